@@ -1,0 +1,174 @@
+"""Every setting, from the environment (prefix `BWP_`, nested `__`), `.env`, or `.streamlit/secrets.toml`."""
+
+from __future__ import annotations
+
+import json
+import tomllib
+from functools import cached_property
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import BaseModel, Field, SecretStr, ValidationError, field_validator
+from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource, SettingsConfigDict
+
+from bwp_client.errors import SettingsError
+
+SECRETS_FILE = Path(".streamlit/secrets.toml")
+SAMPLE_SOURCE = "sample://"
+SAMPLE_WAREHOUSE = "./warehouse-sample"
+DEFAULT_WAREHOUSE = "./warehouse"
+ANY_PRODUCT = "*"
+
+
+class ApiCredential(BaseModel):
+    """One Buy with Prime API credential."""
+
+    client_id: str
+    client_secret: SecretStr
+
+
+class ApiSettings(BaseModel):
+    """How to reach the Buy with Prime API (`BWP_API__…`)."""
+
+    endpoint: str = "https://api.buywithprime.amazon.com/graphql"
+    token_endpoint: str = "https://api.buywithprime.amazon.com/token"
+    version: str = "2024-11-01"
+    credentials: dict[str, ApiCredential] = Field(default_factory=dict)
+    credentials_secret_id: str | None = None
+    requests_per_second: float = Field(default=2.0, gt=0)
+    concurrency: int = Field(default=4, ge=1, le=64)
+
+    @field_validator("credentials", mode="before")
+    @classmethod
+    def _from_json(cls, value: Any) -> Any:
+        return json.loads(value) if isinstance(value, str) else value
+
+    def credential_for(self, business_product_id: str) -> ApiCredential | None:
+        """Give the credential of a business product, else the one that serves all, else none."""
+        return self.credentials.get(business_product_id) or self.credentials.get(ANY_PRODUCT)
+
+
+class ArchiveSettings(BaseModel):
+    """Where replayed archive events land (`BWP_ARCHIVE__…`)."""
+
+    rule_name: str | None = None
+    queue_url: str | None = None
+
+
+class AuthSettings(BaseModel):
+    """Who may log in once `[auth]` is configured (`BWP_AUTH__…`)."""
+
+    allow_emails: list[str] = Field(default_factory=list)
+    allow_domains: list[str] = Field(default_factory=list)
+    allow_claim: str | None = None
+
+
+class ReportSettings(BaseModel):
+    """When a report refuses to be published (`BWP_REPORT__…`)."""
+
+    max_stale_hours: float = 48.0
+    min_lookup_coverage: float = 0.9
+
+
+class Settings(BaseSettings):
+    """Every setting of the product; each field's name in upper case, after `BWP_`, is its environment variable."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="BWP_", env_nested_delimiter="__", env_file=".env", env_file_encoding="utf-8", extra="ignore"
+    )
+
+    source: str | None = None
+    warehouse: str | None = None
+    api: ApiSettings = Field(default_factory=ApiSettings)
+    archive: ArchiveSettings = Field(default_factory=ArchiveSettings)
+    min_n: int = Field(default=20, ge=1)
+    deadline_rule: Annotated[Literal["GDPR", "CCPA"] | dict[str, Literal["GDPR", "CCPA"]], NoDecode] = "GDPR"
+    timezone: str = "UTC"
+    product_names: dict[str, str] = Field(default_factory=dict)
+    auth: AuthSettings = Field(default_factory=AuthSettings)
+    report: ReportSettings = Field(default_factory=ReportSettings)
+    notify_url: SecretStr | None = None
+
+    @field_validator("deadline_rule", mode="before")
+    @classmethod
+    def _rule_or_map(cls, value: Any) -> Any:
+        return json.loads(value) if isinstance(value, str) and value.lstrip().startswith("{") else value
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Put the `[bwp]` table of the secrets file after environment and `.env`."""
+        return init_settings, env_settings, dotenv_settings, _SecretsTomlSource(settings_cls)
+
+    @cached_property
+    def is_sample(self) -> bool:
+        """True when nothing of one's own is configured, so the product shows its sample data."""
+        if self.source is not None:
+            return self.source.startswith(SAMPLE_SOURCE)
+        return self.warehouse is None and not (Path(DEFAULT_WAREHOUSE) / "runs" / "_delta_log").is_dir()
+
+    @property
+    def warehouse_uri(self) -> str:
+        """The warehouse to use: the configured one, the sample's for sample data, else `./warehouse`."""
+        if self.source is not None and self.source.startswith(SAMPLE_SOURCE):
+            return SAMPLE_WAREHOUSE
+        return self.warehouse or DEFAULT_WAREHOUSE
+
+    @classmethod
+    def load(cls, **overrides: Any) -> Self:
+        """Read the settings.
+
+        Raises:
+            SettingsError: A value is wrong; the message names the variable and what it accepts, never the value.
+        """
+        try:
+            return cls(**overrides)
+        except ValidationError as error:
+            problems = "; ".join(
+                f"BWP_{'__'.join(str(part) for part in item['loc']).upper()}: {item['msg']}" for item in error.errors()
+            )
+            raise SettingsError(
+                f"A setting is wrong: {problems}. Nothing was read or written. Mend it in the environment, "
+                "in .env or in .streamlit/secrets.toml and start again."
+            ) from None
+        except (ValueError, tomllib.TOMLDecodeError) as error:
+            # The cause may quote the value, and a value may be a secret: its type alone is named.
+            raise SettingsError(
+                f"The settings could not be read ({type(error).__name__}): one of the BWP_ variables or "
+                ".streamlit/secrets.toml is not valid JSON or TOML. Nothing was read or written."
+            ) from None
+
+
+class _SecretsTomlSource(PydanticBaseSettingsSource):
+    """The `[bwp]` table of `.streamlit/secrets.toml`; names in any case."""
+
+    def get_field_value(self, field: Any, field_name: str) -> tuple[Any, str, bool]:
+        raise NotImplementedError  # pydantic asks for it; __call__ gives everything at once
+
+    def __call__(self) -> dict[str, Any]:
+        if not SECRETS_FILE.is_file():
+            return {}
+        table = tomllib.loads(SECRETS_FILE.read_text(encoding="utf-8")).get("bwp", {})
+        return _lower_keys(table)
+
+
+def _lower_keys(table: dict[str, Any]) -> dict[str, Any]:
+    lowered: dict[str, Any] = {}
+    for name, value in table.items():
+        *parents, leaf = name.lower().split("__")
+        target = lowered
+        for parent in parents:
+            target = target.setdefault(parent, {})
+        # Below `credentials` and `product_names` the keys are data, not setting names.
+        is_group = isinstance(value, dict) and leaf in {"api", "archive", "auth", "report"}
+        if is_group:
+            target.setdefault(leaf, {}).update(_lower_keys(value))
+        else:
+            target[leaf] = value
+    return lowered

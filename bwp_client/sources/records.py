@@ -1,0 +1,258 @@
+"""Where one record ends and the next begins, in every JSON framing that event objects come in.
+
+Newline-delimited, joined without a delimiter (Firehose's default), pretty-printed, and one JSON array. The newline form has
+a fast path that decodes a block at once. The others are cut where `}` meets `{`, which also occurs inside strings and
+nested lists, so a piece that does not decode goes to an exact scan; what is still unreadable is handed back as it is.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Generator, Iterator
+from dataclasses import dataclass
+from itertools import islice
+
+import msgspec
+
+from bwp_client.events import Envelope, QuarantineReason, Refused, decode_envelope_lines, decode_record
+
+MAX_RECORD_BYTES = 4 * 1024 * 1024
+"""EventBridge entries are under 1 MB; anything longer than this is not one record and is not searched for one."""
+
+_BOM = b"\xef\xbb\xbf"
+_SPACE = b" \t\r\n"
+_JOIN = re.compile(rb"(?<=\})[ \t\r\n]*(?=\{)")
+_ARRAY_JOIN = re.compile(rb"(?<=\})[ \t\r\n]*,[ \t\r\n]*(?=\{)")
+_TOKEN = re.compile(rb'"(?:[^"\\]|\\.)*+"|[{}\[\]]', re.DOTALL)
+_INNER_START = re.compile(rb'\{[ \t\r\n]*"')
+_INNER_TRIES = 64
+_LINES_AT_ONCE = 512
+"""Lines decoded in one call; a bad line sends only its own batch through the slow path."""
+
+
+@dataclass(frozen=True, slots=True)
+class Unread:
+    """Bytes that hold no readable record."""
+
+    raw: bytes
+    reason: QuarantineReason
+
+
+Found = tuple[int, Envelope | Unread]
+"""Byte offset in the decompressed object, and what stands there."""
+
+
+class RecordCutter:
+    """Cuts the blocks of one object into records; feed it every block in order, then `finish`."""
+
+    def __init__(self) -> None:
+        self._rest = b""
+        self._offset = 0
+        self._is_array: bool | None = None
+        self._one_per_line = True
+
+    def feed(self, block: bytes) -> Iterator[Found]:
+        """Give the records that are complete with this block."""
+        data = self._rest + block if self._rest else block
+        if self._is_array is None:
+            data = self._begin(data)
+        yield from self._take(data, final=False)
+
+    def finish(self, *, cut_short: bool = False) -> Iterator[Found]:
+        """Give what is left at the end of the object; `cut_short` says that the object itself ended too early."""
+        for offset, found in self._take(self._rest, final=True):
+            if cut_short and isinstance(found, Unread) and found.reason is QuarantineReason.NOT_JSON:
+                yield offset, Unread(found.raw, QuarantineReason.CUT_OBJECT)
+            else:
+                yield offset, found
+
+    def _begin(self, data: bytes) -> bytes:
+        if data.startswith(_BOM):
+            self._offset += len(_BOM)
+            data = data[len(_BOM) :]
+        head = data.lstrip(_SPACE)
+        if not head:
+            return data
+        self._is_array = head.startswith(b"[")
+        if self._is_array:
+            opened = len(data) - len(head) + 1
+            self._offset += opened
+            data = data[opened:]
+        return data
+
+    def _take(self, data: bytes, *, final: bool) -> Iterator[Found]:
+        if self._is_array:
+            used = yield from self._pieces(data, self._offset, _ARRAY_JOIN, final=final)
+        elif self._one_per_line:
+            used = yield from self._lines(data, self._offset, final=final)
+        else:
+            used = yield from self._pieces(data, self._offset, _JOIN, final=final)
+        self._offset += used
+        self._rest = data[used:]
+
+    def _lines(self, data: bytes, start: int, *, final: bool) -> Generator[Found, None, int]:
+        """Decode batches of lines at once; give how many bytes are dealt with."""
+        complete = len(data) if final else data.rfind(b"\n") + 1
+        if not complete:
+            if len(data) < MAX_RECORD_BYTES:
+                return 0
+            self._one_per_line = False
+            return (yield from self._pieces(data, start, _JOIN, final=final))
+        spans = _line_spans(data, complete)
+        view = memoryview(data)
+        failing: list[tuple[int, int]] = []
+        any_read = False
+        for at in range(0, len(spans), _LINES_AT_ONCE):
+            batch = spans[at : at + _LINES_AT_ONCE]
+            try:
+                envelopes: list[Envelope | None] = [*decode_envelope_lines(view[batch[0][0] : batch[-1][1]])]
+            except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+                envelopes = []
+            if len(envelopes) != len(batch):
+                envelopes = [_decoded(view[begin:end]) for begin, end in batch]
+            for span, envelope in zip(batch, envelopes, strict=True):
+                if envelope is None:
+                    failing.append(span)
+                    continue
+                any_read = True
+                if failing:
+                    # A record follows, so whatever stands before it is complete.
+                    first, last = failing[0][0], failing[-1][1]
+                    yield from self._pieces(data[first:last], start + first, _JOIN, final=True)
+                    failing = []
+                yield start + span[0], envelope
+        if not failing:
+            return complete
+        first_failing = failing[0][0]
+        if final:
+            yield from self._pieces(data[first_failing:], start + first_failing, _JOIN, final=True)
+            return len(data)
+        self._one_per_line = any_read or not _is_pretty(data[first_failing:complete])
+        if self._one_per_line and len(data) - first_failing < MAX_RECORD_BYTES:
+            return first_failing
+        return first_failing + (yield from self._pieces(data[first_failing:], start + first_failing, _JOIN, final=final))
+
+
+    def _pieces(
+        self, data: bytes, start: int, joins: re.Pattern[bytes], *, final: bool
+    ) -> Generator[Found, None, int]:
+        """Cut at joins; scan a piece that fails exactly; give how many bytes are dealt with.
+
+        Unless `final`, a last piece that may go on in the next block is left.
+        """
+        view = memoryview(data)
+        position = _skip_space(data, 0)
+        while position < len(data):
+            join = joins.search(data, position + 1)
+            end = join.start() if join else len(data)
+            waiting = not final and len(data) - position < MAX_RECORD_BYTES
+            if join is None and waiting:
+                return position
+            if join is None and joins is _ARRAY_JOIN:
+                end = len(data.rstrip(_SPACE + b"],"))
+                if end <= position:
+                    break
+            following = join.end() if join else len(data)
+            try:
+                yield start + position, decode_record(view[position:end])
+                position = following
+                continue
+            except Refused as refused:
+                reason = refused.reason
+            closed = _closing(data, position) if reason is QuarantineReason.NOT_JSON else None
+            if closed is not None and closed > end:
+                # The join stood inside a string or a nested list: the record is longer.
+                envelope = _decoded(view[position:closed])
+                if envelope is not None:
+                    yield start + position, envelope
+                    position = _skip_space(data, closed)
+                    continue
+            glued = _glued(data, position, end) if closed is None and reason is QuarantineReason.NOT_JSON else None
+            if glued is not None:
+                yield from _unread(data[position : glued[0]], start + position, reason)
+                yield start + glued[0], glued[2]
+                position = _skip_space(data, glued[1])
+                continue
+            if closed is None and waiting and reason is QuarantineReason.NOT_JSON:
+                return position
+            yield from _unread(data[position:end], start + position, reason)
+            position = following
+        return len(data)
+
+
+def _decoded(record: memoryview) -> Envelope | None:
+    try:
+        return decode_record(record)
+    except Refused:
+        return None
+
+
+def _line_spans(data: bytes, complete: int) -> list[tuple[int, int]]:
+    """Give begin and end of every line that is not blank, up to `complete`."""
+    spans = []
+    begin = 0
+    find = data.find
+    while begin < complete:
+        end = find(b"\n", begin, complete)
+        if end < 0:
+            end = complete
+        if end - begin > 2 or data[begin:end].strip(_SPACE):  # noqa: PLR2004 - two bytes may be a blank line's "\r"
+            spans.append((begin, end))
+        begin = end + 1
+    return spans
+
+
+def _closing(data: bytes, position: int) -> int | None:
+    """Give where the value that opens at `position` closes, by counting brackets outside strings; none when it never does."""
+    depth = 0
+    for token in _TOKEN.finditer(data, position, min(len(data), position + MAX_RECORD_BYTES)):
+        first = token.group()[:1]
+        if first in b"{[":
+            depth += 1
+        elif first in b"}]":
+            depth -= 1
+            if depth <= 0:
+                return token.end()
+    return None
+
+
+def _skip_space(data: bytes, position: int) -> int:
+    while position < len(data) and data[position] in b" \t\r\n,":
+        position += 1
+    return position
+
+
+def _glued(data: bytes, position: int, end: int) -> tuple[int, int, Envelope] | None:
+    """Find the good record that a cut-off one is glued to: where it begins, where it ends, and the record."""
+    if end - position > MAX_RECORD_BYTES:
+        return None
+    view = memoryview(data)
+    for inner in islice(_INNER_START.finditer(data, position + 1, end), _INNER_TRIES):
+        begin = inner.start()
+        for close in (end, _closing(data, begin)):
+            if close is not None and (envelope := _decoded(view[begin:close])) is not None:
+                return begin, close, envelope
+    return None
+
+
+def _unread(piece: bytes, start: int, reason: QuarantineReason) -> Iterator[Found]:
+    """Hand back an unreadable piece; where it is several lines, each for itself, for one of them may be a record."""
+    stripped = piece.rstrip(_SPACE)
+    if not stripped:
+        return
+    if len(stripped) > MAX_RECORD_BYTES:
+        yield start, Unread(stripped, QuarantineReason.TOO_LARGE)
+    elif b"\n" in stripped and not _is_pretty(stripped):
+        for begin, end in _line_spans(stripped, len(stripped)):
+            try:
+                yield start + begin, decode_record(stripped[begin:end])
+            except Refused as refused:
+                yield start + begin, Unread(stripped[begin:end], refused.reason)
+    else:
+        yield start, Unread(stripped, reason)
+
+
+def _is_pretty(piece: bytes) -> bool:
+    """Tell indented text, of which one record takes many lines, from several one-line records."""
+    lines = piece.split(b"\n", 2)
+    return len(lines) > 1 and (lines[1][:1] in (b" ", b"\t") or lines[0].strip(_SPACE) in (b"{", b"["))

@@ -1,0 +1,59 @@
+"""Objects under an S3 prefix."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import BinaryIO, cast
+
+from bwp_client.aws import explain_s3_error, s3_client, split_s3
+from bwp_client.sources.base import SourceObject
+
+
+class S3Source:
+    """Reads every object under `s3://bucket/prefix`, listed and fetched with boto3."""
+
+    def __init__(self, uri: str) -> None:
+        self._uri = uri
+        self._bucket, self._prefix = split_s3(uri)
+
+    @property
+    def label(self) -> str:
+        """The `s3://` address."""
+        return self._uri
+
+    def objects(self) -> Iterator[SourceObject]:
+        """List the objects in key order, empty "folder" markers left out.
+
+        Raises:
+            SourceNotFoundError: The bucket does not exist.
+            RemoteError: S3 refused or failed.
+        """
+        pages = s3_client().get_paginator("list_objects_v2").paginate(Bucket=self._bucket, Prefix=self._prefix)
+        try:
+            for page in pages:
+                for item in page.get("Contents", []):
+                    if not (item["Key"].endswith("/") and item["Size"] == 0):
+                        uri = f"s3://{self._bucket}/{item['Key']}"
+                        yield SourceObject(uri, item["ETag"].strip('"'), item["Size"])
+        except _boto_errors() as error:
+            raise explain_s3_error(error, self._uri) from error
+
+    def open(self, item: SourceObject) -> BinaryIO:
+        """Open one object, exactly in the version that was listed.
+
+        Raises:
+            SourceNotFoundError: It is gone.
+            RemoteError: S3 refused or failed, or the object was overwritten since it was listed.
+        """
+        _, key = split_s3(item.uri)
+        try:
+            answer = s3_client().get_object(Bucket=self._bucket, Key=key, IfMatch=f'"{item.etag}"')
+        except _boto_errors() as error:
+            raise explain_s3_error(error, item.uri) from error
+        return cast("BinaryIO", answer["Body"])
+
+
+def _boto_errors() -> tuple[type[Exception], ...]:
+    from botocore.exceptions import BotoCoreError, ClientError
+
+    return BotoCoreError, ClientError
