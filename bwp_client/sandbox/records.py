@@ -1,0 +1,232 @@
+"""The records of a sample as columns: what arrives when, before it is turned into JSON."""
+
+from collections.abc import Iterator
+from enum import IntEnum
+from typing import Any, Final
+
+import numpy as np
+import numpy.typing as npt
+
+from bwp_client.sandbox import catalog
+from bwp_client.sandbox.catalog import Kind, Outcome, Story
+from bwp_client.sandbox.draws import I64, draw_array, key, unit_array
+from bwp_client.sandbox.plan import Plan, Replay
+from bwp_client.sandbox.task_ids import encode_arrays, seed_tag
+from bwp_client.sandbox.timeline import DAY, Timeline
+
+
+class Shape(IntEnum):
+    """What a record is."""
+
+    PRIVACY = 0
+    OTHER = 1
+    MALFORMED = 2
+
+
+RECORD: Final = np.dtype(
+    [
+        ("arrives", np.int64),  # Unix seconds
+        ("at", np.int64),  # the event's own time, Unix seconds
+        ("number", np.int64),  # of the task, of the other event, or of the malformed record
+        ("identity", np.uint64),  # what all deliveries of one event share
+        ("task_high", np.uint64),
+        ("task_low", np.uint64),
+        ("shape", np.int8),
+        ("product", np.int8),
+        ("kind", np.int8),
+        ("outcome", np.int8),
+        ("story", np.int8),
+        ("replay", np.int8),  # 1 + its place in the plan; 0 for none
+        ("delivery", np.int8),  # 0 first, 1 again, 2 again in a new envelope
+        ("late", np.bool_),
+    ]
+)
+Records = npt.NDArray[Any]
+
+# Lanes: which product and kind a task has. Two of them belong to the product without COMPLETED deletions.
+_RETRIEVAL_SHARE: Final = 0.12
+_SILENT_FAILURES, _SILENT_RETRIEVALS = 0.0035, 0.006
+_LANES: Final = [
+    *(
+        (place, kind, product.share * (1 - _RETRIEVAL_SHARE if kind is Kind.DELETION else _RETRIEVAL_SHARE))
+        for place, product in enumerate(catalog.PRODUCTS)
+        if product.share
+        for kind in Kind
+    ),
+    (catalog.SILENT_PRODUCT, Kind.DELETION, _SILENT_FAILURES),
+    (catalog.SILENT_PRODUCT, Kind.RETRIEVAL, _SILENT_RETRIEVALS),
+]
+_LANE_PRODUCT: Final = np.array([lane[0] for lane in _LANES])
+_LANE_KIND: Final = np.array([int(lane[1]) for lane in _LANES])
+_LANE_BOUNDS: Final = np.cumsum([lane[2] for lane in _LANES]) / sum(lane[2] for lane in _LANES)
+
+_SMALL_PRODUCT_FAILURES: Final = (2, 6, 7)
+_LATE_SHARE: Final = 0.012
+_NEW_ENVELOPE_SHARE: Final = 1 / 6
+
+
+def by_arrival(plan: Plan, timeline: Timeline) -> Iterator[Records]:
+    """Yield a sample's records in order of arrival, a chunk at a time.
+
+    What arrives later than its chunk (late events, repeats) waits for the chunk in which it belongs, so no more than
+    that is ever held.
+
+    Args:
+        plan: How many of what.
+        timeline: When.
+    """
+    waiting = np.zeros(0, dtype=RECORD)
+    for chunk in range(plan.chunks):
+        records = np.concatenate([waiting, *_make_chunk(plan, timeline, chunk)])
+        records["arrives"] = np.minimum(records["arrives"], timeline.end + DAY // 4)
+        records = records[np.argsort(records["arrives"], kind="stable")]
+        if chunk == plan.chunks - 1:
+            yield records
+            return
+        (boundary,) = timeline.at(np.array([(chunk + 1) / plan.chunks]))
+        ready = int(np.searchsorted(records["arrives"], boundary))
+        yield records[:ready]
+        waiting = records[ready:].copy()
+
+
+def _make_chunk(plan: Plan, timeline: Timeline, chunk: int) -> list[Records]:
+    numbers = plan.chunk_of(plan.tasks, chunk)
+    firsts = _tasks(plan, timeline, np.arange(*numbers))
+    picks = plan.spread("conflict", plan.chunk_of(plan.conflicts, chunk), numbers) - numbers[0]
+    seconds = _conflicts(plan, timeline, firsts, picks)
+    _give_task_ids(plan, timeline, firsts, seconds, picks)
+    again = plan.spread("duplicate", plan.chunk_of(plan.duplicates, chunk), numbers) - numbers[0]
+    replayed = [_replayed(plan, place, replay, firsts, numbers) for place, replay in enumerate(plan.replays)]
+    duplicates = _duplicates(plan, timeline, firsts[again])
+    return [firsts, seconds, duplicates, *replayed, _others(plan, timeline, chunk), _malformed(plan, timeline, chunk)]
+
+
+def _blank(plan: Plan, timeline: Timeline, shape: Shape, numbers: I64, of: int) -> Records:
+    """Lay out records that happen evenly spread over the window's rhythm and arrive within two minutes."""
+    records = np.zeros(len(numbers), dtype=RECORD)
+    dice = draw_array(key(plan.seed, f"{shape.name} time"), numbers)
+    records["at"] = timeline.at((numbers + unit_array(dice)) / max(1, of))
+    records["arrives"] = records["at"] + (dice & np.uint64(127)).astype(np.int64)
+    records["number"] = numbers
+    records["identity"] = draw_array(key(plan.seed, f"{shape.name} identity"), numbers)
+    records["shape"] = shape
+    return records
+
+
+def _tasks(plan: Plan, timeline: Timeline, numbers: I64) -> Records:
+    records = _blank(plan, timeline, Shape.PRIVACY, numbers, plan.tasks)
+    lane = np.searchsorted(_LANE_BOUNDS, unit_array(draw_array(key(plan.seed, "lane"), numbers)), side="right")
+    records["product"] = _LANE_PRODUCT[lane]
+    records["kind"] = _LANE_KIND[lane]
+    rates = timeline.failure_rates(records["at"], records["product"], records["kind"])
+    failed = unit_array(draw_array(key(plan.seed, "fails"), numbers)) < rates
+    # Of a product whose completed deletions nobody subscribed to, only the failed ones are heard of.
+    failed |= (records["product"] == catalog.SILENT_PRODUCT) & (records["kind"] == Kind.DELETION)
+    records["outcome"] = failed
+    _place_small_product(plan, records)
+    records["story"] = np.where(records["outcome"] == Outcome.FAILED, Story.FAILED, Story.COMPLETED)
+    lateness = draw_array(key(plan.seed, "late"), numbers)
+    records["late"] = unit_array(lateness) < _LATE_SHARE
+    delay = DAY + (lateness % np.uint64(5 * DAY)).astype(np.int64)
+    records["arrives"] += np.where(records["late"], delay, 0)
+    return records
+
+
+def _place_small_product(plan: Plan, records: Records) -> None:
+    first = int(records["number"][0]) if len(records) else 0
+    for place, number in enumerate(plan.small_product_tasks()):
+        if first <= number < first + len(records):
+            record = records[number - first : number - first + 1]
+            record["product"], record["kind"] = catalog.SMALL_PRODUCT, Kind.DELETION
+            record["outcome"] = place in _SMALL_PRODUCT_FAILURES
+
+
+def _conflicts(plan: Plan, timeline: Timeline, firsts: Records, picks: I64) -> Records:
+    """Give some tasks a second event that says the opposite, one to twenty hours after the first."""
+    # Neither of the two special products, whose stories are told by their counts.
+    firsts["product"][picks] = np.where(firsts["product"][picks] >= catalog.SILENT_PRODUCT, 0, firsts["product"][picks])
+    firsts["kind"][picks] = Kind.DELETION
+    odd = np.arange(len(picks)) % 2
+    firsts["outcome"][picks] = np.where(odd, Outcome.COMPLETED, Outcome.FAILED)
+    firsts["story"][picks] = np.where(odd, Story.COMPLETED_THEN_FAILED, Story.FAILED_THEN_COMPLETED)
+    firsts["at"][picks] = np.minimum(firsts["at"][picks], timeline.end - 2 * DAY)
+    seconds = firsts[picks]
+    dice = draw_array(key(plan.seed, "change of mind"), seconds["number"])
+    seconds["at"] += 3_600 + (dice % np.uint64(19 * 3_600)).astype(np.int64)
+    seconds["arrives"] = np.maximum(seconds["at"], seconds["arrives"]) + 30
+    seconds["outcome"] = 1 - seconds["outcome"]
+    seconds["identity"] = dice
+    seconds["late"] = False
+    return seconds
+
+
+def _give_task_ids(plan: Plan, timeline: Timeline, firsts: Records, seconds: Records, picks: I64) -> None:
+    """Write the task IDs, which carry the time of the latest outcome."""
+    latest = firsts["at"].copy()
+    latest[picks] = seconds["at"]
+    stories = firsts["story"].astype(np.int64)
+    product, kind = firsts["product"].astype(np.int64), firsts["kind"].astype(np.int64)
+    fails = np.flatnonzero((stories == Story.FAILED) | (stories == Story.COMPLETED_THEN_FAILED))
+    dice = unit_array(draw_array(key(plan.seed, "codes"), firsts["number"][fails]))
+    code_sets = np.zeros(len(firsts), dtype=np.int64)
+    code_sets[fails] = timeline.code_sets(latest[fails], product[fails], kind[fails], dice)
+    firsts["task_high"], firsts["task_low"] = encode_arrays(
+        seed_tag(plan.seed),
+        kind=kind,
+        product=product,
+        story=stories,
+        code_set=code_sets,
+        number=firsts["number"],
+        at=latest,
+    )
+    for part in ("task_high", "task_low"):
+        seconds[part] = firsts[part][picks]
+
+
+def _duplicates(plan: Plan, timeline: Timeline, records: Records) -> Records:
+    """Deliver some records once more, seconds to hours later; a few of the enveloped ones under a new outer ID."""
+    dice = draw_array(key(plan.seed, "delay"), records["number"])
+    longest = np.where(dice % np.uint64(5) == 0, 40_000, 90).astype(np.uint64)
+    records["arrives"] += 3 + (dice % longest).astype(np.int64)
+    fresh = (unit_array(dice) < _NEW_ENVELOPE_SHARE) & (records["at"] >= timeline.gen_b_from)
+    records["delivery"] = np.where(fresh, 2, 1)
+    return records
+
+
+def _replayed(plan: Plan, place: int, replay: Replay, firsts: Records, numbers: tuple[int, int]) -> Records:
+    """Send again what a replay picked from this chunk, minute by minute in the order of the events."""
+    picks = plan.spread(replay.name, (0, replay.records), (replay.first, replay.last))
+    picks = picks[(picks >= numbers[0]) & (picks < numbers[1])]
+    records = firsts[picks - numbers[0]]
+    progress = (picks - replay.first) / max(1, replay.last - replay.first)
+    records["arrives"] = replay.starts_at + (progress * 7_200).astype(np.int64)
+    records["replay"] = place + 1
+    return records
+
+
+def _others(plan: Plan, timeline: Timeline, chunk: int) -> Records:
+    numbers = np.arange(*plan.chunk_of(plan.others, chunk))
+    records = _blank(plan, timeline, Shape.OTHER, numbers, plan.others)
+    dice = records["identity"]
+    products = np.array([place for place, product in enumerate(catalog.PRODUCTS) if product.share])
+    records["product"] = products[(dice % np.uint64(len(products))).astype(np.int64)]
+    records["kind"] = (dice >> np.uint64(8)) % np.uint64(len(catalog.OTHER_TYPES))
+    return records
+
+
+def _malformed(plan: Plan, timeline: Timeline, chunk: int) -> Records:
+    """Lay out broken records, each around a task that is named nowhere else."""
+    numbers = np.arange(*plan.chunk_of(plan.malformed, chunk))
+    records = _blank(plan, timeline, Shape.MALFORMED, numbers, plan.malformed)
+    zeros = np.zeros(len(numbers), dtype=np.int64)
+    records["outcome"], records["story"] = Outcome.FAILED, Story.FAILED
+    records["task_high"], records["task_low"] = encode_arrays(
+        seed_tag(plan.seed),
+        kind=zeros,
+        product=zeros,
+        story=zeros + Story.FAILED,
+        code_set=zeros,
+        number=plan.tasks + numbers,
+        at=records["at"],
+    )
+    return records

@@ -1,0 +1,250 @@
+"""Sample events as files: what a shop's archive of 18 months would hold, with everything a loader must cope with."""
+
+from collections import Counter
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+from isal import isal_zlib
+
+from bwp_client.sandbox import catalog
+from bwp_client.sandbox.catalog import PRODUCT_NAMES, Kind, Outcome, Story
+from bwp_client.sandbox.payload import Renderer
+from bwp_client.sandbox.plan import Plan
+from bwp_client.sandbox.records import Records, Shape, by_arrival
+from bwp_client.sandbox.task_ids import TaskFields, encode, seed_tag
+from bwp_client.sandbox.timeline import DAY, Timeline
+
+__all__ = ["PRODUCT_NAMES", "SampleSummary", "waiting_task_ids", "write_sample"]
+
+_BLOCK: Final = 20_000  # records turned into text at once, which bounds the memory
+_GZIP: Final = 16 + 15  # a gzip header around the widest window
+_FEWEST_PLAIN: Final = 400  # a sample needs that many records before some go into files of other forms
+_MOST_PLAIN: Final = 1_500
+
+
+@dataclass(frozen=True, slots=True)
+class SampleSummary:
+    """What was written.
+
+    `records` is the sum of `privacy`, `duplicates`, `replays`, `other_types` and `malformed`. A loader should store the
+    first, find the next two to be duplicates, ignore the fourth and quarantine the last.
+
+    Attributes:
+        files: Number of files.
+        records: Records in all.
+        bytes: Size of the files on disk.
+        privacy: First deliveries of privacy events.
+        duplicates: Deliveries of one of them again.
+        replays: Deliveries of one of them again, out of an archive (`replay-name`).
+        other_types: Events of other types.
+        malformed: Records that are no proper event.
+        tasks: Tasks with an outcome.
+        completed: Tasks whose latest outcome is COMPLETED.
+        failed: Tasks whose latest outcome is FAILED.
+        conflicting: Tasks that have both.
+        late: First deliveries that arrive a day or more after the event.
+        enveloped: First deliveries in the newer form of payload.
+        new_envelopes: Of the duplicates, those with another outer `id` and the same `idempotencyKey`.
+        by_type: First deliveries by event type.
+        starts_at: The first second of the window.
+        ends_at: The second after its last.
+        incident_product: Business product ID of the one with the incident.
+        incident_from: When it began.
+        incident_until: When it was over.
+    """
+
+    files: int
+    records: int
+    bytes: int
+    privacy: int
+    duplicates: int
+    replays: int
+    other_types: int
+    malformed: int
+    tasks: int
+    completed: int
+    failed: int
+    conflicting: int
+    late: int
+    enveloped: int
+    new_envelopes: int
+    by_type: dict[str, int]
+    starts_at: datetime
+    ends_at: datetime
+    incident_product: str
+    incident_from: datetime
+    incident_until: datetime
+
+
+def write_sample(
+    out: Path, *, events: int, seed: int, until: date, on_progress: Callable[[int], None] | None = None
+) -> SampleSummary:
+    """Write sample events into a folder, the same bytes for the same `events`, `seed` and `until`.
+
+    Most files are gzip with one record a line, in order of arrival; one is plain with records back to back, one is a
+    JSON array.
+
+    Args:
+        out: The folder; made when missing.
+        events: Records in all, repeats and broken ones included.
+        seed: Any number from 0 on.
+        until: The last day of the 18 months; filled until 06:00 UTC.
+        on_progress: Called now and then with the number of records written so far.
+
+    Raises:
+        FileExistsError: The folder holds sample files already; mixing two samples would make the counts wrong.
+        ValueError: `events` or `seed` is outside what a sample can be.
+    """
+    timeline = Timeline.until(until, seed)
+    plan = Plan.make(events, seed, timeline)
+    out.mkdir(parents=True, exist_ok=True)
+    if any(out.glob("events-*.json*")):
+        raise FileExistsError(f"{out} holds sample events already. Nothing was written; choose an empty folder.")
+    writer = _Writer(out, Renderer(plan, timeline), on_progress or (lambda _records: None))
+    tally = _Tally(timeline)
+    for chunk, records in enumerate(by_arrival(plan, timeline)):
+        tally.add(records)
+        writer.write_chunk(records, form=_other_form(plan, chunk))
+    return tally.summary(writer)
+
+
+def waiting_task_ids(count: int, *, seed: int, until: date, kind: Kind = Kind.DELETION) -> list[str]:
+    """Make IDs of tasks that no event tells of, submitted one a day back from `until`.
+
+    Args:
+        count: How many.
+        seed: Whose sample they belong to.
+        until: The day before which the newest was submitted.
+        kind: Deletion or retrieval.
+    """
+    midnight = int(datetime(until.year, until.month, until.day, tzinfo=UTC).timestamp())
+    return [
+        encode(TaskFields(seed_tag(seed), kind, place % 4, Story.WAITING, 0, place, midnight - place * DAY - 3_600))
+        for place in range(count)
+    ]
+
+
+def _other_form(plan: Plan, chunk: int) -> str | None:
+    if plan.events < _FEWEST_PLAIN:
+        return None
+    return {1: "joined", plan.chunks - 1: "array"}.get(chunk)
+
+
+@dataclass
+class _Writer:
+    out: Path
+    renderer: Renderer
+    on_progress: Callable[[int], None]
+    files: int = 0
+    records: int = 0
+    bytes: int = 0
+
+    def write_chunk(self, records: Records, *, form: str | None) -> None:
+        """Write one chunk, its first records in another form where one is asked for."""
+        if form:
+            # A broken record would spoil its neighbours where no line end keeps them apart.
+            head = np.flatnonzero(records["shape"] != Shape.MALFORMED)[: min(_MOST_PLAIN, len(records) // 3)]
+            self._write_plain(records[head], form)
+            records = np.delete(records, head)
+        path = self._next_path(".json.gz")
+        packer = isal_zlib.compressobj(1, wbits=_GZIP)  # writes no time into the header
+        with path.open("wb") as packed:
+            for block in _blocks(records):
+                texts = self.renderer.render(block)
+                texts.append("")
+                packed.write(packer.compress("\n".join(texts).encode()))
+                self._count(len(block))
+            packed.write(packer.flush())
+        self.bytes += path.stat().st_size
+
+    def _write_plain(self, records: Records, form: str) -> None:
+        texts = self.renderer.render(records)
+        path = self._next_path(".json")
+        path.write_text("".join(texts) if form == "joined" else "[" + ",\n".join(texts) + "]\n", encoding="utf-8")
+        self.bytes += path.stat().st_size
+        self._count(len(records))
+
+    def _next_path(self, suffix: str) -> Path:
+        self.files += 1
+        return self.out / f"events-{self.files:05d}{suffix}"
+
+    def _count(self, records: int) -> None:
+        self.records += records
+        self.on_progress(self.records)
+
+
+def _blocks(records: Records) -> Iterator[Records]:
+    for first in range(0, len(records), _BLOCK):
+        yield records[first : first + _BLOCK]
+
+
+@dataclass
+class _Tally:
+    timeline: Timeline
+    counts: Counter[str] = field(default_factory=Counter)
+    by_type: Counter[str] = field(default_factory=Counter)
+
+    def add(self, records: Records) -> None:
+        """Count what a chunk holds."""
+        private = records["shape"] == Shape.PRIVACY
+        again = private & (records["delivery"] > 0)
+        replayed = private & (records["replay"] > 0)
+        first = private & ~again & ~replayed
+        opening, final = self._ends(records, first)
+        failed = records["outcome"] == Outcome.FAILED
+        for name, mask in {
+            "privacy": first,
+            "duplicates": again,
+            "replays": replayed,
+            "other_types": records["shape"] == Shape.OTHER,
+            "malformed": records["shape"] == Shape.MALFORMED,
+            "completed": final & ~failed,
+            "failed": final & failed,
+            "conflicting": final & ~opening,
+            "late": first & records["late"],
+            "enveloped": first & (records["at"] >= self.timeline.gen_b_from),
+            "new_envelopes": again & (records["delivery"] == 2),
+        }.items():
+            self.counts[name] += int(np.count_nonzero(mask))
+        for (kind, outcome), name in catalog.PRIVACY_TYPES.items():
+            here = first & (records["kind"] == kind) & (records["outcome"] == outcome)
+            self.by_type[name] += int(np.count_nonzero(here))
+
+    @staticmethod
+    def _ends(records: Records, first: Records) -> tuple[Records, Records]:
+        """Tell which events are their task's first and which its last."""
+        story, failed = records["story"], records["outcome"] == Outcome.FAILED
+        changed = ((story == Story.FAILED_THEN_COMPLETED) & ~failed) | ((story == Story.COMPLETED_THEN_FAILED) & failed)
+        conflicting = (story == Story.FAILED_THEN_COMPLETED) | (story == Story.COMPLETED_THEN_FAILED)
+        return first & ~changed, first & (changed | ~conflicting)
+
+    def summary(self, writer: _Writer) -> SampleSummary:
+        """Sum up."""
+        counts, timeline = self.counts, self.timeline
+        return SampleSummary(
+            files=writer.files,
+            records=writer.records,
+            bytes=writer.bytes,
+            privacy=counts["privacy"],
+            duplicates=counts["duplicates"],
+            replays=counts["replays"],
+            other_types=counts["other_types"],
+            malformed=counts["malformed"],
+            tasks=counts["completed"] + counts["failed"],
+            completed=counts["completed"],
+            failed=counts["failed"],
+            conflicting=counts["conflicting"],
+            late=counts["late"],
+            enveloped=counts["enveloped"],
+            new_envelopes=counts["new_envelopes"],
+            by_type=dict(self.by_type),
+            starts_at=datetime.fromtimestamp(timeline.start, tz=UTC),
+            ends_at=datetime.fromtimestamp(timeline.end, tz=UTC),
+            incident_product=catalog.PRODUCTS[catalog.INCIDENT_PRODUCT].business_product_id,
+            incident_from=datetime.fromtimestamp(timeline.incident[0], tz=UTC),
+            incident_until=datetime.fromtimestamp(timeline.incident[1], tz=UTC),
+        )
