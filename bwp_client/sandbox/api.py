@@ -1,0 +1,244 @@
+"""The GraphQL side of the local API: a real schema, executed for real, over tasks derived from their IDs."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import lru_cache
+from pathlib import Path
+from typing import Any, Final
+
+from graphql import (
+    DocumentNode,
+    FieldNode,
+    GraphQLError,
+    GraphQLResolveInfo,
+    GraphQLSyntaxError,
+    OperationDefinitionNode,
+    Visitor,
+    build_schema,
+    execute_sync,
+    parse,
+    validate,
+    visit,
+)
+
+from bwp_client.sandbox.catalog import PRODUCT_NAMES, Kind
+from bwp_client.sandbox.story import SampleTask, task_from_id
+
+Answer = dict[str, Any]
+_Info = GraphQLResolveInfo[Any]
+
+SCHEMA: Final = build_schema((Path(__file__).parent / "schema.graphql").read_text(encoding="utf-8"))
+
+# Error type of the API: its exception name and number. The last two are inferred.
+_CLASSES: Final = {
+    "ValidationError": ("ValidationException", 400),
+    "AccessDeniedError": ("AccessDeniedException", 403),
+    "ResourceNotFoundError": ("ResourceNotFoundException", 404),
+    "ThrottlingError": ("ThrottlingException", 429),
+    "InternalServerError": ("InternalServerException", 500),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Operation:
+    """A query text, read once.
+
+    Attributes:
+        document: The parsed text; None when it is not valid.
+        errors: Why it is not valid.
+        kind: `query` or `mutation`; of the first operation in the text.
+        name: The operation's name, if it has one.
+        root_keys: What the answer's `data` will have for keys.
+        fields: The names of all fields selected anywhere, sorted.
+    """
+
+    document: DocumentNode | None
+    errors: tuple[GraphQLError, ...]
+    kind: str | None
+    name: str | None
+    root_keys: tuple[str, ...]
+    fields: tuple[str, ...]
+
+
+class _FieldNames(Visitor):
+    def __init__(self) -> None:
+        super().__init__()
+        self.names: set[str] = set()
+
+    def enter_field(self, node: FieldNode, *_: Any) -> None:
+        self.names.add(node.name.value)
+
+
+@lru_cache(maxsize=128)
+def read_operation(text: str) -> Operation:
+    """Parse and validate a query text; the answer is remembered by the text.
+
+    Args:
+        text: GraphQL.
+    """
+    try:
+        document = parse(text, max_tokens=5_000)
+    except GraphQLSyntaxError as error:
+        return Operation(None, (error,), None, None, (), ())
+    errors = tuple(validate(SCHEMA, document))
+    seen = _FieldNames()
+    visit(document, seen)
+    operation = next((node for node in document.definitions if isinstance(node, OperationDefinitionNode)), None)
+    return Operation(
+        document=None if errors else document,
+        errors=errors,
+        kind=operation.operation.value if operation else None,
+        name=operation.name.value if operation and operation.name else None,
+        root_keys=tuple(_root_keys(operation)),
+        fields=tuple(sorted(seen.names)),
+    )
+
+
+def run(
+    operation: Operation,
+    variables: Mapping[str, Any],
+    *,
+    target_id: str,
+    now: datetime,
+    operation_name: str | None = None,
+) -> Answer:
+    """Answer a GraphQL request.
+
+    Args:
+        operation: What `read_operation` gave.
+        variables: The request's variables.
+        target_id: The business product that is asked about (`x-api-target-id`).
+        now: The time at which waiting tasks are looked at.
+        operation_name: Which operation of the text is meant, where it has several.
+    """
+    if operation.document is None:
+        return {"errors": [_formatted(error) for error in operation.errors], "data": None}
+    root = _Root(target_id, now)
+    result = execute_sync(
+        SCHEMA,
+        operation.document,
+        root_value=root,
+        variable_values=dict(variables),
+        operation_name=operation_name,
+    )
+    if not result.errors:
+        return {"data": result.data}
+    answer = {"errors": [_formatted(error) for error in result.errors], "data": result.data}
+    denied = classification_of(answer) == "AccessDeniedError"
+    if denied and not any((result.data or {}).values()):
+        # Refusals are described with plain null, other errors with a null field.
+        answer["data"] = None
+    return answer
+
+
+def refusal(kind: str, message: str, operation: Operation | None = None) -> Answer:
+    """Write the answer to a request that is refused before it is executed.
+
+    Args:
+        kind: The error type, such as `ThrottlingError`.
+        message: What to say.
+        operation: What was asked, as far as it is known.
+    """
+    keys = operation.root_keys if operation else ()
+    error: Answer = {"message": message, "extensions": _extensions(kind, message)}
+    if keys:
+        error |= {"locations": [{"line": 1, "column": 1}], "path": [keys[0]]}
+    return {"errors": [error], "data": None if kind == "AccessDeniedError" or not keys else dict.fromkeys(keys)}
+
+
+def classification_of(answer: Answer) -> str | None:
+    """Give the type of the first error in an answer, None when there is none.
+
+    Args:
+        answer: What `run` or `refusal` gave.
+    """
+    for error in answer.get("errors", ()):
+        return str(error["extensions"]["classification"]["type"])
+    return None
+
+
+class _Root:
+    """Resolves the root fields; their names are the schema's."""
+
+    def __init__(self, target_id: str, now: datetime) -> None:
+        self._target_id = target_id
+        self._now = now
+
+    def personalDataDeletionTask(self, _info: _Info, taskId: str) -> Answer:  # noqa: N802, N803 - the schema's
+        task = self._task(taskId, Kind.DELETION)
+        return _common(task) | {"holdingPeriod": task.holding_period_days}
+
+    def personalDataRetrievalTask(self, _info: _Info, taskId: str) -> Answer:  # noqa: N802, N803 - the schema's
+        task = self._task(taskId, Kind.RETRIEVAL)
+        link = (
+            f"https://downloads.invalid/canary-{task.number}?signature=canary" if task.status == "COMPLETED" else None
+        )
+        return _common(task) | {"dataRetrievalLink": link}
+
+    def startPersonalDataDeletionTask(self, _info: _Info, **_arguments: Any) -> None:  # noqa: N802 - the schema's
+        raise _not_served()
+
+    def startPersonalDataRetrievalTask(self, _info: _Info, **_arguments: Any) -> None:  # noqa: N802 - the schema's
+        raise _not_served()
+
+    def cancelPersonalDataDeletionTask(self, _info: _Info, **_arguments: Any) -> None:  # noqa: N802 - the schema's
+        raise _not_served()
+
+    def _task(self, task_id: str, kind: Kind) -> SampleTask:
+        if self._target_id not in PRODUCT_NAMES:
+            raise _error("AccessDeniedError", "These credentials do not reach the business product asked for.")
+        task = task_from_id(task_id, now=self._now)
+        if task is None or task.kind is not kind:
+            raise _error("ResourceNotFoundError", "No such task.")
+        if task.product.business_product_id != self._target_id:
+            raise _error("AccessDeniedError", "The task belongs to another business product.")
+        return task
+
+
+def _common(task: SampleTask) -> Answer:
+    return {
+        "taskId": task.task_id,
+        "status": task.status,
+        "submissionDate": _text(task.submitted_at),
+        "lastUpdatedDate": _text(task.updated_at),
+        "dataSubject": {"type": "SHOPPER", "email": task.email},
+        "errors": None
+        if task.errors is None or task.status == "ON_HOLD"
+        else [{"code": error.code, "message": error.message} for error in task.errors],
+    }
+
+
+def _root_keys(operation: OperationDefinitionNode | None) -> list[str]:
+    fields = [node for node in operation.selection_set.selections if isinstance(node, FieldNode)] if operation else []
+    return [node.alias.value if node.alias else node.name.value for node in fields]
+
+
+def _text(moment: datetime) -> str:
+    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+
+
+def _error(kind: str, message: str) -> GraphQLError:
+    return GraphQLError(message, extensions=_extensions(kind, message))
+
+
+def _not_served() -> GraphQLError:
+    return _error("ValidationError", "Mutations are not served here.")
+
+
+def _formatted(error: GraphQLError) -> Answer:
+    if not error.extensions:
+        # Raised by the GraphQL engine itself: a wrong query or variable, unless one of our own lines broke.
+        ours = error.original_error is not None and not isinstance(error.original_error, GraphQLError)
+        error.extensions = _extensions("InternalServerError" if ours else "ValidationError", error.message)
+    return dict(error.formatted)
+
+
+def _extensions(kind: str, message: str) -> Answer:
+    error_type, error_code = _CLASSES[kind]
+    classification: Answer = {"type": kind, "errorType": error_type, "errorCode": error_code}
+    if kind == "ValidationError":
+        classification |= {"code": "UnspecifiedError", "details": {"message": message}}
+    if kind == "InternalServerError":
+        classification = {"type": kind}  # no more than that is documented
+    return {"classification": classification}

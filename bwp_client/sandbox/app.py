@@ -1,0 +1,184 @@
+"""The local Buy with Prime API as an ASGI application."""
+
+import asyncio
+import json
+import sys
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Any, Final
+from urllib.parse import parse_qsl
+
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from bwp_client.sandbox.api import Answer, Operation, classification_of, read_operation, refusal, run
+from bwp_client.sandbox.catalog import KNOWN_API_VERSIONS
+from bwp_client.sandbox.faults import FaultTurns, fault_response
+from bwp_client.sandbox.gate import Throttle, Tokens
+from bwp_client.sandbox.knobs import Knobs
+
+LogLine = dict[str, Any]
+Log = Callable[[LogLine], None]
+
+_MOST_BODY_BYTES: Final = 1 << 20
+_NOTHING_ASKED: Final = Operation(None, (), None, None, (), ())
+
+
+def create_app(
+    knobs: Knobs,
+    *,
+    log: Log | None = None,
+    monotonic: Callable[[], float] = time.monotonic,
+    now: Callable[[], datetime] = lambda: datetime.now(UTC),
+) -> Starlette:
+    """Make the application.
+
+    Args:
+        knobs: How it behaves.
+        log: Takes one line a request; written to stderr as JSON when left out. A line never holds a token, a secret or
+            an e-mail address.
+        monotonic: Seconds, for token life and throttling.
+        now: The time of day, for waiting tasks and the log.
+    """
+    endpoints = _Endpoints(knobs, log or log_to_stderr, monotonic, now)
+    return Starlette(
+        routes=[
+            Route("/token", endpoints.token, methods=["POST"]),
+            Route("/graphql", endpoints.graphql, methods=["POST"]),
+            Route("/health", endpoints.health, methods=["GET"]),
+        ]
+    )
+
+
+def log_to_stderr(line: LogLine) -> None:
+    """Write one line of the request log.
+
+    Args:
+        line: What to write.
+    """
+    sys.stderr.write(json.dumps(line) + "\n")
+    sys.stderr.flush()
+
+
+class _Endpoints:
+    def __init__(self, knobs: Knobs, log: Log, monotonic: Callable[[], float], now: Callable[[], datetime]) -> None:
+        self._knobs = knobs
+        self._log = log
+        self._now = now
+        self._tokens = Tokens(knobs.credentials, knobs.token_seconds, monotonic)
+        self._throttle = Throttle(knobs.throttle_per_second, monotonic)
+        self._faults = FaultTurns(knobs.error_rate)
+
+    async def health(self, _request: Request) -> Response:
+        return JSONResponse({"status": "ok"})
+
+    async def token(self, request: Request) -> Response:
+        await self._think()
+        form = dict(parse_qsl((await _body(request)).decode("utf-8", "replace")))
+        kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+        response = self._token_response(kind, form)
+        self._write(request, status=response.status_code, client_id=form.get("client_id"))
+        return response
+
+    def _token_response(self, content_type: str, form: dict[str, str]) -> Response:
+        if content_type != "application/x-www-form-urlencoded":
+            return JSONResponse({"error": "invalid_request"}, status_code=400)
+        if form.get("grant_type") != "client_credentials":
+            return JSONResponse({"error": "unsupported_grant_type"}, status_code=400)
+        token = self._tokens.issue(form.get("client_id", ""), form.get("client_secret", ""))
+        if token is None:
+            return JSONResponse({"error": "invalid_client"}, status_code=401)
+        life = self._knobs.token_seconds
+        seconds: float = int(life) if life == int(life) else life
+        return JSONResponse({"access_token": token, "token_type": "Bearer", "expires_in": seconds})
+
+    async def graphql(self, request: Request) -> Response:
+        await self._think()
+        sent = _read_json(await _body(request))
+        text = sent.get("query") if isinstance(sent, dict) else None
+        operation = read_operation(text) if isinstance(text, str) else _NOTHING_ASKED
+        fault: str | None = None
+        answer, status = self._refused(request, operation)
+        if answer is None:
+            fault = self._faults.next_fault()
+        if answer is not None or fault is None:
+            answer = answer or self._answer(request, operation, sent)
+            response: Response = JSONResponse(answer, status_code=status, headers=self._headers(answer))
+        else:
+            response = fault_response(fault, operation)
+            status = response.status_code
+        self._write(
+            request,
+            status=status,
+            kind=operation.kind,
+            operation=operation.name,
+            fields=list(operation.fields),
+            classification=classification_of(answer) if answer else None,
+            fault=fault,
+            target_id=request.headers.get("x-api-target-id"),
+        )
+        return response
+
+    def _answer(self, request: Request, operation: Operation, sent: Any) -> Answer:
+        variables = sent.get("variables") if isinstance(sent, dict) else None
+        if operation is _NOTHING_ASKED or not isinstance(variables, dict | None):
+            return refusal("ValidationError", "The body is JSON with `query`, a string, and `variables`, an object.")
+        return run(
+            operation,
+            variables or {},
+            target_id=request.headers["x-api-target-id"],
+            now=self._now(),
+            operation_name=sent.get("operationName"),
+        )
+
+    def _refused(self, request: Request, operation: Operation) -> tuple[Answer | None, int]:
+        """Give the refusal of a request that must not be executed, and the HTTP status."""
+        headers = request.headers
+        scheme, _, token = headers.get("authorization", "").partition(" ")
+        holder = self._tokens.holder(token) if scheme.lower() == "bearer" else None
+        if holder is None:
+            if self._knobs.expired_as == "401":
+                return {"message": "Unauthorized"}, 401
+            return refusal("AccessDeniedError", "The access token is missing, unknown or expired.", operation), 200
+        if headers.get("content-type", "").partition(";")[0].strip().lower() != "application/json":
+            return refusal("ValidationError", "The header Content-Type must be application/json."), 415
+        if headers.get("x-api-version") not in KNOWN_API_VERSIONS:
+            return refusal("ValidationError", "The header x-api-version is missing or names no known version."), 400
+        target = headers.get("x-api-target-id")
+        if not target or holder.business_product_id not in {None, target}:
+            message = "These credentials do not reach the business product asked for."
+            return refusal("AccessDeniedError", message, operation), 200
+        if not self._throttle.admits():
+            return refusal("ThrottlingError", "Too many requests.", operation), self._knobs.throttle_status
+        return None, 200
+
+    def _headers(self, answer: Answer) -> dict[str, str]:
+        after = self._knobs.retry_after_seconds
+        throttled = after is not None and classification_of(answer) == "ThrottlingError"
+        return {"retry-after": str(after)} if throttled else {}
+
+    async def _think(self) -> None:
+        if self._knobs.latency_ms:
+            await asyncio.sleep(self._knobs.latency_ms / 1_000)
+
+    def _write(self, request: Request, **what: Any) -> None:
+        self._log({"time": self._now().isoformat(), "path": request.url.path} | what)
+
+
+async def _body(request: Request) -> bytes:
+    body = bytearray()
+    async for part in request.stream():
+        body += part
+        if len(body) > _MOST_BODY_BYTES:
+            return b""
+    return bytes(body)
+
+
+def _read_json(body: bytes) -> Any:
+    try:
+        return json.loads(body)
+    except (ValueError, RecursionError):
+        return None

@@ -1,0 +1,160 @@
+"""Runs the local Buy with Prime API on a socket."""
+
+import asyncio
+import contextlib
+import os
+import signal
+import socket
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from types import FrameType
+from typing import Final
+
+import uvicorn
+from uvicorn.protocols.http.h11_impl import H11Protocol
+
+from bwp_client.sandbox.app import Log, LogLine, create_app
+from bwp_client.sandbox.knobs import Knobs
+
+_STOPPING: Final = (signal.SIGINT, signal.SIGTERM)
+_STDIN: Final = 0
+_START_SECONDS: Final = 10.0
+
+
+def serve(
+    knobs: Knobs,
+    *,
+    port: int,
+    on_ready: Callable[[int], None],
+    host: str = "127.0.0.1",
+    exit_with_stdin: bool = False,
+    log: Log | None = None,
+) -> None:
+    """Serve until told to stop by SIGTERM, SIGINT or the end of stdin.
+
+    Args:
+        knobs: How the API behaves.
+        port: 0 for a free one.
+        on_ready: Called with the port once connections are accepted.
+        host: The address to listen on.
+        exit_with_stdin: End when stdin does, which is how the death of a parent process ends its child.
+        log: Takes one line a request; JSON lines on stderr when left out.
+
+    Raises:
+        OSError: The port is taken or the address not ours.
+    """
+    with _listening(host, port) as listener:
+        server = _Server(knobs, log, lambda: on_ready(listener.getsockname()[1]))
+        if exit_with_stdin:
+            threading.Thread(target=_wait_for_end_of_stdin, args=(server,), daemon=True).start()
+        asyncio.run(server.serve(sockets=[listener]))
+
+
+@dataclass(frozen=True, slots=True)
+class RunningSandbox:
+    """A local API that runs in a thread of this process.
+
+    Attributes:
+        url: Where it is, without a slash at the end.
+        log: The request log so far.
+    """
+
+    url: str
+    log: list[LogLine] = field(default_factory=list)
+
+
+@contextlib.contextmanager
+def running_sandbox(knobs: Knobs | None = None, *, port: int = 0) -> Iterator[RunningSandbox]:
+    """Serve from a thread while the block runs, for tests.
+
+    Args:
+        knobs: How the API behaves.
+        port: 0 for a free one.
+
+    Yields:
+        Its address and request log.
+
+    Raises:
+        TimeoutError: It did not start.
+    """
+    ready = threading.Event()
+    lines: list[LogLine] = []
+    with _listening("127.0.0.1", port) as listener:
+        server = _Server(knobs or Knobs(), lines.append, ready.set)
+        thread = threading.Thread(target=lambda: asyncio.run(server.serve(sockets=[listener])), daemon=True)
+        thread.start()
+        try:
+            if not ready.wait(_START_SECONDS):
+                raise TimeoutError("The sandbox did not start; nothing listens.")
+            yield RunningSandbox(f"http://127.0.0.1:{listener.getsockname()[1]}", lines)
+        finally:
+            server.should_exit = True
+            thread.join(_START_SECONDS)
+
+
+class _Protocol(H11Protocol):
+    """Lets the application reach the connection, which it must to drop it."""
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        super().connection_made(transport)
+        self.app_state = {**self.app_state, "transport": transport}
+
+
+class _Server(uvicorn.Server):
+    def __init__(self, knobs: Knobs, log: Log | None, on_ready: Callable[[], None]) -> None:
+        super().__init__(
+            uvicorn.Config(
+                create_app(knobs, log=log),
+                http=_Protocol,
+                ws="none",
+                lifespan="off",
+                access_log=False,
+                log_config=None,
+                log_level="critical",  # cut and dropped answers are meant, and not worth a traceback
+                timeout_graceful_shutdown=2,
+                server_header=False,
+            )
+        )
+        self._on_ready = on_ready
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        self._on_ready()
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Stop at a signal and end well; uvicorn would raise the signal again and end by it."""
+        if threading.current_thread() is not threading.main_thread():
+            yield
+            return
+        before = {number: signal.signal(number, self._stop) for number in _STOPPING}
+        try:
+            yield
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler)
+
+    def _stop(self, _number: int, _frame: FrameType | None) -> None:
+        self.should_exit = True
+
+
+def _listening(host: str, port: int) -> socket.socket:
+    # asyncio switches Nagle's delay off only where the protocol is named; with it every answer takes 40 ms.
+    listener = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET, proto=socket.IPPROTO_TCP)
+    try:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind((host, port))
+        listener.listen(256)
+    except OSError:
+        listener.close()
+        raise
+    return listener
+
+
+def _wait_for_end_of_stdin(server: _Server) -> None:
+    # Straight from the descriptor: a thread blocked inside sys.stdin would hold its lock when the interpreter ends.
+    with contextlib.suppress(OSError):
+        while os.read(_STDIN, 4_096):
+            pass
+    server.should_exit = True
