@@ -1,0 +1,181 @@
+"""How fast we ask, how often we try again, and when we stop: the manners of the client.
+
+The API is throttled without published numbers, so the pace finds the limit: it starts at a quarter of the configured
+rate, grows with every clean answer, halves when throttled, and then settles just below what the server was seen to
+accept.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Awaitable, Callable
+from typing import Final
+
+from bwp_client.errors import TerminalRemoteError, TransientRemoteError
+
+_START_SHARE: Final = 0.25
+_SLOWEST_SHARE: Final = 1 / 64
+_SETTLE_SHARE: Final = 0.97
+_PROBE_PER_SECOND: Final = 0.002
+_RECOVER_SECONDS: Final = 2.0
+_WINDOW_SECONDS: Final = 2.0
+_BURST_SECONDS: Final = 0.05
+MAX_PAUSE_SECONDS: Final = 120.0
+_KEPT: Final = "Every answer so far is kept."
+
+
+class Pacer:
+    """Hands out turns to ask.
+
+    Args:
+        requests_per_second: The fastest pace allowed.
+        monotonic: Seconds from a clock that never goes back.
+        sleep: Waits; only for pauses that the server asked for.
+    """
+
+    def __init__(
+        self,
+        requests_per_second: float,
+        *,
+        monotonic: Callable[[], float],
+        sleep: Callable[[float], Awaitable[None]],
+    ) -> None:
+        from aiolimiter import AsyncLimiter
+
+        self.fastest = requests_per_second
+        self.rate = requests_per_second * _START_SHARE
+        self._ceiling = requests_per_second
+        self._probing_since = self._cut_at = self._open_at = monotonic()
+        self._monotonic = monotonic
+        self._sleep = sleep
+        self._clean_at: deque[float] = deque()
+        self._gate = asyncio.Lock()
+        # The bucket leaks at the fastest pace; a slower one makes each turn cost more drops.
+        self._drops = max(1.0, requests_per_second * _BURST_SECONDS)
+        self._bucket = AsyncLimiter(self._drops, self._drops / requests_per_second)
+
+    async def turn(self) -> float:
+        """Wait for the next turn; give the moment it came, which `note_…` wants back."""
+        async with self._gate:
+            if (pause := self._open_at - self._monotonic()) > 0:
+                await self._sleep(pause)
+            cost = self.fastest / self.rate
+            while cost > 0:
+                await self._bucket.acquire(min(cost, self._drops))
+                cost -= self._drops
+        return self._monotonic()
+
+    def note_clean(self) -> None:
+        """An answer came: grow."""
+        now = self._monotonic()
+        self._clean_at.append(now)
+        while self._clean_at[0] < now - _WINDOW_SECONDS:
+            self._clean_at.popleft()
+        if self._ceiling < self.fastest:
+            # Limits change: look very slowly for a higher one.
+            grown = self._ceiling * (1 + _PROBE_PER_SECOND * (now - self._probing_since))
+            self._ceiling = min(self.fastest, grown)
+        self._probing_since = now
+        cut_before = self._ceiling < self.fastest
+        step = self._ceiling / 2 / (_RECOVER_SECONDS * self.rate) if cut_before else 1.0
+        self.rate = min(self._ceiling, self.rate + step)
+
+    def note_throttled(self, started_at: float, retry_after_seconds: float | None = None) -> bool:
+        """We were throttled: halve, and pause when told how long.
+
+        Returns:
+            Whether this counts: calls under way when the pace was last cut say nothing new.
+        """
+        now = self._monotonic()
+        if retry_after_seconds:
+            self._open_at = max(self._open_at, now + min(retry_after_seconds, MAX_PAUSE_SECONDS))
+        if started_at < self._cut_at:
+            return False
+        seen = sum(1 for at in self._clean_at if at >= now - _WINDOW_SECONDS) / _WINDOW_SECONDS
+        slowest = self.fastest * _SLOWEST_SHARE
+        # What the server accepted lately is the best guess at its limit; without it, half of what was tried.
+        self._ceiling = max(slowest, min(self.rate, max(seen, self.rate / 2)) * _SETTLE_SHARE)
+        self.rate = max(slowest, min(self.rate / 2, self._ceiling))
+        self._cut_at = self._probing_since = now
+        return True
+
+
+class RetryBudget:
+    """Bounds all retries of a run together, so that a server in trouble is not asked five times as often.
+
+    Args:
+        tokens: How many retries may be made before clean answers earn more.
+        earned_per_answer: What one clean answer adds.
+    """
+
+    def __init__(self, tokens: float = 50.0, earned_per_answer: float = 0.2) -> None:
+        self._most = self._tokens = tokens
+        self._earned = earned_per_answer
+
+    def take(self) -> bool:
+        """Take one retry; False when none is left."""
+        if self._tokens < 1:
+            return False
+        self._tokens -= 1
+        return True
+
+    def earn(self) -> None:
+        """Count one clean answer."""
+        self._tokens = min(self._most, self._tokens + self._earned)
+
+
+class Patience:
+    """Counts bad answers in a row, and ends the run when there are too many.
+
+    Args:
+        throttles: How many cuts of the pace in a row end the run.
+        faults: How many lookups in a row that ended in a fault, or were not accepted, end it.
+    """
+
+    def __init__(self, throttles: int = 10, faults: int = 25) -> None:
+        self._most_throttles = throttles
+        self._most_faults = faults
+        self._throttles = self._faults = self._refusals = 0
+
+    def clean(self) -> None:
+        """An answer came: start counting anew."""
+        self._throttles = self._faults = self._refusals = 0
+
+    def throttled(self) -> None:
+        """Count a cut of the pace.
+
+        Raises:
+            TransientRemoteError: There were too many in a row.
+        """
+        self._throttles += 1
+        if self._throttles >= self._most_throttles:
+            raise TransientRemoteError(
+                f"Buy with Prime asked us to slow down {self._throttles} times in a row, so asking was stopped. "
+                f"{_KEPT} Run enrich again in a few minutes, or lower BWP_API__REQUESTS_PER_SECOND."
+            )
+
+    def faulted(self, reason: str) -> None:
+        """Count a lookup that ended in a fault.
+
+        Raises:
+            TransientRemoteError: There were too many in a row.
+        """
+        self._faults += 1
+        if self._faults >= self._most_faults:
+            raise TransientRemoteError(
+                f"{self._faults} lookups in a row failed, so asking was stopped. The last one: {reason} {_KEPT} "
+                "Run enrich again later; `doctor api` says what is wrong."
+            )
+
+    def refused(self, reason: str) -> None:
+        """Count a question that was not accepted.
+
+        Raises:
+            TerminalRemoteError: There were too many in a row.
+        """
+        self._refusals += 1
+        if self._refusals >= self._most_faults:
+            raise TerminalRemoteError(
+                f"{self._refusals} questions in a row were not accepted, so asking was stopped. {reason} {_KEPT}"
+            )

@@ -1,0 +1,200 @@
+"""The wire: one question out over gql and a shared pool of connections, one reply back; it judges nothing.
+
+Imported only once a client is opened, since gql and httpx take half a second to load.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from typing import Any, Final
+from urllib.parse import urlsplit
+
+import httpx
+from gql import GraphQLRequest
+from gql.transport.exceptions import TransportConnectionFailed, TransportError
+from gql.transport.httpx import HTTPXAsyncTransport
+
+from bwp_client.api.queries import document
+from bwp_client.api.reply import Reply, Trouble
+from bwp_client.api.retry_after import retry_after_seconds
+from bwp_client.errors import SettingsError
+from bwp_client.events import TaskKind
+from bwp_client.settings import ApiSettings
+
+MAX_ANSWER_BYTES: Final = 1 << 20
+LOOPBACK_HOSTS: Final = {"localhost", "127.0.0.1", "::1"}
+_CALL: Final = "bwp_call"
+
+# gql writes whole answers to its log when that is set to DEBUG; answers never go to a log.
+logging.getLogger("gql.transport.httpx").setLevel(logging.INFO)
+
+
+class _AnswerTooLargeError(httpx.ReadError):
+    """The body went on beyond what an answer can be."""
+
+
+@dataclass(slots=True)
+class _Call:
+    """Catches the HTTP side of one gql call, which gql itself keeps only for the latest of all calls."""
+
+    response: httpx.Response | None = None
+
+
+class Wire:
+    """Sends questions to one endpoint.
+
+    Args:
+        settings: Where the API is, and its version.
+        http_transport: Replaces the network.
+        timeout_seconds: How long an answer may take altogether.
+    """
+
+    def __init__(
+        self, settings: ApiSettings, *, http_transport: httpx.AsyncBaseTransport | None, timeout_seconds: float
+    ) -> None:
+        self._timeout_seconds = timeout_seconds
+        self._version = settings.version
+        on_loopback = (urlsplit(settings.endpoint).hostname or "") in LOOPBACK_HOSTS
+        connections = settings.concurrency + 2
+        self._transport = HTTPXAsyncTransport(
+            settings.endpoint,
+            json_deserialize=_json_object,
+            transport=http_transport,
+            # A proxy from the environment can't reach our own machine's loopback.
+            trust_env=not on_loopback,
+            timeout=httpx.Timeout(timeout_seconds, connect=min(10.0, timeout_seconds)),
+            limits=httpx.Limits(max_connections=connections, max_keepalive_connections=connections),
+            follow_redirects=False,
+            # Unpacking would let a small answer become a huge one.
+            headers={"Accept-Encoding": "identity", "User-Agent": "bwp-client"},
+            event_hooks={"response": [_catch]},
+        )
+        self._documents = {kind: GraphQLRequest(document(kind)).document for kind in TaskKind}
+
+    async def open(self) -> httpx.AsyncClient:
+        """Open the pool of connections; give it, for the token endpoint."""
+        await self._transport.connect()  # type: ignore[no-untyped-call]
+        client: httpx.AsyncClient | None = self._transport.client
+        assert client is not None
+        return client
+
+    async def close(self) -> None:
+        """Close every connection."""
+        await self._transport.close()  # type: ignore[no-untyped-call]
+
+    async def ask(self, task_kind: TaskKind, task_id: str, *, target_id: str, token: str) -> Reply:
+        """Send one question.
+
+        Args:
+            task_kind: Chooses the query.
+            task_id: Its only variable.
+            target_id: The business product whose task it is.
+            token: The access token.
+
+        Raises:
+            SettingsError: The endpoint is no http(s) address.
+        """
+        call = _Call()
+        request = GraphQLRequest(self._documents[task_kind], variable_values={"taskId": task_id})
+        headers = {"Authorization": f"Bearer {token}", "x-api-target-id": target_id, "x-api-version": self._version}
+        try:
+            async with asyncio.timeout(self._timeout_seconds):
+                result = await self._transport.execute(
+                    request, extra_args={"headers": headers, "extensions": {_CALL: call}}
+                )
+        except TimeoutError:
+            return Reply(_status(call), trouble=Trouble.SLOW)
+        except TransportConnectionFailed as error:
+            return Reply(_status(call), trouble=_connection_trouble(error.__cause__))
+        except TransportError:
+            return _unreadable(call)
+        errors = result.errors if isinstance(result.errors, list) else [result.errors] if result.errors else []
+        return Reply(_status(call), result.data, tuple(errors), retry_after_seconds=_wait(call))
+
+
+async def _catch(response: httpx.Response) -> None:
+    """Keep the response beside its call, and read it within bounds."""
+    call = response.request.extensions.get(_CALL)
+    if isinstance(call, _Call):
+        call.response = response
+    assert isinstance(response.stream, httpx.AsyncByteStream)
+    response.stream = _Bounded(response.stream)
+    await response.aread()
+
+
+class _Bounded(httpx.AsyncByteStream):
+    """A body that ends with an error when it grows beyond what an answer can be."""
+
+    def __init__(self, stream: httpx.AsyncByteStream) -> None:
+        self._stream = stream
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        size = 0
+        async for chunk in self._stream:
+            size += len(chunk)
+            if size > MAX_ANSWER_BYTES:
+                raise _AnswerTooLargeError("too large")
+            yield chunk
+
+    async def aclose(self) -> None:
+        await self._stream.aclose()
+
+
+def _json_object(raw: bytes) -> dict[str, Any]:
+    value = json.loads(raw)
+    if not isinstance(value, dict):
+        raise TypeError("not a JSON object")
+    return value
+
+
+def _status(call: _Call) -> int | None:
+    return call.response.status_code if call.response is not None else None
+
+
+def _wait(call: _Call) -> float | None:
+    return retry_after_seconds(call.response.headers.get("retry-after")) if call.response is not None else None
+
+
+def _connection_trouble(cause: BaseException | None) -> Trouble:
+    if isinstance(cause, _AnswerTooLargeError):
+        return Trouble.TOO_LARGE
+    if isinstance(cause, httpx.TimeoutException):
+        return Trouble.SLOW
+    if isinstance(cause, httpx.UnsupportedProtocol | httpx.InvalidURL):
+        raise SettingsError(
+            "BWP_API__ENDPOINT is no http:// or https:// address. Nothing was asked. Mend it and start again."
+        ) from None
+    if isinstance(cause, httpx.ConnectError | httpx.ProxyError):
+        return Trouble.UNREACHABLE
+    if isinstance(cause, httpx.TransportError | httpx.DecodingError):
+        return Trouble.DROPPED
+    raise cause if cause is not None else AssertionError("gql gave no cause")
+
+
+def _unreadable(call: _Call) -> Reply:
+    """Say what a body is that gql could not read as a GraphQL answer."""
+    if call.response is None:
+        return Reply(None, trouble=Trouble.DROPPED)
+    body = call.response.content.strip()
+    kind = call.response.headers.get("content-type", "").lower()
+    if not body:
+        trouble = Trouble.EMPTY
+    elif "html" in kind or body[:1] == b"<":
+        trouble = Trouble.HTML
+    elif body[:1] == b"{" and not _is_json(body):
+        trouble = Trouble.CUT
+    else:
+        trouble = Trouble.NOT_GRAPHQL
+    return Reply(call.response.status_code, trouble=trouble, retry_after_seconds=_wait(call))
+
+
+def _is_json(body: bytes) -> bool:
+    try:
+        json.loads(body)
+    except (ValueError, RecursionError):
+        return False
+    return True
