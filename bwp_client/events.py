@@ -10,7 +10,6 @@ import hashlib
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
-from typing import NamedTuple
 
 import msgspec
 
@@ -20,8 +19,6 @@ SAMPLE_TASK_ID_PREFIX = "5eed5eed-"
 EARLIEST_EVENT = datetime(2020, 1, 1, tzinfo=UTC)
 LATEST_AHEAD = timedelta(days=2)
 MAX_ID_LENGTH = 200
-
-_TASK_PAIRS = frozenset({"personalDataDeletionTask", "personalDataRetrievalTask"})
 
 
 class TaskKind(StrEnum):
@@ -57,17 +54,16 @@ EVENT_TYPES: dict[str, tuple[TaskKind, Outcome]] = {
 """The four privacy event types; every other type is ignored and counted."""
 
 
+_NO_RAW = msgspec.Raw(b"{}")
+
+
 class Detail(msgspec.Struct, gc=False, rename="camel"):
-    """The `detail` of generation B, which is also the whole body of a webhook delivery; empty in generation A."""
+    """What we read of `detail` in generation B, which is also the body of a webhook; empty in generation A."""
 
     idempotency_key: str | None = None
-    event_descriptor: str | None = None
-    resources: list[str] | None = None
-    event_id: str | None = None
     api_version: str | None = None
     subscription_id: str | None = None
-    event_time: str | None = None
-    data: msgspec.Raw = msgspec.Raw(b"{}")
+    data: msgspec.Raw = _NO_RAW
 
 
 class Envelope(msgspec.Struct, gc=False, rename={"detail_type": "detail-type", "replay_name": "replay-name"}):
@@ -92,27 +88,24 @@ class _Webhook(msgspec.Struct, gc=False, rename="camel"):
     idempotency_key: str | None = None
     api_version: str | None = None
     subscription_id: str | None = None
-    data: msgspec.Raw = msgspec.Raw(b"{}")
+    data: msgspec.Raw = _NO_RAW
 
 
-class EventRow(NamedTuple):
-    """One row of the events table before it has a load; absent texts are empty, `occurred_at_us` is µs since 1970."""
+Shape = tuple[str, str, str, str, str, str, str, str, str]
+"""What many events share, in the order of `SHAPE_FIELDS`; absent texts are empty."""
 
-    event_id: str
-    envelope_id: str
-    idempotency_key: str
-    event_type: str
-    task_kind: str
-    outcome: str
-    task_id: str
-    business_product_id: str
-    occurred_at_us: int
-    event_source: str
-    account: str
-    region: str
-    replay_name: str
-    api_version: str
-    fingerprint: str
+SHAPE_FIELDS = (
+    "event_type", "task_kind", "outcome", "business_product_id", "event_source", "account", "region", "replay_name",
+    "api_version",
+)  # fmt: skip
+
+EventRow = tuple[Shape, int, str, str, str, str, str]
+"""One row of the events table before it has a load: its shape, its time in µs since 1970, and `OWN_FIELDS`.
+
+Plain tuples: at a million rows the names would cost more than the parsing.
+"""
+
+OWN_FIELDS = ("event_id", "envelope_id", "idempotency_key", "task_id", "fingerprint")
 
 
 class Refused(Exception):  # noqa: N818 - it is an answer, not a fault
@@ -151,9 +144,6 @@ def decode_record(record: bytes | memoryview) -> Envelope:
 def _from_webhook(body: _Webhook) -> Envelope:
     detail = Detail(
         idempotency_key=body.idempotency_key,
-        event_descriptor=body.event_descriptor,
-        resources=body.resources,
-        event_id=body.event_id,
         api_version=body.api_version,
         subscription_id=body.subscription_id,
         data=body.data,
@@ -177,94 +167,111 @@ def task_in_resource(resource: str) -> tuple[str, str]:
         Refused: An odd number of parts, an empty or over-long ID, or no task in the path.
     """
     parts = resource.split("/")
-    if len(parts) % 2 or not all(0 < len(part) <= MAX_ID_LENGTH for part in parts):
+    if len(parts) % 2 or "" in parts or len(max(parts, key=len)) > MAX_ID_LENGTH or not resource.isprintable():
         raise Refused(QuarantineReason.ODD_RESOURCE)
-    business_product_id = task_id = ""
-    for name, value in zip(parts[::2], parts[1::2], strict=True):
-        if name == "businessProduct":
-            business_product_id = value
-        elif name in _TASK_PAIRS:
-            task_id = value
-    if not task_id:
+    pairs = dict(zip(parts[::2], parts[1::2], strict=True))
+    task_id = pairs.get("personalDataDeletionTask") or pairs.get("personalDataRetrievalTask")
+    if task_id is None:
         raise Refused(QuarantineReason.NO_TASK)
-    if not business_product_id or not (task_id.isprintable() and business_product_id.isprintable()):
+    if "businessProduct" not in pairs:
         raise Refused(QuarantineReason.ODD_RESOURCE)
-    return business_product_id, task_id
+    return pairs["businessProduct"], task_id
 
 
-def rows_of(envelope: Envelope, *, latest_us: int) -> list[EventRow]:
-    """Give one row per task that a privacy event names; no row for an event of a type we don't chart.
+class EventReader:
+    """Turns envelopes into rows; remembers what many of them share, for that is most of each."""
 
-    Args:
-        envelope: The decoded event.
-        latest_us: The newest event time accepted, in µs since 1970 (now + 2 days).
+    def __init__(self, *, latest_us: int) -> None:
+        """Take the newest event time accepted, in µs since 1970 (now + 2 days)."""
+        self._latest_us = latest_us
+        self._shared: dict[tuple[str | None, ...], tuple[Shape, str]] = {}
 
-    Raises:
-        Refused: No task in `resources`, an odd path, or a `time` without offset or outside the accepted range.
-    """
-    kind_and_outcome = EVENT_TYPES.get(envelope.detail_type)
-    if kind_and_outcome is None:
-        return []
-    if not envelope.resources:
-        raise Refused(QuarantineReason.NO_TASK)
-    time = envelope.time
-    if time.tzinfo is None:
-        raise Refused(QuarantineReason.BAD_TIME)
-    occurred_at_us = round(time.timestamp() * 1_000_000)
-    if not _EARLIEST_US <= occurred_at_us <= latest_us:
-        raise Refused(QuarantineReason.TIME_OUT_OF_RANGE)
-    kind, outcome = kind_and_outcome
-    detail = envelope.detail
-    event_id = detail.idempotency_key or envelope.id
-    if not 0 < len(event_id) <= MAX_ID_LENGTH:
-        raise Refused(QuarantineReason.NOT_AN_ENVELOPE)
-    tasks = dict.fromkeys(map(task_in_resource, envelope.resources))
-    return [
-        EventRow(
-            event_id,
-            envelope.id,
-            detail.idempotency_key or "",
+    def rows(self, envelope: Envelope) -> list[EventRow]:
+        """Give one row per task that a privacy event names; no row for an event of a type we don't chart.
+
+        Raises:
+            Refused: No task in `resources`, an odd path, or a `time` without offset or outside the accepted range.
+        """
+        if envelope.detail_type not in EVENT_TYPES:
+            return []
+        time = envelope.time
+        if time.tzinfo is None:
+            raise Refused(QuarantineReason.BAD_TIME)
+        occurred_at_us = round(time.timestamp() * 1_000_000)
+        if not _EARLIEST_US <= occurred_at_us <= self._latest_us:
+            raise Refused(QuarantineReason.TIME_OUT_OF_RANGE)
+        detail = envelope.detail
+        idempotency_key = detail.idempotency_key or ""
+        event_id = idempotency_key or envelope.id
+        if not 0 < len(event_id) <= MAX_ID_LENGTH:
+            raise Refused(QuarantineReason.NOT_AN_ENVELOPE)
+        resources = envelope.resources
+        if len(resources) == 1:
+            return [self._row(envelope, resources[0], occurred_at_us, event_id, idempotency_key)]
+        if not resources:
+            raise Refused(QuarantineReason.NO_TASK)
+        return [
+            self._row(envelope, resource, occurred_at_us, event_id, idempotency_key)
+            for resource in dict(zip(map(task_in_resource, resources), resources, strict=True)).values()
+        ]
+
+    def _row(
+        self, envelope: Envelope, resource: str, occurred_at_us: int, event_id: str, idempotency_key: str
+    ) -> EventRow:
+        detail = envelope.detail
+        path, _, task_id = resource.rpartition("/")
+        key = (
             envelope.detail_type,
-            kind.value,
-            outcome.value,
-            task_id,
-            business_product_id,
-            occurred_at_us,
+            path,
             envelope.source,
             envelope.account,
             envelope.region,
-            envelope.replay_name or "",
-            detail.api_version or "",
-            _fingerprint(envelope, occurred_at_us, business_product_id, task_id),
+            envelope.replay_name,
+            detail.api_version,
+            detail.subscription_id,
         )
-        for business_product_id, task_id in tasks
-    ]
+        shared = self._shared.get(key)
+        if shared is None or not (0 < len(task_id) <= MAX_ID_LENGTH and task_id.isprintable()):
+            business_product_id, found = task_in_resource(resource)
+            shared = _shared(key, business_product_id)
+            if found == task_id:
+                if len(self._shared) >= MAX_SHARED:
+                    self._shared.clear()
+                self._shared[key] = shared
+            task_id = found
+        shape, said = shared
+        said = f"{said}{occurred_at_us}\x1f{task_id}\x1f{idempotency_key}\x1f"
+        content = said.encode("utf-8", "replace")
+        if detail.data is not _NO_RAW:
+            content += _canonical(bytes(detail.data))
+        fingerprint = hashlib.sha256(content).hexdigest()[:FINGERPRINT_DIGITS]
+        return shape, occurred_at_us, event_id, envelope.id, idempotency_key, task_id, fingerprint
 
+
+def _shared(key: tuple[str | None, ...], business_product_id: str) -> tuple[Shape, str]:
+    """Give the shape of events alike, and what they all say.
+
+    A fingerprint leaves out `id`, `detail.eventId` and `replay-name`, which a re-delivery may change.
+    """
+    event_type, _, source, account, region, replay_name, api_version, subscription_id = (text or "" for text in key)
+    kind, outcome = EVENT_TYPES[event_type]
+    shape = (event_type, kind.value, outcome.value, business_product_id, source, account, region, replay_name, api_version)
+    said = (event_type, source, account, region, business_product_id, api_version, subscription_id, "")
+    return shape, "\x1f".join(said)
+
+
+MAX_SHARED = 20_000
+FINGERPRINT_DIGITS = 32
+"""The first 128 bits of SHA-256, as hexadecimal digits."""
 
 _EARLIEST_US = int(EARLIEST_EVENT.timestamp()) * 1_000_000
+_NO_DATA = (b"{}", b"", b"null")
 
 
-def _fingerprint(envelope: Envelope, occurred_at_us: int, business_product_id: str, task_id: str) -> str:
-    """Hash what an event says, leaving out `id`, `detail.eventId` and `replay-name`, which a re-delivery may change.
-
-    The first 128 bits of SHA-256 as 32 hexadecimal digits.
-    """
-    detail = envelope.detail
-    data = bytes(detail.data)
-    if data not in (b"{}", b""):
-        data = msgspec.json.encode(msgspec.json.decode(data), order="sorted")
-    content = "\x1f".join(
-        (
-            envelope.detail_type,
-            envelope.source,
-            envelope.account,
-            envelope.region,
-            str(occurred_at_us),
-            business_product_id,
-            task_id,
-            detail.idempotency_key or "",
-            detail.api_version or "",
-            detail.subscription_id or "",
-        )
-    )
-    return hashlib.sha256(content.encode("utf-8", "surrogatepass") + data).hexdigest()[:32]
+def _canonical(data: bytes) -> bytes:
+    if data in _NO_DATA:
+        return b""
+    try:
+        return msgspec.json.encode(msgspec.json.decode(data), order="sorted")
+    except (msgspec.DecodeError, RecursionError):
+        return data

@@ -50,6 +50,8 @@ class RecordCutter:
         self._offset = 0
         self._is_array: bool | None = None
         self._one_per_line = True
+        self._current = b""
+        self._current_start = 0
 
     def feed(self, block: bytes) -> Iterator[Found]:
         """Give the records that are complete with this block."""
@@ -57,6 +59,16 @@ class RecordCutter:
         if self._is_array is None:
             data = self._begin(data)
         yield from self._take(data, final=False)
+
+    @property
+    def offset(self) -> int:
+        """How many bytes of the decompressed object are dealt with."""
+        return self._offset
+
+    def raw_at(self, offset: int) -> bytes:
+        """Give the bytes of the record that was just given with this offset."""
+        position = offset - self._current_start
+        return self._current[position : _closing(self._current, position)]
 
     def finish(self, *, cut_short: bool = False) -> Iterator[Found]:
         """Give what is left at the end of the object; `cut_short` says that the object itself ended too early."""
@@ -81,6 +93,7 @@ class RecordCutter:
         return data
 
     def _take(self, data: bytes, *, final: bool) -> Iterator[Found]:
+        self._current, self._current_start = data, self._offset
         if self._is_array:
             used = yield from self._pieces(data, self._offset, _ARRAY_JOIN, final=final)
         elif self._one_per_line:

@@ -1,0 +1,310 @@
+"""The loader: every record of a source ends as stored, duplicate, ignored or quarantined, and the counts add up.
+
+Order of a commit group: events, quarantine, objects, outcomes, and the run's row last. A crash between any two leaves what
+the next load puts right: events are found stored, objects not in the ledger are read again.
+"""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+from uuid import uuid4
+
+from bwp_client.errors import BwpError, UsageError, WarehouseError
+from bwp_client.events import LATEST_AHEAD
+from bwp_client.sources import Source, SourceObject
+from bwp_client.sources.stage import ObjectCounts, Parcel, Window
+from bwp_client.sources.workers import Unreadable, stage_all
+from bwp_client.warehouse import Run, TableName, Warehouse, record_run
+from bwp_client.warehouse.engine import connect
+from bwp_client.warehouse.events import append_events
+from bwp_client.warehouse.ledger import append_quarantine, objects_read, record_objects
+from bwp_client.warehouse.outcomes import covered_version, refresh_outcomes
+
+ROWS_PER_PASS = 250_000
+"""Rows that one deduplicating pass takes at most; it bounds memory."""
+ROWS_PER_GROUP = 1_000_000
+"""Rows after which a long load publishes what it has."""
+
+
+@dataclass(slots=True)
+class LoadResult:
+    """What a load did, in records: read = stored + duplicate + ignored + quarantined; `outside_window` is beside it."""
+
+    load_id: str
+    source: str
+    objects: int = 0
+    read: int = 0
+    stored: int = 0
+    duplicate: int = 0
+    ignored: int = 0
+    quarantined: int = 0
+    outside_window: int = 0
+
+    def as_json(self) -> dict[str, Any]:
+        """Give the command line's JSON object."""
+        return asdict(self)
+
+
+@dataclass(frozen=True, slots=True)
+class LoadProgress:
+    """How far a load is."""
+
+    objects_done: int
+    objects_total: int
+    bytes_done: int
+    bytes_total: int
+    read: int
+
+
+@dataclass(slots=True)
+class _Group:
+    """What one run's row will say."""
+
+    started_at: datetime
+    objects: list[SourceObject] = field(default_factory=list)
+    quarantine: list[Path] = field(default_factory=list)
+    stored: int = 0
+    duplicate: Counter[str] = field(default_factory=Counter)
+    ignored: Counter[str] = field(default_factory=Counter)
+    quarantined: Counter[str] = field(default_factory=Counter)
+    outside_window: int = 0
+    versions: dict[str, int] = field(default_factory=dict)
+
+    def add(self, item: SourceObject, counts: ObjectCounts) -> None:
+        self.objects.append(item)
+        self.ignored.update(counts.ignored)
+        self.quarantined.update(counts.quarantined)
+        self.outside_window += counts.outside_window
+
+    def counts(self) -> dict[str, Any]:
+        return {
+            "objects": len(self.objects),
+            "bytes": sum(item.size_bytes for item in self.objects),
+            "read": self.stored + self.duplicate.total() + self.ignored.total() + self.quarantined.total(),
+            "stored": self.stored,
+            "duplicate": dict(self.duplicate),
+            "ignored": dict(self.ignored),
+            "quarantined": dict(self.quarantined),
+            "outside_window": self.outside_window,
+        }
+
+
+def load(
+    warehouse: Warehouse,
+    source: Source,
+    *,
+    label: str | None = None,
+    window_from: datetime | None = None,
+    window_to: datetime | None = None,
+    reread: bool = False,
+    clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+    on_progress: Callable[[LoadProgress], None] = lambda _: None,
+) -> LoadResult:
+    """Load every object of a source that was not read yet.
+
+    Args:
+        warehouse: Where to; made when it is not there.
+        source: Where from.
+        label: How the runs table names the source, when not by its own label.
+        window_from: Keep only events from this time on (aware).
+        window_to: Keep only events before this time (aware).
+        reread: Read every object again, whatever the ledger says.
+        clock: Gives the time now.
+        on_progress: Called after each object and each commit.
+
+    Raises:
+        UsageError: A wrong window, or objects that may not be read; what could be read is stored.
+        RemoteError: S3 refused or failed; what was committed before stays.
+        WarehouseError: The warehouse can't be written; what was committed before stays.
+    """
+    if window_from and window_to and window_to <= window_from:
+        raise UsageError("Nothing was loaded: the window's end is not after its start. Swap --from and --to.")
+    warehouse.create()
+    with TemporaryDirectory(prefix="bwp-load-") as folder:
+        return _Load(
+            warehouse, source, label or source.label, Path(folder), window_from, window_to, clock, on_progress
+        ).run(reread=reread)
+
+
+class _Load:
+    def __init__(
+        self,
+        warehouse: Warehouse,
+        source: Source,
+        label: str,
+        folder: Path,
+        window_from: datetime | None,
+        window_to: datetime | None,
+        clock: Callable[[], datetime],
+        on_progress: Callable[[LoadProgress], None],
+    ) -> None:
+        self._warehouse = warehouse
+        self._source = source
+        self._folder = folder
+        self._window_from, self._window_to = window_from, window_to
+        self._clock = clock
+        self._on_progress = on_progress
+        self._result = LoadResult(load_id=uuid4().hex, source=label)
+        self._group = _Group(started_at=clock())
+        self._groups = 0
+        self._published_bytes = 0
+        self._waiting: list[tuple[Parcel, Callable[[], None]]] = []
+        self._connection = connect(folder / "spill")
+        self._todo: list[SourceObject] = []
+        self._unreadable: list[Unreadable] = []
+
+    def run(self, *, reread: bool) -> LoadResult:
+        try:
+            self._todo = self._list(reread=reread)
+            window = Window(_micros(self._window_from), _micros(self._window_to))
+            latest_us = _micros(self._clock() + LATEST_AHEAD) or 0
+            self._report()
+            try:
+                for made, done in stage_all(
+                    self._source, self._todo, self._folder, window=window, latest_us=latest_us
+                ):
+                    if isinstance(made, Unreadable):
+                        self._unreadable.append(made)
+                    else:
+                        self._accept(made, done)
+            except RuntimeError as error:
+                raise WarehouseError(
+                    f"Loading stopped: {error}. What was committed before stays; load again, nothing is doubled."
+                ) from error
+            self._append_waiting()
+            self._publish(last=True)
+        finally:
+            self._connection.close()
+        if self._unreadable:
+            raise self._unreadable_error()
+        return self._result
+
+    def _list(self, *, reread: bool) -> list[SourceObject]:
+        items = list(self._source.objects())
+        if reread or not items:
+            return items
+        prefix = items[0].uri if len(items) == 1 else os.path.commonprefix([items[0].uri, items[-1].uri])
+        read = objects_read(
+            self._warehouse, prefix, window_from=self._window_from, window_to=self._window_to
+        )
+        return [item for item in items if (item.uri, item.etag, item.size_bytes) not in read]
+
+    def _accept(self, parcel: Parcel, done: Callable[[], None]) -> None:
+        if sum(waiting.rows for waiting, _ in self._waiting) + parcel.rows > ROWS_PER_PASS:
+            self._append_waiting()
+        self._waiting.append((parcel, done))
+        if self._group.stored + self._group.duplicate.total() >= ROWS_PER_GROUP:
+            self._append_waiting()
+            self._publish(last=False)
+
+    def _append_waiting(self) -> None:
+        """Store the waiting parcels' events in one pass; their objects are then finished."""
+        group = self._group
+        staged = [parcel.events for parcel, _ in self._waiting if parcel.events]
+        if staged:
+            appended = append_events(
+                self._warehouse,
+                self._connection,
+                staged,
+                load_id=self._result.load_id,
+                several_tasks=any(parcel.several_tasks for parcel, _ in self._waiting),
+            )
+            group.versions[TableName.EVENTS.value] = appended.version
+            group.stored += appended.stored
+            group.duplicate["replay"] += appended.replayed
+            group.duplicate["redelivery"] += appended.duplicate - appended.replayed
+        for parcel, done in self._waiting:
+            for item, counts in parcel.finished:
+                group.add(item, counts)
+                self._result.objects += 1
+            if parcel.quarantine:
+                group.quarantine.append(parcel.quarantine)
+            if parcel.events:
+                parcel.events.unlink()
+            done()
+        self._waiting.clear()
+        self._report()
+
+    def _publish(self, *, last: bool) -> None:
+        """Write quarantine, objects, outcomes and the run's row, in this order."""
+        group, warehouse, result = self._group, self._warehouse, self._result
+        counts = group.counts()
+        if group.objects or group.stored or group.duplicate.total() or group.quarantine:
+            group.versions[TableName.QUARANTINE.value] = append_quarantine(
+                warehouse, self._connection, group.quarantine, load_id=result.load_id, seen_at=self._clock()
+            )
+            group.versions[TableName.OBJECTS.value] = record_objects(
+                warehouse,
+                self._connection,
+                [(item.uri, item.etag, item.size_bytes) for item in group.objects],
+                window_from=self._window_from,
+                window_to=self._window_to,
+                load_id=result.load_id,
+                read_at=self._clock(),
+            )
+        elif not last or not self._outcomes_behind():
+            return
+        if last:
+            group.versions[TableName.OUTCOMES.value] = refresh_outcomes(warehouse)
+        self._groups += 1
+        record_run(
+            warehouse,
+            Run(
+                run_id=f"{result.load_id}-{self._groups}",
+                kind="load",
+                source=result.source,
+                started_at=group.started_at,
+                finished_at=self._clock(),
+                state="finished" if last and not self._unreadable else "partial",
+                counts=counts,
+                versions=group.versions,
+                window_from=self._window_from,
+                window_to=self._window_to,
+            ),
+        )
+        result.read += counts["read"]
+        result.stored += group.stored
+        result.duplicate += group.duplicate.total()
+        result.ignored += group.ignored.total()
+        result.quarantined += group.quarantined.total()
+        result.outside_window += group.outside_window
+        for path in group.quarantine:
+            path.unlink()
+        self._published_bytes += counts["bytes"]
+        self._group = _Group(started_at=self._clock())
+
+    def _outcomes_behind(self) -> bool:
+        covered = covered_version(self._warehouse.handle(TableName.OUTCOMES))
+        events_version = self._warehouse.handle(TableName.EVENTS).version()
+        return events_version > 0 and (covered is None or covered < events_version)
+
+    def _report(self) -> None:
+        group, result = self._group, self._result
+        done = result.objects
+        bytes_total = sum(item.size_bytes for item in self._todo)
+        self._on_progress(
+            LoadProgress(
+                objects_done=done,
+                objects_total=len(self._todo),
+                bytes_done=self._published_bytes + sum(item.size_bytes for item in group.objects),
+                bytes_total=bytes_total,
+                read=result.read + int(group.counts()["read"]),
+            )
+        )
+
+    def _unreadable_error(self) -> BwpError:
+        first = self._unreadable[0].error
+        if len(self._unreadable) == 1:
+            return first
+        return type(first)(f"{first} ({len(self._unreadable) - 1} more objects could not be read either.)")
+
+
+def _micros(time: datetime | None) -> int | None:
+    return None if time is None else round(time.timestamp() * 1_000_000)

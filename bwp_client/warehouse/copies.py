@@ -1,0 +1,72 @@
+"""Local copies of a remote table's files: they never change, so each is fetched once, into a bounded folder."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from tempfile import NamedTemporaryFile
+from urllib.parse import unquote
+
+from bwp_client.aws import explain_s3_error, s3_client, split_s3
+
+MAX_CACHE_BYTES = 4 * 1024**3
+FETCH_THREADS = 8
+
+
+def cache_folder() -> Path:
+    """Give the folder of local copies: below `$XDG_CACHE_HOME`, else `~/.cache`."""
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "bwp" / "tables"
+
+
+def local_copies(address: str, files: Sequence[tuple[str, int]]) -> list[str]:
+    """Give a local path for each (path below the table's address, size in bytes), fetching what is missing.
+
+    Raises:
+        SourceNotFoundError: A file is gone, vacuumed since the table was opened.
+        RemoteError: S3 refused or failed.
+    """
+    folder = cache_folder() / hashlib.sha256(address.encode()).hexdigest()[:16]
+    folder.mkdir(parents=True, exist_ok=True)
+    # A file's own name holds a UUID; a key never becomes part of a local path.
+    wanted = [(path, folder / (hashlib.sha256(path.encode()).hexdigest()[:32] + ".parquet")) for path, _ in files]
+    missing = [(path, target) for path, target in wanted if not target.exists()]
+    for _, target in wanted:
+        if target.exists():
+            os.utime(target)
+    if missing:
+        _make_room(sum(size for _, size in files), keep={target for _, target in wanted})
+        with ThreadPoolExecutor(FETCH_THREADS) as pool:
+            list(pool.map(lambda pair: _fetch(f"{address}/{unquote(pair[0])}", pair[1]), missing))
+    return [str(target) for _, target in wanted]
+
+
+def _fetch(uri: str, target: Path) -> None:
+    bucket, key = split_s3(uri)
+    with NamedTemporaryFile(dir=target.parent, prefix=".fetch-", delete=False) as partial:
+        try:
+            s3_client().download_fileobj(bucket, key, partial)
+        except Exception as error:
+            Path(partial.name).unlink(missing_ok=True)
+            raise explain_s3_error(error, uri) from error
+    Path(partial.name).replace(target)
+
+
+def _make_room(coming_bytes: int, *, keep: set[Path]) -> None:
+    """Delete the copies that were used longest ago until the coming ones fit."""
+    present = []
+    for path in cache_folder().rglob("*.parquet"):
+        try:
+            status = path.stat()
+        except FileNotFoundError:
+            continue
+        present.append((status.st_mtime_ns, status.st_size, path))
+    total = coming_bytes + sum(size for _, size, _ in present)
+    for _, size, path in sorted(present):
+        if total <= MAX_CACHE_BYTES:
+            return
+        if path not in keep:
+            path.unlink(missing_ok=True)
+            total -= size

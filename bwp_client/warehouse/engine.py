@@ -1,0 +1,51 @@
+"""DuckDB as this product uses it: in memory, UTC, one cursor per query."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pyarrow as pa
+
+MEMORY_LIMIT = "600MB"
+
+
+def connect(spill_folder: Path | None = None, *, memory_limit: str = MEMORY_LIMIT) -> duckdb.DuckDBPyConnection:
+    """Open an in-memory database; queries over the memory limit spill to a folder where one is given."""
+    config = {"threads": str(os.cpu_count() or 2), "memory_limit": memory_limit, "preserve_insertion_order": "false"}
+    if spill_folder is not None:
+        config["temp_directory"] = str(spill_folder)
+    connection = duckdb.connect(":memory:", config=config)
+    connection.execute("set TimeZone = 'UTC'")
+    return connection
+
+
+def quoted(text: str) -> str:
+    """Give a SQL string literal."""
+    return "'" + text.replace("'", "''") + "'"
+
+
+def relation(files: list[str], schema: pa.Schema) -> str:
+    """Give SQL that reads Parquet files with exactly these columns; an empty relation when there are no files."""
+    if not files:
+        columns = ", ".join(f"null::{sql_type(item.type)} as {item.name}" for item in schema)
+        return f"(select {columns} where false)"
+    listed = ", ".join(quoted(path) for path in files)
+    return f"read_parquet([{listed}], hive_partitioning = false)"
+
+
+def sql_type(kind: pa.DataType) -> str:
+    """Give DuckDB's name of a column type."""
+    if pa.types.is_timestamp(kind):
+        return "timestamptz"
+    if pa.types.is_list(kind):
+        return "struct(code varchar, message varchar)[]"
+    return {"string": "varchar", "int64": "bigint", "bool": "boolean", "binary": "blob"}[str(kind)]
+
+
+def one_row(connection: duckdb.DuckDBPyConnection, sql: str, parameters: dict[str, Any] | None = None) -> tuple[Any, ...]:
+    """Run a query that gives exactly one row, drained, so that the connection is free again."""
+    (row,) = connection.execute(sql, parameters or {}).fetchall()
+    return tuple(row)

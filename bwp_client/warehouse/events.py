@@ -1,0 +1,122 @@
+"""Appending events without doubles."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+
+import duckdb
+from deltalake import DeltaTable
+
+from bwp_client.errors import MixedDataError
+from bwp_client.events import SAMPLE_TASK_ID_PREFIX
+from bwp_client.warehouse.engine import one_row, quoted, relation
+from bwp_client.warehouse.schema import TABLES, TableName
+from bwp_client.warehouse.store import ROWS_PER_BATCH, DataFile, Warehouse
+
+APP_ID = "bwp.events"
+SLACK = timedelta(days=1)
+"""How far from a record's own time an earlier copy of it is looked for."""
+
+
+@dataclass(frozen=True, slots=True)
+class AppendCounts:
+    """What became of a batch of records; `stored + duplicate` is their number."""
+
+    version: int
+    stored: int
+    duplicate: int
+    replayed: int
+    """Of the duplicates, those that an archive replay delivered again."""
+
+
+def append_events(
+    warehouse: Warehouse,
+    connection: duckdb.DuckDBPyConnection,
+    staged: list[Path],
+    *,
+    load_id: str,
+    several_tasks: bool,
+) -> AppendCounts:
+    """Store the rows of staged files that are not stored yet; two rows are one when event, type and task agree.
+
+    Args:
+        warehouse: Where to.
+        connection: A DuckDB connection used by nobody else meanwhile.
+        staged: Parquet files with the columns of an event row, `source_uri` and `source_offset`.
+        load_id: Written to each row.
+        several_tasks: Some record gave several rows; records are then counted by where they stand.
+
+    Raises:
+        MixedDataError: Sample events would meet real ones; nothing of the batch was stored.
+        WarehouseError: See `Warehouse.commit`.
+    """
+    listed = ", ".join(quoted(str(path)) for path in staged)
+    connection.execute(f"create or replace temp table staged as select * from read_parquet([{listed}])")
+    connection.execute(
+        """
+        create or replace temp table fresh as
+        select min(rowid) as row_no, event_id, event_type, task_id, min(occurred_at) as occurred_at
+        from staged group by event_id, event_type, task_id
+        """
+    )
+    earliest, latest = one_row(connection, "select min(occurred_at), max(occurred_at) from fresh")
+    low, high = earliest - SLACK, latest + SLACK
+
+    def rows_for(handle: DeltaTable) -> object | None:
+        files = warehouse.data_files(handle)
+        _refuse_mixture(warehouse, connection, files)
+        near = [item for item in files if item.highs["occurred_at"] >= low and item.lows["occurred_at"] <= high]
+        existing = relation(warehouse.readable(TableName.EVENTS, near), TABLES[TableName.EVENTS].schema)
+        connection.execute(
+            f"""
+            create or replace temp table kept as
+            select row_no from fresh
+            anti join (
+                select event_id, event_type, task_id from {existing}
+                where occurred_at between $low and $high
+            ) as existing using (event_id, event_type, task_id)
+            """,
+            {"low": low, "high": high},
+        )
+        if one_row(connection, "select count(*) from kept") == (0,):
+            return None
+        return connection.sql(_ROWS.format(load_id=quoted(load_id))).to_arrow_reader(ROWS_PER_BATCH)
+
+    version = warehouse.commit(TableName.EVENTS, rows_for, app_id=APP_ID, metadata={"load_id": load_id})
+    record = "distinct (source_uri, source_offset)" if several_tasks else "*"
+    records, stored, replayed = one_row(
+        connection,
+        f"""
+        select count({record}),
+               count({record}) filter (rowid in (select row_no from kept)),
+               count(*) filter (replay_name <> '' and rowid not in (select row_no from kept))
+        from staged
+        """,
+    )
+    return AppendCounts(version, stored, records - stored, min(replayed, records - stored))
+
+
+_ROWS = """
+select event_id, envelope_id, nullif(idempotency_key, '') as idempotency_key, event_type, task_kind, outcome, task_id,
+    business_product_id, occurred_at, strftime(occurred_at, '%Y-%m') as occurred_month,
+    nullif(event_source, '') as event_source, nullif(account, '') as account, nullif(region, '') as region,
+    nullif(replay_name, '') as replay_name, nullif(api_version, '') as api_version,
+    source_uri::varchar as source_uri, source_offset, {load_id} as load_id, fingerprint
+from staged where rowid in (select row_no from kept)
+"""
+
+
+def _refuse_mixture(warehouse: Warehouse, connection: duckdb.DuckDBPyConnection, files: list[DataFile]) -> None:
+    is_sample = f"starts_with(task_id, {quoted(SAMPLE_TASK_ID_PREFIX)})"
+    some, every = one_row(connection, f"select bool_or({is_sample}), bool_and({is_sample}) from staged")
+    if files:
+        source = relation(warehouse.readable(TableName.EVENTS, files[:1]), TABLES[TableName.EVENTS].schema)
+        (stored,) = one_row(connection, f"select {is_sample} from {source} limit 1")
+        some, every = some or stored, every and stored
+    if some and not every:
+        raise MixedDataError(
+            "Sample events and real events may not meet in one warehouse. Nothing of this batch was stored. "
+            "Give --warehouse another place for one of the two."
+        )

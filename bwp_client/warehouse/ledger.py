@@ -1,0 +1,113 @@
+"""The ledger of objects read, and the quarantine: both append rows that are not there yet."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from pathlib import Path
+
+import duckdb
+from deltalake import DeltaTable
+
+from bwp_client.warehouse.engine import connect, one_row, quoted, relation
+from bwp_client.warehouse.schema import TABLES, TableName
+from bwp_client.warehouse.store import ROWS_PER_BATCH, Warehouse
+
+OBJECTS_APP_ID = "bwp.objects"
+QUARANTINE_APP_ID = "bwp.quarantine"
+
+
+def objects_read(
+    warehouse: Warehouse, prefix: str, *, window_from: datetime | None, window_to: datetime | None
+) -> set[tuple[str, str, int]]:
+    """Give (uri, etag, size) of the objects below a prefix already read for a window that covers the one asked for."""
+    handle = warehouse.handle(TableName.OBJECTS)
+    source = relation(
+        warehouse.readable(TableName.OBJECTS, warehouse.data_files(handle)), TABLES[TableName.OBJECTS].schema
+    )
+    connection = connect()
+    try:
+        rows = connection.execute(
+            f"""
+            select distinct source_uri, etag, size_bytes from {source}
+            where starts_with(source_uri, $prefix)
+              and (window_from is null or window_from <= $from)
+              and (window_to is null or window_to >= $to)
+            """,
+            {"prefix": prefix, "from": window_from, "to": window_to},
+        ).fetchall()
+    finally:
+        connection.close()
+    return set(rows)
+
+
+def record_objects(
+    warehouse: Warehouse,
+    connection: duckdb.DuckDBPyConnection,
+    items: Sequence[tuple[str, str, int]],
+    *,
+    window_from: datetime | None,
+    window_to: datetime | None,
+    load_id: str,
+    read_at: datetime,
+) -> int:
+    """Write which objects, as (uri, etag, size), were read; give the table's version."""
+    uris, etags, sizes = (list(column) for column in zip(*items, strict=True)) if items else ([], [], [])
+
+    def rows_for(_: DeltaTable) -> object | None:
+        if not items:
+            return None
+        # Through DuckDB, for building a table from Python rows would make pyarrow import pandas.
+        return connection.sql(
+            """
+            select source_uri, etag, size_bytes, $from::timestamptz as window_from, $to::timestamptz as window_to,
+                   $load_id as load_id, $read_at::timestamptz as read_at
+            from (select unnest($uris::varchar[]) as source_uri, unnest($etags::varchar[]) as etag,
+                         unnest($sizes::bigint[]) as size_bytes)
+            """,
+            params={
+                "uris": uris, "etags": etags, "sizes": sizes, "from": window_from, "to": window_to,
+                "load_id": load_id, "read_at": read_at,
+            },  # fmt: skip
+        ).to_arrow_reader(ROWS_PER_BATCH)
+
+    return warehouse.commit(TableName.OBJECTS, rows_for, app_id=OBJECTS_APP_ID)
+
+
+def append_quarantine(
+    warehouse: Warehouse,
+    connection: duckdb.DuckDBPyConnection,
+    staged: list[Path],
+    *,
+    load_id: str,
+    seen_at: datetime,
+) -> int:
+    """Store quarantined records that are not there yet (source, etag, offset and digest agree); give the version."""
+    listed = ", ".join(quoted(str(path)) for path in staged)
+
+    def rows_for(handle: DeltaTable) -> object | None:
+        if not staged:
+            return None
+        files = warehouse.readable(TableName.QUARANTINE, warehouse.data_files(handle))
+        existing = relation(files, TABLES[TableName.QUARANTINE].schema)
+        connection.execute(
+            f"""
+            create or replace temp table refused as
+            select distinct on (source_uri, etag, "offset", digest) * from (
+                select source_uri::varchar as source_uri, etag::varchar as etag, "offset", digest, reason, excerpt
+                from read_parquet([{listed}])
+            ) anti join (select source_uri, etag, "offset", digest from {existing}) as existing
+              using (source_uri, etag, "offset", digest)
+            """
+        )
+        if one_row(connection, "select count(*) from refused") == (0,):
+            return None
+        return connection.sql(
+            f"""
+            select source_uri, etag, "offset", digest, reason, excerpt, null::blob as raw, {quoted(load_id)} as load_id,
+                   to_timestamp({seen_at.timestamp()!r}) as seen_at
+            from refused
+            """
+        ).to_arrow_reader(ROWS_PER_BATCH)
+
+    return warehouse.commit(TableName.QUARANTINE, rows_for, app_id=QUARANTINE_APP_ID)

@@ -1,0 +1,147 @@
+"""One row per task, computed from the events alone, a month's files at a time."""
+
+from __future__ import annotations
+
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import duckdb
+from deltalake import DeltaTable
+
+from bwp_client.errors import SourceNotFoundError
+from bwp_client.warehouse.engine import connect, quoted, relation
+from bwp_client.warehouse.schema import TABLES, TableName
+from bwp_client.warehouse.store import ROWS_PER_BATCH, DataFile, Warehouse
+
+APP_ID = "bwp.outcomes.events_version"
+"""The app transaction of the outcomes table; its version is the events version that the outcomes cover."""
+
+OUTCOMES_SQL = """
+select task_id, task_kind,
+    max(business_product_id) as business_product_id,
+    max(region) as region,
+    case when max(occurred_at) filter (outcome = 'FAILED')
+              >= coalesce(max(occurred_at) filter (outcome = 'COMPLETED'), max(occurred_at) filter (outcome = 'FAILED'))
+         then 'FAILED' else 'COMPLETED' end as outcome,
+    max(occurred_at) as occurred_at,
+    strftime(max(occurred_at), '%Y-%m') as occurred_month,
+    min(outcome) <> max(outcome) as conflicting,
+    count(*) as events_seen
+from {events}
+group by task_id, task_kind
+"""
+"""The definition: the latest outcome by event time, FAILED on a tie; both seen = conflicting."""
+
+
+def covered_version(outcomes: DeltaTable) -> int | None:
+    """Give the events version that the outcomes cover; none when they were never made."""
+    return outcomes.transaction_version(APP_ID)
+
+
+def refresh_outcomes(warehouse: Warehouse, *, rebuild: bool = False) -> int:
+    """Bring the outcomes up to the newest events; give the outcomes table's version.
+
+    Reads the event files added since the version covered, finds their tasks, and replaces only the months that
+    those tasks were or are now in, in one commit.
+
+    Args:
+        warehouse: Whose outcomes.
+        rebuild: Compute everything anew, whatever is there.
+
+    Raises:
+        WarehouseError: See `Warehouse.commit`.
+    """
+    with TemporaryDirectory(prefix="bwp-outcomes-") as spill:
+        connection = connect()
+        connection.execute(f"set temp_directory = {quoted(spill)}")
+        try:
+            return _Refresh(warehouse, connection, rebuild=rebuild).run()
+        finally:
+            connection.close()
+
+
+class _Refresh:
+    def __init__(self, warehouse: Warehouse, connection: duckdb.DuckDBPyConnection, *, rebuild: bool) -> None:
+        self._warehouse = warehouse
+        self._connection = connection
+        self._rebuild = rebuild
+        self._events_version = 0
+        self._months: list[str] = []
+
+    def run(self) -> int:
+        metadata: dict[str, str] = {}
+        return self._warehouse.commit(
+            TableName.OUTCOMES,
+            lambda handle: self._rows(handle, metadata),
+            app_id=APP_ID,
+            app_version=lambda _: self._events_version,
+            replace=self._predicate,
+            metadata=metadata,
+        )
+
+    def _rows(self, outcomes: DeltaTable, metadata: dict[str, str]) -> Any | None:
+        warehouse, connection = self._warehouse, self._connection
+        events = warehouse.handle(TableName.EVENTS)
+        self._events_version = events.version()
+        metadata["events_version"] = str(self._events_version)
+        covered = None if self._rebuild else covered_version(outcomes)
+        if covered is not None and covered >= self._events_version:
+            return None
+        event_files = warehouse.data_files(events)
+        outcome_files = warehouse.data_files(outcomes)
+        added = self._added(event_files, covered)
+        all_events = relation(warehouse.readable(TableName.EVENTS, event_files), TABLES[TableName.EVENTS].schema)
+        if not outcome_files or self._rebuild or len(added) == len(event_files):
+            connection.execute(f"create or replace temp table renewed as {OUTCOMES_SQL.format(events=all_events)}")
+            self._months = sorted({item.partition["occurred_month"] for item in outcome_files})
+            self._months += [month for month in self._months_of("renewed") if month not in self._months]
+            return self._result("select * from renewed")
+        if not added:
+            return None
+        added_events = relation(warehouse.readable(TableName.EVENTS, added), TABLES[TableName.EVENTS].schema)
+        connection.execute(f"create or replace temp table touched as select distinct task_id from {added_events}")
+        of_touched = f"(select * from {all_events} semi join touched using (task_id))"
+        connection.execute(f"create or replace temp table renewed as {OUTCOMES_SQL.format(events=of_touched)}")
+        all_outcomes = relation(
+            warehouse.readable(TableName.OUTCOMES, outcome_files), TABLES[TableName.OUTCOMES].schema
+        )
+        connection.execute(
+            f"""
+            create or replace temp table months as
+            select distinct occurred_month from renewed
+            union
+            select distinct strftime(occurred_at, '%Y-%m') from {all_outcomes} semi join touched using (task_id)
+            """
+        )
+        self._months = self._months_of("months")
+        in_months = [item for item in outcome_files if item.partition["occurred_month"] in self._months]
+        kept = relation(warehouse.readable(TableName.OUTCOMES, in_months), TABLES[TableName.OUTCOMES].schema)
+        return self._result(
+            f"""
+            select * from renewed
+            union all by name
+            select task_id, task_kind, business_product_id, region, outcome, occurred_at,
+                   strftime(occurred_at, '%Y-%m') as occurred_month, conflicting, events_seen
+            from {kept} anti join touched using (task_id)
+            """
+        )
+
+    def _added(self, event_files: list[DataFile], covered: int | None) -> list[DataFile]:
+        if covered is None:
+            return event_files
+        try:
+            before = {item.path for item in self._warehouse.data_files(self._warehouse.handle(TableName.EVENTS, covered))}
+        except SourceNotFoundError:
+            # That version's log is gone (purged or cleaned): what was added since can't be told, so all counts as added.
+            return event_files
+        return [item for item in event_files if item.path not in before]
+
+    def _months_of(self, table: str) -> list[str]:
+        found = self._connection.execute(f"select distinct occurred_month from {table} order by 1").fetchall()
+        return [row[0] for row in found]
+
+    def _predicate(self) -> str | None:
+        return f"occurred_month in ({', '.join(quoted(month) for month in self._months)})" if self._months else None
+
+    def _result(self, sql: str) -> Any:
+        return self._connection.sql(f"select * from ({sql})").to_arrow_reader(ROWS_PER_BATCH)

@@ -1,0 +1,121 @@
+"""Runs: one row per finished commit group. It is written last, so it is the commit point, and it names the versions to read."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from deltalake import DeltaTable
+
+from bwp_client.warehouse.engine import connect, relation, sql_type
+from bwp_client.warehouse.schema import TABLES, TableName
+from bwp_client.warehouse.store import Warehouse
+
+APP_ID = "bwp.runs"
+
+VersionMap = dict[str, int]
+"""Table name to Delta version: what a reader reads, the key of every cache, and part of a report's manifest."""
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """What one commit group did."""
+
+    run_id: str
+    kind: str
+    source: str
+    started_at: datetime
+    finished_at: datetime
+    state: str
+    counts: dict[str, Any]
+    versions: VersionMap = field(default_factory=dict)
+    window_from: datetime | None = None
+    window_to: datetime | None = None
+
+
+def record_run(warehouse: Warehouse, run: Run) -> VersionMap:
+    """Write the run's row last; give the version map that it publishes.
+
+    Versions never go back: each is the larger of this run's and the newest row's.
+
+    Raises:
+        WarehouseError: See `Warehouse.commit`.
+    """
+    published: VersionMap = {}
+
+    def rows_for(handle: DeltaTable) -> Any:
+        newest = _newest(warehouse, handle)
+        before = newest.versions if newest else {}
+        published.clear()
+        for name in TableName:
+            if name is not TableName.RUNS:
+                published[name.value] = max(run.versions.get(name.value, 0), before.get(name.value, 0))
+        row = {
+            "run_no": handle.version() + 1,
+            "run_id": run.run_id,
+            "kind": run.kind,
+            "source": run.source,
+            "window_from": run.window_from,
+            "window_to": run.window_to,
+            "started_at": run.started_at,
+            "finished_at": run.finished_at,
+            "state": run.state,
+            "counts": json.dumps(run.counts, sort_keys=True),
+            "versions": json.dumps(published, sort_keys=True),
+        }
+        columns = ", ".join(f"${name}::{sql_type(TABLES[TableName.RUNS].schema.field(name).type)} as {name}" for name in row)
+        return connection.sql(f"select {columns}", params=row).to_arrow_reader(1)
+
+    connection = connect()
+    try:
+        warehouse.commit(TableName.RUNS, rows_for, app_id=APP_ID)
+    finally:
+        connection.close()
+    return dict(published)
+
+
+def newest_run(warehouse: Warehouse) -> Run | None:
+    """Give the newest finished run; none in a warehouse that holds nothing yet.
+
+    Raises:
+        RemoteError: S3 refused or failed.
+    """
+    if not warehouse.exists():
+        return None
+    return _newest(warehouse, warehouse.handle(TableName.RUNS))
+
+
+def list_runs(warehouse: Warehouse, *, limit: int = 200) -> list[Run]:
+    """Give the newest runs, newest first."""
+    if not warehouse.exists():
+        return []
+    return _read(warehouse, warehouse.handle(TableName.RUNS), limit=limit)
+
+
+def _newest(warehouse: Warehouse, handle: DeltaTable) -> Run | None:
+    found = _read(warehouse, handle, limit=1)
+    return found[0] if found else None
+
+
+def _read(warehouse: Warehouse, handle: DeltaTable, *, limit: int) -> list[Run]:
+    files = sorted(warehouse.data_files(handle), key=lambda item: item.highs["run_no"], reverse=True)
+    newest, rows = [], 0
+    for item in files:
+        if rows >= limit:
+            break
+        newest.append(item)
+        rows += item.rows
+    source = relation(warehouse.readable(TableName.RUNS, newest), TABLES[TableName.RUNS].schema)
+    connection = connect()
+    try:
+        found = connection.execute(
+            f"""
+            select run_id, kind, source, started_at, finished_at, state, counts, versions, window_from, window_to
+            from {source} order by run_no desc limit {int(limit)}
+            """
+        ).fetchall()
+    finally:
+        connection.close()
+    return [Run(*row[:6], json.loads(row[6]), json.loads(row[7]), *row[8:]) for row in found]

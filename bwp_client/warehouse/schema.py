@@ -1,0 +1,112 @@
+"""The tables: their columns, what they are partitioned by, and which columns the commit log keeps ranges of.
+
+IDs are kept out of the log's statistics, so that a purge leaves no trace of them there. Every timestamp is UTC with a time
+zone: a naive one would raise the table's protocol version.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+import pyarrow as pa
+
+UTC_US = pa.timestamp("us", "UTC")
+
+
+class TableName(StrEnum):
+    """Every table of a warehouse."""
+
+    EVENTS = "events"
+    OUTCOMES = "outcomes"
+    LOOKUPS = "lookups"
+    REQUESTS = "requests"
+    QUARANTINE = "quarantine"
+    OBJECTS = "objects"
+    REPLAYS = "replays"
+    RUNS = "runs"
+
+
+@dataclass(frozen=True, slots=True)
+class TableSpec:
+    """How one table is laid out."""
+
+    schema: pa.Schema
+    partition_by: tuple[str, ...] = ()
+    ranged: tuple[str, ...] = ()
+    """Columns whose minimum and maximum each file records in the log."""
+    unique: tuple[str, ...] = ()
+    """Columns of which nearly every value is another: a dictionary of them would only cost."""
+
+
+def _schema(**columns: pa.DataType) -> pa.Schema:
+    return pa.schema([pa.field(name, kind) for name, kind in columns.items()])
+
+
+_T, _I = pa.string(), pa.int64()
+TASK_ERRORS = pa.list_(pa.struct([pa.field("code", _T), pa.field("message", _T)]))
+
+TABLES: dict[TableName, TableSpec] = {
+    TableName.EVENTS: TableSpec(
+        _schema(
+            event_id=_T, envelope_id=_T, idempotency_key=_T, event_type=_T, task_kind=_T, outcome=_T, task_id=_T,
+            business_product_id=_T, occurred_at=UTC_US, occurred_month=_T, event_source=_T, account=_T, region=_T,
+            replay_name=_T, api_version=_T, source_uri=_T, source_offset=_I, load_id=_T, fingerprint=_T,
+        ),
+        partition_by=("occurred_month",),
+        ranged=("occurred_at",),
+        unique=("event_id", "envelope_id", "idempotency_key", "task_id", "fingerprint", "source_offset"),
+    ),
+    TableName.OUTCOMES: TableSpec(
+        _schema(
+            task_id=_T, task_kind=_T, business_product_id=_T, region=_T, outcome=_T, occurred_at=UTC_US,
+            occurred_month=_T, conflicting=pa.bool_(), events_seen=_I,
+        ),
+        partition_by=("occurred_month",),
+        ranged=("occurred_at",),
+        unique=("task_id",),
+    ),
+    TableName.LOOKUPS: TableSpec(
+        _schema(
+            task_id=_T, task_kind=_T, business_product_id=_T, lookup_state=_T, status=_T, submitted_at=UTC_US,
+            updated_at=UTC_US, holding_period_days=_I, errors=TASK_ERRORS, asked_at=UTC_US, attempt=_I,
+            next_attempt_at=UTC_US, reason=_T, run_id=_T,
+        ),
+        ranged=("asked_at",),
+        unique=("task_id",),
+    ),
+    TableName.REQUESTS: TableSpec(
+        _schema(
+            task_id=_T, task_kind=_T, business_product_id=_T, received_at=UTC_US, replaced_by=_T, closed_at=UTC_US,
+            note=_T,
+        ),
+        ranged=("received_at",),
+    ),
+    TableName.QUARANTINE: TableSpec(
+        _schema(
+            source_uri=_T, etag=_T, offset=_I, digest=_T, reason=_T, excerpt=_T, raw=pa.binary(), load_id=_T,
+            seen_at=UTC_US,
+        ),
+        ranged=("seen_at",),
+    ),
+    TableName.OBJECTS: TableSpec(
+        _schema(
+            source_uri=_T, etag=_T, size_bytes=_I, window_from=UTC_US, window_to=UTC_US, load_id=_T, read_at=UTC_US,
+        ),
+        ranged=("read_at",),
+    ),
+    TableName.REPLAYS: TableSpec(
+        _schema(
+            replay_name=_T, archive=_T, rule=_T, window_from=UTC_US, window_to=UTC_US, state=_T, counts=_T,
+            recorded_at=UTC_US,
+        ),
+        ranged=("recorded_at",),
+    ),
+    TableName.RUNS: TableSpec(
+        _schema(
+            run_no=_I, run_id=_T, kind=_T, source=_T, window_from=UTC_US, window_to=UTC_US, started_at=UTC_US,
+            finished_at=UTC_US, state=_T, counts=_T, versions=_T,
+        ),
+        ranged=("run_no", "finished_at"),
+    ),
+}  # fmt: skip

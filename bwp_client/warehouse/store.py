@@ -1,0 +1,259 @@
+"""The warehouse: Delta Lake tables side by side below one folder or S3 prefix, and the one way rows are committed to them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.parse import unquote
+
+import stamina
+from deltalake import (
+    ColumnProperties,
+    CommitProperties,
+    DeltaTable,
+    PostCommitHookProperties,
+    Transaction,
+    WriterProperties,
+    write_deltalake,
+)
+from deltalake.exceptions import CommitFailedError, DeltaError, TableNotFoundError
+
+from bwp_client import aws
+from bwp_client.errors import (
+    BwpError,
+    CommitConflictError,
+    SourceNotFoundError,
+    TerminalRemoteError,
+    TransientRemoteError,
+    WarehouseError,
+)
+from bwp_client.warehouse.copies import local_copies
+from bwp_client.warehouse.schema import TABLES, TableName
+
+COMMIT_ATTEMPTS = 30
+ROWS_PER_BATCH = 16_384
+"""Rows that travel from DuckDB to the Delta writer at a time."""
+
+
+def _writer(table: TableName) -> WriterProperties:
+    """Write ranges only for the columns that the log keeps, and no dictionary where every value is another."""
+    spec = TABLES[table]
+    columns = {
+        name: ColumnProperties(
+            dictionary_enabled=name not in spec.unique, statistics_enabled="CHUNK" if name in spec.ranged else "NONE"
+        )
+        for name in (*spec.unique, *spec.ranged)
+    }
+    return WriterProperties(
+        compression="ZSTD",
+        compression_level=1,
+        column_properties=columns,
+        default_column_properties=ColumnProperties(statistics_enabled="NONE"),
+    )
+
+
+
+@dataclass(frozen=True, slots=True)
+class DataFile:
+    """One Parquet file of a table: its path below the table and its number of rows."""
+
+    path: str
+    rows: int
+    size_bytes: int
+    lows: dict[str, Any]
+    highs: dict[str, Any]
+    partition: dict[str, str]
+
+
+class Warehouse:
+    """Tables below one address, on the local disk or on S3."""
+
+    def __init__(self, uri: str) -> None:
+        self.is_remote = uri.startswith("s3://")
+        self.uri = uri.rstrip("/") if self.is_remote else str(Path(uri).expanduser().absolute())
+
+    def address(self, table: TableName) -> str:
+        """Give a table's own address."""
+        return f"{self.uri}/{table.value}"
+
+    def exists(self) -> bool:
+        """Tell whether the warehouse was ever written to (the runs table is made last).
+
+        Raises:
+            RemoteError: S3 refused or failed.
+        """
+        with _explained(self.uri):
+            return DeltaTable.is_deltatable(self.address(TableName.RUNS), storage_options=self._options())
+
+    def create(self) -> None:
+        """Make every table that is not there yet; harmless when they are.
+
+        Raises:
+            RemoteError: S3 refused or failed.
+            WarehouseError: The local folder can't be written.
+        """
+        if self.exists():
+            return
+        with _explained(self.uri):
+            for name, spec in TABLES.items():
+                DeltaTable.create(
+                    self.address(name),
+                    spec.schema,
+                    mode="ignore",
+                    partition_by=list(spec.partition_by),
+                    configuration={"delta.dataSkippingStatsColumns": ",".join(spec.ranged)},
+                    storage_options=self._options(),
+                )
+
+    def handle(self, table: TableName, version: int | None = None) -> DeltaTable:
+        """Open a table at its newest version, or at the one given.
+
+        Raises:
+            SourceNotFoundError: There is no such table, or no such version any more.
+            RemoteError: S3 refused or failed.
+            WarehouseError: The table uses a feature that we don't read.
+        """
+        with _explained(self.address(table)):
+            handle = DeltaTable(self.address(table), version=version, storage_options=self._options())
+        if "deletionVectors" in (handle.protocol().reader_features or []):
+            raise WarehouseError(
+                f"{self.address(table)} has deletion vectors, written by another program; reading its files as they are "
+                "would show deleted rows. Nothing was read. Rewrite it with REORG TABLE … APPLY (PURGE) there first."
+            )
+        return handle
+
+    def data_files(self, handle: DeltaTable) -> list[DataFile]:
+        """List the files of an opened table, with the ranges that its log keeps."""
+        actions = handle.get_add_actions(flatten=True)
+        columns = {name: actions.column(name).to_pylist() for name in actions.schema.names}
+        files = []
+        for at in range(actions.num_rows):
+            row = {name: values[at] for name, values in columns.items()}
+            files.append(
+                DataFile(
+                    path=row["path"],
+                    rows=row["num_records"] or 0,
+                    size_bytes=row["size_bytes"],
+                    lows={k.removeprefix("min."): v for k, v in row.items() if k.startswith("min.")},
+                    highs={k.removeprefix("max."): v for k, v in row.items() if k.startswith("max.")},
+                    partition={k.removeprefix("partition."): v for k, v in row.items() if k.startswith("partition.")},
+                )
+            )
+        return files
+
+    def readable(self, table: TableName, files: list[DataFile]) -> list[str]:
+        """Give local paths of files; those of a warehouse on S3 are copied once into a bounded local cache.
+
+        Raises:
+            RemoteError: S3 refused or failed.
+        """
+        if self.is_remote:
+            return local_copies(self.address(table), [(item.path, item.size_bytes) for item in files])
+        return [f"{self.address(table)}/{unquote(item.path)}" for item in files]
+
+    def commit(
+        self,
+        table: TableName,
+        rows_for: Callable[[DeltaTable], Any | None],
+        *,
+        app_id: str,
+        app_version: Callable[[DeltaTable], int] | None = None,
+        replace: Callable[[], str | None] | None = None,
+        metadata: dict[str, str] | None = None,
+    ) -> int:
+        """Commit rows so that nobody else's commit can lie between looking and writing.
+
+        `rows_for` is given a handle, looks at the table through it and returns Arrow data, or None for nothing to do. The
+        data is written through that same handle, never refreshed, with an app transaction: when another writer of the
+        same `app_id` committed since the handle was opened, the commit fails, and all of it is done anew.
+
+        Args:
+            table: Where to.
+            rows_for: Makes the rows; called again on each attempt.
+            app_id: Names the writers that must not overlap.
+            app_version: What the app transaction records; the version about to be written when not given.
+            replace: A predicate over partitions to replace, asked for after `rows_for`; None appends.
+            metadata: Text kept with the commit.
+
+        Returns:
+            The table's version that holds the rows.
+
+        Raises:
+            CommitConflictError: Others won every attempt; nothing was written.
+            WarehouseError: The disk is full or can't be written; nothing was committed.
+            RemoteError: S3 refused or failed; nothing was committed.
+        """
+        try:
+            for attempt in stamina.retry_context(
+                on=CommitFailedError, attempts=COMMIT_ATTEMPTS, timeout=None, wait_initial=0.02, wait_max=1.0
+            ):
+                with attempt, _explained(self.address(table)):
+                    handle = self.handle(table)
+                    rows = rows_for(handle)
+                    if rows is None:
+                        return handle.version()
+                    predicate = replace() if replace else None
+                    version = app_version(handle) if app_version else handle.version() + 1
+                    write_deltalake(
+                        handle,
+                        rows,
+                        mode="overwrite" if predicate else "append",
+                        predicate=predicate,
+                        writer_properties=_writer(table),
+                        commit_properties=CommitProperties(
+                            custom_metadata=metadata or None, app_transactions=[Transaction(app_id, version)]
+                        ),
+                        post_commithook_properties=PostCommitHookProperties(cleanup_expired_logs=False),
+                    )
+                    return handle.version()
+        except CommitFailedError as error:
+            raise CommitConflictError(
+                f"Other writers committed to {self.address(table)} first, {COMMIT_ATTEMPTS} times in a row. "
+                "These rows were not written; start the command again: nothing is doubled."
+            ) from error
+        raise AssertionError("unreachable")
+
+    def _options(self) -> dict[str, str] | None:
+        return aws.delta_storage_options() if self.is_remote else None
+
+
+class _explained:  # noqa: N801 - reads as a word in a with statement
+    """Turn the storage layer's errors into ours, with what state the data is in."""
+
+    def __init__(self, address: str) -> None:
+        self._address = address
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(self, kind: object, error: BaseException | None, _traceback: object) -> None:
+        if error is None or isinstance(error, BwpError | CommitFailedError):
+            return
+        if isinstance(error, TableNotFoundError):
+            raise SourceNotFoundError(
+                f"{self._address} is not there. Load events first: python -m bwp_client load SOURCE."
+            ) from error
+        if not isinstance(error, DeltaError | OSError):
+            return
+        text = str(error)
+        if self._address.startswith("s3://"):
+            if any(word in text for word in ("403", "AccessDenied", "InvalidAccessKeyId", "SignatureDoesNotMatch")):
+                raise TerminalRemoteError(
+                    f"S3 refused {self._address}. Nothing was committed. The app needs s3:ListBucket, s3:GetObject, "
+                    "s3:PutObject and s3:DeleteObject there."
+                ) from error
+            if "NoSuchBucket" in text or "not found" in text.lower():
+                raise SourceNotFoundError(
+                    f"{self._address}: the bucket, the table or that version of it does not exist."
+                ) from error
+            raise TransientRemoteError(
+                f"S3 failed on {self._address} ({type(error).__name__}). Nothing was committed; start the command again."
+            ) from error
+        if "invalid table version" in text.lower() or "not found" in text.lower():
+            raise SourceNotFoundError(f"{self._address}: that version is not there any more.") from error
+        raise WarehouseError(
+            f"The warehouse at {self._address} can't be used ({type(error).__name__}: {text[:200]}). Nothing was committed. "
+            "Check free space and permissions, then start the command again."
+        ) from error
