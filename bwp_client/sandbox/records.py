@@ -96,7 +96,11 @@ def _make_chunk(plan: Plan, timeline: Timeline, chunk: int) -> list[Records]:
     seconds = _conflicts(plan, timeline, firsts, picks)
     _give_task_ids(plan, timeline, firsts, seconds, picks)
     again = plan.spread("duplicate", plan.chunk_of(plan.duplicates, chunk), numbers) - numbers[0]
-    replayed = [_replayed(plan, place, replay, firsts, numbers) for place, replay in enumerate(plan.replays)]
+    replayed = [
+        _replayed(plan, place, replay, firsts, numbers)
+        for place, replay in enumerate(plan.replays)
+        if replay.first < numbers[1] and numbers[0] < replay.last
+    ]
     duplicates = _duplicates(plan, timeline, firsts[again])
     return [firsts, seconds, duplicates, *replayed, _others(plan, timeline, chunk), _malformed(plan, timeline, chunk)]
 

@@ -98,10 +98,10 @@ def _holding_period_days(fields: TaskFields, dice: int) -> int | None:
 
 def _waiting(fields: TaskFields, holding_days: int, dice: int, now: datetime) -> tuple[str, datetime, datetime]:
     submitted = _utc(fields.at) + timedelta(microseconds=draw(dice, 1) % 1_000_000)
-    hold_ends = submitted + timedelta(days=holding_days)
-    if fields.kind is Kind.DELETION and now < hold_ends:
-        return "ON_HOLD", submitted, submitted + timedelta(milliseconds=400)
-    return "IN_PROGRESS", submitted, hold_ends + timedelta(milliseconds=2_100 if holding_days else 300)
+    started = submitted + timedelta(days=holding_days, milliseconds=2_100 if holding_days else 300)
+    if fields.kind is Kind.DELETION and now < started:
+        return "ON_HOLD", submitted, submitted + timedelta(milliseconds=200)
+    return "IN_PROGRESS", submitted, started
 
 
 def _age_seconds(fields: TaskFields, holding_days: int, dice: int, *, failed: bool) -> float:
