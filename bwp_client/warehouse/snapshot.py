@@ -1,0 +1,157 @@
+"""One consistent picture of the warehouse: every table at the versions of one run, summed up in memory.
+
+What is held: counts of tasks by day and by hour, every failed task as a row with its codes, and the newest lookups. Never the
+events. A snapshot is never changed, so threads may share it; each query takes its own cursor.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+import duckdb
+import pandas as pd
+
+from bwp_client.errors import SourceNotFoundError
+from bwp_client.warehouse.engine import connect, one_row, relation
+from bwp_client.warehouse.outcomes import covered_version
+from bwp_client.warehouse.runs import Run, VersionMap, newest_run
+from bwp_client.warehouse.schema import TABLES, TableName
+from bwp_client.warehouse.store import Warehouse
+
+MEMORY_LIMIT = "2GB"
+
+UNCODED = "(uncoded)"
+NOT_LOOKED_UP = "(not looked up)"
+
+_SUMMARIES = """
+create table product_kinds as
+select business_product_id, task_kind, count(*) as tasks,
+       count(*) filter (outcome = 'FAILED') as failed,
+       bool_or(outcome = 'COMPLETED' or conflicting) as has_denominator,
+       max(occurred_at) as last_at
+from outcomes group by business_product_id, task_kind;
+
+create table daily_counts as
+select cast(date_trunc('day', o.occurred_at) as timestamptz) as bucket_start, o.business_product_id, o.task_kind,
+       coalesce(o.region, '') as region, o.outcome, p.has_denominator, count(*) as tasks
+from outcomes o join product_kinds p using (business_product_id, task_kind)
+group by all;
+
+create table hourly_counts as
+select date_trunc('hour', o.occurred_at) as bucket_start, cast(null as varchar) as business_product_id, o.task_kind,
+       coalesce(o.region, '') as region, o.outcome, p.has_denominator, count(*) as tasks
+from outcomes o join product_kinds p using (business_product_id, task_kind)
+group by all;
+
+create view product_hourly_counts as
+select date_trunc('hour', o.occurred_at) as bucket_start, o.business_product_id, o.task_kind,
+       coalesce(o.region, '') as region, o.outcome, p.has_denominator, count(*) as tasks
+from outcomes o join product_kinds p using (business_product_id, task_kind)
+group by all;
+
+create table tasks as
+select * from lookups
+qualify row_number() over (
+    partition by task_id, task_kind
+    order by case when lookup_state = 'found' then 1 else 0 end desc, asked_at desc, attempt desc
+) = 1;
+
+create table failed_tasks as
+select o.task_id, o.task_kind, o.business_product_id, coalesce(o.region, '') as region, o.occurred_at, o.conflicting,
+       o.events_seen, p.has_denominator, coalesce(t.lookup_state, 'not_asked') as lookup_state, t.status,
+       t.submitted_at, t.updated_at, t.holding_period_days, t.errors, t.asked_at, t.reason
+from outcomes o
+join product_kinds p using (business_product_id, task_kind)
+left join tasks t on t.task_id = o.task_id and t.task_kind = o.task_kind
+where o.outcome = 'FAILED';
+
+create table failed_codes as
+with coded as (
+    select task_id, task_kind, unnest(errors).code as code from failed_tasks where lookup_state = 'found'
+),
+labelled as (
+    select distinct task_id, task_kind, coalesce(nullif(trim(code), ''), '{uncoded}') as code from coded
+    union
+    select task_id, task_kind,
+           case when lookup_state = 'found' then '{uncoded}' else '{not_looked_up}' end as code
+    from failed_tasks
+    where lookup_state <> 'found' or errors is null or len(errors) = 0
+)
+select l.code, f.task_id, f.task_kind, f.business_product_id, f.region, f.occurred_at, f.has_denominator
+from labelled l join failed_tasks f using (task_id, task_kind);
+"""
+
+
+class Snapshot:
+    """The warehouse as one run left it."""
+
+    def __init__(self, warehouse: Warehouse, run: Run) -> None:
+        """Read the tables at the run's versions and sum them up.
+
+        Raises:
+            SourceNotFoundError: A version is gone (vacuumed or purged): take a newer run.
+            RemoteError: S3 refused or failed.
+        """
+        self.warehouse = warehouse
+        self.run = run
+        self._connection = connect(memory_limit=MEMORY_LIMIT)
+        for name in (TableName.EVENTS, TableName.OUTCOMES, TableName.LOOKUPS, TableName.REQUESTS):
+            self._view(name, run.versions.get(name.value, 0))
+        self._connection.execute(
+            _SUMMARIES.replace("{uncoded}", UNCODED).replace("{not_looked_up}", NOT_LOOKED_UP)
+        )
+        outcomes = warehouse.handle(TableName.OUTCOMES, run.versions.get(TableName.OUTCOMES.value, 0))
+        self._events_covered = covered_version(outcomes) or 0
+
+    @classmethod
+    def newest(cls, warehouse: Warehouse) -> Snapshot:
+        """Open the newest run's picture.
+
+        Raises:
+            SourceNotFoundError: Nothing was loaded yet.
+        """
+        run = newest_run(warehouse)
+        if run is None:
+            raise SourceNotFoundError(
+                f"The warehouse {warehouse.uri} holds nothing yet. Load events first: python -m bwp_client load SOURCE."
+            )
+        return cls(warehouse, run)
+
+    @property
+    def versions(self) -> VersionMap:
+        """The version of every table that is read."""
+        return self.run.versions
+
+    @property
+    def events_not_yet_counted(self) -> int:
+        """Events stored after the outcomes were last brought up to date."""
+        newest = self.versions.get(TableName.EVENTS.value, 0)
+        if newest <= self._events_covered:
+            return 0
+        now = self.warehouse.data_files(self.warehouse.handle(TableName.EVENTS, newest))
+        before = self.warehouse.data_files(self.warehouse.handle(TableName.EVENTS, self._events_covered))
+        known = {item.path for item in before}
+        return sum(item.rows for item in now if item.path not in known)
+
+    def frame(self, sql: str, parameters: Mapping[str, Any] | None = None) -> pd.DataFrame:
+        """Run a query on a cursor of its own; times come as UTC."""
+        return self._cursor().execute(sql, dict(parameters or {})).df()
+
+    def rows(self, sql: str, parameters: Mapping[str, Any] | None = None) -> list[tuple[Any, ...]]:
+        """Run a query on a cursor of its own and give plain rows."""
+        return self._cursor().execute(sql, dict(parameters or {})).fetchall()
+
+    def span(self) -> tuple[datetime, datetime] | None:
+        """Give the first and last event time that is counted; none when there is none."""
+        first, last = one_row(self._cursor(), "select min(occurred_at), max(occurred_at) from outcomes")
+        return None if first is None else (first, last)
+
+    def _cursor(self) -> duckdb.DuckDBPyConnection:
+        return self._connection.cursor()
+
+    def _view(self, name: TableName, version: int) -> None:
+        handle = self.warehouse.handle(name, version)
+        files = self.warehouse.readable(name, self.warehouse.data_files(handle))
+        self._connection.execute(f"create view {name.value} as select * from {relation(files, TABLES[name].schema)}")
