@@ -25,7 +25,7 @@ from bwp_client.warehouse import Run, TableName, Warehouse, record_run
 from bwp_client.warehouse.engine import connect
 from bwp_client.warehouse.events import append_events
 from bwp_client.warehouse.ledger import append_quarantine, objects_read, record_objects
-from bwp_client.warehouse.outcomes import covered_version, refresh_outcomes
+from bwp_client.warehouse.outcomes import is_behind, refresh_outcomes
 
 ROWS_PER_PASS = 250_000
 """Rows that one deduplicating pass takes at most; it bounds memory."""
@@ -249,7 +249,7 @@ class _Load:
                 load_id=result.load_id,
                 read_at=self._clock(),
             )
-        elif not last or not self._outcomes_behind():
+        elif not last or not is_behind(warehouse):
             return
         if last:
             group.versions[TableName.OUTCOMES.value] = refresh_outcomes(warehouse)
@@ -279,11 +279,6 @@ class _Load:
             path.unlink()
         self._published_bytes += counts["bytes"]
         self._group = _Group(started_at=self._clock())
-
-    def _outcomes_behind(self) -> bool:
-        covered = covered_version(self._warehouse.handle(TableName.OUTCOMES))
-        events_version = self._warehouse.handle(TableName.EVENTS).version()
-        return events_version > 0 and (covered is None or covered < events_version)
 
     def _report(self) -> None:
         group, result = self._group, self._result

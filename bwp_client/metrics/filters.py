@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass, replace
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from enum import StrEnum
-from typing import Self
+from typing import Any, Self
 
 from bwp_client.errors import UsageError
 from bwp_client.events import TaskKind
+from bwp_client.times import period_end, period_start, whole_days
+
+__all__ = ["DEFAULT_DAYS", "Bucket", "Filters", "filters_between", "whole_days"]
 
 DEFAULT_DAYS = 28
-_DATE = re.compile(r"\d{4}-\d{2}-\d{2}")
 
 
 class Bucket(StrEnum):
@@ -61,36 +62,18 @@ class Filters:
         return replace(self, **changes)  # type: ignore[arg-type]
 
 
-def period_start(text: str) -> datetime:
-    """Read `--from`: a date is the start of that UTC day.
+def filters_between(from_: str | None, to: str | None, *, data_end: datetime, **others: Any) -> Filters:
+    """Give filters for a period as written; an end left out is the data's last day, a start 28 days before the end.
+
+    Args:
+        from_: A date or timestamp, or None.
+        to: A date or timestamp, or None.
+        data_end: The newest event time counted.
+        others: The other filters.
 
     Raises:
-        UsageError: Neither a date nor a timestamp.
+        UsageError: Neither a date nor a timestamp, or the end is not after the start.
     """
-    return _time(text)
-
-
-def period_end(text: str) -> datetime:
-    """Read `--to`: a date includes that whole UTC day; a timestamp is where the period stops.
-
-    Raises:
-        UsageError: Neither a date nor a timestamp.
-    """
-    time = _time(text)
-    return time + timedelta(days=1) if _DATE.fullmatch(text.strip()) else time
-
-
-def whole_days(first: date, last: date) -> tuple[datetime, datetime]:
-    """Give the half-open range of whole UTC days from the first to the last, both included."""
-    start = datetime(first.year, first.month, first.day, tzinfo=UTC)
-    return start, datetime(last.year, last.month, last.day, tzinfo=UTC) + timedelta(days=1)
-
-
-def _time(text: str) -> datetime:
-    try:
-        time = datetime.fromisoformat(text.strip())
-    except ValueError:
-        raise UsageError(
-            f"{text[:40]!r} is no date. Nothing was computed: write 2026-11-03 or 2026-11-03T09:00Z (UTC)."
-        ) from None
-    return time.replace(tzinfo=UTC) if time.tzinfo is None else time.astimezone(UTC)
+    end = period_end(to) if to else Filters.last_days(data_end).to_time
+    start = period_start(from_) if from_ else end - timedelta(days=DEFAULT_DAYS)
+    return Filters(start, end, **others)

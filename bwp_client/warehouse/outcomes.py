@@ -38,6 +38,12 @@ def covered_version(outcomes: DeltaTable) -> int | None:
     return outcomes.transaction_version(APP_ID)
 
 
+def is_behind(warehouse: Warehouse) -> bool:
+    """Tell whether events were stored that the outcomes don't cover yet."""
+    events_version = warehouse.handle(TableName.EVENTS).version()
+    return events_version > (covered_version(warehouse.handle(TableName.OUTCOMES)) or 0)
+
+
 def refresh_outcomes(warehouse: Warehouse, *, rebuild: bool = False) -> int:
     """Bring the outcomes up to the newest events; give the outcomes table's version.
 

@@ -1,0 +1,102 @@
+"""How the command line talks: one JSON object on stdout, progress and errors on stderr, exit codes by error type."""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import TracebackType
+from typing import Any, Self
+
+from bwp_client.errors import BwpError, ExitCode
+
+_LINE_SECONDS = 0.2
+
+
+def print_json(value: Any) -> None:
+    """Write one JSON value to stdout."""
+    sys.stdout.write(json.dumps(value, default=str, ensure_ascii=False) + "\n")
+    sys.stdout.flush()
+
+
+def note(text: str) -> None:
+    """Write one line for people to stderr."""
+    sys.stderr.write(text + "\n")
+
+
+class Progress:
+    """Shows how far a command is: a bar on a terminal, JSON lines for other programs, nothing where neither is wanted."""
+
+    def __init__(self, *, as_json: bool) -> None:
+        self._as_json = as_json
+        self._bar: Any = None
+        self._task: Any = None
+        self._last = 0.0
+
+    def __enter__(self) -> Self:
+        if not self._as_json and sys.stderr.isatty():
+            from rich.console import Console
+            from rich.progress import BarColumn, TextColumn, TimeElapsedColumn
+            from rich.progress import Progress as Bar
+
+            self._bar = Bar(
+                BarColumn(), TextColumn("{task.percentage:>3.0f} %"), TextColumn("{task.description}"),
+                TimeElapsedColumn(), console=Console(stderr=True), transient=True,
+            )  # fmt: skip
+            self._bar.start()
+            self._task = self._bar.add_task("starting", total=None)
+        return self
+
+    def __exit__(self, _kind: type[BaseException] | None, _error: BaseException | None, _tb: TracebackType | None) -> None:
+        if self._bar is not None:
+            self._bar.stop()
+
+    def __call__(self, done: int, total: int, text: str) -> None:
+        """Say how far it is; a line at most every fifth of a second, and always the last."""
+        if self._bar is not None:
+            self._bar.update(self._task, completed=done, total=total or None, description=text)
+        elif self._as_json:
+            now = time.monotonic()
+            if now - self._last >= _LINE_SECONDS or done >= total:
+                self._last = now
+                line = json.dumps({"event": "progress", "done": done, "total": total, "text": text})
+                sys.stderr.write(line + "\n")
+                sys.stderr.flush()
+
+
+@contextmanager
+def errors_as_exit_codes(*, as_json: bool) -> Iterator[None]:
+    """Turn errors into a message and an exit code.
+
+    Raises:
+        SystemExit: With the error's exit code, or 4 for a fault of ours.
+    """
+    from typer import Exit
+
+    try:
+        yield
+    except Exit:
+        raise
+    except BwpError as error:
+        _say_error(str(error), as_json=as_json)
+        raise SystemExit(int(error.exit_code)) from None
+    except KeyboardInterrupt:
+        _say_error("Stopped. What was committed before stays; start the command again.", as_json=as_json)
+        raise SystemExit(130) from None
+    except BrokenPipeError:
+        raise SystemExit(int(ExitCode.INTERNAL)) from None
+    except Exception as error:
+        _say_error(
+            f"A fault of ours ({type(error).__name__}). What was committed before stays, nothing is doubled; "
+            "start the command again, and report this if it comes back.",
+            as_json=as_json,
+        )
+        if not as_json:
+            raise
+        raise SystemExit(int(ExitCode.INTERNAL)) from error
+
+
+def _say_error(message: str, *, as_json: bool) -> None:
+    note(json.dumps({"event": "error", "message": message}) if as_json else message)

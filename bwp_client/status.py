@@ -1,0 +1,130 @@
+"""What is in the warehouse, and what needs attention."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+from uuid import uuid4
+
+from bwp_client.warehouse import Run, TableName, VersionMap, Warehouse, newest_run, record_run
+from bwp_client.warehouse.outcomes import is_behind, refresh_outcomes
+from bwp_client.warehouse.snapshot import Snapshot
+
+
+@dataclass(slots=True)
+class Status:
+    """What the `status` command says."""
+
+    warehouse: str
+    events: int = 0
+    tasks: int = 0
+    failed: int = 0
+    found: int = 0
+    first_event_at: datetime | None = None
+    last_event_at: datetime | None = None
+    last_run: dict[str, Any] = field(default_factory=dict)
+    quarantined: int = 0
+    no_denominator: list[str] = field(default_factory=list)
+    attention: list[str] = field(default_factory=list)
+
+    def as_json(self) -> dict[str, Any]:
+        """Give the command line's JSON object."""
+        return asdict(self)
+
+    def as_text(self) -> str:
+        """Give a few lines for people."""
+        lines = [f"Warehouse {self.warehouse}"]
+        if self.last_run:
+            lines += [
+                f"  {self.events:,} events of {self.tasks:,} tasks, from {self.first_event_at:%d %b %Y} "
+                f"to {self.last_event_at:%d %b %Y %H:%M} UTC"
+                if self.first_event_at and self.last_event_at
+                else "  no privacy events",
+                f"  {self.failed:,} failed tasks, errors known for {self.found:,}",
+                f"  {self.quarantined:,} records in quarantine",
+                f"  last run: {self.last_run['kind']} of {self.last_run['source']}, {self.last_run['finished_at']}",
+            ]
+        lines += [f"Needs attention: {item}" for item in self.attention]
+        return "\n".join(lines)
+
+
+def bring_up_to_date(warehouse: Warehouse, *, rebuild: bool = False) -> VersionMap:
+    """Refresh the outcomes and publish them as a run; give the versions that are now read.
+
+    Raises:
+        WarehouseError: The tables can't be written; nothing was changed.
+    """
+    started_at = datetime.now(UTC)
+    if not rebuild and not is_behind(warehouse):
+        run = newest_run(warehouse)
+        return run.versions if run else {}
+    outcomes = refresh_outcomes(warehouse, rebuild=rebuild)
+    return record_run(
+        warehouse,
+        Run(
+            run_id=uuid4().hex,
+            kind="maintain",
+            source=warehouse.uri,
+            started_at=started_at,
+            finished_at=datetime.now(UTC),
+            state="finished",
+            counts={"rebuilt": rebuild},
+            versions={
+                TableName.OUTCOMES.value: outcomes,
+                TableName.EVENTS.value: warehouse.handle(TableName.EVENTS).version(),
+            },
+        ),
+    )
+
+
+def status_of(warehouse: Warehouse) -> Status:
+    """Look at the warehouse; outcomes that are behind are brought up to date first.
+
+    Raises:
+        RemoteError: S3 refused or failed.
+    """
+    status = Status(warehouse=warehouse.uri)
+    if not warehouse.exists():
+        status.attention.append("nothing was loaded yet: python -m bwp_client load SOURCE.")
+        return status
+    bring_up_to_date(warehouse)
+    run = newest_run(warehouse)
+    if run is None:
+        status.attention.append("no load has finished yet: load again, nothing is doubled.")
+        return status
+    snapshot = Snapshot(warehouse, run)
+    status.events = sum(
+        item.rows
+        for item in warehouse.data_files(warehouse.handle(TableName.EVENTS, run.versions[TableName.EVENTS.value]))
+    )
+    (status.tasks,) = snapshot.rows("select coalesce(sum(tasks), 0)::bigint from product_kinds")[0]
+    ((status.failed, status.found),) = snapshot.rows(
+        "select count(*), count(*) filter (lookup_state = 'found') from failed_tasks"
+    )
+    if span := snapshot.span():
+        status.first_event_at, status.last_event_at = span
+    status.last_run = {
+        "kind": run.kind,
+        "source": run.source,
+        "finished_at": run.finished_at.isoformat(timespec="seconds"),
+        "state": run.state,
+    }
+    quarantine = warehouse.handle(TableName.QUARANTINE, run.versions[TableName.QUARANTINE.value])
+    status.quarantined = sum(item.rows for item in warehouse.data_files(quarantine))
+    status.no_denominator = [
+        row[0]
+        for row in snapshot.rows(
+            "select distinct business_product_id from product_kinds where not has_denominator order by 1"
+        )
+    ]
+    if status.quarantined:
+        status.attention.append(f"{status.quarantined:,} records could not be read; the data health page says why.")
+    if status.failed > status.found:
+        status.attention.append(f"{status.failed - status.found:,} failed tasks without known errors: run enrich.")
+    if status.no_denominator:
+        status.attention.append(
+            f"no COMPLETED event was ever loaded for {', '.join(status.no_denominator)}: their failures are not rated. "
+            "Subscribe them to the COMPLETED events."
+        )
+    return status

@@ -1,0 +1,45 @@
+"""Periods as people write them: whole UTC days or timestamps."""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, date, datetime, timedelta
+
+from bwp_client.errors import UsageError
+
+_DATE = re.compile(r"\d{4}-\d{2}-\d{2}")
+
+
+def period_start(text: str) -> datetime:
+    """Read `--from`: a date is the start of that UTC day.
+
+    Raises:
+        UsageError: Neither a date nor a timestamp.
+    """
+    return _time(text)
+
+
+def period_end(text: str) -> datetime:
+    """Read `--to`: a date includes that whole UTC day; a timestamp is where the period stops.
+
+    Raises:
+        UsageError: Neither a date nor a timestamp.
+    """
+    time = _time(text)
+    return time + timedelta(days=1) if _DATE.fullmatch(text.strip()) else time
+
+
+def whole_days(first: date, last: date) -> tuple[datetime, datetime]:
+    """Give the half-open range of whole UTC days from the first to the last, both included."""
+    start = datetime(first.year, first.month, first.day, tzinfo=UTC)
+    return start, datetime(last.year, last.month, last.day, tzinfo=UTC) + timedelta(days=1)
+
+
+def _time(text: str) -> datetime:
+    try:
+        time = datetime.fromisoformat(text.strip())
+    except ValueError:
+        raise UsageError(
+            f"{text[:40]!r} is no date. Nothing was done: write 2026-11-03 or 2026-11-03T09:00Z (UTC)."
+        ) from None
+    return time.replace(tzinfo=UTC) if time.tzinfo is None else time.astimezone(UTC)
