@@ -30,9 +30,12 @@ app = typer.Typer(
 )
 
 WarehouseOption = Annotated[
-    str | None, typer.Option("--warehouse", metavar="URI", help="Folder or s3:// prefix; $BWP_WAREHOUSE or ./warehouse.")
+    str | None,
+    typer.Option("--warehouse", metavar="URI", help="Folder or s3:// prefix; $BWP_WAREHOUSE or ./warehouse."),
 ]
-JsonOption = Annotated[bool, typer.Option("--json", help="One JSON object on stdout; progress as JSON lines on stderr.")]
+JsonOption = Annotated[
+    bool, typer.Option("--json", help="One JSON object on stdout; progress as JSON lines on stderr.")
+]
 FromOption = Annotated[str | None, typer.Option("--from", metavar="DATE", help="First UTC day, or a timestamp.")]
 ToOption = Annotated[str | None, typer.Option("--to", metavar="DATE", help="Last UTC day, or where to stop.")]
 
@@ -125,8 +128,8 @@ def _tell_load(result: LoadResult, uri: str, *, as_json: bool, empty: bool) -> N
         note(f"Needs attention: {result.source} holds no objects. Check the path or prefix.")
     if result.quarantined:
         note(
-            f"Needs attention: {result.quarantined:,} records could not be read and are in quarantine with their reasons; "
-            "the data health page lists them."
+            f"Needs attention: {result.quarantined:,} records could not be read and are in quarantine with their "
+            "reasons; the data health page lists them."
         )
     if empty or result.quarantined:
         raise typer.Exit(int(ExitCode.NEEDS_ATTENTION))
@@ -168,7 +171,9 @@ def enrich(
                 f"{result.not_asked:,} not asked."
             )
         if result.denied or result.failed:
-            note(f"Needs attention: {result.denied:,} lookups were denied and {result.failed:,} failed; status says why.")
+            note(
+                f"Needs attention: {result.denied:,} lookups were denied and {result.failed:,} failed; status says why."
+            )
             raise typer.Exit(int(ExitCode.NEEDS_ATTENTION))
 
 

@@ -27,7 +27,7 @@ def note(text: str) -> None:
 
 
 class Progress:
-    """Shows how far a command is: a bar on a terminal, JSON lines for other programs, nothing where neither is wanted."""
+    """Shows how far a command is: a bar on a terminal, JSON lines for other programs, else nothing."""
 
     def __init__(self, *, as_json: bool) -> None:
         self._as_json = as_json
@@ -49,7 +49,9 @@ class Progress:
             self._task = self._bar.add_task("starting", total=None)
         return self
 
-    def __exit__(self, _kind: type[BaseException] | None, _error: BaseException | None, _tb: TracebackType | None) -> None:
+    def __exit__(
+        self, _kind: type[BaseException] | None, _error: BaseException | None, _tb: TracebackType | None
+    ) -> None:
         if self._bar is not None:
             self._bar.stop()
 

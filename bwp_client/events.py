@@ -255,7 +255,17 @@ def _shared(key: tuple[str | None, ...], business_product_id: str) -> tuple[Shap
     """
     event_type, _, source, account, region, replay_name, api_version, subscription_id = (text or "" for text in key)
     kind, outcome = EVENT_TYPES[event_type]
-    shape = (event_type, kind.value, outcome.value, business_product_id, source, account, region, replay_name, api_version)
+    shape = (
+        event_type,
+        kind.value,
+        outcome.value,
+        business_product_id,
+        source,
+        account,
+        region,
+        replay_name,
+        api_version,
+    )
     said = (event_type, source, account, region, business_product_id, api_version, subscription_id, "")
     return shape, "\x1f".join(said)
 

@@ -1,12 +1,11 @@
 """The loader: every record of a source ends as stored, duplicate, ignored or quarantined, and the counts add up.
 
-Order of a commit group: events, quarantine, objects, outcomes, and the run's row last. A crash between any two leaves what
-the next load puts right: events are found stored, objects not in the ledger are read again.
+Order of a commit group: events, quarantine, objects, outcomes, and the run's row last. A crash between any two leaves
+what the next load puts right: events are found stored, objects not in the ledger are read again.
 """
 
 from __future__ import annotations
 
-import os
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
@@ -167,9 +166,7 @@ class _Load:
             latest_us = _micros(self._clock() + LATEST_AHEAD) or 0
             self._report()
             try:
-                for made, done in stage_all(
-                    self._source, self._todo, self._folder, window=window, latest_us=latest_us
-                ):
+                for made, done in stage_all(self._source, self._todo, self._folder, window=window, latest_us=latest_us):
                     if isinstance(made, Unreadable):
                         self._unreadable.append(made)
                     else:
@@ -190,9 +187,8 @@ class _Load:
         items = list(self._source.objects())
         if reread or not items:
             return items
-        prefix = items[0].uri if len(items) == 1 else os.path.commonprefix([items[0].uri, items[-1].uri])
         read = objects_read(
-            self._warehouse, prefix, window_from=self._window_from, window_to=self._window_to
+            self._warehouse, [item.uri for item in items], window_from=self._window_from, window_to=self._window_to
         )
         return [item for item in items if (item.uri, item.etag, item.size_bytes) not in read]
 

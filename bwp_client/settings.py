@@ -31,7 +31,7 @@ class ApiSettings(BaseModel):
     """How to reach the Buy with Prime API (`BWP_API__…`)."""
 
     endpoint: str = "https://api.buywithprime.amazon.com/graphql"
-    token_endpoint: str = "https://api.buywithprime.amazon.com/token"
+    token_endpoint: str = "https://api.buywithprime.amazon.com/token"  # noqa: S105 - an address, no secret
     version: str = "2024-11-01"
     credentials: dict[str, ApiCredential] = Field(default_factory=dict)
     credentials_secret_id: str | None = None
@@ -101,7 +101,7 @@ class Settings(BaseSettings):
         init_settings: PydanticBaseSettingsSource,
         env_settings: PydanticBaseSettingsSource,
         dotenv_settings: PydanticBaseSettingsSource,
-        file_secret_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003 - pydantic passes it by name
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         """Put the `[bwp]` table of the secrets file after environment and `.env`."""
         return init_settings, env_settings, dotenv_settings, _SecretsTomlSource(settings_cls)

@@ -28,7 +28,10 @@ class Bucket(StrEnum):
         """Give where the bucket that begins at `start` ends."""
         if self is Bucket.MONTH:
             return (start.replace(day=1) + timedelta(days=32)).replace(day=1)
-        return start + {Bucket.HOUR: timedelta(hours=1), Bucket.DAY: timedelta(days=1), Bucket.WEEK: timedelta(weeks=1)}[self]
+        return (
+            start
+            + {Bucket.HOUR: timedelta(hours=1), Bucket.DAY: timedelta(days=1), Bucket.WEEK: timedelta(weeks=1)}[self]
+        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -39,16 +39,17 @@ class Metric:
 METRICS: dict[MetricName, Metric] = {
     MetricName.FAILURE_RATE: Metric(
         "Failure rate",
-        "Failed tasks ÷ (failed + completed tasks), by the date of the outcome. The range is the 95 % Wilson interval: with so "
-        "few or so many outcomes, the true rate lies in it 19 times of 20. Failures can come within seconds and completions "
-        "after 40 days, so a surge of requests alone can move the rate. Under the minimum n only counts are shown.",
+        "Failed tasks ÷ (failed + completed tasks), by the date of the outcome. The range is the 95 % Wilson interval: "
+        "with so few or so many outcomes, the true rate lies in it 19 times of 20. Failures can come within seconds and "
+        "completions after 40 days, so a surge of requests alone can move the rate. Under the minimum n only counts are "
+        "shown.",
     ),
     MetricName.ERROR_CODES: Metric(
         "Error codes",
-        "Failed tasks by the error code that Buy with Prime gives. A task with two codes counts under each; shares are of all "
-        "failed tasks. New: first seen in this period. Returned: seen earlier, not in the period before. Rising: at least 5 "
-        "more tasks and at least half as many again as in the period before. Quiet: seen earlier, not in this period. "
-        "Ongoing: everything else.",
+        "Failed tasks by the error code that Buy with Prime gives. A task with two codes counts under each; shares are of "
+        "all failed tasks. New: first seen in this period. Returned: seen earlier, not in the period before. Rising: at "
+        "least 5 more tasks and at least half as many again as in the period before. Quiet: seen earlier, not in this "
+        "period. Ongoing: everything else.",
     ),
     MetricName.ERROR_CODES_OVER_TIME: Metric(
         "Error codes over time",
@@ -56,8 +57,8 @@ METRICS: dict[MetricName, Metric] = {
     ),
     MetricName.PERIOD_COMPARISON: Metric(
         "Against the period before",
-        "The failure rate of this period minus that of the period of the same length just before it, with Newcombe's 95 % "
-        "interval. It is called higher or lower only when that interval leaves out zero.",
+        "The failure rate of this period minus that of the period of the same length just before it, with Newcombe's "
+        "95 % interval. It is called higher or lower only when that interval leaves out zero.",
     ),
     MetricName.COVERAGE: Metric(
         "Lookup coverage",
@@ -99,12 +100,18 @@ def run_metric(
         metric = MetricName(name)
     except ValueError:
         raise UsageError(f"There is no metric {name!r}. Metrics: {', '.join(MetricName)}.") from None
-    sql = sql_of(metric).replace("'bucket'", f"'{bucket.value}'").replace("from counts", f"from {_counts(filters, bucket)}")
+    sql = (
+        sql_of(metric)
+        .replace("'bucket'", f"'{bucket.value}'")
+        .replace("from counts", f"from {_counts(filters, bucket)}")
+    )
     frame = snapshot.frame(sql, {key: value for key, value in parameters(filters, min_n).items() if f"${key}" in sql})
     if "period_start" in frame.columns:
         frame["period_start"] = pd.to_datetime(frame["period_start"], utc=True).astype("datetime64[us, UTC]")
         as_of = snapshot.run.finished_at
-        frame["partial"] = [is_partial(start.to_pydatetime(), bucket, filters, as_of) for start in frame["period_start"]]
+        frame["partial"] = [
+            is_partial(start.to_pydatetime(), bucket, filters, as_of) for start in frame["period_start"]
+        ]
     if metric is MetricName.ERROR_CODES:
         from bwp_client.metrics.codes import with_guidance
 

@@ -37,7 +37,7 @@ def _gunzip(raw: bytes, stream: BinaryIO) -> Iterator[bytes]:
     while raw:
         try:
             text = member.decompress(raw, BLOCK_BYTES)
-        except isal_zlib.error as error:
+        except isal_zlib.error as error:  # type: ignore[misc]
             raise CutShortError(str(error)) from error
         if text:
             yield text

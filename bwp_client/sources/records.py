@@ -1,7 +1,7 @@
 """Where one record ends and the next begins, in every JSON framing that event objects come in.
 
-Newline-delimited, joined without a delimiter (Firehose's default), pretty-printed, and one JSON array. The newline form has
-a fast path that decodes a block at once. The others are cut where `}` meets `{`, which also occurs inside strings and
+Newline-delimited, joined without a delimiter (Firehose's default), pretty-printed, and one JSON array. The newline form
+has a fast path that decodes a block at once. The others are cut where `}` meets `{`, which also occurs inside strings and
 nested lists, so a piece that does not decode goes to an exact scan; what is still unreadable is handed back as it is.
 """
 
@@ -143,12 +143,11 @@ class RecordCutter:
         self._one_per_line = any_read or not _is_pretty(data[first_failing:complete])
         if self._one_per_line and len(data) - first_failing < MAX_RECORD_BYTES:
             return first_failing
-        return first_failing + (yield from self._pieces(data[first_failing:], start + first_failing, _JOIN, final=final))
+        return first_failing + (
+            yield from self._pieces(data[first_failing:], start + first_failing, _JOIN, final=final)
+        )
 
-
-    def _pieces(
-        self, data: bytes, start: int, joins: re.Pattern[bytes], *, final: bool
-    ) -> Generator[Found, None, int]:
+    def _pieces(self, data: bytes, start: int, joins: re.Pattern[bytes], *, final: bool) -> Generator[Found, None, int]:
         """Cut at joins; scan a piece that fails exactly; give how many bytes are dealt with.
 
         Unless `final`, a last piece that may go on in the next block is left.
@@ -209,14 +208,14 @@ def _line_spans(data: bytes, complete: int) -> list[tuple[int, int]]:
         end = find(b"\n", begin, complete)
         if end < 0:
             end = complete
-        if end - begin > 2 or data[begin:end].strip(_SPACE):  # noqa: PLR2004 - two bytes may be a blank line's "\r"
+        if end - begin > 2 or data[begin:end].strip(_SPACE):
             spans.append((begin, end))
         begin = end + 1
     return spans
 
 
 def _closing(data: bytes, position: int) -> int | None:
-    """Give where the value that opens at `position` closes, by counting brackets outside strings; none when it never does."""
+    """Give where the value that opens at `position` closes, counting brackets outside strings; none if it never does."""
     depth = 0
     for token in _TOKEN.finditer(data, position, min(len(data), position + MAX_RECORD_BYTES)):
         first = token.group()[:1]

@@ -16,7 +16,16 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from bwp_client.events import EVENT_TYPES, OWN_FIELDS, SHAPE_FIELDS, EventRow, QuarantineReason, EventReader, Refused, Shape
+from bwp_client.events import (
+    EVENT_TYPES,
+    OWN_FIELDS,
+    SHAPE_FIELDS,
+    EventReader,
+    EventRow,
+    QuarantineReason,
+    Refused,
+    Shape,
+)
 from bwp_client.scrub import excerpt
 from bwp_client.sources.base import Source, SourceObject
 from bwp_client.sources.decode import CutShortError, blocks
@@ -26,6 +35,7 @@ ROWS_PER_PARCEL = 60_000
 MAX_IGNORED_TYPES = 100
 MAX_TYPE_LENGTH = 80
 OTHER_TYPES = "(other types)"
+
 
 @dataclass(frozen=True, slots=True)
 class Window:
@@ -166,7 +176,8 @@ class Stager:
         codes: dict[Shape, int] = {}
         at = np.fromiter((codes.setdefault(shape, len(codes)) for shape in shapes), dtype=np.int32, count=len(shapes))
         arrays: dict[str, pa.Array] = {
-            name: _looked_up_array(at, values) for name, values in zip(SHAPE_FIELDS, zip(*codes, strict=True), strict=True)
+            name: _looked_up_array(at, values)
+            for name, values in zip(SHAPE_FIELDS, zip(*codes, strict=True), strict=True)
         }
         arrays["occurred_at"] = _int64_array(times, pa.timestamp("us", "UTC"))
         arrays |= {name: _text_array(values) for name, values in zip(OWN_FIELDS, own, strict=True)}
@@ -191,7 +202,12 @@ class Stager:
     def _write(self, kind: str, arrays: dict[str, pa.Array]) -> Path:
         path = self._folder / f"{self._name}-{self._parcels:06d}-{kind}.parquet"
         table = pa.Table.from_arrays(list(arrays.values()), names=list(arrays))
-        pq.write_table(table, path, compression="none", use_dictionary=[n for n, array in arrays.items() if pa.types.is_dictionary(array.type)])
+        pq.write_table(
+            table,
+            path,
+            compression="none",
+            use_dictionary=[n for n, array in arrays.items() if pa.types.is_dictionary(array.type)],
+        )
         return path
 
 

@@ -1,4 +1,4 @@
-"""Delta Lake tables on the local disk or on S3, the rules by which they are written, and the snapshots that are read."""
+"""Delta Lake tables on the local disk or on S3, the rules they are written by, and the snapshots that are read."""
 
 from bwp_client.warehouse.runs import Run, VersionMap, list_runs, newest_run, record_run
 from bwp_client.warehouse.schema import TABLES, TableName

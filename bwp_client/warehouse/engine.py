@@ -14,7 +14,11 @@ MEMORY_LIMIT = "600MB"
 
 def connect(spill_folder: Path | None = None, *, memory_limit: str = MEMORY_LIMIT) -> duckdb.DuckDBPyConnection:
     """Open an in-memory database; queries over the memory limit spill to a folder where one is given."""
-    config = {"threads": str(os.cpu_count() or 2), "memory_limit": memory_limit, "preserve_insertion_order": "false"}
+    config: dict[str, str | bool | int | float | list[str]] = {
+        "threads": str(os.cpu_count() or 2),
+        "memory_limit": memory_limit,
+        "preserve_insertion_order": "false",
+    }
     if spill_folder is not None:
         config["temp_directory"] = str(spill_folder)
     connection = duckdb.connect(":memory:", config=config)
@@ -45,7 +49,9 @@ def sql_type(kind: pa.DataType) -> str:
     return {"string": "varchar", "int64": "bigint", "bool": "boolean", "binary": "blob"}[str(kind)]
 
 
-def one_row(connection: duckdb.DuckDBPyConnection, sql: str, parameters: dict[str, Any] | None = None) -> tuple[Any, ...]:
+def one_row(
+    connection: duckdb.DuckDBPyConnection, sql: str, parameters: dict[str, Any] | None = None
+) -> tuple[Any, ...]:
     """Run a query that gives exactly one row, drained, so that the connection is free again."""
     (row,) = connection.execute(sql, parameters or {}).fetchall()
     return tuple(row)

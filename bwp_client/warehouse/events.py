@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import duckdb
 from deltalake import DeltaTable
@@ -64,7 +65,7 @@ def append_events(
     earliest, latest = one_row(connection, "select min(occurred_at), max(occurred_at) from fresh")
     low, high = earliest - SLACK, latest + SLACK
 
-    def rows_for(handle: DeltaTable) -> object | None:
+    def rows_for(handle: DeltaTable) -> Any:
         files = warehouse.data_files(handle)
         _refuse_mixture(warehouse, connection, files)
         near = [item for item in files if item.highs["occurred_at"] >= low and item.lows["occurred_at"] <= high]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 import duckdb
 from deltalake import DeltaTable
@@ -18,9 +19,9 @@ QUARANTINE_APP_ID = "bwp.quarantine"
 
 
 def objects_read(
-    warehouse: Warehouse, prefix: str, *, window_from: datetime | None, window_to: datetime | None
+    warehouse: Warehouse, uris: list[str], *, window_from: datetime | None, window_to: datetime | None
 ) -> set[tuple[str, str, int]]:
-    """Give (uri, etag, size) of the objects below a prefix already read for a window that covers the one asked for."""
+    """Give (uri, etag, size) of those objects already read for a window that covers the one asked for."""
     handle = warehouse.handle(TableName.OBJECTS)
     source = relation(
         warehouse.readable(TableName.OBJECTS, warehouse.data_files(handle)), TABLES[TableName.OBJECTS].schema
@@ -30,11 +31,11 @@ def objects_read(
         rows = connection.execute(
             f"""
             select distinct source_uri, etag, size_bytes from {source}
-            where starts_with(source_uri, $prefix)
+            where source_uri between $first and $last
               and (window_from is null or window_from <= $from)
               and (window_to is null or window_to >= $to)
             """,
-            {"prefix": prefix, "from": window_from, "to": window_to},
+            {"first": min(uris), "last": max(uris), "from": window_from, "to": window_to},
         ).fetchall()
     finally:
         connection.close()
@@ -54,7 +55,7 @@ def record_objects(
     """Write which objects, as (uri, etag, size), were read; give the table's version."""
     uris, etags, sizes = (list(column) for column in zip(*items, strict=True)) if items else ([], [], [])
 
-    def rows_for(_: DeltaTable) -> object | None:
+    def rows_for(_: DeltaTable) -> Any:
         if not items:
             return None
         # Through DuckDB, for building a table from Python rows would make pyarrow import pandas.
@@ -66,9 +67,14 @@ def record_objects(
                          unnest($sizes::bigint[]) as size_bytes)
             """,
             params={
-                "uris": uris, "etags": etags, "sizes": sizes, "from": window_from, "to": window_to,
-                "load_id": load_id, "read_at": read_at,
-            },  # fmt: skip
+                "uris": uris,
+                "etags": etags,
+                "sizes": sizes,
+                "from": window_from,
+                "to": window_to,
+                "load_id": load_id,
+                "read_at": read_at,
+            },
         ).to_arrow_reader(ROWS_PER_BATCH)
 
     return warehouse.commit(TableName.OBJECTS, rows_for, app_id=OBJECTS_APP_ID)
@@ -85,7 +91,7 @@ def append_quarantine(
     """Store quarantined records that are not there yet (source, etag, offset and digest agree); give the version."""
     listed = ", ".join(quoted(str(path)) for path in staged)
 
-    def rows_for(handle: DeltaTable) -> object | None:
+    def rows_for(handle: DeltaTable) -> Any:
         if not staged:
             return None
         files = warehouse.readable(TableName.QUARANTINE, warehouse.data_files(handle))

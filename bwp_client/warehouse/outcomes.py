@@ -136,9 +136,11 @@ class _Refresh:
         if covered is None:
             return event_files
         try:
-            before = {item.path for item in self._warehouse.data_files(self._warehouse.handle(TableName.EVENTS, covered))}
+            before = {
+                item.path for item in self._warehouse.data_files(self._warehouse.handle(TableName.EVENTS, covered))
+            }
         except SourceNotFoundError:
-            # That version's log is gone (purged or cleaned): what was added since can't be told, so all counts as added.
+            # That version's log is gone (purged or cleaned): what was added since can't be told, so all is.
             return event_files
         return [item for item in event_files if item.path not in before]
 

@@ -1,4 +1,4 @@
-"""Runs: one row per finished commit group. It is written last, so it is the commit point, and it names the versions to read."""
+"""Runs: one row per finished commit group, written last: it is the commit point and names the versions to read."""
 
 from __future__ import annotations
 
@@ -65,7 +65,9 @@ def record_run(warehouse: Warehouse, run: Run) -> VersionMap:
             "counts": json.dumps(run.counts, sort_keys=True),
             "versions": json.dumps(published, sort_keys=True),
         }
-        columns = ", ".join(f"${name}::{sql_type(TABLES[TableName.RUNS].schema.field(name).type)} as {name}" for name in row)
+        columns = ", ".join(
+            f"${name}::{sql_type(TABLES[TableName.RUNS].schema.field(name).type)} as {name}" for name in row
+        )
         return connection.sql(f"select {columns}", params=row).to_arrow_reader(1)
 
     connection = connect()
@@ -118,4 +120,18 @@ def _read(warehouse: Warehouse, handle: DeltaTable, *, limit: int) -> list[Run]:
         ).fetchall()
     finally:
         connection.close()
-    return [Run(*row[:6], json.loads(row[6]), json.loads(row[7]), *row[8:]) for row in found]
+    return [
+        Run(
+            run_id=run_id,
+            kind=kind,
+            source=source,
+            started_at=started_at,
+            finished_at=finished_at,
+            state=state,
+            counts=json.loads(counts),
+            versions=json.loads(versions),
+            window_from=window_from,
+            window_to=window_to,
+        )
+        for run_id, kind, source, started_at, finished_at, state, counts, versions, window_from, window_to in found
+    ]

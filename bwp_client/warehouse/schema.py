@@ -1,7 +1,7 @@
 """The tables: their columns, what they are partitioned by, and which columns the commit log keeps ranges of.
 
-IDs are kept out of the log's statistics, so that a purge leaves no trace of them there. Every timestamp is UTC with a time
-zone: a naive one would raise the table's protocol version.
+IDs are kept out of the log's statistics, so that a purge leaves no trace of them there. Every timestamp is UTC with a
+time zone: a naive one would raise the table's protocol version.
 """
 
 from __future__ import annotations

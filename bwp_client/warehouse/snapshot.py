@@ -1,7 +1,7 @@
 """One consistent picture of the warehouse: every table at the versions of one run, summed up in memory.
 
-What is held: counts of tasks by day and by hour, every failed task as a row with its codes, and the newest lookups. Never the
-events. A snapshot is never changed, so threads may share it; each query takes its own cursor.
+What is held: counts of tasks by day and by hour, every failed task as a row with its codes, and the newest lookups.
+Never the events. A snapshot is never changed, so threads may share it; each query takes its own cursor.
 """
 
 from __future__ import annotations
@@ -99,9 +99,7 @@ class Snapshot:
         self._connection = connect(memory_limit=MEMORY_LIMIT)
         for name in (TableName.EVENTS, TableName.OUTCOMES, TableName.LOOKUPS, TableName.REQUESTS):
             self._view(name, run.versions.get(name.value, 0))
-        self._connection.execute(
-            _SUMMARIES.replace("{uncoded}", UNCODED).replace("{not_looked_up}", NOT_LOOKED_UP)
-        )
+        self._connection.execute(_SUMMARIES.replace("{uncoded}", UNCODED).replace("{not_looked_up}", NOT_LOOKED_UP))
         outcomes = warehouse.handle(TableName.OUTCOMES, run.versions.get(TableName.OUTCOMES.value, 0))
         self._events_covered = covered_version(outcomes) or 0
 

@@ -1,4 +1,4 @@
-"""The warehouse: Delta Lake tables side by side below one folder or S3 prefix, and the one way rows are committed to them."""
+"""The warehouse: Delta Lake tables below one folder or S3 prefix, and the one way rows are committed to them."""
 
 from __future__ import annotations
 
@@ -52,7 +52,6 @@ def _writer(table: TableName) -> WriterProperties:
         column_properties=columns,
         default_column_properties=ColumnProperties(statistics_enabled="NONE"),
     )
-
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,8 +118,8 @@ class Warehouse:
             handle = DeltaTable(self.address(table), version=version, storage_options=self._options())
         if "deletionVectors" in (handle.protocol().reader_features or []):
             raise WarehouseError(
-                f"{self.address(table)} has deletion vectors, written by another program; reading its files as they are "
-                "would show deleted rows. Nothing was read. Rewrite it with REORG TABLE … APPLY (PURGE) there first."
+                f"{self.address(table)} has deletion vectors, written by another program; reading its files as they "
+                "are would show deleted rows. Nothing was read. Rewrite it with REORG TABLE … APPLY (PURGE) there first."
             )
         return handle
 
@@ -165,8 +164,8 @@ class Warehouse:
     ) -> int:
         """Commit rows so that nobody else's commit can lie between looking and writing.
 
-        `rows_for` is given a handle, looks at the table through it and returns Arrow data, or None for nothing to do. The
-        data is written through that same handle, never refreshed, with an app transaction: when another writer of the
+        `rows_for` is given a handle, looks at the table through it and returns Arrow data, or None for nothing to do.
+        The data is written through that same handle, never refreshed, with an app transaction: when another writer of the
         same `app_id` committed since the handle was opened, the commit fails, and all of it is done anew.
 
         Args:
@@ -199,7 +198,7 @@ class Warehouse:
                     write_deltalake(
                         handle,
                         rows,
-                        mode="overwrite" if predicate else "append",
+                        mode="overwrite" if predicate else "append",  # type: ignore[call-overload]
                         predicate=predicate,
                         writer_properties=_writer(table),
                         commit_properties=CommitProperties(
@@ -249,7 +248,8 @@ class _explained:  # noqa: N801 - reads as a word in a with statement
                     f"{self._address}: the bucket, the table or that version of it does not exist."
                 ) from error
             raise TransientRemoteError(
-                f"S3 failed on {self._address} ({type(error).__name__}). Nothing was committed; start the command again."
+                f"S3 failed on {self._address} ({type(error).__name__}). Nothing was committed; "
+                "start the command again."
             ) from error
         if "invalid table version" in text.lower() or "not found" in text.lower():
             raise SourceNotFoundError(f"{self._address}: that version is not there any more.") from error
