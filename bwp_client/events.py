@@ -99,8 +99,8 @@ SHAPE_FIELDS = (
     "api_version",
 )  # fmt: skip
 
-EventRow = tuple[Shape, int, str, str, str, str, str]
-"""One row of the events table before it has a load: its shape, its time in µs since 1970, and `OWN_FIELDS`.
+EventRow = tuple[int, int, str, str, str, str, str]
+"""One row of the events table before it has a load: the number of its shape, its time in µs since 1970, `OWN_FIELDS`.
 
 Plain tuples: at a million rows the names would cost more than the parsing.
 """
@@ -184,7 +184,14 @@ class EventReader:
     def __init__(self, *, latest_us: int) -> None:
         """Take the newest event time accepted, in µs since 1970 (now + 2 days)."""
         self._latest_us = latest_us
-        self._shared: dict[tuple[str | None, ...], tuple[Shape, str]] = {}
+        self._shared: dict[tuple[str | None, ...], tuple[int, str]] = {}
+        self.shapes: list[Shape] = []
+        """The shapes that rows name by number, since the last `forget`."""
+
+    def forget(self) -> None:
+        """Start counting shapes anew: what comes from outside must not fill the memory."""
+        self._shared = {}
+        self.shapes = []
 
     def rows(self, envelope: Envelope) -> list[EventRow]:
         """Give one row per task that a privacy event names; no row for an event of a type we don't chart.
@@ -200,52 +207,47 @@ class EventReader:
         occurred_at_us = round(time.timestamp() * 1_000_000)
         if not _EARLIEST_US <= occurred_at_us <= self._latest_us:
             raise Refused(QuarantineReason.TIME_OUT_OF_RANGE)
+        resources = envelope.resources
+        if len(resources) > 1:
+            resources = list(dict(zip(map(task_in_resource, resources), resources, strict=True)).values())
+        elif not resources:
+            raise Refused(QuarantineReason.NO_TASK)
         detail = envelope.detail
         idempotency_key = detail.idempotency_key or ""
         event_id = idempotency_key or envelope.id
         if not 0 < len(event_id) <= MAX_ID_LENGTH:
             raise Refused(QuarantineReason.NOT_AN_ENVELOPE)
-        resources = envelope.resources
-        if len(resources) == 1:
-            return [self._row(envelope, resources[0], occurred_at_us, event_id, idempotency_key)]
-        if not resources:
-            raise Refused(QuarantineReason.NO_TASK)
-        return [
-            self._row(envelope, resource, occurred_at_us, event_id, idempotency_key)
-            for resource in dict(zip(map(task_in_resource, resources), resources, strict=True)).values()
-        ]
+        data = b"" if detail.data is _NO_RAW else _canonical(bytes(detail.data))
+        rows = []
+        for resource in resources:
+            path, _, task_id = resource.rpartition("/")
+            key = (
+                envelope.detail_type,
+                path,
+                envelope.source,
+                envelope.account,
+                envelope.region,
+                envelope.replay_name,
+                detail.api_version,
+                detail.subscription_id,
+            )
+            shared = self._shared.get(key)
+            if shared is None or not 0 < len(task_id) <= MAX_ID_LENGTH or not task_id.isprintable():
+                shared, task_id = self._share(key, resource, task_id)
+            number, said = shared
+            content = f"{said}{occurred_at_us}\x1f{task_id}\x1f{idempotency_key}\x1f".encode("utf-8", "replace") + data
+            fingerprint = hashlib.sha256(content).hexdigest()[:FINGERPRINT_DIGITS]
+            rows.append((number, occurred_at_us, event_id, envelope.id, idempotency_key, task_id, fingerprint))
+        return rows
 
-    def _row(
-        self, envelope: Envelope, resource: str, occurred_at_us: int, event_id: str, idempotency_key: str
-    ) -> EventRow:
-        detail = envelope.detail
-        path, _, task_id = resource.rpartition("/")
-        key = (
-            envelope.detail_type,
-            path,
-            envelope.source,
-            envelope.account,
-            envelope.region,
-            envelope.replay_name,
-            detail.api_version,
-            detail.subscription_id,
-        )
-        shared = self._shared.get(key)
-        if shared is None or not (0 < len(task_id) <= MAX_ID_LENGTH and task_id.isprintable()):
-            business_product_id, found = task_in_resource(resource)
-            shared = _shared(key, business_product_id)
-            if found == task_id:
-                if len(self._shared) >= MAX_SHARED:
-                    self._shared.clear()
-                self._shared[key] = shared
-            task_id = found
-        shape, said = shared
-        said = f"{said}{occurred_at_us}\x1f{task_id}\x1f{idempotency_key}\x1f"
-        content = said.encode("utf-8", "replace")
-        if detail.data is not _NO_RAW:
-            content += _canonical(bytes(detail.data))
-        fingerprint = hashlib.sha256(content).hexdigest()[:FINGERPRINT_DIGITS]
-        return shape, occurred_at_us, event_id, envelope.id, idempotency_key, task_id, fingerprint
+    def _share(self, key: tuple[str | None, ...], resource: str, last_part: str) -> tuple[tuple[int, str], str]:
+        business_product_id, task_id = task_in_resource(resource)
+        shape, said = _shared(key, business_product_id)
+        shared = len(self.shapes), said
+        self.shapes.append(shape)
+        if task_id == last_part:  # only then does the path before it say the rest
+            self._shared[key] = shared
+        return shared, task_id
 
 
 def _shared(key: tuple[str | None, ...], business_product_id: str) -> tuple[Shape, str]:
@@ -270,7 +272,6 @@ def _shared(key: tuple[str | None, ...], business_product_id: str) -> tuple[Shap
     return shape, "\x1f".join(said)
 
 
-MAX_SHARED = 20_000
 FINGERPRINT_DIGITS = 32
 """The first 128 bits of SHA-256, as hexadecimal digits."""
 

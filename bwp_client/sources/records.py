@@ -8,11 +8,12 @@ nested lists, so a piece that does not decode goes to an exact scan; what is sti
 from __future__ import annotations
 
 import re
-from collections.abc import Generator, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import islice
 
 import msgspec
+import numpy as np
 
 from bwp_client.events import Envelope, QuarantineReason, Refused, decode_envelope_lines, decode_record
 
@@ -21,6 +22,7 @@ MAX_RECORD_BYTES = 4 * 1024 * 1024
 
 _BOM = b"\xef\xbb\xbf"
 _SPACE = b" \t\r\n"
+_NEWLINE = 0x0A
 _JOIN = re.compile(rb"(?<=\})[ \t\r\n]*(?=\{)")
 _ARRAY_JOIN = re.compile(rb"(?<=\})[ \t\r\n]*,[ \t\r\n]*(?=\{)")
 _TOKEN = re.compile(rb'"(?:[^"\\]|\\.)*+"|[{}\[\]]', re.DOTALL)
@@ -53,12 +55,12 @@ class RecordCutter:
         self._current = b""
         self._current_start = 0
 
-    def feed(self, block: bytes) -> Iterator[Found]:
+    def feed(self, block: bytes) -> list[Found]:
         """Give the records that are complete with this block."""
         data = self._rest + block if self._rest else block
         if self._is_array is None:
             data = self._begin(data)
-        yield from self._take(data, final=False)
+        return self._take(data, final=False)
 
     @property
     def offset(self) -> int:
@@ -70,13 +72,17 @@ class RecordCutter:
         position = offset - self._current_start
         return self._current[position : _closing(self._current, position)]
 
-    def finish(self, *, cut_short: bool = False) -> Iterator[Found]:
+    def finish(self, *, cut_short: bool = False) -> list[Found]:
         """Give what is left at the end of the object; `cut_short` says that the object itself ended too early."""
-        for offset, found in self._take(self._rest, final=True):
-            if cut_short and isinstance(found, Unread) and found.reason is QuarantineReason.NOT_JSON:
-                yield offset, Unread(found.raw, QuarantineReason.CUT_OBJECT)
-            else:
-                yield offset, found
+        records = self._take(self._rest, final=True)
+        if not cut_short:
+            return records
+        return [
+            (offset, Unread(found.raw, QuarantineReason.CUT_OBJECT))
+            if isinstance(found, Unread) and found.reason is QuarantineReason.NOT_JSON
+            else (offset, found)
+            for offset, found in records
+        ]
 
     def _begin(self, data: bytes) -> bytes:
         if data.startswith(_BOM):
@@ -92,62 +98,62 @@ class RecordCutter:
             data = data[opened:]
         return data
 
-    def _take(self, data: bytes, *, final: bool) -> Iterator[Found]:
+    def _take(self, data: bytes, *, final: bool) -> list[Found]:
         self._current, self._current_start = data, self._offset
+        records: list[Found] = []
         if self._is_array:
-            used = yield from self._pieces(data, self._offset, _ARRAY_JOIN, final=final)
+            used = self._pieces(data, self._offset, _ARRAY_JOIN, records, final=final)
         elif self._one_per_line:
-            used = yield from self._lines(data, self._offset, final=final)
+            used = self._lines(data, records, final=final)
         else:
-            used = yield from self._pieces(data, self._offset, _JOIN, final=final)
+            used = self._pieces(data, self._offset, _JOIN, records, final=final)
         self._offset += used
         self._rest = data[used:]
+        return records
 
-    def _lines(self, data: bytes, start: int, *, final: bool) -> Generator[Found, None, int]:
+    def _lines(self, data: bytes, records: list[Found], *, final: bool) -> int:
         """Decode batches of lines at once; give how many bytes are dealt with."""
         complete = len(data) if final else data.rfind(b"\n") + 1
         if not complete:
             if len(data) < MAX_RECORD_BYTES:
                 return 0
             self._one_per_line = False
-            return (yield from self._pieces(data, start, _JOIN, final=final))
-        spans = _line_spans(data, complete)
-        view = memoryview(data)
+            return self._pieces(data, self._offset, _JOIN, records, final=final)
+        begins, ends = _line_bounds(data, complete)
+        view, start = memoryview(data), self._offset
         failing: list[tuple[int, int]] = []
-        any_read = False
-        for at in range(0, len(spans), _LINES_AT_ONCE):
-            batch = spans[at : at + _LINES_AT_ONCE]
-            try:
-                envelopes: list[Envelope | None] = [*decode_envelope_lines(view[batch[0][0] : batch[-1][1]])]
-            except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-                envelopes = []
-            if len(envelopes) != len(batch):
-                envelopes = [_decoded(view[begin:end]) for begin, end in batch]
-            for span, envelope in zip(batch, envelopes, strict=True):
-                if envelope is None:
-                    failing.append(span)
+        for at in range(0, len(begins), _LINES_AT_ONCE):
+            batch_begins, batch_ends = begins[at : at + _LINES_AT_ONCE], ends[at : at + _LINES_AT_ONCE]
+            if not failing:
+                try:
+                    envelopes = decode_envelope_lines(view[batch_begins[0] : batch_ends[-1]])
+                except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+                    envelopes = []
+                if len(envelopes) == len(batch_begins):
+                    records.extend(zip([start + begin for begin in batch_begins], envelopes, strict=True))
                     continue
-                any_read = True
+            for begin, end in zip(batch_begins, batch_ends, strict=True):
+                envelope = _decoded(view[begin:end])
+                if envelope is None:
+                    failing.append((begin, end))
+                    continue
                 if failing:
                     # A record follows, so whatever stands before it is complete.
                     first, last = failing[0][0], failing[-1][1]
-                    yield from self._pieces(data[first:last], start + first, _JOIN, final=True)
+                    self._pieces(data[first:last], start + first, _JOIN, records, final=True)
                     failing = []
-                yield start + span[0], envelope
+                records.append((start + begin, envelope))
         if not failing:
             return complete
-        first_failing = failing[0][0]
+        first = failing[0][0]
         if final:
-            yield from self._pieces(data[first_failing:], start + first_failing, _JOIN, final=True)
-            return len(data)
-        self._one_per_line = any_read or not _is_pretty(data[first_failing:complete])
-        if self._one_per_line and len(data) - first_failing < MAX_RECORD_BYTES:
-            return first_failing
-        return first_failing + (
-            yield from self._pieces(data[first_failing:], start + first_failing, _JOIN, final=final)
-        )
+            return first + self._pieces(data[first:], start + first, _JOIN, records, final=True)
+        self._one_per_line = bool(records) or not _is_pretty(data[first:complete])
+        if self._one_per_line and len(data) - first < MAX_RECORD_BYTES:
+            return first
+        return first + self._pieces(data[first:], start + first, _JOIN, records, final=False)
 
-    def _pieces(self, data: bytes, start: int, joins: re.Pattern[bytes], *, final: bool) -> Generator[Found, None, int]:
+    def _pieces(self, data: bytes, start: int, joins: re.Pattern[bytes], records: list[Found], *, final: bool) -> int:
         """Cut at joins; scan a piece that fails exactly; give how many bytes are dealt with.
 
         Unless `final`, a last piece that may go on in the next block is left.
@@ -166,28 +172,26 @@ class RecordCutter:
                     break
             following = join.end() if join else len(data)
             try:
-                yield start + position, decode_record(view[position:end])
+                records.append((start + position, decode_record(view[position:end])))
                 position = following
                 continue
             except Refused as refused:
                 reason = refused.reason
             closed = _closing(data, position) if reason is QuarantineReason.NOT_JSON else None
-            if closed is not None and closed > end:
+            if closed is not None and closed > end and (envelope := _decoded(view[position:closed])) is not None:
                 # The join stood inside a string or a nested list: the record is longer.
-                envelope = _decoded(view[position:closed])
-                if envelope is not None:
-                    yield start + position, envelope
-                    position = _skip_space(data, closed)
-                    continue
+                records.append((start + position, envelope))
+                position = _skip_space(data, closed)
+                continue
             glued = _glued(data, position, end) if closed is None and reason is QuarantineReason.NOT_JSON else None
             if glued is not None:
-                yield from _unread(data[position : glued[0]], start + position, reason)
-                yield start + glued[0], glued[2]
+                records.extend(_unread(data[position : glued[0]], start + position, reason))
+                records.append((start + glued[0], glued[2]))
                 position = _skip_space(data, glued[1])
                 continue
             if closed is None and waiting and reason is QuarantineReason.NOT_JSON:
                 return position
-            yield from _unread(data[position:end], start + position, reason)
+            records.extend(_unread(data[position:end], start + position, reason))
             position = following
         return len(data)
 
@@ -199,19 +203,15 @@ def _decoded(record: memoryview) -> Envelope | None:
         return None
 
 
-def _line_spans(data: bytes, complete: int) -> list[tuple[int, int]]:
-    """Give begin and end of every line that is not blank, up to `complete`."""
-    spans = []
-    begin = 0
-    find = data.find
-    while begin < complete:
-        end = find(b"\n", begin, complete)
-        if end < 0:
-            end = complete
-        if end - begin > 2 or data[begin:end].strip(_SPACE):
-            spans.append((begin, end))
-        begin = end + 1
-    return spans
+def _line_bounds(data: bytes, complete: int) -> tuple[list[int], list[int]]:
+    """Give where every line that is not blank begins and ends, up to `complete`."""
+    newlines = np.flatnonzero(np.frombuffer(data, dtype=np.uint8, count=complete) == _NEWLINE)
+    begins = np.concatenate(([0], newlines + 1))
+    ends = np.append(newlines, complete)
+    long_enough = ends - begins > 1  # one byte is a blank line's "\r", or nothing that could be a record
+    short = [int(begin) for begin in begins[~long_enough & (ends > begins)] if data[begin] not in _SPACE]
+    keep = long_enough | np.isin(begins, short)
+    return begins[keep].tolist(), ends[keep].tolist()
 
 
 def _closing(data: bytes, position: int) -> int | None:
@@ -255,7 +255,7 @@ def _unread(piece: bytes, start: int, reason: QuarantineReason) -> Iterator[Foun
     if len(stripped) > MAX_RECORD_BYTES:
         yield start, Unread(stripped, QuarantineReason.TOO_LARGE)
     elif b"\n" in stripped and not _is_pretty(stripped):
-        for begin, end in _line_spans(stripped, len(stripped)):
+        for begin, end in zip(*_line_bounds(stripped, len(stripped)), strict=True):
             try:
                 yield start + begin, decode_record(stripped[begin:end])
             except Refused as refused:

@@ -121,7 +121,7 @@ class Stager:
         if self._rows or self._bad or self._finished:
             yield self._pack()
 
-    def _take(self, cutter: RecordCutter, records: Iterator[Found], counts: ObjectCounts) -> None:
+    def _take(self, cutter: RecordCutter, records: list[Found], counts: ObjectCounts) -> None:
         rows, offsets = self._rows, self._offsets
         window, rows_of = self._window, self._reader.rows
         whole = window.from_us is None and window.to_us is None
@@ -167,17 +167,16 @@ class Stager:
         self._objects = self._objects[-1:]  # it may go on in the next parcel
         self._several = False
         self._finished = []
+        self._reader.forget()
         return parcel
 
     def _pack_events(self) -> Path | None:
         if not self._rows:
             return None
-        shapes, times, *own = zip(*self._rows, strict=True)
-        codes: dict[Shape, int] = {}
-        at = np.fromiter((codes.setdefault(shape, len(codes)) for shape in shapes), dtype=np.int32, count=len(shapes))
+        at, times, *own = zip(*self._rows, strict=True)
+        shapes = zip(*self._reader.shapes, strict=True)
         arrays: dict[str, pa.Array] = {
-            name: _looked_up_array(at, values)
-            for name, values in zip(SHAPE_FIELDS, zip(*codes, strict=True), strict=True)
+            name: _looked_up_array(at, values) for name, values in zip(SHAPE_FIELDS, shapes, strict=True)
         }
         arrays["occurred_at"] = _int64_array(times, pa.timestamp("us", "UTC"))
         arrays |= {name: _text_array(values) for name, values in zip(OWN_FIELDS, own, strict=True)}

@@ -17,18 +17,31 @@ APP_ID = "bwp.outcomes.events_version"
 """The app transaction of the outcomes table; its version is the events version that the outcomes cover."""
 
 OUTCOMES_SQL = """
-select task_id, task_kind,
-    max(business_product_id) as business_product_id,
-    max(region) as region,
-    case when max(occurred_at) filter (outcome = 'FAILED')
-              >= coalesce(max(occurred_at) filter (outcome = 'COMPLETED'), max(occurred_at) filter (outcome = 'FAILED'))
-         then 'FAILED' else 'COMPLETED' end as outcome,
-    max(occurred_at) as occurred_at,
-    strftime(max(occurred_at), '%Y-%m') as occurred_month,
-    min(outcome) <> max(outcome) as conflicting,
-    count(*) as events_seen
-from {events}
-group by task_id, task_kind
+with facts as (
+    select task_id, task_kind, business_product_id, region, outcome, occurred_at from {events}
+),
+places as (
+    select business_product_id, region, task_kind,
+           row_number() over (order by business_product_id, region, task_kind) as place
+    from (select distinct business_product_id, region, task_kind from facts)
+),
+grouped as (
+    select f.task_id, f.task_kind, max(p.place) as place,
+           max(case when f.outcome = 'FAILED' then f.occurred_at end) as failed_at,
+           max(case when f.outcome = 'COMPLETED' then f.occurred_at end) as completed_at,
+           count(*) as events_seen
+    from facts f join places p
+      on p.business_product_id = f.business_product_id and p.task_kind = f.task_kind
+     and p.region is not distinct from f.region
+    group by f.task_id, f.task_kind
+)
+select g.task_id, g.task_kind, p.business_product_id, p.region,
+       case when failed_at >= coalesce(completed_at, failed_at) then 'FAILED' else 'COMPLETED' end as outcome,
+       greatest(failed_at, completed_at) as occurred_at,
+       strftime(greatest(failed_at, completed_at), '%Y-%m') as occurred_month,
+       failed_at is not null and completed_at is not null as conflicting,
+       g.events_seen
+from grouped g join places p using (place)
 """
 """The definition: the latest outcome by event time, FAILED on a tie; both seen = conflicting."""
 
@@ -100,7 +113,8 @@ class _Refresh:
         if not outcome_files or self._rebuild or len(added) == len(event_files):
             connection.execute(f"create or replace temp table renewed as {OUTCOMES_SQL.format(events=all_events)}")
             self._months = sorted({item.partition["occurred_month"] for item in outcome_files})
-            self._months += [month for month in self._months_of("renewed") if month not in self._months]
+            if self._months:
+                self._months += [month for month in self._months_of("renewed") if month not in self._months]
             return self._result("select * from renewed")
         if not added:
             return None
