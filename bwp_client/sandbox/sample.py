@@ -97,7 +97,7 @@ def write_sample(
 
     Raises:
         FileExistsError: The folder holds sample files already; mixing two samples would make the counts wrong.
-        ValueError: `events` or `seed` is outside what a sample can be.
+        ValueError: `events`, `seed` or `until` is outside what a sample can be.
     """
     timeline = Timeline.until(until, seed)
     plan = Plan.make(events, seed, timeline)

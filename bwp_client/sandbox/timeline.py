@@ -20,6 +20,10 @@ _HOURS: Final = np.array(
     [9, 7, 5, 4, 3, 3, 3, 4, 5, 6, 7, 9, 11, 14, 16, 17, 17, 16, 16, 15, 14, 13, 12, 10], dtype=np.float64
 )
 
+# A task ID carries 30 bits of seconds since 2020.
+_FIRST_UNTIL: Final = date(2021, 7, 1)
+_LAST_UNTIL: Final = date(2053, 12, 31)
+
 # Days before the end of the window.
 _GEN_B_FROM: Final = 190
 _INCIDENT: Final = (26, 17)
@@ -57,7 +61,12 @@ class Timeline:
         Args:
             until: The last day; it is filled until 06:00 UTC.
             seed: Decides how each day differs from its neighbours.
+
+        Raises:
+            ValueError: The window leaves the years that a task ID can carry.
         """
+        if not _FIRST_UNTIL <= until <= _LAST_UNTIL:
+            raise ValueError(f"A sample ends between {_FIRST_UNTIL} and {_LAST_UNTIL}, not on {until}.")
         midnight = _midnight(until)
         start, end = _midnight(_months_before(until, MONTHS)), midnight + LAST_HOUR_UTC * HOUR
         days = np.arange((end - start + DAY - 1) // DAY)

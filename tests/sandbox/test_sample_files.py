@@ -10,6 +10,7 @@ from datetime import date, datetime, timedelta
 import pytest
 
 from bwp_client.sandbox.sample import PRODUCT_NAMES, write_sample
+from bwp_client.sandbox.story import task_from_id
 
 UNTIL = date(2026, 3, 31)
 DETAIL_KEYS = {"idempotencyKey", "eventDescriptor", "resources", "eventId"}
@@ -234,8 +235,19 @@ def test_the_folder_of_another_sample_is_refused(tmp_path):
         write_sample(tmp_path, events=10, seed=1, until=UNTIL)
 
 
-@pytest.mark.parametrize(("events", "seed"), [(0, 1), (200_000_000, 1), (10, -1)])
-def test_impossible_samples_are_refused(tmp_path, events, seed):
+@pytest.mark.parametrize("until", [date(2021, 7, 1), date(2024, 2, 29), date(2053, 12, 31)])
+def test_any_day_from_the_middle_of_2021_on_can_be_the_last(tmp_path, read_sample, until):
+    sample = read_sample(tmp_path, write_sample(tmp_path, events=900, seed=2, until=until))
+    assert sample.summary.ends_at.date() == until
+    for event in sample.privacy():
+        assert task_from_id(task_of(event)).status == event["detail-type"].split("_")[-1]
+
+
+@pytest.mark.parametrize(
+    ("events", "seed", "until"),
+    [(0, 1, UNTIL), (200_000_000, 1, UNTIL), (10, -1, UNTIL), (10, 1, date(2021, 6, 30)), (10, 1, date(2054, 1, 1))],
+)
+def test_impossible_samples_are_refused(tmp_path, events, seed, until):
     with pytest.raises(ValueError, match="sample"):
-        write_sample(tmp_path / "out", events=events, seed=seed, until=UNTIL)
+        write_sample(tmp_path / "out", events=events, seed=seed, until=until)
     assert not (tmp_path / "out").exists()
