@@ -15,8 +15,10 @@ MAX_LABEL_CHARACTERS: Final = 100
 _MAX_READ_CHARACTERS: Final = 4_000
 
 _AT_IN_DISGUISE = re.compile(r"%40|&#0*64;|&#x0*40;|&commat;|\\u0040|\s*[(\[{<]\s*at\s*[)\]}>]\s*", re.IGNORECASE)
-_PLAIN = r"[^\s@<>()\[\]{},;:\"]"
-_EMAIL = re.compile(rf"(?:\"[^\"]{{0,64}}\"|{_PLAIN}*)(?:@{_PLAIN}*)+")
+# Braces are allowed before the @; the other brackets end an address only.
+_BEFORE = r"[^\s@<>()\[\],;:\"]"
+_AFTER = r"[^\s@<>()\[\]{},;:\"]"
+_EMAIL = re.compile(rf"(?:\"[^\"]{{0,64}}\"|{_BEFORE}*)(?:@{_AFTER}*)+")
 _UUID = re.compile(r"[0-9a-f]{8}(?:-?[0-9a-f]{4}){3}-?[0-9a-f]{12}", re.IGNORECASE)
 _NUMBER = re.compile(r"\d(?:[ .,()/\-]{0,2}\d){4,}")
 _HEX_HEAD = re.compile(r"[0-9a-f]{8}", re.IGNORECASE)
