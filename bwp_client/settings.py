@@ -5,8 +5,10 @@ from __future__ import annotations
 import json
 import tomllib
 from functools import cached_property
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
+from urllib.parse import urlsplit
 
 from pydantic import BaseModel, Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource, SettingsConfigDict
@@ -42,6 +44,15 @@ class ApiSettings(BaseModel):
     @classmethod
     def _from_json(cls, value: Any) -> Any:
         return json.loads(value) if isinstance(value, str) else value
+
+    @property
+    def is_on_loopback(self) -> bool:
+        """True when the API is a local one, as the sandbox is."""
+        host = urlsplit(self.endpoint).hostname or ""
+        try:
+            return host == "localhost" or ip_address(host).is_loopback
+        except ValueError:
+            return False
 
     def credential_for(self, business_product_id: str) -> ApiCredential | None:
         """Give the credential of a business product, else the one that serves all, else none."""

@@ -81,6 +81,9 @@ class BuyWithPrimeClient:
         self._jitter = jitter
         self._http_transport = http_transport
         self._timeout_seconds = timeout_seconds
+        self._pacer = Pacer(settings.requests_per_second, monotonic=monotonic, sleep=sleep)
+        self._wire: Wire | None = None
+        self._tokens: Tokens | None = None
         self._budget = RetryBudget()
         self._patience = Patience()
         # Denials in a row per business product: after the first, another one says nothing about the token.
@@ -92,22 +95,20 @@ class BuyWithPrimeClient:
         from bwp_client.api.auth import Tokens
         from bwp_client.api.wire import Wire
 
-        self._wire: Wire = Wire(
-            self._settings, http_transport=self._http_transport, timeout_seconds=self._timeout_seconds
-        )
-        self._tokens: Tokens = Tokens(await self._wire.open(), self._settings.token_endpoint, monotonic=self._monotonic)
-        self._pacer = Pacer(self._settings.requests_per_second, monotonic=self._monotonic, sleep=self._sleep)
+        self._wire = Wire(self._settings, http_transport=self._http_transport, timeout_seconds=self._timeout_seconds)
+        self._tokens = Tokens(await self._wire.open(), self._settings.token_endpoint, monotonic=self._monotonic)
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        await self._wire.close()
+        if self._wire is not None:
+            await self._wire.close()
 
     @property
     def token_requests(self) -> int:
         """How many tokens were asked for."""
-        return self._tokens.requests
+        return self._tokens.requests if self._tokens else 0
 
     @property
     def requests_per_second(self) -> float:
@@ -188,6 +189,7 @@ class BuyWithPrimeClient:
         return verdict
 
     async def _ask_with_token(self, task: TaskRef, credential: ApiCredential) -> Verdict:
+        assert self._tokens is not None
         product = task.business_product_id
         token = await self._tokens.current(credential)
         verdict = await self._send(task, token.value)
@@ -203,6 +205,7 @@ class BuyWithPrimeClient:
         return verdict
 
     async def _send(self, task: TaskRef, token: str) -> Verdict:
+        assert self._wire is not None
         self.requests += 1
         reply = await self._wire.ask(task.task_kind, task.task_id, target_id=task.business_product_id, token=token)
         return judge(task, reply)

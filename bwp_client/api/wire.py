@@ -11,7 +11,6 @@ import logging
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from typing import Any, Final
-from urllib.parse import urlsplit
 
 import httpx
 from gql import GraphQLRequest
@@ -26,7 +25,6 @@ from bwp_client.events import TaskKind
 from bwp_client.settings import ApiSettings
 
 MAX_ANSWER_BYTES: Final = 1 << 20
-LOOPBACK_HOSTS: Final = {"localhost", "127.0.0.1", "::1"}
 _CALL: Final = "bwp_call"
 
 # gql writes whole answers to its log when that is set to DEBUG; answers never go to a log.
@@ -58,14 +56,13 @@ class Wire:
     ) -> None:
         self._timeout_seconds = timeout_seconds
         self._version = settings.version
-        on_loopback = (urlsplit(settings.endpoint).hostname or "") in LOOPBACK_HOSTS
         connections = settings.concurrency + 2
         self._transport = HTTPXAsyncTransport(
             settings.endpoint,
             json_deserialize=_json_object,
             transport=http_transport,
             # A proxy from the environment can't reach our own machine's loopback.
-            trust_env=not on_loopback,
+            trust_env=not settings.is_on_loopback,
             timeout=httpx.Timeout(timeout_seconds, connect=min(10.0, timeout_seconds)),
             limits=httpx.Limits(max_connections=connections, max_keepalive_connections=connections),
             follow_redirects=False,
