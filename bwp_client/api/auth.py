@@ -11,7 +11,6 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
-from authlib.oauth2.base import OAuth2Error
 from authlib.oauth2.client import OAuth2Client
 
 from bwp_client.api.retry_after import retry_after_seconds
@@ -24,7 +23,7 @@ ASSUMED_LIFE_SECONDS: Final = 900.0
 RENEW_BEFORE_SECONDS: Final = 15.0
 RENEW_BEFORE_SHARE: Final = 0.1
 JUST_FETCHED_SECONDS: Final = 1.0
-_PASSING_OAUTH_ERRORS: Final = {"temporarily_unavailable", "server_error", "slow_down"}
+_PASSING_OAUTH_ERRORS: Final = ("temporarily_unavailable", "server_error", "slow_down")
 
 
 class TokenRefusedError(Exception):
@@ -154,34 +153,30 @@ class _TokenClient(OAuth2Client):  # type: ignore[misc] # authlib has no types
             raise TokenTroubleError(
                 "The token endpoint could not be reached: check the network and BWP_API__TOKEN_ENDPOINT."
             ) from None
-        return self._read(response)
+        return _read(response)
 
-    def _read(self, response: httpx.Response) -> dict[str, Any]:
-        import httpx
 
-        wait = retry_after_seconds(response.headers.get("retry-after"))
-        if response.status_code == 429:
-            raise TokenTroubleError(
-                "The token endpoint asked us to slow down.", throttled=True, retry_after_seconds=wait
-            )
-        try:
-            token: dict[str, Any] = self.parse_response_token(response)
-        except OAuth2Error as error:
-            name = _plain(error.error)
-            if name in _PASSING_OAUTH_ERRORS:
-                raise TokenTroubleError(f"The token endpoint answered {name}.", retry_after_seconds=wait) from None
-            raise TokenRefusedError(name) from None
-        except (httpx.HTTPStatusError, ValueError, TypeError):
-            # Not chained: the cause quotes the answer.
-            token = {}
-        if response.status_code in (400, 401, 403):
-            raise TokenRefusedError(f"HTTP {response.status_code}")
-        if response.status_code != 200 or not token:
-            raise TokenTroubleError(
-                f"The token endpoint answered HTTP {response.status_code} and no token: check BWP_API__TOKEN_ENDPOINT.",
-                retry_after_seconds=wait,
-            )
-        return token
+def _read(response: httpx.Response) -> dict[str, Any]:
+    """Read a token answer; what it says beyond a known error's name is never repeated."""
+    wait = retry_after_seconds(response.headers.get("retry-after"))
+    status = response.status_code
+    if status == 429:
+        raise TokenTroubleError("The token endpoint asked us to slow down.", throttled=True, retry_after_seconds=wait)
+    try:
+        answer = response.json()
+    except (ValueError, RecursionError):
+        answer = None
+    error = answer.get("error") if isinstance(answer, dict) else None
+    if error in _PASSING_OAUTH_ERRORS:
+        raise TokenTroubleError(f"The token endpoint answered {error}.", retry_after_seconds=wait)
+    if status in (400, 401, 403) or (status == 200 and error):
+        raise TokenRefusedError(_plain(error) if error else f"HTTP {status}")
+    if status != 200 or not isinstance(answer, dict):
+        raise TokenTroubleError(
+            f"The token endpoint answered HTTP {status} and no token: check BWP_API__TOKEN_ENDPOINT.",
+            retry_after_seconds=wait,
+        )
+    return answer
 
 
 def _plain(value: object) -> str:

@@ -144,23 +144,23 @@ class BuyWithPrimeClient:
         return self._lookup(task, verdict, attempt=attempt)
 
     async def _ask_until_clear(self, task: TaskRef, credential: ApiCredential) -> Verdict:
-        from tenacity import AsyncRetrying, retry_if_result, stop_after_attempt
+        from tenacity import AsyncRetrying
 
-        retrying = AsyncRetrying(
-            sleep=self._sleep,
-            stop=stop_after_attempt(TRIES),
-            wait=self._backoff_seconds,
-            retry=retry_if_result(self._is_worth_retrying),
-            retry_error_callback=_last_verdict,
-        )
+        retrying = AsyncRetrying(sleep=self._sleep, wait=self._backoff_seconds, retry=self._is_worth_retrying)
         verdict: Verdict = await retrying(self._ask_once, task, credential)
         return verdict
 
-    def _is_worth_retrying(self, verdict: Verdict) -> bool:
-        if verdict.signal not in (Signal.THROTTLED, Signal.FAULT):
+    def _is_worth_retrying(self, state: RetryCallState) -> bool:
+        if state.outcome is None or state.outcome.failed:
             return False
-        # A pause longer than we are ready to make belongs to the next run.
-        return (verdict.retry_after_seconds or 0) <= MAX_PAUSE_SECONDS and self._budget.take()
+        verdict: Verdict = state.outcome.result()
+        return (
+            verdict.signal in (Signal.THROTTLED, Signal.FAULT)
+            # A pause longer than we are ready to make belongs to the next run.
+            and (verdict.retry_after_seconds or 0) <= MAX_PAUSE_SECONDS
+            and state.attempt_number < TRIES
+            and self._budget.take()
+        )
 
     def _backoff_seconds(self, state: RetryCallState) -> float:
         """Full jitter: anything between nothing and the doubled bound, on top of what the server asked for."""
@@ -242,9 +242,3 @@ class BuyWithPrimeClient:
 
 def _unasked(reason: str) -> Verdict:
     return Verdict(Signal.UNASKED, LookupState.DENIED, reason, ask_again=False)
-
-
-def _last_verdict(state: RetryCallState) -> Verdict:
-    assert state.outcome is not None
-    verdict: Verdict = state.outcome.result()
-    return verdict

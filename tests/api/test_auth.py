@@ -1,0 +1,183 @@
+import asyncio
+
+import pytest
+from scripted_api import drop, http, token
+
+from bwp_client.api import LookupState
+from bwp_client.api.auth import AccessToken
+
+FIELD = "personalDataDeletionTask"
+GOOD = http(200, {"data": {FIELD: {"status": "FAILED", "errors": []}}})
+DENIED_IN_BODY = http(
+    200,
+    {
+        "errors": [{"message": "x", "extensions": {"classification": {"type": "AccessDeniedError", "errorCode": 403}}}],
+        "data": None,
+    },
+)
+EXPIRED = {
+    "as 401": http(401, {"message": "Unauthorized"}),
+    "as 401 with HTML": http(401, "<html>no</html>"),
+    "as 200 with AccessDenied and data null": DENIED_IN_BODY,
+    "as 200 with AccessDenied and field null": http(
+        200,
+        {
+            "errors": [{"message": "x", "extensions": {"classification": {"type": "AccessDeniedError"}}}],
+            "data": {FIELD: None},
+        },
+    ),
+}
+
+
+def test_a_token_is_asked_for_with_the_credential_in_a_form(bench, task):
+    bench.api.answers = [GOOD]
+    bench.look_up(task)
+    [asked] = bench.api.token_asked
+    assert asked.form == {"grant_type": "client_credentials", "client_id": "client-1", "client_secret": "the-secret"}
+    assert asked.headers["content-type"].startswith("application/x-www-form-urlencoded")
+    assert "authorization" not in asked.headers
+
+
+@pytest.mark.parametrize("expired", EXPIRED.values(), ids=EXPIRED)
+def test_an_expired_token_is_renewed_once_and_the_task_is_answered(bench, task, nth_task, expired):
+    bench.api.answers = [GOOD]
+    bench.api.tokens = [token("t-1"), token("t-2")]
+
+    async def run():
+        async with bench.client() as client:
+            first = await client.look_up(task)
+            bench.time.elapsed += 300
+            bench.api.by_token["t-1"] = expired
+            rest = await asyncio.gather(*[client.look_up(nth_task(n)) for n in range(8)])
+            return [first, *rest]
+
+    lookups = asyncio.run(run())
+    assert {lookup.lookup_state for lookup in lookups} == {LookupState.FOUND}
+    assert len(bench.api.token_asked) == 2
+    assert bench.time.slept == []
+
+
+@pytest.mark.parametrize("expired", EXPIRED.values(), ids=EXPIRED)
+def test_a_new_token_that_is_denied_is_not_renewed(bench, task, expired):
+    bench.api.answers = [expired]
+    [lookup] = bench.look_up(task)
+    assert lookup.lookup_state is LookupState.DENIED
+    assert len(bench.api.token_asked) == 1
+    assert len(bench.api.asked) == 1
+
+
+def test_a_denial_that_a_new_token_does_not_mend_is_believed_and_not_tried_for_each_task(bench, task, nth_task):
+    bench.api.answers = [GOOD]
+
+    async def run():
+        async with bench.client() as client:
+            await client.look_up(task)
+            bench.api.answers = [DENIED_IN_BODY]
+            lookups = []
+            for n in range(30):
+                bench.time.elapsed += 60
+                lookups.append(await client.look_up(nth_task(n)))
+            return lookups
+
+    lookups = asyncio.run(run())
+    assert {lookup.lookup_state for lookup in lookups} == {LookupState.DENIED}
+    assert len({lookup.reason for lookup in lookups}) == 1
+    # The first, one renewal, and one for each quarter of an hour that passed.
+    assert len(bench.api.token_asked) <= 2 + 30 * 60 // 885
+    # After ten denials in a row the product is left alone; tasks that were not sent don't count as asked.
+    assert len(bench.api.asked) == 1 + 1 + 10
+    assert [lookup.attempt for lookup in lookups] == [1] * 10 + [0] * 20
+
+
+@pytest.mark.parametrize(
+    ("more", "life"),
+    [
+        ({}, 900),
+        ({"expires_in": 60}, 60),
+        ({"expires_in": 2}, 2),
+        ({"expires_in": "120"}, 120),
+        ({"expires_in": None}, 900),
+        ({"expires_in": "soon"}, 900),
+        ({"expires_in": -5}, 900),
+        ({"expires_in": "nan"}, 900),
+    ],
+    ids=str,
+)
+def test_a_token_is_used_for_its_life_and_renewed_shortly_before(bench, task, nth_task, more, life):
+    bench.api.answers = [GOOD]
+    body = {"access_token": "t", "token_type": "Bearer"} | more
+    bench.api.tokens = [http(200, body)]
+
+    async def run():
+        async with bench.client() as client:
+            await client.look_up(task)
+            bench.time.elapsed += life - min(15, life * 0.1) - 0.01
+            await client.look_up(nth_task(1))
+            before = len(bench.api.token_asked)
+            bench.time.elapsed += 0.02
+            await asyncio.gather(*[client.look_up(nth_task(n)) for n in range(2, 8)])
+            return before, len(bench.api.token_asked), client.token_requests
+
+    assert asyncio.run(run()) == (1, 2, 2)
+
+
+@pytest.mark.parametrize(
+    ("answer", "named"),
+    [
+        (http(401, {"error": "invalid_client", "error_description": "for jane@example.com"}), "invalid_client"),
+        (http(400, {"error": "unauthorized_client"}), "unauthorized_client"),
+        (http(400, {"error": "secret-looking 42"}), "unknown error"),
+        (http(401, {"message": "Unauthorized"}), "HTTP 401"),
+        (http(403, "<html>no</html>"), "HTTP 403"),
+        (http(400, ""), "HTTP 400"),
+    ],
+    ids=["invalid_client", "unauthorized_client", "odd error", "401 of a gateway", "403 HTML", "400 with nothing"],
+)
+def test_a_refused_credential_denies_its_tasks_without_asking_again(bench, task, nth_task, answer, named):
+    bench.api.tokens = [answer]
+    lookups = bench.look_up(task, nth_task(1), nth_task(2))
+    assert {lookup.lookup_state for lookup in lookups} == {LookupState.DENIED}
+    assert {lookup.attempt for lookup in lookups} == {0}
+    [reason] = {lookup.reason for lookup in lookups}
+    assert f"({named})" in reason
+    assert "BWP_API__CREDENTIALS" in reason
+    assert "jane" not in reason
+    assert len(bench.api.token_asked) == 1
+    assert bench.api.asked == []
+
+
+@pytest.mark.parametrize(
+    ("answer", "reason"),
+    [
+        (http(429, {"error": "slow"}), "The token endpoint asked us to slow down."),
+        (http(500, "<html>no</html>"), "The token endpoint answered HTTP 500"),
+        (http(503, {"error": "x"}), "The token endpoint answered HTTP 503"),
+        (http(200, "<html>log in</html>"), "The token endpoint answered HTTP 200 and no token"),
+        (http(302, "", location="/login"), "The token endpoint answered HTTP 302 and no token"),
+        (http(200, {"token": "?"}), "The token endpoint answered without a token."),
+        (http(200, {"access_token": "two words"}), "The token endpoint answered without a token."),
+        (http(200, {"access_token": 7}), "The token endpoint answered without a token."),
+        (http(400, {"error": "temporarily_unavailable"}), "The token endpoint answered temporarily_unavailable."),
+        (drop(), "The token endpoint could not be reached"),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+def test_a_token_endpoint_in_trouble_is_asked_again_later(bench, task, answer, reason):
+    bench.api.tokens = [answer]
+    [lookup] = bench.look_up(task)
+    assert lookup.lookup_state is LookupState.FAILED
+    assert lookup.reason.startswith(reason)
+    assert lookup.next_attempt_at is not None
+    assert len(bench.api.token_asked) == 5
+    assert bench.api.asked == []
+
+
+def test_a_token_endpoint_that_recovers_is_used(bench, task):
+    bench.api.answers = [GOOD]
+    bench.api.tokens = [http(500, ""), token()]
+    [lookup] = bench.look_up(task)
+    assert lookup.lookup_state is LookupState.FOUND
+
+
+def test_a_token_is_not_shown():
+    assert "s3cr3t" not in repr(AccessToken("s3cr3t", 0, 0))
