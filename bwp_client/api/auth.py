@@ -47,10 +47,16 @@ class TokenTroubleError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class AccessToken:
-    """A token, and when it was fetched and must be renewed, on the monotonic clock."""
+    """A token.
+
+    Attributes:
+        value: What is sent.
+        new_until: Until then, on the monotonic clock, it is too new for its expiry to explain a denial.
+        renew_at: From then on it must be renewed.
+    """
 
     value: str = field(repr=False)
-    fetched_at: float
+    new_until: float
     renew_at: float
 
 
@@ -97,7 +103,7 @@ class Tokens:
 
     def is_just_fetched(self, token: AccessToken) -> bool:
         """Tell whether a token is too new for its expiry to explain anything."""
-        return self._monotonic() - token.fetched_at < JUST_FETCHED_SECONDS
+        return self._monotonic() < token.new_until
 
     async def _token(self, credential: ApiCredential, *, stale: AccessToken | None) -> AccessToken:
         key = (credential.client_id, credential.client_secret.get_secret_value())
@@ -130,7 +136,8 @@ class Tokens:
             raise TokenTroubleError("The token endpoint answered without a token.")
         life = _life_seconds(answer.get("expires_in"))
         margin = min(RENEW_BEFORE_SECONDS, life * RENEW_BEFORE_SHARE)
-        return AccessToken(value, fetched_at=self._monotonic(), renew_at=asked_at + life - margin)
+        new_for = min(JUST_FETCHED_SECONDS, life * RENEW_BEFORE_SHARE)
+        return AccessToken(value, new_until=self._monotonic() + new_for, renew_at=asked_at + life - margin)
 
 
 class _TokenClient(OAuth2Client):  # type: ignore[misc] # authlib has no types

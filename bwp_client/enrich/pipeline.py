@@ -59,7 +59,7 @@ def enrich(
 
     Raises:
         SourceNotFoundError: Nothing was loaded yet.
-        SettingsError: There is no credential for any of the tasks; nothing was asked.
+        SettingsError: There is no credential at all; nothing was asked.
         MixedDataError: Sample tasks, and an API that is not a local one; nothing was asked.
         RemoteError: The API refused or failed too often in a row; every answer so far is stored.
         WarehouseError: The answers can't be written; at most the batch in flight is lost.

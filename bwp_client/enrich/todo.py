@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 from bwp_client.api import Lookup, TaskRef
 from bwp_client.errors import MixedDataError, SettingsError
 from bwp_client.events import SAMPLE_TASK_ID_PREFIX, TaskKind
-from bwp_client.settings import ANY_PRODUCT, ApiSettings
+from bwp_client.settings import ApiSettings
 from bwp_client.warehouse import TABLES, TableName, Warehouse
 from bwp_client.warehouse.engine import one_row, relation
 
@@ -91,7 +91,7 @@ class TodoList:
 
         Raises:
             MixedDataError: Sample tasks, and an API that is not on this machine.
-            SettingsError: No credential for any of the tasks.
+            SettingsError: No credential at all.
         """
         if not self.total:
             return
@@ -105,13 +105,9 @@ class TodoList:
                 f"{samples:,} of the tasks to ask about are sample tasks, and BWP_API__ENDPOINT is not on this machine. "
                 "Nothing was asked. Start the sandbox and point BWP_API__ENDPOINT at it, or use a warehouse of your own."
             )
-        products = self._connection.execute(
-            "select distinct business_product_id from todo where place <= $total", {"total": self.total}
-        ).fetchall()
-        served = {product for (product,) in products} | {ANY_PRODUCT}
-        if not served.intersection(api.credentials):
+        if not api.credentials:
             raise SettingsError(
-                f"There is no API credential for any of the {self.total:,} tasks to ask about. Nothing was asked. Set "
+                f"There is no API credential, and there are {self.total:,} tasks to ask about. Nothing was asked. Set "
                 'BWP_API__CREDENTIALS to JSON: {"*": {"client_id": "…", "client_secret": "…"}}, or name business '
                 "products in place of *. They are made in the merchant console under Settings, API credentials."
             )

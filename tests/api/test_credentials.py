@@ -1,0 +1,58 @@
+import json
+
+import pytest
+from scripted_api import http
+
+from bwp_client.api.credentials import with_stored_credentials
+from bwp_client.errors import SettingsError
+
+STORED = {"bp-1": {"client_id": "stored", "client_secret": "s3cr3t"}}
+
+
+@pytest.fixture
+def aws(bench, monkeypatch):
+    for name, value in {
+        "AWS_ENDPOINT_URL_SECRETS_MANAGER": bench.api.url,
+        "AWS_ACCESS_KEY_ID": "a",
+        "AWS_SECRET_ACCESS_KEY": "b",
+        "AWS_DEFAULT_REGION": "us-east-1",
+        "AWS_MAX_ATTEMPTS": "1",
+        "AWS_EC2_METADATA_DISABLED": "true",
+    }.items():
+        monkeypatch.setenv(name, value)
+    return bench
+
+
+def test_without_a_secret_id_nothing_is_read(bench):
+    settings = bench.settings()
+    assert with_stored_credentials(settings) is settings
+
+
+def test_credentials_come_from_the_secret_and_those_set_directly_win(aws):
+    aws.api.answers = [http(200, {"SecretString": json.dumps(STORED | {"*": STORED["bp-1"]})})]
+    settings = with_stored_credentials(aws.settings(credentials_secret_id="bwp"))
+    assert {key: item.client_id for key, item in settings.credentials.items()} == {"bp-1": "stored", "*": "client-1"}
+    assert json.loads(aws.api.seen[0].body) == {"SecretId": "bwp"}
+    assert "s3cr3t" not in repr(settings)
+
+
+@pytest.mark.parametrize(
+    ("answer", "said"),
+    [
+        (http(400, {"__type": "ResourceNotFoundException"}), "ResourceNotFoundException"),
+        (http(400, {"__type": "AccessDeniedException"}), "secretsmanager:GetSecretValue"),
+        (http(200, {"SecretString": "s3cr3t, but no JSON"}), "not JSON of the form"),
+        (
+            http(200, {"SecretString": json.dumps({"client_id": "a", "client_secret": "s3cr3t"})}),
+            "not JSON of the form",
+        ),
+        (http(200, {"SecretBinary": "czNjcjN0"}), "not JSON of the form"),
+    ],
+    ids=["unknown", "denied", "no JSON", "another form", "binary"],
+)
+def test_a_secret_that_can_t_be_used_is_a_wrong_setting(aws, answer, said):
+    aws.api.answers = [answer]
+    with pytest.raises(SettingsError, match=said) as raised:
+        with_stored_credentials(aws.settings(credentials_secret_id="bwp"))
+    assert "s3cr3t" not in str(raised.value)
+    assert raised.value.__cause__ is None
