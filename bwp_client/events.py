@@ -6,8 +6,6 @@ the webhook body inside it, and a webhook delivers that body alone.
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 
@@ -54,16 +52,15 @@ EVENT_TYPES: dict[str, tuple[TaskKind, Outcome]] = {
 """The four privacy event types; every other type is ignored and counted."""
 
 
-_NO_RAW = msgspec.Raw(b"{}")
-
-
 class Detail(msgspec.Struct, gc=False, rename="camel"):
-    """What we read of `detail` in generation B, which is also the body of a webhook; empty in generation A."""
+    """What we read of `detail` in generation B, which is also the body of a webhook; empty in generation A.
+
+    Its `data` is never read: whatever it may hold one day, it is not ours to keep.
+    """
 
     idempotency_key: str | None = None
     api_version: str | None = None
     subscription_id: str | None = None
-    data: msgspec.Raw = _NO_RAW
 
 
 class Envelope(msgspec.Struct, gc=False, rename={"detail_type": "detail-type", "replay_name": "replay-name"}):
@@ -88,24 +85,20 @@ class _Webhook(msgspec.Struct, gc=False, rename="camel"):
     idempotency_key: str | None = None
     api_version: str | None = None
     subscription_id: str | None = None
-    data: msgspec.Raw = _NO_RAW
 
 
-Shape = tuple[str, str, str, str, str, str, str, str, str]
-"""What many events share, in the order of `SHAPE_FIELDS`; absent texts are empty."""
-
-SHAPE_FIELDS = (
-    "event_type", "task_kind", "outcome", "business_product_id", "event_source", "account", "region", "replay_name",
-    "api_version",
-)  # fmt: skip
-
-EventRow = tuple[int, int, str, str, str, str, str]
-"""One row of the events table before it has a load: the number of its shape, its time in µs since 1970, `OWN_FIELDS`.
+EventRow = tuple[str, str, str, int, str, str, str, str, str, str, str, str]
+"""What the loader stages for one task of one event, in the order of `ROW_FIELDS`; absent texts are empty.
 
 Plain tuples: at a million rows the names would cost more than the parsing.
 """
 
-OWN_FIELDS = ("event_id", "envelope_id", "idempotency_key", "task_id", "fingerprint")
+ROW_FIELDS = (
+    "event_type", "business_product_id", "task_id", "occurred_at_us", "envelope_id", "idempotency_key", "event_source",
+    "account", "region", "replay_name", "api_version", "subscription_id",
+)  # fmt: skip
+OCCURRED_AT_US = ROW_FIELDS.index("occurred_at_us")
+"""Where a row keeps its event time, in µs since 1970."""
 
 
 class Refused(Exception):  # noqa: N818 - it is an answer, not a fault
@@ -118,8 +111,6 @@ class Refused(Exception):  # noqa: N818 - it is an answer, not a fault
 
 _decoder = msgspec.json.Decoder(Envelope)
 _webhook_decoder = msgspec.json.Decoder(_Webhook)
-decode_envelope_lines: Callable[[bytes | memoryview], list[Envelope]] = _decoder.decode_lines
-"""Decode a block of newline-delimited envelopes at once; raises `msgspec.DecodeError` when any line is not one."""
 
 
 def decode_record(record: bytes | memoryview) -> Envelope:
@@ -146,7 +137,6 @@ def _from_webhook(body: _Webhook) -> Envelope:
         idempotency_key=body.idempotency_key,
         api_version=body.api_version,
         subscription_id=body.subscription_id,
-        data=body.data,
     )
     return Envelope(
         id=body.event_id,
@@ -178,111 +168,47 @@ def task_in_resource(resource: str) -> tuple[str, str]:
     return pairs["businessProduct"], task_id
 
 
-class EventReader:
-    """Turns envelopes into rows; remembers what many of them share, for that is most of each."""
-
-    def __init__(self, *, latest_us: int) -> None:
-        """Take the newest event time accepted, in µs since 1970 (now + 2 days)."""
-        self._latest_us = latest_us
-        self._shared: dict[tuple[str | None, ...], tuple[int, str]] = {}
-        self.shapes: list[Shape] = []
-        """The shapes that rows name by number, since the last `forget`."""
-
-    def forget(self) -> None:
-        """Start counting shapes anew: what comes from outside must not fill the memory."""
-        self._shared = {}
-        self.shapes = []
-
-    def rows(self, envelope: Envelope) -> list[EventRow]:
-        """Give one row per task that a privacy event names; no row for an event of a type we don't chart.
-
-        Raises:
-            Refused: No task in `resources`, an odd path, or a `time` without offset or outside the accepted range.
-        """
-        if envelope.detail_type not in EVENT_TYPES:
-            return []
-        time = envelope.time
-        if time.tzinfo is None:
-            raise Refused(QuarantineReason.BAD_TIME)
-        occurred_at_us = round(time.timestamp() * 1_000_000)
-        if not _EARLIEST_US <= occurred_at_us <= self._latest_us:
-            raise Refused(QuarantineReason.TIME_OUT_OF_RANGE)
-        resources = envelope.resources
-        if len(resources) > 1:
-            resources = list(dict(zip(map(task_in_resource, resources), resources, strict=True)).values())
-        elif not resources:
-            raise Refused(QuarantineReason.NO_TASK)
-        detail = envelope.detail
-        idempotency_key = detail.idempotency_key or ""
-        event_id = idempotency_key or envelope.id
-        if not 0 < len(event_id) <= MAX_ID_LENGTH:
-            raise Refused(QuarantineReason.NOT_AN_ENVELOPE)
-        data = b"" if detail.data is _NO_RAW else _canonical(bytes(detail.data))
-        rows = []
-        for resource in resources:
-            path, _, task_id = resource.rpartition("/")
-            key = (
-                envelope.detail_type,
-                path,
-                envelope.source,
-                envelope.account,
-                envelope.region,
-                envelope.replay_name,
-                detail.api_version,
-                detail.subscription_id,
-            )
-            shared = self._shared.get(key)
-            if shared is None or not 0 < len(task_id) <= MAX_ID_LENGTH or not task_id.isprintable():
-                shared, task_id = self._share(key, resource, task_id)
-            number, said = shared
-            content = f"{said}{occurred_at_us}\x1f{task_id}\x1f{idempotency_key}\x1f".encode("utf-8", "replace") + data
-            fingerprint = hashlib.sha256(content).hexdigest()[:FINGERPRINT_DIGITS]
-            rows.append((number, occurred_at_us, event_id, envelope.id, idempotency_key, task_id, fingerprint))
-        return rows
-
-    def _share(self, key: tuple[str | None, ...], resource: str, last_part: str) -> tuple[tuple[int, str], str]:
-        business_product_id, task_id = task_in_resource(resource)
-        shape, said = _shared(key, business_product_id)
-        shared = len(self.shapes), said
-        self.shapes.append(shape)
-        if task_id == last_part:  # only then does the path before it say the rest
-            self._shared[key] = shared
-        return shared, task_id
+EARLIEST_US = int(EARLIEST_EVENT.timestamp()) * 1_000_000
 
 
-def _shared(key: tuple[str | None, ...], business_product_id: str) -> tuple[Shape, str]:
-    """Give the shape of events alike, and what they all say.
+def rows_of(envelope: Envelope, *, latest_us: int) -> list[EventRow]:
+    """Give one row per task that a privacy event names; no row for an event of a type we don't chart.
 
-    A fingerprint leaves out `id`, `detail.eventId` and `replay-name`, which a re-delivery may change.
+    Args:
+        envelope: The decoded event.
+        latest_us: The newest event time accepted, in µs since 1970 (now + 2 days).
+
+    Raises:
+        Refused: No task in `resources`, an odd path, or a `time` without offset or outside the accepted range.
     """
-    event_type, _, source, account, region, replay_name, api_version, subscription_id = (text or "" for text in key)
-    kind, outcome = EVENT_TYPES[event_type]
-    shape = (
-        event_type,
-        kind.value,
-        outcome.value,
-        business_product_id,
-        source,
-        account,
-        region,
-        replay_name,
-        api_version,
-    )
-    said = (event_type, source, account, region, business_product_id, api_version, subscription_id, "")
-    return shape, "\x1f".join(said)
-
-
-FINGERPRINT_DIGITS = 32
-"""The first 128 bits of SHA-256, as hexadecimal digits."""
-
-_EARLIEST_US = int(EARLIEST_EVENT.timestamp()) * 1_000_000
-_NO_DATA = (b"{}", b"", b"null")
-
-
-def _canonical(data: bytes) -> bytes:
-    if data in _NO_DATA:
-        return b""
-    try:
-        return msgspec.json.encode(msgspec.json.decode(data), order="sorted")
-    except (msgspec.DecodeError, RecursionError):
-        return data
+    if envelope.detail_type not in EVENT_TYPES:
+        return []
+    time = envelope.time
+    if time.tzinfo is None:
+        raise Refused(QuarantineReason.BAD_TIME)
+    occurred_at_us = round(time.timestamp() * 1_000_000)
+    if not EARLIEST_US <= occurred_at_us <= latest_us:
+        raise Refused(QuarantineReason.TIME_OUT_OF_RANGE)
+    if not envelope.resources:
+        raise Refused(QuarantineReason.NO_TASK)
+    detail = envelope.detail
+    idempotency_key = detail.idempotency_key or ""
+    if not 0 < len(idempotency_key or envelope.id) <= MAX_ID_LENGTH:
+        raise Refused(QuarantineReason.NOT_AN_ENVELOPE)
+    return [
+        (
+            envelope.detail_type,
+            business_product_id,
+            task_id,
+            occurred_at_us,
+            envelope.id,
+            idempotency_key,
+            envelope.source,
+            envelope.account,
+            envelope.region,
+            envelope.replay_name or "",
+            detail.api_version or "",
+            detail.subscription_id or "",
+        )
+        for business_product_id, task_id in dict.fromkeys(map(task_in_resource, envelope.resources))
+    ]

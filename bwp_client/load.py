@@ -18,7 +18,7 @@ from uuid import uuid4
 from bwp_client.errors import BwpError, UsageError, WarehouseError
 from bwp_client.events import LATEST_AHEAD
 from bwp_client.sources import Source, SourceObject
-from bwp_client.sources.stage import ObjectCounts, Parcel, Window
+from bwp_client.sources.stage import MAX_PARCEL_ROWS, ObjectCounts, Parcel, Window
 from bwp_client.sources.workers import Unreadable, stage_all
 from bwp_client.warehouse import Run, TableName, Warehouse, record_run
 from bwp_client.warehouse.engine import connect
@@ -193,11 +193,11 @@ class _Load:
         return [item for item in items if (item.uri, item.etag, item.size_bytes) not in read]
 
     def _accept(self, parcel: Parcel, done: Callable[[], None]) -> None:
-        if sum(waiting.rows for waiting, _ in self._waiting) + parcel.rows > ROWS_PER_PASS:
-            self._append_waiting()
         self._waiting.append((parcel, done))
-        if self._group.stored + self._group.duplicate.total() >= ROWS_PER_GROUP:
+        # One more parcel might be too much for a pass.
+        if sum(waiting.rows for waiting, _ in self._waiting) > ROWS_PER_PASS - MAX_PARCEL_ROWS:
             self._append_waiting()
+        if self._group.stored + self._group.duplicate.total() >= ROWS_PER_GROUP:
             self._publish(last=False)
 
     def _append_waiting(self) -> None:

@@ -8,14 +8,14 @@ nested lists, so a piece that does not decode goes to an exact scan; what is sti
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import islice
 
-import msgspec
 import numpy as np
 
-from bwp_client.events import Envelope, QuarantineReason, Refused, decode_envelope_lines, decode_record
+from bwp_client.events import Envelope, QuarantineReason, Refused, decode_record
+from bwp_client.sources.arrays import IntArray
 
 MAX_RECORD_BYTES = 4 * 1024 * 1024
 """EventBridge entries are under 1 MB; anything longer than this is not one record and is not searched for one."""
@@ -28,7 +28,7 @@ _ARRAY_JOIN = re.compile(rb"(?<=\})[ \t\r\n]*,[ \t\r\n]*(?=\{)")
 _TOKEN = re.compile(rb'"(?:[^"\\]|\\.)*+"|[{}\[\]]', re.DOTALL)
 _INNER_START = re.compile(rb'\{[ \t\r\n]*"')
 _INNER_TRIES = 64
-_LINES_AT_ONCE = 512
+_LINES_AT_ONCE = 256
 """Lines decoded in one call; a bad line sends only its own batch through the slow path."""
 
 
@@ -44,14 +44,24 @@ Found = tuple[int, Envelope | Unread]
 """Byte offset in the decompressed object, and what stands there."""
 
 
+TakeLines = Callable[[memoryview, int, IntArray, IntArray], list[int] | None]
+"""Takes a text of whole lines, its offset in the object, and where each line begins and ends; says which lines it left.
+
+None when it took nothing: some line is no JSON object.
+"""
+
+
 class RecordCutter:
     """Cuts the blocks of one object into records; feed it every block in order, then `finish`."""
 
-    def __init__(self) -> None:
+    def __init__(self, take_lines: TakeLines | None = None) -> None:
+        """Take what decodes many lines at once, if there is anything that can."""
+        self._take_lines = take_lines
         self._rest = b""
         self._offset = 0
         self._is_array: bool | None = None
         self._one_per_line = True
+        self._any_line = False
         self._current = b""
         self._current_start = 0
 
@@ -121,18 +131,14 @@ class RecordCutter:
             return self._pieces(data, self._offset, _JOIN, records, final=final)
         begins, ends = _line_bounds(data, complete)
         view, start = memoryview(data), self._offset
+        if self._lines_at_once(view[:complete], start, begins, ends, records):
+            return complete
         failing: list[tuple[int, int]] = []
         for at in range(0, len(begins), _LINES_AT_ONCE):
             batch_begins, batch_ends = begins[at : at + _LINES_AT_ONCE], ends[at : at + _LINES_AT_ONCE]
-            if not failing:
-                try:
-                    envelopes = decode_envelope_lines(view[batch_begins[0] : batch_ends[-1]])
-                except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-                    envelopes = []
-                if len(envelopes) == len(batch_begins):
-                    records.extend(zip([start + begin for begin in batch_begins], envelopes, strict=True))
-                    continue
-            for begin, end in zip(batch_begins, batch_ends, strict=True):
+            if not failing and self._lines_at_once(view, start, batch_begins, batch_ends, records):
+                continue
+            for begin, end in zip(batch_begins.tolist(), batch_ends.tolist(), strict=True):
                 envelope = _decoded(view[begin:end])
                 if envelope is None:
                     failing.append((begin, end))
@@ -148,10 +154,28 @@ class RecordCutter:
         first = failing[0][0]
         if final:
             return first + self._pieces(data[first:], start + first, _JOIN, records, final=True)
-        self._one_per_line = bool(records) or not _is_pretty(data[first:complete])
+        self._one_per_line = self._any_line or bool(records) or not _is_pretty(data[first:complete])
         if self._one_per_line and len(data) - first < MAX_RECORD_BYTES:
             return first
         return first + self._pieces(data[first:], start + first, _JOIN, records, final=False)
+
+    def _lines_at_once(
+        self, view: memoryview, start: int, begins: IntArray, ends: IntArray, records: list[Found]
+    ) -> bool:
+        """Hand over lines that are all JSON objects; only those that were left are decoded one by one."""
+        if not len(begins):
+            return True
+        left = self._take_lines(view, start, begins, ends) if self._take_lines else None
+        if left is None:
+            return False
+        self._any_line = True
+        for place in left:
+            begin, end = int(begins[place]), int(ends[place])
+            try:
+                records.append((start + begin, decode_record(view[begin:end])))
+            except Refused as refused:
+                records.append((start + begin, Unread(bytes(view[begin:end]).strip(_SPACE), refused.reason)))
+        return True
 
     def _pieces(self, data: bytes, start: int, joins: re.Pattern[bytes], records: list[Found], *, final: bool) -> int:
         """Cut at joins; scan a piece that fails exactly; give how many bytes are dealt with.
@@ -203,15 +227,15 @@ def _decoded(record: memoryview) -> Envelope | None:
         return None
 
 
-def _line_bounds(data: bytes, complete: int) -> tuple[list[int], list[int]]:
+def _line_bounds(data: bytes, complete: int) -> tuple[IntArray, IntArray]:
     """Give where every line that is not blank begins and ends, up to `complete`."""
     newlines = np.flatnonzero(np.frombuffer(data, dtype=np.uint8, count=complete) == _NEWLINE)
-    begins = np.concatenate(([0], newlines + 1))
+    begins = np.concatenate((np.zeros(1, dtype=np.int64), newlines + 1))
     ends = np.append(newlines, complete)
     long_enough = ends - begins > 1  # one byte is a blank line's "\r", or nothing that could be a record
-    short = [int(begin) for begin in begins[~long_enough & (ends > begins)] if data[begin] not in _SPACE]
+    short = [begin for begin in begins[~long_enough & (ends > begins)].tolist() if data[begin] not in _SPACE]
     keep = long_enough | np.isin(begins, short)
-    return begins[keep].tolist(), ends[keep].tolist()
+    return begins[keep], ends[keep]
 
 
 def _closing(data: bytes, position: int) -> int | None:
@@ -255,7 +279,8 @@ def _unread(piece: bytes, start: int, reason: QuarantineReason) -> Iterator[Foun
     if len(stripped) > MAX_RECORD_BYTES:
         yield start, Unread(stripped, QuarantineReason.TOO_LARGE)
     elif b"\n" in stripped and not _is_pretty(stripped):
-        for begin, end in zip(*_line_bounds(stripped, len(stripped)), strict=True):
+        begins, ends = _line_bounds(stripped, len(stripped))
+        for begin, end in zip(begins.tolist(), ends.tolist(), strict=True):
             try:
                 yield start + begin, decode_record(stripped[begin:end])
             except Refused as refused:

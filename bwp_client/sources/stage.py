@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -16,22 +16,18 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from bwp_client.events import (
-    EVENT_TYPES,
-    OWN_FIELDS,
-    SHAPE_FIELDS,
-    EventReader,
-    EventRow,
-    QuarantineReason,
-    Refused,
-    Shape,
-)
+from bwp_client.events import EVENT_TYPES, OCCURRED_AT_US, ROW_FIELDS, EventRow, QuarantineReason, Refused, rows_of
 from bwp_client.scrub import excerpt
+from bwp_client.sources.arrays import IntArray, int64_array, text_array
 from bwp_client.sources.base import Source, SourceObject
+from bwp_client.sources.context import with_context
 from bwp_client.sources.decode import CutShortError, blocks
+from bwp_client.sources.lines import UTC_US, read_lines
 from bwp_client.sources.records import Found, RecordCutter, Unread
 
 ROWS_PER_PARCEL = 60_000
+MAX_PARCEL_ROWS = 80_000
+"""A parcel is full after the block that fills it, and a block of 4 MiB holds about 10,000 records."""
 MAX_IGNORED_TYPES = 100
 MAX_TYPE_LENGTH = 80
 OTHER_TYPES = "(other types)"
@@ -44,11 +40,19 @@ class Window:
     from_us: int | None = None
     to_us: int | None = None
 
-    def holds(self, occurred_at_us: int) -> bool:
-        """Tell whether a time lies in the window."""
-        return (self.from_us is None or occurred_at_us >= self.from_us) and (
-            self.to_us is None or occurred_at_us < self.to_us
-        )
+    @property
+    def is_open(self) -> bool:
+        """Tell whether every time lies in the window."""
+        return self.from_us is None and self.to_us is None
+
+    def holds(self, occurred_at_us: Any) -> Any:
+        """Tell whether a time lies in the window; given an array of times, for each."""
+        inside = occurred_at_us == occurred_at_us
+        if self.from_us is not None:
+            inside = inside & (occurred_at_us >= self.from_us)
+        if self.to_us is not None:
+            inside = inside & (occurred_at_us < self.to_us)
+        return inside
 
 
 @dataclass(slots=True)
@@ -81,13 +85,15 @@ class Stager:
         self._folder = folder
         self._name = name
         self._window = window
-        self._reader = EventReader(latest_us=latest_us)
+        self._latest_us = latest_us
+        self._batches: list[pa.RecordBatch] = []
         self._rows: list[EventRow] = []
         self._offsets: list[int] = []
-        self._from_object: list[int] = []
-        self._objects: list[SourceObject] = []
+        self._row_count = 0
+        self._item = SourceObject("", "", 0)
+        self._counts = ObjectCounts()
         self._several = False
-        self._bad: list[tuple[int, int, str, str, str]] = []
+        self._bad: list[tuple[str, str, int, str, str, str]] = []
         self._finished: list[tuple[SourceObject, ObjectCounts]] = []
         self._parcels = 0
 
@@ -97,142 +103,129 @@ class Stager:
         Raises:
             BwpError: The object could not be opened or read; it is not counted as finished.
         """
-        counts = ObjectCounts()
-        self._objects.append(item)
-        cutter = RecordCutter()
+        self._item, self._counts = item, ObjectCounts()
+        cutter = RecordCutter(self._take_lines)
         cut_short = False
         with self._source.open(item) as stream:
             try:
                 for block in blocks(stream):
-                    self._take(cutter, cutter.feed(block), counts)
-                    if len(self._rows) + len(self._bad) >= ROWS_PER_PARCEL:
+                    self._take(cutter, cutter.feed(block))
+                    if self._is_full():
                         yield self._pack()
             except CutShortError:
                 cut_short = True
-        self._take(cutter, cutter.finish(cut_short=cut_short), counts)
-        if cut_short and not counts.quarantined[QuarantineReason.CUT_OBJECT.value]:
-            self._refuse(counts, cutter.offset, b"", QuarantineReason.CUT_OBJECT)
-        self._finished.append((item, counts))
-        if len(self._rows) + len(self._bad) >= ROWS_PER_PARCEL:
+        self._take(cutter, cutter.finish(cut_short=cut_short))
+        if cut_short and not self._counts.quarantined[QuarantineReason.CUT_OBJECT.value]:
+            self._refuse(cutter.offset, b"", QuarantineReason.CUT_OBJECT)
+        self._gather()
+        self._finished.append((item, self._counts))
+        if self._is_full():
             yield self._pack()
 
     def rest(self) -> Iterator[Parcel]:
         """Give the last parcel, if there is anything left to hand over."""
-        if self._rows or self._bad or self._finished:
+        if self._row_count or self._bad or self._finished:
             yield self._pack()
 
-    def _take(self, cutter: RecordCutter, records: list[Found], counts: ObjectCounts) -> None:
-        rows, offsets = self._rows, self._offsets
-        window, rows_of = self._window, self._reader.rows
-        whole = window.from_us is None and window.to_us is None
-        before = len(rows)
-        events = 0
+    def _is_full(self) -> bool:
+        return self._row_count + len(self._bad) >= ROWS_PER_PARCEL
+
+    def _take_lines(self, text: memoryview, start: int, begins: IntArray, ends: IntArray) -> list[int] | None:
+        """Take lines as columns; say which are left to the exact decoder, or None when none was taken."""
+        lines = read_lines(text, start, begins, ends, latest_us=self._latest_us)
+        if lines is None:
+            return None
+        for event_type, count in lines.ignored.items():
+            _ignore(self._counts, event_type, count)
+        rows = lines.rows
+        if not self._window.is_open:
+            times = rows["occurred_at"].view(pa.int64()).to_numpy()
+            inside = np.flatnonzero(self._window.holds(times))
+            self._counts.outside_window += len(times) - len(inside)
+            rows = rows.take(int64_array(inside))
+        if rows.num_rows:
+            self._add_batch(rows)
+            self._counts.events += rows.num_rows
+        return lines.left
+
+    def _take(self, cutter: RecordCutter, records: list[Found]) -> None:
+        counts, latest_us = self._counts, self._latest_us
         for offset, found in records:
             if isinstance(found, Unread):
-                self._refuse(counts, offset, found.raw, found.reason)
+                self._refuse(offset, found.raw, found.reason)
                 continue
             if found.detail_type not in EVENT_TYPES:
                 _ignore(counts, found.detail_type)
                 continue
             try:
-                made = rows_of(found)
+                made = rows_of(found, latest_us=latest_us)
             except Refused as refused:
-                self._refuse(counts, offset, cutter.raw_at(offset), refused.reason)
+                self._refuse(offset, cutter.raw_at(offset), refused.reason)
                 continue
-            if not whole and not window.holds(made[0][1]):
+            if not self._window.holds(made[0][OCCURRED_AT_US]):
                 counts.outside_window += 1
                 continue
-            events += 1
-            rows.extend(made)
-            offsets.append(offset)
-            if len(made) > 1:
-                offsets.extend([offset] * (len(made) - 1))
-                self._several = True
-        counts.events += events
-        self._from_object.extend([len(self._objects) - 1] * (len(rows) - before))
+            counts.events += 1
+            self._row_count += len(made)
+            self._rows.extend(made)
+            self._offsets.extend([offset] * len(made))
+            self._several = self._several or len(made) > 1
 
-    def _refuse(self, counts: ObjectCounts, offset: int, raw: bytes, reason: QuarantineReason) -> None:
-        counts.quarantined[reason.value] += 1
-        row = (len(self._objects) - 1, offset, hashlib.sha256(raw).hexdigest(), reason.value, excerpt(raw))
-        self._bad.append(row)
+    def _refuse(self, offset: int, raw: bytes, reason: QuarantineReason) -> None:
+        self._counts.quarantined[reason.value] += 1
+        digest = hashlib.sha256(raw).hexdigest()
+        self._bad.append((self._item.uri, self._item.etag, offset, digest, reason.value, excerpt(raw)))
+
+    def _gather(self) -> None:
+        """Turn the rows that came one by one into columns too."""
+        if not self._rows:
+            return
+        arrays = {
+            name.removesuffix("_us"): int64_array(values, UTC_US) if name == "occurred_at_us" else text_array(values)
+            for name, values in zip(ROW_FIELDS, zip(*self._rows, strict=True), strict=True)
+        }
+        arrays["source_offset"] = int64_array(self._offsets)
+        self._rows, self._offsets, waiting = [], [], len(self._rows)
+        self._add_batch(pa.RecordBatch.from_arrays(list(arrays.values()), names=list(arrays)))
+        self._row_count -= waiting
+
+    def _add_batch(self, rows: pa.RecordBatch) -> None:
+        self._batches.append(with_context(rows, self._item.uri))
+        self._row_count += rows.num_rows
 
     def _pack(self) -> Parcel:
+        self._gather()
         self._parcels += 1
-        events, rows = self._pack_events(), len(self._rows)
-        parcel = Parcel(events, rows, self._several, self._pack_bad(), self._finished)
-        self._rows.clear()
-        self._offsets.clear()
-        self._from_object.clear()
-        self._bad.clear()
-        self._objects = self._objects[-1:]  # it may go on in the next parcel
-        self._several = False
-        self._finished = []
-        self._reader.forget()
+        events = self._write("events", pa.Table.from_batches(self._batches)) if self._batches else None
+        parcel = Parcel(events, self._row_count, self._several, self._pack_bad(), self._finished)
+        self._batches, self._bad, self._finished = [], [], []
+        self._row_count, self._several = 0, False
         return parcel
-
-    def _pack_events(self) -> Path | None:
-        if not self._rows:
-            return None
-        at, times, *own = zip(*self._rows, strict=True)
-        shapes = zip(*self._reader.shapes, strict=True)
-        arrays: dict[str, pa.Array] = {
-            name: _looked_up_array(at, values) for name, values in zip(SHAPE_FIELDS, shapes, strict=True)
-        }
-        arrays["occurred_at"] = _int64_array(times, pa.timestamp("us", "UTC"))
-        arrays |= {name: _text_array(values) for name, values in zip(OWN_FIELDS, own, strict=True)}
-        arrays["source_uri"] = _looked_up_array(self._from_object, [item.uri for item in self._objects])
-        arrays["source_offset"] = _int64_array(self._offsets, pa.int64())
-        return self._write("events", arrays)
 
     def _pack_bad(self) -> Path | None:
         if not self._bad:
             return None
-        at, offsets, digests, reasons, excerpts = zip(*self._bad, strict=True)
-        arrays = {
-            "source_uri": _looked_up_array(at, [item.uri for item in self._objects]),
-            "etag": _looked_up_array(at, [item.etag for item in self._objects]),
-            "offset": _int64_array(offsets, pa.int64()),
-            "digest": _text_array(digests),
-            "reason": _text_array(reasons),
-            "excerpt": _text_array(excerpts),
-        }
-        return self._write("quarantine", arrays)
+        uris, etags, offsets, digests, reasons, excerpts = zip(*self._bad, strict=True)
+        names = ("source_uri", "etag", "digest", "reason", "excerpt")
+        arrays = [text_array(values) for values in (uris, etags, digests, reasons, excerpts)]
+        table = pa.Table.from_arrays([*arrays, int64_array(offsets)], names=[*names, "offset"])
+        return self._write("quarantine", table)
 
-    def _write(self, kind: str, arrays: dict[str, pa.Array]) -> Path:
+    def _write(self, kind: str, table: pa.Table) -> Path:
         path = self._folder / f"{self._name}-{self._parcels:06d}-{kind}.parquet"
-        table = pa.Table.from_arrays(list(arrays.values()), names=list(arrays))
         pq.write_table(
             table,
             path,
             compression="none",
-            use_dictionary=[n for n, array in arrays.items() if pa.types.is_dictionary(array.type)],
+            write_statistics=False,
+            use_dictionary=[item.name for item in table.schema if pa.types.is_dictionary(item.type)],
         )
         return path
 
 
-def _ignore(counts: ObjectCounts, event_type: str) -> None:
-    """Count an event of a type we don't chart; the name comes from outside, so its length and variety are bounded."""
+def _ignore(counts: ObjectCounts, event_type: str, records: int = 1) -> None:
+    """Count events of a type we don't chart; the name comes from outside, so its length and variety are bounded."""
     name = event_type[:MAX_TYPE_LENGTH]
     if not name.isprintable() or (name not in counts.ignored and len(counts.ignored) >= MAX_IGNORED_TYPES):
         name = OTHER_TYPES
-    counts.ignored[name] += 1
-
-
-def _text_array(values: tuple[str, ...]) -> pa.Array:
-    joined = "".join(values)
-    data = joined.encode("utf-8", "replace")
-    lengths = map(len, values) if len(data) == len(joined) else (len(v.encode("utf-8", "replace")) for v in values)
-    offsets = np.zeros(len(values) + 1, dtype=np.int32)
-    np.cumsum(np.fromiter(lengths, dtype=np.int32, count=len(values)), out=offsets[1:])
-    return pa.StringArray.from_buffers(len(values), pa.py_buffer(offsets), pa.py_buffer(data))
-
-
-def _int64_array(values: tuple[int, ...] | list[int], kind: pa.DataType) -> pa.Array:
-    data = np.fromiter(values, dtype=np.int64, count=len(values))
-    return pa.Array.from_buffers(kind, len(data), [None, pa.py_buffer(data)])
-
-
-def _looked_up_array(indices: Sequence[int] | np.ndarray[Any, Any], values: Sequence[str]) -> pa.Array:
-    data = np.asarray(indices, dtype=np.int32)
-    at = pa.Array.from_buffers(pa.int32(), len(data), [None, pa.py_buffer(data)])
-    return pa.DictionaryArray.from_arrays(at, _text_array(tuple(values)))
+    counts.ignored[name] += records

@@ -12,6 +12,7 @@ import queue
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from importlib.abc import MetaPathFinder
 from pathlib import Path
 from typing import Any
 
@@ -21,8 +22,8 @@ from bwp_client.sources.stage import Parcel, Stager, Window
 
 INLINE_BYTES = 3 * 1024 * 1024
 """Loads smaller than this are staged at once here: starting workers would take longer."""
-PARCELS_WAITING = 8
-"""Full parcels on disk at most, so that fast workers can't fill the disk."""
+PARCELS_WAITING = 5
+"""Full parcels on disk at most: fast workers can't fill the disk, and the parent doesn't fall far behind them."""
 _LOOK_SECONDS = 1.0
 
 
@@ -110,11 +111,18 @@ def _from_workers(
             child.join()
 
 
+class _NoPandas(MetaPathFinder):
+    """pyarrow imports pandas when it is installed, a second of start-up for nothing."""
+
+    def find_spec(self, fullname: str, *_: object) -> None:
+        if fullname == "pandas":
+            raise ModuleNotFoundError(fullname)
+
+
 def _work(
     source: Source, folder: Path, name: str, window: Window, latest_us: int, tasks: Any, results: Any, slots: Any
 ) -> None:
-    # pyarrow imports pandas when it is installed, a second of start-up for nothing.
-    sys.modules["pandas"] = None  # type: ignore[assignment]
+    sys.meta_path.insert(0, _NoPandas())
     # Rows wait by the ten thousand and none is part of a cycle, so looking for cycles costs and finds nothing.
     gc.disable()
     stager = Stager(source, folder, name=name, window=window, latest_us=latest_us)

@@ -54,7 +54,7 @@ def append_events(
         WarehouseError: See `Warehouse.commit`.
     """
     listed = ", ".join(quoted(str(path)) for path in staged)
-    connection.execute(f"create or replace temp table staged as select * from read_parquet([{listed}])")
+    connection.execute(_STAGED.format(files=listed))
     connection.execute(
         """
         create or replace temp table fresh as
@@ -99,12 +99,22 @@ def append_events(
     return AppendCounts(version, stored, records - stored, min(replayed, records - stored))
 
 
+_STAGED = """
+create or replace temp table staged as
+select coalesce(nullif(idempotency_key, ''), envelope_id) as event_id, *
+from read_parquet([{files}])
+"""
+
+# A fingerprint is what an event says, leaving out `id`, `detail.eventId` and `replay-name`, which a re-delivery may change:
+# the first 128 bits of SHA-256 as hexadecimal digits, over the digest of what it shares with others and what is its own.
 _ROWS = """
-select event_id, envelope_id, nullif(idempotency_key, '') as idempotency_key, event_type, task_kind, outcome, task_id,
+select event_id, envelope_id, nullif(idempotency_key, '') as idempotency_key, event_type,
+    split_part(event_type, '_', 3) as task_kind, split_part(event_type, '_', 5) as outcome, task_id,
     business_product_id, occurred_at, strftime(occurred_at, '%Y-%m') as occurred_month,
     nullif(event_source, '') as event_source, nullif(account, '') as account, nullif(region, '') as region,
     nullif(replay_name, '') as replay_name, nullif(api_version, '') as api_version,
-    source_uri::varchar as source_uri, source_offset, {load_id} as load_id, fingerprint
+    source_uri, source_offset, {load_id} as load_id,
+    left(sha256(concat_ws(chr(31), context, epoch_us(occurred_at), task_id, coalesce(idempotency_key, ''))), 32) as fingerprint
 from staged where rowid in (select row_no from kept)
 """
 
