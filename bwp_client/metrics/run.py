@@ -13,7 +13,19 @@ import pandas as pd
 
 from bwp_client.errors import UsageError
 from bwp_client.metrics.filters import Bucket, Filters
-from bwp_client.warehouse.snapshot import Snapshot
+from bwp_client.warehouse.snapshot import NOT_LOOKED_UP, UNCODED, Snapshot
+
+__all__ = [
+    "METRICS",
+    "MIN_N",
+    "NOT_LOOKED_UP",
+    "UNCODED",
+    "Metric",
+    "MetricName",
+    "no_denominator",
+    "run_metric",
+    "sql_of",
+]
 
 MIN_N = 20
 

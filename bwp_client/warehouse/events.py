@@ -114,7 +114,8 @@ select event_id, envelope_id, nullif(idempotency_key, '') as idempotency_key, ev
     nullif(event_source, '') as event_source, nullif(account, '') as account, nullif(region, '') as region,
     nullif(replay_name, '') as replay_name, nullif(api_version, '') as api_version,
     source_uri, source_offset, {load_id} as load_id,
-    left(sha256(concat_ws(chr(31), context, epoch_us(occurred_at), task_id, coalesce(idempotency_key, ''))), 32) as fingerprint
+    left(sha256(concat_ws(chr(31), context, epoch_us(occurred_at), task_id, coalesce(idempotency_key, ''))), 32)
+        as fingerprint
 from staged where rowid in (select row_no from kept)
 """
 

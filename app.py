@@ -1,0 +1,11 @@
+"""Start-up, readiness and the error hook; `streamlit run app.py` finds the app here. It draws nothing.
+
+The main script lies elsewhere: with `pages/` beside it, a fresh server would run a page file alone, without the router.
+"""
+
+import streamlit as st
+from starlette.routing import Route
+
+from bwp_client.ui.startup import lifespan, log_error, readyz
+
+app = st.App("bwp_client/ui/main.py", lifespan=lifespan, routes=[Route("/readyz", readyz)], on_script_error=log_error)

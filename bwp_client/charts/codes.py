@@ -1,0 +1,89 @@
+"""Error codes as bars and over time; a code has the same colour everywhere."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+import pandas as pd
+import plotly.graph_objects as go
+
+from bwp_client.charts.template import NOT_LOOKED_UP_COLOR, PALETTE, UNCODED_COLOR, Theme, figure
+from bwp_client.metrics.run import NOT_LOOKED_UP, UNCODED
+
+OTHERS = "(other codes)"
+MAX_CODES = 8
+
+
+def code_colors(codes: Iterable[str]) -> dict[str, str]:
+    """Give each code its colour; pass every code there is, in the order first seen, so that it never changes."""
+    colors = {UNCODED: UNCODED_COLOR, NOT_LOOKED_UP: NOT_LOOKED_UP_COLOR, OTHERS: "#5F6873"}
+    for code in codes:
+        if code not in colors:
+            colors[code] = PALETTE[(len(colors) - 3) % len(PALETTE)]
+    return colors
+
+
+def code_bars(frame: pd.DataFrame, theme: Theme, colors: Mapping[str, str]) -> go.Figure:
+    """Draw failed tasks by code, most first.
+
+    Args:
+        frame: An `error_codes` frame.
+        theme: Light or dark.
+        colors: From `code_colors`.
+    """
+    shown = frame[frame["tasks"] > 0].head(20).iloc[::-1]
+    chart = figure(theme, y_title="", height=90 + 30 * max(len(shown), 1))
+    chart.add_bar(
+        x=list(shown["tasks"]),
+        y=list(shown["code"]),
+        orientation="h",
+        marker={
+            "color": [colors.get(code, UNCODED_COLOR) for code in shown["code"]],
+            "pattern": {"shape": ["/" if code == NOT_LOOKED_UP else "" for code in shown["code"]]},
+        },
+        text=[f"{tasks:,} · {share:.0%}" for tasks, share in zip(shown["tasks"], shown["share"], strict=True)],
+        textposition="outside",
+        cliponaxis=False,
+        hovertemplate="%{y}: %{x:,} failed tasks<extra></extra>",
+    )
+    top = int(shown["tasks"].max()) if len(shown) else 1
+    chart.update_layout(hovermode="closest", xaxis={"range": [0, top * 1.25], "title": {"text": "Failed tasks"}})
+    chart.update_yaxes(showgrid=False, rangemode="normal", type="category")
+    return chart
+
+
+def codes_over_time(frame: pd.DataFrame, theme: Theme, colors: Mapping[str, str]) -> go.Figure:
+    """Draw failed tasks by code and period, stacked; rare codes together as others.
+
+    Args:
+        frame: An `error_codes_over_time` frame.
+        theme: Light or dark.
+        colors: From `code_colors`.
+    """
+    chart = figure(theme, y_title="Failed tasks", legend=True, height=340)
+    totals = frame.groupby("code")["tasks"].sum().sort_values(ascending=False)
+    top = list(totals.index[:MAX_CODES])
+    shown = frame.assign(code=[code if code in top else OTHERS for code in frame["code"]])
+    table = shown.pivot_table(index="period_start", columns="code", values="tasks", aggfunc="sum", fill_value=0)
+    for code in [*top, *([OTHERS] if OTHERS in table.columns else [])]:
+        chart.add_bar(
+            x=list(table.index),
+            y=list(table[code]),
+            name=code,
+            marker={
+                "color": colors.get(code, UNCODED_COLOR),
+                "pattern": {"shape": "/" if code == NOT_LOOKED_UP else ""},
+            },
+            hovertemplate="%{y:,}",
+        )
+    chart.update_layout(barmode="stack")
+    return chart
+
+
+def describe_codes(frame: pd.DataFrame) -> str:
+    """Say in words what the code chart shows."""
+    shown = frame[frame["tasks"] > 0].head(5)
+    if shown.empty:
+        return "No failed task in this period."
+    parts = [f"{row.code} {row.tasks:,} ({row.share:.0%})" for row in shown.itertuples()]
+    return "Failed tasks by error code: " + ", ".join(parts) + "."

@@ -1,0 +1,78 @@
+"""Loading and looking up, started from a page."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import Any
+
+import streamlit as st
+
+from bwp_client.errors import UsageError
+from bwp_client.settings import SAMPLE_SOURCE, Settings
+from bwp_client.ui.jobs import JobState, JobStatus, jobs
+from bwp_client.ui.startup import enrich_environment
+
+
+def load_and_look_up(settings: Settings) -> None:
+    """Draw the two buttons with how their jobs stand."""
+    left, right = st.columns(2)
+    with left, st.container(border=True):
+        source = st.text_input(
+            "Load events from", value=SAMPLE_SOURCE if settings.is_sample else settings.source or "",
+            disabled=settings.is_sample, placeholder="a path or s3://bucket/prefix", key="load_source",
+        )  # fmt: skip
+        state = jobs().state("load")
+        if st.button("Load", disabled=_is_running(state), key="load"):
+            _start("load", *([source] if source else []))
+        _tell(state, "objects")
+    with right, st.container(border=True):
+        st.text("Ask Buy with Prime why failed tasks failed.")
+        state = jobs().state("enrich")
+        if st.button("Look up errors", disabled=_is_running(state), key="enrich"):
+            _start("enrich")
+        _tell(state, "asked")
+
+
+def summed(runs: list[dict[str, Any]], what: str) -> Counter[str]:
+    """Add up one count over runs, by cause, type or reason."""
+    total: Counter[str] = Counter()
+    for run in runs:
+        found = run["counts"].get(what)
+        if isinstance(found, dict):
+            total.update({kind: count for kind, count in found.items() if count})
+    return total
+
+
+def _start(kind: str, *arguments: str) -> None:
+    try:
+        jobs().start(kind, *arguments, environment=enrich_environment() if kind == "enrich" else None)
+    except UsageError as error:
+        st.warning(str(error))
+        return
+    st.rerun()
+
+
+def _is_running(state: JobState | None) -> bool:
+    return state is not None and state.status is JobStatus.RUNNING
+
+
+def _tell(state: JobState | None, measure: str) -> None:
+    if state is None:
+        return
+    if state.status is JobStatus.RUNNING:
+        st.caption("Running; progress is shown at the top of the page.")
+    elif state.status is JobStatus.FAILED:
+        st.error(state.text)
+    elif measure == "objects":
+        result = state.result
+        st.caption(
+            f"Done: {result.get('read', 0):,} records read, {result.get('stored', 0):,} stored, "
+            f"{result.get('duplicate', 0):,} duplicate, {result.get('ignored', 0):,} ignored, "
+            f"{result.get('quarantined', 0):,} quarantined."
+        )
+    else:
+        result = state.result
+        st.caption(
+            f"Done: {result.get('asked', 0):,} tasks asked about, {result.get('found', 0):,} found, "
+            f"{result.get('denied', 0):,} denied, {result.get('failed', 0):,} failed."
+        )

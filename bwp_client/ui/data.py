@@ -1,0 +1,158 @@
+"""What pages read: the newest snapshot and the metrics over it, kept by version map so that a new load is seen at once."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import streamlit as st
+
+from bwp_client.metrics import Bucket, Filters, MetricName, no_denominator, run_metric
+from bwp_client.settings import SAMPLE_SOURCE, SAMPLE_WAREHOUSE, Settings
+from bwp_client.warehouse import Run, Warehouse, list_runs, newest_run
+from bwp_client.warehouse.schema import TableName
+from bwp_client.warehouse.snapshot import Snapshot
+
+NAMES_FILE = "product-names.json"
+RUN_SECONDS = 1.0
+
+
+def warehouse_in_use(settings: Settings) -> Warehouse:
+    """Give the warehouse that the pages show: the sample's when nothing is configured."""
+    return Warehouse(SAMPLE_WAREHOUSE if settings.is_sample else settings.warehouse_uri)
+
+
+@st.cache_resource(ttl=RUN_SECONDS, show_spinner=False)
+def _newest_run(uri: str) -> Run | None:
+    return newest_run(Warehouse(uri))
+
+
+@st.cache_resource(max_entries=2, show_spinner="Reading the warehouse…")
+def _snapshot(uri: str, versions: str, _run: Run) -> Snapshot:  # noqa: ARG001 - the version map is the cache key
+    return Snapshot(Warehouse(uri), _run)
+
+
+def current_snapshot(settings: Settings) -> Snapshot | None:
+    """Give the newest run's snapshot; none when nothing was loaded yet.
+
+    Raises:
+        BwpError: The warehouse can't be read.
+    """
+    uri = warehouse_in_use(settings).uri
+    run = _newest_run(uri)
+    return None if run is None else _snapshot(uri, _key(run), run)
+
+
+def _key(run: Run) -> str:
+    return json.dumps([run.run_id, run.versions], sort_keys=True)
+
+
+def version_key(settings: Settings) -> str:
+    """Give a text that changes with every finished run."""
+    run = _newest_run(warehouse_in_use(settings).uri)
+    return "" if run is None else _key(run)
+
+
+def metric(
+    snapshot: Snapshot, name: MetricName, filters: Filters, *, bucket: Bucket = Bucket.DAY, min_n: int
+) -> pd.DataFrame:
+    """Compute a metric, or give the answer of the same question before."""
+    return _metric(snapshot, _key(snapshot.run), name.value, repr(filters), filters, bucket.value, min_n)
+
+
+@st.cache_data(max_entries=2000, show_spinner=False)
+def _metric(
+    _snapshot: Snapshot,
+    key: str,  # noqa: ARG001 - part of the cache key
+    name: str,
+    filters_key: str,  # noqa: ARG001 - part of the cache key
+    _filters: Filters,
+    bucket: str,
+    min_n: int,
+) -> pd.DataFrame:
+    return run_metric(_snapshot, name, _filters, bucket=Bucket(bucket), min_n=min_n)
+
+
+@st.cache_data(max_entries=500, show_spinner=False)
+def _unrated(_snapshot: Snapshot, key: str, filters_key: str, _filters: Filters) -> pd.DataFrame:  # noqa: ARG001
+    return no_denominator(_snapshot, _filters)
+
+
+def unrated(snapshot: Snapshot, filters: Filters) -> pd.DataFrame:
+    """Name the products without a denominator."""
+    return _unrated(snapshot, _key(snapshot.run), repr(filters), filters)
+
+
+@st.cache_data(ttl=60, show_spinner=False)
+def product_names(uri: str, configured: str) -> dict[str, str]:
+    """Give the names of business products by ID: the configured ones, and the sample's own."""
+    names: dict[str, str] = {}
+    path = Path(uri) / NAMES_FILE
+    if not uri.startswith("s3://") and path.is_file():
+        names |= json.loads(path.read_text(encoding="utf-8"))
+    return {**names, **json.loads(configured)}
+
+
+class Names:
+    """Turns business product IDs into what people call them."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._names = product_names(warehouse_in_use(settings).uri, json.dumps(settings.product_names))
+
+    def __call__(self, business_product_id: str) -> str:
+        """Give the name, else the beginning of the ID."""
+        return self._names.get(business_product_id) or business_product_id[:11] + "…"
+
+
+@st.cache_data(max_entries=4, show_spinner=False)
+def runs_table(uri: str, key: str, limit: int = 50) -> list[dict[str, Any]]:  # noqa: ARG001 - the key is for the cache
+    """Give the newest runs as rows for a table."""
+    rows = []
+    for run in list_runs(Warehouse(uri), limit=limit):
+        counts = run.counts
+        rows.append(
+            {
+                "finished": run.finished_at,
+                "run": run.kind,
+                "source": "sample data" if run.source == SAMPLE_SOURCE else run.source,
+                "read": counts.get("read", counts.get("asked")),
+                "stored": counts.get("stored", counts.get("found")),
+                "duplicate": _counted(counts.get("duplicate")),
+                "ignored": _counted(counts.get("ignored")),
+                "quarantined": _counted(counts.get("quarantined")),
+                "seconds": (run.finished_at - run.started_at).total_seconds(),
+                "state": run.state,
+                "counts": counts,
+            }
+        )
+    return rows
+
+
+def _counted(value: Any) -> int | None:
+    if isinstance(value, dict):
+        return sum(value.values())
+    return value if isinstance(value, int) else None
+
+
+@st.cache_data(max_entries=4, show_spinner=False)
+def quarantine_table(uri: str, key: str, version: int, limit: int = 200) -> pd.DataFrame:  # noqa: ARG001
+    """Give the newest quarantined records."""
+    from bwp_client.warehouse.engine import connect, relation
+    from bwp_client.warehouse.schema import TABLES
+
+    warehouse = Warehouse(uri)
+    handle = warehouse.handle(TableName.QUARANTINE, version)
+    files = warehouse.readable(TableName.QUARANTINE, warehouse.data_files(handle))
+    connection = connect()
+    try:
+        return connection.execute(
+            f"""
+            select seen_at, reason, source_uri, "offset", excerpt
+            from {relation(files, TABLES[TableName.QUARANTINE].schema)}
+            order by seen_at desc, source_uri, "offset" limit {int(limit)}
+            """
+        ).df()
+    finally:
+        connection.close()

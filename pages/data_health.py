@@ -1,0 +1,95 @@
+"""Is the picture complete, how do I know, and what to do."""
+
+import pandas as pd
+import streamlit as st
+
+from bwp_client.metrics import MetricName
+from bwp_client.ui import actions, parts, shell
+from bwp_client.ui.data import quarantine_table, runs_table, version_key
+
+page = shell.page("Data health")
+actions.load_and_look_up(page.settings)
+
+coverage = parts.ask_row(page, MetricName.COVERAGE)
+st.subheader("Reasons known", anchor=False)
+st.caption("Failed tasks in the chosen period, by where their lookup stands.")
+columns = st.columns(6)
+for column, (label, name) in zip(
+    columns,
+    [
+        ("Found", "found"), ("Not asked", "not_asked"), ("Pending", "pending"), ("Not found", "not_found"),
+        ("Denied", "denied"), ("Lookup failed", "lookup_failed"),
+    ],
+    strict=True,
+):  # fmt: skip
+    column.metric(label, f"{coverage[name]:,}", border=True)
+
+st.subheader("Last heard of", anchor=False)
+heard = page.snapshot.frame(
+    """
+    select business_product_id, task_kind, has_denominator, tasks, failed, last_at
+    from product_kinds order by tasks desc
+    """
+)
+st.dataframe(
+    pd.DataFrame(
+        {
+            "Business product": [page.names(product) for product in heard["business_product_id"]],
+            "Task kind": heard["task_kind"].str.capitalize(),
+            "Tasks": heard["tasks"],
+            "Failed": heard["failed"],
+            "Last outcome": heard["last_at"],
+            "COMPLETED events": ["seen" if has else "none ever: not rated" for has in heard["has_denominator"]],
+        }
+    ),
+    hide_index=True,
+    column_config={"Last outcome": st.column_config.DatetimeColumn(format="DD MMM YYYY HH:mm", timezone="UTC")},
+    key="heard",
+    alt="Business products with tasks, failed tasks and when each was last heard of",
+)
+
+warehouse, key = page.snapshot.warehouse, version_key(page.settings)
+runs = runs_table(warehouse.uri, key)
+st.subheader("Runs", anchor=False)
+st.caption("Every record read is stored, duplicate, ignored or quarantined; the counts add up.")
+st.dataframe(
+    pd.DataFrame(runs).drop(columns=["counts"]),
+    hide_index=True,
+    column_config={
+        "finished": st.column_config.DatetimeColumn("Finished", format="DD MMM YYYY HH:mm:ss", timezone="UTC"),
+        "run": "Run", "source": "Source", "read": "Read or asked", "stored": "Stored or found",
+        "duplicate": "Duplicate", "ignored": "Ignored", "quarantined": "Quarantined",
+        "seconds": st.column_config.NumberColumn("Seconds", format="%.1f"), "state": "State",
+    },
+    key="runs",
+    alt="The newest runs with their counts",
+)  # fmt: skip
+detail = [
+    {"Count": what, "Kind": kind, "Records": count}
+    for what in ("duplicate", "ignored", "quarantined")
+    for kind, count in actions.summed(runs, what).items()
+]
+if detail:
+    st.dataframe(
+        pd.DataFrame(detail), hide_index=True, key="detail",
+        alt="Duplicates by cause, ignored events by type, quarantined records by reason",
+    )  # fmt: skip
+
+st.subheader("Quarantine", anchor=False)
+bad = quarantine_table(warehouse.uri, key, page.snapshot.versions.get("quarantine", 0))
+if bad.empty:
+    st.caption("No record was refused.")
+else:
+    st.caption("Records that could not be read, newest first; excerpts are scrubbed.")
+    st.dataframe(
+        bad,
+        hide_index=True,
+        column_config={
+            "seen_at": st.column_config.DatetimeColumn("Seen", format="DD MMM YYYY HH:mm", timezone="UTC"),
+            "reason": "Reason", "source_uri": "Source", "offset": "Byte offset",
+            "excerpt": st.column_config.TextColumn("Excerpt", width="large"),
+        },
+        key="quarantine",
+        alt="Quarantined records with reason, source, byte offset and excerpt",
+    )  # fmt: skip
+parts.meaning(MetricName.COVERAGE)

@@ -1,0 +1,55 @@
+"""Why tasks fail."""
+
+import streamlit as st
+
+from bwp_client.charts import code_bars, codes_over_time
+from bwp_client.charts.codes import describe_codes
+from bwp_client.metrics import MetricName
+from bwp_client.ui import parts, shell
+
+page = shell.page("Error codes")
+bucket = page.choice.bucket
+coverage = parts.ask_row(page, MetricName.COVERAGE)
+codes = parts.ask(page, MetricName.ERROR_CODES)
+if not coverage["failed"]:
+    st.info("No task of this kind failed in this period.")
+    st.stop()
+if coverage["found"] < coverage["failed"]:
+    st.warning(
+        f"The reason is known for {coverage['found']:,} of {coverage['failed']:,} failed tasks; the others are shown as "
+        "“not looked up”. Look up errors on the data health page.",
+        icon="⚠️",
+    )
+palette = parts.colors(page)
+parts.show_chart(
+    "Failed tasks by error code",
+    code_bars(codes, parts.theme(), palette),
+    caption=f"A task with two codes counts under each. n {coverage['failed']:,} failed tasks, {parts.as_of(page)}",
+    alt=describe_codes(codes),
+    key="codes",
+)
+over_time = parts.ask(page, MetricName.ERROR_CODES_OVER_TIME)
+parts.show_chart(
+    f"Failed tasks by error code and {bucket}",
+    codes_over_time(over_time, parts.theme(), palette),
+    caption=f"n {coverage['failed']:,} failed tasks, {parts.as_of(page)}",
+    alt=f"Failed tasks by error code over {over_time['period_start'].nunique()} periods. " + describe_codes(codes),
+    key="codes_over_time",
+)
+st.subheader("Every code", anchor=False)
+st.dataframe(
+    codes[["code", "state", "class", "tasks", "tasks_before", "share", "first_seen", "last_seen", "action"]].assign(
+        share=codes["share"] * 100
+    ),
+    hide_index=True,
+    column_config={
+        "code": "Error code", "state": "State", "class": "Class", "tasks": "Failed tasks",
+        "tasks_before": "Period before", "share": st.column_config.NumberColumn("Share", format="%.1f %%"),
+        "first_seen": st.column_config.DatetimeColumn("First seen", format="DD MMM YYYY", timezone="UTC"),
+        "last_seen": st.column_config.DatetimeColumn("Last seen", format="DD MMM YYYY", timezone="UTC"),
+        "action": st.column_config.TextColumn("Next action", width="large"),
+    },
+    key="codes_table",
+    alt="Every error code with state, class, tasks, share, first and last seen, and next action",
+)  # fmt: skip
+parts.meaning(MetricName.ERROR_CODES, MetricName.COVERAGE)
