@@ -1,0 +1,1 @@
+"""Helpers of the tests; they share no parsing or counting with the product."""
