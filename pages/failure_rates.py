@@ -28,7 +28,7 @@ parts.show_chart(
     f"Failed tasks by {bucket}",
     failures_over_time(rates, parts.theme()),
     caption=f"Lighter: partial {bucket}. {int(rates['failed'].sum()):,} failed tasks, {parts.as_of(page)}",
-    alt=f"{int(rates['failed'].sum()):,} failed tasks in {len(rates)} periods, at most {int(rates['failed'].max()):,} in one.",
+    alt=f"{int(rates['failed'].sum()):,} failed tasks in {len(rates)} periods, at most {int(rates['failed'].max()):,}.",
     key="failures",
 )
 left, right = st.columns(2)

@@ -23,13 +23,13 @@ def load_and_look_up(settings: Settings) -> None:
         )  # fmt: skip
         state = jobs().state("load")
         if st.button("Load", disabled=_is_running(state), key="load"):
-            _start("load", *([source] if source else []))
+            _start("load", *([source] if source else []), settings=settings)
         _tell(state, "objects")
     with right, st.container(border=True):
         st.text("Ask Buy with Prime why failed tasks failed.")
         state = jobs().state("enrich")
         if st.button("Look up errors", disabled=_is_running(state), key="enrich"):
-            _start("enrich")
+            _start("enrich", settings=settings)
         _tell(state, "asked")
 
 
@@ -43,9 +43,9 @@ def summed(runs: list[dict[str, Any]], what: str) -> Counter[str]:
     return total
 
 
-def _start(kind: str, *arguments: str) -> None:
+def _start(kind: str, *arguments: str, settings: Settings) -> None:
     try:
-        jobs().start(kind, *arguments, environment=enrich_environment() if kind == "enrich" else None)
+        jobs().start(kind, *arguments, environment=enrich_environment(settings) if kind == "enrich" else None)
     except UsageError as error:
         st.warning(str(error))
         return

@@ -5,13 +5,11 @@ from __future__ import annotations
 import asyncio
 import gc
 import ipaddress
-import json
 import logging
-import os
-import subprocess
 import sys
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import Any
 
 import streamlit as st
@@ -20,33 +18,40 @@ from starlette.responses import JSONResponse
 
 from bwp_client.errors import BwpError
 from bwp_client.settings import SAMPLE_SOURCE, SAMPLE_WAREHOUSE, Settings
-from bwp_client.ui.jobs import JobStatus, jobs, yielding
+from bwp_client.ui.jobs import JobStatus, jobs
+from bwp_client.ui.sample_api import sample_api
 
 log = logging.getLogger(__name__)
 _LOOK_SECONDS = 0.1
-_sample_api: dict[str, str] = {}
 
 
-def enrich_environment() -> dict[str, str]:
-    """Give what `enrich` needs beyond the settings: for sample data, where the local API is."""
-    return dict(_sample_api)
+def enrich_environment(settings: Settings) -> dict[str, str]:
+    """Give what `enrich` needs beyond the settings: for sample data, where the local API is.
+
+    Raises:
+        UsageError: The local API did not start.
+    """
+    return sample_api().environment() if settings.is_sample else {}
 
 
 @asynccontextmanager
 async def lifespan(_app: Any) -> AsyncIterator[None]:
     """Prepare the server, and end its children with it."""
     refuse_open_address()
-    sample = asyncio.create_task(_sample()) if Settings.load().is_sample else None
-    await asyncio.to_thread(_warm)
-    gc.collect()
-    gc.freeze()
+    is_sample = Settings.load().is_sample
+    if is_sample and not _has_sample():
+        jobs().start("load", SAMPLE_SOURCE)  # meanwhile this process imports
+    tasks = [asyncio.create_task(_warm())]
+    if is_sample:
+        tasks.append(asyncio.create_task(_sample(after=tasks[0])))
     try:
         yield
     finally:
-        if sample is not None:
-            sample.cancel()
-            with suppress(asyncio.CancelledError):
-                await sample
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        sample_api().stop()
+        gc.unfreeze()
 
 
 def refuse_open_address() -> None:
@@ -68,55 +73,38 @@ def refuse_open_address() -> None:
         raise SystemExit(2)
 
 
-def _warm() -> None:
-    """Import now what the first visitor would otherwise wait for."""
+def _has_sample() -> bool:
+    return Path(SAMPLE_WAREHOUSE, "runs").exists()
+
+
+async def _warm() -> None:
+    """Import what the first visitor needs while the browser still fetches the page's frame."""
+    await asyncio.to_thread(_import)
+    # Nothing of what is imported is garbage, and looking through it takes 50 ms after every run.
+    gc.collect()
+    gc.freeze()
+
+
+def _import() -> None:
     import bwp_client.charts
     import bwp_client.metrics
     import bwp_client.ui.data  # noqa: F401
 
 
-async def _sample() -> None:
-    """Load the sample, serve its API, look its errors up: each a child process."""
+async def _sample(after: asyncio.Task[None]) -> None:
+    """Load the sample, then look its errors up; whatever is done already is left as it is."""
+    await after
     from bwp_client.warehouse import Warehouse, newest_run
 
     run = await asyncio.to_thread(newest_run, Warehouse(SAMPLE_WAREHOUSE))
     if run is None:
-        jobs().start("load", SAMPLE_SOURCE)
+        if jobs().state("load") is None:  # an earlier one was cut off
+            jobs().start("load", SAMPLE_SOURCE)
         while (state := jobs().state("load")) is not None and state.status is JobStatus.RUNNING:  # noqa: ASYNC110
             await asyncio.sleep(_LOOK_SECONDS)
-    api = subprocess.Popen(  # noqa: ASYNC220 - starting it takes milliseconds
-        [*yielding(), sys.executable, "-m", "bwp_client", "sandbox", "--port", "0", "--json", "--exit-with-stdin"],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
-        env=dict(os.environ),
-    )
-    try:
-        assert api.stdout is not None
-        line = await asyncio.to_thread(api.stdout.readline)
-        if not line:
-            log.error("The local Buy with Prime API did not start; sample errors can't be looked up.")
-            return
-        ready = json.loads(line)
-        _sample_api.update(
-            BWP_WAREHOUSE=SAMPLE_WAREHOUSE,
-            BWP_API__ENDPOINT=ready["endpoint"],
-            BWP_API__TOKEN_ENDPOINT=ready["token_endpoint"],
-            BWP_API__CREDENTIALS='{"*": {"client_id": "sample", "client_secret": "sample"}}',
-            BWP_API__REQUESTS_PER_SECOND="400",
-            BWP_API__CONCURRENCY="8",
-        )
-        if run is None or run.kind != "enrich":
-            jobs().start("enrich", environment=enrich_environment(), in_background=True)
-        await asyncio.Event().wait()
-    finally:
-        # Its stdin closes, which ends it.
-        if api.stdin is not None:
-            api.stdin.close()
-        if api.stdout is not None:
-            api.stdout.close()
-        api.terminate()
-        api.wait()
+    if run is None or run.kind != "enrich":
+        environment = await asyncio.to_thread(sample_api().environment)
+        jobs().start("enrich", environment=environment, in_background=True)
 
 
 async def readyz(_request: Request) -> JSONResponse:
