@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime
+from pathlib import Path
 from typing import Any
 
 import duckdb
@@ -153,3 +154,16 @@ class Snapshot:
         handle = self.warehouse.handle(name, version)
         files = self.warehouse.readable(name, self.warehouse.data_files(handle))
         self._connection.execute(f"create view {name.value} as select * from {relation(files, TABLES[name].schema)}")
+
+
+def open_snapshot(warehouse: str | Path) -> Snapshot:
+    """Open the newest picture of a warehouse.
+
+    Args:
+        warehouse: A folder or an `s3://` prefix.
+
+    Raises:
+        SourceNotFoundError: Nothing was loaded there yet.
+        RemoteError: S3 refused or failed.
+    """
+    return Snapshot.newest(Warehouse(str(warehouse)))

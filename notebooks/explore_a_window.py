@@ -1,0 +1,82 @@
+# ---
+# jupyter:
+#   jupytext:
+#     formats: ipynb,py:percent
+#     text_representation:
+#       extension: .py
+#       format_name: percent
+#   kernelspec:
+#     display_name: Python 3
+#     language: python
+#     name: python3
+# ---
+
+# %% [markdown]
+# # Explore a window
+# How often did tasks fail in a window of time, why, and is it different from the window before? The functions and
+# figures are those of the pages, so the numbers are too.
+
+# %% tags=["parameters"]
+warehouse = "../warehouse-sample"
+days = 28
+task_kind = "DELETION"
+
+# %%
+import pandas as pd
+
+from bwp_client import METRICS, Bucket, Filters, MetricName, no_denominator, open_snapshot, run_metric
+from bwp_client.charts import Theme, code_bars, code_colors, codes_over_time, rate_over_time
+from bwp_client.events import TaskKind
+
+snapshot = open_snapshot(warehouse)
+filters = Filters.last_days(snapshot.span()[1], days).with_(task_kind=TaskKind(task_kind))
+print(
+    f"{filters.from_time:%d %b %Y} to {filters.to_time:%d %b %Y}, as of {snapshot.run.finished_at:%d %b %Y %H:%M} UTC"
+)
+
+# %% [markdown]
+# ## How bad is it?
+
+# %%
+rates = run_metric(snapshot, MetricName.FAILURE_RATE, filters, bucket=Bucket.DAY)
+print(METRICS[MetricName.FAILURE_RATE].meaning)
+rate_over_time(rates, Theme.LIGHT)
+
+# %%
+run_metric(snapshot, MetricName.PERIOD_COMPARISON, filters).T
+
+# %% [markdown]
+# ## Why?
+
+# %%
+codes = run_metric(snapshot, MetricName.ERROR_CODES, filters)
+colors = code_colors(codes.sort_values("first_seen")["code"])
+code_bars(codes, Theme.LIGHT, colors)
+
+# %%
+codes_over_time(run_metric(snapshot, MetricName.ERROR_CODES_OVER_TIME, filters), Theme.LIGHT, colors)
+
+# %%
+codes
+
+# %% [markdown]
+# ## Can I trust it?
+
+# %%
+run_metric(snapshot, MetricName.COVERAGE, filters)
+
+# %%
+no_denominator(snapshot, filters)
+
+# %% [markdown]
+# ## Your own question
+# Every failed task is a row of `failed_tasks`, its codes are in `failed_codes`; ask in SQL.
+
+# %%
+slowest: pd.DataFrame = snapshot.frame(
+    """
+    select business_product_id, count(*) as failed, max(occurred_at) as last_failure
+    from failed_tasks group by business_product_id order by failed desc
+    """
+)
+slowest
