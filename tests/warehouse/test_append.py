@@ -1,0 +1,99 @@
+"""Another process commits the same events between our look at the table and our append."""
+
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from deltalake import DeltaTable
+from support.events import envelope, many, outcomes_of, write
+from support.s3 import Bucket
+from support.tables import command_json, fingerprints, outcomes, rows
+
+from bwp_client.load import load
+from bwp_client.sources import open_source
+from bwp_client.warehouse import TableName, Warehouse
+
+
+class Overtaken(Warehouse):
+    """Lets somebody else commit once, right after a table was opened here."""
+
+    def __init__(self, uri: str, table: TableName, other: Callable[[], object]) -> None:
+        super().__init__(uri)
+        self._table = table
+        self._other: Callable[[], object] | None = other
+        self.versions_opened: list[int] = []
+
+    def handle(self, table: TableName, version: int | None = None) -> DeltaTable:
+        opened = super().handle(table, version)
+        if table is self._table and version is None:
+            self.versions_opened.append(opened.version())
+            if (other := self._other) is not None:
+                self._other = None
+                other()
+        return opened
+
+
+@pytest.fixture(params=["disk", pytest.param("s3", marks=pytest.mark.s3)])
+def place(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    if request.param == "disk":
+        return str(tmp_path / "warehouse")
+    bucket: Bucket = request.getfixturevalue("bucket")
+    return f"{bucket.uri}/warehouse"
+
+
+def _matches(uri: str, events: list) -> bool:
+    """Tell that each event is stored once, and that the outcomes say what the events say."""
+    plain = Warehouse(uri)
+    stored = Counter(rows(plain, TableName.EVENTS, "event_id", "task_id"))
+    assert set(stored.values()) == {1}, [key for key, count in stored.items() if count > 1][:3]
+    assert set(stored) == {(event["id"], event["resources"][0].split("/")[-1]) for event in events}
+    assert len(fingerprints(plain)) == len(set(fingerprints(plain)))
+    found = {(row[0], row[1]): (*row[4:7], row[7]) for row in outcomes(plain)}
+    return found == outcomes_of(events)
+
+
+def test_the_same_batch_from_a_second_process_is_not_doubled(place: str, tmp_path: Path) -> None:
+    shared, ours, theirs = many(200), [envelope("only-ours")], [envelope("only-theirs", outcome="FAILED")]
+    write(tmp_path / "ours" / "a.json.gz", shared + ours)
+    write(tmp_path / "theirs" / "a.json.gz", shared + theirs)
+    Warehouse(place).create()
+    told = {}
+
+    def second_process() -> None:
+        told.update(command_json("load", tmp_path / "theirs", "--warehouse", place, "--json", cwd=tmp_path))
+
+    warehouse = Overtaken(place, TableName.EVENTS, second_process)
+    result = load(warehouse, open_source(str(tmp_path / "ours")))
+    assert told["stored"] == 201
+    assert (result.read, result.stored, result.duplicate) == (201, 1, 200)
+    # The handle opened before the other commit could not be used to append; a new one saw that commit.
+    first, second = warehouse.versions_opened[:2]
+    assert first < second
+    assert _matches(place, shared + ours + theirs)
+
+
+def test_another_batch_in_between_loses_nothing(place: str, tmp_path: Path) -> None:
+    mine, other = many(50), [envelope(f"other-{number}") for number in range(50)]
+    write(tmp_path / "mine" / "a.json", mine)
+    write(tmp_path / "other" / "a.json", other)
+    Warehouse(place).create()
+    warehouse = Overtaken(place, TableName.EVENTS, lambda: load(Warehouse(place), open_source(str(tmp_path / "other"))))
+    assert load(warehouse, open_source(str(tmp_path / "mine"))).stored == 50
+    assert _matches(place, mine + other)
+
+
+@pytest.mark.parametrize("table", [TableName.OUTCOMES, TableName.OBJECTS, TableName.QUARANTINE, TableName.RUNS])
+def test_a_commit_between_to_any_other_table_does_no_harm(table: TableName, tmp_path: Path) -> None:
+    uri = str(tmp_path / "warehouse")
+    events = many(60)
+    source = tmp_path / "in" / "a.json"
+    write(source, events)
+    with source.open("a") as file:
+        file.write("<html>\n")
+    Warehouse(uri).create()
+    warehouse = Overtaken(uri, table, lambda: load(Warehouse(uri), open_source(str(source))))
+    result = load(warehouse, open_source(str(source)))
+    assert result.read == 61
+    assert _matches(uri, events)
+    assert len(rows(Warehouse(uri), TableName.QUARANTINE, "digest")) == 1
