@@ -1,0 +1,107 @@
+"""A load killed at any moment, then loaded again, gives the tables of an undisturbed one."""
+
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from support.events import many, write
+from support.tables import clean_env, command, command_json, fingerprints, outcomes, reasons
+
+from bwp_client.warehouse import TableName, Warehouse
+
+FILES, EVENTS = 4, 2500  # enough bytes that child processes read them
+
+# Kills its own process, as the kernel would, before or after the n-th commit to a table.
+KILLED_LOAD = """
+import os, signal, sys
+from bwp_client.warehouse.store import Warehouse
+import bwp_client.load as loading
+table, when, source, target = sys.argv[1:]
+commit = Warehouse.commit
+def deadly(self, name, *args, **kwargs):
+    if name.value == table and when == "before":
+        os.kill(os.getpid(), signal.SIGKILL)
+    version = commit(self, name, *args, **kwargs)
+    if name.value == table:
+        os.kill(os.getpid(), signal.SIGKILL)
+    return version
+Warehouse.commit = deadly
+from bwp_client.sources import open_source
+loading.ROWS_PER_PASS = loading.MAX_PARCEL_ROWS
+loading.load(Warehouse(target), open_source(source))
+"""
+
+
+@pytest.fixture(scope="module")
+def source(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("source")
+    events = many(FILES * EVENTS, step=timedelta(minutes=5))
+    for number in range(FILES):
+        part = events[number * EVENTS : (number + 1) * EVENTS]
+        write(folder / f"{number}.json", [*part, *part[:50], "broken"])
+    return folder
+
+
+@pytest.fixture(scope="module")
+def undisturbed(source: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple:
+    home = tmp_path_factory.mktemp("undisturbed")
+    command_json("load", source, "--json", cwd=home, allowed=(1,))
+    return state(home / "warehouse")
+
+
+def state(folder: Path) -> tuple:
+    warehouse = Warehouse(str(folder))
+    return fingerprints(warehouse), outcomes(warehouse), reasons(warehouse)
+
+
+MOMENTS = [
+    (TableName.EVENTS, "after"),
+    (TableName.OUTCOMES, "before"),
+    (TableName.RUNS, "before"),
+]
+
+
+@pytest.mark.parametrize(("table", "when"), MOMENTS)
+def test_killed_between_commits(source: Path, undisturbed: tuple, tmp_path: Path, table: TableName, when: str) -> None:
+    target = tmp_path / "warehouse"
+    done = subprocess.run(
+        [sys.executable, "-c", KILLED_LOAD, table.value, when, str(source), str(target)],
+        env=clean_env(),
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode == -9, done.stderr
+    again = command("load", source, "--json", cwd=tmp_path)
+    assert again.returncode in (0, 1), again.stderr
+    assert state(target) == undisturbed
+
+
+def _first_files(folder: Path) -> Iterator[bool]:
+    yield folder.exists()
+    yield any(folder.glob("events/**/*.parquet"))
+    yield any(folder.glob("outcomes/**/*.parquet"))
+
+
+@pytest.mark.parametrize("moment", range(3))
+def test_killed_from_outside(source: Path, undisturbed: tuple, tmp_path: Path, moment: int) -> None:
+    target = tmp_path / "warehouse"
+    child = subprocess.Popen(
+        [sys.executable, "-m", "bwp_client", "load", str(source)],
+        cwd=tmp_path,
+        env=clean_env(),
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    while child.poll() is None and not list(_first_files(target))[moment]:
+        time.sleep(0.001)
+    child.kill()
+    child.wait()
+    again = command("load", source, "--json", cwd=tmp_path)
+    assert again.returncode in (0, 1), again.stderr
+    assert state(target) == undisturbed

@@ -1,0 +1,100 @@
+"""The outcomes after any order of loads equal what the events say, computed by hand."""
+
+import random
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from support.events import envelope, outcomes_of, write
+from support.tables import outcomes
+
+from bwp_client.load import load
+from bwp_client.sources import open_source
+from bwp_client.status import bring_up_to_date
+from bwp_client.warehouse import Warehouse
+from bwp_client.warehouse.outcomes import refresh_outcomes
+
+START = datetime(2026, 1, 20, tzinfo=UTC)
+
+
+def story(seed: int) -> list[dict]:
+    """Give events of tasks that end once, twice, in both ways, at the same time, months apart."""
+    dice = random.Random(seed)
+    events = []
+    for number in range(120):
+        kind = dice.choice(["DELETION", "RETRIEVAL"])
+        # Whole days, so that ties happen.
+        times = [START + timedelta(days=dice.randrange(0, 100)) for _ in range(dice.choice([1, 1, 2, 3]))]
+        if len(times) > 1 and dice.random() < 0.3:
+            times[1] = times[0]
+        for time in times:
+            outcome = dice.choice(["COMPLETED", "FAILED"])
+            events.append(envelope(f"t-{number:04d}", outcome=outcome, kind=kind, time=time))
+    return events
+
+
+def found(warehouse: Warehouse) -> dict:
+    rows = outcomes(warehouse)
+    answer = {(row[0], row[1]): (*row[4:7], row[7]) for row in rows}
+    assert len(answer) == len(rows), "a task has two rows"
+    return answer
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_any_order_of_loads_gives_the_same_outcomes(tmp_path: Path, seed: int) -> None:
+    events = story(seed)
+    wanted = outcomes_of(events)
+    assert {value[2] for value in wanted.values()} == {True, False}
+    dice = random.Random(seed + 100)
+    dice.shuffle(events)
+    warehouse = Warehouse(str(tmp_path / "warehouse"))
+    seen: list[dict] = []
+    while len(seen) < len(events):
+        batch = events[len(seen) : len(seen) + dice.randrange(20, 80)]
+        seen += batch
+        path = write(tmp_path / "in" / f"{len(seen):05d}.json", batch + dice.sample(seen, 5))
+        load(warehouse, open_source(str(path)))
+        assert found(warehouse) == outcomes_of(seen)
+    incremental = outcomes(warehouse)
+    refresh_outcomes(warehouse, rebuild=True)
+    assert outcomes(warehouse) == incremental
+    assert found(warehouse) == wanted
+
+
+def test_the_latest_wins_and_a_tie_is_a_failure(tmp_path: Path) -> None:
+    late, early = START + timedelta(days=50), START
+    events = [
+        envelope("late-completed", outcome="FAILED", time=early),
+        envelope("late-completed", outcome="COMPLETED", time=late),
+        envelope("late-failed", outcome="FAILED", time=late),
+        envelope("late-failed", outcome="COMPLETED", time=early),
+        envelope("tie", outcome="COMPLETED", time=early),
+        envelope("tie", outcome="FAILED", time=early),
+        envelope("once", outcome="FAILED", time=early),
+    ]
+    warehouse = Warehouse(str(tmp_path / "warehouse"))
+    for number, event in enumerate(reversed(events)):
+        load(warehouse, open_source(str(write(tmp_path / f"{number}.json", [event]))))
+    assert found(warehouse) == {
+        ("late-completed", "DELETION"): ("COMPLETED", late, True, 2),
+        ("late-failed", "DELETION"): ("FAILED", late, True, 2),
+        ("tie", "DELETION"): ("FAILED", early, True, 2),
+        ("once", "DELETION"): ("FAILED", early, False, 1),
+    }
+
+
+def test_one_task_id_in_both_kinds_is_two_tasks(tmp_path: Path) -> None:
+    events = [envelope("t", kind="DELETION"), envelope("t", kind="RETRIEVAL", outcome="FAILED")]
+    warehouse = Warehouse(str(tmp_path / "warehouse"))
+    for number, event in enumerate(events):
+        load(warehouse, open_source(str(write(tmp_path / f"{number}.json", [event]))))
+    assert found(warehouse) == outcomes_of(events)
+
+
+def test_nothing_new_makes_no_new_version(tmp_path: Path) -> None:
+    warehouse = Warehouse(str(tmp_path / "warehouse"))
+    load(warehouse, open_source(str(write(tmp_path / "a.json", story(1)))))
+    before = refresh_outcomes(warehouse)
+    assert refresh_outcomes(warehouse) == before
+    assert bring_up_to_date(warehouse)["outcomes"] == before
+    assert bring_up_to_date(warehouse, rebuild=True)["outcomes"] == before + 1
