@@ -1,0 +1,63 @@
+"""What the docs name exists, and what exists is in the docs."""
+
+import re
+import tomllib
+from pathlib import Path
+
+import streamlit.config
+import typer
+import typer.main
+
+from bwp_client.cli import app
+from bwp_client.metrics import METRICS, MetricName
+from bwp_client.metrics.codes import guidance
+from bwp_client.warehouse import TABLES
+
+ROOT = Path(__file__).parents[1]
+CLI = (ROOT / "docs" / "cli.md").read_text(encoding="utf-8")
+
+
+def test_every_command_and_its_options_are_documented() -> None:
+    for name, command in typer.main.get_command(app).commands.items():  # type: ignore[attr-defined]
+        assert f"| `{name}" in CLI, name
+        for option in command.params:
+            for spelling in option.opts:
+                if spelling.startswith("--") and not getattr(option, "hidden", False):
+                    assert spelling in CLI, (name, spelling)
+
+
+def test_every_metric_has_a_file_a_meaning_and_a_place_in_the_docs() -> None:
+    files = {path.stem for path in (ROOT / "bwp_client" / "metrics").glob("*.sql")}
+    documented = set(re.findall(r"^\| `(\w+)` \| [a-z]", CLI, flags=re.MULTILINE)) & {*files, *MetricName}
+    assert files == set(MetricName) == set(METRICS) == documented
+
+
+def test_every_setting_of_the_docs_is_one() -> None:
+    from bwp_client.settings import Settings
+
+    for name in set(re.findall(r"`BWP_(\w+?)`", CLI)):
+        first, *rest = name.lower().split("__")
+        field = Settings.model_fields[first]
+        if rest:
+            assert rest[0] in field.annotation.model_fields, name  # type: ignore[union-attr]
+
+
+def test_every_table_is_documented() -> None:
+    text = (ROOT / "docs" / "warehouse.md").read_text(encoding="utf-8")
+    assert set(re.findall(r"^\| `(\w+)` \|", text, flags=re.MULTILINE)) == {name.value for name in TABLES}
+
+
+def test_the_hidden_streamlit_option_still_exists_and_is_off() -> None:
+    config = tomllib.loads((ROOT / ".streamlit" / "config.toml").read_text(encoding="utf-8"))
+    assert config["runner"]["postScriptGC"] is False
+    assert "runner.postScriptGC" in streamlit.config._config_options_template
+
+
+def test_every_code_with_guidance_has_a_class_and_an_action() -> None:
+    assert {"ORDERS_NOT_CLOSED", "DATA_SUBJECT_NOT_FOUND", "(uncoded)", "(not looked up)", "*"} <= set(guidance())
+    assert all(item.code_class and item.action for item in guidance().values())
+
+
+def test_no_deprecated_streamlit_width_argument_is_left() -> None:
+    for path in [*ROOT.glob("pages/*.py"), *ROOT.glob("bwp_client/ui/*.py")]:
+        assert "use_container_width" not in path.read_text(encoding="utf-8"), path
