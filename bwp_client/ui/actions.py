@@ -10,6 +10,7 @@ import streamlit as st
 from bwp_client.errors import UsageError
 from bwp_client.settings import SAMPLE_SOURCE, Settings
 from bwp_client.ui.jobs import JobState, JobStatus, jobs
+from bwp_client.ui.plain import plain
 from bwp_client.ui.startup import enrich_environment
 
 
@@ -47,7 +48,7 @@ def _start(kind: str, *arguments: str, settings: Settings) -> None:
     try:
         jobs().start(kind, *arguments, environment=enrich_environment(settings) if kind == "enrich" else None)
     except UsageError as error:
-        st.warning(str(error))
+        st.warning(plain(str(error)))
         return
     st.rerun()
 
@@ -62,7 +63,8 @@ def _tell(state: JobState | None, measure: str) -> None:
     if state.status is JobStatus.RUNNING:
         st.caption("Running; progress is shown at the top of the page.")
     elif state.status is JobStatus.FAILED:
-        st.error(state.text)
+        st.error("It failed.")
+        st.text(state.text)
     elif measure == "objects":
         result = state.result
         st.caption(

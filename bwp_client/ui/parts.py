@@ -14,6 +14,7 @@ from bwp_client.metrics import METRICS, Filters, MetricName
 from bwp_client.metrics.statement import percent, verdict
 from bwp_client.ui.data import metric, unrated
 from bwp_client.ui.filters import all_codes
+from bwp_client.ui.plain import plain
 from bwp_client.ui.shell import Page
 
 MAX_PRODUCTS = 20
@@ -117,7 +118,7 @@ def show_products(page: Page, products: pd.DataFrame) -> None:
     )  # fmt: skip
     for row in unrated(page.snapshot, page.choice.filters).itertuples():
         st.info(
-            f"{page.names(str(row.business_product_id))}: {row.failed:,} outcomes, not rated. Not one COMPLETED event was "
-            "ever loaded for it, so its failures have no denominator; subscribe it to the COMPLETED events.",
+            f"{plain(page.names(str(row.business_product_id)))}: {row.failed:,} outcomes, not rated. Not one COMPLETED "
+            "event was ever loaded for it, so its failures have no denominator; subscribe it to the COMPLETED events.",
             icon="ℹ️",
         )

@@ -12,6 +12,7 @@ from bwp_client.settings import Settings
 from bwp_client.ui.data import Names, current_snapshot, version_key, warehouse_in_use
 from bwp_client.ui.filters import Choice, sidebar
 from bwp_client.ui.jobs import JobStatus, jobs
+from bwp_client.ui.plain import plain
 from bwp_client.warehouse.snapshot import Snapshot
 
 _KEY = "page"
@@ -35,7 +36,8 @@ def prepare() -> None:
         snapshot = current_snapshot(settings)
     except BwpError as error:
         st.title("Nothing can be shown")
-        st.error(str(error))
+        st.error("The data or a setting can't be read.")
+        st.text(str(error))
         st.stop()
     _watch(version_key(settings))
     if settings.is_sample:
@@ -100,14 +102,15 @@ def _nothing_yet(settings: Settings) -> None:
     state = jobs().state("load")
     if state is not None and state.status is JobStatus.FAILED:
         st.title("Loading failed", anchor=False)
-        st.error(state.text)
+        st.error("No events could be loaded.")
+        st.text(state.text)
         return
     if (state is not None and state.status is JobStatus.RUNNING) or settings.is_sample:
         st.title("Loading sample data" if settings.is_sample else "Loading", anchor=False)
         st.write("The first charts appear here in a few seconds.")
         return
     st.title("No events yet", anchor=False)
-    st.write(f"The warehouse {warehouse_in_use(settings).uri} holds nothing yet. Load archived events first:")
+    st.text(f"The warehouse {warehouse_in_use(settings).uri} holds nothing yet. Load archived events first:")
     st.code("python -m bwp_client load s3://your-bucket/your-prefix", language="bash")
 
 
@@ -122,7 +125,7 @@ def _watch(shown: str) -> None:
         running = jobs().running()
         for state in running:
             label = {"load": "Loading events", "enrich": "Looking up errors"}.get(state.kind, state.kind)
-            st.progress(state.share, text=f"{label}: {state.text}")
+            st.progress(state.share, text=plain(f"{label}: {state.text}"))
         if has_work and not running and shown:
             st.rerun(scope="app")
 
