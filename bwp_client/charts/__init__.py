@@ -1,7 +1,16 @@
 """Plotly figures from metric frames: pure functions, the same for pages, notebooks and reports."""
 
 from bwp_client.charts.codes import code_bars, code_colors, codes_over_time
-from bwp_client.charts.rates import failures_over_time, rate_over_time
+from bwp_client.charts.rates import failures_over_time, outcomes_over_time, rate_over_time, rates_by_product
 from bwp_client.charts.template import Theme
 
-__all__ = ["Theme", "code_bars", "code_colors", "codes_over_time", "failures_over_time", "rate_over_time"]
+__all__ = [
+    "Theme",
+    "code_bars",
+    "code_colors",
+    "codes_over_time",
+    "failures_over_time",
+    "outcomes_over_time",
+    "rate_over_time",
+    "rates_by_product",
+]

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 import pandas as pd
 import plotly.graph_objects as go
 
-from bwp_client.charts.template import NOT_LOOKED_UP_COLOR, PALETTE, UNCODED_COLOR, Theme, figure
+from bwp_client.charts.template import NOT_LOOKED_UP_COLOR, PALETTE, UNCODED_COLOR, Theme, figure, label
 from bwp_client.metrics.run import NOT_LOOKED_UP, UNCODED
 
 OTHERS = "(other codes)"
@@ -35,7 +35,7 @@ def code_bars(frame: pd.DataFrame, theme: Theme, colors: Mapping[str, str]) -> g
     chart = figure(theme, y_title="", height=90 + 30 * max(len(shown), 1))
     chart.add_bar(
         x=list(shown["tasks"]),
-        y=list(shown["code"]),
+        y=[label(code) for code in shown["code"]],
         orientation="h",
         marker={
             "color": [colors.get(code, UNCODED_COLOR) for code in shown["code"]],
@@ -53,7 +53,7 @@ def code_bars(frame: pd.DataFrame, theme: Theme, colors: Mapping[str, str]) -> g
 
 
 def codes_over_time(frame: pd.DataFrame, theme: Theme, colors: Mapping[str, str]) -> go.Figure:
-    """Draw failed tasks by code and period, stacked; rare codes together as others.
+    """Draw failed tasks by code and period, stacked; rare codes together as others, partial periods lighter.
 
     Args:
         frame: An `error_codes_over_time` frame.
@@ -65,14 +65,16 @@ def codes_over_time(frame: pd.DataFrame, theme: Theme, colors: Mapping[str, str]
     top = list(totals.index[:MAX_CODES])
     shown = frame.assign(code=[code if code in top else OTHERS for code in frame["code"]])
     table = shown.pivot_table(index="period_start", columns="code", values="tasks", aggfunc="sum", fill_value=0)
+    partial = set(frame.loc[frame["partial"], "period_start"]) if "partial" in frame.columns else set()
     for code in [*top, *([OTHERS] if OTHERS in table.columns else [])]:
         chart.add_bar(
             x=list(table.index),
             y=list(table[code]),
-            name=code,
+            name=label(code),
             marker={
                 "color": colors.get(code, UNCODED_COLOR),
                 "pattern": {"shape": "/" if code == NOT_LOOKED_UP else ""},
+                "opacity": [0.45 if start in partial else 1.0 for start in table.index],
             },
             hovertemplate="%{y:,}",
         )

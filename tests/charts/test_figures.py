@@ -1,13 +1,25 @@
 """Figures are made from frames alone, start at zero, mark partial periods, and say what they show."""
 
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pandas as pd
+import plotly.graph_objects as go
+import plotly.io as pio
 import pytest
 
-from bwp_client.charts import Theme, code_bars, code_colors, codes_over_time, failures_over_time, rate_over_time
+from bwp_client.charts import (
+    Theme,
+    code_bars,
+    code_colors,
+    codes_over_time,
+    failures_over_time,
+    outcomes_over_time,
+    rate_over_time,
+    rates_by_product,
+)
 from bwp_client.charts.codes import describe_codes
-from bwp_client.charts.rates import describe_rates
+from bwp_client.charts.rates import describe_outcomes, describe_products, describe_rates
 
 START = datetime(2026, 3, 1, tzinfo=UTC)
 
@@ -29,19 +41,80 @@ def rates(count: int = 5) -> pd.DataFrame:
     return frame
 
 
+def trace(chart: go.Figure, name: str) -> Any:
+    (found,) = [item for item in chart.data if item.name == name]
+    return found
+
+
 @pytest.mark.parametrize("theme", Theme)
-def test_a_rate_chart_leaves_out_what_is_not_rated_and_hollows_what_is_partial(theme: Theme) -> None:
+def test_a_rate_chart_breaks_where_it_is_not_rated_and_hollows_what_is_partial(theme: Theme) -> None:
     chart = rate_over_time(rates(), theme, baseline=0.03)
-    line = chart.data[2]
-    assert len(line.y) == 4
+    line = trace(chart, "Failure rate")
+    assert [y and round(y, 3) for y in line.y] == [0.04, None, 0.042, 0.043, 0.044]
     assert line.marker.color[-1] == "rgba(0,0,0,0)"
-    assert chart.layout.yaxis.rangemode == "tozero"
-    assert chart.data[3].y[0] == 0.03
+    assert chart.layout.yaxis.range[0] == 0
+    assert trace(chart, "Period before").y[0] == 0.03
+
+
+def test_a_period_with_too_few_outcomes_is_written_as_counts() -> None:
+    counts = trace(rate_over_time(rates(), Theme.LIGHT), "Too few to rate")
+    assert list(counts.text) == ["5/105"]
+    assert list(counts.x) == [START + timedelta(days=1)]
+
+
+def test_a_rate_chart_breaks_where_periods_are_missing() -> None:
+    frame = rates(8).drop(index=[1, 4, 5]).reset_index(drop=True)
+    frame.loc[0, ["rate", "low", "high"]] = [0.04, 0.02, 0.08]
+    chart = rate_over_time(frame, Theme.LIGHT)
+    assert [y is None for y in trace(chart, "Failure rate").y] == [False, True, False, False, True, False, False]
+
+
+def test_the_interval_has_one_closed_outline_for_each_unbroken_stretch() -> None:
+    ribbon = trace(rate_over_time(rates(), Theme.LIGHT), "95 % interval")
+    assert list(ribbon.y) == [0.08, 0.02, None, 0.08, 0.08, 0.08, 0.02, 0.02, 0.02]
+    assert ribbon.fill == "toself"
+
+
+def test_nothing_rated_still_gives_a_chart_with_its_counts() -> None:
+    frame = rates(3)
+    frame[["rate", "low", "high"]] = None
+    chart = rate_over_time(frame, Theme.LIGHT, baseline=None)
+    assert len(trace(chart, "Too few to rate").x) == 3
+    assert len(trace(chart, "Failure rate").x or ()) == 0
 
 
 def test_no_trace_has_more_than_two_thousand_points() -> None:
     chart = rate_over_time(rates(5000), Theme.LIGHT)
-    assert max(len(trace.x) for trace in chart.data) <= 2000
+    assert max(len(trace.x or ()) for trace in chart.data) <= 2000
+    assert max(len(trace.x) for trace in outcomes_over_time(rates(5000), Theme.LIGHT).data) <= 2000
+
+
+def test_products_are_lines_with_their_names_and_intervals() -> None:
+    chart = rates_by_product({"Shop <b>A</b>": rates(), "Shop B": rates(3)}, Theme.DARK)
+    assert [line.name for line in chart.data] == ["Shop &lt;b&gt;A&lt;/b&gt;", "Shop B"]
+    assert "customdata[2]" in chart.data[0].hovertemplate
+    assert "Shop B: at most 4.2%, in the week of 03 Mar 2026" in describe_products({"Shop B": rates(3)}, "week")
+
+
+def test_markup_in_an_error_code_is_text_and_a_long_one_is_cut() -> None:
+    codes = pd.DataFrame({"code": ["<a href='x'>&", "L" * 90], "tasks": [3, 2], "share": [0.6, 0.4]})
+    shown = code_bars(codes, Theme.LIGHT, code_colors(codes["code"])).data[0].y
+    assert shown[1] == "&lt;a href='x'&gt;&amp;"
+    assert len(shown[0]) == 40
+
+
+def test_outcomes_add_up_and_are_told_in_words() -> None:
+    chart = outcomes_over_time(rates(), Theme.LIGHT)
+    assert sum(trace(chart, "Failed").y) == 30
+    assert sum(trace(chart, "Completed").y) == 500
+    assert describe_outcomes(rates(), "day").startswith(
+        "30 failed and 500 completed tasks; most failed in the day of 05 Mar"
+    )
+
+
+def test_templates_are_registered_and_do_not_change_the_default() -> None:
+    assert {"bwp_light", "bwp_dark"} <= set(pio.templates)
+    assert not str(pio.templates.default).startswith("bwp")
 
 
 def test_partial_bars_are_lighter() -> None:
@@ -62,6 +135,14 @@ def test_rare_codes_are_stacked_together() -> None:
     chart = codes_over_time(frame, Theme.LIGHT, code_colors(frame["code"]))
     assert sum(sum(trace.y) for trace in chart.data) == sum(range(1, 13))
     assert "(other codes)" in [trace.name for trace in chart.data]
+
+
+def test_partial_periods_are_lighter_in_the_code_chart() -> None:
+    frame = pd.DataFrame(
+        {"period_start": [START, START + timedelta(days=1)], "code": "A", "tasks": [1, 2], "partial": [False, True]}
+    )
+    chart = codes_over_time(frame, Theme.LIGHT, code_colors(["A"]))
+    assert list(chart.data[0].marker.opacity) == [1.0, 0.45]
 
 
 def test_charts_are_told_in_words() -> None:
