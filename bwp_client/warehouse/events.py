@@ -55,14 +55,14 @@ def append_events(
     """
     listed = ", ".join(quoted(str(path)) for path in staged)
     connection.execute(_STAGED.format(files=listed))
+    # Of copies within the batch, the first stays.
     connection.execute(
         """
         create or replace temp table fresh as
-        select min(rowid) as row_no, event_id, event_type, task_id, min(occurred_at) as occurred_at
-        from staged group by event_id, event_type, task_id
+        select min(row_no) as row_no from staged group by event_id, event_type, task_id
         """
     )
-    earliest, latest = one_row(connection, "select min(occurred_at), max(occurred_at) from fresh")
+    earliest, latest, rows = one_row(connection, "select min(occurred_at), max(occurred_at), count(*) from staged")
     low, high = earliest - SLACK, latest + SLACK
 
     def rows_for(handle: DeltaTable) -> Any:
@@ -73,35 +73,39 @@ def append_events(
         connection.execute(
             f"""
             create or replace temp table kept as
-            select row_no from fresh
+            select row_no from (select row_no, event_id, event_type, task_id from staged semi join fresh using (row_no))
             anti join (
                 select event_id, event_type, task_id from {existing}
                 where occurred_at between $low and $high
             ) as existing using (event_id, event_type, task_id)
-            """,
-            {"low": low, "high": high},
+            """
+            if near
+            else "create or replace temp table kept as select row_no from fresh",
+            {"low": low, "high": high} if near else {},
         )
-        if one_row(connection, "select count(*) from kept") == (0,):
+        (kept,) = one_row(connection, "select count(*) from kept")
+        if kept == 0:
             return None
-        return connection.sql(_ROWS.format(load_id=quoted(load_id))).to_arrow_reader(ROWS_PER_BATCH)
+        chosen = "" if kept == rows else "semi join kept using (row_no)"
+        return connection.sql(_ROWS.format(load_id=quoted(load_id), chosen=chosen)).to_arrow_reader(ROWS_PER_BATCH)
 
     version = warehouse.commit(TableName.EVENTS, rows_for, app_id=APP_ID, metadata={"load_id": load_id})
     record = "distinct (source_uri, source_offset)" if several_tasks else "*"
     records, stored, replayed = one_row(
         connection,
         f"""
-        select count({record}),
-               count({record}) filter (rowid in (select row_no from kept)),
-               count(*) filter (replay_name <> '' and rowid not in (select row_no from kept))
-        from staged
+        select count({record}), count({record}) filter (kept.row_no is not null),
+               count(*) filter (replay_name <> '' and kept.row_no is null)
+        from staged left join kept using (row_no)
         """,
     )
     return AppendCounts(version, stored, records - stored, min(replayed, records - stored))
 
 
 _STAGED = """
-create or replace temp table staged as
-select coalesce(nullif(idempotency_key, ''), envelope_id) as event_id, *
+create or replace temp view staged as
+select coalesce(nullif(idempotency_key, ''), envelope_id) as event_id,
+    file_index * 1000000000 + file_row_number as row_no, *
 from read_parquet([{files}])
 """
 
@@ -116,7 +120,7 @@ select event_id, envelope_id, nullif(idempotency_key, '') as idempotency_key, ev
     source_uri, source_offset, {load_id} as load_id,
     left(sha256(concat_ws(chr(31), context, epoch_us(occurred_at), task_id, coalesce(idempotency_key, ''))), 32)
         as fingerprint
-from staged where rowid in (select row_no from kept)
+from staged {chosen}
 """
 
 
