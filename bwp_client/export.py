@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 import pandas as pd
@@ -17,6 +16,11 @@ def defused(value: Any) -> Any:
     return value
 
 
+def _cell(value: Any) -> Any:
+    """Also make a lone carriage return a newline: only that gets quoted, and unquoted it would begin a new row."""
+    return defused(value).replace("\r", "\n") if isinstance(value, str) else value
+
+
 def to_csv(frame: pd.DataFrame) -> str:
     """Give a frame as CSV text, times as ISO 8601 in UTC."""
     safe = frame.copy()
@@ -24,12 +28,23 @@ def to_csv(frame: pd.DataFrame) -> str:
         if isinstance(safe[name].dtype, pd.DatetimeTZDtype):
             safe[name] = [None if pd.isna(time) else time.isoformat() for time in safe[name]]
         elif not pd.api.types.is_numeric_dtype(safe[name].dtype):
-            safe[name] = [defused(value) for value in safe[name]]
-    safe.columns = [defused(name) for name in safe.columns]
+            safe[name] = [_cell(value) for value in safe[name]]
+    safe.columns = [_cell(name) for name in safe.columns]
     return safe.to_csv(index=False, lineterminator="\n")
 
 
 def to_rows(frame: pd.DataFrame) -> list[dict[str, Any]]:
-    """Give a frame as rows for JSON, times as ISO 8601 in UTC, missing values as null."""
-    rows: list[dict[str, Any]] = json.loads(frame.to_json(orient="records", date_format="iso", date_unit="us"))
-    return rows
+    """Give a frame as rows for JSON: numbers in full, times as ISO 8601 in UTC, missing values as null."""
+    names = [str(name) for name in frame.columns]
+    columns = [[_plain(value) for value in frame[name].tolist()] for name in frame.columns]
+    return [dict(zip(names, values, strict=True)) for values in zip(*columns, strict=True)]
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, list | tuple):
+        return [_plain(item) for item in value]
+    if hasattr(value, "tolist"):  # what NumPy holds
+        return _plain(value.tolist())
+    if pd.api.types.is_scalar(value) and pd.isna(value):
+        return None
+    return value.strftime("%Y-%m-%dT%H:%M:%S.%fZ") if isinstance(value, pd.Timestamp) else value

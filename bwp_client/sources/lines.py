@@ -6,6 +6,7 @@ every other line to the exact decoder, whose verdicts it must equal; a test comp
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from dataclasses import dataclass
 from functools import reduce
@@ -37,6 +38,7 @@ _REQUIRED = ("id", "detail-type", "source", "account", "time", "region", "resour
 _PARSE = pj.ParseOptions(explicit_schema=_ENVELOPE, unexpected_field_behavior="ignore")
 _BRACE = ord("{")
 _CHARTED = text_array(list(EVENT_TYPES))
+_NO_NUMBER = re.compile(rb"(?:NaN|Inf)(?:inity)?\s*[,}\]]")
 _PLAIN_TIME = r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$"
 _ID = rf"[!-.0-~]{{1,{MAX_ID_LENGTH}}}"
 _PLAIN_PATH = f"^businessProduct/{_ID}/personalData(Deletion|Retrieval)Task/{_ID}$"
@@ -69,6 +71,8 @@ def read_lines(text: memoryview, start: int, begins: IntArray, ends: IntArray, *
     if not (np.frombuffer(text, dtype=np.uint8)[begins] == _BRACE).all():
         return None  # so every line gives at least one row, and as many rows as lines means one each
     part = text[int(begins[0]) : int(ends[-1])]
+    if (b"NaN" in joined or b"Inf" in joined) and _NO_NUMBER.search(joined):
+        return None  # Arrow would read NaN and Infinity, which are no JSON
     options = pj.ReadOptions(use_threads=False, block_size=len(part) + 1)
     try:
         table = pj.read_json(pa.BufferReader(part), read_options=options, parse_options=_PARSE)
@@ -80,10 +84,14 @@ def read_lines(text: memoryview, start: int, begins: IntArray, ends: IntArray, *
         single = mask(pc.equal(pc.list_value_length(batch["resources"]), 1))
         places = np.flatnonzero(well_formed & charted & single)
         rows, taken = _rows(_chosen(batch, places), latest_us)
+        handled = well_formed & ~charted & mask(pc.match_substring_regex(batch["time"], _PLAIN_TIME).fill_null(False))
+        others = _chosen(batch, np.flatnonzero(handled))
+        pc.cast(others["time"], UTC_US)  # a day that no calendar has is an error
+        if others["resources"].flatten().null_count:
+            return None
     except (pa.ArrowInvalid, pa.ArrowNotImplementedError, UnicodeDecodeError):
         return None
-    handled = well_formed & ~charted
-    ignored = _chosen(batch, np.flatnonzero(handled))["detail-type"]
+    ignored = others["detail-type"]
     places = places[taken]
     handled[places] = True
     return Lines(

@@ -25,7 +25,7 @@ _SPACE = b" \t\r\n"
 _NEWLINE = 0x0A
 _JOIN = re.compile(rb"(?<=\})[ \t\r\n]*(?=\{)")
 _ARRAY_JOIN = re.compile(rb"(?<=\})[ \t\r\n]*,[ \t\r\n]*(?=\{)")
-_TOKEN = re.compile(rb'"(?:[^"\\]|\\.)*+"|[{}\[\]]', re.DOTALL)
+_TOKEN = re.compile(rb'"(?:[^"\\]|\\.)*+"|[{}\[\]"]', re.DOTALL)
 _INNER_START = re.compile(rb'\{[ \t\r\n]*"')
 _INNER_TRIES = 64
 _LINES_AT_ONCE = 256
@@ -69,6 +69,9 @@ class RecordCutter:
         """Give the records that are complete with this block."""
         data = self._rest + block if self._rest else block
         if self._is_array is None:
+            if len(data) < len(_BOM) and _BOM.startswith(data):
+                self._rest = data
+                return []
             data = self._begin(data)
         return self._take(data, final=False)
 
@@ -207,7 +210,9 @@ class RecordCutter:
                 records.append((start + position, envelope))
                 position = _skip_space(data, closed)
                 continue
-            glued = _glued(data, position, end) if closed is None and reason is QuarantineReason.NOT_JSON else None
+            # Cut off inside a string, it seems to close only in a later record, where quotes pair up again.
+            cut_off = reason is QuarantineReason.NOT_JSON and (closed is None or closed > end)
+            glued = _glued(data, position, end) if cut_off else None
             if glued is not None:
                 records.extend(_unread(data[position : glued[0]], start + position, reason))
                 records.append((start + glued[0], glued[2]))
@@ -243,6 +248,8 @@ def _closing(data: bytes, position: int) -> int | None:
     depth = 0
     for token in _TOKEN.finditer(data, position, min(len(data), position + MAX_RECORD_BYTES)):
         first = token.group()[:1]
+        if token.group() == b'"':
+            return None  # a string that never ends: what looks like brackets in it is none
         if first in b"{[":
             depth += 1
         elif first in b"}]":

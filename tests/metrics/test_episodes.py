@@ -1,0 +1,79 @@
+"""A week that stands out is named, and luck is not."""
+
+import random
+from datetime import UTC, datetime, timedelta
+
+import pandas as pd
+import pytest
+from scipy.stats import fisher_exact
+
+from bwp_client.metrics.episodes import _chance, find_episode
+
+START = datetime(2026, 3, 2, tzinfo=UTC)
+
+
+def weeks(counts: list[tuple[int, int]], *, min_n: int = 20, partial_last: bool = False) -> pd.DataFrame:
+    frame = pd.DataFrame(counts, columns=["failed", "n"])
+    return frame.assign(
+        period_start=pd.to_datetime([START + timedelta(weeks=at) for at in range(len(counts))], utc=True),
+        rate=(frame["failed"] / frame["n"]).where(frame["n"] >= min_n),
+        partial=[partial_last and at == len(counts) - 1 for at in range(len(counts))],
+    )
+
+
+def test_two_bad_weeks_in_a_row_are_one_episode_with_its_beginning_and_end() -> None:
+    episode = find_episode(
+        {"quiet": weeks([(5, 100)] * 9), "bad": weeks([*[(5, 100)] * 5, (20, 100), (25, 100), (5, 100)])}
+    )
+    assert episode is not None
+    assert episode.business_product_id == "bad"
+    assert episode.from_time == START + timedelta(weeks=5)
+    assert episode.to_time == START + timedelta(weeks=7)
+    assert episode.usual_rate == pytest.approx(0.05)
+    assert episode.is_over
+
+
+def test_an_episode_that_reaches_the_newest_full_week_is_not_over() -> None:
+    episode = find_episode({"bad": weeks([*[(5, 100)] * 6, (25, 100), (3, 40)], partial_last=True)})
+    assert episode is not None
+    assert not episode.is_over
+
+
+@pytest.mark.parametrize(
+    "counts",
+    [
+        [],
+        [(3, 4)],
+        [(0, 100)] * 8,
+        [(5, 100)] * 8,
+        [*[(0, 25)] * 8, (3, 25)],  # three of them may well be luck
+        [*[(5, 100)] * 6, (15, 15)],  # too few to rate
+    ],
+)
+def test_nothing_is_named_where_the_data_do_not_support_it(counts: list[tuple[int, int]]) -> None:
+    assert find_episode({"any": weeks(counts)}) is None
+
+
+def test_a_surge_of_requests_alone_is_no_episode() -> None:
+    assert find_episode({"any": weeks([*[(5, 100)] * 8, (50, 1000)])}) is None
+
+
+def test_the_chance_is_that_of_fishers_exact_test() -> None:
+    frame = weeks([(5, 100), (9, 120), (20, 90), (4, 60)])
+    for place in range(4):
+        failed, n = frame["failed"][place], frame["n"][place]
+        others, other_n = frame["failed"].sum() - failed, frame["n"].sum() - n
+        table = [[failed, n - failed], [others, other_n - others]]
+        assert _chance(frame, place) == pytest.approx(fisher_exact(table, alternative="greater").pvalue)
+
+
+def test_steady_data_raise_a_false_alarm_at_most_as_often_as_stated() -> None:
+    dice = random.Random(5)
+    alarms = 0
+    for _ in range(200):
+        products = {
+            str(product): weeks([(sum(dice.random() < 0.05 for _ in range(120)), 120) for _ in range(8)])
+            for product in range(4)
+        }
+        alarms += find_episode(products) is not None
+    assert alarms <= 0.08 * 200

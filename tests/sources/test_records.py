@@ -1,0 +1,67 @@
+"""Records are found whole in every framing, wherever the blocks are cut."""
+
+import json
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from support.events import envelope, text_of
+
+from bwp_client.events import QuarantineReason
+from bwp_client.sources.records import RecordCutter, Unread
+
+FRAMINGS = ["lines", "joined", "pretty", "array"]
+TRICKY = st.text(st.sampled_from('ab{}[]",:\\\n /é😀'), max_size=12)
+
+
+def cut(data: bytes, size: int) -> list:
+    cutter = RecordCutter()
+    found = []
+    for at in range(0, len(data), size):
+        found += cutter.feed(data[at : at + size])
+    return found + cutter.finish()
+
+
+@settings(max_examples=120, deadline=None)
+@given(st.lists(TRICKY, min_size=1, max_size=8), st.sampled_from(FRAMINGS), st.integers(1, 900), st.booleans())
+def test_every_record_is_found_once(texts: list[str], framing: str, size: int, bom: bool) -> None:
+    events = [
+        envelope(f"t-{place}", id=f"{place}{text}", detail={"data": {"t": [{"x": text}, {"y": text}]}})
+        for place, text in enumerate(texts)
+    ]
+    data = (b"\xef\xbb\xbf" if bom else b"") + text_of(events, framing)
+    found = cut(data, size)
+    assert [getattr(record, "id", record) for _, record in found] == [event["id"] for event in events]
+    for (offset, _), event in zip(found, events, strict=True):
+        assert json.JSONDecoder().raw_decode(data[offset:].decode())[0] == event
+
+
+@settings(max_examples=80, deadline=None)
+@given(st.integers(1, 900), st.lists(st.booleans(), min_size=1, max_size=12))
+def test_bad_lines_cost_only_themselves(size: int, good: list[bool]) -> None:
+    lines = [json.dumps(envelope(f"t-{at}", id=f"{at}")) if ok else f"<bad {at}>" for at, ok in enumerate(good)]
+    found = cut("\n".join(lines).encode(), size)
+    told = [record.raw.decode() if isinstance(record, Unread) else record.id for _, record in found]
+    assert told == [str(at) if ok else f"<bad {at}>" for at, ok in enumerate(good)]
+
+
+@pytest.mark.parametrize("size", [1, 7, 100, 10_000])
+def test_a_record_glued_to_a_cut_off_one_is_kept(size: int) -> None:
+    whole = json.dumps(envelope("t-2", id="whole")).encode()
+    cut_off = json.dumps(envelope("t-1", id="cut")).encode()[:90]
+    found = cut(cut_off + whole + b"\n" + whole, size)
+    assert [getattr(record, "id", None) for _, record in found] == [None, "whole", "whole"]
+    assert found[0] == (0, Unread(cut_off, QuarantineReason.NOT_JSON))
+    assert found[1][0] == 90
+
+
+@pytest.mark.parametrize("data", [b"", b" \n\r\n", b"[]", b"[ ]\n", b"\xef\xbb\xbf"])
+@pytest.mark.parametrize("size", [1, 100])
+def test_an_empty_object_holds_nothing(data: bytes, size: int) -> None:
+    assert cut(data, size) == []
+
+
+def test_lines_with_carriage_returns_and_blanks() -> None:
+    lines = [json.dumps(envelope("t", id=str(at))).encode() for at in range(3)]
+    found = cut(b"\r\n" + b"\r\n\r\n".join(lines) + b"\r\n \r\n", 50)
+    assert [record.id for _, record in found] == ["0", "1", "2"]
