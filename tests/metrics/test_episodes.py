@@ -46,7 +46,7 @@ def test_an_episode_that_reaches_the_newest_full_week_is_not_over() -> None:
         [(3, 4)],
         [(0, 100)] * 8,
         [(5, 100)] * 8,
-        [*[(0, 25)] * 8, (3, 25)],  # three of them may well be luck
+        [*[(0, 25)] * 8, (3, 25)],  # unlikely, but three failures are no alarm
         [*[(5, 100)] * 6, (15, 15)],  # too few to rate
     ],
 )
