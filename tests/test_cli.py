@@ -1,0 +1,73 @@
+"""The command line as scripts see it: exit codes, one JSON object on stdout, no traceback."""
+
+import json
+from pathlib import Path
+
+import pytest
+from support.events import many, write
+from support.tables import command
+
+pytestmark = pytest.mark.timeout(120)
+
+
+def test_a_good_load_then_a_metric_then_status(tmp_path: Path) -> None:
+    write(tmp_path / "in" / "a.json.gz", many(300))
+    done = command("load", "in", "--json", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    told = json.loads(done.stdout)
+    assert list(told) == [
+        "load_id", "source", "objects", "read", "stored", "duplicate", "ignored", "quarantined", "outside_window",
+    ]  # fmt: skip
+    assert (told["read"], told["stored"]) == (300, 300)
+    assert all(json.loads(line)["event"] == "progress" for line in done.stderr.splitlines())
+    done = command("metric", "failure_rate", "--format", "csv", "--by", "week", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith("period_start,failed,completed,n,rate,low,high,partial\n")
+    done = command("status", "--json", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["tasks"] == 300
+
+
+def test_quarantine_needs_attention(tmp_path: Path) -> None:
+    write(tmp_path / "a.json", [*many(3), "no envelope"])
+    done = command("load", "a.json", "--json", cwd=tmp_path)
+    assert done.returncode == 1
+    assert json.loads(done.stdout)["quarantined"] == 1
+    assert "Needs attention" in done.stderr
+
+
+def test_an_empty_folder_needs_attention(tmp_path: Path) -> None:
+    (tmp_path / "in").mkdir()
+    done = command("load", "in", cwd=tmp_path)
+    assert done.returncode == 1
+    assert "holds no objects" in done.stderr
+
+
+WRONG = [
+    (("load", "nowhere"), "does not exist"),
+    (("load",), "no source is given"),
+    (("load", "ftp://host/x"), "not a source"),
+    (("load", ".", "--from", "soon"), "is no date"),
+    (("load", ".", "--from", "2026-05-02", "--to", "2026-05-01"), "Nothing was loaded"),
+    (("metric", "failure_rate"), "holds nothing yet"),
+    (("maintain",), "holds nothing yet"),
+    (("sample", "--events", "10", "--out", "s", "--until", "x"), "x"),
+]
+
+
+@pytest.mark.parametrize(("arguments", "said"), WRONG, ids=lambda value: " ".join(value) if value else None)
+def test_wrong_usage_is_exit_code_2_and_a_sentence(arguments: tuple[str, ...], said: str, tmp_path: Path) -> None:
+    done = command(*arguments, "--json", cwd=tmp_path)
+    assert done.returncode == 2, done.stderr
+    assert done.stdout == ""
+    assert "Traceback" not in done.stderr
+    message = json.loads(done.stderr.splitlines()[-1])["message"]
+    assert said in message
+    assert not (tmp_path / "warehouse").exists()
+
+
+def test_a_wrong_setting_is_exit_code_2(tmp_path: Path) -> None:
+    done = command("status", cwd=tmp_path, BWP_MIN_N="many")
+    assert done.returncode == 2, done.stderr
+    assert "Traceback" not in done.stderr
+    assert "min_n" in done.stderr.lower()
