@@ -60,9 +60,9 @@ def _load_table(folder: Path, files: Path, tries: int) -> None:
         wall, cpu = median([one.wall_seconds for one in runs]), median([one.cpu_seconds for one in runs])
         peak = max(one.peak_megabytes for one in runs)
         print(f"| {name} | {wall:.2f} | {cpu:.2f} | {cpu / wall:.1f} | {peak:,.0f} | {wall / base:.2f} |")
-    print(
-        f"\n`load` said: {measured['load'][-1].output.strip()}\n\n`load again` said: {measured['load again'][-1].output.strip()}\n"
-    )
+    for name in ("load", "load again"):
+        print(f"\n`{name}` said: {measured[name][-1].output.strip()}")
+    print()
 
 
 def _query_table(warehouse: Path) -> None:

@@ -10,12 +10,12 @@ from dataclasses import dataclass
 
 import psutil
 
-_LOOK_SECONDS = 0.05
+_LOOK_SECONDS = 0.1
 
 
 @dataclass(frozen=True, slots=True)
 class Measured:
-    """One run: wall and CPU seconds, and the peak resident memory of the process and its children together."""
+    """One run: wall and CPU seconds, and the peak memory of the process and its children, shared pages counted once."""
 
     wall_seconds: float
     cpu_seconds: float
@@ -39,7 +39,7 @@ def run(*arguments: str, ok: tuple[int, ...] = (0,)) -> Measured:
     watched = psutil.Process(process.pid)
     peak = 0
     while process.poll() is None:
-        peak = max(peak, _resident(watched))
+        peak = max(peak, _proportional(watched))
         time.sleep(_LOOK_SECONDS)
     wall = time.perf_counter() - started
     output = process.stdout.read() if process.stdout else ""
@@ -50,12 +50,12 @@ def run(*arguments: str, ok: tuple[int, ...] = (0,)) -> Measured:
     return Measured(wall, cpu, peak / 1e6, output)
 
 
-def _resident(process: psutil.Process) -> int:
+def _proportional(process: psutil.Process) -> int:
     total = 0
     try:
         for one in (process, *process.children(recursive=True)):
             try:
-                total += one.memory_info().rss
+                total += one.memory_full_info().pss
             except psutil.Error:
                 continue
     except psutil.Error:
