@@ -5,7 +5,7 @@ import streamlit as st
 from bwp_client.charts import code_bars, codes_over_time
 from bwp_client.charts.codes import describe_codes
 from bwp_client.metrics import MetricName
-from bwp_client.ui import parts, shell
+from bwp_client.ui import parts, products, shell
 
 page = shell.page("Error codes")
 bucket = page.choice.bucket
@@ -16,7 +16,7 @@ if not coverage["failed"]:
     st.stop()
 if coverage["found"] < coverage["failed"]:
     st.warning(
-        f"The reason is known for {coverage['found']:,} of {coverage['failed']:,} failed tasks; the others are shown as "
+        f"The errors are known for {coverage['found']:,} of {coverage['failed']:,} failed tasks; the others are shown as "
         "“not looked up”. Look up errors on the data health page.",
         icon="⚠️",
     )
@@ -38,7 +38,7 @@ parts.show_chart(
 )
 st.subheader("Every code", anchor=False)
 st.dataframe(
-    codes[["code", "state", "class", "tasks", "tasks_before", "share", "first_seen", "last_seen", "action"]].assign(
+    codes[["code", "state", "tasks", "tasks_before", "share", "first_seen", "last_seen", "class"]].assign(
         share=codes["share"] * 100
     ),
     hide_index=True,
@@ -47,9 +47,22 @@ st.dataframe(
         "tasks_before": "Period before", "share": st.column_config.NumberColumn("Share", format="%.1f %%"),
         "first_seen": st.column_config.DatetimeColumn("First seen", format="DD MMM YYYY", timezone="UTC"),
         "last_seen": st.column_config.DatetimeColumn("Last seen", format="DD MMM YYYY", timezone="UTC"),
-        "action": st.column_config.TextColumn("Next action", width="large"),
     },
     key="codes_table",
-    alt="Every error code with state, class, tasks, share, first and last seen, and next action",
+    alt="Every error code with state, tasks, share, first and last seen, and class",
 )  # fmt: skip
+st.subheader("What to do", anchor=False)
+st.dataframe(
+    codes[["code", "action"]],
+    hide_index=True,
+    column_config={
+        "code": st.column_config.TextColumn("Error code", width="medium"),
+        "action": st.column_config.TextColumn("Next action", width="large"),
+    },
+    key="actions",
+    alt="The next action for every error code",
+)
+st.subheader("By business product", anchor=False)
+st.caption("Failed tasks by error code and business product; a task with two codes counts under each.")
+products.show_codes(page)
 parts.meaning(MetricName.ERROR_CODES, MetricName.COVERAGE)

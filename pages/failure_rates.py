@@ -3,10 +3,10 @@
 import pandas as pd
 import streamlit as st
 
-from bwp_client.charts import failures_over_time, rate_over_time
-from bwp_client.charts.rates import describe_rates
+from bwp_client.charts import outcomes_over_time, rate_over_time
+from bwp_client.charts.rates import describe_outcomes, describe_rates
 from bwp_client.metrics import MetricName
-from bwp_client.ui import parts, shell
+from bwp_client.ui import parts, products, shell
 
 page = shell.page("Failure rates")
 bucket = page.choice.bucket
@@ -16,45 +16,44 @@ if rates.empty:
     st.stop()
 n = int(rates["n"].sum())
 before = parts.ask_row(page, MetricName.PERIOD_COMPARISON)["previous_rate"]
+baseline = before if pd.notna(before) else None
 parts.show_chart(
     f"Failure rate by {bucket}",
-    rate_over_time(rates, parts.theme(), baseline=before if pd.notna(before) else None),
-    caption=f"Shaded: 95 % interval. Hollow: partial {bucket}. Dotted: the period before. A {bucket} with fewer than "
-    f"{page.settings.min_n} outcomes is not rated. n {n:,} outcomes, {parts.as_of(page)}",
+    rate_over_time(rates, parts.theme(), baseline=baseline),
+    caption=f"{parts.rate_legend(page, rates, bucket, with_baseline=baseline is not None)} n {n:,} outcomes, "
+    f"{parts.as_of(page)}",
     alt=describe_rates(rates, bucket),
     key="rates",
 )
 parts.show_chart(
-    f"Failed tasks by {bucket}",
-    failures_over_time(rates, parts.theme()),
-    caption=f"Lighter: partial {bucket}. {int(rates['failed'].sum()):,} failed tasks, {parts.as_of(page)}",
-    alt=f"{int(rates['failed'].sum()):,} failed tasks in {len(rates)} periods, at most {int(rates['failed'].max()):,}.",
-    key="failures",
+    f"Failed and completed tasks by {bucket}",
+    outcomes_over_time(rates, parts.theme()),
+    caption=f"Lighter: partial {bucket}. n {n:,} outcomes, {parts.as_of(page)}",
+    alt=describe_outcomes(rates, bucket),
+    key="outcomes",
 )
-left, right = st.columns(2)
-with left:
-    st.subheader(f"By {bucket}", anchor=False)
-    st.dataframe(
-        pd.DataFrame(
-            {
-                f"{bucket.capitalize()} from": rates["period_start"],
-                "Failed": rates["failed"],
-                "Completed": rates["completed"],
-                "Outcomes (n)": rates["n"],
-                "Failure rate": [parts.rate_text(row) for _, row in rates.iterrows()],
-                "Partial": ["partial" if partial else "" for partial in rates["partial"]],
-            }
-        ).iloc[::-1],
-        hide_index=True,
-        column_config={
-            f"{bucket.capitalize()} from": st.column_config.DatetimeColumn(
-                format="DD MMM YYYY HH:mm" if bucket == "hour" else "DD MMM YYYY", timezone="UTC"
-            )
-        },
-        key="rates_table",
-        alt=f"Failed, completed and failure rate for each {bucket}",
-    )
-with right:
-    st.subheader("By business product", anchor=False)
-    parts.show_products(page, parts.compare_products(page))
+st.subheader("By business product", anchor=False)
+products.show(page, products.compare(page))
+st.subheader(f"By {bucket}", anchor=False)
+starts = f"{bucket.capitalize()} from (UTC)"
+st.dataframe(
+    pd.DataFrame(
+        {
+            starts: rates["period_start"],
+            "Failed": rates["failed"],
+            "Completed": rates["completed"],
+            "Outcomes (n)": rates["n"],
+            "Failure rate": [parts.rate_text(row) for _, row in rates.iterrows()],
+            "Partial": ["partial" if partial else "" for partial in rates["partial"]],
+        }
+    ).iloc[::-1],
+    hide_index=True,
+    column_config={
+        starts: st.column_config.DatetimeColumn(
+            format="DD MMM YYYY HH:mm" if bucket == "hour" else "DD MMM YYYY", timezone="UTC"
+        )
+    },
+    key="rates_table",
+    alt=f"Failed, completed and failure rate for each {bucket}",
+)
 parts.meaning(MetricName.FAILURE_RATE, MetricName.PERIOD_COMPARISON)

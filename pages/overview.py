@@ -3,24 +3,32 @@
 import pandas as pd
 import streamlit as st
 
-from bwp_client.charts import rate_over_time
-from bwp_client.charts.rates import describe_rates
+from bwp_client.charts import rate_over_time, rates_by_product
+from bwp_client.charts.rates import describe_products, describe_rates
 from bwp_client.metrics import MetricName
 from bwp_client.metrics.statement import find_rise, percent, statement, verdict
-from bwp_client.ui import parts, shell
+from bwp_client.ui import parts, products, shell
 
 page = shell.page("Overview")
-filters = page.choice.filters
+filters, bucket = page.choice.filters, page.choice.bucket
 row = parts.ask_row(page, MetricName.PERIOD_COMPARISON)
-products = parts.compare_products(page)
+compared = products.compare(page)
+weekly = products.weekly(page)
+episode = products.tell_episode(page, weekly)
 days = (filters.to_time - filters.from_time).total_seconds() / 86400
 rise = find_rise(
-    products,
+    compared,
     lambda product: parts.ask(page, MetricName.ERROR_CODES, filters.with_(business_products=(product,))),
     page.names,
 )
+unrated = products.unrated_failures(page)
 with st.container(border=True):
-    st.text(statement(row, days, rise))
+    if row["n"] or not unrated:
+        st.text(statement(row, days, None if episode else rise))
+    else:
+        st.text(f"{unrated:,} failed, and no rate can be given: no COMPLETED event was ever loaded for these products.")
+    if episode:
+        st.text(episode)
 
 rated = pd.notna(row["rate"])
 coverage = parts.ask_row(page, MetricName.COVERAGE)
@@ -42,27 +50,46 @@ columns[2].metric(
     f"{row['completed'] - row['previous_completed']:+,} vs. period before", delta_color="off", border=True,
 )  # fmt: skip
 columns[3].metric(
-    "Reasons known", f"{coverage['coverage']:.0%}" if coverage["failed"] else "–",
+    "Lookup coverage", f"{coverage['coverage']:.0%}" if coverage["failed"] else "–",
     f"{coverage['found']:,} of {coverage['failed']:,} failed tasks", delta_color="off", delta_arrow="off", border=True,
+    help="The share of failed tasks whose errors are known, products that are not rated included.",
 )  # fmt: skip
 
 rates = parts.ask(page, MetricName.FAILURE_RATE)
-parts.show_chart(
-    f"Failure rate by {page.choice.bucket}",
-    rate_over_time(rates, parts.theme(), baseline=row["previous_rate"] if pd.notna(row["previous_rate"]) else None),
-    caption=f"Shaded: 95 % interval. Hollow: partial {page.choice.bucket}. Dotted: the period before. "
-    f"n {row['n']:,} outcomes, {parts.as_of(page)}",
-    alt=describe_rates(rates, page.choice.bucket),
-    key="overview_rate",
-)
+if not rates.empty:
+    before = row["previous_rate"] if pd.notna(row["previous_rate"]) else None
+    legend = parts.rate_legend(page, rates, bucket, with_baseline=before is not None)
+    parts.show_chart(
+        f"Failure rate by {bucket}",
+        rate_over_time(rates, parts.theme(), baseline=before),
+        caption=f"{legend} n {row['n']:,} outcomes, {parts.as_of(page)}",
+        alt=describe_rates(rates, bucket),
+        key="overview_rate",
+    )
 st.subheader("Where it fails", anchor=False)
-parts.show_products(page, products)
+if compared.empty:
+    products.show_unrated(page)
+else:
+    products.show(page, compared)
+named = {page.names(product): frame for product, frame in weekly.items() if frame["rate"].notna().any()}
+if named:
+    parts.show_chart(
+        "Failure rate by business product and week",
+        rates_by_product(named, parts.theme()),
+        caption=f"This period and the one before. Hollow: partial week. A week with fewer than {page.settings.min_n} "
+        f"outcomes is not rated. n {sum(int(frame['n'].sum()) for frame in named.values()):,} outcomes, "
+        f"{parts.as_of(page)}",
+        alt=describe_products(named, "week"),
+        key="overview_products",
+    )
 st.subheader("Why it fails", anchor=False)
 codes = parts.ask(page, MetricName.ERROR_CODES)
+codes = codes[codes["tasks"] > 0].head(8)
+if codes.empty:
+    st.text("No task of this kind failed in this period.")
+    st.stop()
 st.dataframe(
-    codes[codes["tasks"] > 0][["code", "state", "tasks", "tasks_before", "share", "action"]].head(8).assign(
-        share=lambda frame: frame["share"] * 100
-    ),
+    codes[["code", "state", "tasks", "tasks_before", "share", "action"]].assign(share=codes["share"] * 100),
     hide_index=True,
     column_config={
         "code": "Error code", "state": "State", "tasks": "Failed tasks", "tasks_before": "Period before",

@@ -3,8 +3,8 @@
 import pandas as pd
 import streamlit as st
 
-from bwp_client.charts import codes_over_time, failures_over_time, rate_over_time
-from bwp_client.charts.rates import describe_rates
+from bwp_client.charts import codes_over_time, outcomes_over_time, rate_over_time
+from bwp_client.charts.rates import describe_outcomes, describe_rates
 from bwp_client.metrics import Bucket, MetricName
 from bwp_client.metrics.filters import whole_days
 from bwp_client.metrics.statement import percent, verdict
@@ -50,24 +50,26 @@ n = int(weekly["n"].sum())
 parts.show_chart(
     "Failure rate by week, all data",
     rate_over_time(weekly, parts.theme()),
-    caption=f"The sidebar's other filters apply, its period does not. n {n:,} outcomes, overall "
-    f"{percent(weekly['failed'].sum() / n) if n else '–'}, {parts.as_of(page)}",
+    caption=f"{parts.rate_legend(page, weekly, 'week', with_baseline=False)} The sidebar's other filters apply, its period "
+    f"does not. n {n:,} outcomes, overall {percent(weekly['failed'].sum() / n) if n else '–'}, {parts.as_of(page)}",
     alt=describe_rates(weekly, "week"),
     key="trend_rate",
 )
 parts.show_chart(
-    "Failed tasks by week, all data",
-    failures_over_time(weekly, parts.theme()),
-    caption=f"{int(weekly['failed'].sum()):,} failed tasks. More failures with an unchanged rate mean more requests.",
-    alt=f"Failed tasks by week, at most {int(weekly['failed'].max()):,}.",
-    key="trend_failures",
+    "Failed and completed tasks by week, all data",
+    outcomes_over_time(weekly, parts.theme()),
+    caption="Lighter: partial week. More failures with an unchanged rate mean more requests. "
+    f"n {n:,} outcomes, {parts.as_of(page)}",
+    alt=describe_outcomes(weekly, "week"),
+    key="trend_outcomes",
 )
 codes = parts.ask(page, MetricName.ERROR_CODES_OVER_TIME, whole, Bucket.WEEK)
 if not codes.empty:
     parts.show_chart(
         "Failed tasks by error code and week, all data",
         codes_over_time(codes, parts.theme(), parts.colors(page)),
-        caption=f"{int(weekly['failed'].sum()):,} failed tasks, {parts.as_of(page)}",
+        caption=f"A task with two codes counts under each. n {int(weekly['failed'].sum()):,} failed tasks, "
+        f"{parts.as_of(page)}",
         alt="Failed tasks by error code and week over all data.",
         key="trend_codes",
     )

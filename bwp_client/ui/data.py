@@ -10,6 +10,7 @@ import pandas as pd
 import streamlit as st
 
 from bwp_client.metrics import Bucket, Filters, MetricName, no_denominator, run_metric
+from bwp_client.metrics.splits import codes_by_product
 from bwp_client.settings import SAMPLE_SOURCE, SAMPLE_WAREHOUSE, Settings
 from bwp_client.warehouse import Run, Warehouse, list_runs, newest_run
 from bwp_client.warehouse.schema import TableName
@@ -83,6 +84,16 @@ def _unrated(_snapshot: Snapshot, key: str, filters_key: str, _filters: Filters)
 def unrated(snapshot: Snapshot, filters: Filters) -> pd.DataFrame:
     """Name the products without a denominator."""
     return _unrated(snapshot, _key(snapshot.run), repr(filters), filters)
+
+
+@st.cache_data(max_entries=500, show_spinner=False)
+def _codes_split(_snapshot: Snapshot, key: str, filters_key: str, _filters: Filters) -> pd.DataFrame:  # noqa: ARG001
+    return codes_by_product(_snapshot, _filters)
+
+
+def codes_split(snapshot: Snapshot, filters: Filters) -> pd.DataFrame:
+    """Count failed tasks by error code and business product."""
+    return _codes_split(snapshot, _key(snapshot.run), repr(filters), filters)
 
 
 @st.cache_data(ttl=60, show_spinner=False)

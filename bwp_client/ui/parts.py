@@ -1,4 +1,4 @@
-"""Pieces that several pages show: a chart with its words, rates as text, the table of products."""
+"""Pieces that several pages show: a chart with its words, rates as text, what numbers mean."""
 
 from __future__ import annotations
 
@@ -11,13 +11,10 @@ import streamlit as st
 
 from bwp_client.charts import Theme, code_colors
 from bwp_client.metrics import METRICS, Filters, MetricName
-from bwp_client.metrics.statement import percent, verdict
-from bwp_client.ui.data import metric, unrated
+from bwp_client.metrics.statement import percent
+from bwp_client.ui.data import metric
 from bwp_client.ui.filters import all_codes
-from bwp_client.ui.plain import plain
 from bwp_client.ui.shell import Page
-
-MAX_PRODUCTS = 20
 
 
 def theme() -> Theme:
@@ -35,6 +32,18 @@ def show_chart(title: str, chart: go.Figure, *, caption: str, alt: str, key: str
 def as_of(page: Page) -> str:
     """Say how fresh the figures are."""
     return f"as of {page.snapshot.run.finished_at:%d %b %Y %H:%M} UTC"
+
+
+def rate_legend(page: Page, rates: pd.DataFrame, bucket: str, *, with_baseline: bool) -> str:
+    """Explain the marks that a rate chart uses, and only those."""
+    said = ["Shaded: 95 % interval."]
+    if (rates["partial"] & rates["rate"].notna()).any():
+        said.append(f"Hollow: partial {bucket}.")
+    if with_baseline:
+        said.append("Dotted: the period before.")
+    if rates["rate"].isna().any():
+        said.append(f"Grey: failed/outcomes, fewer than {page.settings.min_n} and too few to rate.")
+    return " ".join(said)
 
 
 def ask(page: Page, name: MetricName, filters: Filters | None = None, bucket: Any = None) -> pd.DataFrame:
@@ -68,57 +77,3 @@ def rate_text(row: Any) -> str:
 def colors(page: Page) -> dict[str, str]:
     """Give every code its colour."""
     return code_colors(all_codes(page.snapshot))
-
-
-def compare_products(page: Page) -> pd.DataFrame:
-    """Compare each product with itself in the period before; most failures first.
-
-    Returns:
-        `period_comparison` rows with a column business_product_id, only products with outcomes in either period.
-    """
-    filters = page.choice.filters
-    listed = page.snapshot.rows(
-        """
-        select business_product_id from product_kinds where task_kind = $kind and has_denominator
-        order by tasks desc
-        """,
-        {"kind": filters.task_kind.value},
-    )
-    wanted = [row[0] for row in listed if filters.business_products is None or row[0] in filters.business_products]
-    frames = []
-    for product in wanted[:MAX_PRODUCTS]:
-        frame = ask(page, MetricName.PERIOD_COMPARISON, filters.with_(business_products=(product,)))
-        frames.append(frame.assign(business_product_id=product))
-    if not frames:
-        return ask(page, MetricName.PERIOD_COMPARISON).head(0).assign(business_product_id=pd.Series(dtype="str"))
-    table = pd.concat(frames, ignore_index=True)
-    return table[table["n"] + table["previous_n"] > 0].sort_values("failed", ascending=False, ignore_index=True)
-
-
-def show_products(page: Page, products: pd.DataFrame) -> None:
-    """Show products with their rates and how these compare with the period before."""
-    shown = pd.DataFrame(
-        {
-            "Business product": [page.names(product) for product in products["business_product_id"]],
-            "Failed": products["failed"],
-            "Outcomes (n)": products["n"],
-            "Failure rate": products["rate"] * 100,
-            "95 % interval": [
-                "too few to rate" if pd.isna(row["rate"]) else f"{row['low'] * 100:.1f}–{row['high'] * 100:.1f} %"
-                for _, row in products.iterrows()
-            ],
-            "Period before": products["previous_rate"] * 100,
-            "Compared": [verdict(row) for _, row in products.iterrows()],
-        }
-    )
-    rate = st.column_config.NumberColumn(format="%.1f %%")
-    st.dataframe(
-        shown, hide_index=True, column_config={"Failure rate": rate, "Period before": rate}, key="products", placeholder="–",
-        alt="Business products with failed tasks, outcomes, failure rate and comparison with the period before",
-    )  # fmt: skip
-    for row in unrated(page.snapshot, page.choice.filters).itertuples():
-        st.info(
-            f"{plain(page.names(str(row.business_product_id)))}: {row.failed:,} outcomes, not rated. Not one COMPLETED "
-            "event was ever loaded for it, so its failures have no denominator; subscribe it to the COMPLETED events.",
-            icon="ℹ️",
-        )

@@ -1,0 +1,173 @@
+"""Business products side by side: how often each fails, with what, and in which weeks one stands out."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+import pandas as pd
+import streamlit as st
+
+from bwp_client.metrics import Bucket, MetricName
+from bwp_client.metrics.episodes import Episode, find_episode
+from bwp_client.metrics.filters import Filters
+from bwp_client.metrics.statement import percent, verdict
+from bwp_client.ui import data
+from bwp_client.ui.parts import ask, rate_text
+from bwp_client.ui.plain import plain
+from bwp_client.ui.shell import Page
+
+MAX_PRODUCTS = 20
+MAX_LINES = 6
+MIN_WEEKS = 8
+
+
+def compare(page: Page) -> pd.DataFrame:
+    """Compare each product with itself in the period before; most failures first.
+
+    Returns:
+        `period_comparison` rows with a column business_product_id, only products with outcomes in either period.
+    """
+    filters = page.choice.filters
+    frames = [
+        ask(page, MetricName.PERIOD_COMPARISON, filters.with_(business_products=(product,))).assign(
+            business_product_id=product
+        )
+        for product in _rated_products(page)[:MAX_PRODUCTS]
+    ]
+    if not frames:
+        return ask(page, MetricName.PERIOD_COMPARISON).head(0).assign(business_product_id=pd.Series(dtype="str"))
+    table = pd.concat(frames, ignore_index=True)
+    return table[table["n"] + table["previous_n"] > 0].sort_values("failed", ascending=False, ignore_index=True)
+
+
+def show(page: Page, products: pd.DataFrame) -> None:
+    """Show products with their rates, how these compare with the period before, and the code most met."""
+    codes = data.codes_split(page.snapshot, page.choice.filters)
+    shown = pd.DataFrame(
+        {
+            "Business product": [page.names(product) for product in products["business_product_id"]],
+            "Failed": products["failed"],
+            "Outcomes (n)": products["n"],
+            "Failure rate": products["rate"] * 100,
+            "95 % interval": [
+                "too few to rate" if pd.isna(row["rate"]) else f"{row['low'] * 100:.1f}–{row['high'] * 100:.1f} %"
+                for _, row in products.iterrows()
+            ],
+            "Period before": products["previous_rate"] * 100,
+            "Compared": [verdict(row) for _, row in products.iterrows()],
+            "Most met code": [_top_code(codes, product) for product in products["business_product_id"]],
+        }
+    )
+    rate = st.column_config.NumberColumn(format="%.1f %%")
+    st.dataframe(
+        shown, hide_index=True, column_config={"Failure rate": rate, "Period before": rate}, key="products", placeholder="–",
+        alt="Business products with failed tasks, outcomes, failure rate, comparison with the period before and top code",
+    )  # fmt: skip
+    show_unrated(page)
+
+
+def unrated_failures(page: Page) -> int:
+    """Count the failed tasks of products without a denominator."""
+    return int(data.unrated(page.snapshot, page.choice.filters)["failed"].sum())
+
+
+def show_unrated(page: Page) -> None:
+    """Name the products without a denominator."""
+    rows = list(data.unrated(page.snapshot, page.choice.filters).itertuples())
+    if rows:
+        named = ", ".join(f"{plain(page.names(str(row.business_product_id)))} ({row.failed:,} failed)" for row in rows)
+        st.info(
+            f"These are not rated: {named}. Not one COMPLETED event was ever loaded for "
+            f"{'it' if len(rows) == 1 else 'them'}, so these failures have no denominator and are in no rate. "
+            "Subscribe to the COMPLETED events.",
+            icon="ℹ️",
+        )
+
+
+def show_codes(page: Page) -> None:
+    """Show how often each error code was met at each product."""
+    codes = data.codes_split(page.snapshot, page.choice.filters)
+    if codes.empty:
+        return
+    table = codes.assign(product=[page.names(product) for product in codes["business_product_id"]]).pivot_table(
+        index="code", columns="product", values="tasks", aggfunc="sum", fill_value=0
+    )
+    table = table.loc[
+        table.sum(axis=1).sort_values(ascending=False).index, table.sum().sort_values(ascending=False).index
+    ]
+    st.dataframe(
+        table.iloc[:, :MAX_PRODUCTS].rename_axis(index="Error code", columns=None),
+        key="codes_by_product",
+        alt="Failed tasks by error code and business product",
+    )
+
+
+def weekly(page: Page) -> dict[str, pd.DataFrame]:
+    """Give the weekly failure rates of the products with most tasks, over this period and the one before.
+
+    Returns:
+        `failure_rate` frames by business product ID; over at least eight whole weeks.
+    """
+    filters = page.choice.filters
+    start = min(filters.before_time, filters.to_time - timedelta(weeks=MIN_WEEKS))
+    start -= timedelta(days=start.weekday())
+    wide = filters.with_(from_time=start)
+    return {
+        product: ask(page, MetricName.FAILURE_RATE, wide.with_(business_products=(product,)), Bucket.WEEK)
+        for product in _rated_products(page)[:MAX_LINES]
+    }
+
+
+def tell_episode(page: Page, frames: dict[str, pd.DataFrame]) -> str | None:
+    """Say in one sentence which product stood out in which weeks, and with which code; none when none did."""
+    episode = find_episode(frames)
+    if episode is None:
+        return None
+    filters = page.choice.filters.with_(
+        from_time=episode.from_time, to_time=episode.to_time, business_products=(episode.business_product_id,)
+    )
+    (row,) = ask(page, MetricName.PERIOD_COMPARISON, filters).to_dict("records")
+    text = (
+        f"{page.names(episode.business_product_id)} stood out {_weeks(episode)}: {rate_text(row)}, n {row['n']:,}, "
+        f"against {percent(episode.usual_rate)} in its other weeks"
+    )
+    return (
+        f"{text}{_mostly(page, filters, row['failed'])}. {'Later weeks did not stand out.' if episode.is_over else ''}"
+    )
+
+
+def _mostly(page: Page, filters: Filters, failed: int) -> str:
+    codes = data.codes_split(page.snapshot, filters)
+    top = None if codes.empty else codes.iloc[0]
+    if top is None or str(top["code"]).startswith("(") or 2 * top["tasks"] < failed:
+        return ""
+    return f"; mostly {top['code']} ({top['tasks']:,} of {failed:,} failed tasks)"
+
+
+def _weeks(episode: Episode) -> str:
+    last = episode.to_time - timedelta(weeks=1)
+    first = _day(episode.from_time)
+    return (
+        f"in the week of {first}" if last == episode.from_time else f"from the week of {first} to that of {_day(last)}"
+    )
+
+
+def _day(time: datetime) -> str:
+    return f"{time.day} {time:%b %Y}"
+
+
+def _top_code(codes: pd.DataFrame, product: str) -> str:
+    of_product = codes[codes["business_product_id"] == product]
+    return "" if of_product.empty else f"{of_product['code'].iloc[0]} ({of_product['tasks'].iloc[0]:,})"
+
+
+def _rated_products(page: Page) -> list[str]:
+    filters = page.choice.filters
+    listed = page.snapshot.rows(
+        """
+        select business_product_id from product_kinds where task_kind = $kind and has_denominator
+        order by tasks desc, business_product_id
+        """,
+        {"kind": filters.task_kind.value},
+    )
+    return [row[0] for row in listed if filters.business_products is None or row[0] in filters.business_products]
