@@ -12,8 +12,6 @@ from bwp_client.metrics.filters import DEFAULT_DAYS, Bucket, Filters, whole_days
 from bwp_client.ui.data import Names
 from bwp_client.warehouse.snapshot import Snapshot
 
-_KINDS = {TaskKind.DELETION.value: "Deletion", TaskKind.RETRIEVAL.value: "Retrieval"}
-
 
 @dataclass(frozen=True, slots=True)
 class Choice:
@@ -30,9 +28,10 @@ def sidebar(snapshot: Snapshot, names: Names) -> Choice | None:
     last = span[1].date() if span else datetime.now(UTC).date()
     first = span[0].date() if span else last
     with st.sidebar:
+        # No nicer labels: the URL carries what is shown, and it says the same as the command line.
         kind = st.segmented_control(
-            "Task kind", list(_KINDS), default=TaskKind.DELETION.value, required=True, key="kind", bind="query-params",
-            format_func=_KINDS.__getitem__,
+            "Task kind", [item.value for item in TaskKind], default=TaskKind.DELETION.value, required=True, key="kind",
+            bind="query-params",
         )  # fmt: skip
         default_from = max(first, last - timedelta(days=DEFAULT_DAYS - 1))
         start = st.date_input("From (UTC)", value=default_from, key="from", bind="query-params")
@@ -53,7 +52,6 @@ def sidebar(snapshot: Snapshot, names: Names) -> Choice | None:
         )
         bucket = st.selectbox(
             "Time by", ["auto", *(item.value for item in Bucket)], key="by", bind="query-params",
-            format_func=str.capitalize,
         )  # fmt: skip
     if not isinstance(start, date) or not isinstance(end, date) or end < start:
         st.warning("The last day lies before the first. Choose a later “To” in the sidebar.")
