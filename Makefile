@@ -68,6 +68,7 @@ $(VENV)/.tools:
 
 $(VENV)/.run: requirements.txt $(VENV)/.tools
 	@if [ -x $(BIN)/uv ]; then VIRTUAL_ENV=$(VENV) $(BIN)/uv pip install --quiet --require-hashes -r requirements.txt; else $(BIN)/python -m pip install --quiet --require-hashes -r requirements.txt; fi
+	@if [ -x $(BIN)/uv ]; then VIRTUAL_ENV=$(VENV) $(BIN)/uv pip install --quiet --no-deps -e .; else $(BIN)/python -m pip install --quiet --no-deps -e .; fi
 	@touch $@
 
 $(VENV)/.test: requirements-dev.txt $(VENV)/.run
