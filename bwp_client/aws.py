@@ -19,7 +19,8 @@ def s3_client() -> S3Client:
     from botocore.config import Config
 
     config = Config(retries={"mode": "standard", "max_attempts": 5}, connect_timeout=10, read_timeout=60)
-    return boto3.client("s3", config=config)
+    # A session of its own: the default one keeps whatever credentials it first met in this process.
+    return boto3.Session().client("s3", config=config)
 
 
 def split_s3(uri: str) -> tuple[str, str]:
