@@ -2,7 +2,8 @@
 
 Each full, rated week of a product is compared with the product's other weeks by Fisher's exact test, one-sided. It is named
 only when the chance of such a week arising by luck is below 5 % over all products and weeks looked at
-(Bonferroni), so that looking at many does not make one stand out.
+(Bonferroni), so that looking at many does not make one stand out. Weeks next to a named one that are unlikely by themselves
+(below 5 %) belong to it: they say since when.
 """
 
 from __future__ import annotations
@@ -42,29 +43,23 @@ def find_episode(weekly: Mapping[str, pd.DataFrame]) -> Episode | None:
     """
     rated = {product: _full(frame) for product, frame in weekly.items()}
     looked_at = sum(len(frame) for frame in rated.values())
-    best: tuple[float, str] | None = None
-    flagged: dict[str, list[bool]] = {}
+    best: tuple[float, str, int] | None = None
     for product, frame in rated.items():
-        chances = [_chance(frame, place) for place in range(len(frame))]
-        flagged[product] = [
-            chance * looked_at < FALSE_ALARM and failed >= MIN_FAILED
-            for chance, failed in zip(chances, frame["failed"], strict=True)
-        ]
-        found = [chance for chance, flag in zip(chances, flagged[product], strict=True) if flag]
-        if found and (best is None or min(found) < best[0]):
-            best = (min(found), product)
-    if best is None:
-        return None
-    return _around(best[1], rated[best[1]], flagged[best[1]])
+        for place, chance in enumerate(frame["chance"]):
+            is_alarm = chance * looked_at < FALSE_ALARM and frame["failed"].iloc[place] >= MIN_FAILED
+            if is_alarm and (best is None or chance < best[0]):
+                best = (chance, product, place)
+    return None if best is None else _around(best[1], rated[best[1]], best[2])
 
 
-def _around(product: str, frame: pd.DataFrame, flags: list[bool]) -> Episode:
-    """Give the newest run of flagged weeks, and what the others were like."""
-    last = max(place for place, flag in enumerate(flags) if flag)
-    first = last
-    while first > 0 and flags[first - 1] and _starts(frame, first) - _starts(frame, first - 1) == _WEEK:
+def _around(product: str, frame: pd.DataFrame, place: int) -> Episode:
+    """Give the weeks in a row around the one that stood out, and what the others were like."""
+    first = last = place
+    while first > 0 and _belong(frame, first - 1, first):
         first -= 1
-    others = frame[~pd.Series(flags, index=frame.index)]
+    while last < len(frame) - 1 and _belong(frame, last + 1, last):
+        last += 1
+    others = frame.drop(index=range(first, last + 1))
     n = int(others["n"].sum())
     return Episode(
         business_product_id=product,
@@ -75,8 +70,14 @@ def _around(product: str, frame: pd.DataFrame, flags: list[bool]) -> Episode:
     )
 
 
+def _belong(frame: pd.DataFrame, place: int, neighbour: int) -> bool:
+    adjacent = abs(_starts(frame, place) - _starts(frame, neighbour)) == _WEEK
+    return adjacent and bool(frame["chance"].iloc[place] < FALSE_ALARM)
+
+
 def _full(frame: pd.DataFrame) -> pd.DataFrame:
-    return frame[frame["rate"].notna() & ~frame["partial"].astype(bool)].reset_index(drop=True)
+    full = frame[frame["rate"].notna() & ~frame["partial"].astype(bool)].reset_index(drop=True)
+    return full.assign(chance=[_chance(full, place) for place in range(len(full))])
 
 
 def _starts(frame: pd.DataFrame, place: int) -> datetime:
