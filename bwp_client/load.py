@@ -20,7 +20,7 @@ from bwp_client.events import LATEST_AHEAD
 from bwp_client.sources import Source, SourceObject
 from bwp_client.sources.stage import MAX_PARCEL_ROWS, ObjectCounts, Parcel, Window
 from bwp_client.sources.workers import Unreadable, stage_all
-from bwp_client.warehouse import Run, TableName, Warehouse, record_run
+from bwp_client.warehouse import Run, TableName, Warehouse, record_run, unpublished
 from bwp_client.warehouse.engine import connect
 from bwp_client.warehouse.events import append_events
 from bwp_client.warehouse.ledger import append_quarantine, objects_read, record_objects
@@ -245,10 +245,12 @@ class _Load:
                 load_id=result.load_id,
                 read_at=self._clock(),
             )
-        elif not last or not is_behind(warehouse):
+        elif not last or not (is_behind(warehouse) or unpublished(warehouse)):
             return
         if last:
             group.versions[TableName.OUTCOMES.value] = refresh_outcomes(warehouse)
+            # What a load that was stopped before its run's row had stored is published with this one.
+            group.versions = unpublished(warehouse) | group.versions
         self._groups += 1
         record_run(
             warehouse,

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from typing import Any
 from uuid import uuid4
 
-from bwp_client.warehouse import Run, TableName, VersionMap, Warehouse, newest_run, record_run
+from bwp_client.warehouse import Run, TableName, VersionMap, Warehouse, newest_run, record_run, unpublished
 from bwp_client.warehouse.outcomes import is_behind, refresh_outcomes
 from bwp_client.warehouse.snapshot import Snapshot
 
@@ -50,13 +50,13 @@ class Status:
 
 
 def bring_up_to_date(warehouse: Warehouse, *, rebuild: bool = False) -> VersionMap:
-    """Refresh the outcomes and publish them as a run; give the versions that are now read.
+    """Refresh the outcomes and publish them as a run, with what a stopped load left; give the versions that are now read.
 
     Raises:
         WarehouseError: The tables can't be written; nothing was changed.
     """
     started_at = datetime.now(UTC)
-    if not rebuild and not is_behind(warehouse):
+    if not rebuild and not is_behind(warehouse) and not unpublished(warehouse):
         run = newest_run(warehouse)
         return run.versions if run else {}
     outcomes = refresh_outcomes(warehouse, rebuild=rebuild)
@@ -70,10 +70,7 @@ def bring_up_to_date(warehouse: Warehouse, *, rebuild: bool = False) -> VersionM
             finished_at=datetime.now(UTC),
             state="finished",
             counts={"rebuilt": rebuild},
-            versions={
-                TableName.OUTCOMES.value: outcomes,
-                TableName.EVENTS.value: warehouse.handle(TableName.EVENTS).version(),
-            },
+            versions=unpublished(warehouse) | {TableName.OUTCOMES.value: outcomes},
         ),
     )
 

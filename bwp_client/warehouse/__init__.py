@@ -1,7 +1,17 @@
 """Delta Lake tables on the local disk or on S3, the rules they are written by, and the snapshots that are read."""
 
-from bwp_client.warehouse.runs import Run, VersionMap, list_runs, newest_run, record_run
+from bwp_client.warehouse.runs import Run, VersionMap, list_runs, newest_run, record_run, unpublished
 from bwp_client.warehouse.schema import TABLES, TableName
 from bwp_client.warehouse.store import Warehouse
 
-__all__ = ["TABLES", "Run", "TableName", "VersionMap", "Warehouse", "list_runs", "newest_run", "record_run"]
+__all__ = [
+    "TABLES",
+    "Run",
+    "TableName",
+    "VersionMap",
+    "Warehouse",
+    "list_runs",
+    "newest_run",
+    "record_run",
+    "unpublished",
+]

@@ -14,6 +14,7 @@ from bwp_client.warehouse.schema import TABLES, TableName
 from bwp_client.warehouse.store import Warehouse
 
 APP_ID = "bwp.runs"
+_WRITTEN_BY_LOADS = (TableName.EVENTS, TableName.QUARANTINE, TableName.OBJECTS, TableName.OUTCOMES)
 
 VersionMap = dict[str, int]
 """Table name to Delta version: what a reader reads, the key of every cache, and part of a report's manifest."""
@@ -76,6 +77,20 @@ def record_run(warehouse: Warehouse, run: Run) -> VersionMap:
     finally:
         connection.close()
     return dict(published)
+
+
+def unpublished(warehouse: Warehouse) -> VersionMap:
+    """Give the tables that a load writes and that are newer than the newest run says, with their versions.
+
+    There are some while a load runs, and after one that was stopped before it could write its run's row.
+
+    Raises:
+        RemoteError: S3 refused or failed.
+    """
+    newest = newest_run(warehouse)
+    published = newest.versions if newest else {}
+    now = {name.value: warehouse.handle(name).version() for name in _WRITTEN_BY_LOADS}
+    return {name: version for name, version in now.items() if version > published.get(name, 0)}
 
 
 def newest_run(warehouse: Warehouse) -> Run | None:
