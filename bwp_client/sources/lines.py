@@ -37,6 +37,7 @@ _ENVELOPE = pa.schema(
 _REQUIRED = ("id", "detail-type", "source", "account", "time", "region", "resources", "detail")
 _PARSE = pj.ParseOptions(explicit_schema=_ENVELOPE, unexpected_field_behavior="ignore")
 _BRACE = ord("{")
+_FIRST_BEYOND_ASCII = 0x80
 _CHARTED = text_array(list(EVENT_TYPES))
 _PLAIN_TIME = r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$"
 _ID = rf"[!-.0-~]{{1,{MAX_ID_LENGTH}}}"
@@ -74,6 +75,8 @@ def read_lines(text: memoryview, start: int, begins: IntArray, ends: IntArray, *
     if _may_hold_nan(codes[begin:end]):
         return None  # Arrow would read NaN and Infinity, which are no JSON
     part = text[begin:end]
+    if not _is_utf8(part, codes[begin:end]):
+        return None  # Arrow would take the bytes as they are
     options = pj.ReadOptions(use_threads=False, block_size=len(part) + 1)
     try:
         table = pj.read_json(pa.BufferReader(part), read_options=options, parse_options=_PARSE)
@@ -100,6 +103,16 @@ def read_lines(text: memoryview, start: int, begins: IntArray, ends: IntArray, *
         Counter({item["values"].as_py(): item["counts"].as_py() for item in pc.value_counts(ignored)}),
         np.flatnonzero(~handled).tolist(),
     )
+
+
+def _is_utf8(part: memoryview, codes: npt.NDArray[np.uint8]) -> bool:
+    if codes.max() < _FIRST_BEYOND_ASCII:
+        return True
+    try:
+        str(part, "utf-8")
+    except UnicodeDecodeError:
+        return False
+    return True
 
 
 def _may_hold_nan(codes: npt.NDArray[np.uint8]) -> bool:
