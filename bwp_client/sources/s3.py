@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import BinaryIO, cast
+from typing import TYPE_CHECKING, BinaryIO, Self, cast
 
 from bwp_client.aws import explain_s3_error, s3_client, split_s3
 from bwp_client.sources.base import SourceObject
+
+if TYPE_CHECKING:
+    from botocore.response import StreamingBody
 
 
 class S3Source:
@@ -50,7 +53,27 @@ class S3Source:
             answer = s3_client().get_object(Bucket=self._bucket, Key=key, IfMatch=f'"{item.etag}"')
         except _boto_errors() as error:
             raise explain_s3_error(error, item.uri) from error
-        return cast("BinaryIO", answer["Body"])
+        return cast("BinaryIO", _Body(answer["Body"], item.uri))
+
+
+class _Body:
+    """An object's bytes as they come; what goes wrong on the way is told like what goes wrong at the start."""
+
+    def __init__(self, body: StreamingBody, uri: str) -> None:
+        self._body = body
+        self._uri = uri
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._body.close()
+
+    def read(self, size: int = -1) -> bytes:
+        try:
+            return self._body.read(None if size < 0 else size)
+        except _boto_errors() as error:
+            raise explain_s3_error(error, self._uri) from error
 
 
 def _boto_errors() -> tuple[type[Exception], ...]:

@@ -1,0 +1,107 @@
+"""What an S3 that misbehaves does to a load, on a server that answers what a test says."""
+
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import pytest
+from support.events import envelope, many, outcomes_of, text_of
+from support.tables import outcomes, rows
+
+from bwp_client.aws import s3_client
+from bwp_client.errors import SourceNotFoundError, TerminalRemoteError, TransientRemoteError
+from bwp_client.load import load
+from bwp_client.sources import open_source
+from bwp_client.warehouse import TableName, Warehouse, newest_run
+
+EVENTS = many(4000)
+WHOLE, LATER = text_of(EVENTS), text_of([envelope("later")])
+
+
+class Answers(BaseHTTPRequestHandler):
+    """Two objects, `a` and `b`; a test may say how getting `a` ends."""
+
+    trouble = ""
+
+    def do_GET(self) -> None:
+        name = self.path.partition("?")[0].rsplit("/", 1)[-1]
+        if "list-type=2" in self.path:
+            listed = "".join(
+                f"<Contents><Key>in/{key}</Key><ETag>&quot;{key}1&quot;</ETag><Size>{len(data)}</Size></Contents>"
+                for key, data in (("", b""), ("a", WHOLE), ("b", LATER))
+            )
+            self._answer(200, f"<ListBucketResult>{listed}</ListBucketResult>".encode())
+        elif name == "a" and self.trouble not in {"", "cut"}:
+            status, code = self.trouble.split()
+            self._answer(int(status), f"<Error><Code>{code}</Code><Message>m</Message></Error>".encode())
+        else:
+            self._answer(200, WHOLE if name == "a" else LATER, cut=name == "a" and self.trouble == "cut")
+
+    def _answer(self, status: int, body: bytes, *, cut: bool = False) -> None:
+        self.send_response(status)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body[: len(body) * 3 // 4] if cut else body)
+        self.close_connection = True
+
+    def log_message(self, *_: object) -> None:
+        """Say nothing."""
+
+
+@pytest.fixture
+def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[type[Answers]]:
+    answers = type("TheseAnswers", (Answers,), {})
+    httpd = ThreadingHTTPServer(("127.0.0.1", 0), answers)
+    thread = threading.Thread(target=httpd.serve_forever, args=(0.01,))
+    thread.start()
+    for name in ("AWS_PROFILE", "AWS_SESSION_TOKEN", "AWS_ENDPOINT_URL_S3"):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in {
+        "AWS_ENDPOINT_URL": f"http://127.0.0.1:{httpd.server_port}",
+        "AWS_ACCESS_KEY_ID": "k",
+        "AWS_SECRET_ACCESS_KEY": "s",
+        "AWS_REGION": "us-east-1",
+        "AWS_DEFAULT_REGION": "us-east-1",
+        "AWS_MAX_ATTEMPTS": "1",
+    }.items():
+        monkeypatch.setenv(name, value)
+    s3_client.cache_clear()
+    yield answers
+    s3_client.cache_clear()
+    httpd.shutdown()
+    thread.join()
+    httpd.server_close()
+
+
+TROUBLES = [
+    ("cut", TransientRemoteError, "load again"),
+    ("403 AccessDenied", TerminalRemoteError, "s3:GetObject"),
+    ("404 NoSuchKey", SourceNotFoundError, "does not exist"),
+    ("412 PreconditionFailed", TransientRemoteError, "overwritten"),
+    ("400 ExpiredToken", TerminalRemoteError, "refused"),
+]
+
+
+@pytest.mark.parametrize(("trouble", "kind", "said"), TROUBLES)
+def test_an_object_that_cannot_be_read_costs_only_itself(
+    server: type[Answers], tmp_path: Path, trouble: str, kind: type[Exception], said: str
+) -> None:
+    server.trouble = trouble
+    warehouse = Warehouse(str(tmp_path / "warehouse"))
+    with pytest.raises(kind, match=said) as raised:
+        load(warehouse, open_source("s3://bucket/in/"))
+    assert "s3://bucket/in/a" in str(raised.value)
+    assert "later" in {row[0] for row in rows(warehouse, TableName.EVENTS, "task_id")}
+    run = newest_run(warehouse)
+    assert run is not None
+    assert run.state == "partial"
+    server.trouble = ""
+    again = load(warehouse, open_source("s3://bucket/in/"))
+    assert (again.objects, again.read) == (1, len(EVENTS))
+    found = {(row[0], row[1]): row[4:7] for row in outcomes(warehouse)}
+    assert found == {key: value[:3] for key, value in outcomes_of([*EVENTS, envelope("later")]).items()}
+
+
+def test_a_folder_marker_is_no_object(server: type[Answers]) -> None:
+    assert [item.uri for item in open_source("s3://bucket/in/").objects()] == ["s3://bucket/in/a", "s3://bucket/in/b"]
