@@ -124,9 +124,8 @@ def decode_record(record: bytes | memoryview) -> Envelope:
     except msgspec.ValidationError as error:
         try:
             return _from_webhook(_webhook_decoder.decode(record))
-        except msgspec.DecodeError:
-            pass
-        bad_time = "$.time" in str(error) or "$.eventTime" in str(error)
+        except msgspec.DecodeError as second:
+            bad_time = "$.time" in str(error) or "$.eventTime" in str(second)
         raise Refused(QuarantineReason.BAD_TIME if bad_time else QuarantineReason.NOT_AN_ENVELOPE) from error
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise Refused(QuarantineReason.NOT_JSON) from error

@@ -117,6 +117,27 @@ def test_paths_that_are_refused(path: str, reason: QuarantineReason) -> None:
     assert refused.value.reason is reason
 
 
+@pytest.mark.parametrize(
+    ("event_time", "reason"),
+    [
+        ("yesterday", QuarantineReason.BAD_TIME),
+        ("2026-05-01T00:00:00", QuarantineReason.BAD_TIME),
+        (5, QuarantineReason.BAD_TIME),
+        ("2019-12-31T23:59:59Z", QuarantineReason.TIME_OUT_OF_RANGE),
+    ],
+)
+def test_a_webhook_is_refused_for_its_time_like_an_envelope(event_time: object, reason: QuarantineReason) -> None:
+    body = {
+        "eventDescriptor": "PERSONAL_DATA_DELETION_TASK_FAILED",
+        "eventId": "w-1",
+        "eventTime": event_time,
+        "resources": [resource("t-1")],
+    }
+    with pytest.raises(Refused) as refused:
+        rows(body)
+    assert refused.value.reason is reason
+
+
 @pytest.mark.parametrize("record", [b"", b"null", b"[]", b'"x"', b"{", b"\xff{}", b"[" * 100_000, b"{}"])
 def test_what_is_no_envelope_is_refused(record: bytes) -> None:
     with pytest.raises(Refused) as refused:

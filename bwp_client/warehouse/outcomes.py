@@ -22,7 +22,7 @@ with facts as (
 ),
 places as (
     select business_product_id, region, task_kind,
-           row_number() over (order by business_product_id, region, task_kind) as place
+           row_number() over (order by business_product_id, region nulls first, task_kind) as place
     from (select distinct business_product_id, region, task_kind from facts)
 ),
 grouped as (

@@ -91,6 +91,23 @@ def test_one_task_id_in_both_kinds_is_two_tasks(tmp_path: Path) -> None:
     assert found(warehouse) == outcomes_of(events)
 
 
+@pytest.mark.parametrize("webhook_first", [True, False])
+def test_a_known_region_is_kept_when_a_webhook_tells_the_same_task(tmp_path: Path, webhook_first: bool) -> None:
+    event = envelope("t", outcome="FAILED", time=START, region="eu-west-1")
+    webhook = {
+        "eventDescriptor": event["detail-type"],
+        "eventId": "w-1",
+        "eventTime": event["time"],
+        "resources": event["resources"],
+    }
+    warehouse = Warehouse(str(tmp_path / "warehouse"))
+    told = [webhook, event] if webhook_first else [event, webhook]
+    for number, one in enumerate(told):
+        load(warehouse, open_source(str(write(tmp_path / f"{number}.json", [one]))))
+    ((task, _, _, region, outcome, at, conflicting, seen),) = outcomes(warehouse)
+    assert (task, region, outcome, at, conflicting, seen) == ("t", "eu-west-1", "FAILED", START, False, 2)
+
+
 def test_nothing_new_makes_no_new_version(tmp_path: Path) -> None:
     warehouse = Warehouse(str(tmp_path / "warehouse"))
     load(warehouse, open_source(str(write(tmp_path / "a.json", story(1)))))
