@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sys
 import time
+import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
 from types import TracebackType
@@ -96,7 +97,8 @@ def errors_as_exit_codes(*, as_json: bool) -> Iterator[None]:
             as_json=as_json,
         )
         if not as_json:
-            raise
+            # Where it happened, without the error's own text: that may quote data.
+            note("".join(traceback.format_tb(error.__traceback__)).rstrip())
         raise SystemExit(int(ExitCode.INTERNAL)) from error
 
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from datetime import UTC, date, datetime, timedelta
 
 from bwp_client.errors import UsageError
 
-_DATE = re.compile(r"\d{4}-\d{2}-\d{2}")
+_FIRST_YEAR, _LAST_YEAR = 1900, 2999
+"""Far beyond any event, and far enough from where dates end that a period can be moved back by its own length."""
 
 
 def period_start(text: str) -> datetime:
@@ -26,7 +26,11 @@ def period_end(text: str) -> datetime:
         UsageError: Neither a date nor a timestamp.
     """
     time = _time(text)
-    return time + timedelta(days=1) if _DATE.fullmatch(text.strip()) else time
+    try:
+        date.fromisoformat(text.strip())
+    except ValueError:
+        return time
+    return time + timedelta(days=1)
 
 
 def whole_days(first: date, last: date) -> tuple[datetime, datetime]:
@@ -42,4 +46,6 @@ def _time(text: str) -> datetime:
         raise UsageError(
             f"{text[:40]!r} is no date. Nothing was done: write 2026-11-03 or 2026-11-03T09:00Z (UTC)."
         ) from None
+    if not _FIRST_YEAR <= time.year <= _LAST_YEAR:
+        raise UsageError(f"{text[:40]!r} is outside {_FIRST_YEAR} to {_LAST_YEAR}. Nothing was done.")
     return time.replace(tzinfo=UTC) if time.tzinfo is None else time.astimezone(UTC)

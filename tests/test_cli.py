@@ -7,6 +7,8 @@ import pytest
 from support.events import many, write
 from support.tables import command
 
+from bwp_client.console import errors_as_exit_codes
+
 pytestmark = pytest.mark.timeout(120)
 
 
@@ -64,6 +66,20 @@ def test_wrong_usage_is_exit_code_2_and_a_sentence(arguments: tuple[str, ...], s
     message = json.loads(done.stderr.splitlines()[-1])["message"]
     assert said in message
     assert not (tmp_path / "warehouse").exists()
+
+
+@pytest.mark.parametrize("as_json", [False, True])
+def test_a_fault_of_ours_is_exit_code_4_and_quotes_no_data(as_json: bool, capsys: pytest.CaptureFixture[str]) -> None:
+    address = "@".join(("someone", "shopper.invalid"))
+    with pytest.raises(SystemExit) as left, errors_as_exit_codes(as_json=as_json):
+        raise KeyError(address)
+    assert left.value.code == 4
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert "KeyError" in err
+    assert "start the command again" in err
+    assert address not in err
+    assert (__file__ in err) is not as_json  # people are told where, to report it
 
 
 def test_a_wrong_setting_is_exit_code_2(tmp_path: Path) -> None:
