@@ -1,5 +1,6 @@
 """What every test may use: the support package, a sample written once, and a real S3 server."""
 
+import os
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -8,6 +9,23 @@ import pytest
 from bwp_client.sandbox.sample import write_sample
 
 pytest_plugins = ["support.s3"]
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave out the long tests unless `-m` asks for them by name."""
+    if "soak" in (config.getoption("-m") or ""):
+        return
+    long = [item for item in items if item.get_closest_marker("soak")]
+    if long:
+        config.hook.pytest_deselected(items=long)
+        items[:] = [item for item in items if item not in long]
+
+
+@pytest.fixture(autouse=True)
+def _no_settings_of_ones_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in list(os.environ):
+        if name.startswith("BWP_"):
+            monkeypatch.delenv(name)
 
 
 @pytest.fixture(scope="session")
