@@ -70,7 +70,7 @@ def test_wrong_usage_is_exit_code_2_and_a_sentence(arguments: tuple[str, ...], s
 
 @pytest.mark.parametrize("as_json", [False, True])
 def test_a_fault_of_ours_is_exit_code_4_and_quotes_no_data(as_json: bool, capsys: pytest.CaptureFixture[str]) -> None:
-    address = "@".join(("someone", "shopper.invalid"))
+    address = "someone@shopper.invalid"
     with pytest.raises(SystemExit) as left, errors_as_exit_codes(as_json=as_json):
         raise KeyError(address)
     assert left.value.code == 4
