@@ -11,6 +11,8 @@ RAW_BYTES = 1024 * 1024
 BLOCK_BYTES = 4 * 1024 * 1024
 _GZIP_MAGIC = b"\x1f\x8b"
 _GZIP_WINDOW = 31
+_PADDING = b"\0"
+"""Zero bytes after a gzip member are allowed."""
 
 
 class CutShortError(Exception):
@@ -42,10 +44,13 @@ def _gunzip(raw: bytes, stream: BinaryIO) -> Iterator[bytes]:
         if text:
             yield text
         if member.eof:
-            raw = member.unused_data or stream.read(RAW_BYTES)
-            raw = raw.lstrip(b"\0")  # zero padding between members is allowed
-            if raw:
-                member = isal_zlib.decompressobj(wbits=_GZIP_WINDOW)
+            raw = member.unused_data.lstrip(_PADDING)
+            while not raw:
+                raw = stream.read(RAW_BYTES)
+                if not raw:
+                    return
+                raw = raw.lstrip(_PADDING)
+            member = isal_zlib.decompressobj(wbits=_GZIP_WINDOW)
             continue
         raw = member.unconsumed_tail or stream.read(RAW_BYTES)
     if not member.eof:

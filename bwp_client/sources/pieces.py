@@ -1,0 +1,246 @@
+"""Records that do not stand one to a line, cut out exactly: what is damaged costs only itself.
+
+Text is cut where `}` meets `{`, which also occurs inside strings and nested lists. A piece that does not decode is scanned
+as JSON: where it closes, it is one value, taken or refused as a whole; where it can't go on, it was cut off, and all up to
+the next whole record is refused. Every scan is paid for from a budget, so that no damage makes reading slow.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from enum import Enum
+
+from bwp_client.events import Envelope, QuarantineReason, Refused, decode_record
+
+MAX_RECORD_BYTES = 4 * 1024 * 1024
+"""EventBridge entries are under 1 MB; anything longer than this is not one record and is not searched for one."""
+
+SPACE = b" \t\r\n"
+JOIN = re.compile(rb"(?<=\})[ \t\r\n]*(?=\{)")
+ARRAY_JOIN = re.compile(rb"(?<=\})[ \t\r\n]*,[ \t\r\n]*(?=\{)")
+_BETWEEN = b" \t\r\n,[]"
+"""What may stand between records; brackets too, for a file may hold one array after another."""
+_BRACE = 0x7B
+_TOKEN = re.compile(rb'"(?:[^"\\\n]|\\.)*+"|[{}\[\]]|[ \t\r\n,:0-9+\-.Eaeflnrstu]++')
+_START = re.compile(rb'\{[ \t\r\n]*"')
+_SCANS_PER_BYTE = 16
+
+
+@dataclass(frozen=True, slots=True)
+class Unread:
+    """Bytes that hold no readable record."""
+
+    raw: bytes
+    reason: QuarantineReason
+
+
+Found = tuple[int, Envelope | Unread]
+"""Byte offset in the decompressed object, and what stands there."""
+
+
+class _Shape(Enum):
+    CLOSED = "closed"
+    BROKEN = "broken"
+    OPEN = "open"
+
+
+def cut_pieces(data: bytes, start: int, joins: re.Pattern[bytes], records: list[Found], *, final: bool) -> int:
+    """Cut a text into records; give how many bytes are dealt with.
+
+    Args:
+        data: The text.
+        start: Where it begins in the object.
+        joins: What stands between two records.
+        records: What is found is added here.
+        final: Nothing follows; otherwise a last piece that may go on is left.
+    """
+    return _Pieces(data, start, joins, records, final=final).cut()
+
+
+def closing(data: bytes, position: int) -> int | None:
+    """Give where the value that opens at `position` closes; none if it does not."""
+    shape, at = _scan(data, position)
+    return at if shape is _Shape.CLOSED else None
+
+
+def decoded(record: memoryview) -> Envelope | None:
+    """Give the envelope, or none where there is no good one."""
+    if len(record) > MAX_RECORD_BYTES:
+        return None
+    try:
+        return decode_record(record)
+    except Refused:
+        return None
+
+
+def is_pretty(piece: bytes) -> bool:
+    """Tell indented text, of which one record takes many lines, from several one-line records."""
+    lines = piece.split(b"\n", 2)
+    return len(lines) > 1 and (lines[1][:1] in (b" ", b"\t") or lines[0].strip(SPACE) in (b"{", b"["))
+
+
+class _Pieces:
+    def __init__(self, data: bytes, start: int, joins: re.Pattern[bytes], records: list[Found], *, final: bool) -> None:
+        self._data = data
+        self._view = memoryview(data)
+        self._start = start
+        self._joins = joins
+        self._records = records
+        self._final = final
+        self._join: tuple[int, int] | None = (0, 0)
+        self._budget = _SCANS_PER_BYTE * len(data)
+
+    def cut(self) -> int:
+        data = self._data
+        position = _skip(data, 0)
+        while position < len(data):
+            waiting = not self._final and len(data) - position < MAX_RECORD_BYTES
+            if data[position] == _BRACE:
+                join = self._join_after(position)
+                if join is None and waiting:
+                    return position
+                end, following = join or (len(data.rstrip(_BETWEEN)), len(data))
+                found = self._take(position, end)
+                if isinstance(found, Envelope):
+                    self._records.append((self._start + position, found))
+                    position = following
+                    continue
+                shape, at = self._look(position)
+                if shape is _Shape.CLOSED:
+                    self._records.append((self._start + position, found if at == end else self._take(position, at)))
+                    position = _skip(data, at)
+                    continue
+                if shape is _Shape.OPEN and waiting:
+                    return position
+            whole = self._next_whole(position)
+            if whole is not None:
+                begin, end, envelope = whole
+                self._refuse(position, begin)
+                self._records.append((self._start + begin, envelope))
+                position = _skip(data, end)
+            elif waiting:
+                return position
+            else:
+                end, following = self._giving_up(position)
+                self._refuse(position, end)
+                position = following
+        return len(data)
+
+    def _take(self, begin: int, end: int) -> Envelope | Unread:
+        if end - begin > MAX_RECORD_BYTES:
+            return Unread(self._data[begin:end], QuarantineReason.TOO_LARGE)
+        try:
+            return decode_record(self._view[begin:end])
+        except Refused as refused:
+            return Unread(self._data[begin:end], refused.reason)
+
+    def _join_after(self, position: int) -> tuple[int, int] | None:
+        """Give the begin and end of the next join; none when there is no more."""
+        if self._join is not None and self._join[0] <= position:
+            found = self._joins.search(self._data, position + 1)
+            self._join = found.span() if found else None
+        return self._join
+
+    def _look(self, position: int) -> tuple[_Shape, int]:
+        if self._budget <= 0:
+            return _Shape.BROKEN, position
+        shape, at = _scan(self._data, position)
+        self._budget -= at - position
+        return shape, at
+
+    def _next_whole(self, position: int) -> tuple[int, int, Envelope] | None:
+        """Find the next whole record after damage: where it begins and ends, and the record."""
+        data = self._data
+        for start in _START.finditer(data, position + 1):
+            begin = start.start()
+            join = self._join_after(begin)
+            end = join[0] if join else len(data.rstrip(_BETWEEN))
+            envelope = decoded(self._view[begin:end])
+            if envelope is None:
+                shape, end = self._look(begin)
+                envelope = decoded(self._view[begin:end]) if shape is _Shape.CLOSED else None
+            # The `detail` of a damaged envelope looks like a webhook's body, but it is part of what is damaged.
+            if envelope is not None and (envelope.source or not _is_a_member(data, begin)):
+                return begin, end, envelope
+        return None
+
+    def _giving_up(self, position: int) -> tuple[int, int]:
+        """Give where to stop refusing and where to go on: at the last join, behind which a record may go on."""
+        end = len(self._data)
+        if not self._final:
+            for found in self._joins.finditer(self._data, position + 1):
+                end, following = found.span()
+            if end < len(self._data):
+                return end, following
+        return end, end
+
+    def _refuse(self, begin: int, end: int) -> None:
+        self._records.extend(_unread(self._data[begin:end], self._start + begin))
+
+
+def _unread(piece: bytes, start: int) -> Iterator[Found]:
+    """Hand back an unreadable piece; where it is several lines, each for itself, for one of them may be a record."""
+    stripped = piece.rstrip(_BETWEEN)
+    if not stripped:
+        return
+    if len(stripped) > MAX_RECORD_BYTES:
+        yield start, Unread(stripped, QuarantineReason.TOO_LARGE)
+        return
+    lines = [stripped] if is_pretty(stripped) else stripped.split(b"\n")
+    for line in lines:
+        raw = line.strip(SPACE)
+        if raw:
+            yield start + len(line) - len(line.lstrip(SPACE)), _verdict(raw)
+        start += len(line) + 1
+
+
+def _verdict(raw: bytes) -> Envelope | Unread:
+    try:
+        return decode_record(raw)
+    except Refused as refused:
+        reason = refused.reason
+    if raw[0] == _BRACE and closing(raw, 0) is None:
+        reason = QuarantineReason.NOT_JSON  # the decoder names what it met first
+    return Unread(raw, reason)
+
+
+def _skip(data: bytes, position: int) -> int:
+    while position < len(data) and data[position] in _BETWEEN:
+        position += 1
+    return position
+
+
+def _is_a_member(data: bytes, position: int) -> bool:
+    """Tell whether the value at `position` follows a name and a colon."""
+    return data[max(0, position - 100) : position].rstrip(SPACE).endswith(b":")
+
+
+def _scan(data: bytes, position: int) -> tuple[_Shape, int]:
+    """Follow a value from where it opens; give whether it closes, breaks off or goes on beyond the data, and where.
+
+    Only what tells one record from the next is looked at: strings, brackets, and what stands before a bracket.
+    """
+    limit = min(len(data), position + MAX_RECORD_BYTES)
+    opened = bytearray()
+    before, at = b":", position
+    for token in _TOKEN.finditer(data, position, limit):
+        if token.start() != at:
+            break
+        text, at = token.group(), token.end()
+        first = text[:1]
+        if first in b"{[":
+            if before not in (b":" if not opened or opened[-1] == _BRACE else b"[,"):
+                return _Shape.BROKEN, at
+            opened += first
+        elif first in b"}]":
+            if not opened or opened.pop() != (_BRACE if first == b"}" else ord("[")):
+                return _Shape.BROKEN, at
+            if not opened:
+                return _Shape.CLOSED, at
+        elif first != b'"':
+            first = text.rstrip(SPACE)[-1:] or before
+        before = first
+    at_end = at == len(data) or (limit == len(data) and data[at : at + 1] == b'"' and b"\n" not in data[at:])
+    return (_Shape.OPEN if at_end else _Shape.BROKEN), max(at, position + 1)
