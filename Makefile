@@ -59,7 +59,8 @@ lock: $(VENV)/.tools ## Compile the pinned requirements anew
 clean: ## Remove the environment and what tests leave behind
 	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis screenshots
 
-# uv installs in seconds; where it can't be had, pip does the same more slowly.
+# uv installs in seconds; where it can't be had, pip does the same more slowly. Everything is compiled once, here: where
+# Python may not write bytecode later, each start would compile anew, which takes longer than all the rest of it.
 $(VENV)/.tools:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or newer is needed; set PYTHON=…"; exit 1; }
 	$(PYTHON) -m venv $(VENV)
@@ -67,10 +68,11 @@ $(VENV)/.tools:
 	@touch $@
 
 $(VENV)/.run: requirements.txt $(VENV)/.tools
-	@if [ -x $(BIN)/uv ]; then VIRTUAL_ENV=$(VENV) $(BIN)/uv pip install --quiet --require-hashes -r requirements.txt; else $(BIN)/python -m pip install --quiet --require-hashes -r requirements.txt; fi
+	@if [ -x $(BIN)/uv ]; then VIRTUAL_ENV=$(VENV) $(BIN)/uv pip install --quiet --compile-bytecode --require-hashes -r requirements.txt; else $(BIN)/python -m pip install --quiet --require-hashes -r requirements.txt; fi
 	@if [ -x $(BIN)/uv ]; then VIRTUAL_ENV=$(VENV) $(BIN)/uv pip install --quiet --no-deps -e .; else $(BIN)/python -m pip install --quiet --no-deps -e .; fi
+	@$(BIN)/python -m compileall -q bwp_client pages app.py
 	@touch $@
 
 $(VENV)/.test: requirements-dev.txt $(VENV)/.run
-	@if [ -x $(BIN)/uv ]; then VIRTUAL_ENV=$(VENV) $(BIN)/uv pip install --quiet --require-hashes -r requirements-dev.txt; else $(BIN)/python -m pip install --quiet --require-hashes -r requirements-dev.txt; fi
+	@if [ -x $(BIN)/uv ]; then VIRTUAL_ENV=$(VENV) $(BIN)/uv pip install --quiet --compile-bytecode --require-hashes -r requirements-dev.txt; else $(BIN)/python -m pip install --quiet --require-hashes -r requirements-dev.txt; fi
 	@touch $@

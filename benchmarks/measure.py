@@ -15,7 +15,10 @@ _LOOK_SECONDS = 0.1
 
 @dataclass(frozen=True, slots=True)
 class Measured:
-    """One run: wall and CPU seconds, and the peak memory of the process and its children, shared pages counted once."""
+    """One run: wall and CPU seconds, and the peak memory of the process and its children, shared pages counted once.
+
+    What is used after the last look, a tenth of a second before the end at most, is not counted as CPU or memory.
+    """
 
     wall_seconds: float
     cpu_seconds: float
@@ -29,37 +32,37 @@ def run(*arguments: str, ok: tuple[int, ...] = (0,)) -> Measured:
     Raises:
         RuntimeError: It ended with an exit code that is not `ok`.
     """
-    import resource
-
-    before = resource.getrusage(resource.RUSAGE_CHILDREN)
     started = time.perf_counter()
     process = subprocess.Popen(
         [sys.executable, *arguments], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
     )
     watched = psutil.Process(process.pid)
     peak = 0
+    cpu: dict[int, float] = {}
     while process.poll() is None:
-        peak = max(peak, _proportional(watched))
+        peak = max(peak, _look(watched, cpu))
         time.sleep(_LOOK_SECONDS)
     wall = time.perf_counter() - started
     output = process.stdout.read() if process.stdout else ""
     if process.returncode not in ok:
         raise RuntimeError(f"{arguments} ended with {process.returncode}: {output[-500:]}")
-    after = resource.getrusage(resource.RUSAGE_CHILDREN)
-    cpu = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
-    return Measured(wall, cpu, peak / 1e6, output)
+    return Measured(wall, sum(cpu.values()), peak / 1e6, output)
 
 
-def _proportional(process: psutil.Process) -> int:
+def _look(process: psutil.Process, cpu: dict[int, float]) -> int:
+    """Give the memory of a process and its children, and note how much CPU each has used so far."""
     total = 0
     try:
-        for one in (process, *process.children(recursive=True)):
-            try:
-                total += one.memory_full_info().pss
-            except psutil.Error:
-                continue
+        family = (process, *process.children(recursive=True))
     except psutil.Error:
         return 0
+    for one in family:
+        try:
+            times = one.cpu_times()
+            cpu[one.pid] = times.user + times.system
+            total += one.memory_full_info().pss
+        except psutil.Error:
+            continue
     return total
 
 

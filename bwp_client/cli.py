@@ -11,10 +11,10 @@ import typer
 
 from bwp_client.console import Progress, errors_as_exit_codes, note, print_json
 from bwp_client.errors import ExitCode, MixedDataError, SettingsError, SourceNotFoundError, UsageError
-from bwp_client.settings import DEFAULT_WAREHOUSE, SAMPLE_SOURCE, SAMPLE_WAREHOUSE, Settings
 
 if TYPE_CHECKING:
     from bwp_client.load import LoadProgress, LoadResult
+    from bwp_client.settings import Settings
     from bwp_client.sources import Source
 
 SAMPLE_EVENTS = 50_000
@@ -41,6 +41,8 @@ ToOption = Annotated[str | None, typer.Option("--to", metavar="DATE", help="Last
 
 
 def _warehouse_uri(option: str | None, settings: Settings) -> str:
+    from bwp_client.settings import DEFAULT_WAREHOUSE
+
     return option or settings.warehouse or (settings.warehouse_uri if settings.source else DEFAULT_WAREHOUSE)
 
 
@@ -55,9 +57,9 @@ def load(
 ) -> None:
     """Load events: each record is stored, duplicate, ignored or quarantined, and the counts add up."""
     with errors_as_exit_codes(as_json=as_json):
-        from bwp_client.load import load as run_load
-        from bwp_client.times import period_end, period_start
-        from bwp_client.warehouse import Warehouse
+        if source:
+            _prepare_workers(source)
+        from bwp_client.settings import Settings
 
         settings = Settings.load()
         named = source or settings.source
@@ -67,6 +69,10 @@ def load(
                 "sample:// loads sample data."
             )
         opened, label, uri = _open(named, warehouse, settings)
+        from bwp_client.load import load as run_load
+        from bwp_client.times import period_end, period_start
+        from bwp_client.warehouse import Warehouse
+
         with Progress(as_json=as_json) as progress:
 
             def report(state: LoadProgress) -> None:
@@ -87,6 +93,7 @@ def load(
 
 def _open(named: str, warehouse: str | None, settings: Settings) -> tuple[Source, str, str]:
     """Give the source, how runs name it, and the warehouse it goes to; sample data has one place of its own."""
+    from bwp_client.settings import SAMPLE_SOURCE, SAMPLE_WAREHOUSE
     from bwp_client.sources import FileSource, open_source
 
     if not named.startswith(SAMPLE_SOURCE):
@@ -97,10 +104,20 @@ def _open(named: str, warehouse: str | None, settings: Settings) -> tuple[Source
     return FileSource(str(_sample_folder())), SAMPLE_SOURCE, SAMPLE_WAREHOUSE
 
 
+def _prepare_workers(named: str) -> None:
+    """Where many files are to be read, let workers get ready while this process still imports."""
+    from bwp_client.sources import FileSource
+    from bwp_client.sources.workers import is_large, prepare
+
+    if "://" not in named and is_large(FileSource(named).objects()):
+        prepare()
+
+
 def _sample_folder() -> Path:
     """Generate the sample events once, beside the tables they are loaded into."""
     from bwp_client.sandbox.catalog import PRODUCT_NAMES
     from bwp_client.sandbox.sample import write_sample
+    from bwp_client.settings import SAMPLE_WAREHOUSE
 
     home = Path(SAMPLE_WAREHOUSE)
     folder, partial = home / "source", home / "source.partial"
@@ -147,6 +164,7 @@ def enrich(
     """Ask Buy with Prime why failed tasks failed."""
     with errors_as_exit_codes(as_json=as_json):
         from bwp_client.enrich import enrich as run_enrich
+        from bwp_client.settings import Settings
         from bwp_client.warehouse import Warehouse
 
         settings = Settings.load()
@@ -197,6 +215,7 @@ def metric(
         from bwp_client.export import to_csv, to_rows
         from bwp_client.metrics import Bucket, run_metric
         from bwp_client.metrics.filters import filters_between
+        from bwp_client.settings import Settings
         from bwp_client.warehouse import Warehouse
         from bwp_client.warehouse.snapshot import Snapshot
 
@@ -234,6 +253,7 @@ def _choice(choices: Any, option: str, text: str) -> Any:
 def status(warehouse: WarehouseOption = None, as_json: JsonOption = False) -> None:
     """Say what is in the warehouse and what needs attention."""
     with errors_as_exit_codes(as_json=as_json):
+        from bwp_client.settings import Settings
         from bwp_client.status import status_of
         from bwp_client.warehouse import Warehouse
 
@@ -252,6 +272,7 @@ def maintain(
 ) -> None:
     """Bring the outcomes up to date with the events."""
     with errors_as_exit_codes(as_json=as_json):
+        from bwp_client.settings import Settings
         from bwp_client.status import bring_up_to_date
         from bwp_client.warehouse import Warehouse
 

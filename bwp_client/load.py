@@ -6,20 +6,23 @@ what the next load puts right: events are found stored, objects not in the ledge
 
 from __future__ import annotations
 
+import os
+import shutil
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from tempfile import TemporaryDirectory
+from tempfile import TemporaryDirectory, gettempdir
 from typing import Any
 from uuid import uuid4
 
 from bwp_client.errors import BwpError, UsageError, WarehouseError
 from bwp_client.events import LATEST_AHEAD
+from bwp_client.memory import keep_freed_memory
 from bwp_client.sources import Source, SourceObject
-from bwp_client.sources.stage import MAX_PARCEL_ROWS, ObjectCounts, Parcel, Window
-from bwp_client.sources.workers import Unreadable, stage_all
+from bwp_client.sources.parcels import MAX_PARCEL_ROWS, Job, ObjectCounts, Parcel, Unreadable, Window
+from bwp_client.sources.workers import stage_all
 from bwp_client.warehouse import Run, TableName, Warehouse, record_run, unpublished
 from bwp_client.warehouse.engine import connect
 from bwp_client.warehouse.events import append_events
@@ -30,6 +33,9 @@ ROWS_PER_PASS = 250_000
 """Rows that one deduplicating pass takes at most; it bounds memory."""
 ROWS_PER_GROUP = 1_000_000
 """Rows after which a long load publishes what it has."""
+
+
+_STAGING = "bwp-load-"
 
 
 @dataclass(slots=True)
@@ -125,11 +131,31 @@ def load(
     """
     if window_from and window_to and window_to <= window_from:
         raise UsageError("Nothing was loaded: the window's end is not after its start. Swap --from and --to.")
+    keep_freed_memory()
     warehouse.create()
-    with TemporaryDirectory(prefix="bwp-load-") as folder:
+    _clear_left_behind()
+    with TemporaryDirectory(prefix=f"{_STAGING}{os.getpid()}-") as folder:
         return _Load(
             warehouse, source, label or source.label, Path(folder), window_from, window_to, clock, on_progress
         ).run(reread=reread)
+
+
+def _clear_left_behind() -> None:
+    """Remove the staging folders of loads that were killed."""
+    for folder in Path(gettempdir()).glob(f"{_STAGING}*"):
+        owner = folder.name.removeprefix(_STAGING).partition("-")[0]
+        if owner.isdecimal() and not _is_running(int(owner)):
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+def _is_running(process_id: int) -> bool:
+    try:
+        os.kill(process_id, 0)
+    except ProcessLookupError:
+        return False
+    except OSError:
+        return True  # somebody else's
+    return True
 
 
 class _Load:
@@ -166,7 +192,7 @@ class _Load:
             latest_us = _micros(self._clock() + LATEST_AHEAD) or 0
             self._report()
             try:
-                for made, done in stage_all(self._source, self._todo, self._folder, window=window, latest_us=latest_us):
+                for made, done in stage_all(self._todo, Job(self._source, self._folder, window, latest_us)):
                     if isinstance(made, Unreadable):
                         self._unreadable.append(made)
                     else:

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
 
+import psutil
 import pytest
 from support.events import many, write
 from support.tables import clean_env, command, command_json, fingerprints, outcomes, reasons
@@ -105,3 +106,34 @@ def test_killed_from_outside(source: Path, undisturbed: tuple, tmp_path: Path, m
     again = command("load", source, "--json", cwd=tmp_path)
     assert again.returncode in (0, 1), again.stderr
     assert state(target) == undisturbed
+
+
+def test_a_killed_load_leaves_no_process_and_the_next_one_clears_its_staging(source: Path, tmp_path: Path) -> None:
+    staging = tmp_path / "staging"
+    staging.mkdir()
+    env = clean_env() | {"TMPDIR": str(staging)}
+    child = subprocess.Popen(
+        [sys.executable, "-m", "bwp_client", "load", str(source)],
+        cwd=tmp_path,
+        env=env,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    while not list(staging.glob("bwp-load-*/*.arrow")):
+        assert child.poll() is None
+        time.sleep(0.001)
+    family = psutil.Process(child.pid).children(recursive=True)
+    assert len(family) >= 2
+    child.kill()
+    child.wait()
+    assert psutil.wait_procs(family, timeout=20)[1] == []
+    assert list(staging.glob("bwp-load-*"))
+    again = subprocess.run(
+        [sys.executable, "-m", "bwp_client", "load", str(source)],
+        cwd=tmp_path,
+        env=env,
+        capture_output=True,
+        check=False,
+    )
+    assert again.returncode == 1, again.stderr
+    assert not list(staging.glob("bwp-load-*"))

@@ -21,6 +21,12 @@ def text_array(values: Sequence[str]) -> pa.StringArray:
     return pa.StringArray.from_buffers(len(values), pa.py_buffer(offsets), pa.py_buffer(data))
 
 
+def dictionary(column: pa.StringArray) -> pa.DictionaryArray:
+    """Give a column as codes for its distinct texts, null as empty text."""
+    encoded = column.dictionary_encode(null_encoding="encode")
+    return pa.DictionaryArray.from_arrays(encoded.indices, encoded.dictionary.fill_null(""))
+
+
 def int64_array(values: Sequence[int] | IntArray, kind: pa.DataType | None = None) -> pa.Array:
     """Give an array of 64-bit integers, or of a type stored as such."""
     data = np.ascontiguousarray(values, dtype=np.int64)

@@ -1,4 +1,4 @@
-"""Workers: each reads whole objects and stages Parquet files, so that no row travels between processes.
+"""Workers: each reads whole objects and stages Arrow files, so that no row travels between processes.
 
 Runs in child processes that never import pandas (a second of start-up each), hence the columns built by hand.
 """
@@ -6,86 +6,36 @@ Runs in child processes that never import pandas (a second of start-up each), he
 from __future__ import annotations
 
 import hashlib
-from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from bwp_client.events import EVENT_TYPES, OCCURRED_AT_US, ROW_FIELDS, EventRow, QuarantineReason, Refused, rows_of
 from bwp_client.scrub import excerpt
 from bwp_client.sources.arrays import IntArray, int64_array, text_array
-from bwp_client.sources.base import Source, SourceObject
+from bwp_client.sources.base import SourceObject
 from bwp_client.sources.context import with_context
 from bwp_client.sources.decode import CutShortError, blocks
 from bwp_client.sources.lines import UTC_US, read_lines
+from bwp_client.sources.parcels import ROWS_PER_PARCEL, Job, ObjectCounts, Parcel
 from bwp_client.sources.records import Found, RecordCutter, Unread
 
-ROWS_PER_PARCEL = 60_000
-MAX_PARCEL_ROWS = 80_000
-"""A parcel is full after the block that fills it, and a block of 4 MiB holds about 10,000 records."""
 MAX_IGNORED_TYPES = 100
 MAX_TYPE_LENGTH = 80
 OTHER_TYPES = "(other types)"
 
 
-@dataclass(frozen=True, slots=True)
-class Window:
-    """A half-open range of event time in µs since 1970; an open end is None."""
-
-    from_us: int | None = None
-    to_us: int | None = None
-
-    @property
-    def is_open(self) -> bool:
-        """Tell whether every time lies in the window."""
-        return self.from_us is None and self.to_us is None
-
-    def holds(self, occurred_at_us: Any) -> Any:
-        """Tell whether a time lies in the window; given an array of times, for each."""
-        inside = occurred_at_us == occurred_at_us
-        if self.from_us is not None:
-            inside = inside & (occurred_at_us >= self.from_us)
-        if self.to_us is not None:
-            inside = inside & (occurred_at_us < self.to_us)
-        return inside
-
-
-@dataclass(slots=True)
-class ObjectCounts:
-    """What became of one object's records, before deduplication: `events` of them wait in staged files."""
-
-    events: int = 0
-    outside_window: int = 0
-    ignored: Counter[str] = field(default_factory=Counter)
-    quarantined: Counter[str] = field(default_factory=Counter)
-
-
-@dataclass(frozen=True, slots=True)
-class Parcel:
-    """What a worker hands over: a file of event rows, a file of quarantine rows, and the objects finished with them."""
-
-    events: Path | None
-    rows: int
-    several_tasks: bool
-    """Some record in it gave more than one row."""
-    quarantine: Path | None
-    finished: list[tuple[SourceObject, ObjectCounts]]
-
-
 class Stager:
     """Reads objects one after the other and packs their rows into parcels, several small objects to one."""
 
-    def __init__(self, source: Source, folder: Path, *, name: str, window: Window, latest_us: int) -> None:
-        self._source = source
-        self._folder = folder
+    def __init__(self, job: Job, name: str) -> None:
+        self._source = job.source
+        self._folder = job.folder
         self._name = name
-        self._window = window
-        self._latest_us = latest_us
+        self._window = job.window
+        self._latest_us = job.latest_us
         self._batches: list[pa.RecordBatch] = []
         self._rows: list[EventRow] = []
         self._offsets: list[int] = []
@@ -212,14 +162,9 @@ class Stager:
         return self._write("quarantine", table)
 
     def _write(self, kind: str, table: pa.Table) -> Path:
-        path = self._folder / f"{self._name}-{self._parcels:06d}-{kind}.parquet"
-        pq.write_table(
-            table,
-            path,
-            compression="none",
-            write_statistics=False,
-            use_dictionary=[item.name for item in table.schema if pa.types.is_dictionary(item.type)],
-        )
+        path = self._folder / f"{self._name}-{self._parcels:06d}-{kind}.arrow"
+        with pa.OSFile(str(path), "wb") as file, pa.ipc.new_stream(file, table.schema) as writer:
+            writer.write_table(table)
         return path
 
 

@@ -1,88 +1,75 @@
 """Child processes that read and stage objects, as many as there are cores; a small load is staged in this process.
 
-They are spawned, never forked: the parent may have threads (DuckDB, Delta Lake, a server) that a fork would deadlock.
+They are forked from a server process that only imports, never from this one: it may have threads (DuckDB, Delta Lake, a
+web server) that a fork would deadlock.
 """
 
 from __future__ import annotations
 
-import gc
 import multiprocessing
 import os
 import queue
-import sys
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from importlib.abc import MetaPathFinder
-from pathlib import Path
+from collections.abc import Callable, Iterable, Iterator
+from importlib import import_module
+from itertools import accumulate
+from multiprocessing import forkserver
 from typing import Any
 
 from bwp_client.errors import BwpError
-from bwp_client.sources.base import Source, SourceObject
-from bwp_client.sources.stage import Parcel, Stager, Window
+from bwp_client.sources.base import SourceObject
+from bwp_client.sources.parcels import Job, Parcel, Unreadable
 
 INLINE_BYTES = 3 * 1024 * 1024
 """Loads smaller than this are staged at once here: starting workers would take longer."""
-PARCELS_WAITING = 5
+PARCELS_WAITING = 12
 """Full parcels on disk at most: fast workers can't fill the disk, and the parent doesn't fall far behind them."""
 _LOOK_SECONDS = 1.0
-
-
-@dataclass(frozen=True, slots=True)
-class Unreadable:
-    """An object that could not be opened or read, and why; the load goes on without it."""
-
-    item: SourceObject
-    error: BwpError
+_CHILD = "bwp_client.sources.child"
+_CONTEXT = multiprocessing.get_context("forkserver")
 
 
 Handed = tuple[Parcel | Unreadable, Callable[[], None]]
 """What came, and what to call once it is dealt with."""
 
 
-def stage_all(
-    source: Source, items: list[SourceObject], folder: Path, *, window: Window, latest_us: int
-) -> Iterator[Handed]:
-    """Give the parcels of all objects as they come.
+def prepare() -> None:
+    """Start the process that workers are forked from, so that it imports while this one does; harmless when repeated."""
+    _CONTEXT.set_forkserver_preload([_CHILD])
+    forkserver.ensure_running()
+
+
+def stage_all(items: list[SourceObject], job: Job) -> Iterator[Handed]:
+    """Give the parcels of all objects as they come, by workers when there is enough to do.
 
     Raises:
         RuntimeError: A worker died; what was handed over stays good.
     """
     workers = min(os.cpu_count() or 1, len(items))
-    if workers <= 1 or sum(item.size_bytes for item in items) < INLINE_BYTES:
-        stager = Stager(source, folder, name="here", window=window, latest_us=latest_us)
-        for made in _stage(stager, items):
+    if workers <= 1 or not is_large(items):
+        for made in staged(((item, job) for item in items), "here"):
             yield made, lambda: None
-        return
-    yield from _from_workers(workers, source, items, folder, window, latest_us)
+    else:
+        yield from _from_workers(workers, items, job)
 
 
-def _stage(stager: Stager, items: Iterator[SourceObject] | list[SourceObject]) -> Iterator[Parcel | Unreadable]:
-    for item in items:
-        try:
-            yield from stager.read(item)
-        except BwpError as error:
-            yield Unreadable(item, error)
-    yield from stager.rest()
+def is_large(items: Iterable[SourceObject]) -> bool:
+    """Tell whether workers are worth starting."""
+    return any(total >= INLINE_BYTES for total in accumulate(item.size_bytes for item in items))
 
 
-def _from_workers(
-    count: int, source: Source, items: list[SourceObject], folder: Path, window: Window, latest_us: int
-) -> Iterator[Handed]:
-    context = multiprocessing.get_context("spawn")
-    tasks: Any = context.Queue()
-    results: Any = context.Queue()
-    slots = context.BoundedSemaphore(PARCELS_WAITING)
+def _from_workers(count: int, items: list[SourceObject], job: Job) -> Iterator[Handed]:
+    prepare()
+    tasks: Any = _CONTEXT.Queue()
+    results: Any = _CONTEXT.Queue()
+    slots = _CONTEXT.BoundedSemaphore(PARCELS_WAITING)
     # Large objects first: the last ones to finish are then small, and the cores end together.
     for item in sorted(items, key=lambda item: item.size_bytes, reverse=True):
-        tasks.put(item)
+        tasks.put((item, job))
     for _ in range(count):
         tasks.put(None)
     children = [
-        context.Process(
-            target=_work,
-            args=(source, folder, f"w{number}", window, latest_us, tasks, results, slots),
-            daemon=True,
-            name=f"bwp-stage-{number}",
+        _CONTEXT.Process(
+            target=_work, args=(f"w{number}", tasks, results, slots), daemon=True, name=f"bwp-stage-{number}"
         )
         for number in range(count)
     ]
@@ -100,10 +87,10 @@ def _from_workers(
                 continue
             if made is None:
                 running -= 1
-            elif isinstance(made, Parcel):
-                yield made, slots.release
-            else:
+            elif isinstance(made, Unreadable):
                 yield made, lambda: None
+            else:
+                yield made, slots.release
     finally:
         for child in children:
             child.terminate()
@@ -111,23 +98,20 @@ def _from_workers(
             child.join()
 
 
-class _NoPandas(MetaPathFinder):
-    """pyarrow imports pandas when it is installed, a second of start-up for nothing."""
+def staged(tasks: Iterable[tuple[SourceObject, Job]], name: str) -> Iterator[Parcel | Unreadable]:
+    """Give the parcels of objects, read in this process."""
+    from bwp_client.sources.stage import Stager  # heavy: a process that only starts workers need not wait for it
 
-    def find_spec(self, fullname: str, *_: object) -> None:
-        if fullname == "pandas":
-            raise ModuleNotFoundError(fullname)
+    stager = None
+    for item, job in tasks:
+        stager = stager or Stager(job, name)
+        try:
+            yield from stager.read(item)
+        except BwpError as error:
+            yield Unreadable(item, error)
+    if stager:
+        yield from stager.rest()
 
 
-def _work(
-    source: Source, folder: Path, name: str, window: Window, latest_us: int, tasks: Any, results: Any, slots: Any
-) -> None:
-    sys.meta_path.insert(0, _NoPandas())
-    # Rows wait by the ten thousand and none is part of a cycle, so looking for cycles costs and finds nothing.
-    gc.disable()
-    stager = Stager(source, folder, name=name, window=window, latest_us=latest_us)
-    for made in _stage(stager, iter(tasks.get, None)):
-        if isinstance(made, Parcel):
-            slots.acquire()
-        results.put(made)
-    results.put(None)
+def _work(name: str, tasks: Any, results: Any, slots: Any) -> None:
+    import_module(_CHILD).work(name, tasks, results, slots)

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import duckdb
+import numpy as np
 import pyarrow as pa
 
 MEMORY_LIMIT = "600MB"
@@ -38,6 +39,18 @@ def relation(files: list[str], schema: pa.Schema) -> str:
         return f"(select {columns} where false)"
     listed = ", ".join(quoted(path) for path in files)
     return f"read_parquet([{listed}], hive_partitioning = false)"
+
+
+def register_staged(connection: duckdb.DuckDBPyConnection, name: str, paths: list[Path]) -> None:
+    """Make the rows of staged Arrow files a view, with a `row_no` that counts them; the files are mapped, not read.
+
+    Raises:
+        pyarrow.ArrowInvalid: A file is no Arrow stream.
+    """
+    table = pa.concat_tables([pa.ipc.open_stream(pa.memory_map(str(path))).read_all() for path in paths])
+    numbers = np.arange(table.num_rows, dtype=np.int64)
+    row_no = pa.Array.from_buffers(pa.int64(), len(numbers), [None, pa.py_buffer(numbers)])
+    connection.register(name, table.append_column("row_no", row_no))
 
 
 def sql_type(kind: pa.DataType) -> str:

@@ -12,7 +12,7 @@ from deltalake import DeltaTable
 
 from bwp_client.errors import MixedDataError
 from bwp_client.events import SAMPLE_TASK_ID_PREFIX
-from bwp_client.warehouse.engine import one_row, quoted, relation
+from bwp_client.warehouse.engine import one_row, quoted, register_staged, relation
 from bwp_client.warehouse.schema import TABLES, TableName
 from bwp_client.warehouse.store import ROWS_PER_BATCH, DataFile, Warehouse
 
@@ -45,7 +45,7 @@ def append_events(
     Args:
         warehouse: Where to.
         connection: A DuckDB connection used by nobody else meanwhile.
-        staged: Parquet files with the columns of an event row, `source_uri` and `source_offset`.
+        staged: Arrow files with the columns of a staged event row (see `sources.context`).
         load_id: Written to each row.
         several_tasks: Some record gave several rows; records are then counted by where they stand.
 
@@ -53,8 +53,8 @@ def append_events(
         MixedDataError: Sample events would meet real ones; nothing of the batch was stored.
         WarehouseError: See `Warehouse.commit`.
     """
-    listed = ", ".join(quoted(str(path)) for path in staged)
-    connection.execute(_STAGED.format(files=listed))
+    register_staged(connection, "staged_records", staged)
+    connection.execute(_STAGED)
     # Of copies within the batch, the first stays.
     connection.execute(
         """
@@ -104,17 +104,14 @@ def append_events(
 
 _STAGED = """
 create or replace temp view staged as
-select coalesce(nullif(idempotency_key, ''), envelope_id) as event_id,
-    file_index * 1000000000 + file_row_number as row_no, *
-from read_parquet([{files}])
+select coalesce(nullif(idempotency_key, ''), envelope_id) as event_id, * from staged_records
 """
 
 # A fingerprint is what an event says, leaving out `id`, `detail.eventId` and `replay-name`, which a re-delivery may change:
 # the first 128 bits of SHA-256 as hexadecimal digits, over the digest of what it shares with others and what is its own.
 _ROWS = """
 select event_id, envelope_id, nullif(idempotency_key, '') as idempotency_key, event_type,
-    split_part(event_type, '_', 3) as task_kind, split_part(event_type, '_', 5) as outcome, task_id,
-    business_product_id, occurred_at, strftime(occurred_at, '%Y-%m') as occurred_month,
+    task_kind, outcome, task_id, business_product_id, occurred_at, occurred_month,
     nullif(event_source, '') as event_source, nullif(account, '') as account, nullif(region, '') as region,
     nullif(replay_name, '') as replay_name, nullif(api_version, '') as api_version,
     source_uri, source_offset, {load_id} as load_id,

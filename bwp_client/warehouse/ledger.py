@@ -10,7 +10,7 @@ from typing import Any
 import duckdb
 from deltalake import DeltaTable
 
-from bwp_client.warehouse.engine import connect, one_row, quoted, relation
+from bwp_client.warehouse.engine import connect, one_row, quoted, register_staged, relation
 from bwp_client.warehouse.schema import TABLES, TableName
 from bwp_client.warehouse.store import ROWS_PER_BATCH, Warehouse
 
@@ -89,19 +89,18 @@ def append_quarantine(
     seen_at: datetime,
 ) -> int:
     """Store quarantined records that are not there yet (source, etag, offset and digest agree); give the version."""
-    listed = ", ".join(quoted(str(path)) for path in staged)
 
     def rows_for(handle: DeltaTable) -> Any:
         if not staged:
             return None
+        register_staged(connection, "staged_refused", staged)
         files = warehouse.readable(TableName.QUARANTINE, warehouse.data_files(handle))
         existing = relation(files, TABLES[TableName.QUARANTINE].schema)
         connection.execute(
             f"""
             create or replace temp table refused as
             select distinct on (source_uri, etag, "offset", digest) * from (
-                select source_uri::varchar as source_uri, etag::varchar as etag, "offset", digest, reason, excerpt
-                from read_parquet([{listed}])
+                select source_uri, etag, "offset", digest, reason, excerpt from staged_refused
             ) anti join (select source_uri, etag, "offset", digest from {existing}) as existing
               using (source_uri, etag, "offset", digest)
             """

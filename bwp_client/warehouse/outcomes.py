@@ -110,11 +110,12 @@ class _Refresh:
         outcome_files = warehouse.data_files(outcomes)
         added = self._added(event_files, covered)
         all_events = relation(warehouse.readable(TableName.EVENTS, event_files), TABLES[TableName.EVENTS].schema)
-        if not outcome_files or self._rebuild or len(added) == len(event_files):
+        if not outcome_files:
+            return self._result(OUTCOMES_SQL.format(events=all_events))
+        if self._rebuild or len(added) == len(event_files):
             connection.execute(f"create or replace temp table renewed as {OUTCOMES_SQL.format(events=all_events)}")
             self._months = sorted({item.partition["occurred_month"] for item in outcome_files})
-            if self._months:
-                self._months += [month for month in self._months_of("renewed") if month not in self._months]
+            self._months += [month for month in self._months_of("renewed") if month not in self._months]
             return self._result("select * from renewed")
         if not added:
             return None

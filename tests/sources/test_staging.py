@@ -10,7 +10,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, BinaryIO
 
-import pyarrow.parquet as pq
+import pyarrow as pa
 import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
@@ -18,7 +18,8 @@ from support.events import envelope, resource
 
 from bwp_client.sources import SourceObject
 from bwp_client.sources.decode import CutShortError, blocks
-from bwp_client.sources.stage import Stager, Window
+from bwp_client.sources.parcels import Job, Window
+from bwp_client.sources.stage import Stager
 
 LATEST = 1_800_000_000_000_000
 ITEM = SourceObject("test://object", "1", 0)
@@ -53,18 +54,23 @@ class Memory:
         return Dripping(self._data, self._sizes)
 
 
+def read_staged(path: Path) -> pa.Table:
+    with pa.memory_map(str(path)) as file:
+        return pa.ipc.open_stream(file).read_all()
+
+
 def stage(data: bytes, sizes: list[int]) -> tuple[list[tuple[int, str]], list[tuple[int, str]], Any]:
     """Give (offset, envelope ID) of the rows, (offset, reason) of what was refused, and the counts."""
     found, refused = [], []
     with TemporaryDirectory() as folder:
-        stager = Stager(Memory(data, sizes), Path(folder), name="t", window=Window(), latest_us=LATEST)
+        stager = Stager(Job(Memory(data, sizes), Path(folder), Window(), LATEST), "t")
         parcels = [*stager.read(ITEM), *stager.rest()]
         for parcel in parcels:
             if parcel.events:
-                table = pq.read_table(parcel.events)
+                table = read_staged(parcel.events)
                 found += zip(table["source_offset"].to_pylist(), table["envelope_id"].to_pylist(), strict=True)
             if parcel.quarantine:
-                table = pq.read_table(parcel.quarantine)
+                table = read_staged(parcel.quarantine)
                 refused += zip(table["offset"].to_pylist(), table["reason"].to_pylist(), strict=True)
     ((_, counts),) = [finished for parcel in parcels for finished in parcel.finished]
     assert counts.events == len(found)

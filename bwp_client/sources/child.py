@@ -1,0 +1,45 @@
+"""What a worker process runs. Imported only there, for it hides pandas: pyarrow would import it, a second for nothing."""
+
+from __future__ import annotations
+
+import gc
+import multiprocessing
+import os
+import sys
+from importlib.abc import MetaPathFinder
+from threading import Thread
+from typing import Any
+
+
+class _NoPandas(MetaPathFinder):
+    def find_spec(self, fullname: str, *_: object) -> None:
+        if fullname == "pandas":
+            raise ModuleNotFoundError(fullname)
+
+
+sys.meta_path.insert(0, _NoPandas())
+
+from bwp_client.memory import keep_freed_memory  # noqa: E402
+from bwp_client.sources import stage as _stage  # noqa: E402, F401 - imported here, before the workers are forked
+from bwp_client.sources.parcels import Unreadable  # noqa: E402
+from bwp_client.sources.workers import staged  # noqa: E402
+
+
+def work(name: str, tasks: Any, results: Any, slots: Any) -> None:
+    """Stage objects until there are no more; end with the parent process, however that ends."""
+    Thread(target=_end_with_parent, daemon=True).start()
+    # Rows wait by the ten thousand and none is part of a cycle, so looking for cycles costs and finds nothing.
+    gc.disable()
+    keep_freed_memory()
+    for made in staged(iter(tasks.get, None), name):
+        if not isinstance(made, Unreadable):
+            slots.acquire()
+        results.put(made)
+    results.put(None)
+
+
+def _end_with_parent() -> None:
+    parent = multiprocessing.parent_process()
+    if parent:
+        parent.join()
+        os._exit(1)
