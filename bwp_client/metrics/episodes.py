@@ -12,6 +12,7 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import lru_cache
 
 import pandas as pd
 
@@ -77,7 +78,9 @@ def _belong(frame: pd.DataFrame, place: int, neighbour: int) -> bool:
 
 def _full(frame: pd.DataFrame) -> pd.DataFrame:
     full = frame[frame["rate"].notna() & ~frame["partial"].astype(bool)].reset_index(drop=True)
-    return full.assign(chance=[_chance(full, place) for place in range(len(full))])
+    all_failed, all_n = int(full["failed"].sum()), int(full["n"].sum())
+    weeks = zip(full["failed"], full["n"], strict=True)
+    return full.assign(chance=[_chance(int(failed), int(n), all_failed, all_n) for failed, n in weeks])
 
 
 def _starts(frame: pd.DataFrame, place: int) -> datetime:
@@ -85,10 +88,9 @@ def _starts(frame: pd.DataFrame, place: int) -> datetime:
     return start
 
 
-def _chance(frame: pd.DataFrame, place: int) -> float:
-    """Give the chance of at least so many failures in this week were all failures spread over the weeks by luck."""
-    failed, n = int(frame["failed"].iloc[place]), int(frame["n"].iloc[place])
-    all_failed, all_n = int(frame["failed"].sum()), int(frame["n"].sum())
+@lru_cache(maxsize=10_000)
+def _chance(failed: int, n: int, all_failed: int, all_n: int) -> float:
+    """Give the chance of at least so many failures in a week were all failures spread over the weeks by luck."""
     ways = _log_choose(all_n, n)
     return sum(
         math.exp(_log_choose(all_failed, count) + _log_choose(all_n - all_failed, n - count) - ways)

@@ -103,6 +103,8 @@ class Snapshot:
         self._connection.execute(_SUMMARIES.replace("{uncoded}", UNCODED).replace("{not_looked_up}", NOT_LOOKED_UP))
         outcomes = warehouse.handle(TableName.OUTCOMES, run.versions.get(TableName.OUTCOMES.value, 0))
         self._events_covered = covered_version(outcomes) or 0
+        first, last = one_row(self._cursor(), "select min(occurred_at), max(occurred_at) from outcomes")
+        self._span = None if first is None else (first, last)
 
     @classmethod
     def newest(cls, warehouse: Warehouse) -> Snapshot:
@@ -144,8 +146,7 @@ class Snapshot:
 
     def span(self) -> tuple[datetime, datetime] | None:
         """Give the first and last event time that is counted; none when there is none."""
-        first, last = one_row(self._cursor(), "select min(occurred_at), max(occurred_at) from outcomes")
-        return None if first is None else (first, last)
+        return self._span
 
     def _cursor(self) -> duckdb.DuckDBPyConnection:
         return self._connection.cursor()
