@@ -35,7 +35,7 @@ imports: $(VENV)/.test ## Check the one direction of imports
 unit: $(VENV)/.test ## Run the tests that need no browser
 	$(BIN)/python -m pytest -m "not browser"
 
-browser: $(VENV)/.test ## Run the browser tests
+browser: $(VENV)/.test ## Run the browser tests; SCREENSHOTS=DIR keeps a picture of every page
 	@tests/find-browser
 	$(BIN)/python -m pytest -m browser
 

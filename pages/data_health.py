@@ -43,7 +43,11 @@ st.dataframe(
         }
     ),
     hide_index=True,
-    column_config={"Last outcome": st.column_config.DatetimeColumn(format="DD MMM YYYY HH:mm", timezone="UTC")},
+    column_config={
+        "Tasks": parts.count_column("Tasks"),
+        "Failed": parts.count_column("Failed"),
+        "Last outcome": st.column_config.DatetimeColumn(format="DD MMM YYYY HH:mm", timezone="UTC"),
+    },
     key="heard",
     alt="Business products with tasks, failed tasks and when each was last heard of",
 )
@@ -56,11 +60,15 @@ st.dataframe(
     pd.DataFrame(runs).drop(columns=["counts"]),
     hide_index=True,
     column_config={
-        "finished": st.column_config.DatetimeColumn("Finished", format="DD MMM YYYY HH:mm:ss", timezone="UTC"),
-        "run": "Run", "source": "Source", "read": "Read or asked", "stored": "Stored or found",
-        "duplicate": "Duplicate", "ignored": "Ignored", "quarantined": "Quarantined",
-        "seconds": st.column_config.NumberColumn("Seconds", format="%.1f"), "state": "State",
+        "finished": st.column_config.DatetimeColumn("Finished", format="DD MMM YYYY HH:mm", timezone="UTC", width=125),
+        "run": st.column_config.TextColumn("Run", width=50), "source": st.column_config.TextColumn("Source", width=130),
+        "read": parts.count_column("Read or asked"), "stored": parts.count_column("Stored or found"),
+        "duplicate": parts.count_column("Duplicate"), "ignored": parts.count_column("Ignored"),
+        "quarantined": parts.count_column("Quarantined"),
+        "seconds": st.column_config.NumberColumn("Seconds", format="%.1f", width=65),
+        "state": st.column_config.TextColumn("State", width=70),
     },
+    placeholder="–",
     key="runs",
     alt="The newest runs with their counts",
 )  # fmt: skip
@@ -70,8 +78,9 @@ detail = [
     for kind, count in actions.summed(runs, what).items()
 ]
 if detail:
+    st.caption("What these runs did not store, and why.")
     st.dataframe(
-        pd.DataFrame(detail), hide_index=True, key="detail",
+        pd.DataFrame(detail), hide_index=True, key="detail", column_config={"Records": parts.count_column("Records")},
         alt="Duplicates by cause, ignored events by type, quarantined records by reason",
     )  # fmt: skip
 
@@ -85,9 +94,10 @@ else:
         bad,
         hide_index=True,
         column_config={
-            "seen_at": st.column_config.DatetimeColumn("Seen", format="DD MMM YYYY HH:mm", timezone="UTC"),
-            "reason": "Reason", "source_uri": "Source", "offset": "Byte offset",
-            "excerpt": st.column_config.TextColumn("Excerpt", width="large"),
+            "seen_at": st.column_config.DatetimeColumn("Seen", format="DD MMM YYYY HH:mm", timezone="UTC", width=125),
+            "reason": st.column_config.TextColumn("Reason", width=150), "file": "File",
+            "offset": parts.count_column("Byte offset"),
+            "excerpt": st.column_config.TextColumn("Excerpt", width="large"), "source_uri": "Full address",
         },
         key="quarantine",
         alt="Quarantined records with reason, source, byte offset and excerpt",

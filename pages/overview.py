@@ -92,10 +92,12 @@ st.dataframe(
     codes[["code", "state", "tasks", "tasks_before", "share", "action"]].assign(share=codes["share"] * 100),
     hide_index=True,
     column_config={
-        "code": "Error code", "state": "State", "tasks": "Failed tasks", "tasks_before": "Period before",
-        "share": st.column_config.NumberColumn("Share of failed", format="%.0f %%"),
-        "action": st.column_config.TextColumn("Next action", width="large"),
+        "code": st.column_config.TextColumn("Error code", width=190), "state": st.column_config.TextColumn("State", width=70),
+        "tasks": "Failed tasks", "tasks_before": "Period before",
+        "share": st.column_config.NumberColumn("Share", format="%.0f %%"),
+        "action": st.column_config.TextColumn("Next action", width=360),
     },
+    placeholder="–",
     key="overview_codes",
     alt="Top error codes with state, tasks, share and next action",
 )  # fmt: skip

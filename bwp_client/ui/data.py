@@ -160,7 +160,7 @@ def quarantine_table(uri: str, key: str, version: int, limit: int = 200) -> pd.D
     try:
         return connection.execute(
             f"""
-            select seen_at, reason, source_uri, "offset", excerpt
+            select seen_at, reason, split_part(source_uri, '/', -1) as file, "offset", excerpt, source_uri
             from {relation(files, TABLES[TableName.QUARANTINE].schema)}
             order by seen_at desc, source_uri, "offset" limit {int(limit)}
             """

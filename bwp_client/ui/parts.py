@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Hashable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 import plotly.graph_objects as go
@@ -15,6 +15,9 @@ from bwp_client.metrics.statement import percent
 from bwp_client.ui.data import metric
 from bwp_client.ui.filters import all_codes
 from bwp_client.ui.shell import Page
+
+if TYPE_CHECKING:
+    from streamlit.elements.lib.column_types import ColumnConfig
 
 
 def theme() -> Theme:
@@ -72,6 +75,11 @@ def rate_text(row: Any) -> str:
     if pd.isna(row["rate"]):
         return "too few to rate"
     return f"{percent(row['rate'])} ({row['low'] * 100:.1f}–{row['high'] * 100:.1f} %)"
+
+
+def count_column(label: str) -> ColumnConfig:
+    """Give the look of a column of whole numbers: thousands set apart."""
+    return st.column_config.NumberColumn(label, format="localized")
 
 
 def colors(page: Page) -> dict[str, str]:

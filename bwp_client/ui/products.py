@@ -59,8 +59,10 @@ def show(page: Page, products: pd.DataFrame) -> None:
         }
     )
     rate = st.column_config.NumberColumn(format="%.1f %%")
+    code = st.column_config.TextColumn("Most met code", width=210)
     st.dataframe(
-        shown, hide_index=True, column_config={"Failure rate": rate, "Period before": rate}, key="products", placeholder="–",
+        shown, hide_index=True, key="products", placeholder="–",
+        column_config={"Failure rate": rate, "Period before": rate, "Most met code": code},
         alt="Business products with failed tasks, outcomes, failure rate, comparison with the period before and top code",
     )  # fmt: skip
     show_unrated(page)

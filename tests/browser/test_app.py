@@ -126,7 +126,7 @@ def test_every_page_draws_in_light_and_dark(browser: Browser, address: str, name
     page.wait_for_selector("[data-testid=stApp][data-test-script-state=notRunning]", timeout=WAIT_MS)
     assert page.locator("[data-testid=stException]").count() == 0
     assert outside == []
-    if folder := os.environ.get("BWP_SCREENSHOTS"):
+    if folder := os.environ.get("SCREENSHOTS"):
         page.set_viewport_size({"width": 1360, "height": 2600})
         page.wait_for_selector(TABLE if name == "data_health" else CHART, timeout=WAIT_MS)
         page.screenshot(path=Path(folder) / f"{name or 'overview'}-{scheme}.png")
