@@ -10,14 +10,14 @@ from dataclasses import dataclass
 
 import psutil
 
-_LOOK_SECONDS = 0.1
+_LOOK_SECONDS = 0.25
 
 
 @dataclass(frozen=True, slots=True)
 class Measured:
     """One run: wall and CPU seconds, and the peak memory of the process and its children, shared pages counted once.
 
-    What is used after the last look, a tenth of a second before the end at most, is not counted as CPU or memory.
+    What is used after the last look, a quarter of a second before the end at most, is not counted as CPU or memory.
     """
 
     wall_seconds: float
