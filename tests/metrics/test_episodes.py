@@ -64,7 +64,8 @@ def test_the_chance_is_that_of_fishers_exact_test() -> None:
         failed, n = frame["failed"][place], frame["n"][place]
         others, other_n = frame["failed"].sum() - failed, frame["n"].sum() - n
         table = [[failed, n - failed], [others, other_n - others]]
-        assert _chance(frame, place) == pytest.approx(fisher_exact(table, alternative="greater").pvalue)
+        chance = _chance(int(failed), int(n), int(frame["failed"].sum()), int(frame["n"].sum()))
+        assert chance == pytest.approx(fisher_exact(table, alternative="greater").pvalue)
 
 
 def test_steady_data_raise_a_false_alarm_at_most_as_often_as_stated() -> None:
