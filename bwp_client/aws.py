@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from datetime import timedelta
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
@@ -10,6 +11,7 @@ from bwp_client.errors import RemoteError, SettingsError, SourceNotFoundError, T
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
+    from obstore.store import S3Store
 
 
 @lru_cache(maxsize=1)
@@ -21,6 +23,35 @@ def s3_client() -> S3Client:
     config = Config(retries={"mode": "standard", "max_attempts": 5}, connect_timeout=10, read_timeout=60)
     # A session of its own: the default one keeps whatever credentials it first met in this process.
     return boto3.Session().client("s3", config=config)
+
+
+def fetch_object(bucket: str, key: str, etag: str) -> bytes | None:
+    """Fetch one small object whole, in the version given; none when that failed: boto3 then says why, or does better."""
+    from obstore.exceptions import BaseError
+
+    try:
+        return bytes(_object_store(bucket).get(key, options={"if_match": f'"{etag}"'}).bytes())
+    except BaseError:
+        return None
+
+
+@lru_cache(maxsize=4)
+def _object_store(bucket: str) -> S3Store:
+    import boto3
+    from obstore.auth.boto3 import Boto3CredentialProvider
+    from obstore.store import S3Store
+
+    session = boto3.Session()
+    endpoint = os.environ.get("AWS_ENDPOINT_URL_S3") or os.environ.get("AWS_ENDPOINT_URL")
+    return S3Store(
+        bucket,
+        region=session.region_name or "us-east-1",
+        endpoint=endpoint,
+        virtual_hosted_style_request=endpoint is None,
+        credential_provider=Boto3CredentialProvider(session, ttl=timedelta(minutes=5)),
+        retry_config={"max_retries": 4, "retry_timeout": timedelta(seconds=60)},
+        client_options={"connect_timeout": "10s", "timeout": "60s", "allow_http": endpoint is not None},
+    )
 
 
 def split_s3(uri: str) -> tuple[str, str]:

@@ -13,7 +13,7 @@ from bwp_client.console import Progress, errors_as_exit_codes, note, print_json
 from bwp_client.errors import ExitCode, MixedDataError, SettingsError, SourceNotFoundError, UsageError
 
 if TYPE_CHECKING:
-    from bwp_client.load import LoadProgress, LoadResult
+    from bwp_client.load_counts import LoadProgress, LoadResult
     from bwp_client.settings import Settings
     from bwp_client.sources import Source
 
@@ -105,11 +105,13 @@ def _open(named: str, warehouse: str | None, settings: Settings) -> tuple[Source
 
 
 def _prepare_workers(named: str) -> None:
-    """Where many files are to be read, let workers get ready while this process still imports."""
+    """Where much may be to read, let workers get ready while this process still imports."""
     from bwp_client.sources import FileSource
     from bwp_client.sources.workers import is_large, prepare
 
-    if "://" not in named and is_large(FileSource(named).objects()):
+    if named.startswith("s3://"):
+        prepare("boto3.session", "obstore.auth.boto3", "obstore.store")
+    elif "://" not in named and is_large(FileSource(named).objects()):
         prepare()
 
 

@@ -8,97 +8,37 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections import Counter
-from collections.abc import Callable
-from dataclasses import asdict, dataclass, field
+from collections.abc import Callable, Iterator
+from contextlib import closing
 from datetime import UTC, datetime
+from itertools import islice
 from pathlib import Path
 from tempfile import TemporaryDirectory, gettempdir
-from typing import Any
 from uuid import uuid4
 
 from bwp_client.errors import BwpError, UsageError, WarehouseError
 from bwp_client.events import LATEST_AHEAD
+from bwp_client.load_counts import Group, LoadProgress, LoadResult, Todo
 from bwp_client.memory import keep_freed_memory
 from bwp_client.sources import Source, SourceObject
-from bwp_client.sources.parcels import MAX_PARCEL_ROWS, Job, ObjectCounts, Parcel, Unreadable, Window
+from bwp_client.sources.parcels import MAX_PARCEL_ROWS, Job, Parcel, Unreadable, Window
 from bwp_client.sources.workers import stage_all
 from bwp_client.warehouse import Run, TableName, Warehouse, record_run, unpublished
 from bwp_client.warehouse.engine import connect
 from bwp_client.warehouse.events import append_events
-from bwp_client.warehouse.ledger import append_quarantine, objects_read, record_objects
+from bwp_client.warehouse.ledger import ObjectsRead, append_quarantine, record_objects
 from bwp_client.warehouse.outcomes import is_behind, refresh_outcomes
 
 ROWS_PER_PASS = 250_000
 """Rows that one deduplicating pass takes at most; it bounds memory."""
+LEDGER_MEMORY = "200MB"
+OBJECTS_PER_LOOK = 10_000
+"""Objects that are listed before the ledger is asked about them."""
 ROWS_PER_GROUP = 1_000_000
 """Rows after which a long load publishes what it has."""
 
 
 _STAGING = "bwp-load-"
-
-
-@dataclass(slots=True)
-class LoadResult:
-    """What a load did, in records: read = stored + duplicate + ignored + quarantined; `outside_window` is beside it."""
-
-    load_id: str
-    source: str
-    objects: int = 0
-    read: int = 0
-    stored: int = 0
-    duplicate: int = 0
-    ignored: int = 0
-    quarantined: int = 0
-    outside_window: int = 0
-
-    def as_json(self) -> dict[str, Any]:
-        """Give the command line's JSON object."""
-        return asdict(self)
-
-
-@dataclass(frozen=True, slots=True)
-class LoadProgress:
-    """How far a load is."""
-
-    objects_done: int
-    objects_total: int
-    bytes_done: int
-    bytes_total: int
-    read: int
-
-
-@dataclass(slots=True)
-class _Group:
-    """What one run's row will say."""
-
-    started_at: datetime
-    objects: list[SourceObject] = field(default_factory=list)
-    quarantine: list[Path] = field(default_factory=list)
-    stored: int = 0
-    duplicate: Counter[str] = field(default_factory=Counter)
-    ignored: Counter[str] = field(default_factory=Counter)
-    quarantined: Counter[str] = field(default_factory=Counter)
-    outside_window: int = 0
-    versions: dict[str, int] = field(default_factory=dict)
-
-    def add(self, item: SourceObject, counts: ObjectCounts) -> None:
-        self.objects.append(item)
-        self.ignored.update(counts.ignored)
-        self.quarantined.update(counts.quarantined)
-        self.outside_window += counts.outside_window
-
-    def counts(self) -> dict[str, Any]:
-        return {
-            "objects": len(self.objects),
-            "bytes": sum(item.size_bytes for item in self.objects),
-            "read": self.stored + self.duplicate.total() + self.ignored.total() + self.quarantined.total(),
-            "stored": self.stored,
-            "duplicate": dict(self.duplicate),
-            "ignored": dict(self.ignored),
-            "quarantined": dict(self.quarantined),
-            "outside_window": self.outside_window,
-        }
 
 
 def load(
@@ -177,22 +117,22 @@ class _Load:
         self._clock = clock
         self._on_progress = on_progress
         self._result = LoadResult(load_id=uuid4().hex, source=label)
-        self._group = _Group(started_at=clock())
+        self._group = Group(started_at=clock())
         self._groups = 0
         self._published_bytes = 0
         self._waiting: list[tuple[Parcel, Callable[[], None]]] = []
         self._connection = connect(folder / "spill")
-        self._todo: list[SourceObject] = []
+        self._todo = Todo()
         self._unreadable: list[Unreadable] = []
 
     def run(self, *, reread: bool) -> LoadResult:
         try:
-            self._todo = self._list(reread=reread)
             window = Window(_micros(self._window_from), _micros(self._window_to))
             latest_us = _micros(self._clock() + LATEST_AHEAD) or 0
             self._report()
             try:
-                for made, done in stage_all(self._todo, Job(self._source, self._folder, window, latest_us)):
+                job = Job(self._source, self._folder, window, latest_us)
+                for made, done in stage_all(self._unread(reread=reread), job):
                     if isinstance(made, Unreadable):
                         self._unreadable.append(made)
                     else:
@@ -209,14 +149,19 @@ class _Load:
             raise self._unreadable_error()
         return self._result
 
-    def _list(self, *, reread: bool) -> list[SourceObject]:
-        items = list(self._source.objects())
-        if reread or not items:
-            return items
-        read = objects_read(
-            self._warehouse, [item.uri for item in items], window_from=self._window_from, window_to=self._window_to
-        )
-        return [item for item in items if (item.uri, item.etag, item.size_bytes) not in read]
+    def _unread(self, *, reread: bool) -> Iterator[SourceObject]:
+        """List the source, the whole of it each time, so that no late key is missed; give what was not read yet."""
+        items = self._source.objects()
+        with closing(connect(self._folder / "ledger-spill", memory_limit=LEDGER_MEMORY)) as connection:
+            ledger = None
+            while listed := list(islice(items, OBJECTS_PER_LOOK)):
+                ledger = ledger or ObjectsRead(
+                    self._warehouse, connection, window_from=self._window_from, window_to=self._window_to
+                )
+                read = set() if reread else ledger.among([item.uri for item in listed])
+                unread = [item for item in listed if (item.uri, item.etag, item.size_bytes) not in read]
+                self._todo.add(unread)
+                yield from unread
 
     def _accept(self, parcel: Parcel, done: Callable[[], None]) -> None:
         self._waiting.append((parcel, done))
@@ -302,18 +247,17 @@ class _Load:
         for path in group.quarantine:
             path.unlink()
         self._published_bytes += counts["bytes"]
-        self._group = _Group(started_at=self._clock())
+        self._group = Group(started_at=self._clock())
 
     def _report(self) -> None:
         group, result = self._group, self._result
         done = result.objects
-        bytes_total = sum(item.size_bytes for item in self._todo)
         self._on_progress(
             LoadProgress(
                 objects_done=done,
-                objects_total=len(self._todo),
+                objects_total=self._todo.objects,
                 bytes_done=self._published_bytes + sum(item.size_bytes for item in group.objects),
-                bytes_total=bytes_total,
+                bytes_total=self._todo.bytes,
                 read=result.read + int(group.counts()["read"]),
             )
         )

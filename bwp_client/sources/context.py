@@ -18,11 +18,16 @@ DIGEST_DIGITS = 32
 _MAX_CODE = 2**40
 
 
-def with_context(rows: pa.RecordBatch, source_uri: str) -> pa.RecordBatch:
+def with_context(rows: pa.RecordBatch, owners: IntArray, source_uris: Sequence[str]) -> pa.RecordBatch:
     """Add what follows from the columns; make repeating columns dictionaries, null as empty text.
 
     Added are `source_uri`, `task_kind`, `outcome`, `occurred_month` and `context`: the first 128 bits of the SHA-256 of
     the shared texts, as hexadecimal digits, the part of an event's fingerprint that needs to be hashed only once.
+
+    Args:
+        rows: The staged columns.
+        owners: Which of the objects each row is of.
+        source_uris: The objects.
     """
     columns = {name: rows[name] for name in rows.schema.names}
     for name in (*SHARED, "replay_name"):
@@ -36,7 +41,7 @@ def with_context(rows: pa.RecordBatch, source_uri: str) -> pa.RecordBatch:
     place, first = _coded(code)
     digests = [_digest([columns[name][int(row)].as_py() for name in SHARED]) for row in first]
     columns["context"] = _told_once(place, digests)
-    columns["source_uri"] = _told_once(np.zeros(rows.num_rows, dtype=np.int32), [source_uri])
+    columns["source_uri"] = _told_once(owners.astype(np.int32), source_uris)
     types = columns["event_type"]
     # The dictionary may hold other types too, of rows that were left out.
     kinds, outcomes = zip(*(EVENT_TYPES.get(text, ("", "")) for text in types.dictionary.to_pylist()), strict=True)

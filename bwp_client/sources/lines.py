@@ -6,7 +6,6 @@ every other line to the exact decoder, whose verdicts it must equal; a test comp
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import reduce
@@ -59,7 +58,9 @@ class Lines:
 
     rows: pa.RecordBatch
     """The staged columns, with `source_offset` counted from the object's begin."""
-    ignored: Counter[str]
+    ignored: pa.StringArray
+    """The types of events that we don't chart, one for each such line."""
+    ignored_places: IntArray
     left: list[int]
     """The places of the lines that were not taken."""
 
@@ -103,10 +104,10 @@ def read_lines(text: memoryview, start: int, begins: IntArray, ends: IntArray, *
         return None
     handled = np.zeros(len(begins), dtype=bool)
     handled[others] = handled[places] = True
-    ignored = batch["detail-type"].take(int64_array(others))
     return Lines(
         rows.append_column("source_offset", int64_array(start + begins[places])),
-        Counter({item["values"].as_py(): item["counts"].as_py() for item in pc.value_counts(ignored)}),
+        batch["detail-type"].take(int64_array(others)),
+        others,
         np.flatnonzero(~handled).tolist(),
     )
 

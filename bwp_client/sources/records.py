@@ -121,7 +121,7 @@ class RecordCutter:
                 return 0
             self._one_per_line = False
             return cut_pieces(data, self._offset, JOIN, records, final=final)
-        begins, ends = _line_bounds(data, complete)
+        begins, ends = line_bounds(data, complete)
         view, start = memoryview(data), self._offset
         if self._lines_at_once(view[:complete], start, begins, ends, records):
             return complete
@@ -172,7 +172,7 @@ class RecordCutter:
         return True
 
 
-def _line_bounds(data: bytes, complete: int) -> tuple[IntArray, IntArray]:
+def line_bounds(data: bytes, complete: int) -> tuple[IntArray, IntArray]:
     """Give where every line that is not blank begins and ends, up to `complete`."""
     codes = np.frombuffer(data, dtype=np.uint8, count=complete)
     # A part at a time, so that what is compared stays in the processor's cache.

@@ -6,11 +6,14 @@ Runs in child processes that never import pandas (a second of start-up each), he
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from io import BytesIO
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from bwp_client.events import EVENT_TYPES, OCCURRED_AT_US, ROW_FIELDS, EventRow, QuarantineReason, Refused, rows_of
 from bwp_client.scrub import excerpt
@@ -21,6 +24,7 @@ from bwp_client.sources.decode import CutShortError, blocks
 from bwp_client.sources.lines import UTC_US, read_lines
 from bwp_client.sources.parcels import ROWS_PER_PARCEL, Job, ObjectCounts, Parcel
 from bwp_client.sources.records import Found, RecordCutter, Unread
+from bwp_client.sources.together import TEXT_BYTES, Together, read_together, whole_text
 
 MAX_IGNORED_TYPES = 100
 MAX_TYPE_LENGTH = 80
@@ -47,8 +51,58 @@ class Stager:
         self._finished: list[tuple[SourceObject, ObjectCounts]] = []
         self._parcels = 0
 
-    def read(self, item: SourceObject) -> Iterator[Parcel]:
+    def read_small(self, objects: list[tuple[SourceObject, bytes]]) -> Iterator[Parcel]:
+        """Read several small objects, given with their raw bytes; give a parcel whenever one is full."""
+        group: list[tuple[SourceObject, bytes, bytes]] = []
+        size = 0
+        for item, raw in objects:
+            text = whole_text(raw)
+            if text is None:
+                yield from self.read(item, BytesIO(raw))
+                continue
+            group.append((item, raw, text))
+            size += len(text)
+            if size >= TEXT_BYTES:
+                yield from self._read_group(group)
+                group, size = [], 0
+        yield from self._read_group(group)
+
+    def _read_group(self, group: list[tuple[SourceObject, bytes, bytes]]) -> Iterator[Parcel]:
+        alone = set(range(len(group)))
+        found = read_together([text for _, _, text in group], latest_us=self._latest_us) if len(group) > 1 else None
+        if found is not None:
+            alone = found.left
+            self._take_together(found, [item for item, _, _ in group])
+            if self._is_full():
+                yield self._pack()
+        for place in sorted(alone):
+            item, raw, _ = group[place]
+            yield from self.read(item, BytesIO(raw))
+
+    def _take_together(self, found: Together, items: list[SourceObject]) -> None:
+        rows, owners = found.rows, found.owners
+        counts = [ObjectCounts() for _ in items]
+        inside = self._inside(rows)
+        if inside is not None:
+            for owner in np.delete(owners, inside).tolist():
+                counts[owner].outside_window += 1
+            rows, owners = rows.take(int64_array(inside)), owners[inside]
+        if rows.num_rows:
+            self._add_batch(rows, owners, [item.uri for item in items])
+        for owner, events in enumerate(np.bincount(owners, minlength=len(items)).tolist()):
+            if owner in found.left:
+                continue
+            counts[owner].events = events
+            for event_type, count in found.ignored[owner].items():
+                _ignore(counts[owner], event_type, count)
+            self._finished.append((items[owner], counts[owner]))
+
+    def read(self, item: SourceObject, stream: BinaryIO | None = None) -> Iterator[Parcel]:
         """Read one object; give a parcel whenever one is full.
+
+        Args:
+            item: The object.
+            stream: Its raw bytes, where they were fetched before.
 
         Raises:
             BwpError: The object could not be opened or read; it is not counted as finished.
@@ -56,7 +110,7 @@ class Stager:
         self._item, self._counts = item, ObjectCounts()
         cutter = RecordCutter(self._take_lines)
         cut_short = False
-        with self._source.open(item) as stream:
+        with stream or self._source.open(item) as stream:
             try:
                 for block in blocks(stream):
                     self._take(cutter, cutter.feed(block))
@@ -85,18 +139,23 @@ class Stager:
         lines = read_lines(text, start, begins, ends, latest_us=self._latest_us)
         if lines is None:
             return None
-        for event_type, count in lines.ignored.items():
-            _ignore(self._counts, event_type, count)
+        for item in pc.value_counts(lines.ignored):
+            _ignore(self._counts, item["values"].as_py(), item["counts"].as_py())
         rows = lines.rows
-        if not self._window.is_open:
-            times = rows["occurred_at"].view(pa.int64()).to_numpy()
-            inside = np.flatnonzero(self._window.holds(times))
-            self._counts.outside_window += len(times) - len(inside)
+        inside = self._inside(rows)
+        if inside is not None:
+            self._counts.outside_window += rows.num_rows - len(inside)
             rows = rows.take(int64_array(inside))
         if rows.num_rows:
             self._add_batch(rows)
             self._counts.events += rows.num_rows
         return lines.left
+
+    def _inside(self, rows: pa.RecordBatch) -> IntArray | None:
+        """Give the places of the rows inside the window; none when all are, for it has no ends."""
+        if self._window.is_open:
+            return None
+        return np.flatnonzero(self._window.holds(rows["occurred_at"].view(pa.int64()).to_numpy()))
 
     def _take(self, cutter: RecordCutter, records: list[Found]) -> None:
         counts, latest_us = self._counts, self._latest_us
@@ -139,8 +198,10 @@ class Stager:
         self._add_batch(pa.RecordBatch.from_arrays(list(arrays.values()), names=list(arrays)))
         self._row_count -= waiting
 
-    def _add_batch(self, rows: pa.RecordBatch) -> None:
-        self._batches.append(with_context(rows, self._item.uri))
+    def _add_batch(self, rows: pa.RecordBatch, owners: IntArray | None = None, uris: Sequence[str] = ()) -> None:
+        if owners is None:
+            owners, uris = np.zeros(rows.num_rows, dtype=np.int64), [self._item.uri]
+        self._batches.append(with_context(rows, owners, uris))
         self._row_count += rows.num_rows
 
     def _pack(self) -> Parcel:

@@ -11,7 +11,7 @@ import os
 import queue
 from collections.abc import Callable, Iterable, Iterator
 from importlib import import_module
-from itertools import accumulate
+from itertools import accumulate, chain, islice
 from multiprocessing import forkserver
 from typing import Any
 
@@ -23,7 +23,10 @@ INLINE_BYTES = 3 * 1024 * 1024
 """Loads smaller than this are staged at once here: starting workers would take longer."""
 PARCELS_WAITING = 12
 """Full parcels on disk at most: fast workers can't fill the disk, and the parent doesn't fall far behind them."""
+OBJECTS_WAITING = 10_000
+"""Objects that workers are told of beforehand; more are listed when fewer are under way."""
 _LOOK_SECONDS = 1.0
+_WORKERS = os.cpu_count() or 1
 _CHILD = "bwp_client.sources.child"
 _CONTEXT = multiprocessing.get_context("forkserver")
 
@@ -32,24 +35,39 @@ Handed = tuple[Parcel | Unreadable, Callable[[], None]]
 """What came, and what to call once it is dealt with."""
 
 
-def prepare() -> None:
-    """Start the process that workers are forked from, so that it imports while this one does; harmless when repeated."""
-    _CONTEXT.set_forkserver_preload([_CHILD])
+def prepare(*modules: str) -> None:
+    """Start the process that workers are forked from, so that it imports while this one does; harmless when repeated.
+
+    Args:
+        modules: What workers will need beside the staging itself.
+    """
+    _CONTEXT.set_forkserver_preload([_CHILD, *modules])
     forkserver.ensure_running()
 
 
-def stage_all(items: list[SourceObject], job: Job) -> Iterator[Handed]:
+def stage_all(items: Iterable[SourceObject], job: Job) -> Iterator[Handed]:
     """Give the parcels of all objects as they come, by workers when there is enough to do.
+
+    Args:
+        items: The objects, listed as they are asked for: there may be millions.
+        job: What to do with them.
 
     Raises:
         RuntimeError: A worker died; what was handed over stays good.
     """
-    workers = min(os.cpu_count() or 1, len(items))
-    if workers <= 1 or not is_large(items):
-        for made in staged(((item, job) for item in items), "here"):
+    coming = iter(items)
+    first: list[SourceObject] = []
+    size = 0
+    for item in coming:
+        first.append(item)
+        size += item.size_bytes
+        if size >= INLINE_BYTES and len(first) > 1:
+            break
+    if _WORKERS == 1 or len(first) == 1 or size < INLINE_BYTES:
+        for made in staged(((item, job) for item in chain(first, coming)), "here"):
             yield made, lambda: None
     else:
-        yield from _from_workers(workers, items, job)
+        yield from _from_workers(chain(first, coming), job)
 
 
 def is_large(items: Iterable[SourceObject]) -> bool:
@@ -57,27 +75,33 @@ def is_large(items: Iterable[SourceObject]) -> bool:
     return any(total >= INLINE_BYTES for total in accumulate(item.size_bytes for item in items))
 
 
-def _from_workers(count: int, items: list[SourceObject], job: Job) -> Iterator[Handed]:
+def _from_workers(items: Iterator[SourceObject], job: Job) -> Iterator[Handed]:
     prepare()
     tasks: Any = _CONTEXT.Queue()
     results: Any = _CONTEXT.Queue()
     slots = _CONTEXT.BoundedSemaphore(PARCELS_WAITING)
-    # Large objects first: the last ones to finish are then small, and the cores end together.
-    for item in sorted(items, key=lambda item: item.size_bytes, reverse=True):
-        tasks.put((item, job))
-    for _ in range(count):
-        tasks.put(None)
     children = [
         _CONTEXT.Process(
             target=_work, args=(f"w{number}", tasks, results, slots), daemon=True, name=f"bwp-stage-{number}"
         )
-        for number in range(count)
+        for number in range(_WORKERS)
     ]
     for child in children:
         child.start()
     try:
-        running = count
+        running = len(children)
+        under_way, more = 0, True
         while running:
+            while more and under_way < OBJECTS_WAITING:
+                # Large objects first: the last ones to finish are then small, and the cores end together.
+                batch = sorted(islice(items, OBJECTS_WAITING), key=lambda item: item.size_bytes, reverse=True)
+                for item in batch:
+                    tasks.put((item, job))
+                under_way += len(batch)
+                more = bool(batch)
+                if not more:
+                    for _ in children:
+                        tasks.put(None)
             try:
                 made = results.get(timeout=_LOOK_SECONDS)
             except queue.Empty:
@@ -88,8 +112,10 @@ def _from_workers(count: int, items: list[SourceObject], job: Job) -> Iterator[H
             if made is None:
                 running -= 1
             elif isinstance(made, Unreadable):
+                under_way -= 1
                 yield made, lambda: None
             else:
+                under_way -= len(made.finished)
                 yield made, slots.release
     finally:
         for child in children:
@@ -100,15 +126,20 @@ def _from_workers(count: int, items: list[SourceObject], job: Job) -> Iterator[H
 
 def staged(tasks: Iterable[tuple[SourceObject, Job]], name: str) -> Iterator[Parcel | Unreadable]:
     """Give the parcels of objects, read in this process."""
-    from bwp_client.sources.stage import Stager  # heavy: a process that only starts workers need not wait for it
+    from bwp_client.sources.ahead import batches  # heavy: a process that only starts workers need not wait for it
+    from bwp_client.sources.stage import Stager
 
     stager = None
-    for item, job in tasks:
+    for job, found in batches(tasks):
         stager = stager or Stager(job, name)
+        if isinstance(found, list):
+            yield from (Unreadable(item, error) for item, error in found if isinstance(error, BwpError))
+            yield from stager.read_small([(item, raw) for item, raw in found if isinstance(raw, bytes)])
+            continue
         try:
-            yield from stager.read(item)
+            yield from stager.read(found)
         except BwpError as error:
-            yield Unreadable(item, error)
+            yield Unreadable(found, error)
     if stager:
         yield from stager.rest()
 

@@ -10,7 +10,7 @@ from typing import Any
 import duckdb
 from deltalake import DeltaTable
 
-from bwp_client.warehouse.engine import connect, one_row, quoted, register_staged, relation
+from bwp_client.warehouse.engine import one_row, quoted, register_staged, relation
 from bwp_client.warehouse.schema import TABLES, TableName
 from bwp_client.warehouse.store import ROWS_PER_BATCH, Warehouse
 
@@ -18,28 +18,44 @@ OBJECTS_APP_ID = "bwp.objects"
 QUARANTINE_APP_ID = "bwp.quarantine"
 
 
-def objects_read(
-    warehouse: Warehouse, uris: list[str], *, window_from: datetime | None, window_to: datetime | None
-) -> set[tuple[str, str, int]]:
-    """Give (uri, etag, size) of those objects already read for a window that covers the one asked for."""
-    handle = warehouse.handle(TableName.OBJECTS)
-    source = relation(
-        warehouse.readable(TableName.OBJECTS, warehouse.data_files(handle)), TABLES[TableName.OBJECTS].schema
-    )
-    connection = connect()
-    try:
-        rows = connection.execute(
+class ObjectsRead:
+    """Which objects were already read, for a window that covers the one asked for; kept in DuckDB, however many."""
+
+    def __init__(
+        self,
+        warehouse: Warehouse,
+        connection: duckdb.DuckDBPyConnection,
+        *,
+        window_from: datetime | None,
+        window_to: datetime | None,
+    ) -> None:
+        """Look at the ledger once.
+
+        Args:
+            warehouse: Whose ledger.
+            connection: A DuckDB connection used by nobody else meanwhile.
+            window_from: The begin of the window asked for.
+            window_to: The end of it.
+        """
+        self._connection = connection
+        handle = warehouse.handle(TableName.OBJECTS)
+        files = warehouse.readable(TableName.OBJECTS, warehouse.data_files(handle))
+        connection.execute(
             f"""
-            select distinct source_uri, etag, size_bytes from {source}
-            where source_uri between $first and $last
-              and (window_from is null or window_from <= $from)
-              and (window_to is null or window_to >= $to)
+            create or replace temp table objects_read as
+            select distinct source_uri, etag, size_bytes from {relation(files, TABLES[TableName.OBJECTS].schema)}
+            where (window_from is null or window_from <= $from) and (window_to is null or window_to >= $to)
             """,
-            {"first": min(uris), "last": max(uris), "from": window_from, "to": window_to},
+            {"from": window_from, "to": window_to},
+        )
+
+    def among(self, uris: list[str]) -> set[tuple[str, str, int]]:
+        """Give (uri, etag, size) of what was read of some objects."""
+        rows = self._connection.execute(
+            "select source_uri, etag, size_bytes from objects_read where source_uri between $first and $last",
+            {"first": min(uris), "last": max(uris)},
         ).fetchall()
-    finally:
-        connection.close()
-    return set(rows)
+        return set(rows)
 
 
 def record_objects(

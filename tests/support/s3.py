@@ -78,7 +78,9 @@ def s3_endpoint(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
             [
                 weed, "server", f"-dir={folder / 'data'}", "-ip=127.0.0.1", "-ip.bind=127.0.0.1",
                 f"-master.port={master}", f"-volume.port={volume}", "-filer", f"-filer.port={filer}", "-s3",
-                f"-s3.port={s3}", f"-s3.config={config}", "-master.telemetry=false", "-volume.max=100",
+                f"-s3.port={s3}", f"-s3.config={config}",
+                "-s3.port.lance=0", "-s3.port.iceberg=0",  # fixed ports: a second server would end there
+                "-master.telemetry=false", "-volume.max=100",
                 "-master.volumeSizeLimitMB=64",
             ],
             stdout=log, stderr=log, cwd=folder,

@@ -1,0 +1,123 @@
+"""Small objects read together give what each gives alone, whatever is in them and wherever one of them is fetched from."""
+
+import gzip
+import json
+from collections import Counter
+from collections.abc import Iterator
+from io import BytesIO
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import BinaryIO
+
+import pyarrow as pa
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from support.events import envelope, resource
+
+from bwp_client.errors import TransientRemoteError
+from bwp_client.sources import SourceObject
+from bwp_client.sources.ahead import batches
+from bwp_client.sources.parcels import Job, Parcel, Unreadable, Window
+from bwp_client.sources.stage import Stager
+from bwp_client.sources.together import SMALL_BYTES
+from bwp_client.sources.workers import staged
+
+LATEST = 1_800_000_000_000_000
+WINDOWS = [Window(), Window(from_us=1_777_000_000_000_000)]
+
+
+class Shelf:
+    """A source of objects held in memory; those without bytes fail when they are opened."""
+
+    label = "test://"
+
+    def __init__(self, objects: list[bytes | None]) -> None:
+        self.data = {f"test://shelf/{place}": raw for place, raw in enumerate(objects)}
+        self.opened: list[str] = []
+
+    def objects(self) -> Iterator[SourceObject]:
+        for uri, raw in self.data.items():
+            yield SourceObject(uri, "1", len(raw or b""))
+
+    def open(self, item: SourceObject) -> BinaryIO:
+        self.opened.append(item.uri)
+        raw = self.data[item.uri]
+        if raw is None:
+            raise TransientRemoteError("it broke off")
+        return BytesIO(raw)
+
+
+def lines() -> st.SearchStrategy[bytes]:
+    """Records of every verdict, one to a line."""
+    good = st.integers(0, 50).map(lambda at: envelope(f"t-{at}", id=f"e-{at}", time=f"2026-0{at % 5 + 1}-01T00:00:00Z"))
+    several = st.integers(0, 50).map(
+        lambda at: envelope(f"t-{at}", id=f"m-{at}") | {"resources": [resource(f"t-{at}"), resource(f"u-{at}")]}
+    )
+    odd = st.sampled_from([{"a": 1}, envelope("t") | {"resources": []}, envelope("t") | {"time": "soon"}])
+    other = st.integers(0, 9).map(lambda at: envelope("t", id=f"o-{at}") | {"detail-type": f"ORDER_{at % 3}"})
+    return st.one_of(
+        good.map(json.dumps), good.map(json.dumps), several.map(json.dumps), odd.map(json.dumps), other.map(json.dumps),
+        st.sampled_from(["broken", "", '{"cut', "[1]"]),
+    ).map(str.encode)  # fmt: skip
+
+
+OBJECTS = st.lists(
+    st.tuples(st.lists(lines(), max_size=6), st.sampled_from([b"\n", b"\r\n", b""]), st.booleans(), st.booleans()),
+    min_size=1,
+    max_size=8,
+)
+
+
+def raw_object(parts: list[bytes], end: bytes, *, last: bool, packed: bool) -> bytes:
+    text = (end or b"\n").join(parts) + (end if last else b"")
+    return gzip.compress(text) if packed else text
+
+
+def outcome(shelf: Shelf, folder: Path, window: Window, *, alone: bool) -> tuple:
+    job = Job(shelf, folder, window, LATEST)
+    items = list(shelf.objects())
+    if alone:
+        stager = Stager(job, "alone")
+        parcels = [parcel for item in items for parcel in stager.read(item)] + list(stager.rest())
+    else:
+        parcels = [made for made in staged(((item, job) for item in items), "both") if isinstance(made, Parcel)]
+    rows, refused = Counter(), Counter()
+    for parcel in parcels:
+        if parcel.events:
+            table = pa.ipc.open_stream(parcel.events.read_bytes()).read_all()
+            rows.update(tuple(row.items()) for row in table.to_pylist())
+        if parcel.quarantine:
+            table = pa.ipc.open_stream(parcel.quarantine.read_bytes()).read_all()
+            refused.update(tuple(row.items()) for row in table.to_pylist())
+    counts = {item.uri: counts for parcel in parcels for item, counts in parcel.finished}
+    return rows, refused, counts
+
+
+@settings(max_examples=150, deadline=None)
+@given(OBJECTS, st.sampled_from(WINDOWS))
+def test_together_equals_alone(chosen: list, window: Window) -> None:
+    shelf = Shelf([raw_object(parts, end, last=last, packed=packed) for parts, end, last, packed in chosen])
+    with TemporaryDirectory() as one, TemporaryDirectory() as two:
+        assert outcome(shelf, Path(one), window, alone=False) == outcome(shelf, Path(two), window, alone=True)
+
+
+@pytest.mark.parametrize("count", [1, 2, 300])
+def test_an_object_that_can_not_be_opened_costs_only_itself(tmp_path: Path, count: int) -> None:
+    good = json.dumps(envelope("t")).encode() + b"\n"
+    shelf = Shelf([None if place % 3 == 1 else good for place in range(count)])
+    job = Job(shelf, tmp_path, Window(), LATEST)
+    made = list(staged(((item, job) for item in shelf.objects()), "x"))
+    bad = [one.item.uri for one in made if isinstance(one, Unreadable)]
+    finished = [item.uri for one in made if isinstance(one, Parcel) for item, _ in one.finished]
+    assert bad == [uri for uri, raw in shelf.data.items() if raw is None]
+    assert sorted(finished) == sorted(uri for uri, raw in shelf.data.items() if raw is not None)
+    assert sorted(shelf.opened) == sorted(shelf.data)
+
+
+def test_a_large_object_is_not_fetched_whole(tmp_path: Path) -> None:
+    shelf = Shelf([b"x" * (SMALL_BYTES + 1), b"{}\n"])
+    job = Job(shelf, tmp_path, Window(), LATEST)
+    found = [made for _, made in batches((item, job) for item in shelf.objects())]
+    assert [isinstance(made, list) for made in found] == [False, True]
+    assert shelf.opened == ["test://shelf/1"]
