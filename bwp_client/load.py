@@ -51,6 +51,7 @@ def load(
     reread: bool = False,
     clock: Callable[[], datetime] = lambda: datetime.now(UTC),
     on_progress: Callable[[LoadProgress], None] = lambda _: None,
+    on_refused: Callable[[list[Path]], None] = lambda _: None,
 ) -> LoadResult:
     """Load every object of a source that was not read yet.
 
@@ -63,6 +64,7 @@ def load(
         reread: Read every object again, whatever the ledger says.
         clock: Gives the time now.
         on_progress: Called after each object and each commit.
+        on_refused: Called with the staged files of quarantined records once these are stored.
 
     Raises:
         UsageError: A wrong window, or objects that may not be read; what could be read is stored.
@@ -76,7 +78,15 @@ def load(
     _clear_left_behind()
     with TemporaryDirectory(prefix=f"{_STAGING}{os.getpid()}-") as folder:
         return _Load(
-            warehouse, source, label or source.label, Path(folder), window_from, window_to, clock, on_progress
+            warehouse,
+            source,
+            label or source.label,
+            Path(folder),
+            window_from,
+            window_to,
+            clock,
+            on_progress,
+            on_refused,
         ).run(reread=reread)
 
 
@@ -109,13 +119,14 @@ class _Load:
         window_to: datetime | None,
         clock: Callable[[], datetime],
         on_progress: Callable[[LoadProgress], None],
+        on_refused: Callable[[list[Path]], None],
     ) -> None:
         self._warehouse = warehouse
         self._source = source
         self._folder = folder
         self._window_from, self._window_to = window_from, window_to
         self._clock = clock
-        self._on_progress = on_progress
+        self._on_progress, self._on_refused = on_progress, on_refused
         self._result = LoadResult(load_id=uuid4().hex, source=label)
         self._group = Group(started_at=clock())
         self._groups = 0
@@ -244,6 +255,7 @@ class _Load:
         result.ignored += group.ignored.total()
         result.quarantined += group.quarantined.total()
         result.outside_window += group.outside_window
+        self._on_refused(group.quarantine)
         for path in group.quarantine:
             path.unlink()
         self._published_bytes += counts["bytes"]
