@@ -134,6 +134,7 @@ class _Load:
         self._waiting: list[tuple[Parcel, Callable[[], None]]] = []
         self._connection = connect(folder / "spill")
         self._todo = Todo()
+        self._read_before = False
         self._unreadable: list[Unreadable] = []
 
     def run(self, *, reread: bool) -> LoadResult:
@@ -169,8 +170,10 @@ class _Load:
                 ledger = ledger or ObjectsRead(
                     self._warehouse, connection, window_from=self._window_from, window_to=self._window_to
                 )
-                read = set() if reread else ledger.among([item.uri for item in listed])
-                unread = [item for item in listed if (item.uri, item.etag, item.size_bytes) not in read]
+                read = ledger.among([item.uri for item in listed])
+                unread = [item for item in listed if reread or (item.uri, item.etag, item.size_bytes) not in read]
+                known = {uri for uri, _, _ in read}
+                self._read_before = self._read_before or any(item.uri in known for item in unread)
                 self._todo.add(unread)
                 yield from unread
 
@@ -193,11 +196,13 @@ class _Load:
                 staged,
                 load_id=self._result.load_id,
                 several_tasks=any(parcel.several_tasks for parcel, _ in self._waiting),
+                read_before=self._read_before,
             )
             group.versions[TableName.EVENTS.value] = appended.version
             group.stored += appended.stored
             group.duplicate["replay"] += appended.replayed
-            group.duplicate["redelivery"] += appended.duplicate - appended.replayed
+            group.duplicate["same object again"] += appended.reread
+            group.duplicate["redelivery"] += appended.duplicate - appended.replayed - appended.reread
         for parcel, done in self._waiting:
             for item, counts in parcel.finished:
                 group.add(item, counts)

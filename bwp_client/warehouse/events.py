@@ -30,6 +30,8 @@ class AppendCounts:
     duplicate: int
     replayed: int
     """Of the duplicates, those that an archive replay delivered again."""
+    reread: int
+    """Of the duplicates, those stored before from the same place of the same object."""
 
 
 def append_events(
@@ -39,6 +41,7 @@ def append_events(
     *,
     load_id: str,
     several_tasks: bool,
+    read_before: bool = False,
 ) -> AppendCounts:
     """Store the rows of staged files that are not stored yet; two rows are one when event, type and task agree.
 
@@ -48,6 +51,7 @@ def append_events(
         staged: Arrow files with the columns of a staged event row (see `sources.context`).
         load_id: Written to each row.
         several_tasks: Some record gave several rows; records are then counted by where they stand.
+        read_before: Some of the objects may have been read before; duplicates for that reason are then told apart.
 
     Raises:
         MixedDataError: Sample events would meet real ones; nothing of the batch was stored.
@@ -64,6 +68,7 @@ def append_events(
     )
     earliest, latest, rows = one_row(connection, "select min(occurred_at), max(occurred_at), count(*) from staged")
     low, high = earliest - SLACK, latest + SLACK
+    connection.execute("create or replace temp table reread (row_no bigint)")
 
     def rows_for(handle: DeltaTable) -> Any:
         files = warehouse.data_files(handle)
@@ -83,6 +88,14 @@ def append_events(
             else "create or replace temp table kept as select row_no from fresh",
             {"low": low, "high": high} if near else {},
         )
+        if near and read_before:
+            connection.execute(
+                f"""
+                create or replace temp table reread as
+                select row_no from staged anti join kept using (row_no)
+                semi join {existing} as existing using (event_id, event_type, task_id, source_uri, source_offset)
+                """
+            )
         (kept,) = one_row(connection, "select count(*) from kept")
         if kept == 0:
             return None
@@ -91,15 +104,17 @@ def append_events(
 
     version = warehouse.commit(TableName.EVENTS, rows_for, app_id=APP_ID, metadata={"load_id": load_id})
     record = "distinct (source_uri, source_offset)" if several_tasks else "*"
-    records, stored, replayed = one_row(
+    records, stored, again, replayed = one_row(
         connection,
         f"""
         select count({record}), count({record}) filter (kept.row_no is not null),
-               count(*) filter (replay_name <> '' and kept.row_no is null)
-        from staged left join kept using (row_no)
+               count({record}) filter (reread.row_no is not null),
+               count(*) filter (replay_name <> '' and kept.row_no is null and reread.row_no is null)
+        from staged left join kept using (row_no) left join reread using (row_no)
         """,
     )
-    return AppendCounts(version, stored, records - stored, min(replayed, records - stored))
+    again = min(again, records - stored)
+    return AppendCounts(version, stored, records - stored, min(replayed, records - stored - again), again)
 
 
 _STAGED = """
