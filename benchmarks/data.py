@@ -68,9 +68,7 @@ def top_up(folder: Path, events: int) -> Path:
                 "account": "123456789012",
                 "time": f"2026-11-24T{number % 5:02d}:{number % 60:02d}:{number // 60 % 60:02d}Z",
                 "region": "us-east-1",
-                "resources": [
-                    f"businessProduct/bp-bench/personalDataDeletionTask/5eed5eed-{run[:4]}-{run[4:8]}-{number:017d}"
-                ],
+                "resources": [f"{task}{number:017d}"],
                 "detail": {},
             },
             separators=(",", ":"),
