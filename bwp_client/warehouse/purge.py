@@ -208,9 +208,8 @@ class _Purge:
             files = self._warehouse.data_files(handle) if self._month in months else []
             cut = [item for item in files if item.partition["occurred_month"] == self._month]
             source = relation(self._warehouse.readable(TableName.EVENTS, cut), TABLES[TableName.EVENTS].schema)
-            return self._stream(
-                f"select *, '{self._month}' as occurred_month from {source} where occurred_at >= $before"
-            )
+            month = f", '{self._month}' as occurred_month" if cut else ""
+            return self._stream(f"select *{month} from {source} where occurred_at >= $before")
 
         self._warehouse.commit(
             TableName.EVENTS,

@@ -44,8 +44,10 @@ def story() -> list[dict[str, Any]]:
 
 
 EVENTS = story()
+TOLD_AGAIN = [*EVENTS[:6], *EVENTS[-6:]]
 RECENT = [event for event in EVENTS if datetime.fromisoformat(event["time"]) >= FLOOR]
 RECENT_TASKS = {event["resources"][0].split("/")[-1] for event in RECENT}
+OLD_TOLD = [event for event in EVENTS + TOLD_AGAIN if datetime.fromisoformat(event["time"]) < FLOOR]
 GONE = sorted({event["resources"][0].split("/")[-1] for event in EVENTS} - RECENT_TASKS)
 
 
@@ -55,8 +57,8 @@ def write_source(folder: Path) -> Path:
     write(folder / "a.json", EVENTS[:third])
     write(folder / "b.json", EVENTS[third : 2 * third], "pretty")
     write(folder / "c.json.gz", EVENTS[2 * third :])
-    for place, event in enumerate(EVENTS[:6]):  # small objects that are read together
-        write(folder / f"small-{place}.json", [event, EVENTS[-1 - place]])
+    for place in range(0, len(TOLD_AGAIN), 2):  # small objects that are read together
+        write(folder / f"small-{place}.json", TOLD_AGAIN[place : place + 2])
     (folder / "broken.json").write_text(f'{{"resources": ["x/{GONE[0]}"]\n')
     return folder
 
@@ -185,7 +187,7 @@ def test_no_file_holds_a_purged_task_and_nothing_brings_it_back(
     (tmp_path / "in" / "broken.json").unlink()
     again = reread(warehouse, tmp_path / "in")
     assert again.stored == 0
-    assert again.ignored == len(EVENTS) - len(RECENT) + 6  # 6 small objects tell old events again
+    assert again.ignored == len(OLD_TOLD)
     assert list_runs(warehouse)[0].counts["ignored"] == {"older than the purge floor": again.ignored}
     assert is_purged(warehouse)
     assert traces(on_disk(warehouse, tmp_path / "again", client), GONE) == []
@@ -252,7 +254,7 @@ def test_the_floor_outlives_maintenance_and_a_window_is_told_apart(warehouse: Wa
     maintain(warehouse, retain_hours=0)
     start = FLOOR - timedelta(days=3)
     result = load(warehouse, open_source(str(source)), reread=True, window_from=start)
-    times = [datetime.fromisoformat(event["time"]) for event in [*EVENTS, *EVENTS[:6], *EVENTS[-6:]]]
+    times = [datetime.fromisoformat(event["time"]) for event in EVENTS + TOLD_AGAIN]
     assert result.outside_window == sum(time < start for time in times)
     assert result.ignored == sum(start <= time < FLOOR for time in times) > 0
     assert result.stored == 0
@@ -260,7 +262,7 @@ def test_the_floor_outlives_maintenance_and_a_window_is_told_apart(warehouse: Wa
 
 def test_a_day_in_the_future_is_refused(warehouse: Warehouse, tmp_path: Path) -> None:
     before = state(warehouse)
-    with pytest.raises(UsageError, match="Nothing was removed: .* in the future"):
+    with pytest.raises(UsageError, match="Nothing was removed"):
         purge(warehouse, datetime.now(UTC) + timedelta(minutes=1))
     tomorrow = (datetime.now(UTC) + timedelta(days=1)).date().isoformat()
     for day, said in ((tomorrow, "in the future"), ("soon", "is no date"), ("2026-04-10T12:00Z", "is no date")):
@@ -281,8 +283,8 @@ def test_a_load_under_way_stores_nothing_older(place: str, tmp_path: Path) -> No
 
     overtaken = Overtaken(place, TableName.EVENTS, second_process, at=TO_APPEND)
     result = load(overtaken, open_source(str(source)))
-    assert result.ignored == len(EVENTS) - len(RECENT) + 6
-    assert result.read == result.stored + result.duplicate + result.ignored == len(EVENTS) + 12
+    assert result.ignored == len(OLD_TOLD)
+    assert result.read == result.stored + result.duplicate + result.ignored == len(EVENTS + TOLD_AGAIN)
     assert is_purged(Warehouse(place))
 
 
