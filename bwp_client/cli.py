@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 SAMPLE_EVENTS = 50_000
 SAMPLE_SEED = 7
+RETAIN_HOURS = 7 * 24
 SAMPLE_NAMES_FILE = "product-names.json"
 
 app = typer.Typer(
@@ -321,23 +322,60 @@ def quarantine(
 @app.command()
 def maintain(
     rebuild: Annotated[bool, typer.Option(help="Compute the outcomes anew from all events.")] = False,
+    retain_hours: Annotated[int, typer.Option(min=1, help="How long replaced files stay for readers.")] = RETAIN_HOURS,
     warehouse: WarehouseOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Bring the outcomes up to date with the events."""
+    """Bring the outcomes up to date, compact small files, and delete what no reader needs any more."""
     with errors_as_exit_codes(as_json=as_json):
         from bwp_client.settings import Settings
-        from bwp_client.status import bring_up_to_date
         from bwp_client.warehouse import Warehouse
+        from bwp_client.warehouse.maintenance import maintain as run_maintain
 
         target = Warehouse(_warehouse_uri(warehouse, Settings.load()))
         if not target.exists():
             raise SourceNotFoundError(f"{target.uri} holds nothing yet. Load events first.")
-        versions = bring_up_to_date(target, rebuild=rebuild)
+        result = run_maintain(target, rebuild=rebuild, retain_hours=retain_hours)
         if as_json:
-            print_json({"versions": versions})
-        else:
-            note("The outcomes are up to date.")
+            print_json(result.as_json())
+            return
+        note("The outcomes are up to date.")
+        for table, files in result.compacted.items():
+            note(f"Compacted {table}: {files['files_before']:,} files are {files['files_after']:,} now.")
+        note(f"Deleted {result.deleted_files:,} files that no reader needs any more.")
+
+
+@app.command()
+def purge(
+    before: Annotated[str, typer.Option(metavar="DATE", help="The first UTC day that is kept.")],
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would go.")] = False,
+    warehouse: WarehouseOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Remove older data physically and for good: no later load brings it back."""
+    with errors_as_exit_codes(as_json=as_json):
+        from bwp_client.settings import Settings
+        from bwp_client.times import day_start
+        from bwp_client.warehouse import Warehouse
+        from bwp_client.warehouse.purge import purge as run_purge
+
+        target = Warehouse(_warehouse_uri(warehouse, Settings.load()))
+        result = run_purge(
+            target,
+            day_start(before),
+            dry_run=dry_run,
+            on_plan=lambda plan: note(f"To remove: {plan.as_text()}.") if not as_json else None,
+        )
+        if as_json:
+            print_json(result.as_json())
+        elif not dry_run:
+            note(f"Removed: {result.as_text()}. {result.deleted_files:,} files were deleted.")
+        if result.unfinished_files:
+            note(
+                f"Needs attention: {result.unfinished_files:,} young files of {target.uri} belong to no commit; a load is "
+                "writing them, or was killed, and they may hold older data. Run purge again in an hour: it deletes them."
+            )
+            raise typer.Exit(int(ExitCode.NEEDS_ATTENTION))
 
 
 @app.command()

@@ -21,11 +21,12 @@ from bwp_client.events import LATEST_AHEAD
 from bwp_client.load_counts import Group, LoadProgress, LoadResult, Todo
 from bwp_client.memory import keep_freed_memory
 from bwp_client.sources import Source, SourceObject
-from bwp_client.sources.parcels import MAX_PARCEL_ROWS, Job, Parcel, Unreadable, Window
+from bwp_client.sources.parcels import MAX_PARCEL_ROWS, TOO_OLD, Job, Parcel, Unreadable, Window
 from bwp_client.sources.workers import stage_all
 from bwp_client.warehouse import Run, TableName, Warehouse, record_run, unpublished
 from bwp_client.warehouse.engine import connect
 from bwp_client.warehouse.events import append_events
+from bwp_client.warehouse.floor import purge_floor
 from bwp_client.warehouse.ledger import ObjectsRead, append_quarantine, record_objects
 from bwp_client.warehouse.outcomes import is_behind, refresh_outcomes
 
@@ -143,7 +144,8 @@ class _Load:
             latest_us = _micros(self._clock() + LATEST_AHEAD) or 0
             self._report()
             try:
-                job = Job(self._source, self._folder, window, latest_us)
+                floor = purge_floor(self._warehouse.handle(TableName.EVENTS))
+                job = Job(self._source, self._folder, window, latest_us, _micros(floor) or 0)
                 for made, done in stage_all(self._unread(reread=reread), job):
                     if isinstance(made, Unreadable):
                         self._unreadable.append(made)
@@ -203,6 +205,8 @@ class _Load:
             group.duplicate["replay"] += appended.replayed
             group.duplicate["same object again"] += appended.reread
             group.duplicate["redelivery"] += appended.duplicate - appended.replayed - appended.reread
+            if appended.too_old:
+                group.ignored[TOO_OLD] += appended.too_old
         for parcel, done in self._waiting:
             for item, counts in parcel.finished:
                 group.add(item, counts)

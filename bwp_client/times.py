@@ -33,6 +33,19 @@ def period_end(text: str) -> datetime:
     return time + timedelta(days=1)
 
 
+def day_start(text: str) -> datetime:
+    """Read `--before`: the start of a UTC day.
+
+    Raises:
+        UsageError: It is no date.
+    """
+    try:
+        day = date.fromisoformat(text.strip())
+    except ValueError:
+        raise UsageError(f"{text[:40]!r} is no date. Nothing was done: write 2026-11-03 (a UTC day).") from None
+    return datetime(day.year, day.month, day.day, tzinfo=UTC)
+
+
 def whole_days(first: date, last: date) -> tuple[datetime, datetime]:
     """Give the half-open range of whole UTC days from the first to the last, both included."""
     start = datetime(first.year, first.month, first.day, tzinfo=UTC)

@@ -14,11 +14,16 @@ from support.tables import clean_env, command_json, fingerprints, outcomes
 from bwp_client.warehouse import Warehouse
 
 LOADER = """
-import sys, json
+import sys, json, time
 from bwp_client.load import load
 from bwp_client.sources import open_source
 from bwp_client.warehouse import Warehouse
-for path in sys.argv[2:]:
+until = time.monotonic() + float(sys.argv[2])
+paths = sys.argv[3:]
+for number in range(1_000_000):
+    if number >= len(paths) and time.monotonic() > until:
+        break
+    path = paths[number % len(paths)]
     done = load(Warehouse(sys.argv[1]), open_source(path), reread=True)
     assert done.read == done.stored + done.duplicate + done.ignored + done.quarantined
     print(json.dumps([done.stored, done.duplicate]), flush=True)
@@ -51,12 +56,9 @@ def at_once(tmp_path: Path, seconds: float, parts: int) -> tuple[int, int]:
     ]
     target = tmp_path / "warehouse"
     command_json("load", files[0], "--warehouse", target, "--json", cwd=tmp_path)
-    rounds = max(1, int(seconds / 6))
-    orders = [files * rounds, files[::-1] * rounds]
     readers = [_start(READER, target) for _ in range(2)]
-    loaders = [_start(LOADER, target, *order) for order in orders]
-    until = time.monotonic() + seconds
-    while time.monotonic() < until and any(loader.poll() is None for loader in loaders):
+    loaders = [_start(LOADER, target, str(seconds), *order) for order in (files, files[::-1])]
+    while any(loader.poll() is None for loader in loaders):
         time.sleep(0.1)
         assert all(reader.poll() is None for reader in readers), [reader.communicate()[1] for reader in readers]
     loads = []
@@ -78,7 +80,7 @@ def at_once(tmp_path: Path, seconds: float, parts: int) -> tuple[int, int]:
     return len(loads), reads
 
 
-def _start(program: str, *arguments: Path) -> "subprocess.Popen[str]":
+def _start(program: str, *arguments: Path | str) -> "subprocess.Popen[str]":
     return subprocess.Popen(
         [sys.executable, "-c", program, *map(str, arguments)],
         env=clean_env(), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
@@ -87,7 +89,7 @@ def _start(program: str, *arguments: Path) -> "subprocess.Popen[str]":
 
 def test_two_loaders_and_two_readers(tmp_path: Path) -> None:
     loads, reads = at_once(tmp_path, 6, 8)
-    assert loads == 16
+    assert loads >= 16
     assert reads > 0
 
 

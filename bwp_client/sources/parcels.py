@@ -14,6 +14,9 @@ ROWS_PER_PARCEL = 60_000
 MAX_PARCEL_ROWS = 80_000
 """A parcel is full after the block that fills it, and a block of 4 MiB holds about 10,000 records."""
 
+TOO_OLD = "older than the purge floor"
+"""What the counts of ignored records call events that a purge would have to remove again."""
+
 
 @dataclass(frozen=True, slots=True)
 class Window:
@@ -39,13 +42,15 @@ class Window:
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """What to do with objects: read from a source, keep what lies in a window, stage in a folder."""
+    """What to do with objects: read from a source, keep what lies in a window and above the floor, stage in a folder."""
 
     source: Source
     folder: Path
     window: Window
     latest_us: int
     """The newest event time accepted, in µs since 1970."""
+    floor_us: int = 0
+    """The purge floor: older events are ignored."""
 
 
 @dataclass(slots=True)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
 from typing import BinaryIO
@@ -22,13 +23,22 @@ from bwp_client.sources.base import SourceObject
 from bwp_client.sources.context import with_context
 from bwp_client.sources.decode import CutShortError, blocks
 from bwp_client.sources.lines import UTC_US, read_lines
-from bwp_client.sources.parcels import ROWS_PER_PARCEL, Job, ObjectCounts, Parcel
+from bwp_client.sources.parcels import ROWS_PER_PARCEL, TOO_OLD, Job, ObjectCounts, Parcel
 from bwp_client.sources.records import Found, RecordCutter, Unread
 from bwp_client.sources.together import TEXT_BYTES, Together, read_together, whole_text
 
 MAX_IGNORED_TYPES = 100
 MAX_TYPE_LENGTH = 80
 OTHER_TYPES = "(other types)"
+
+
+@dataclass(frozen=True, slots=True)
+class _Sifted:
+    """The places of rows that stay, and of those that don't."""
+
+    kept: IntArray
+    outside_window: IntArray
+    too_old: IntArray
 
 
 class Stager:
@@ -40,6 +50,7 @@ class Stager:
         self._name = name
         self._window = job.window
         self._latest_us = job.latest_us
+        self._floor_us = job.floor_us
         self._batches: list[pa.RecordBatch] = []
         self._rows: list[EventRow] = []
         self._offsets: list[int] = []
@@ -82,11 +93,13 @@ class Stager:
     def _take_together(self, found: Together, items: list[SourceObject]) -> None:
         rows, owners = found.rows, found.owners
         counts = [ObjectCounts() for _ in items]
-        inside = self._inside(rows)
-        if inside is not None:
-            for owner in np.delete(owners, inside).tolist():
+        sifted = self._sift(rows)
+        if sifted is not None:
+            for owner in owners[sifted.outside_window].tolist():
                 counts[owner].outside_window += 1
-            rows, owners = rows.take(int64_array(inside)), owners[inside]
+            for owner in owners[sifted.too_old].tolist():
+                counts[owner].ignored[TOO_OLD] += 1
+            rows, owners = rows.take(int64_array(sifted.kept)), owners[sifted.kept]
         if rows.num_rows:
             self._add_batch(rows, owners, [item.uri for item in items])
         for owner, events in enumerate(np.bincount(owners, minlength=len(items)).tolist()):
@@ -142,20 +155,27 @@ class Stager:
         for item in pc.value_counts(lines.ignored):
             _ignore(self._counts, item["values"].as_py(), item["counts"].as_py())
         rows = lines.rows
-        inside = self._inside(rows)
-        if inside is not None:
-            self._counts.outside_window += rows.num_rows - len(inside)
-            rows = rows.take(int64_array(inside))
+        sifted = self._sift(rows)
+        if sifted is not None:
+            self._counts.outside_window += len(sifted.outside_window)
+            if len(sifted.too_old):
+                self._counts.ignored[TOO_OLD] += len(sifted.too_old)
+            rows = rows.take(int64_array(sifted.kept))
         if rows.num_rows:
             self._add_batch(rows)
             self._counts.events += rows.num_rows
         return lines.left
 
-    def _inside(self, rows: pa.RecordBatch) -> IntArray | None:
-        """Give the places of the rows inside the window; none when all are, for it has no ends."""
-        if self._window.is_open:
+    def _sift(self, rows: pa.RecordBatch) -> _Sifted | None:
+        """Tell which rows lie outside the window, and which of those inside are older than the floor; none when none do."""
+        if self._window.is_open and not self._floor_us:
             return None
-        return np.flatnonzero(self._window.holds(rows["occurred_at"].view(pa.int64()).to_numpy()))
+        times = rows["occurred_at"].view(pa.int64()).to_numpy()
+        inside, recent = self._window.holds(times), times >= self._floor_us
+        kept = inside & recent
+        if kept.all():
+            return None
+        return _Sifted(np.flatnonzero(kept), np.flatnonzero(~inside), np.flatnonzero(inside & ~recent))
 
     def _take(self, cutter: RecordCutter, records: list[Found]) -> None:
         counts, latest_us = self._counts, self._latest_us
@@ -173,6 +193,9 @@ class Stager:
                 continue
             if not self._window.holds(made[0][OCCURRED_AT_US]):
                 counts.outside_window += 1
+                continue
+            if int(made[0][OCCURRED_AT_US]) < self._floor_us:
+                counts.ignored[TOO_OLD] += 1
                 continue
             counts.events += 1
             self._row_count += len(made)

@@ -28,10 +28,8 @@ def local_copies(address: str, files: Sequence[tuple[str, int]]) -> list[str]:
         SourceNotFoundError: A file is gone, vacuumed since the table was opened.
         RemoteError: S3 refused or failed.
     """
-    folder = cache_folder() / hashlib.sha256(address.encode()).hexdigest()[:16]
-    folder.mkdir(parents=True, exist_ok=True)
-    # A file's own name holds a UUID; a key never becomes part of a local path.
-    wanted = [(path, folder / (hashlib.sha256(path.encode()).hexdigest()[:32] + ".parquet")) for path, _ in files]
+    _folder_of(address).mkdir(parents=True, exist_ok=True)
+    wanted = [(path, _copy_of(address, path)) for path, _ in files]
     missing = [(path, target) for path, target in wanted if not target.exists()]
     for _, target in wanted:
         if target.exists():
@@ -70,3 +68,20 @@ def _make_room(coming_bytes: int, *, keep: set[Path]) -> None:
         if path not in keep:
             path.unlink(missing_ok=True)
             total -= size
+
+
+def forget_copies(address: str, *, keep: Sequence[str]) -> None:
+    """Delete this machine's copies of a table's files, but those of the paths to keep."""
+    wanted = {_copy_of(address, path) for path in keep}
+    for copy in _folder_of(address).glob("*"):
+        if copy not in wanted:
+            copy.unlink(missing_ok=True)
+
+
+def _folder_of(address: str) -> Path:
+    return cache_folder() / hashlib.sha256(address.encode()).hexdigest()[:16]
+
+
+def _copy_of(address: str, path: str) -> Path:
+    # A file's own name holds a UUID; a key never becomes part of a local path.
+    return _folder_of(address) / (hashlib.sha256(path.encode()).hexdigest()[:32] + ".parquet")

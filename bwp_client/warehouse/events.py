@@ -11,8 +11,9 @@ import duckdb
 from deltalake import DeltaTable
 
 from bwp_client.errors import MixedDataError
-from bwp_client.events import SAMPLE_TASK_ID_PREFIX
+from bwp_client.events import EARLIEST_EVENT, SAMPLE_TASK_ID_PREFIX
 from bwp_client.warehouse.engine import one_row, quoted, register_staged, relation
+from bwp_client.warehouse.floor import purge_floor
 from bwp_client.warehouse.schema import TABLES, TableName
 from bwp_client.warehouse.store import ROWS_PER_BATCH, DataFile, Warehouse
 
@@ -23,7 +24,7 @@ SLACK = timedelta(days=1)
 
 @dataclass(frozen=True, slots=True)
 class AppendCounts:
-    """What became of a batch of records; `stored + duplicate` is their number."""
+    """What became of a batch of records; `stored + duplicate + too_old` is their number."""
 
     version: int
     stored: int
@@ -32,6 +33,8 @@ class AppendCounts:
     """Of the duplicates, those that an archive replay delivered again."""
     reread: int
     """Of the duplicates, those stored before from the same place of the same object."""
+    too_old: int
+    """Older than the floor of a purge that was done since the records were read."""
 
 
 def append_events(
@@ -69,8 +72,11 @@ def append_events(
     earliest, latest, rows = one_row(connection, "select min(occurred_at), max(occurred_at), count(*) from staged")
     low, high = earliest - SLACK, latest + SLACK
     connection.execute("create or replace temp table reread (row_no bigint)")
+    floor = EARLIEST_EVENT
 
     def rows_for(handle: DeltaTable) -> Any:
+        nonlocal floor
+        floor = purge_floor(handle) or EARLIEST_EVENT
         files = warehouse.data_files(handle)
         _refuse_mixture(warehouse, connection, files)
         near = [item for item in files if item.highs["occurred_at"] >= low and item.lows["occurred_at"] <= high]
@@ -78,15 +84,17 @@ def append_events(
         connection.execute(
             f"""
             create or replace temp table kept as
-            select row_no from (select row_no, event_id, event_type, task_id from staged semi join fresh using (row_no))
+            select row_no from (select row_no, event_id, event_type, task_id from staged semi join fresh using (row_no)
+                where occurred_at >= $floor)
             anti join (
                 select event_id, event_type, task_id from {existing}
                 where occurred_at between $low and $high
             ) as existing using (event_id, event_type, task_id)
             """
             if near
-            else "create or replace temp table kept as select row_no from fresh",
-            {"low": low, "high": high} if near else {},
+            else "create or replace temp table kept as "
+            "select row_no from staged semi join fresh using (row_no) where occurred_at >= $floor",
+            {"floor": floor} | ({"low": low, "high": high} if near else {}),
         )
         if near and read_before:
             connection.execute(
@@ -104,17 +112,22 @@ def append_events(
 
     version = warehouse.commit(TableName.EVENTS, rows_for, app_id=APP_ID, metadata={"load_id": load_id})
     record = "distinct (source_uri, source_offset)" if several_tasks else "*"
-    records, stored, again, replayed = one_row(
+    records, stored, too_old, again, replayed = one_row(
         connection,
         f"""
         select count({record}), count({record}) filter (kept.row_no is not null),
-               count({record}) filter (reread.row_no is not null),
-               count(*) filter (replay_name <> '' and kept.row_no is null and reread.row_no is null)
+               count({record}) filter (occurred_at < $floor),
+               count({record}) filter (reread.row_no is not null and occurred_at >= $floor),
+               count(*) filter (
+                   replay_name <> '' and kept.row_no is null and reread.row_no is null and occurred_at >= $floor
+               )
         from staged left join kept using (row_no) left join reread using (row_no)
         """,
+        {"floor": floor},
     )
-    again = min(again, records - stored)
-    return AppendCounts(version, stored, records - stored, min(replayed, records - stored - again), again)
+    duplicate = records - stored - too_old
+    again = min(again, duplicate)
+    return AppendCounts(version, stored, duplicate, min(replayed, duplicate - again), again, too_old)
 
 
 _STAGED = """

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from tempfile import TemporaryDirectory
 from typing import Any
 
@@ -10,11 +11,15 @@ from deltalake import DeltaTable
 
 from bwp_client.errors import SourceNotFoundError
 from bwp_client.warehouse.engine import connect, quoted, relation
+from bwp_client.warehouse.floor import floor_mark, purge_floor
 from bwp_client.warehouse.schema import TABLES, TableName
 from bwp_client.warehouse.store import ROWS_PER_BATCH, DataFile, Warehouse
 
 APP_ID = "bwp.outcomes.events_version"
 """The app transaction of the outcomes table; its version is the events version that the outcomes cover."""
+
+COMPACTION = "OPTIMIZE"
+"""How the log names a commit that changes no row."""
 
 OUTCOMES_SQL = """
 with facts as (
@@ -79,12 +84,22 @@ def refresh_outcomes(warehouse: Warehouse, *, rebuild: bool = False) -> int:
             connection.close()
 
 
+def _is_only_compacted(events: DeltaTable, covered: int) -> bool:
+    """Tell whether every commit since a version only wrote the same rows into fewer files."""
+    commits = events.version() - covered
+    if events.history(1)[0]["operation"] != COMPACTION:
+        return False
+    since = events.history(commits)
+    return len(since) == commits and all(commit["operation"] == COMPACTION for commit in since)
+
+
 class _Refresh:
     def __init__(self, warehouse: Warehouse, connection: duckdb.DuckDBPyConnection, *, rebuild: bool) -> None:
         self._warehouse = warehouse
         self._connection = connection
         self._rebuild = rebuild
         self._events_version = 0
+        self._floor: datetime | None = None
         self._months: list[str] = []
 
     def run(self) -> int:
@@ -95,24 +110,31 @@ class _Refresh:
             app_id=APP_ID,
             app_version=lambda _: self._events_version,
             replace=self._predicate,
+            marks=lambda: floor_mark(self._floor),
             metadata=metadata,
         )
 
     def _rows(self, outcomes: DeltaTable, metadata: dict[str, str]) -> Any | None:
         warehouse, connection = self._warehouse, self._connection
+        self._months = []
         events = warehouse.handle(TableName.EVENTS)
         self._events_version = events.version()
+        self._floor = purge_floor(events)
         metadata["events_version"] = str(self._events_version)
         covered = None if self._rebuild else covered_version(outcomes)
         if covered is not None and covered >= self._events_version:
             return None
+        if covered is not None and _is_only_compacted(events, covered):
+            return self._result(f"select * from {relation([], TABLES[TableName.OUTCOMES].schema)}")
         event_files = warehouse.data_files(events)
         outcome_files = warehouse.data_files(outcomes)
         added = self._added(event_files, covered)
         all_events = relation(warehouse.readable(TableName.EVENTS, event_files), TABLES[TableName.EVENTS].schema)
         if not outcome_files:
             return self._result(OUTCOMES_SQL.format(events=all_events))
-        if self._rebuild or len(added) == len(event_files):
+        # A purge takes events away, which the files added can't tell.
+        is_purged = self._floor != purge_floor(outcomes)
+        if self._rebuild or is_purged or len(added) == len(event_files):
             connection.execute(f"create or replace temp table renewed as {OUTCOMES_SQL.format(events=all_events)}")
             self._months = sorted({item.partition["occurred_month"] for item in outcome_files})
             self._months += [month for month in self._months_of("renewed") if month not in self._months]

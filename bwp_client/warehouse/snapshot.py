@@ -6,7 +6,8 @@ Never the events. A snapshot is never changed, so threads may share it; each que
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -98,12 +99,13 @@ class Snapshot:
         self.warehouse = warehouse
         self.run = run
         self._connection = connect(memory_limit=MEMORY_LIMIT)
-        for name in (TableName.EVENTS, TableName.OUTCOMES, TableName.LOOKUPS, TableName.REQUESTS):
-            self._view(name, run.versions.get(name.value, 0))
-        self._connection.execute(_SUMMARIES.replace("{uncoded}", UNCODED).replace("{not_looked_up}", NOT_LOOKED_UP))
+        with self._gone_is_told():
+            for name in (TableName.EVENTS, TableName.OUTCOMES, TableName.LOOKUPS, TableName.REQUESTS):
+                self._view(name, run.versions.get(name.value, 0))
+            self._connection.execute(_SUMMARIES.replace("{uncoded}", UNCODED).replace("{not_looked_up}", NOT_LOOKED_UP))
+            first, last = one_row(self._cursor(), "select min(occurred_at), max(occurred_at) from outcomes")
         outcomes = warehouse.handle(TableName.OUTCOMES, run.versions.get(TableName.OUTCOMES.value, 0))
         self._events_covered = covered_version(outcomes) or 0
-        first, last = one_row(self._cursor(), "select min(occurred_at), max(occurred_at) from outcomes")
         self._span = None if first is None else (first, last)
 
     @classmethod
@@ -131,22 +133,33 @@ class Snapshot:
         newest = self.versions.get(TableName.EVENTS.value, 0)
         if newest <= self._events_covered:
             return 0
-        now = self.warehouse.data_files(self.warehouse.handle(TableName.EVENTS, newest))
-        before = self.warehouse.data_files(self.warehouse.handle(TableName.EVENTS, self._events_covered))
-        known = {item.path for item in before}
-        return sum(item.rows for item in now if item.path not in known)
+        files = self.warehouse.data_files(self.warehouse.handle(TableName.EVENTS, newest))
+        ((counted,),) = self.rows("select coalesce(sum(events_seen), 0)::bigint from outcomes")
+        return max(0, sum(item.rows for item in files) - int(counted))
 
     def frame(self, sql: str, parameters: Mapping[str, Any] | None = None) -> pd.DataFrame:
         """Run a query on a cursor of its own; times come as UTC."""
-        return self._cursor().execute(sql, dict(parameters or {})).df()
+        with self._gone_is_told():
+            return self._cursor().execute(sql, dict(parameters or {})).df()
 
     def rows(self, sql: str, parameters: Mapping[str, Any] | None = None) -> list[tuple[Any, ...]]:
         """Run a query on a cursor of its own and give plain rows."""
-        return self._cursor().execute(sql, dict(parameters or {})).fetchall()
+        with self._gone_is_told():
+            return self._cursor().execute(sql, dict(parameters or {})).fetchall()
 
     def span(self) -> tuple[datetime, datetime] | None:
         """Give the first and last event time that is counted; none when there is none."""
         return self._span
+
+    @contextmanager
+    def _gone_is_told(self) -> Iterator[None]:
+        try:
+            yield
+        except duckdb.IOException as error:
+            raise SourceNotFoundError(
+                f"Files of this picture of {self.warehouse.uri} are not there any more, since old data was purged or "
+                "cleaned up. Nothing was changed. Take a newer run: start the command again, or load the page anew."
+            ) from error
 
     def _cursor(self) -> duckdb.DuckDBPyConnection:
         return self._connection.cursor()

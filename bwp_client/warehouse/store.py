@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
 
+import duckdb
 import pyarrow as pa
 import stamina
 from deltalake import (
@@ -34,11 +36,14 @@ from bwp_client.warehouse.copies import local_copies
 from bwp_client.warehouse.schema import TABLES, TableName
 
 COMMIT_ATTEMPTS = 30
+NO_HOOKS = PostCommitHookProperties(cleanup_expired_logs=False)
+WHOLE_TABLE = ""
+"""What `replace` gives where every row of a table without partitions is replaced."""
 ROWS_PER_BATCH = 16_384
 """Rows that travel from DuckDB to the Delta writer at a time."""
 
 
-def _writer(table: TableName) -> WriterProperties:
+def writer_properties(table: TableName) -> WriterProperties:
     """Write ranges only for the columns that the log keeps, and no dictionary where every value is another.
 
     Such texts have their lengths apart: a fifth less time, and smaller.
@@ -90,7 +95,7 @@ class Warehouse:
         Raises:
             RemoteError: S3 refused or failed.
         """
-        with _explained(self.uri):
+        with explained(self.uri):
             return DeltaTable.is_deltatable(self.address(TableName.RUNS), storage_options=self._options())
 
     def create(self) -> None:
@@ -102,7 +107,7 @@ class Warehouse:
         """
         if self.exists():
             return
-        with _explained(self.uri):
+        with explained(self.uri):
             for name, spec in TABLES.items():
                 DeltaTable.create(
                     self.address(name),
@@ -121,7 +126,7 @@ class Warehouse:
             RemoteError: S3 refused or failed.
             WarehouseError: The table uses a feature that we don't read.
         """
-        with _explained(self.address(table)):
+        with explained(self.address(table), version):
             handle = DeltaTable(self.address(table), version=version, storage_options=self._options())
         if "deletionVectors" in (handle.protocol().reader_features or []):
             raise WarehouseError(
@@ -167,6 +172,7 @@ class Warehouse:
         app_id: str,
         app_version: Callable[[DeltaTable], int] | None = None,
         replace: Callable[[], str | None] | None = None,
+        marks: Callable[[], dict[str, int]] | None = None,
         metadata: dict[str, str] | None = None,
     ) -> int:
         """Commit rows so that nobody else's commit can lie between looking and writing.
@@ -181,6 +187,7 @@ class Warehouse:
             app_id: Names the writers that must not overlap.
             app_version: What the app transaction records; the version about to be written when not given.
             replace: A predicate over partitions to replace, asked for after `rows_for`; None appends.
+            marks: More app transactions to record with the commit, asked for after `rows_for`.
             metadata: Text kept with the commit.
 
         Returns:
@@ -195,23 +202,25 @@ class Warehouse:
             for attempt in stamina.retry_context(
                 on=CommitFailedError, attempts=COMMIT_ATTEMPTS, timeout=None, wait_initial=0.02, wait_max=1.0
             ):
-                with attempt, _explained(self.address(table)):
-                    handle = self.handle(table)
+                handle = self.handle(table)
+                with attempt, self.overtaken(table, handle), explained(self.address(table)):
                     rows = rows_for(handle)
                     if rows is None:
                         return handle.version()
                     predicate = replace() if replace else None
-                    version = app_version(handle) if app_version else handle.version() + 1
+                    versions = {app_id: app_version(handle) if app_version else handle.version() + 1}
+                    versions |= marks() if marks else {}
                     write_deltalake(
                         handle,
                         rows,
-                        mode="overwrite" if predicate else "append",  # type: ignore[call-overload]
-                        predicate=predicate,
-                        writer_properties=_writer(table),
+                        mode="append" if predicate is None else "overwrite",  # type: ignore[call-overload]
+                        predicate=predicate or None,
+                        writer_properties=writer_properties(table),
                         commit_properties=CommitProperties(
-                            custom_metadata=metadata or None, app_transactions=[Transaction(app_id, version)]
+                            custom_metadata=metadata or None,
+                            app_transactions=[Transaction(*one) for one in versions.items()],
                         ),
-                        post_commithook_properties=PostCommitHookProperties(cleanup_expired_logs=False),
+                        post_commithook_properties=NO_HOOKS,
                     )
                     return handle.version()
         except CommitFailedError as error:
@@ -221,15 +230,26 @@ class Warehouse:
             ) from error
         raise AssertionError("unreachable")
 
+    @contextmanager
+    def overtaken(self, table: TableName, handle: DeltaTable) -> Iterator[None]:
+        """Take a file or log that is gone for a conflict, where a purge or vacuum overtook this handle."""
+        try:
+            yield
+        except (SourceNotFoundError, duckdb.IOException) as error:
+            if self.handle(table).version() > handle.version():
+                raise CommitFailedError(str(error)) from error
+            raise
+
     def _options(self) -> dict[str, str] | None:
         return aws.delta_storage_options() if self.is_remote else None
 
 
-class _explained:  # noqa: N801 - reads as a word in a with statement
+class explained:  # noqa: N801 - reads as a word in a with statement
     """Turn the storage layer's errors into ours, with what state the data is in."""
 
-    def __init__(self, address: str) -> None:
+    def __init__(self, address: str, version: int | None = None) -> None:
         self._address = address
+        self._version = version
 
     def __enter__(self) -> None:
         return None
@@ -237,6 +257,11 @@ class _explained:  # noqa: N801 - reads as a word in a with statement
     def __exit__(self, kind: object, error: BaseException | None, _traceback: object) -> None:
         if error is None or isinstance(error, BwpError | CommitFailedError):
             return
+        if self._version is not None and _is_gone(error):
+            raise SourceNotFoundError(
+                f"{self._address}: version {self._version} is not there any more, since old data was purged or cleaned up. "
+                "Take a newer run: start the command again, or load the page anew."
+            ) from error
         if isinstance(error, TableNotFoundError):
             raise SourceNotFoundError(
                 f"{self._address} is not there. Load events first: python -m bwp_client load SOURCE."
@@ -250,7 +275,7 @@ class _explained:  # noqa: N801 - reads as a word in a with statement
                     f"S3 refused {self._address}. Nothing was committed. The app needs s3:ListBucket, s3:GetObject, "
                     "s3:PutObject and s3:DeleteObject there."
                 ) from error
-            if "NoSuchBucket" in text or "not found" in text.lower():
+            if "NoSuchBucket" in text or _is_gone(error):
                 raise SourceNotFoundError(
                     f"{self._address}: the bucket, the table or that version of it does not exist."
                 ) from error
@@ -258,9 +283,18 @@ class _explained:  # noqa: N801 - reads as a word in a with statement
                 f"S3 failed on {self._address} ({type(error).__name__}). Nothing was committed; "
                 "start the command again."
             ) from error
-        if "invalid table version" in text.lower() or "not found" in text.lower():
+        if _is_gone(error):
             raise SourceNotFoundError(f"{self._address}: that version is not there any more.") from error
         raise WarehouseError(
             f"The warehouse at {self._address} can't be used ({type(error).__name__}: {text[:200]}). Nothing was committed. "
             "Check free space and permissions, then start the command again."
         ) from error
+
+
+_GONE = ("invalid table version", "not found", "no files in log segment", "specified end version", "no files found")
+
+
+def _is_gone(error: BaseException) -> bool:
+    """Tell whether a version, a file of the log or a data file is not there."""
+    text = str(error).lower()
+    return isinstance(error, TableNotFoundError) or any(words in text for words in _GONE)
