@@ -53,11 +53,14 @@ def warehouse(loaded: Path, tmp_path: Path) -> Warehouse:
 
 
 @pytest.fixture
-def place(place: str, loaded: Path, tmp_path: Path) -> str:
-    if place.startswith("s3://"):
-        load_all(place, tmp_path / "in")
-    else:
-        shutil.copytree(loaded, place)
+def place(place: str, loaded: Path, request: pytest.FixtureRequest) -> str:
+    if not place.startswith("s3://"):
+        return str(shutil.copytree(loaded, place))
+    client = request.getfixturevalue("bucket").client
+    bucket, prefix = place.removeprefix("s3://").split("/")
+    for path in loaded.rglob("*"):
+        if path.is_file():
+            client.upload_file(str(path), bucket, f"{prefix}/{path.relative_to(loaded)}")
     return place
 
 

@@ -173,6 +173,8 @@ def test_no_file_holds_a_purged_task_and_nothing_brings_it_back(
     client = request.getfixturevalue("bucket").client if warehouse.is_remote else None
     before = on_disk(warehouse, tmp_path / "before", client)
     assert {task for _, task in traces(before, GONE)} == set(GONE)
+    held = newest_run(warehouse)
+    assert held is not None
     told = command_json("purge", "--before", FLOOR.date().isoformat(), "--warehouse", place, "--json", cwd=tmp_path)
     assert is_purged(warehouse)
     assert (told["before"], told["events"], told["outcomes"]) == ("2026-04-10", len(EVENTS) - len(RECENT), len(GONE))
@@ -180,6 +182,8 @@ def test_no_file_holds_a_purged_task_and_nothing_brings_it_back(
     assert told["unfinished_files"] == 0
     after = on_disk(warehouse, tmp_path / "after", client)
     assert traces(after, GONE) == []
+    with pytest.raises(SourceNotFoundError, match="Take a newer run"):
+        Snapshot(warehouse, held)
     if warehouse.is_remote:
         assert list(cache_folder().rglob("*.parquet"))
         assert traces(cache_folder(), GONE) == []
