@@ -12,7 +12,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import Enum
 
-from bwp_client.events import Envelope, QuarantineReason, Refused, decode_record
+from bwp_client.events import Envelope, QuarantineReason, Refused
+from bwp_client.sources.wrappers import Wrapper, read_record
 
 MAX_RECORD_BYTES = 4 * 1024 * 1024
 """EventBridge entries are under 1 MB; anything longer than this is not one record and is not searched for one."""
@@ -36,7 +37,8 @@ class Unread:
     reason: QuarantineReason
 
 
-Found = tuple[int, Envelope | Unread]
+Record = Envelope | Wrapper
+Found = tuple[int, Record | Unread]
 """Byte offset in the decompressed object, and what stands there."""
 
 
@@ -65,12 +67,12 @@ def closing(data: bytes, position: int) -> int | None:
     return at if shape is _Shape.CLOSED else None
 
 
-def decoded(record: memoryview) -> Envelope | None:
-    """Give the envelope, or none where there is no good one."""
+def decoded(record: memoryview) -> Record | None:
+    """Give the event or wrapper, or none where there is no good one."""
     if len(record) > MAX_RECORD_BYTES:
         return None
     try:
-        return decode_record(record)
+        return read_record(record)
     except Refused:
         return None
 
@@ -103,7 +105,7 @@ class _Pieces:
                     return position
                 end, following = join or (len(data.rstrip(_BETWEEN)), len(data))
                 found = self._take(position, end)
-                if isinstance(found, Envelope):
+                if not isinstance(found, Unread):
                     self._records.append((self._start + position, found))
                     position = following
                     continue
@@ -116,9 +118,9 @@ class _Pieces:
                     return position
             whole = self._next_whole(position)
             if whole is not None:
-                begin, end, envelope = whole
+                begin, end, record = whole
                 self._refuse(position, begin)
-                self._records.append((self._start + begin, envelope))
+                self._records.append((self._start + begin, record))
                 position = _skip(data, end)
             elif waiting:
                 return position
@@ -128,11 +130,11 @@ class _Pieces:
                 position = following
         return len(data)
 
-    def _take(self, begin: int, end: int) -> Envelope | Unread:
+    def _take(self, begin: int, end: int) -> Record | Unread:
         if end - begin > MAX_RECORD_BYTES:
             return Unread(self._data[begin:end], QuarantineReason.TOO_LARGE)
         try:
-            return decode_record(self._view[begin:end])
+            return read_record(self._view[begin:end])
         except Refused as refused:
             return Unread(self._data[begin:end], refused.reason)
 
@@ -150,20 +152,21 @@ class _Pieces:
         self._budget -= at - position
         return shape, at
 
-    def _next_whole(self, position: int) -> tuple[int, int, Envelope] | None:
+    def _next_whole(self, position: int) -> tuple[int, int, Record] | None:
         """Find the next whole record after damage: where it begins and ends, and the record."""
         data = self._data
         for start in _START.finditer(data, position + 1):
             begin = start.start()
             join = self._join_after(begin)
             end = join[0] if join else len(data.rstrip(_BETWEEN))
-            envelope = decoded(self._view[begin:end])
-            if envelope is None:
+            record = decoded(self._view[begin:end])
+            if record is None:
                 shape, end = self._look(begin)
-                envelope = decoded(self._view[begin:end]) if shape is _Shape.CLOSED else None
+                record = decoded(self._view[begin:end]) if shape is _Shape.CLOSED else None
             # The `detail` of a damaged envelope looks like a webhook's body, but it is part of what is damaged.
-            if envelope is not None and (envelope.source or not _is_a_member(data, begin)):
-                return begin, end, envelope
+            is_full = isinstance(record, Envelope) and record.source
+            if record is not None and (is_full or not _is_a_member(data, begin)):
+                return begin, end, record
         return None
 
     def _giving_up(self, position: int) -> tuple[int, int]:
@@ -196,9 +199,9 @@ def _unread(piece: bytes, start: int) -> Iterator[Found]:
         start += len(line) + 1
 
 
-def _verdict(raw: bytes) -> Envelope | Unread:
+def _verdict(raw: bytes) -> Record | Unread:
     try:
-        return decode_record(raw)
+        return read_record(raw)
     except Refused as refused:
         reason = refused.reason
     if raw[0] == _BRACE and closing(raw, 0) is None:

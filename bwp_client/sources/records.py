@@ -10,7 +10,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from bwp_client.events import QuarantineReason, Refused, decode_record
+from bwp_client.events import QuarantineReason, Refused
 from bwp_client.sources.arrays import IntArray
 from bwp_client.sources.pieces import (
     ARRAY_JOIN,
@@ -24,6 +24,7 @@ from bwp_client.sources.pieces import (
     decoded,
     is_pretty,
 )
+from bwp_client.sources.wrappers import read_record
 
 __all__ = ["MAX_RECORD_BYTES", "Found", "RecordCutter", "TakeLines", "Unread"]
 
@@ -131,8 +132,8 @@ class RecordCutter:
             if not failing and self._lines_at_once(view, start, batch_begins, batch_ends, records):
                 continue
             for begin, end in zip(batch_begins.tolist(), batch_ends.tolist(), strict=True):
-                envelope = decoded(view[begin:end])
-                if envelope is None:
+                record = decoded(view[begin:end])
+                if record is None:
                     failing.append((begin, end))
                     continue
                 if failing:
@@ -140,7 +141,7 @@ class RecordCutter:
                     first, last = failing[0][0], failing[-1][1]
                     cut_pieces(data[first:last], start + first, JOIN, records, final=True)
                     failing = []
-                records.append((start + data.index(b"{", begin), envelope))
+                records.append((start + data.index(b"{", begin), record))
         if not failing:
             return complete
         first = failing[0][0]
@@ -166,7 +167,7 @@ class RecordCutter:
         for place in left:
             begin, end = int(begins[place]), int(ends[place])
             try:
-                records.append((start + begin, decode_record(view[begin:end])))
+                records.append((start + begin, read_record(view[begin:end])))
             except Refused as refused:
                 records.append((start + begin, Unread(bytes(view[begin:end]).strip(SPACE), refused.reason)))
         return True

@@ -12,7 +12,16 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 
-from bwp_client.events import EVENT_TYPES, OCCURRED_AT_US, ROW_FIELDS, EventRow, QuarantineReason, Refused, rows_of
+from bwp_client.events import (
+    EVENT_TYPES,
+    OCCURRED_AT_US,
+    ROW_FIELDS,
+    Envelope,
+    EventRow,
+    QuarantineReason,
+    Refused,
+    rows_of,
+)
 from bwp_client.scrub import excerpt
 from bwp_client.sources.arrays import IntArray, int64_array, text_array
 from bwp_client.sources.base import SourceObject
@@ -21,6 +30,7 @@ from bwp_client.sources.decode import CutShortError, blocks
 from bwp_client.sources.lines import UTC_US, read_lines
 from bwp_client.sources.parcels import ROWS_PER_PARCEL, Job, ObjectCounts, Parcel
 from bwp_client.sources.records import Found, RecordCutter, Unread
+from bwp_client.sources.wrappers import Wrapper, unwrap
 
 MAX_IGNORED_TYPES = 100
 MAX_TYPE_LENGTH = 80
@@ -99,31 +109,49 @@ class Stager:
         return lines.left
 
     def _take(self, cutter: RecordCutter, records: list[Found]) -> None:
-        counts, latest_us = self._counts, self._latest_us
         for offset, found in records:
             if isinstance(found, Unread):
                 self._refuse(offset, found.raw, found.reason)
                 continue
-            if found.detail_type not in EVENT_TYPES:
-                _ignore(counts, found.detail_type)
-                continue
             try:
-                made = rows_of(found, latest_us=latest_us)
+                if isinstance(found, Wrapper):
+                    self._take_wrapped(offset, found)
+                else:
+                    self._take_event(offset, found)
             except Refused as refused:
                 self._refuse(offset, cutter.raw_at(offset), refused.reason)
-                continue
-            if not self._window.holds(made[0][OCCURRED_AT_US]):
-                counts.outside_window += 1
-                continue
-            counts.events += 1
-            self._row_count += len(made)
-            self._rows.extend(made)
-            self._offsets.extend([offset] * len(made))
-            self._several = self._several or len(made) > 1
 
-    def _refuse(self, offset: int, raw: bytes, reason: QuarantineReason) -> None:
+    def _take_wrapped(self, offset: int, wrapper: Wrapper) -> None:
+        """Take what a wrapper holds, each thing as a record that stands where the wrapper does."""
+        for place, one in enumerate(unwrap(wrapper)):
+            if isinstance(one.found, QuarantineReason):
+                self._refuse(offset, one.raw, one.found, place)
+            elif isinstance(one.found, Wrapper):
+                _ignore(self._counts, one.found.name)
+            else:
+                try:
+                    self._take_event(offset, one.found)
+                except Refused as refused:
+                    self._refuse(offset, one.raw, refused.reason, place)
+
+    def _take_event(self, offset: int, event: Envelope) -> None:
+        if event.detail_type not in EVENT_TYPES:
+            _ignore(self._counts, event.detail_type)
+            return
+        made = rows_of(event, latest_us=self._latest_us)
+        if not self._window.holds(made[0][OCCURRED_AT_US]):
+            self._counts.outside_window += 1
+            return
+        self._counts.events += 1
+        self._row_count += len(made)
+        self._rows.extend(made)
+        self._offsets.extend([offset] * len(made))
+        self._several = self._several or len(made) > 1
+
+    def _refuse(self, offset: int, raw: bytes, reason: QuarantineReason, place: int | None = None) -> None:
+        """Keep what can't be read; its `place` in a wrapper makes equal messages of one wrapper rows of their own."""
         self._counts.quarantined[reason.value] += 1
-        digest = hashlib.sha256(raw).hexdigest()
+        digest = hashlib.sha256(raw if place is None else b"%d:%b" % (place, raw)).hexdigest()
         self._bad.append((self._item.uri, self._item.etag, offset, digest, reason.value, excerpt(raw)))
 
     def _gather(self) -> None:
