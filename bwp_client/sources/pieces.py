@@ -26,7 +26,13 @@ _BETWEEN = b" \t\r\n,[]"
 _BRACE = 0x7B
 _TOKEN = re.compile(rb'"(?:[^"\\\n]|\\.)*+"|[{}\[\]]|[ \t\r\n,:0-9+\-.Eaeflnrstu]++')
 _START = re.compile(rb'\{[ \t\r\n]*"')
-_SCANS_PER_BYTE = 16
+_SCANS_PER_BYTE = 4
+_MAX_DEPTH = 1000
+"""The decoder refuses deeper nesting too."""
+_MAX_TRY_BYTES = 4096
+"""What a try to decode costs at most, of the same budget as scans: damage shows early."""
+MAX_AT_ONCE = 50_000
+"""Records given in one go; a block of honest events holds a fifth of that."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,8 +54,22 @@ class _Shape(Enum):
     OPEN = "open"
 
 
-def cut_pieces(data: bytes, start: int, joins: re.Pattern[bytes], records: list[Found], *, final: bool) -> int:
-    """Cut a text into records; give how many bytes are dealt with.
+@dataclass(frozen=True, slots=True)
+class Cut:
+    """How far a text was cut."""
+
+    used: int
+    """How many bytes are dealt with."""
+    is_full: bool
+    """There is more, but this is enough for one go."""
+    is_open: bool
+    """What was refused last may go on in what follows."""
+
+
+def cut_pieces(
+    data: bytes, start: int, joins: re.Pattern[bytes], records: list[Found], *, final: bool, continues: bool = False
+) -> Cut:
+    """Cut a text into records, about `MAX_AT_ONCE` at most.
 
     Args:
         data: The text.
@@ -57,8 +77,11 @@ def cut_pieces(data: bytes, start: int, joins: re.Pattern[bytes], records: list[
         joins: What stands between two records.
         records: What is found is added here.
         final: Nothing follows; otherwise a last piece that may go on is left.
+        continues: The text begins inside something refused already, which is not to be told twice.
     """
-    return _Pieces(data, start, joins, records, final=final).cut()
+    pieces = _Pieces(data, start, joins, records, final=final, continues=continues)
+    used = pieces.cut()
+    return Cut(used, pieces.is_full, pieces.is_open)
 
 
 def closing(data: bytes, position: int) -> int | None:
@@ -84,7 +107,16 @@ def is_pretty(piece: bytes) -> bool:
 
 
 class _Pieces:
-    def __init__(self, data: bytes, start: int, joins: re.Pattern[bytes], records: list[Found], *, final: bool) -> None:
+    def __init__(
+        self,
+        data: bytes,
+        start: int,
+        joins: re.Pattern[bytes],
+        records: list[Found],
+        *,
+        final: bool,
+        continues: bool,
+    ) -> None:
         self._data = data
         self._view = memoryview(data)
         self._start = start
@@ -93,17 +125,24 @@ class _Pieces:
         self._final = final
         self._join: tuple[int, int] | None = (0, 0)
         self._budget = _SCANS_PER_BYTE * len(data)
+        self._end = len(data.rstrip(_BETWEEN))
+        self._refused_begin = _skip(data, 0) if continues else -1
+        self.is_full = self.is_open = False
 
     def cut(self) -> int:
         data = self._data
         position = _skip(data, 0)
+        most = len(self._records) + MAX_AT_ONCE
         while position < len(data):
+            if len(self._records) >= most:
+                self.is_full = True
+                return position
             waiting = not self._final and len(data) - position < MAX_RECORD_BYTES
             if data[position] == _BRACE:
                 join = self._join_after(position)
                 if join is None and waiting:
                     return position
-                end, following = join or (len(data.rstrip(_BETWEEN)), len(data))
+                end, following = join or (self._end, len(data))
                 found = self._take(position, end)
                 if not isinstance(found, Unread):
                     self._records.append((self._start + position, found))
@@ -128,6 +167,7 @@ class _Pieces:
                 end, following = self._giving_up(position)
                 self._refuse(position, end)
                 position = following
+                self.is_open = not self._final and end == len(data)
         return len(data)
 
     def _take(self, begin: int, end: int) -> Record | Unread:
@@ -155,19 +195,34 @@ class _Pieces:
     def _next_whole(self, position: int) -> tuple[int, int, Record] | None:
         """Find the next whole record after damage: where it begins and ends, and the record."""
         data = self._data
-        for start in _START.finditer(data, position + 1):
-            begin = start.start()
+        for begin in self._beginnings(position):
             join = self._join_after(begin)
-            end = join[0] if join else len(data.rstrip(_BETWEEN))
-            record = decoded(self._view[begin:end])
+            end = join[0] if join else self._end
+            record = self._try(begin, end)
             if record is None:
                 shape, end = self._look(begin)
-                record = decoded(self._view[begin:end]) if shape is _Shape.CLOSED else None
+                record = self._try(begin, end) if shape is _Shape.CLOSED else None
             # The `detail` of a damaged envelope looks like a webhook's body, but it is part of what is damaged.
             is_full = isinstance(record, Envelope) and record.source
             if record is not None and (is_full or not _is_a_member(data, begin)):
                 return begin, end, record
         return None
+
+    def _beginnings(self, position: int) -> Iterator[int]:
+        """Give where a record may begin: at every brace; once the budget is spent, only behind a join."""
+        at = position + 1
+        while True:
+            is_paid = self._budget > 0
+            found = (_START if is_paid else self._joins).search(self._data, at)
+            if found is None:
+                return
+            begin = found.start() if is_paid else found.end()
+            yield begin
+            at = begin + 1
+
+    def _try(self, begin: int, end: int) -> Record | None:
+        self._budget -= min(end - begin, _MAX_TRY_BYTES)
+        return decoded(self._view[begin:end])
 
     def _giving_up(self, position: int) -> tuple[int, int]:
         """Give where to stop refusing and where to go on: at the last join, behind which a record may go on."""
@@ -180,7 +235,10 @@ class _Pieces:
         return end, end
 
     def _refuse(self, begin: int, end: int) -> None:
-        self._records.extend(_unread(self._data[begin:end], self._start + begin))
+        found = list(_unread(self._data[begin:end], self._start + begin))
+        if found and begin == self._refused_begin and isinstance(found[0][1], Unread):
+            del found[0]
+        self._records.extend(found)
 
 
 def _unread(piece: bytes, start: int) -> Iterator[Found]:
@@ -235,6 +293,8 @@ def _scan(data: bytes, position: int) -> tuple[_Shape, int]:
         first = text[:1]
         if first in b"{[":
             if before not in (b":" if not opened or opened[-1] == _BRACE else b"[,"):
+                return _Shape.BROKEN, at
+            if len(opened) >= _MAX_DEPTH:
                 return _Shape.BROKEN, at
             opened += first
         elif first in b"}]":

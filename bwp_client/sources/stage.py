@@ -26,7 +26,7 @@ from bwp_client.scrub import excerpt
 from bwp_client.sources.arrays import IntArray, int64_array, text_array
 from bwp_client.sources.base import SourceObject
 from bwp_client.sources.context import with_context
-from bwp_client.sources.decode import CutShortError, blocks
+from bwp_client.sources.decode import CutShortError, TooMuchTextError, blocks
 from bwp_client.sources.lines import UTC_US, read_lines
 from bwp_client.sources.parcels import ROWS_PER_PARCEL, Job, ObjectCounts, Parcel
 from bwp_client.sources.records import Found, RecordCutter, Unread
@@ -65,17 +65,17 @@ class Stager:
         """
         self._item, self._counts = item, ObjectCounts()
         cutter = RecordCutter(self._take_lines)
-        cut_short = False
+        cut: CutShortError | None = None
         with self._source.open(item) as stream:
             try:
                 for block in blocks(stream):
-                    self._take(cutter, cutter.feed(block))
-                    if self._is_full():
-                        yield self._pack()
-            except CutShortError:
-                cut_short = True
-        self._take(cutter, cutter.finish(cut_short=cut_short))
-        if cut_short and not self._counts.quarantined[QuarantineReason.CUT_OBJECT.value]:
+                    yield from self._take_all(cutter, cutter.feed(block))
+            except CutShortError as error:
+                cut = error
+        yield from self._take_all(cutter, cutter.finish(cut_short=cut is not None))
+        if isinstance(cut, TooMuchTextError):
+            self._refuse(cutter.offset, str(cut).encode(), QuarantineReason.DECOMPRESSION_LIMIT)
+        elif cut and not self._counts.quarantined[QuarantineReason.CUT_OBJECT.value]:
             self._refuse(cutter.offset, b"", QuarantineReason.CUT_OBJECT)
         self._gather()
         self._finished.append((item, self._counts))
@@ -107,6 +107,12 @@ class Stager:
             self._add_batch(rows)
             self._counts.events += rows.num_rows
         return lines.left
+
+    def _take_all(self, cutter: RecordCutter, lists: Iterator[list[Found]]) -> Iterator[Parcel]:
+        for records in lists:
+            self._take(cutter, records)
+            if self._is_full():
+                yield self._pack()
 
     def _take(self, cutter: RecordCutter, records: list[Found]) -> None:
         for offset, found in records:
