@@ -26,11 +26,14 @@ _BETWEEN = b" \t\r\n,[]"
 _BRACE = 0x7B
 _TOKEN = re.compile(rb'"(?:[^"\\\n]|\\.)*+"|[{}\[\]]|[ \t\r\n,:0-9+\-.Eaeflnrstu]++')
 _START = re.compile(rb'\{[ \t\r\n]*"')
-_SCANS_PER_BYTE = 4
+_BYTES_PER_TOKEN = 2
+_TOKENS_AT_LEAST = 10_000
+"""What is looked at in one go: a token for every so many bytes. Events have one for ten, and are scanned twice at most."""
 _MAX_DEPTH = 1000
 """The decoder refuses deeper nesting too."""
-_MAX_TRY_BYTES = 4096
-"""What a try to decode costs at most, of the same budget as scans: damage shows early."""
+_TRY_BYTES_PER_TOKEN = 16
+_MAX_TRY_TOKENS = 256
+"""What a try to decode costs at most: damage shows early."""
 MAX_AT_ONCE = 50_000
 """Records given in one go; a block of honest events holds a fifth of that."""
 
@@ -86,7 +89,7 @@ def cut_pieces(
 
 def closing(data: bytes, position: int) -> int | None:
     """Give where the value that opens at `position` closes; none if it does not."""
-    shape, at = _scan(data, position)
+    shape, at, _ = _scan(data, position)
     return at if shape is _Shape.CLOSED else None
 
 
@@ -124,7 +127,7 @@ class _Pieces:
         self._records = records
         self._final = final
         self._join: tuple[int, int] | None = (0, 0)
-        self._budget = _SCANS_PER_BYTE * len(data)
+        self._budget = _TOKENS_AT_LEAST + len(data) // _BYTES_PER_TOKEN
         self._end = len(data.rstrip(_BETWEEN))
         self._refused_begin = _skip(data, 0) if continues else -1
         self.is_full = self.is_open = False
@@ -148,8 +151,10 @@ class _Pieces:
                     self._records.append((self._start + position, found))
                     position = following
                     continue
+                budget = self._budget
                 shape, at = self._look(position)
                 if shape is _Shape.CLOSED:
+                    self._budget = budget  # it is never looked at again
                     self._records.append((self._start + position, found if at == end else self._take(position, at)))
                     position = _skip(data, at)
                     continue
@@ -188,8 +193,8 @@ class _Pieces:
     def _look(self, position: int) -> tuple[_Shape, int]:
         if self._budget <= 0:
             return _Shape.BROKEN, position
-        shape, at = _scan(self._data, position)
-        self._budget -= at - position
+        shape, at, tokens = _scan(self._data, position)
+        self._budget -= tokens
         return shape, at
 
     def _next_whole(self, position: int) -> tuple[int, int, Record] | None:
@@ -221,7 +226,7 @@ class _Pieces:
             at = begin + 1
 
     def _try(self, begin: int, end: int) -> Record | None:
-        self._budget -= min(end - begin, _MAX_TRY_BYTES)
+        self._budget -= min((end - begin) // _TRY_BYTES_PER_TOKEN + 1, _MAX_TRY_TOKENS)
         return decoded(self._view[begin:end])
 
     def _giving_up(self, position: int) -> tuple[int, int]:
@@ -278,32 +283,33 @@ def _is_a_member(data: bytes, position: int) -> bool:
     return data[max(0, position - 100) : position].rstrip(SPACE).endswith(b":")
 
 
-def _scan(data: bytes, position: int) -> tuple[_Shape, int]:
-    """Follow a value from where it opens; give whether it closes, breaks off or goes on beyond the data, and where.
+def _scan(data: bytes, position: int) -> tuple[_Shape, int, int]:
+    """Follow a value from where it opens; give what becomes of it, where, and how many tokens were looked at.
 
-    Only what tells one record from the next is looked at: strings, brackets, and what stands before a bracket.
+    It closes, breaks off or goes on beyond the data. Only what tells one record from the next is looked at: strings,
+    brackets, and what stands before a bracket.
     """
     limit = min(len(data), position + MAX_RECORD_BYTES)
     opened = bytearray()
-    before, at = b":", position
-    for token in _TOKEN.finditer(data, position, limit):
+    before, at, tokens = b":", position, 0
+    for tokens, token in enumerate(_TOKEN.finditer(data, position, limit), 1):
         if token.start() != at:
             break
         text, at = token.group(), token.end()
         first = text[:1]
         if first in b"{[":
             if before not in (b":" if not opened or opened[-1] == _BRACE else b"[,"):
-                return _Shape.BROKEN, at
+                return _Shape.BROKEN, at, tokens
             if len(opened) >= _MAX_DEPTH:
-                return _Shape.BROKEN, at
+                return _Shape.BROKEN, at, tokens
             opened += first
         elif first in b"}]":
             if not opened or opened.pop() != (_BRACE if first == b"}" else ord("[")):
-                return _Shape.BROKEN, at
+                return _Shape.BROKEN, at, tokens
             if not opened:
-                return _Shape.CLOSED, at
+                return _Shape.CLOSED, at, tokens
         elif first != b'"':
             first = text.rstrip(SPACE)[-1:] or before
         before = first
     at_end = at == len(data) or (limit == len(data) and data[at : at + 1] == b'"' and b"\n" not in data[at:])
-    return (_Shape.OPEN if at_end else _Shape.BROKEN), max(at, position + 1)
+    return (_Shape.OPEN if at_end else _Shape.BROKEN), max(at, position + 1), tokens
