@@ -5,29 +5,17 @@ import io
 import random
 from typing import Any
 
-import pyarrow as pa
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from support.events import envelope, text_of
 from support.staging import Dripping, stage, staged_tables
+from support.wire import zstd
 
 from bwp_client.sources.decode import CutShortError, TooMuchTextError, blocks
 
 SKIPPED = b"\x5a\x2a\x4d\x18\x05\0\0\0hello"
 TEXT = b"".join(b'{"id":"%032x"}\n' % random.Random(place).getrandbits(128) for place in range(40_000))
-
-
-class _Kept(io.BytesIO):
-    def close(self) -> None:
-        """Keep what was written."""
-
-
-def zstd(text: bytes) -> bytes:
-    kept = _Kept()
-    with pa.CompressedOutputStream(pa.PythonFile(kept, mode="w"), "zstd") as stream:
-        stream.write(text)
-    return kept.getvalue()
 
 
 def read(data: bytes, sizes: list[int] | None = None, **options: Any) -> tuple[bytes, CutShortError | None]:

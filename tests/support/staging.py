@@ -70,7 +70,7 @@ def staged_tables(data: bytes, sizes: list[int]) -> tuple[list[dict], list[dict]
 def stage(data: bytes, sizes: list[int]) -> tuple[list[tuple[int, str]], list[tuple[int, str]], Any]:
     """Give (offset, envelope ID) of the rows, (offset, reason) of what was refused, and the counts."""
     found, refused, counts = staged_tables(data, sizes)
-    assert counts.events == len(found)
+    assert counts.events <= len(found)  # an event that names several tasks is several rows
     return (
         sorted((row["source_offset"], row["envelope_id"]) for row in found),
         sorted((row["offset"], row["reason"]) for row in refused),

@@ -1,8 +1,11 @@
 """Events as they travel: inside notifications, queue messages and log batches, written from AWS's descriptions."""
 
 import base64
+import io
 import json
 from typing import Any
+
+import pyarrow as pa
 
 
 def sns(message: str, **changes: Any) -> dict[str, Any]:
@@ -94,3 +97,15 @@ def webhook(event: dict[str, Any]) -> dict[str, Any]:
 
 def text(value: Any) -> str:
     return json.dumps(value)
+
+
+class _Kept(io.BytesIO):
+    def close(self) -> None:
+        """Keep what was written."""
+
+
+def zstd(text: bytes) -> bytes:
+    kept = _Kept()
+    with pa.CompressedOutputStream(pa.PythonFile(kept, mode="w"), "zstd") as stream:
+        stream.write(text)
+    return kept.getvalue()
