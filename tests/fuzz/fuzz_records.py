@@ -10,7 +10,7 @@ from pathlib import Path
 
 import atheris
 
-sys.path.insert(0, str(Path(__file__).parents[1]))
+sys.path[:0] = [str(folder) for folder in Path(__file__).parents[1:3]]
 
 with atheris.instrument_imports(include=["bwp_client.events", "bwp_client.sources"]):
     import bwp_client.sources.stage  # noqa: F401

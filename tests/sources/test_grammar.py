@@ -18,8 +18,8 @@ VALUES = [
     "1.5e-300", "1e400", "true", "True", "false", "null", "None", "nul", "NaN", "nan", "Infinity", "-Infinity", "undefined",
     '""', "''", "'x'", '"x', 'x"', '"\\u00e9"', '"\\u12"', '"\\x41"', '"\\ud83d\\ude00"', '"\\ud83d"', '"\\ude00\\ud83d"',
     '"a\tb"', '"a\\tb"', '"\x00"', '"\\u0000"', '"\x7f"', '"}{"', '"}\\n{"', '"\\\\"', '"\\"', '"\\/"', '"é😀"',
-    "[]", "[", "]", "[,]", "[1,]", "[1 2]", "[[[]]]", "{}", "{", "}", "{,}", '{"a"}', '{"a":}', '{"a":1,}', "{a:1}", '{"a" 1}',
-    '{"a":1 "b":2}', '{"a":1,"a":2}', "// x", "/* x */ 1", "# x", "1 // x", "\ufeff1", "\u00a01", "",
+    "[]", "[", "]", "[,]", "[1,]", "[1 2]", "[[[]]]", "{}", "{", "}", "{,}", '{"a"}', '{"a":}', '{"a":1,}', "{a:1}",
+    '{"a" 1}', '{"a":1 "b":2}', '{"a":1,"a":2}', "// x", "/* x */ 1", "# x", "1 // x", "\ufeff1", "\u00a01", "",
 ]  # fmt: skip
 TIMES = [
     "2026-05-01T12:00:00Z", "2026-05-01T12:00:00.5Z", "2026-05-01T12:00:00+02:00", "2026-05-01T12:00:00", "2026-05-01", "",
@@ -89,11 +89,11 @@ def base(dice: random.Random, name: str) -> dict[str, str]:
     """Give an event's members as texts: mostly as documented, one or two otherwise."""
     event = envelope("t-1", id=name, time=dice.choice(TIMES[:3]), resources=dice.choice(PATHS[:3]))
     event["detail-type"] = dice.choice(TYPES[:4])
-    if dice.random() < 0.3:
+    if dice.random() < 0.1:
         event["time"] = dice.choice(TIMES)
-    if dice.random() < 0.2:
+    if dice.random() < 0.1:
         event["resources"] = dice.choice(PATHS)
-    if dice.random() < 0.2:
+    if dice.random() < 0.1:
         event["detail-type"] = dice.choice(TYPES)
     return {json.dumps(name): json.dumps(value, ensure_ascii=dice.random() < 0.5) for name, value in event.items()}
 
@@ -148,7 +148,7 @@ CHANGES: list[Callable[[random.Random, list[str]], None]] = [
 
 def case(dice: random.Random, name: str) -> str:
     parts = [f"{key}: {said}" for key, said in base(dice, name).items()]
-    for _ in range(dice.choice([0, 1, 1, 1, 2])):
+    for _ in range(dice.choice([0, 0, 1, 1, 2])):
         dice.choice(CHANGES)(dice, parts)
     space = dice.choice(["", " ", "\t", " \r"])
     text = (
@@ -195,4 +195,4 @@ def test_what_a_strict_parser_takes_for_an_event_is_stored(seed: int, apart: str
 def test_the_grammar_makes_good_and_bad_records() -> None:
     dice = random.Random(0)
     verdicts = [accepted(case(dice, "x")) for _ in range(1000)]
-    assert 250 < sum(verdicts) < 750
+    assert 200 < sum(verdicts) < 750
