@@ -44,6 +44,8 @@ class QuarantineReason(StrEnum):
     ODD_RESOURCE = "odd_resource_path"
     TOO_LARGE = "record_too_large"
     CUT_OBJECT = "object_cut_short"
+    WRAPPED_TOO_DEEP = "wrapped_too_deep"
+    DECOMPRESSION_LIMIT = "decompression_limit"
 
 
 EVENT_TYPES: dict[str, tuple[TaskKind, Outcome]] = {
@@ -109,6 +111,7 @@ class Refused(Exception):  # noqa: N818 - it is an answer, not a fault
         super().__init__(reason.value)
 
 
+_UNDECODABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 _decoder = msgspec.json.Decoder(Envelope)
 _webhook_decoder = msgspec.json.Decoder(_Webhook)
 
@@ -124,10 +127,10 @@ def decode_record(record: bytes | memoryview) -> Envelope:
     except msgspec.ValidationError as error:
         try:
             return _from_webhook(_webhook_decoder.decode(record))
-        except msgspec.DecodeError as second:
+        except _UNDECODABLE as second:
             bad_time = "$.time" in str(error) or "$.eventTime" in str(second)
         raise Refused(QuarantineReason.BAD_TIME if bad_time else QuarantineReason.NOT_AN_ENVELOPE) from error
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+    except _UNDECODABLE as error:
         raise Refused(QuarantineReason.NOT_JSON) from error
 
 

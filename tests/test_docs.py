@@ -9,6 +9,7 @@ import typer
 import typer.main
 
 from bwp_client.cli import app
+from bwp_client.events import QuarantineReason
 from bwp_client.metrics import METRICS, MetricName
 from bwp_client.metrics.codes import guidance
 from bwp_client.warehouse import TABLES
@@ -45,6 +46,11 @@ def test_every_setting_of_the_docs_is_one() -> None:
 def test_every_table_is_documented() -> None:
     text = (ROOT / "docs" / "warehouse.md").read_text(encoding="utf-8")
     assert set(re.findall(r"^\| `(\w+)` \|", text, flags=re.MULTILINE)) == {name.value for name in TABLES}
+
+
+def test_every_reason_for_quarantine_is_documented() -> None:
+    text = (ROOT / "docs" / "loading.md").read_text(encoding="utf-8").partition("## What is quarantined")[2]
+    assert set(re.findall(r"^\| `(\w+)` \|", text, flags=re.MULTILINE)) == {reason.value for reason in QuarantineReason}
 
 
 def test_the_hidden_streamlit_option_still_exists_and_is_off() -> None:

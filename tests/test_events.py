@@ -138,7 +138,9 @@ def test_a_webhook_is_refused_for_its_time_like_an_envelope(event_time: object, 
     assert refused.value.reason is reason
 
 
-@pytest.mark.parametrize("record", [b"", b"null", b"[]", b'"x"', b"{", b"\xff{}", b"[" * 100_000, b"{}"])
+@pytest.mark.parametrize(
+    "record", [b"", b"null", b"[]", b'"x"', b"{", b"\xff{}", b"[" * 100_000, b"{}", b'{"\x80": 1}']
+)
 def test_what_is_no_envelope_is_refused(record: bytes) -> None:
     with pytest.raises(Refused) as refused:
         decode_record(record)

@@ -42,6 +42,8 @@ STAGED = (
 )  # fmt: skip
 """The columns of a staged row, `source_offset` apart."""
 _BRACE = ord("{")
+_MAX_BRACKETS = 500
+"""The exact decoder refuses to go a thousand deep, from wherever it is called."""
 _FIRST_BEYOND_ASCII = 0x80
 _CHARTED = text_array(list(EVENT_TYPES))
 _PLAIN_TIME = r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$"
@@ -84,6 +86,8 @@ def read_lines(text: memoryview, start: int, begins: IntArray, ends: IntArray, *
     begin, end = int(begins[0]), int(ends[-1])
     if _may_hold_nan(codes[begin:end]):
         return None  # Arrow would read NaN and Infinity, which are no JSON
+    if _may_be_deep(text, begins, ends):
+        return None  # Arrow would follow any nesting, the exact decoder does not
     part = text[begin:end]
     if not _is_utf8(part, codes[begin:end]):
         return None  # Arrow would take the bytes as they are
@@ -110,6 +114,15 @@ def read_lines(text: memoryview, start: int, begins: IntArray, ends: IntArray, *
         others,
         np.flatnonzero(~handled).tolist(),
     )
+
+
+def _may_be_deep(text: memoryview, begins: IntArray, ends: IntArray) -> bool:
+    """Tell whether some line holds so many brackets that they might be nested too deeply; most are too short for that."""
+    for place in np.flatnonzero(ends - begins > 2 * _MAX_BRACKETS).tolist():
+        line = bytes(text[begins[place] : ends[place]])
+        if line.count(b"[") + line.count(b"{") > _MAX_BRACKETS:
+            return True
+    return False
 
 
 def _is_utf8(part: memoryview, codes: npt.NDArray[np.uint8]) -> bool:

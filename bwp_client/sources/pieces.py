@@ -12,7 +12,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import Enum
 
-from bwp_client.events import Envelope, QuarantineReason, Refused, decode_record
+from bwp_client.events import Envelope, QuarantineReason, Refused
+from bwp_client.sources.wrappers import Wrapper, read_record
 
 MAX_RECORD_BYTES = 4 * 1024 * 1024
 """EventBridge entries are under 1 MB; anything longer than this is not one record and is not searched for one."""
@@ -25,7 +26,16 @@ _BETWEEN = b" \t\r\n,[]"
 _BRACE = 0x7B
 _TOKEN = re.compile(rb'"(?:[^"\\\n]|\\.)*+"|[{}\[\]]|[ \t\r\n,:0-9+\-.Eaeflnrstu]++')
 _START = re.compile(rb'\{[ \t\r\n]*"')
-_SCANS_PER_BYTE = 16
+_BYTES_PER_TOKEN = 2
+_TOKENS_AT_LEAST = 10_000
+"""What is looked at in one go: a token for every so many bytes. Events have one for ten, and are scanned twice at most."""
+_MAX_DEPTH = 1000
+"""The decoder refuses deeper nesting too."""
+_TRY_BYTES_PER_TOKEN = 16
+_MAX_TRY_TOKENS = 256
+"""What a try to decode costs at most: damage shows early."""
+MAX_AT_ONCE = 50_000
+"""Records given in one go; a block of honest events holds a fifth of that."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +46,8 @@ class Unread:
     reason: QuarantineReason
 
 
-Found = tuple[int, Envelope | Unread]
+Record = Envelope | Wrapper
+Found = tuple[int, Record | Unread]
 """Byte offset in the decompressed object, and what stands there."""
 
 
@@ -46,8 +57,22 @@ class _Shape(Enum):
     OPEN = "open"
 
 
-def cut_pieces(data: bytes, start: int, joins: re.Pattern[bytes], records: list[Found], *, final: bool) -> int:
-    """Cut a text into records; give how many bytes are dealt with.
+@dataclass(frozen=True, slots=True)
+class Cut:
+    """How far a text was cut."""
+
+    used: int
+    """How many bytes are dealt with."""
+    is_full: bool
+    """There is more, but this is enough for one go."""
+    is_open: bool
+    """What was refused last may go on in what follows."""
+
+
+def cut_pieces(
+    data: bytes, start: int, joins: re.Pattern[bytes], records: list[Found], *, final: bool, continues: bool = False
+) -> Cut:
+    """Cut a text into records, about `MAX_AT_ONCE` at most.
 
     Args:
         data: The text.
@@ -55,22 +80,25 @@ def cut_pieces(data: bytes, start: int, joins: re.Pattern[bytes], records: list[
         joins: What stands between two records.
         records: What is found is added here.
         final: Nothing follows; otherwise a last piece that may go on is left.
+        continues: The text begins inside something refused already, which is not to be told twice.
     """
-    return _Pieces(data, start, joins, records, final=final).cut()
+    pieces = _Pieces(data, start, joins, records, final=final, continues=continues)
+    used = pieces.cut()
+    return Cut(used, pieces.is_full, pieces.is_open)
 
 
 def closing(data: bytes, position: int) -> int | None:
     """Give where the value that opens at `position` closes; none if it does not."""
-    shape, at = _scan(data, position)
+    shape, at, _ = _scan(data, position)
     return at if shape is _Shape.CLOSED else None
 
 
-def decoded(record: memoryview) -> Envelope | None:
-    """Give the envelope, or none where there is no good one."""
+def decoded(record: memoryview) -> Record | None:
+    """Give the event or wrapper, or none where there is no good one."""
     if len(record) > MAX_RECORD_BYTES:
         return None
     try:
-        return decode_record(record)
+        return read_record(record)
     except Refused:
         return None
 
@@ -82,7 +110,16 @@ def is_pretty(piece: bytes) -> bool:
 
 
 class _Pieces:
-    def __init__(self, data: bytes, start: int, joins: re.Pattern[bytes], records: list[Found], *, final: bool) -> None:
+    def __init__(
+        self,
+        data: bytes,
+        start: int,
+        joins: re.Pattern[bytes],
+        records: list[Found],
+        *,
+        final: bool,
+        continues: bool,
+    ) -> None:
         self._data = data
         self._view = memoryview(data)
         self._start = start
@@ -90,25 +127,34 @@ class _Pieces:
         self._records = records
         self._final = final
         self._join: tuple[int, int] | None = (0, 0)
-        self._budget = _SCANS_PER_BYTE * len(data)
+        self._budget = _TOKENS_AT_LEAST + len(data) // _BYTES_PER_TOKEN
+        self._end = len(data.rstrip(_BETWEEN))
+        self._refused_begin = _skip(data, 0) if continues else -1
+        self.is_full = self.is_open = False
 
     def cut(self) -> int:
         data = self._data
         position = _skip(data, 0)
+        most = len(self._records) + MAX_AT_ONCE
         while position < len(data):
+            if len(self._records) >= most:
+                self.is_full = True
+                return position
             waiting = not self._final and len(data) - position < MAX_RECORD_BYTES
             if data[position] == _BRACE:
                 join = self._join_after(position)
                 if join is None and waiting:
                     return position
-                end, following = join or (len(data.rstrip(_BETWEEN)), len(data))
+                end, following = join or (self._end, len(data))
                 found = self._take(position, end)
-                if isinstance(found, Envelope):
+                if not isinstance(found, Unread):
                     self._records.append((self._start + position, found))
                     position = following
                     continue
+                budget = self._budget
                 shape, at = self._look(position)
                 if shape is _Shape.CLOSED:
+                    self._budget = budget  # it is never looked at again
                     self._records.append((self._start + position, found if at == end else self._take(position, at)))
                     position = _skip(data, at)
                     continue
@@ -116,9 +162,9 @@ class _Pieces:
                     return position
             whole = self._next_whole(position)
             if whole is not None:
-                begin, end, envelope = whole
+                begin, end, record = whole
                 self._refuse(position, begin)
-                self._records.append((self._start + begin, envelope))
+                self._records.append((self._start + begin, record))
                 position = _skip(data, end)
             elif waiting:
                 return position
@@ -126,13 +172,14 @@ class _Pieces:
                 end, following = self._giving_up(position)
                 self._refuse(position, end)
                 position = following
+                self.is_open = not self._final and end == len(data)
         return len(data)
 
-    def _take(self, begin: int, end: int) -> Envelope | Unread:
+    def _take(self, begin: int, end: int) -> Record | Unread:
         if end - begin > MAX_RECORD_BYTES:
             return Unread(self._data[begin:end], QuarantineReason.TOO_LARGE)
         try:
-            return decode_record(self._view[begin:end])
+            return read_record(self._view[begin:end])
         except Refused as refused:
             return Unread(self._data[begin:end], refused.reason)
 
@@ -146,25 +193,41 @@ class _Pieces:
     def _look(self, position: int) -> tuple[_Shape, int]:
         if self._budget <= 0:
             return _Shape.BROKEN, position
-        shape, at = _scan(self._data, position)
-        self._budget -= at - position
+        shape, at, tokens = _scan(self._data, position)
+        self._budget -= tokens
         return shape, at
 
-    def _next_whole(self, position: int) -> tuple[int, int, Envelope] | None:
+    def _next_whole(self, position: int) -> tuple[int, int, Record] | None:
         """Find the next whole record after damage: where it begins and ends, and the record."""
         data = self._data
-        for start in _START.finditer(data, position + 1):
-            begin = start.start()
+        for begin in self._beginnings(position):
             join = self._join_after(begin)
-            end = join[0] if join else len(data.rstrip(_BETWEEN))
-            envelope = decoded(self._view[begin:end])
-            if envelope is None:
+            end = join[0] if join else self._end
+            record = self._try(begin, end)
+            if record is None:
                 shape, end = self._look(begin)
-                envelope = decoded(self._view[begin:end]) if shape is _Shape.CLOSED else None
+                record = self._try(begin, end) if shape is _Shape.CLOSED else None
             # The `detail` of a damaged envelope looks like a webhook's body, but it is part of what is damaged.
-            if envelope is not None and (envelope.source or not _is_a_member(data, begin)):
-                return begin, end, envelope
+            is_full = isinstance(record, Envelope) and record.source
+            if record is not None and (is_full or not _is_a_member(data, begin)):
+                return begin, end, record
         return None
+
+    def _beginnings(self, position: int) -> Iterator[int]:
+        """Give where a record may begin: at every brace; once the budget is spent, only behind a join."""
+        at = position + 1
+        while True:
+            is_paid = self._budget > 0
+            found = (_START if is_paid else self._joins).search(self._data, at)
+            if found is None:
+                return
+            begin = found.start() if is_paid else found.end()
+            yield begin
+            at = begin + 1
+
+    def _try(self, begin: int, end: int) -> Record | None:
+        self._budget -= min((end - begin) // _TRY_BYTES_PER_TOKEN + 1, _MAX_TRY_TOKENS)
+        return decoded(self._view[begin:end])
 
     def _giving_up(self, position: int) -> tuple[int, int]:
         """Give where to stop refusing and where to go on: at the last join, behind which a record may go on."""
@@ -177,7 +240,10 @@ class _Pieces:
         return end, end
 
     def _refuse(self, begin: int, end: int) -> None:
-        self._records.extend(_unread(self._data[begin:end], self._start + begin))
+        found = list(_unread(self._data[begin:end], self._start + begin))
+        if found and begin == self._refused_begin and isinstance(found[0][1], Unread):
+            del found[0]
+        self._records.extend(found)
 
 
 def _unread(piece: bytes, start: int) -> Iterator[Found]:
@@ -196,9 +262,9 @@ def _unread(piece: bytes, start: int) -> Iterator[Found]:
         start += len(line) + 1
 
 
-def _verdict(raw: bytes) -> Envelope | Unread:
+def _verdict(raw: bytes) -> Record | Unread:
     try:
-        return decode_record(raw)
+        return read_record(raw)
     except Refused as refused:
         reason = refused.reason
     if raw[0] == _BRACE and closing(raw, 0) is None:
@@ -217,30 +283,33 @@ def _is_a_member(data: bytes, position: int) -> bool:
     return data[max(0, position - 100) : position].rstrip(SPACE).endswith(b":")
 
 
-def _scan(data: bytes, position: int) -> tuple[_Shape, int]:
-    """Follow a value from where it opens; give whether it closes, breaks off or goes on beyond the data, and where.
+def _scan(data: bytes, position: int) -> tuple[_Shape, int, int]:
+    """Follow a value from where it opens; give what becomes of it, where, and how many tokens were looked at.
 
-    Only what tells one record from the next is looked at: strings, brackets, and what stands before a bracket.
+    It closes, breaks off or goes on beyond the data. Only what tells one record from the next is looked at: strings,
+    brackets, and what stands before a bracket.
     """
     limit = min(len(data), position + MAX_RECORD_BYTES)
     opened = bytearray()
-    before, at = b":", position
-    for token in _TOKEN.finditer(data, position, limit):
+    before, at, tokens = b":", position, 0
+    for tokens, token in enumerate(_TOKEN.finditer(data, position, limit), 1):
         if token.start() != at:
             break
         text, at = token.group(), token.end()
         first = text[:1]
         if first in b"{[":
             if before not in (b":" if not opened or opened[-1] == _BRACE else b"[,"):
-                return _Shape.BROKEN, at
+                return _Shape.BROKEN, at, tokens
+            if len(opened) >= _MAX_DEPTH:
+                return _Shape.BROKEN, at, tokens
             opened += first
         elif first in b"}]":
             if not opened or opened.pop() != (_BRACE if first == b"}" else ord("[")):
-                return _Shape.BROKEN, at
+                return _Shape.BROKEN, at, tokens
             if not opened:
-                return _Shape.CLOSED, at
+                return _Shape.CLOSED, at, tokens
         elif first != b'"':
             first = text.rstrip(SPACE)[-1:] or before
         before = first
     at_end = at == len(data) or (limit == len(data) and data[at : at + 1] == b'"' and b"\n" not in data[at:])
-    return (_Shape.OPEN if at_end else _Shape.BROKEN), max(at, position + 1)
+    return (_Shape.OPEN if at_end else _Shape.BROKEN), max(at, position + 1), tokens

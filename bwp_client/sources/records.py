@@ -6,24 +6,27 @@ has a fast path that decodes a block at once; the others, and lines that do not 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import numpy as np
 
-from bwp_client.events import QuarantineReason, Refused, decode_record
+from bwp_client.events import QuarantineReason, Refused
 from bwp_client.sources.arrays import IntArray
 from bwp_client.sources.pieces import (
     ARRAY_JOIN,
     JOIN,
+    MAX_AT_ONCE,
     MAX_RECORD_BYTES,
     SPACE,
     Found,
+    Record,
     Unread,
     closing,
     cut_pieces,
     decoded,
     is_pretty,
 )
+from bwp_client.sources.wrappers import read_record
 
 __all__ = ["MAX_RECORD_BYTES", "Found", "RecordCutter", "TakeLines", "Unread"]
 
@@ -51,18 +54,20 @@ class RecordCutter:
         self._is_array: bool | None = None
         self._one_per_line = True
         self._any_line = False
+        self._is_open = False
+        self._has_more = False
         self._current = b""
         self._current_start = 0
 
-    def feed(self, block: bytes) -> list[Found]:
-        """Give the records that are complete with this block."""
+    def feed(self, block: bytes) -> Iterator[list[Found]]:
+        """Give the records that are complete with this block, in lists of bounded length."""
         data = self._rest + block if self._rest else block
         if self._is_array is None:
             if len(data) < len(_BOM) and _BOM.startswith(data):
                 self._rest = data
-                return []
+                return
             data = self._begin(data)
-        return self._take(data, final=False)
+        yield from self._take(data, final=False)
 
     @property
     def offset(self) -> int:
@@ -74,17 +79,10 @@ class RecordCutter:
         position = offset - self._current_start
         return self._current[position : closing(self._current, position)]
 
-    def finish(self, *, cut_short: bool = False) -> list[Found]:
+    def finish(self, *, cut_short: bool = False) -> Iterator[list[Found]]:
         """Give what is left at the end of the object; `cut_short` says that the object itself ended too early."""
-        records = self._take(self._rest, final=True)
-        if not cut_short:
-            return records
-        return [
-            (offset, Unread(found.raw, QuarantineReason.CUT_OBJECT))
-            if isinstance(found, Unread) and found.reason is QuarantineReason.NOT_JSON
-            else (offset, found)
-            for offset, found in records
-        ]
+        for records in self._take(self._rest, final=True):
+            yield [_as_cut(*found) for found in records] if cut_short else records
 
     def _begin(self, data: bytes) -> bytes:
         if data.startswith(_BOM):
@@ -100,18 +98,32 @@ class RecordCutter:
             data = data[opened:]
         return data
 
-    def _take(self, data: bytes, *, final: bool) -> list[Found]:
-        self._current, self._current_start = data, self._offset
-        records: list[Found] = []
-        if self._is_array:
-            used = cut_pieces(data, self._offset, ARRAY_JOIN, records, final=final)
-        elif self._one_per_line:
-            used = self._lines(data, records, final=final)
-        else:
-            used = cut_pieces(data, self._offset, JOIN, records, final=final)
-        self._offset += used
-        self._rest = data[used:]
-        return records
+    def _take(self, data: bytes, *, final: bool) -> Iterator[list[Found]]:
+        self._has_more = True
+        while self._has_more:
+            self._has_more = False
+            self._current, self._current_start = data, self._offset
+            records: list[Found] = []
+            if self._one_per_line and not self._is_array:
+                used = self._lines(data, records, final=final)
+            else:
+                used = self._pieces(data, 0, records, final=final)
+            self._offset += used
+            data = self._rest = data[used:]
+            yield records
+            if not used:
+                return
+
+    def _pieces(self, data: bytes, begin: int, records: list[Found], *, final: bool) -> int:
+        """Cut the data from `begin` on; give up to where it is dealt with."""
+        joins = ARRAY_JOIN if self._is_array else JOIN
+        part = data[begin:] if begin else data
+        cut = cut_pieces(part, self._offset + begin, joins, records, final=final, continues=self._is_open)
+        self._has_more = self._has_more or cut.is_full
+        self._is_open = cut.is_open or (self._is_open and not cut.used)
+        # What goes on after a line's end, or was never a line's begin, is not looked for among lines.
+        self._one_per_line = self._one_per_line and not self._is_open
+        return begin + cut.used
 
     def _lines(self, data: bytes, records: list[Found], *, final: bool) -> int:
         """Decode batches of lines at once; give how many bytes are dealt with."""
@@ -120,8 +132,11 @@ class RecordCutter:
             if len(data) < MAX_RECORD_BYTES:
                 return 0
             self._one_per_line = False
-            return cut_pieces(data, self._offset, JOIN, records, final=final)
+            return self._pieces(data, 0, records, final=final)
         begins, ends = line_bounds(data, complete)
+        if len(begins) > MAX_AT_ONCE:
+            begins, ends = begins[:MAX_AT_ONCE], ends[:MAX_AT_ONCE]
+            complete, self._has_more = int(ends[-1]), True
         view, start = memoryview(data), self._offset
         if self._lines_at_once(view[:complete], start, begins, ends, records):
             return complete
@@ -131,25 +146,27 @@ class RecordCutter:
             if not failing and self._lines_at_once(view, start, batch_begins, batch_ends, records):
                 continue
             for begin, end in zip(batch_begins.tolist(), batch_ends.tolist(), strict=True):
-                envelope = decoded(view[begin:end])
-                if envelope is None:
+                record = decoded(view[begin:end])
+                if record is None:
                     failing.append((begin, end))
                     continue
                 if failing:
                     # A record follows, so whatever stands before it is complete.
-                    first, last = failing[0][0], failing[-1][1]
-                    cut_pieces(data[first:last], start + first, JOIN, records, final=True)
+                    last = failing[-1][1]
+                    used = self._pieces(data[:last], failing[0][0], records, final=True)
+                    if used < last:
+                        return used
                     failing = []
-                records.append((start + data.index(b"{", begin), envelope))
+                records.append((start + data.index(b"{", begin), record))
         if not failing:
             return complete
         first = failing[0][0]
-        if final:
-            return first + cut_pieces(data[first:], start + first, JOIN, records, final=True)
+        if final or self._has_more:
+            return self._pieces(data, first, records, final=final)
         self._one_per_line = self._any_line or bool(records) or not is_pretty(data[first:complete])
         if self._one_per_line and len(data) - first < MAX_RECORD_BYTES:
             return first
-        return first + cut_pieces(data[first:], start + first, JOIN, records, final=False)
+        return self._pieces(data, first, records, final=False)
 
     def _lines_at_once(
         self, view: memoryview, start: int, begins: IntArray, ends: IntArray, records: list[Found]
@@ -166,10 +183,16 @@ class RecordCutter:
         for place in left:
             begin, end = int(begins[place]), int(ends[place])
             try:
-                records.append((start + begin, decode_record(view[begin:end])))
+                records.append((start + begin, read_record(view[begin:end])))
             except Refused as refused:
                 records.append((start + begin, Unread(bytes(view[begin:end]).strip(SPACE), refused.reason)))
         return True
+
+
+def _as_cut(offset: int, found: Record | Unread) -> Found:
+    if isinstance(found, Unread) and found.reason is QuarantineReason.NOT_JSON:
+        return offset, Unread(found.raw, QuarantineReason.CUT_OBJECT)
+    return offset, found
 
 
 def line_bounds(data: bytes, complete: int) -> tuple[IntArray, IntArray]:

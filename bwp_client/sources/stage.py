@@ -16,16 +16,26 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from bwp_client.events import EVENT_TYPES, OCCURRED_AT_US, ROW_FIELDS, EventRow, QuarantineReason, Refused, rows_of
+from bwp_client.events import (
+    EVENT_TYPES,
+    OCCURRED_AT_US,
+    ROW_FIELDS,
+    Envelope,
+    EventRow,
+    QuarantineReason,
+    Refused,
+    rows_of,
+)
 from bwp_client.scrub import excerpt
 from bwp_client.sources.arrays import IntArray, int64_array, text_array
 from bwp_client.sources.base import SourceObject
 from bwp_client.sources.context import with_context
-from bwp_client.sources.decode import CutShortError, blocks
+from bwp_client.sources.decode import CutShortError, TooMuchTextError, blocks
 from bwp_client.sources.lines import UTC_US, read_lines
 from bwp_client.sources.parcels import ROWS_PER_PARCEL, TOO_OLD, Job, ObjectCounts, Parcel
 from bwp_client.sources.records import Found, RecordCutter, Unread
 from bwp_client.sources.together import TEXT_BYTES, Together, read_together, whole_text
+from bwp_client.sources.wrappers import Wrapper, unwrap
 
 MAX_IGNORED_TYPES = 100
 MAX_TYPE_LENGTH = 80
@@ -122,17 +132,17 @@ class Stager:
         """
         self._item, self._counts = item, ObjectCounts()
         cutter = RecordCutter(self._take_lines)
-        cut_short = False
+        cut: CutShortError | None = None
         with stream or self._source.open(item) as stream:
             try:
                 for block in blocks(stream):
-                    self._take(cutter, cutter.feed(block))
-                    if self._is_full():
-                        yield self._pack()
-            except CutShortError:
-                cut_short = True
-        self._take(cutter, cutter.finish(cut_short=cut_short))
-        if cut_short and not self._counts.quarantined[QuarantineReason.CUT_OBJECT.value]:
+                    yield from self._take_all(cutter, cutter.feed(block))
+            except CutShortError as error:
+                cut = error
+        yield from self._take_all(cutter, cutter.finish(cut_short=cut is not None))
+        if isinstance(cut, TooMuchTextError):
+            self._refuse(cutter.offset, str(cut).encode(), QuarantineReason.DECOMPRESSION_LIMIT)
+        elif cut and not self._counts.quarantined[QuarantineReason.CUT_OBJECT.value]:
             self._refuse(cutter.offset, b"", QuarantineReason.CUT_OBJECT)
         self._gather()
         self._finished.append((item, self._counts))
@@ -177,35 +187,59 @@ class Stager:
             return None
         return _Sifted(np.flatnonzero(kept), np.flatnonzero(~inside), np.flatnonzero(inside & ~recent))
 
+    def _take_all(self, cutter: RecordCutter, lists: Iterator[list[Found]]) -> Iterator[Parcel]:
+        for records in lists:
+            self._take(cutter, records)
+            if self._is_full():
+                yield self._pack()
+
     def _take(self, cutter: RecordCutter, records: list[Found]) -> None:
-        counts, latest_us = self._counts, self._latest_us
         for offset, found in records:
             if isinstance(found, Unread):
                 self._refuse(offset, found.raw, found.reason)
                 continue
-            if found.detail_type not in EVENT_TYPES:
-                _ignore(counts, found.detail_type)
-                continue
             try:
-                made = rows_of(found, latest_us=latest_us)
+                if isinstance(found, Wrapper):
+                    self._take_wrapped(offset, found)
+                else:
+                    self._take_event(offset, found)
             except Refused as refused:
                 self._refuse(offset, cutter.raw_at(offset), refused.reason)
-                continue
-            if not self._window.holds(made[0][OCCURRED_AT_US]):
-                counts.outside_window += 1
-                continue
-            if int(made[0][OCCURRED_AT_US]) < self._floor_us:
-                counts.ignored[TOO_OLD] += 1
-                continue
-            counts.events += 1
-            self._row_count += len(made)
-            self._rows.extend(made)
-            self._offsets.extend([offset] * len(made))
-            self._several = self._several or len(made) > 1
 
-    def _refuse(self, offset: int, raw: bytes, reason: QuarantineReason) -> None:
+    def _take_wrapped(self, offset: int, wrapper: Wrapper) -> None:
+        """Take what a wrapper holds, each thing as a record that stands where the wrapper does."""
+        for place, one in enumerate(unwrap(wrapper)):
+            if isinstance(one.found, QuarantineReason):
+                self._refuse(offset, one.raw, one.found, place)
+            elif isinstance(one.found, Wrapper):
+                _ignore(self._counts, one.found.name)
+            else:
+                try:
+                    self._take_event(offset, one.found)
+                except Refused as refused:
+                    self._refuse(offset, one.raw, refused.reason, place)
+
+    def _take_event(self, offset: int, event: Envelope) -> None:
+        if event.detail_type not in EVENT_TYPES:
+            _ignore(self._counts, event.detail_type)
+            return
+        made = rows_of(event, latest_us=self._latest_us)
+        if not self._window.holds(made[0][OCCURRED_AT_US]):
+            self._counts.outside_window += 1
+            return
+        if int(made[0][OCCURRED_AT_US]) < self._floor_us:
+            self._counts.ignored[TOO_OLD] += 1
+            return
+        self._counts.events += 1
+        self._row_count += len(made)
+        self._rows.extend(made)
+        self._offsets.extend([offset] * len(made))
+        self._several = self._several or len(made) > 1
+
+    def _refuse(self, offset: int, raw: bytes, reason: QuarantineReason, place: int | None = None) -> None:
+        """Keep what can't be read; its `place` in a wrapper makes equal messages of one wrapper rows of their own."""
         self._counts.quarantined[reason.value] += 1
-        digest = hashlib.sha256(raw).hexdigest()
+        digest = hashlib.sha256(raw if place is None else b"%d:%b" % (place, raw)).hexdigest()
         self._bad.append((self._item.uri, self._item.etag, offset, digest, reason.value, excerpt(raw)))
 
     def _gather(self) -> None:

@@ -5,78 +5,14 @@ import io
 import json
 import random
 import zlib
-from collections.abc import Iterator
-from pathlib import Path
-from tempfile import TemporaryDirectory
-from typing import Any, BinaryIO
 
-import pyarrow as pa
 import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from support.events import envelope, resource
+from support.staging import Dripping, stage
 
-from bwp_client.sources import SourceObject
 from bwp_client.sources.decode import CutShortError, blocks
-from bwp_client.sources.parcels import Job, Window
-from bwp_client.sources.stage import Stager
-
-LATEST = 1_800_000_000_000_000
-ITEM = SourceObject("test://object", "1", 0)
-
-
-class Dripping(io.RawIOBase):
-    """Gives its bytes in pieces of chosen sizes, over and over."""
-
-    def __init__(self, data: bytes, sizes: list[int]) -> None:
-        self._data, self._sizes, self._at, self._reads = data, sizes, 0, 0
-
-    def read(self, size: int = -1) -> bytes:
-        most = self._sizes[self._reads % len(self._sizes)]
-        self._reads += 1
-        part = self._data[self._at : self._at + min(size, most)]
-        self._at += len(part)
-        return part
-
-
-class Memory:
-    """A source of one object."""
-
-    label = "test://"
-
-    def __init__(self, data: bytes, sizes: list[int]) -> None:
-        self._data, self._sizes = data, sizes
-
-    def objects(self) -> Iterator[SourceObject]:
-        yield ITEM
-
-    def open(self, item: SourceObject) -> BinaryIO:
-        return Dripping(self._data, self._sizes)
-
-
-def read_staged(path: Path) -> pa.Table:
-    with pa.memory_map(str(path)) as file:
-        return pa.ipc.open_stream(file).read_all()
-
-
-def stage(data: bytes, sizes: list[int]) -> tuple[list[tuple[int, str]], list[tuple[int, str]], Any]:
-    """Give (offset, envelope ID) of the rows, (offset, reason) of what was refused, and the counts."""
-    found, refused = [], []
-    with TemporaryDirectory() as folder:
-        stager = Stager(Job(Memory(data, sizes), Path(folder), Window(), LATEST), "t")
-        parcels = [*stager.read(ITEM), *stager.rest()]
-        for parcel in parcels:
-            if parcel.events:
-                table = read_staged(parcel.events)
-                found += zip(table["source_offset"].to_pylist(), table["envelope_id"].to_pylist(), strict=True)
-            if parcel.quarantine:
-                table = read_staged(parcel.quarantine)
-                refused += zip(table["offset"].to_pylist(), table["reason"].to_pylist(), strict=True)
-    ((_, counts),) = [finished for parcel in parcels for finished in parcel.finished]
-    assert counts.events == len(found)
-    assert counts.quarantined.total() == len(refused)
-    return sorted(found), sorted(refused), counts
-
 
 # What might be taken for the end of a record, inside a string.
 TRICKY = st.text(st.sampled_from('ab{}[]",:\\\n\r\t /é😀\0'), max_size=10) | st.sampled_from(
@@ -240,6 +176,7 @@ def joined(data: bytes, sizes: list[int] | None = None) -> bytes:
 @settings(max_examples=60, deadline=None)
 @given(st.lists(st.binary(max_size=300), min_size=1, max_size=4), SIZES, st.integers(0, 30))
 def test_gzip_members_in_a_row_are_one_text(parts: list[bytes], sizes: list[int], padding: int) -> None:
+    parts[0] = b"{" + parts[0]  # what begins like a compressed object is taken for one, compressed twice
     data = b"".join(gzip.compress(part) + b"\0" * padding for part in parts)
     assert joined(data, [max(2, size) for size in sizes]) == b"".join(parts)
 

@@ -1,0 +1,59 @@
+"""Coverage-guided fuzzing of how objects are read: `python tests/fuzz/fuzz_records.py -max_total_time=600 CORPUS`.
+
+Needs atheris (`pip install atheris`), which is not installed with the other tools. Whatever the bytes, nothing but a
+verdict may come out, the counts add up, and a good event on a line of its own behind them is found.
+"""
+
+import json
+import sys
+from pathlib import Path
+
+import atheris
+
+sys.path[:0] = [str(folder) for folder in Path(__file__).parents[1:3]]
+
+with atheris.instrument_imports(include=["bwp_client.events", "bwp_client.sources"]):
+    import bwp_client.sources.stage  # noqa: F401
+
+from support.events import envelope  # noqa: E402
+from support.staging import stage  # noqa: E402
+from support.wire import lambda_sqs, logs, sns  # noqa: E402
+
+GOOD = json.dumps(envelope("t-good", id="good")).encode()
+SEEDS = [
+    GOOD,
+    GOOD + GOOD,
+    b"[" + GOOD + b"," + GOOD + b"]",
+    json.dumps(sns(GOOD.decode())).encode(),
+    json.dumps(logs([GOOD.decode(), "x"])).encode(),
+    json.dumps(lambda_sqs([json.dumps(sns(GOOD.decode()))])).encode(),
+    b"\x1f\x8b\x08",
+    b"\x28\xb5\x2f\xfd",
+]
+
+
+def one(data: bytes) -> None:
+    """Read bytes in two ways that differ only in where they are cut, and followed by a good event."""
+    if len(data) < 2:
+        return
+    sizes = [1 + data[0] * 4]
+    found, refused, counts = stage(data[1:], [1_000_000])
+    again, refused_again, counts_again = stage(data[1:], sizes)
+    assert (found, counts.ignored) == (again, counts_again.ignored), "where the bytes are cut changes what is found"
+    assert bool(refused) == bool(refused_again)
+    text = data[1:].lstrip(b"\xef\xbb\xbf \t\r\n")
+    is_packed = data[1:3] == b"\x1f\x8b" or data[1:5] == b"\x28\xb5\x2f\xfd" or data[2:5] == b"\x2a\x4d\x18"
+    # Behind an open string or bracket, a good event may be part of something else.
+    if not is_packed and text[:1] != b"[" and not {34, 91, 92, 123} & set(text):
+        behind, _, _ = stage(data[1:] + b"\n" + GOOD, sizes)
+        assert "good" in {name for _, name in behind}, "a good event was lost"
+
+
+if __name__ == "__main__":
+    folders = [argument for argument in sys.argv[1:] if not argument.startswith("-")]
+    if folders:
+        for place, seed in enumerate(SEEDS):
+            Path(folders[0]).mkdir(parents=True, exist_ok=True)
+            (Path(folders[0]) / f"seed-{place}").write_bytes(b"\x10" + seed)
+    atheris.Setup(sys.argv, one)
+    atheris.Fuzz()

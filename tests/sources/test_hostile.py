@@ -1,0 +1,145 @@
+"""Input made to break a reader: no crash, bounded memory, and a quarantine row that can be read safely."""
+
+import gzip
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from support.events import envelope
+from support.staging import stage, staged_tables
+from support.tables import rows
+from support.wire import logs, text
+
+from bwp_client.load import load
+from bwp_client.sources import open_source
+from bwp_client.warehouse import TableName, Warehouse
+
+GOOD = envelope("t-9", id="good")
+EVENT = text(envelope("t-1", id="e-1"))
+ODD = {
+    "5,000 digits": (EVENT[:-1] + ', "n": ' + "7" * 5000 + "}", "e-1"),
+    "5,000 digits of a fraction": (EVENT[:-1] + ', "n": 0.' + "7" * 5000 + "}", "e-1"),
+    "a huge exponent": (EVENT[:-1] + ', "n": 1e999999}', "e-1"),
+    "NaN": (EVENT[:-1] + ', "n": NaN}', "not_json"),
+    "a lone surrogate": (EVENT.replace('"e-1"', '"\\ud800"'), "not_json"),
+    "a lone surrogate that is not read": (EVENT[:-1] + ', "n": "\\udc00"}', "not_json"),
+    "a key twice": (EVENT[:-1] + ', "id": "second"}', "second"),
+    "deep nesting": (EVENT[:-1] + ', "n": ' + "[" * 100_000 + "]" * 100_000 + "}", "not_json"),
+    "deep objects": (EVENT[:-1] + ', "n": ' + '{"a":' * 100_000 + "1" + "}" * 100_001, "not_json"),
+}
+
+
+@pytest.mark.parametrize("name", ODD)
+@pytest.mark.parametrize("framing", ["\n", "", ","])
+def test_an_odd_record_gets_a_verdict_and_costs_only_itself(name: str, framing: str) -> None:
+    record, verdict = ODD[name]
+    joined = framing.join([record, text(GOOD)])
+    found, refused, _ = stage((f"[{joined}]" if framing == "," else joined).encode(), [100_000])
+    wanted = ["good"] if verdict == "not_json" else [verdict, "good"]
+    assert [name for _, name in found] == wanted
+    assert {reason for _, reason in refused} == ({"not_json"} if verdict == "not_json" else set())
+
+
+@pytest.mark.parametrize("bad", [b"\xff\xfe", b"\xc3(", b"\xed\xa0\x80", b"\xf8\x88\x80\x80\x80"])
+def test_broken_utf8_is_refused_and_shown_safely(bad: bytes) -> None:
+    data = EVENT.replace("e-1", "BAD").encode().replace(b"BAD", bad + b"\x1b[31m\0") + b"\n" + text(GOOD).encode()
+    found, (row,), _ = staged_tables(data, [1000])
+    assert [one["envelope_id"] for one in found] == ["good"]
+    assert row["excerpt"].isprintable()
+    assert len(row["excerpt"]) <= 300
+
+
+def test_an_excerpt_carries_no_address_and_no_long_number() -> None:
+    inner = 'mail shopper@example.com, order 112-1234567-1234567 \u202e\u2028 <script>"'
+    _, (row,), _ = staged_tables(text(logs([inner])).encode(), [1000])
+    assert "shopper@" not in row["excerpt"]
+    assert "1234567" not in row["excerpt"]
+    assert row["excerpt"].isprintable()
+
+
+@pytest.mark.parametrize("joint", ["\n", "", ","])
+def test_a_record_of_any_size_is_one_row(joint: str) -> None:
+    big = text(envelope("t", id="big", detail={"data": "x" * 30_000_000}))
+    joined = joint.join([EVENT, big, text(GOOD)])
+    data = (f"[{joined}]" if joint == "," else joined).encode()
+    found, refused, _ = stage(data, [1_000_000])
+    assert [name for _, name in found] == ["e-1", "good"]
+    assert refused == [(data.index(big.encode()), "record_too_large")]
+
+
+@pytest.mark.parametrize("joint", ["\n", "", ","])
+def test_a_flood_of_tiny_records_is_counted_one_by_one(joint: str) -> None:
+    joined = joint.join(["{}"] * 120_000 + [text(GOOD)])
+    data = f"[{joined}]" if joint == "," else joined
+    found, refused, counts = stage(data.encode(), [1_000_000])
+    assert [name for _, name in found] == ["good"]
+    assert counts.quarantined == {"not_an_envelope": 120_000}
+    assert len({offset for offset, _ in refused}) == 120_000
+
+
+PEAK = """
+import resource, sys
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from bwp_client.sources import open_source
+from bwp_client.sources.parcels import Job, Window
+from bwp_client.sources.stage import Stager
+source = open_source(sys.argv[1])
+before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+with TemporaryDirectory() as folder:
+    stager = Stager(Job(source, Path(folder), Window(), 1_800_000_000_000_000), "t")
+    for item in source.objects():
+        for parcel in stager.read(item):
+            pass
+print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before)
+"""
+
+
+def peak_growth_mb(path: Path) -> float:
+    done = subprocess.run([sys.executable, "-c", PEAK, str(path)], capture_output=True, text=True, check=True)
+    return int(done.stdout) / 1024
+
+
+def write_giant(path: Path) -> None:
+    start, end = text(envelope("t", id="big", detail={"data": "X"})).split("X")
+    with path.open("w") as file:
+        file.write(start)
+        for _ in range(100):
+            file.write("x" * 1_000_000)
+        file.write(end + "\n" + text(GOOD))
+
+
+def test_a_record_of_100_mb_takes_a_fraction_of_that(tmp_path: Path) -> None:
+    write_giant(tmp_path / "giant.json")
+    assert peak_growth_mb(tmp_path / "giant.json") < 60
+
+
+@pytest.mark.parametrize("content", [b"a", b"{}", b'"', b"\n", b"[", b"{}\n"])
+def test_a_bomb_takes_bounded_memory(tmp_path: Path, content: bytes) -> None:
+    count = 12_000_000 // 40 if b"{" in content else 100_000_000
+    (tmp_path / "bomb").write_bytes(gzip.compress(content * count, 1))
+    assert peak_growth_mb(tmp_path / "bomb") < 150
+
+
+def test_object_names_are_never_paths_of_ours(tmp_path: Path) -> None:
+    folder = tmp_path / "in"
+    folder.mkdir()
+    names = [
+        'a"b.json',
+        "a'b.json",
+        "a\nb.json",
+        "x..%2f..%2fy.json",
+        "a;drop table events.json",
+        "é😀.json",
+        "-x",
+        "$(x)",
+    ]
+    for place, name in enumerate(names):
+        (folder / name).write_text(json.dumps(envelope(f"t-{place}")) + "\n<bad>\n")
+    warehouse = Warehouse(str(tmp_path / "warehouse"))
+    result = load(warehouse, open_source(str(folder)))
+    assert (result.objects, result.stored, result.quarantined) == (len(names), len(names), len(names))
+    assert len({row[0] for row in rows(warehouse, TableName.QUARANTINE, "source_uri")}) == len(names)
+    assert load(warehouse, open_source(str(folder))).objects == 0
