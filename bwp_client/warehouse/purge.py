@@ -35,6 +35,7 @@ from bwp_client.warehouse.vacuum import (
     write_checkpoint,
 )
 
+PURGED_TEXT: Final = "(purged)"
 RAW_DAYS: Final = 30
 """How long the bytes of a record that can't be read again are kept."""
 PURGED: Final = (TableName.REQUESTS, TableName.LOOKUPS, TableName.QUARANTINE, TableName.EVENTS, TableName.OUTCOMES)
@@ -44,14 +45,14 @@ REQUESTS_APP_ID: Final = "bwp.requests"
 
 @dataclass(slots=True)
 class PurgeResult:
-    """What a purge removed, in rows; `raw` are quarantined records whose bytes were removed and whose row stays."""
+    """What a purge removed, in rows; `blanked` are quarantined records that stay without their bytes or excerpt."""
 
     before: str
     """The floor: the first UTC day that is kept."""
     requests: int = 0
     lookups: int = 0
     quarantine: int = 0
-    raw: int = 0
+    blanked: int = 0
     events: int = 0
     outcomes: int = 0
     deleted_files: int = 0
@@ -62,7 +63,7 @@ class PurgeResult:
         """Say which rows go."""
         return (
             f"{self.events:,} events and {self.outcomes:,} outcomes older than {self.before}, {self.lookups:,} lookups, "
-            f"{self.requests:,} requests, {self.quarantine:,} quarantined records, {self.raw:,} times the bytes of one"
+            f"{self.requests:,} requests, {self.quarantine:,} quarantined records, and the text of {self.blanked:,} more"
         )
 
     def as_json(self) -> dict[str, Any]:
@@ -132,7 +133,7 @@ class _Purge:
         result = self.result
         for name, condition in _GOING.items():
             setattr(result, name.value, self._count(self._open(name), condition))
-        result.raw = self._count(self._open(TableName.QUARANTINE), _OLD_RAW)
+        result.blanked = self._count(self._open(TableName.QUARANTINE), _BLANKED)
         handle = self._warehouse.handle(TableName.EVENTS)
         result.events = sum(self._going_events(item) for item in self._old_files(handle))
 
@@ -207,9 +208,8 @@ class _Purge:
             files = self._warehouse.data_files(handle) if self._month in months else []
             cut = [item for item in files if item.partition["occurred_month"] == self._month]
             source = relation(self._warehouse.readable(TableName.EVENTS, cut), TABLES[TableName.EVENTS].schema)
-            return self._stream(
-                f"select *, '{self._month}' as occurred_month from {source} where occurred_at >= $before"
-            )
+            month = f", '{self._month}' as occurred_month" if cut else ""
+            return self._stream(f"select *{month} from {source} where occurred_at >= $before")
 
         self._warehouse.commit(
             TableName.EVENTS,
@@ -247,7 +247,7 @@ class _Purge:
         return relation(self._warehouse.readable(table, files), TABLES[table].schema)
 
     def _count(self, source: str, condition: str) -> int:
-        sql = f"select count(*) from {source} where {condition}"
+        sql = f"select count(*) from {source} where {condition.format(table=source)}"
         (rows,) = one_row(self._connection, sql, self._named_in(sql))
         return int(rows)
 
@@ -260,7 +260,13 @@ class _Purge:
 
 _GONE = "coalesce(task_id in (select task_id from tasks_gone), false)"
 _LOOKUP = "coalesce(task_id not in (select task_id from tasks_left), true)"
-_OLD_RAW = "seen_at >= $before and seen_at < $raw_before and raw is not null"
+_OLD_RAW = "(seen_at < $raw_before and raw is not null)"
+# A broken record may name a task all the same, in a path or as a text.
+_NAMES_GONE = """coalesce(excerpt in (
+    select excerpt from (select excerpt, unnest(regexp_split_to_array(excerpt, '["/\\s]')) as word from {table})
+    where word in (select task_id from tasks_gone)
+), false)"""
+_BLANKED = f"seen_at >= $before and ({_OLD_RAW} or {_NAMES_GONE})"
 _REPLACED_BY_GONE = "coalesce(replaced_by in (select task_id from tasks_gone), false)"
 
 _GOING = {
@@ -271,7 +277,7 @@ _GOING = {
 }
 """Which rows of a table go."""
 
-_CHANGING = {TableName.QUARANTINE: _OLD_RAW, TableName.REQUESTS: _REPLACED_BY_GONE}
+_CHANGING = {TableName.QUARANTINE: _BLANKED, TableName.REQUESTS: _REPLACED_BY_GONE}
 """Which rows stay without a part of them."""
 
 _REQUESTS_LEFT = (
@@ -280,5 +286,6 @@ _REQUESTS_LEFT = (
 )
 _LOOKUPS_LEFT = f"select * from {{table}} where not ({_LOOKUP})"
 _QUARANTINE_LEFT = (
-    "select * replace (case when seen_at >= $raw_before then raw end as raw) from {table} where seen_at >= $before"
+    f"select * replace (case when {_OLD_RAW} or {_NAMES_GONE} then null else raw end as raw, "
+    f"case when {_NAMES_GONE} then '{PURGED_TEXT}' else excerpt end as excerpt) from {{table}} where seen_at >= $before"
 )

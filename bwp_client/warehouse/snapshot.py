@@ -155,7 +155,7 @@ class Snapshot:
     def _gone_is_told(self) -> Iterator[None]:
         try:
             yield
-        except duckdb.IOException as error:
+        except (duckdb.IOException, SourceNotFoundError) as error:
             raise SourceNotFoundError(
                 f"Files of this picture of {self.warehouse.uri} are not there any more, since old data was purged or "
                 "cleaned up. Nothing was changed. Take a newer run: start the command again, or load the page anew."

@@ -1,45 +1,19 @@
 """Another process commits the same events between our look at the table and our append."""
 
 from collections import Counter
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from deltalake import DeltaTable
 from support.events import envelope, many, outcomes_of, write
-from support.s3 import Bucket
+from support.overtaken import Overtaken
 from support.tables import command_json, fingerprints, outcomes, rows
 
 from bwp_client.load import load
 from bwp_client.sources import open_source
 from bwp_client.warehouse import TableName, Warehouse
 
-
-class Overtaken(Warehouse):
-    """Lets somebody else commit once, right after a table was opened here."""
-
-    def __init__(self, uri: str, table: TableName, other: Callable[[], object]) -> None:
-        super().__init__(uri)
-        self._table = table
-        self._other: Callable[[], object] | None = other
-        self.versions_opened: list[int] = []
-
-    def handle(self, table: TableName, version: int | None = None) -> DeltaTable:
-        opened = super().handle(table, version)
-        if table is self._table and version is None:
-            self.versions_opened.append(opened.version())
-            if (other := self._other) is not None:
-                self._other = None
-                other()
-        return opened
-
-
-@pytest.fixture(params=["disk", pytest.param("s3", marks=pytest.mark.s3)])
-def place(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    if request.param == "disk":
-        return str(tmp_path / "warehouse")
-    bucket: Bucket = request.getfixturevalue("bucket")
-    return f"{bucket.uri}/warehouse"
+TO_APPEND = 2
+"""Which opening of the events a load appends through: the first only looks for the purge floor."""
 
 
 def _matches(uri: str, events: list) -> bool:
@@ -63,12 +37,12 @@ def test_the_same_batch_from_a_second_process_is_not_doubled(place: str, tmp_pat
     def second_process() -> None:
         told.update(command_json("load", tmp_path / "theirs", "--warehouse", place, "--json", cwd=tmp_path))
 
-    warehouse = Overtaken(place, TableName.EVENTS, second_process)
+    warehouse = Overtaken(place, TableName.EVENTS, second_process, at=TO_APPEND)
     result = load(warehouse, open_source(str(tmp_path / "ours")))
     assert told["stored"] == 201
     assert (result.read, result.stored, result.duplicate) == (201, 1, 200)
     # The handle opened before the other commit could not be used to append; a new one saw that commit.
-    first, second = warehouse.versions_opened[:2]
+    first, second = warehouse.versions_opened[TO_APPEND - 1 :][:2]
     assert first < second
     assert _matches(place, shared + ours + theirs)
 
@@ -78,7 +52,8 @@ def test_another_batch_in_between_loses_nothing(place: str, tmp_path: Path) -> N
     write(tmp_path / "mine" / "a.json", mine)
     write(tmp_path / "other" / "a.json", other)
     Warehouse(place).create()
-    warehouse = Overtaken(place, TableName.EVENTS, lambda: load(Warehouse(place), open_source(str(tmp_path / "other"))))
+    other_load = lambda: load(Warehouse(place), open_source(str(tmp_path / "other")))  # noqa: E731
+    warehouse = Overtaken(place, TableName.EVENTS, other_load, at=TO_APPEND)
     assert load(warehouse, open_source(str(tmp_path / "mine"))).stored == 50
     assert _matches(place, mine + other)
 

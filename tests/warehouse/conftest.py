@@ -1,0 +1,14 @@
+"""Where a warehouse may be: on the disk, and on S3."""
+
+from pathlib import Path
+
+import pytest
+from support.s3 import Bucket
+
+
+@pytest.fixture(params=["disk", pytest.param("s3", marks=pytest.mark.s3)])
+def place(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    if request.param == "disk":
+        return str(tmp_path / "warehouse")
+    bucket: Bucket = request.getfixturevalue("bucket")
+    return f"{bucket.uri}/warehouse"

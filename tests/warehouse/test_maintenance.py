@@ -1,0 +1,248 @@
+"""Compaction changes no row, whoever else commits meanwhile; cleaning takes nothing that a reader needs."""
+
+import os
+import shutil
+import time
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from support.events import NOW, envelope, many, outcomes_of, write
+from support.overtaken import Overtaken
+from support.tables import command, command_json, fingerprints, outcomes, rows
+
+from bwp_client.errors import SourceNotFoundError
+from bwp_client.load import load
+from bwp_client.sources import open_source
+from bwp_client.status import bring_up_to_date, status_of
+from bwp_client.warehouse import TableName, Warehouse, list_runs, newest_run
+from bwp_client.warehouse.maintenance import MaintainResult, compact
+from bwp_client.warehouse.maintenance import maintain as run_maintain
+from bwp_client.warehouse.outcomes import refresh_outcomes
+from bwp_client.warehouse.purge import purge
+from bwp_client.warehouse.snapshot import Snapshot
+from bwp_client.warehouse.vacuum import remove_unreferenced
+
+LOADS, EACH = 9, 20
+EVENTS = many(LOADS * EACH, start=NOW - timedelta(days=4))  # all in few days, so that every load writes to one month
+LATE = [envelope("late", outcome="FAILED"), envelope("late-2")]
+TO_APPEND = 2
+
+
+def maintain(warehouse: Warehouse, *, retain_hours: int = 24, **options) -> MaintainResult:
+    return run_maintain(warehouse, retain_hours=retain_hours, **options)
+
+
+def load_all(uri: str, folder: Path) -> Warehouse:
+    warehouse = Warehouse(uri)
+    for at in range(0, len(EVENTS), EACH):
+        load(warehouse, open_source(str(write(folder / f"{at:05d}.json", EVENTS[at : at + EACH]))))
+    return warehouse
+
+
+@pytest.fixture(scope="module")
+def loaded(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Give a warehouse that is only copied."""
+    folder = tmp_path_factory.mktemp("loaded")
+    return Path(load_all(str(folder / "warehouse"), folder / "in").uri)
+
+
+@pytest.fixture
+def warehouse(loaded: Path, tmp_path: Path) -> Warehouse:
+    return Warehouse(str(shutil.copytree(loaded, tmp_path / "warehouse")))
+
+
+@pytest.fixture
+def place(place: str, loaded: Path, request: pytest.FixtureRequest) -> str:
+    if not place.startswith("s3://"):
+        return str(shutil.copytree(loaded, place))
+    client = request.getfixturevalue("bucket").client
+    bucket, prefix = place.removeprefix("s3://").split("/")
+    for path in loaded.rglob("*"):
+        if path.is_file():
+            client.upload_file(str(path), bucket, f"{prefix}/{path.relative_to(loaded)}")
+    return place
+
+
+def is_exact(warehouse: Warehouse, events: list) -> bool:
+    stored = fingerprints(warehouse)
+    found = {(row[0], row[1]): (*row[4:7], row[7]) for row in outcomes(warehouse)}
+    return len(stored) == len(set(stored)) == len(events) and found == outcomes_of(events)
+
+
+def files(warehouse: Warehouse, table: TableName) -> int:
+    return len(warehouse.data_files(warehouse.handle(table)))
+
+
+def published(warehouse: Warehouse) -> Snapshot:
+    run = newest_run(warehouse)
+    assert run is not None
+    return Snapshot(warehouse, run)
+
+
+def test_many_small_files_become_few_and_no_row_changes(place: str) -> None:
+    warehouse = Warehouse(place)
+    before = fingerprints(warehouse), outcomes(warehouse)
+    assert files(warehouse, TableName.EVENTS) >= LOADS
+    result = maintain(warehouse)
+    assert set(result.compacted) >= {"events", "objects", "runs"}
+    assert files(warehouse, TableName.EVENTS) < LOADS
+    assert (fingerprints(warehouse), outcomes(warehouse)) == before
+    # Appending needs the ranges of each file.
+    for item in warehouse.data_files(warehouse.handle(TableName.EVENTS)):
+        assert item.lows["occurred_at"] <= item.highs["occurred_at"]
+    assert [run.kind for run in list_runs(warehouse)] == ["maintain"] + ["load"] * LOADS
+    assert newest_run(warehouse).versions == result.versions  # type: ignore[union-attr]
+    assert published(warehouse).events_not_yet_counted == 0
+
+
+def test_nothing_more_to_do_writes_nothing(warehouse: Warehouse) -> None:
+    maintain(warehouse)
+    before = {name: warehouse.handle(name).version() for name in TableName}
+    again = maintain(warehouse)
+    bring_up_to_date(warehouse)
+    assert not again.compacted
+    assert {name: warehouse.handle(name).version() for name in TableName} == before
+
+
+def test_a_compaction_alone_reads_no_event_for_the_outcomes(
+    warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = outcomes(warehouse)
+    compact(warehouse, TableName.EVENTS)
+    with monkeypatch.context() as patched:
+        patched.setattr(Warehouse, "readable", lambda *_: pytest.fail("event files were read"))
+        version = refresh_outcomes(warehouse)
+    assert refresh_outcomes(warehouse) == version
+    assert outcomes(warehouse) == before
+
+
+@pytest.mark.parametrize("compacted_first", [True, False])
+def test_a_load_and_a_compaction_since_the_outcomes_were_refreshed(
+    warehouse: Warehouse, tmp_path: Path, compacted_first: bool
+) -> None:
+    source = open_source(str(write(tmp_path / "late.json", LATE)))
+    steps = [lambda: compact(warehouse, TableName.EVENTS), lambda: load(_Unrefreshed(warehouse.uri), source)]
+    for step in steps if compacted_first else reversed(steps):
+        try:
+            step()
+        except KeyboardInterrupt:
+            continue
+    assert not is_exact(warehouse, EVENTS + LATE)
+    assert status_of(warehouse).tasks == len(EVENTS + LATE)
+    assert is_exact(warehouse, EVENTS + LATE)
+    assert published(warehouse).events_not_yet_counted == 0
+
+
+class _Unrefreshed(Warehouse):
+    """Stops before the outcomes are refreshed."""
+
+    def commit(self, table, *args, **options) -> int:
+        if table is TableName.OUTCOMES:
+            raise KeyboardInterrupt
+        return super().commit(table, *args, **options)
+
+
+def test_events_not_yet_counted_are_those_of_loads_only(warehouse: Warehouse, tmp_path: Path) -> None:
+    run = newest_run(warehouse)
+    assert run is not None
+    with pytest.raises(KeyboardInterrupt):
+        load(_Unrefreshed(warehouse.uri), open_source(str(write(tmp_path / "late.json", LATE))))
+    compact(warehouse, TableName.EVENTS)
+    run.versions["events"] = warehouse.handle(TableName.EVENTS).version()
+    assert Snapshot(warehouse, run).events_not_yet_counted == len(LATE)
+
+
+def test_maintain_from_a_second_process_between_anti_join_and_append(place: str, tmp_path: Path) -> None:
+    told: dict = {}
+
+    def second_process() -> None:
+        told.update(command_json("maintain", "--warehouse", place, "--json", cwd=tmp_path))
+
+    again = write(tmp_path / "again.json", EVENTS[-50:] + LATE)
+    overtaken = Overtaken(place, TableName.EVENTS, second_process, at=TO_APPEND)
+    result = load(overtaken, open_source(str(again)))
+    assert "events" in told["compacted"]
+    assert (result.stored, result.duplicate) == (len(LATE), 50)
+    assert is_exact(Warehouse(place), EVENTS + LATE)
+    assert published(Warehouse(place)).rows("select sum(tasks) from daily_counts") == [(len(EVENTS + LATE),)]
+
+
+@pytest.mark.parametrize("table", [TableName.EVENTS, TableName.OUTCOMES, TableName.RUNS])
+def test_a_load_while_a_table_is_compacted(place: str, table: TableName, tmp_path: Path) -> None:
+    source = open_source(str(write(tmp_path / "late.json", LATE)))
+    runs = len(list_runs(Warehouse(place)))
+    compact(Overtaken(place, table, lambda: load(Warehouse(place), source)), table)
+    warehouse = Warehouse(place)
+    assert is_exact(warehouse, EVENTS + LATE)
+    assert len(list_runs(warehouse)) == runs + 1
+    assert len(rows(warehouse, TableName.OBJECTS, "source_uri")) == LOADS + 1
+    maintain(warehouse)
+    assert is_exact(warehouse, EVENTS + LATE)
+    assert published(warehouse).rows("select sum(tasks) from daily_counts") == [(len(EVENTS + LATE),)]
+
+
+def test_a_purge_while_the_events_are_compacted(place: str) -> None:
+    floor = NOW.replace(hour=0) - timedelta(days=1)
+    recent = [event for event in EVENTS if event["time"] >= f"{floor:%Y-%m-%d}"]
+    assert 0 < len(recent) < len(EVENTS)
+    overtaken = Overtaken(place, TableName.EVENTS, lambda: purge(Warehouse(place), floor))
+    compact(overtaken, TableName.EVENTS)
+    assert len(overtaken.versions_opened) > 1, "the first attempt was not a conflict"
+    assert is_exact(Warehouse(place), recent)
+
+
+def test_the_newest_run_can_be_read_however_old_its_files_are(warehouse: Warehouse) -> None:
+    newest = published(warehouse)
+    compact(warehouse, TableName.EVENTS)
+    refresh_outcomes(warehouse, rebuild=True)
+    wanted = newest.rows("select count(*) from events")
+    for table in (TableName.EVENTS, TableName.OUTCOMES):
+        kept = {newest.versions[table.value]}
+        assert remove_unreferenced(warehouse, table, retention_hours=0, keep=kept) > 0 or table is TableName.EVENTS
+    assert Snapshot(warehouse, newest.run).rows("select count(*) from events") == wanted
+    assert newest.rows("select count(*) from outcomes") == wanted
+    # Without the rule those files would have gone, and the reader is told.
+    assert remove_unreferenced(warehouse, TableName.EVENTS, retention_hours=0, keep=set()) == LOADS
+    for look in (lambda: Snapshot(warehouse, newest.run), lambda: newest.rows("select count(load_id) from events")):
+        with pytest.raises(SourceNotFoundError, match="Take a newer run"):
+            look()
+
+
+def test_every_run_younger_than_the_retention_can_be_read_and_older_ones_make_room(
+    warehouse: Warehouse, tmp_path: Path
+) -> None:
+    kept = maintain(warehouse, retain_hours=1, rebuild=True)
+    runs = list_runs(warehouse)
+    assert kept.deleted_files == 0
+    counted = [Snapshot(warehouse, run).rows("select count(*) from events")[0][0] for run in reversed(runs)]
+    assert counted == [EACH * min(number, LOADS) for number in range(1, LOADS + 2)]
+    # Now no run is young any more; the newest one stays whole.
+    later = maintain(warehouse, retain_hours=0)
+    assert later.deleted_files > LOADS
+    assert len(list(Path(warehouse.uri, "events").glob("occurred_month=*/*.parquet"))) == files(
+        warehouse, TableName.EVENTS
+    )
+    assert len(list(Path(warehouse.uri, "events", "_delta_log").glob("*.json"))) == 1
+    assert published(warehouse).rows("select count(*) from events") == [(len(EVENTS),)]
+    with pytest.raises(SourceNotFoundError, match="Take a newer run"):
+        Snapshot(warehouse, runs[-1])
+    assert maintain(warehouse, retain_hours=0).deleted_files == 0
+    assert load(warehouse, open_source(str(write(tmp_path / "late.json", LATE)))).stored == len(LATE)
+    assert is_exact(warehouse, EVENTS + LATE)
+
+
+def test_files_of_a_killed_writer_go_only_when_they_are_old(warehouse: Warehouse) -> None:
+    month = next(Path(warehouse.uri, "events").glob("occurred_month=*"))
+    (month / "killed.parquet").write_bytes(b"x")
+    assert maintain(warehouse, retain_hours=1).deleted_files == 0
+    long_ago = time.time() - 2 * 3600
+    os.utime(month / "killed.parquet", (long_ago, long_ago))
+    assert maintain(warehouse, retain_hours=1).deleted_files == 1
+    assert not (month / "killed.parquet").exists()
+
+
+def test_less_than_an_hour_of_retention_is_refused(tmp_path: Path) -> None:
+    done = command("maintain", "--retain-hours", "0", cwd=tmp_path)
+    assert done.returncode == 2
+    assert "retain-hours" in done.stderr
