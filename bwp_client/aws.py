@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from datetime import timedelta
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
@@ -30,19 +31,30 @@ def fetch_object(bucket: str, key: str, etag: str) -> bytes | None:
     from obstore.exceptions import BaseError
 
     try:
-        return bytes(_object_store(bucket).get(key, options={"if_match": f'"{etag}"'}).bytes())
-    except BaseError:
+        return bytes(_object_store(bucket, _endpoint()).get(key, options={"if_match": f'"{etag}"'}).bytes())
+    except (BaseError, OSError):
         return None
 
 
+def list_below(bucket: str, folder: str) -> Iterator[list[tuple[str, str, int]]]:
+    """Give (key, ETag, size in bytes) of every object below a folder, in key order, a page at a time.
+
+    Raises:
+        obstore.exceptions.BaseError: S3 refused or failed, or a key is none that this client can express.
+    """
+    import obstore
+
+    for page in obstore.list(_object_store(bucket, _endpoint()), prefix=folder or None, chunk_size=1000):
+        yield [(item["path"], (item["e_tag"] or "").strip('"'), item["size"]) for item in page]
+
+
 @lru_cache(maxsize=4)
-def _object_store(bucket: str) -> S3Store:
+def _object_store(bucket: str, endpoint: str | None) -> S3Store:
     import boto3
     from obstore.auth.boto3 import Boto3CredentialProvider
     from obstore.store import S3Store
 
     session = boto3.Session()
-    endpoint = os.environ.get("AWS_ENDPOINT_URL_S3") or os.environ.get("AWS_ENDPOINT_URL")
     return S3Store(
         bucket,
         region=session.region_name or "us-east-1",
@@ -52,6 +64,10 @@ def _object_store(bucket: str) -> S3Store:
         retry_config={"max_retries": 4, "retry_timeout": timedelta(seconds=60)},
         client_options={"connect_timeout": "10s", "timeout": "60s", "allow_http": endpoint is not None},
     )
+
+
+def _endpoint() -> str | None:
+    return os.environ.get("AWS_ENDPOINT_URL_S3") or os.environ.get("AWS_ENDPOINT_URL")
 
 
 def split_s3(uri: str) -> tuple[str, str]:
@@ -90,7 +106,7 @@ def delta_storage_options() -> dict[str, str]:
     }
     if frozen.token:
         options["aws_session_token"] = frozen.token
-    endpoint = os.environ.get("AWS_ENDPOINT_URL_S3") or os.environ.get("AWS_ENDPOINT_URL")
+    endpoint = _endpoint()
     if endpoint:
         options["aws_endpoint_url"] = endpoint
         options["aws_allow_http"] = "true" if endpoint.startswith("http://") else "false"

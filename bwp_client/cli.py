@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from datetime import UTC, date, datetime
+from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -77,8 +78,7 @@ def load(
         with Progress(as_json=as_json) as progress:
 
             def report(state: LoadProgress) -> None:
-                text = f"{state.objects_done} of {state.objects_total} objects, {state.read:,} records"
-                progress(state.bytes_done, state.bytes_total, text)
+                progress(state.bytes_done, state.bytes_total, _load_text(state))
 
             result = run_load(
                 Warehouse(uri),
@@ -133,6 +133,10 @@ def _sample_folder() -> Path:
         write_sample(partial, events=SAMPLE_EVENTS, seed=SAMPLE_SEED, until=datetime.now(UTC).date())
         partial.rename(folder)
     return folder
+
+
+def _load_text(state: LoadProgress) -> str:
+    return f"{state.objects_done} of {state.objects_total} objects, {state.read:,} records"
 
 
 def _tell_load(result: LoadResult, uri: str, *, as_json: bool, empty: bool) -> None:
@@ -265,6 +269,54 @@ def status(warehouse: WarehouseOption = None, as_json: JsonOption = False) -> No
             print_json(state.as_json())
         else:
             typer.echo(state.as_text())
+
+
+class QuarantineAction(StrEnum):
+    """What to do with the quarantine."""
+
+    LIST = "list"
+    RETRY = "retry"
+
+
+@app.command()
+def quarantine(
+    action: Annotated[QuarantineAction, typer.Argument(help="Show what could not be read, or read it again.")],
+    limit: Annotated[int, typer.Option(min=1, help="The newest so many.")] = 200,
+    warehouse: WarehouseOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Show quarantined records, or read them again after a fix and store what can be read now."""
+    with errors_as_exit_codes(as_json=as_json):
+        from bwp_client.quarantine import quarantined, retry
+        from bwp_client.settings import Settings
+        from bwp_client.warehouse import Warehouse
+
+        target = Warehouse(_warehouse_uri(warehouse, Settings.load()))
+        if action is QuarantineAction.LIST:
+            rows = quarantined(target, limit=limit)
+            if as_json:
+                print_json([row | {"seen_at": row["seen_at"].isoformat()} for row in rows])
+            else:
+                for row in rows:
+                    typer.echo(
+                        f"{row['seen_at']:%Y-%m-%d %H:%M}  {row['reason']}  {row['source_uri']} at {row['offset']}"
+                    )
+                    typer.echo(f"    {row['excerpt']}")
+            return
+        with Progress(as_json=as_json) as progress:
+            done = retry(
+                target, on_progress=lambda state: progress(state.bytes_done, state.bytes_total, _load_text(state))
+            )
+        if as_json:
+            print_json(done.as_json())
+        else:
+            note(
+                f"Of {done.records:,} records in quarantine, {done.resolved:,} were taken out "
+                f"({done.stored:,} events stored), {done.still_refused:,} were refused again, "
+                f"{done.out_of_reach:,} can't be read any more."
+            )
+        if done.still_refused or done.out_of_reach:
+            raise typer.Exit(int(ExitCode.NEEDS_ATTENTION))
 
 
 @app.command()

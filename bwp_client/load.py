@@ -52,6 +52,7 @@ def load(
     reread: bool = False,
     clock: Callable[[], datetime] = lambda: datetime.now(UTC),
     on_progress: Callable[[LoadProgress], None] = lambda _: None,
+    on_refused: Callable[[list[Path]], None] = lambda _: None,
 ) -> LoadResult:
     """Load every object of a source that was not read yet.
 
@@ -64,6 +65,7 @@ def load(
         reread: Read every object again, whatever the ledger says.
         clock: Gives the time now.
         on_progress: Called after each object and each commit.
+        on_refused: Called with the staged files of quarantined records once these are stored.
 
     Raises:
         UsageError: A wrong window, or objects that may not be read; what could be read is stored.
@@ -77,7 +79,15 @@ def load(
     _clear_left_behind()
     with TemporaryDirectory(prefix=f"{_STAGING}{os.getpid()}-") as folder:
         return _Load(
-            warehouse, source, label or source.label, Path(folder), window_from, window_to, clock, on_progress
+            warehouse,
+            source,
+            label or source.label,
+            Path(folder),
+            window_from,
+            window_to,
+            clock,
+            on_progress,
+            on_refused,
         ).run(reread=reread)
 
 
@@ -110,13 +120,14 @@ class _Load:
         window_to: datetime | None,
         clock: Callable[[], datetime],
         on_progress: Callable[[LoadProgress], None],
+        on_refused: Callable[[list[Path]], None],
     ) -> None:
         self._warehouse = warehouse
         self._source = source
         self._folder = folder
         self._window_from, self._window_to = window_from, window_to
         self._clock = clock
-        self._on_progress = on_progress
+        self._on_progress, self._on_refused = on_progress, on_refused
         self._result = LoadResult(load_id=uuid4().hex, source=label)
         self._group = Group(started_at=clock())
         self._groups = 0
@@ -124,6 +135,7 @@ class _Load:
         self._waiting: list[tuple[Parcel, Callable[[], None]]] = []
         self._connection = connect(folder / "spill")
         self._todo = Todo()
+        self._read_before = False
         self._unreadable: list[Unreadable] = []
 
     def run(self, *, reread: bool) -> LoadResult:
@@ -160,8 +172,10 @@ class _Load:
                 ledger = ledger or ObjectsRead(
                     self._warehouse, connection, window_from=self._window_from, window_to=self._window_to
                 )
-                read = set() if reread else ledger.among([item.uri for item in listed])
-                unread = [item for item in listed if (item.uri, item.etag, item.size_bytes) not in read]
+                read = ledger.among([item.uri for item in listed])
+                unread = [item for item in listed if reread or (item.uri, item.etag, item.size_bytes) not in read]
+                known = {uri for uri, _, _ in read}
+                self._read_before = self._read_before or any(item.uri in known for item in unread)
                 self._todo.add(unread)
                 yield from unread
 
@@ -184,11 +198,13 @@ class _Load:
                 staged,
                 load_id=self._result.load_id,
                 several_tasks=any(parcel.several_tasks for parcel, _ in self._waiting),
+                read_before=self._read_before,
             )
             group.versions[TableName.EVENTS.value] = appended.version
             group.stored += appended.stored
             group.duplicate["replay"] += appended.replayed
-            group.duplicate["redelivery"] += appended.duplicate - appended.replayed
+            group.duplicate["same object again"] += appended.reread
+            group.duplicate["redelivery"] += appended.duplicate - appended.replayed - appended.reread
             if appended.too_old:
                 group.ignored[TOO_OLD] += appended.too_old
         for parcel, done in self._waiting:
@@ -248,6 +264,7 @@ class _Load:
         result.ignored += group.ignored.total()
         result.quarantined += group.quarantined.total()
         result.outside_window += group.outside_window
+        self._on_refused(group.quarantine)
         for path in group.quarantine:
             path.unlink()
         self._published_bytes += counts["bytes"]

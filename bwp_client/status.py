@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from typing import Any
 from uuid import uuid4
 
+from bwp_client.completeness import gaps, twins
 from bwp_client.warehouse import Run, TableName, VersionMap, Warehouse, newest_run, record_run, unpublished
 from bwp_client.warehouse.outcomes import is_behind, refresh_outcomes
 from bwp_client.warehouse.snapshot import Snapshot
@@ -25,6 +26,8 @@ class Status:
     last_event_at: datetime | None = None
     last_run: dict[str, Any] = field(default_factory=dict)
     quarantined: int = 0
+    twins: int = 0
+    gaps: list[str] = field(default_factory=list)
     no_denominator: list[str] = field(default_factory=list)
     attention: list[str] = field(default_factory=list)
 
@@ -115,6 +118,17 @@ def status_of(warehouse: Warehouse) -> Status:
             "select distinct business_product_id from product_kinds where not has_denominator order by 1"
         )
     ]
+    status.twins = len(twins(snapshot))
+    status.gaps = [f"{gap.first_day} to {gap.last_day}" for gap in gaps(snapshot)]
+    if status.gaps:
+        status.attention.append(
+            f"no event at all in {len(status.gaps)} periods where some were expected (newest {status.gaps[0]}): load "
+            "them again with --from and --to, or find out whether the archive holds them."
+        )
+    if status.twins:
+        status.attention.append(
+            f"{status.twins:,} events look like another one with a new ID; rates count each task once all the same."
+        )
     if status.quarantined:
         status.attention.append(f"{status.quarantined:,} records could not be read; the data health page says why.")
     if status.failed > status.found:

@@ -5,7 +5,8 @@ import streamlit as st
 
 from bwp_client.metrics import MetricName
 from bwp_client.ui import actions, parts, shell
-from bwp_client.ui.data import quarantine_table, runs_table, version_key
+from bwp_client.ui.data import completeness, quarantine_table, runs_table, version_key
+from bwp_client.ui.plain import plain
 
 page = shell.page("Data health")
 actions.load_and_look_up(page.settings)
@@ -24,35 +25,72 @@ for column, (label, name) in zip(
 ):  # fmt: skip
     column.metric(label, f"{coverage[name]:,}", border=True)
 
-st.subheader("Last heard of", anchor=False)
-heard = page.snapshot.frame(
-    """
-    select business_product_id, task_kind, has_denominator, tasks, failed, last_at
-    from product_kinds order by tasks desc
-    """
-)
+warehouse, key = page.snapshot.warehouse, version_key(page.settings)
+heard, missing, twice = completeness(page.snapshot, key)
+st.subheader("Is anything missing?", anchor=False)
+silent = [
+    f"{page.names(row.business_product_id)} ({row.task_kind.lower()}): no {name} event ever"
+    for row in heard.itertuples()
+    for name, last in (("FAILED", row.last_failed_at), ("COMPLETED", row.last_completed_at))
+    if pd.isna(last)
+]
+if silent:
+    st.warning(
+        plain("Silent, which is not zero: " + "; ".join(silent) + ". Check that these event types are subscribed to.")
+    )
+if missing:
+    shown = [
+        f"{gap.first_day:%d %b %Y}" + (f" to {gap.last_day:%d %b %Y}" if gap.last_day > gap.first_day else "")
+        for gap in missing[:5]
+    ]
+    st.warning(
+        plain(
+            f"No event at all, where some were expected: {', '.join(shown)}"
+            + (f" and {len(missing) - 5} more" if len(missing) > 5 else "")
+            + ". Load these days again with --from and --to, or find out whether the archive holds them."
+        )
+    )
+else:
+    st.caption("No day without events where its weekday usually has five or more.")
+never = st.column_config.DatetimeColumn(format="DD MMM YYYY HH:mm", timezone="UTC")
 st.dataframe(
     pd.DataFrame(
         {
             "Business product": [page.names(product) for product in heard["business_product_id"]],
             "Task kind": heard["task_kind"].str.capitalize(),
-            "Tasks": heard["tasks"],
             "Failed": heard["failed"],
-            "Last outcome": heard["last_at"],
-            "COMPLETED events": ["seen" if has else "none ever: not rated" for has in heard["has_denominator"]],
+            "Completed": heard["completed"],
+            "Last failed": heard["last_failed_at"],
+            "Last completed": heard["last_completed_at"],
         }
     ),
     hide_index=True,
     column_config={
-        "Tasks": parts.count_column("Tasks"),
         "Failed": parts.count_column("Failed"),
-        "Last outcome": st.column_config.DatetimeColumn(format="DD MMM YYYY HH:mm", timezone="UTC"),
+        "Completed": parts.count_column("Completed"),
+        "Last failed": never,
+        "Last completed": never,
     },
+    placeholder="never",
     key="heard",
-    alt="Business products with tasks, failed tasks and when each was last heard of",
+    alt="Business products with failed and completed tasks and when each was last heard of",
 )
+if not twice.empty:
+    st.caption(
+        f"{len(twice):,} events say the same as another one that has a different ID. All are stored; rates count each "
+        "task once, so they change nothing."
+    )
+    st.dataframe(
+        twice.head(50).rename(columns={"task_id": "Task ID", "event_type": "Event type", "events": "Events"}),
+        hide_index=True,
+        column_config={
+            "occurred_at": st.column_config.DatetimeColumn("Event time", format="DD MMM YYYY HH:mm", timezone="UTC"),
+            "sources": st.column_config.NumberColumn("From objects"),
+        },
+        key="twins",
+        alt="Events that may be the same one twice",
+    )
 
-warehouse, key = page.snapshot.warehouse, version_key(page.settings)
 runs = runs_table(warehouse.uri, key)
 st.subheader("Runs", anchor=False)
 st.caption("Every record read is stored, duplicate, ignored or quarantined; the counts add up.")
@@ -89,7 +127,10 @@ bad = quarantine_table(warehouse.uri, key, page.snapshot.versions.get("quarantin
 if bad.empty:
     st.caption("No record was refused.")
 else:
-    st.caption("Records that could not be read, newest first; excerpts are scrubbed.")
+    st.caption(
+        "Records that could not be read, newest first; excerpts are scrubbed. After a fix: "
+        "python -m bwp_client quarantine retry."
+    )
     st.dataframe(
         bad,
         hide_index=True,

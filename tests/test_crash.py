@@ -1,5 +1,6 @@
 """A load killed at any moment, then loaded again, gives the tables of an undisturbed one."""
 
+import random
 import subprocess
 import sys
 import time
@@ -137,3 +138,31 @@ def test_a_killed_load_leaves_no_process_and_the_next_one_clears_its_staging(sou
     )
     assert again.returncode == 1, again.stderr
     assert not list(staging.glob("bwp-load-*"))
+
+
+@pytest.mark.soak
+@pytest.mark.timeout(1200)
+def test_killed_fifty_times_at_random(source: Path, undisturbed: tuple, tmp_path: Path) -> None:
+    dice, moments = random.Random(50), []
+    started = time.perf_counter()
+    command_json("load", source, "--json", cwd=tmp_path, allowed=(1,))
+    whole = time.perf_counter() - started
+    for number in range(50):
+        home = tmp_path / str(number)
+        home.mkdir()
+        child = subprocess.Popen(
+            [sys.executable, "-m", "bwp_client", "load", str(source)],
+            cwd=home,
+            env=clean_env(),
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
+        moment = dice.uniform(0.1, whole)
+        time.sleep(moment)
+        child.kill()
+        child.wait()
+        moments.append((round(moment, 2), sorted(path.name for path in (home / "warehouse").glob("*"))))
+        again = command("load", source, "--json", cwd=home)
+        assert again.returncode in (0, 1), again.stderr
+        assert state(home / "warehouse") == undisturbed, moments[-1]
+    print(f"an undisturbed load takes {whole:.1f} s; killed after {sorted(moment for moment, _ in moments)}")

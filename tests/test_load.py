@@ -239,7 +239,7 @@ def test_a_redelivery_under_a_new_envelope_is_one_event(warehouse: Warehouse, tm
     assert read(warehouse, write(tmp_path / "in" / "a.json", [first])).stored == 1
     again = read(warehouse, write(tmp_path / "in" / "b.json", [second]))
     assert (again.stored, again.duplicate) == (0, 1)
-    assert list_runs(warehouse)[0].counts["duplicate"] == {"redelivery": 0, "replay": 1}
+    assert list_runs(warehouse)[0].counts["duplicate"] == {"redelivery": 0, "replay": 1, "same object again": 0}
 
 
 def test_a_missing_path_changes_nothing(warehouse: Warehouse, tmp_path: Path) -> None:
@@ -267,3 +267,16 @@ def test_an_unreadable_file_is_told_and_the_others_are_stored(
     assert [row[0] for row in rows(warehouse, TableName.EVENTS, "task_id")] == ["t-2"]
     monkeypatch.undo()
     assert read(warehouse, source).stored == 1
+
+
+def test_duplicates_are_told_apart_by_their_cause(warehouse: Warehouse, tmp_path: Path) -> None:
+    folder = tmp_path / "in"
+    events = many(10)
+    first = write(folder / "a.json", events)
+    load(warehouse, open_source(str(folder)))
+    write(first, [*events, envelope("new"), events[0]])  # overwritten: ten stand where they stood, one is there twice
+    write(folder / "b.json", [events[1], events[2] | {"replay-name": "r-1"}])
+    done = load(warehouse, open_source(str(folder)))
+    assert (done.stored, done.duplicate) == (1, 13)
+    wanted = {"same object again": 10, "replay": 1, "redelivery": 2}
+    assert list_runs(warehouse)[0].counts["duplicate"] == wanted

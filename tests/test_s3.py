@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import pytest
-from support.events import envelope, many, write
+from support.events import envelope, many, text_of, write
 from support.s3 import Bucket
 from support.tables import command, command_json, fingerprints, outcomes, reasons
 
@@ -78,3 +78,29 @@ def test_only_an_overwritten_object_is_read_again(bucket: Bucket, tmp_path: Path
     bucket.client.upload_file(str(path), bucket.name, "in/b")
     again = load(warehouse, open_source(source))
     assert (again.objects, again.read, again.stored, again.duplicate) == (1, 2, 1, 1)
+
+
+ODD_KEYS = [
+    "in/plain.json", "in/sp ace.json", "in/quo'te\".json", "in/pct%20x.json", "in/til~de.json", "in/plus+.json",
+    "in/é.json", "in/a*b?c#d.json", "in/..hidden/x.json", "in/a=b,c@d:e!(1).json", "in/&amp;<x>.json", "in-beside/x.json",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("worse", [[], ["in/new\nline.json"]])
+def test_every_key_is_listed_and_read_whatever_it_looks_like(bucket: Bucket, tmp_path: Path, worse: list[str]) -> None:
+    keys = [*ODD_KEYS, *worse]
+    for place, key in enumerate(keys):
+        body = text_of([envelope(f"t-{place}")])
+        bucket.client.put_object(Bucket=bucket.name, Key=key, Body=body)
+    bucket.client.put_object(Bucket=bucket.name, Key="in/marker/", Body=b"")
+    bucket.client.put_object(Bucket=bucket.name, Key="in/empty.json", Body=b"")
+    bucket.client.put_object(Bucket=bucket.name, Key="other/x.json", Body=text_of([envelope("elsewhere")]))
+    source = open_source(f"{bucket.uri}/in")
+    assert sorted(item.uri for item in source.objects()) == sorted(
+        f"{bucket.uri}/{key}" for key in [*keys, "in/empty.json"]
+    )
+    warehouse = Warehouse(str(tmp_path / "warehouse"))
+    loaded = load(warehouse, source)
+    assert (loaded.objects, loaded.read, loaded.stored) == (len(keys) + 1, len(keys), len(keys))
+    again = load(warehouse, source)
+    assert (again.objects, again.read) == (0, 0)

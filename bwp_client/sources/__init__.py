@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from bwp_client.errors import UsageError
 from bwp_client.sources.base import Source, SourceObject
-from bwp_client.sources.files import FileSource
+from bwp_client.sources.files import FileSource, path_of
 from bwp_client.sources.s3 import S3Source
 
 __all__ = ["FileSource", "S3Source", "Source", "SourceObject", "open_source"]
@@ -24,4 +24,4 @@ def open_source(url: str) -> Source:
         raise UsageError(
             f"Nothing was loaded: '{scheme}://' is not a source we read. Give a path, s3://bucket/prefix or sample://."
         )
-    return FileSource(url.removeprefix("file://"))
+    return FileSource(str(path_of(url)) if separator else url)

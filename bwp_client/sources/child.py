@@ -31,11 +31,15 @@ def work(name: str, tasks: Any, results: Any, slots: Any) -> None:
     # Rows wait by the ten thousand and none is part of a cycle, so looking for cycles costs and finds nothing.
     gc.disable()
     keep_freed_memory()
-    for made in staged(iter(tasks.get, None), name):
-        if not isinstance(made, Unreadable):
-            slots.acquire()
-        results.put(made)
-    results.put(None)
+    try:
+        for made in staged(iter(tasks.get, None), name):
+            if not isinstance(made, Unreadable):
+                slots.acquire()
+            results.put(made)
+    except RuntimeError as error:
+        results.put(error)
+    else:
+        results.put(None)
 
 
 def _end_with_parent() -> None:

@@ -44,7 +44,7 @@ class FileSource:
         Raises:
             UsageError: The file may not be read, or is gone.
         """
-        path = Path.from_uri(item.uri) if hasattr(Path, "from_uri") else _path_of(item.uri)
+        path = Path.from_uri(item.uri) if hasattr(Path, "from_uri") else path_of(item.uri)
         try:
             return path.open("rb")
         except OSError as error:
@@ -59,7 +59,8 @@ def _describe(path: Path) -> SourceObject:
     return SourceObject(path.as_uri(), str(status.st_mtime_ns), status.st_size)
 
 
-def _path_of(uri: str) -> Path:
+def path_of(uri: str) -> Path:
+    """Give the path behind a `file://` address."""
     from urllib.parse import unquote_to_bytes, urlsplit
 
     return Path(os.fsdecode(unquote_to_bytes(urlsplit(uri).path)))

@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from io import BytesIO
-from typing import TYPE_CHECKING, BinaryIO, Self, cast
+from typing import TYPE_CHECKING, Any, BinaryIO, Self, cast
 
-from bwp_client.aws import explain_s3_error, fetch_object, s3_client, split_s3
+from bwp_client.aws import explain_s3_error, fetch_object, list_below, s3_client, split_s3
 from bwp_client.sources.base import SourceObject
 
 _AT_ONCE_BYTES = 8 * 1024 * 1024
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 class S3Source:
-    """Reads every object under `s3://bucket/prefix`, listed and fetched with boto3."""
+    """Reads every object under `s3://bucket/prefix`, listed and fetched with obstore where it can, else with boto3."""
 
     def __init__(self, uri: str) -> None:
         self._uri = uri
@@ -38,15 +38,46 @@ class S3Source:
             SourceNotFoundError: The bucket does not exist.
             RemoteError: S3 refused or failed.
         """
-        pages = s3_client().get_paginator("list_objects_v2").paginate(Bucket=self._bucket, Prefix=self._prefix)
         try:
-            for page in pages:
-                for item in page.get("Contents", []):
-                    if not (item["Key"].endswith("/") and item["Size"] == 0):
-                        uri = f"s3://{self._bucket}/{item['Key']}"
-                        yield SourceObject(uri, item["ETag"].strip('"'), item["Size"])
+            if self._prefix.endswith("/") or not self._prefix:
+                yield from self._below(self._prefix)
+                return
+            # What else begins like the prefix is asked for too: a prefix is no folder.
+            for page in self._pages(Prefix=self._prefix, Delimiter="/"):
+                yield from self._described(page)
+                for folder in page.get("CommonPrefixes", []):
+                    yield from self._below(folder["Prefix"])
         except _boto_errors() as error:
             raise explain_s3_error(error, self._uri) from error
+
+    def _below(self, folder: str) -> Iterator[SourceObject]:
+        """List a folder with the fast client; from where that fails on, with boto3."""
+        from obstore.exceptions import BaseError
+
+        last = ""
+        try:
+            for page in list_below(self._bucket, folder):
+                for key, etag, size in page:
+                    if size:
+                        yield SourceObject(f"s3://{self._bucket}/{key}", etag, size)
+                    else:  # what it calls "a/b" may be the marker "a/b/"
+                        yield from self._described(*self._pages(Prefix=key, MaxKeys=1))
+                    last = key
+        except (BaseError, OSError):
+            after = {"StartAfter": last} if last else {}
+            for page in self._pages(Prefix=folder, **after):
+                yield from self._described(page)
+
+    def _pages(self, **query: Any) -> Iterator[Any]:
+        if "MaxKeys" in query:
+            yield s3_client().list_objects_v2(Bucket=self._bucket, **query)
+        else:
+            yield from s3_client().get_paginator("list_objects_v2").paginate(Bucket=self._bucket, **query)
+
+    def _described(self, page: Any) -> Iterator[SourceObject]:
+        for item in page.get("Contents", []):
+            if not (item["Key"].endswith("/") and item["Size"] == 0):
+                yield SourceObject(f"s3://{self._bucket}/{item['Key']}", item["ETag"].strip('"'), item["Size"])
 
     def open(self, item: SourceObject) -> BinaryIO:
         """Open one object, exactly in the version that was listed.

@@ -247,8 +247,13 @@ class Stager:
 
     def _write(self, kind: str, table: pa.Table) -> Path:
         path = self._folder / f"{self._name}-{self._parcels:06d}-{kind}.arrow"
-        with pa.OSFile(str(path), "wb") as file, pa.ipc.new_stream(file, table.schema) as writer:
-            writer.write_table(table)
+        try:
+            with pa.OSFile(str(path), "wb") as file, pa.ipc.new_stream(file, table.schema) as writer:
+                writer.write_table(table)
+        except OSError as error:
+            raise RuntimeError(
+                f"{self._folder.parent} can't be written ({error.strerror or error}); free some space there, or set TMPDIR"
+            ) from error
         return path
 
 

@@ -53,7 +53,7 @@ def stage_all(items: Iterable[SourceObject], job: Job) -> Iterator[Handed]:
         job: What to do with them.
 
     Raises:
-        RuntimeError: A worker died; what was handed over stays good.
+        RuntimeError: A worker died, or the staging folder can't be written; what was handed over stays good.
     """
     coming = iter(items)
     first: list[SourceObject] = []
@@ -109,6 +109,8 @@ def _from_workers(items: Iterator[SourceObject], job: Job) -> Iterator[Handed]:
                 if dead:
                     raise RuntimeError(f"worker {dead[0].name} died with exit code {dead[0].exitcode}") from None
                 continue
+            if isinstance(made, RuntimeError):
+                raise made
             if made is None:
                 running -= 1
             elif isinstance(made, Unreadable):

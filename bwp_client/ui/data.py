@@ -9,6 +9,7 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
+from bwp_client.completeness import Gap, gaps, last_heard, twins
 from bwp_client.metrics import Bucket, Filters, MetricName, no_denominator, run_metric
 from bwp_client.metrics.splits import codes_by_product
 from bwp_client.settings import SAMPLE_SOURCE, SAMPLE_WAREHOUSE, Settings
@@ -145,6 +146,12 @@ def _counted(value: Any) -> int | None:
     if isinstance(value, dict):
         return sum(value.values())
     return value if isinstance(value, int) else None
+
+
+@st.cache_data(max_entries=4, show_spinner=False)
+def completeness(_snapshot: Snapshot, key: str) -> tuple[pd.DataFrame, list[Gap], pd.DataFrame]:  # noqa: ARG001
+    """Give when each product was last heard of, the gaps, and events that may be the same one twice."""
+    return last_heard(_snapshot), gaps(_snapshot), twins(_snapshot)
 
 
 @st.cache_data(max_entries=4, show_spinner=False)

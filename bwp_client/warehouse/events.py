@@ -31,6 +31,8 @@ class AppendCounts:
     duplicate: int
     replayed: int
     """Of the duplicates, those that an archive replay delivered again."""
+    reread: int
+    """Of the duplicates, those stored before from the same place of the same object."""
     too_old: int
     """Older than the floor of a purge that was done since the records were read."""
 
@@ -42,6 +44,7 @@ def append_events(
     *,
     load_id: str,
     several_tasks: bool,
+    read_before: bool = False,
 ) -> AppendCounts:
     """Store the rows of staged files that are not stored yet; two rows are one when event, type and task agree.
 
@@ -51,6 +54,7 @@ def append_events(
         staged: Arrow files with the columns of a staged event row (see `sources.context`).
         load_id: Written to each row.
         several_tasks: Some record gave several rows; records are then counted by where they stand.
+        read_before: Some of the objects may have been read before; duplicates for that reason are then told apart.
 
     Raises:
         MixedDataError: Sample events would meet real ones; nothing of the batch was stored.
@@ -72,6 +76,7 @@ def append_events(
     def rows_for(handle: DeltaTable) -> Any:
         nonlocal floor
         floor = purge_floor(handle) or EARLIEST_EVENT
+        connection.execute("create or replace temp table reread (row_no bigint)")
         files = warehouse.data_files(handle)
         _refuse_mixture(warehouse, connection, files)
         near = [item for item in files if item.highs["occurred_at"] >= low and item.lows["occurred_at"] <= high]
@@ -91,6 +96,14 @@ def append_events(
             "select row_no from staged semi join fresh using (row_no) where occurred_at >= $floor",
             {"floor": floor} | ({"low": low, "high": high} if near else {}),
         )
+        if near and read_before:
+            connection.execute(
+                f"""
+                create or replace temp table reread as
+                select row_no from staged anti join kept using (row_no)
+                semi join {existing} as existing using (event_id, event_type, task_id, source_uri, source_offset)
+                """
+            )
         (kept,) = one_row(connection, "select count(*) from kept")
         if kept == 0:
             return None
@@ -99,18 +112,21 @@ def append_events(
 
     version = warehouse.commit(TableName.EVENTS, rows_for, app_id=APP_ID, metadata={"load_id": load_id})
     record = "distinct (source_uri, source_offset)" if several_tasks else "*"
-    records, stored, too_old, replayed = one_row(
+    records, stored, too_old, again, replayed = one_row(
         connection,
         f"""
         select count({record}), count({record}) filter (kept.row_no is not null),
                count({record}) filter (occurred_at < $floor),
-               count(*) filter (replay_name <> '' and kept.row_no is null and occurred_at >= $floor)
-        from staged left join kept using (row_no)
+               count({record}) filter (reread.row_no is not null),
+               count(*) filter (replay_name <> '' and kept.row_no is null and reread.row_no is null
+                                and occurred_at >= $floor)
+        from staged left join kept using (row_no) left join reread using (row_no)
         """,
         {"floor": floor},
     )
     duplicate = records - stored - too_old
-    return AppendCounts(version, stored, duplicate, min(replayed, duplicate), too_old)
+    again = min(again, duplicate)
+    return AppendCounts(version, stored, duplicate, min(replayed, duplicate - again), again, too_old)
 
 
 _STAGED = """
