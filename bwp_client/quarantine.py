@@ -20,7 +20,7 @@ from bwp_client.sources import Source, SourceObject, open_source
 from bwp_client.warehouse import TABLES, Run, TableName, Warehouse, record_run
 from bwp_client.warehouse.engine import connect, relation
 from bwp_client.warehouse.ledger import QUARANTINE_APP_ID
-from bwp_client.warehouse.store import ROWS_PER_BATCH
+from bwp_client.warehouse.store import ROWS_PER_BATCH, WHOLE_TABLE
 
 Key = tuple[str, str, int, str]
 """Source, ETag, offset and digest: what makes a quarantined record one."""
@@ -148,7 +148,9 @@ def _take_out(warehouse: Warehouse, resolved: set[Key]) -> None:
                 f'select * from {table} anti join resolved using (source_uri, etag, "offset", digest)'
             ).to_arrow_reader(ROWS_PER_BATCH)
 
-        version = warehouse.commit(TableName.QUARANTINE, rows_for, app_id=QUARANTINE_APP_ID, replace=lambda: "true")
+        version = warehouse.commit(
+            TableName.QUARANTINE, rows_for, app_id=QUARANTINE_APP_ID, replace=lambda: WHOLE_TABLE
+        )
     record_run(
         warehouse,
         Run(

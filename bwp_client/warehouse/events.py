@@ -11,9 +11,9 @@ import duckdb
 from deltalake import DeltaTable
 
 from bwp_client.errors import MixedDataError
-from bwp_client.events import EARLIEST_EVENT, SAMPLE_TASK_ID_PREFIX
+from bwp_client.events import SAMPLE_TASK_ID_PREFIX
 from bwp_client.warehouse.engine import one_row, quoted, register_staged, relation
-from bwp_client.warehouse.floor import purge_floor
+from bwp_client.warehouse.floor import NO_FLOOR, purge_floor
 from bwp_client.warehouse.schema import TABLES, TableName
 from bwp_client.warehouse.store import ROWS_PER_BATCH, DataFile, Warehouse
 
@@ -71,12 +71,12 @@ def append_events(
     )
     earliest, latest, rows = one_row(connection, "select min(occurred_at), max(occurred_at), count(*) from staged")
     low, high = earliest - SLACK, latest + SLACK
-    connection.execute("create or replace temp table reread (row_no bigint)")
-    floor = EARLIEST_EVENT
+    floor = NO_FLOOR
 
     def rows_for(handle: DeltaTable) -> Any:
         nonlocal floor
-        floor = purge_floor(handle) or EARLIEST_EVENT
+        floor = purge_floor(handle) or NO_FLOOR
+        connection.execute("create or replace temp table reread (row_no bigint)")
         files = warehouse.data_files(handle)
         _refuse_mixture(warehouse, connection, files)
         near = [item for item in files if item.highs["occurred_at"] >= low and item.lows["occurred_at"] <= high]

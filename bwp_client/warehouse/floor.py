@@ -14,6 +14,8 @@ from deltalake import DeltaTable
 APP_ID: Final = "bwp.purge_floor"
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+NO_FLOOR: Final = _EPOCH
+"""Where every event is recent enough."""
 
 
 def purge_floor(table: DeltaTable) -> datetime | None:
