@@ -15,9 +15,9 @@ sys.path[:0] = [str(folder) for folder in Path(__file__).parents[1:3]]
 with atheris.instrument_imports(include=["bwp_client.events", "bwp_client.sources"]):
     import bwp_client.sources.stage  # noqa: F401
 
-from support.events import envelope
-from support.staging import stage
-from support.wire import lambda_sqs, logs, sns
+from support.events import envelope  # noqa: E402
+from support.staging import stage  # noqa: E402
+from support.wire import lambda_sqs, logs, sns  # noqa: E402
 
 GOOD = json.dumps(envelope("t-good", id="good")).encode()
 SEEDS = [

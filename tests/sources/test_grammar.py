@@ -28,24 +28,25 @@ TIMES = [
 ]  # fmt: skip
 PATHS = [
     [resource("t-1")], [resource("t-1"), resource("t-2")], [resource("t-1", kind="RETRIEVAL")], [], ["x"], [""],
-    ["businessProduct/b/order/o"], [resource("")], [resource("a/b")], [resource("t" * 250)], [resource("é")], [resource("a\nb")],
+    ["businessProduct/b/order/o"],
+    [resource("")], [resource("a/b")], [resource("t" * 250)], [resource("é")], [resource("a\nb")],
     ["personalDataDeletionTask/t/businessProduct/b"],
 ]  # fmt: skip
 TYPES = [*sorted(PRIVACY), "ORDER_CREATED", "", "personal_data_deletion_task_failed", "PERSONAL_DATA_DELETION_TASK"]
 
 
-class Doubtful(ValueError):
+class DoubtfulError(ValueError):
     """JSON by its grammar, but with no one meaning."""
 
 
 def once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     if len({name for name, _ in pairs}) < len(pairs):
-        raise Doubtful
+        raise DoubtfulError
     return dict(pairs)
 
 
 def refuse(_: str) -> None:
-    raise Doubtful
+    raise DoubtfulError
 
 
 def strict(text: str) -> Any:
