@@ -10,27 +10,19 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from enum import Enum
 
 from bwp_client.events import Envelope, QuarantineReason, Refused
+from bwp_client.sources.scan import BRACE, MAX_RECORD_BYTES, SPACE, Shape, closing, scan
 from bwp_client.sources.wrappers import Wrapper, read_record
 
-MAX_RECORD_BYTES = 4 * 1024 * 1024
-"""EventBridge entries are under 1 MB; anything longer than this is not one record and is not searched for one."""
-
-SPACE = b" \t\r\n"
 JOIN = re.compile(rb"(?<=\})[ \t\r\n]*(?=\{)")
 ARRAY_JOIN = re.compile(rb"(?<=\})[ \t\r\n]*,[ \t\r\n]*(?=\{)")
 _BETWEEN = b" \t\r\n,[]"
 """What may stand between records; brackets too, for a file may hold one array after another."""
-_BRACE = 0x7B
-_TOKEN = re.compile(rb'"(?:[^"\\\n]|\\.)*+"|[{}\[\]]|[ \t\r\n,:0-9+\-.Eaeflnrstu]++')
 _START = re.compile(rb'\{[ \t\r\n]*"')
 _BYTES_PER_TOKEN = 2
 _TOKENS_AT_LEAST = 10_000
 """What is looked at in one go: a token for every so many bytes. Events have one for ten, and are scanned twice at most."""
-_MAX_DEPTH = 1000
-"""The decoder refuses deeper nesting too."""
 _TRY_BYTES_PER_TOKEN = 16
 _MAX_TRY_TOKENS = 256
 """What a try to decode costs at most: damage shows early."""
@@ -49,12 +41,6 @@ class Unread:
 Record = Envelope | Wrapper
 Found = tuple[int, Record | Unread]
 """Byte offset in the decompressed object, and what stands there."""
-
-
-class _Shape(Enum):
-    CLOSED = "closed"
-    BROKEN = "broken"
-    OPEN = "open"
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,12 +71,6 @@ def cut_pieces(
     pieces = _Pieces(data, start, joins, records, final=final, continues=continues)
     used = pieces.cut()
     return Cut(used, pieces.is_full, pieces.is_open)
-
-
-def closing(data: bytes, position: int) -> int | None:
-    """Give where the value that opens at `position` closes; none if it does not."""
-    shape, at, _ = _scan(data, position)
-    return at if shape is _Shape.CLOSED else None
 
 
 def decoded(record: memoryview) -> Record | None:
@@ -141,7 +121,7 @@ class _Pieces:
                 self.is_full = True
                 return position
             waiting = not self._final and len(data) - position < MAX_RECORD_BYTES
-            if data[position] == _BRACE:
+            if data[position] == BRACE:
                 join = self._join_after(position)
                 if join is None and waiting:
                     return position
@@ -153,12 +133,12 @@ class _Pieces:
                     continue
                 budget = self._budget
                 shape, at = self._look(position)
-                if shape is _Shape.CLOSED:
+                if shape is Shape.CLOSED:
                     self._budget = budget  # it is never looked at again
                     self._records.append((self._start + position, found if at == end else self._take(position, at)))
                     position = _skip(data, at)
                     continue
-                if shape is _Shape.OPEN and waiting:
+                if shape is Shape.OPEN and waiting:
                     return position
             whole = self._next_whole(position)
             if whole is not None:
@@ -190,10 +170,10 @@ class _Pieces:
             self._join = found.span() if found else None
         return self._join
 
-    def _look(self, position: int) -> tuple[_Shape, int]:
+    def _look(self, position: int) -> tuple[Shape, int]:
         if self._budget <= 0:
-            return _Shape.BROKEN, position
-        shape, at, tokens = _scan(self._data, position)
+            return Shape.BROKEN, position
+        shape, at, tokens = scan(self._data, position)
         self._budget -= tokens
         return shape, at
 
@@ -206,7 +186,7 @@ class _Pieces:
             record = self._try(begin, end)
             if record is None:
                 shape, end = self._look(begin)
-                record = self._try(begin, end) if shape is _Shape.CLOSED else None
+                record = self._try(begin, end) if shape is Shape.CLOSED else None
             # The `detail` of a damaged envelope looks like a webhook's body, but it is part of what is damaged.
             is_full = isinstance(record, Envelope) and record.source
             if record is not None and (is_full or not _is_a_member(data, begin)):
@@ -267,7 +247,7 @@ def _verdict(raw: bytes) -> Record | Unread:
         return read_record(raw)
     except Refused as refused:
         reason = refused.reason
-    if raw[0] == _BRACE and closing(raw, 0) is None:
+    if raw[0] == BRACE and closing(raw, 0) is None:
         reason = QuarantineReason.NOT_JSON  # the decoder names what it met first
     return Unread(raw, reason)
 
@@ -281,35 +261,3 @@ def _skip(data: bytes, position: int) -> int:
 def _is_a_member(data: bytes, position: int) -> bool:
     """Tell whether the value at `position` follows a name and a colon."""
     return data[max(0, position - 100) : position].rstrip(SPACE).endswith(b":")
-
-
-def _scan(data: bytes, position: int) -> tuple[_Shape, int, int]:
-    """Follow a value from where it opens; give what becomes of it, where, and how many tokens were looked at.
-
-    It closes, breaks off or goes on beyond the data. Only what tells one record from the next is looked at: strings,
-    brackets, and what stands before a bracket.
-    """
-    limit = min(len(data), position + MAX_RECORD_BYTES)
-    opened = bytearray()
-    before, at, tokens = b":", position, 0
-    for tokens, token in enumerate(_TOKEN.finditer(data, position, limit), 1):
-        if token.start() != at:
-            break
-        text, at = token.group(), token.end()
-        first = text[:1]
-        if first in b"{[":
-            if before not in (b":" if not opened or opened[-1] == _BRACE else b"[,"):
-                return _Shape.BROKEN, at, tokens
-            if len(opened) >= _MAX_DEPTH:
-                return _Shape.BROKEN, at, tokens
-            opened += first
-        elif first in b"}]":
-            if not opened or opened.pop() != (_BRACE if first == b"}" else ord("[")):
-                return _Shape.BROKEN, at, tokens
-            if not opened:
-                return _Shape.CLOSED, at, tokens
-        elif first != b'"':
-            first = text.rstrip(SPACE)[-1:] or before
-        before = first
-    at_end = at == len(data) or (limit == len(data) and data[at : at + 1] == b'"' and b"\n" not in data[at:])
-    return (_Shape.OPEN if at_end else _Shape.BROKEN), max(at, position + 1), tokens

@@ -16,16 +16,14 @@ from bwp_client.sources.pieces import (
     ARRAY_JOIN,
     JOIN,
     MAX_AT_ONCE,
-    MAX_RECORD_BYTES,
-    SPACE,
     Found,
     Record,
     Unread,
-    closing,
     cut_pieces,
     decoded,
     is_pretty,
 )
+from bwp_client.sources.scan import MAX_RECORD_BYTES, SPACE, closing
 from bwp_client.sources.wrappers import read_record
 
 __all__ = ["MAX_RECORD_BYTES", "Found", "RecordCutter", "TakeLines", "Unread"]

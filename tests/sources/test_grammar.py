@@ -28,8 +28,8 @@ TIMES = [
 ]  # fmt: skip
 PATHS = [
     [resource("t-1")], [resource("t-1"), resource("t-2")], [resource("t-1", kind="RETRIEVAL")], [], ["x"], [""],
-    ["businessProduct/b/order/o"], [resource("")], [resource("a/b")], [resource("t" * 250)], [resource("é")],
-    [resource("a\nb")],
+    ["businessProduct/b/order/o"],
+    [resource("")], [resource("a/b")], [resource("t" * 250)], [resource("é")], [resource("a\nb")],
     ["personalDataDeletionTask/t/businessProduct/b"],
 ]  # fmt: skip
 TYPES = [*sorted(PRIVACY), "ORDER_CREATED", "", "personal_data_deletion_task_failed", "PERSONAL_DATA_DELETION_TASK"]
