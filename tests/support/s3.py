@@ -80,7 +80,7 @@ def s3_endpoint(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
                 f"-master.port={master}", f"-volume.port={volume}", "-filer", f"-filer.port={filer}", "-s3",
                 f"-s3.port={s3}", f"-s3.config={config}",
                 "-s3.port.lance=0", "-s3.port.iceberg=0",  # fixed ports: a second server would end there
-                "-master.telemetry=false", "-volume.max=100",
+                "-master.telemetry=false", "-volume.max=1000",
                 "-master.volumeSizeLimitMB=64",
             ],
             stdout=log, stderr=log, cwd=folder,
