@@ -3,10 +3,10 @@
 import json
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
 from support.events import envelope, many, text_of
+from support.failing import Failing, StoppedError
 from support.tables import fingerprints, outcomes, reasons
 
 from bwp_client.load import load
@@ -16,26 +16,6 @@ from bwp_client.warehouse import TableName, Warehouse, list_runs, newest_run
 from bwp_client.warehouse.snapshot import Snapshot
 
 STEPS = (TableName.EVENTS, TableName.QUARANTINE, TableName.OBJECTS, TableName.OUTCOMES, TableName.RUNS)
-
-
-class StoppedError(Exception):
-    """The step that fails."""
-
-
-class Failing(Warehouse):
-    """Fails once, before or after the commit to one table."""
-
-    def __init__(self, uri: str, table: TableName, *, after: bool) -> None:
-        super().__init__(uri)
-        self._table, self._after = table, after
-
-    def commit(self, table: TableName, *args: Any, **options: Any) -> int:
-        if table is self._table and not self._after:
-            raise StoppedError
-        version = super().commit(table, *args, **options)
-        if table is self._table:
-            raise StoppedError
-        return version
 
 
 @pytest.fixture

@@ -15,6 +15,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from support.events import envelope, many, outcomes_of, write
+from support.failing import Failing, StoppedError
 from support.overtaken import Overtaken
 from support.tables import clean_env, command, command_json, fingerprints, outcomes, rows
 
@@ -317,26 +318,6 @@ def test_files_of_a_killed_load_are_told_and_go_when_they_are_old(warehouse: War
     told = command("purge", "--before", "2026-04-10", "--json", cwd=tmp_path)
     assert told.returncode == 0
     assert traces(Path(warehouse.uri), GONE) == []
-
-
-class StoppedError(Exception):
-    """The step that fails."""
-
-
-class Failing(Warehouse):
-    """Fails at one step, before or after the commit to one table."""
-
-    def __init__(self, uri: str, table: TableName, *, after: bool) -> None:
-        super().__init__(uri)
-        self._table, self._after = table, after
-
-    def commit(self, table: TableName, *args: Any, **options: Any) -> int:
-        if table is self._table and not self._after:
-            raise StoppedError
-        version = super().commit(table, *args, **options)
-        if table is self._table:
-            raise StoppedError
-        return version
 
 
 @pytest.fixture(scope="module")
