@@ -59,10 +59,13 @@ def show(page: Page, products: pd.DataFrame) -> None:
         }
     )
     rate = st.column_config.NumberColumn(format="%.1f %%")
-    code = st.column_config.TextColumn("Most met code", width=210)
+    outcomes = st.column_config.NumberColumn(
+        "n", help="Outcomes: failed and completed tasks", format="localized", width=60
+    )
+    code = st.column_config.TextColumn("Most met code", width=230)
     st.dataframe(
         shown, hide_index=True, key="products", placeholder="–",
-        column_config={"Failure rate": rate, "Period before": rate, "Most met code": code},
+        column_config={"Outcomes (n)": outcomes, "Failure rate": rate, "Period before": rate, "Most met code": code},
         alt="Business products with failed tasks, outcomes, failure rate, comparison with the period before and top code",
     )  # fmt: skip
     show_unrated(page)
