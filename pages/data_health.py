@@ -4,9 +4,8 @@ import pandas as pd
 import streamlit as st
 
 from bwp_client.metrics import MetricName
-from bwp_client.ui import actions, parts, shell
-from bwp_client.ui.data import completeness, quarantine_table, runs_table, version_key
-from bwp_client.ui.plain import plain
+from bwp_client.ui import actions, missing, parts, shell
+from bwp_client.ui.data import quarantine_table, runs_table, version_key
 
 page = shell.page("Data health")
 actions.load_and_look_up(page.settings)
@@ -26,70 +25,7 @@ for column, (label, name) in zip(
     column.metric(label, f"{coverage[name]:,}", border=True)
 
 warehouse, key = page.snapshot.warehouse, version_key(page.settings)
-heard, missing, twice = completeness(page.snapshot, key)
-st.subheader("Is anything missing?", anchor=False)
-silent = [
-    f"{page.names(row.business_product_id)} ({row.task_kind.lower()}): no {name} event ever"
-    for row in heard.itertuples()
-    for name, last in (("FAILED", row.last_failed_at), ("COMPLETED", row.last_completed_at))
-    if pd.isna(last)
-]
-if silent:
-    st.warning(
-        plain("Silent, which is not zero: " + "; ".join(silent) + ". Check that these event types are subscribed to.")
-    )
-if missing:
-    shown = [
-        f"{gap.first_day:%d %b %Y}" + (f" to {gap.last_day:%d %b %Y}" if gap.last_day > gap.first_day else "")
-        for gap in missing[:5]
-    ]
-    st.warning(
-        plain(
-            f"No event at all, where some were expected: {', '.join(shown)}"
-            + (f" and {len(missing) - 5} more" if len(missing) > 5 else "")
-            + ". Load these days again with --from and --to, or find out whether the archive holds them."
-        )
-    )
-else:
-    st.caption("No day without events where its weekday usually has five or more.")
-never = st.column_config.DatetimeColumn(format="DD MMM YYYY HH:mm", timezone="UTC")
-st.dataframe(
-    pd.DataFrame(
-        {
-            "Business product": [page.names(product) for product in heard["business_product_id"]],
-            "Task kind": heard["task_kind"].str.capitalize(),
-            "Failed": heard["failed"],
-            "Completed": heard["completed"],
-            "Last failed": heard["last_failed_at"],
-            "Last completed": heard["last_completed_at"],
-        }
-    ),
-    hide_index=True,
-    column_config={
-        "Failed": parts.count_column("Failed"),
-        "Completed": parts.count_column("Completed"),
-        "Last failed": never,
-        "Last completed": never,
-    },
-    placeholder="never",
-    key="heard",
-    alt="Business products with failed and completed tasks and when each was last heard of",
-)
-if not twice.empty:
-    st.caption(
-        f"{len(twice):,} events say the same as another one that has a different ID. All are stored; rates count each "
-        "task once, so they change nothing."
-    )
-    st.dataframe(
-        twice.head(50).rename(columns={"task_id": "Task ID", "event_type": "Event type", "events": "Events"}),
-        hide_index=True,
-        column_config={
-            "occurred_at": st.column_config.DatetimeColumn("Event time", format="DD MMM YYYY HH:mm", timezone="UTC"),
-            "sources": st.column_config.NumberColumn("From objects"),
-        },
-        key="twins",
-        alt="Events that may be the same one twice",
-    )
+missing.show(page, key)
 
 runs = runs_table(warehouse.uri, key)
 st.subheader("Runs", anchor=False)
