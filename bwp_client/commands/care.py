@@ -1,0 +1,133 @@
+"""Care of the warehouse: `status`, `quarantine`, `maintain`, `purge`."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Annotated
+
+import typer
+
+from bwp_client.commands.load import load_text
+from bwp_client.commands.options import JsonOption, WarehouseOption, warehouse_uri
+from bwp_client.console import Progress, errors_as_exit_codes, note, print_json
+from bwp_client.errors import ExitCode, SourceNotFoundError
+
+RETAIN_HOURS = 7 * 24
+
+
+def status(warehouse: WarehouseOption = None, as_json: JsonOption = False) -> None:
+    """Say what is in the warehouse and what needs attention."""
+    with errors_as_exit_codes(as_json=as_json):
+        from bwp_client.settings import Settings
+        from bwp_client.status import status_of
+        from bwp_client.warehouse import Warehouse
+
+        state = status_of(Warehouse(warehouse_uri(warehouse, Settings.load())))
+        if as_json:
+            print_json(state.as_json())
+        else:
+            typer.echo(state.as_text())
+
+
+class QuarantineAction(StrEnum):
+    """What to do with the quarantine."""
+
+    LIST = "list"
+    RETRY = "retry"
+
+
+def quarantine(
+    action: Annotated[QuarantineAction, typer.Argument(help="Show what could not be read, or read it again.")],
+    limit: Annotated[int, typer.Option(min=1, help="The newest so many.")] = 200,
+    warehouse: WarehouseOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Show quarantined records, or read them again after a fix and store what can be read now."""
+    with errors_as_exit_codes(as_json=as_json):
+        from bwp_client.quarantine import quarantined, retry
+        from bwp_client.settings import Settings
+        from bwp_client.warehouse import Warehouse
+
+        target = Warehouse(warehouse_uri(warehouse, Settings.load()))
+        if action is QuarantineAction.LIST:
+            rows = quarantined(target, limit=limit)
+            if as_json:
+                print_json([row | {"seen_at": row["seen_at"].isoformat()} for row in rows])
+            else:
+                for row in rows:
+                    typer.echo(
+                        f"{row['seen_at']:%Y-%m-%d %H:%M}  {row['reason']}  {row['source_uri']} at {row['offset']}"
+                    )
+                    typer.echo(f"    {row['excerpt']}")
+            return
+        with Progress(as_json=as_json) as progress:
+            done = retry(
+                target, on_progress=lambda state: progress(state.bytes_done, state.bytes_total, load_text(state))
+            )
+        if as_json:
+            print_json(done.as_json())
+        else:
+            note(
+                f"Of {done.records:,} records in quarantine, {done.resolved:,} were taken out "
+                f"({done.stored:,} events stored), {done.still_refused:,} were refused again, "
+                f"{done.out_of_reach:,} can't be read any more."
+            )
+        if done.still_refused or done.out_of_reach:
+            raise typer.Exit(int(ExitCode.NEEDS_ATTENTION))
+
+
+def maintain(
+    rebuild: Annotated[bool, typer.Option(help="Compute the outcomes anew from all events.")] = False,
+    retain_hours: Annotated[int, typer.Option(min=1, help="How long replaced files stay for readers.")] = RETAIN_HOURS,
+    warehouse: WarehouseOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Bring the outcomes up to date, compact small files, and delete what no reader needs any more."""
+    with errors_as_exit_codes(as_json=as_json):
+        from bwp_client.settings import Settings
+        from bwp_client.warehouse import Warehouse
+        from bwp_client.warehouse.maintenance import maintain as run_maintain
+
+        target = Warehouse(warehouse_uri(warehouse, Settings.load()))
+        if not target.exists():
+            raise SourceNotFoundError(f"{target.uri} holds nothing yet. Load events first.")
+        result = run_maintain(target, rebuild=rebuild, retain_hours=retain_hours)
+        if as_json:
+            print_json(result.as_json())
+            return
+        note("The outcomes are up to date.")
+        for table, files in result.compacted.items():
+            note(f"Compacted {table}: {files['files_before']:,} files are {files['files_after']:,} now.")
+        note(f"Deleted {result.deleted_files:,} files that no reader needs any more.")
+
+
+def purge(
+    before: Annotated[str, typer.Option(metavar="DATE", help="The first UTC day that is kept.")],
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would go.")] = False,
+    warehouse: WarehouseOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Remove older data physically and for good: no later load brings it back."""
+    with errors_as_exit_codes(as_json=as_json):
+        from bwp_client.settings import Settings
+        from bwp_client.times import day_start
+        from bwp_client.warehouse import Warehouse
+        from bwp_client.warehouse.purge import purge as run_purge
+
+        target = Warehouse(warehouse_uri(warehouse, Settings.load()))
+        result = run_purge(
+            target,
+            day_start(before),
+            dry_run=dry_run,
+            on_plan=lambda plan: note(f"To remove: {plan.as_text()}.") if not as_json else None,
+        )
+        if as_json:
+            print_json(result.as_json())
+        elif not dry_run:
+            note(f"Removed: {result.as_text()}. {result.deleted_files:,} files were deleted.")
+        if result.unfinished_files:
+            note(
+                f"Needs attention: {result.unfinished_files:,} young files of {target.uri} belong to no commit; a load is "
+                "writing them, or was killed, and they may hold older data. Run purge again in an hour: it deletes them."
+            )
+            raise typer.Exit(int(ExitCode.NEEDS_ATTENTION))

@@ -1,0 +1,53 @@
+"""`enrich`."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from bwp_client.commands.options import JsonOption, WarehouseOption, warehouse_uri
+from bwp_client.console import Progress, errors_as_exit_codes, note, print_json
+from bwp_client.errors import ExitCode
+
+
+def enrich(
+    limit: Annotated[int | None, typer.Option(min=1, help="Ask about at most so many tasks.")] = None,
+    max_minutes: Annotated[float | None, typer.Option(min=0.0, help="Stop after so many minutes.")] = None,
+    completed: Annotated[bool, typer.Option(help="Ask about completed tasks too, for their submission dates.")] = False,
+    retry_failed: Annotated[bool, typer.Option(help="Ask again where an earlier lookup ended for good.")] = False,
+    warehouse: WarehouseOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Ask Buy with Prime why failed tasks failed."""
+    with errors_as_exit_codes(as_json=as_json):
+        from bwp_client.enrich import enrich as run_enrich
+        from bwp_client.settings import Settings
+        from bwp_client.warehouse import Warehouse
+
+        settings = Settings.load()
+        with Progress(as_json=as_json) as progress:
+            result = run_enrich(
+                Warehouse(warehouse_uri(warehouse, settings)),
+                settings,
+                limit=limit,
+                max_minutes=max_minutes,
+                completed=completed,
+                retry_failed=retry_failed,
+                on_progress=lambda state: progress(
+                    state.done, state.total, f"{state.done:,} of {state.total:,} tasks looked up"
+                ),
+            )
+        if as_json:
+            print_json(result.as_json())
+        else:
+            note(
+                f"Asked about {result.asked:,} tasks: {result.found:,} found, {result.pending:,} pending, "
+                f"{result.not_found:,} not found, {result.denied:,} denied, {result.failed:,} failed; "
+                f"{result.not_asked:,} not asked."
+            )
+        if result.denied or result.failed:
+            note(
+                f"Needs attention: {result.denied:,} lookups were denied and {result.failed:,} failed; status says why."
+            )
+            raise typer.Exit(int(ExitCode.NEEDS_ATTENTION))

@@ -1,0 +1,110 @@
+"""`load`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from bwp_client.commands.options import FromOption, JsonOption, ToOption, WarehouseOption, warehouse_uri
+from bwp_client.console import Progress, errors_as_exit_codes, note, print_json
+from bwp_client.errors import ExitCode, MixedDataError, UsageError
+
+if TYPE_CHECKING:
+    from bwp_client.load_counts import LoadProgress, LoadResult
+    from bwp_client.settings import Settings
+    from bwp_client.sources import Source
+
+
+def load(
+    source: Annotated[str | None, typer.Argument(help="A path, s3://bucket/prefix or sample://; $BWP_SOURCE.")] = None,
+    from_: FromOption = None,
+    to: ToOption = None,
+    reread: Annotated[bool, typer.Option(help="Read objects again that were read before.")] = False,
+    warehouse: WarehouseOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Load events: each record is stored, duplicate, ignored or quarantined, and the counts add up."""
+    with errors_as_exit_codes(as_json=as_json):
+        if source:
+            _prepare_workers(source)
+        from bwp_client.settings import Settings
+
+        settings = Settings.load()
+        named = source or settings.source
+        if named is None:
+            raise UsageError(
+                "Nothing was loaded: no source is given. Name a path or s3://bucket/prefix, or set BWP_SOURCE; "
+                "sample:// loads sample data."
+            )
+        opened, label, uri = _open(named, warehouse, settings)
+        from bwp_client.load import load as run_load
+        from bwp_client.times import period_end, period_start
+        from bwp_client.warehouse import Warehouse
+
+        with Progress(as_json=as_json) as progress:
+
+            def report(state: LoadProgress) -> None:
+                progress(state.bytes_done, state.bytes_total, load_text(state))
+
+            result = run_load(
+                Warehouse(uri),
+                opened,
+                label=label,
+                window_from=period_start(from_) if from_ else None,
+                window_to=period_end(to) if to else None,
+                reread=reread,
+                on_progress=report,
+            )
+        _tell_load(result, uri, as_json=as_json, empty=not any(True for _ in opened.objects()))
+
+
+def _open(named: str, warehouse: str | None, settings: Settings) -> tuple[Source, str, str]:
+    """Give the source, how runs name it, and the warehouse it goes to; sample data has one place of its own."""
+    from bwp_client.commands.sample import sample_folder
+    from bwp_client.settings import SAMPLE_SOURCE, SAMPLE_WAREHOUSE
+    from bwp_client.sources import FileSource, open_source
+
+    if not named.startswith(SAMPLE_SOURCE):
+        opened = open_source(named)
+        return opened, opened.label, warehouse_uri(warehouse, settings)
+    if warehouse is not None and Path(warehouse).absolute() != Path(SAMPLE_WAREHOUSE).absolute():
+        raise MixedDataError(f"Nothing was loaded: sample:// always goes to {SAMPLE_WAREHOUSE}. Leave --warehouse out.")
+    return FileSource(str(sample_folder())), SAMPLE_SOURCE, SAMPLE_WAREHOUSE
+
+
+def _prepare_workers(named: str) -> None:
+    """Where much may be to read, let workers get ready while this process still imports."""
+    from bwp_client.sources import FileSource
+    from bwp_client.sources.workers import is_large, prepare
+
+    if named.startswith("s3://"):
+        prepare("boto3.session", "obstore.auth.boto3", "obstore.store")
+    elif "://" not in named and is_large(FileSource(named).objects()):
+        prepare()
+
+
+def load_text(state: LoadProgress) -> str:
+    """Say how far a load is."""
+    return f"{state.objects_done} of {state.objects_total} objects, {state.read:,} records"
+
+
+def _tell_load(result: LoadResult, uri: str, *, as_json: bool, empty: bool) -> None:
+    if as_json:
+        print_json(result.as_json())
+    else:
+        note(
+            f"Read {result.read:,} records of {result.objects:,} objects into {uri}: {result.stored:,} stored, "
+            f"{result.duplicate:,} duplicate, {result.ignored:,} ignored, {result.quarantined:,} quarantined"
+            + (f"; {result.outside_window:,} outside the window." if result.outside_window else ".")
+        )
+    if empty:
+        note(f"Needs attention: {result.source} holds no objects. Check the path or prefix.")
+    if result.quarantined:
+        note(
+            f"Needs attention: {result.quarantined:,} records could not be read and are in quarantine with their "
+            "reasons; the data health page lists them."
+        )
+    if empty or result.quarantined:
+        raise typer.Exit(int(ExitCode.NEEDS_ATTENTION))

@@ -1,0 +1,109 @@
+"""Sample data and the API that knows them: `sample`, `sandbox`."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, date, datetime
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from bwp_client.commands.options import JsonOption
+from bwp_client.console import Progress, errors_as_exit_codes, note, print_json
+from bwp_client.errors import SettingsError, UsageError
+
+SAMPLE_EVENTS = 50_000
+SAMPLE_SEED = 7
+SAMPLE_NAMES_FILE = "product-names.json"
+
+
+def sample(
+    events: Annotated[int, typer.Option(min=1, max=100_000_000, help="Records to write.")],
+    out: Annotated[Path, typer.Option(help="A folder without sample files.")],
+    seed: Annotated[int, typer.Option(min=0, help="Same seed, same events.")] = SAMPLE_SEED,
+    until: Annotated[str | None, typer.Option(metavar="DATE", help="The last day; today.")] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Write realistic sample events."""
+    with errors_as_exit_codes(as_json=as_json):
+        from dataclasses import asdict
+
+        from bwp_client.sandbox.sample import write_sample
+
+        try:
+            last = date.fromisoformat(until) if until else datetime.now(UTC).date()
+            with Progress(as_json=as_json) as progress:
+                summary = write_sample(
+                    out,
+                    events=events,
+                    seed=seed,
+                    until=last,
+                    on_progress=lambda done: progress(done, events, f"{done:,} records written"),
+                )
+        except (ValueError, FileExistsError) as error:
+            raise UsageError(str(error)) from error
+        except OSError as error:
+            raise UsageError(f"{out} can't be written ({error.strerror}). Choose another folder with --out.") from error
+        if as_json:
+            print_json(asdict(summary))
+        else:
+            note(f"Wrote {summary.records:,} records in {summary.files:,} files to {out}.")
+
+
+def sandbox(
+    port: Annotated[int, typer.Option(min=0, max=65535, help="0 takes a free one.")] = 8765,
+    latency_ms: Annotated[float, typer.Option(min=0.0, help="How long each answer takes.")] = 0.0,
+    throttle_per_second: Annotated[float, typer.Option(min=0.0, help="Requests it takes a second; 0 for all.")] = 0.0,
+    token_seconds: Annotated[float, typer.Option(min=0.0, help="How long a token lives.")] = 900.0,
+    error_rate: Annotated[float, typer.Option(min=0.0, max=1.0, help="Share of requests that end in a fault.")] = 0.0,
+    exit_with_stdin: Annotated[bool, typer.Option(hidden=True)] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Serve a local Buy with Prime API that knows every sample task."""
+    with errors_as_exit_codes(as_json=as_json):
+        from bwp_client.sandbox.knobs import Knobs
+        from bwp_client.sandbox.server import serve
+
+        def ready(chosen: int) -> None:
+            endpoint, token_endpoint = (f"http://127.0.0.1:{chosen}/{path}" for path in ("graphql", "token"))
+            if as_json:
+                print_json({"endpoint": endpoint, "token_endpoint": token_endpoint})
+            else:
+                note(
+                    f"A local Buy with Prime API for sample tasks. To use it:\n  export BWP_API__ENDPOINT={endpoint}\n"
+                    f"  export BWP_API__TOKEN_ENDPOINT={token_endpoint}\n"
+                    """  export BWP_API__CREDENTIALS='{"*": {"client_id": "sample", "client_secret": "sample"}}'"""
+                )
+
+        knobs = Knobs(
+            latency_ms=latency_ms,
+            throttle_per_second=throttle_per_second,
+            token_seconds=token_seconds,
+            error_rate=error_rate,
+        )
+        try:
+            serve(knobs, port=port, on_ready=ready, exit_with_stdin=exit_with_stdin)
+        except OSError as error:
+            raise SettingsError(
+                f"Port {port} can't be used ({error.strerror}). Nothing was started; --port 0 takes a free one."
+            ) from error
+
+
+def sample_folder() -> Path:
+    """Generate the sample events once, beside the tables they are loaded into."""
+    from bwp_client.sandbox.catalog import PRODUCT_NAMES
+    from bwp_client.sandbox.sample import write_sample
+    from bwp_client.settings import SAMPLE_WAREHOUSE
+
+    home = Path(SAMPLE_WAREHOUSE)
+    folder, partial = home / "source", home / "source.partial"
+    if not folder.exists():
+        if partial.exists():
+            for left in partial.iterdir():
+                left.unlink()
+        home.mkdir(parents=True, exist_ok=True)
+        (home / SAMPLE_NAMES_FILE).write_text(json.dumps(PRODUCT_NAMES), encoding="utf-8")
+        write_sample(partial, events=SAMPLE_EVENTS, seed=SAMPLE_SEED, until=datetime.now(UTC).date())
+        partial.rename(folder)
+    return folder
