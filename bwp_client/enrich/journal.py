@@ -54,6 +54,7 @@ class Journal:
         lookups_version: What was stored before; published with the first answers if it was not.
         clock: Gives the time now, in UTC.
         monotonic: Seconds from a clock that never goes back.
+        batch_answers: How many answers are stored at a time, at most.
         on_stored: Told which tasks need no claim any more.
     """
 
@@ -68,6 +69,7 @@ class Journal:
         lookups_version: int,
         clock: Callable[[], datetime],
         monotonic: Callable[[], float],
+        batch_answers: int = BATCH_ANSWERS,
         on_stored: Callable[[list[TaskKey]], None] = lambda _: None,
     ) -> None:
         self.result = EnrichResult(not_asked=to_ask)
@@ -78,6 +80,7 @@ class Journal:
         self._clock = clock
         self._monotonic = monotonic
         self._run_id = run_id
+        self._batch_answers = batch_answers
         self._on_stored = on_stored
         self._batch: list[tuple[Todo, Lookup]] = []
         self._lock = asyncio.Lock()
@@ -128,7 +131,7 @@ class Journal:
 
     def _is_due(self) -> bool:
         waiting = len(self._batch)
-        return waiting >= BATCH_ANSWERS or (waiting > 0 and self._monotonic() - self._stored_at >= BATCH_SECONDS)
+        return waiting >= self._batch_answers or (waiting > 0 and self._monotonic() - self._stored_at >= BATCH_SECONDS)
 
     def _store_and_perhaps_publish(self) -> list[TaskKey]:
         stored = self._store()

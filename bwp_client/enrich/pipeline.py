@@ -14,7 +14,7 @@ from bwp_client.api import BuyWithPrimeClient, Lookup, LookupState
 from bwp_client.api.credentials import with_stored_credentials
 from bwp_client.enrich.claims import LEASE, Claims
 from bwp_client.enrich.feed import Feed
-from bwp_client.enrich.journal import EnrichResult, Journal
+from bwp_client.enrich.journal import BATCH_ANSWERS, EnrichResult, Journal
 from bwp_client.enrich.todo import Todo, TodoList
 from bwp_client.errors import BwpError, RemoteError
 from bwp_client.settings import ApiSettings, Settings
@@ -48,6 +48,7 @@ def enrich(
     completed: bool = False,
     retry_failed: bool = False,
     lease: timedelta = LEASE,
+    batch_answers: int = BATCH_ANSWERS,
     clock: Callable[[], datetime] = lambda: datetime.now(UTC),
     monotonic: Callable[[], float] = time.monotonic,
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
@@ -66,6 +67,7 @@ def enrich(
         completed: Ask about completed tasks too, for their submission dates.
         retry_failed: Ask again where an earlier lookup ended for good without an answer.
         lease: How long a claim holds that is not renewed.
+        batch_answers: How many answers are stored at a time, at most.
         clock: Gives the time now, in UTC.
         monotonic: Seconds from a clock that never goes back.
         sleep: Waits between two looks at what other runs hold.
@@ -116,6 +118,7 @@ def enrich(
             lookups_version=todos.lookups_version,
             clock=clock,
             monotonic=monotonic,
+            batch_answers=batch_answers,
             on_stored=feed.is_stored,
         )
         asking = _Asking(todos, feed, client, journal, api, on_progress, lambda: monotonic() < deadline)

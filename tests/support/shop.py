@@ -26,30 +26,29 @@ class Shop:
     now: datetime = START
     progress: list[EnrichProgress] = field(default_factory=list)
 
-    def enrich(self, url: str, *, credentials: dict[str, ApiCredential] | None = None, **options: Any) -> EnrichResult:
+    def enrich(
+        self, url: str, *, credentials: dict[str, ApiCredential] | None = None, concurrency: int = 8, **options: Any
+    ) -> EnrichResult:
         api = {
             "endpoint": f"{url}/graphql",
             "token_endpoint": f"{url}/token",
             "credentials": ANY if credentials is None else credentials,
             "requests_per_second": 2_000.0,
-            "concurrency": 8,
+            "concurrency": concurrency,
         }
         return enrich(
             self.warehouse,
             Settings(api=api),
             clock=lambda: self.now,
-            on_progress=self.progress.append,
-            **options,
+            **{"on_progress": self.progress.append, **options},
         )
 
     def query(self, sql: str, *parameters: Any) -> list[tuple[Any, ...]]:
-        """Ask the Parquet files that the newest versions list, in plain SQL."""
+        """Ask the newest versions of the tables, in plain SQL."""
         connection = duckdb.connect()
         connection.execute("set TimeZone = 'UTC'")
         for table in (TableName.LOOKUPS, TableName.OUTCOMES):
-            uris = self.warehouse.handle(table).file_uris()
-            rows = f"read_parquet({uris!r}, hive_partitioning = false)" if uris else "(select 1 where false)"
-            connection.execute(f"create view {table.value} as select * from {rows}")
+            connection.register(table.value, self.warehouse.handle(table).to_pyarrow_table())
         return connection.execute(sql, parameters).fetchall()
 
 
