@@ -13,7 +13,7 @@ from bwp_client.errors import MixedDataError, SettingsError
 from bwp_client.events import SAMPLE_TASK_ID_PREFIX, TaskKind
 from bwp_client.settings import ANY_PRODUCT, ApiSettings
 from bwp_client.warehouse import TABLES, TableName, Warehouse
-from bwp_client.warehouse.engine import one_row, quoted, relation
+from bwp_client.warehouse.engine import connect, one_row, quoted, relation
 from bwp_client.warehouse.floor import NO_FLOOR, purge_floor
 
 if TYPE_CHECKING:
@@ -230,3 +230,29 @@ class TodoList:
         """Give the business products that a request may belong to whose own is not known, the likeliest first."""
         named = [product for product in api.credentials if product != ANY_PRODUCT]
         return list(dict.fromkeys([*self.products, *named]))
+
+
+def known_tasks(warehouse: Warehouse) -> list[TaskRef]:
+    """Give one task of each business product that events are known of, the newest failed one if there is one.
+
+    Raises:
+        RemoteError: S3 refused or failed.
+    """
+    if not warehouse.exists():
+        return []
+    files_of_table = warehouse.data_files(warehouse.handle(TableName.OUTCOMES))
+    source = relation(warehouse.readable(TableName.OUTCOMES, files_of_table), TABLES[TableName.OUTCOMES].schema)
+    connection = connect()
+    try:
+        rows = connection.execute(
+            f"""
+            select task_id, task_kind, business_product_id from {source}
+            qualify row_number() over (
+                partition by business_product_id order by outcome = 'FAILED' desc, occurred_at desc, task_id
+            ) = 1
+            order by business_product_id
+            """
+        ).fetchall()
+    finally:
+        connection.close()
+    return [TaskRef(TaskKind(kind), task_id, product) for task_id, kind, product in rows if product]
