@@ -38,6 +38,7 @@ class MetricName(StrEnum):
     ERROR_CODES_OVER_TIME = "error_codes_over_time"
     PERIOD_COMPARISON = "period_comparison"
     COVERAGE = "coverage"
+    LOOKUP_STATES = "lookup_states"
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +76,12 @@ METRICS: dict[MetricName, Metric] = {
     MetricName.COVERAGE: Metric(
         "Lookup coverage",
         "The share of failed tasks whose errors Buy with Prime has told us. The reasons shown speak for these only.",
+    ),
+    MetricName.LOOKUP_STATES: Metric(
+        "Where lookups stand",
+        "Failed tasks by what asking Buy with Prime about them came to, and why; shares are of all failed tasks. Found: its "
+        "errors are known. Pending, and failed with a time to ask again: asked about again by a later run. Not found, denied, "
+        "and failed without such a time: not asked about again unless told so.",
     ),
 }
 

@@ -63,7 +63,7 @@ qualify row_number() over (
 create table failed_tasks as
 select o.task_id, o.task_kind, o.business_product_id, coalesce(o.region, '') as region, o.occurred_at, o.conflicting,
        o.events_seen, p.has_denominator, coalesce(t.lookup_state, 'not_asked') as lookup_state, t.status,
-       t.submitted_at, t.updated_at, t.holding_period_days, t.errors, t.asked_at, t.reason
+       t.submitted_at, t.updated_at, t.holding_period_days, t.errors, t.asked_at, t.next_attempt_at, t.reason
 from outcomes o
 join product_kinds p using (business_product_id, task_kind)
 left join tasks t on t.task_id = o.task_id and t.task_kind = o.task_kind
