@@ -90,6 +90,7 @@ def enrich(
         todos = TodoList(
             warehouse,
             connection,
+            api=api,
             run_id=run_id,
             now=clock(),
             due_on=due_on,

@@ -10,6 +10,7 @@ import pandas as pd
 import streamlit as st
 
 from bwp_client.completeness import Gap, gaps, last_heard, twins
+from bwp_client.lookup_runs import LookupRun, lookup_runs
 from bwp_client.metrics import Bucket, Filters, MetricName, no_denominator, run_metric
 from bwp_client.metrics.splits import codes_by_product
 from bwp_client.settings import SAMPLE_SOURCE, SAMPLE_WAREHOUSE, Settings
@@ -140,6 +141,12 @@ def runs_table(uri: str, key: str, limit: int = 50) -> list[dict[str, Any]]:  # 
             }
         )
     return rows
+
+
+@st.cache_data(max_entries=4, show_spinner=False)
+def lookup_runs_of(uri: str, key: str, limit: int = 10) -> list[LookupRun]:  # noqa: ARG001 - the key is for the cache
+    """Give the newest runs that asked Buy with Prime."""
+    return lookup_runs(list_runs(Warehouse(uri)))[:limit]
 
 
 def _counted(value: Any) -> int | None:
