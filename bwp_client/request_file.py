@@ -87,11 +87,12 @@ def read_requests(path: Path, *, zone: ZoneInfo, now: datetime) -> RequestFile:
 
 
 def _refuse(problems: list[str]) -> None:
+    count = len(problems)
     shown = "\n".join(f"  {problem}" for problem in problems[:_MOST_PROBLEMS])
-    more = f"\n  … and {len(problems) - _MOST_PROBLEMS:,} more" if len(problems) > _MOST_PROBLEMS else ""
+    more = f"\n  … and {count - _MOST_PROBLEMS:,} more" if count > _MOST_PROBLEMS else ""
     raise UsageError(
-        f"{'A line is' if len(problems) == 1 else f'{len(problems):,} lines are'} wrong:\n{shown}{more}\nNothing was imported, not the other lines either. Mend them and "
-        "start the command again."
+        f"{'A line is' if count == 1 else f'{count:,} lines are'} wrong:\n{shown}{more}\n"
+        "Nothing was imported, not the other lines either. Mend them and start the command again."
     )
 
 
