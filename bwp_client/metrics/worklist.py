@@ -24,7 +24,10 @@ WAITING_COLUMNS = [
 
 
 def open_failures(frame: pd.DataFrame, calendar: DeadlineCalendar, now: datetime) -> pd.DataFrame:
-    """Give one row per failed task, nearest deadline first; `age_days` counts from the failure."""
+    """Give one row per failed task, nearest deadline first; `age_days` counts from the failure.
+
+    Nearest first means: the days still ahead, the soonest first, then those over, the latest first.
+    """
     codes = frame.groupby("task_id", sort=False)["code"].agg(tuple)
     tasks = frame.drop_duplicates("task_id").reset_index(drop=True)
     folded = {codes_of: _fold(codes_of) for codes_of in set(codes)}
@@ -56,7 +59,9 @@ def _late(frame: pd.DataFrame, calendar: DeadlineCalendar, now: datetime, age_fr
     late["hold_ends_at"] = pd.to_datetime(late["hold_ends_at"], utc=True).astype("datetime64[us, UTC]")
     found = pd.concat([frame, late], axis=1)
     found["holding_period_days"] = found["holding_period_days"].astype("Int64")
-    return found.sort_values(["days_left", "task_id"], kind="stable", na_position="last").reset_index(drop=True)
+    days = found["days_left"]
+    order = pd.DataFrame({"over": days < 0, "distance": days.abs(), "task": found["task_id"]})
+    return found.loc[order.sort_values(["over", "distance", "task"]).index].reset_index(drop=True)
 
 
 def _moments(frame: pd.DataFrame) -> Iterator[dict[str, Any]]:

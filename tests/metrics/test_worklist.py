@@ -90,6 +90,8 @@ def test_the_nearest_deadline_comes_first_and_each_says_what_it_is_counted_from(
         "task_id,received_at\nexact,2026-04-25\n",
         [looked_up("bound", submitted_at=at("2026-04-15"), holding_period_days=10, errors=["ORDERS_NOT_CLOSED"])],
     )
+    assert frame["days_left"].tolist() == [5, 13, -5]  # what can still be done in time, then what is late
+    frame = frame.sort_values("days_left")
     told = frame[["task_id", "deadline", "days_left", "basis", "exact", "age_days"]].values.tolist()
     assert told == [
         ["bound", date(2026, 5, 15), -5, "submitted", False, 10],
@@ -159,7 +161,7 @@ def test_a_listed_request_without_an_event_is_waiting(ask: Ask) -> None:
     frame = ask(
         "waiting", events, requests, [looked_up("silent", state="pending", submitted_at=at("2026-05-02"), status="ON_HOLD")]
     )  # fmt: skip
-    assert frame["task_id"].tolist() == ["old", "next", "silent", "unknown"]
+    assert frame["task_id"].tolist() == ["next", "silent", "old", "unknown"]
     by_task = frame.set_index("task_id")
     assert by_task.loc["silent", "deadline"] == date(2026, 6, 1)
     assert by_task.loc["silent", "status"] == "ON_HOLD"
