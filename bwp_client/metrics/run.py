@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from enum import StrEnum
 from functools import cache
 from importlib.resources import files
@@ -11,6 +11,7 @@ from typing import Any
 
 import pandas as pd
 
+from bwp_client.deadlines import DeadlineCalendar
 from bwp_client.errors import UsageError
 from bwp_client.metrics.filters import Bucket, Filters
 from bwp_client.warehouse.snapshot import NOT_LOOKED_UP, UNCODED, Snapshot
@@ -44,6 +45,9 @@ class MetricName(StrEnum):
     LOOKUP_STATES = "lookup_states"
     COVERAGE = "coverage"
     GAPS = "gaps"
+    OPEN_FAILURES = "open_failures"
+    WAITING = "waiting"
+    DISCLOSURE = "disclosure"
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,6 +119,25 @@ METRICS: dict[MetricName, Metric] = {
         "Days without a single event of any kind, where this weekday has 5 or more at the median over all data. Products "
         "and regions narrow it; task kind and codes do not.",
     ),
+    MetricName.OPEN_FAILURES: Metric(
+        "Open failures",
+        "Tasks that failed in the period. Open: neither closed nor replaced by a completed task. Recovered: replaced by one "
+        "that completed. Closed: settled in another way. Days left: to the last day that the law allows, 0 on that day, "
+        "negative when it is over. It is exact when counted from the shop's receipt; counted from the submission or the "
+        "failure it is an upper bound, since the clock started earlier. Weekends and holidays at the end never add a day "
+        "here, and no extension is taken.",
+    ),
+    MetricName.WAITING: Metric(
+        "Waiting requests",
+        "Requests that the shop lists, not closed, whose task has no event yet, whenever they were received. Without a "
+        "receipt or a lookup there is no deadline to tell.",
+    ),
+    MetricName.DISCLOSURE: Metric(
+        "Yearly disclosure",
+        "Received: requests that began in the period, by the shop's list, else by the submission where a task was looked "
+        "up; one submitted again counts once. Completed and failed: tasks by the date of the outcome. Days: from the "
+        "beginning to completion, over the completed tasks whose beginning is known (timed).",
+    ),
 }
 
 
@@ -129,7 +152,14 @@ def _text(name: MetricName) -> str:
 
 
 def run_metric(
-    snapshot: Snapshot, name: MetricName | str, filters: Filters, *, bucket: Bucket = Bucket.DAY, min_n: int = MIN_N
+    snapshot: Snapshot,
+    name: MetricName | str,
+    filters: Filters,
+    *,
+    bucket: Bucket = Bucket.DAY,
+    min_n: int = MIN_N,
+    calendar: DeadlineCalendar | None = None,
+    now: datetime | None = None,
 ) -> pd.DataFrame:
     """Compute one metric.
 
@@ -139,6 +169,8 @@ def run_metric(
         filters: Which tasks count.
         bucket: How time is grouped, for metrics over time.
         min_n: Fewer outcomes than this are not rated.
+        calendar: How deadlines are counted; as the settings say when not given.
+        now: The moment that days left are counted from; the real one when not given.
 
     Returns:
         The metric's columns in the order of its SQL, one row per period, code or comparison; empty when nothing counts.
@@ -166,6 +198,12 @@ def run_metric(
         from bwp_client.metrics.codes import with_guidance
 
         frame = with_guidance(frame)
+    if metric in (MetricName.OPEN_FAILURES, MetricName.WAITING):
+        from bwp_client.metrics import worklist
+        from bwp_client.settings import Settings
+
+        add = worklist.open_failures if metric is MetricName.OPEN_FAILURES else worklist.waiting
+        frame = add(frame, calendar or Settings.load().deadlines, now or datetime.now(UTC))
     return frame
 
 

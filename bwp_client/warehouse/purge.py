@@ -18,7 +18,7 @@ import duckdb
 from deltalake import DeltaTable
 
 from bwp_client.errors import SourceNotFoundError, UsageError
-from bwp_client.warehouse import events, ledger
+from bwp_client.warehouse import events, ledger, requests
 from bwp_client.warehouse.engine import connect, one_row, quoted, relation
 from bwp_client.warehouse.floor import floor_mark, purge_floor
 from bwp_client.warehouse.maintenance import newest_versions
@@ -40,7 +40,6 @@ RAW_DAYS: Final = 30
 """How long the bytes of a record that can't be read again are kept."""
 PURGED: Final = (TableName.REQUESTS, TableName.LOOKUPS, TableName.QUARANTINE, TableName.EVENTS, TableName.OUTCOMES)
 LOOKUPS_APP_ID: Final = "bwp.lookups"
-REQUESTS_APP_ID: Final = "bwp.requests"
 
 
 @dataclass(slots=True)
@@ -139,7 +138,7 @@ class _Purge:
 
     def run(self, clock: Callable[[], datetime]) -> None:
         warehouse, result = self._warehouse, self.result
-        result.requests = self._rewrite(TableName.REQUESTS, REQUESTS_APP_ID, _REQUESTS_LEFT)
+        result.requests = self._rewrite(TableName.REQUESTS, requests.APP_ID, _REQUESTS_LEFT)
         result.lookups = self._rewrite(TableName.LOOKUPS, LOOKUPS_APP_ID, _LOOKUPS_LEFT)
         result.quarantine = self._rewrite(TableName.QUARANTINE, ledger.QUARANTINE_APP_ID, _QUARANTINE_LEFT)
         self._purge_events()

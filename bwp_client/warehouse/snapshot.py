@@ -1,7 +1,7 @@
 """One consistent picture of the warehouse: every table at the versions of one run, summed up in memory.
 
-What is held: counts of tasks by day and by hour, every failed task as a row with its codes, the newest lookups, and how
-long looked-up tasks took.
+What is held: counts of tasks by day and by hour, every failed task as a row with its codes, the newest lookups, how long
+looked-up tasks took, and what the shop knows of its requests.
 Never the events. A snapshot is never changed, so threads may share it; each query takes its own cursor.
 """
 
@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime
+from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
@@ -105,6 +106,7 @@ class Snapshot:
             for name in (TableName.EVENTS, TableName.OUTCOMES, TableName.LOOKUPS, TableName.REQUESTS):
                 self._view(name, run.versions.get(name.value, 0))
             self._connection.execute(_SUMMARIES.replace("{uncoded}", UNCODED).replace("{not_looked_up}", NOT_LOOKED_UP))
+            self._connection.execute((files("bwp_client.warehouse") / "requests.sql").read_text(encoding="utf-8"))
             first, last = one_row(self._cursor(), "select min(occurred_at), max(occurred_at) from outcomes")
         outcomes = warehouse.handle(TableName.OUTCOMES, run.versions.get(TableName.OUTCOMES.value, 0))
         self._events_covered = covered_version(outcomes) or 0
@@ -168,8 +170,8 @@ class Snapshot:
 
     def _view(self, name: TableName, version: int) -> None:
         handle = self.warehouse.handle(name, version)
-        files = self.warehouse.readable(name, self.warehouse.data_files(handle))
-        self._connection.execute(f"create view {name.value} as select * from {relation(files, TABLES[name].schema)}")
+        paths = self.warehouse.readable(name, self.warehouse.data_files(handle))
+        self._connection.execute(f"create view {name.value} as select * from {relation(paths, TABLES[name].schema)}")
 
 
 def open_snapshot(warehouse: str | Path) -> Snapshot:
