@@ -42,12 +42,12 @@ class MetricName(StrEnum):
     PERIOD_COMPARISON = "period_comparison"
     CONTRIBUTORS = "contributors"
     WEEKDAY_HOUR = "weekday_hour"
-    LOOKUP_STATES = "lookup_states"
     COVERAGE = "coverage"
     GAPS = "gaps"
     OPEN_FAILURES = "open_failures"
     WAITING = "waiting"
     DISCLOSURE = "disclosure"
+    LOOKUP_STATES = "lookup_states"
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,11 +105,6 @@ METRICS: dict[MetricName, Metric] = {
         "The failure rate of all outcomes that came on this weekday in this hour, both UTC. Cells under the minimum n are "
         "left empty.",
     ),
-    MetricName.LOOKUP_STATES: Metric(
-        "Lookups",
-        "Failed tasks by what Buy with Prime said when asked: found, pending (not ended there yet), not found, denied (by "
-        "credentials), failed (no answer), not asked.",
-    ),
     MetricName.COVERAGE: Metric(
         "Lookup coverage",
         "The share of failed tasks whose errors Buy with Prime has told us. The reasons shown speak for these only.",
@@ -137,6 +132,12 @@ METRICS: dict[MetricName, Metric] = {
         "Received: requests that began in the period, by the shop's list, else by the submission where a task was looked "
         "up; one submitted again counts once. Completed and failed: tasks by the date of the outcome. Days: from the "
         "beginning to completion, over the completed tasks whose beginning is known (timed).",
+    ),
+    MetricName.LOOKUP_STATES: Metric(
+        "Where lookups stand",
+        "Failed tasks by what asking Buy with Prime about them came to, and why; shares are of all failed tasks. Found: its "
+        "errors are known. Pending, and failed with a time to ask again: asked about again by a later run. Not found, denied, "
+        "and failed without such a time: not asked about again unless told so.",
     ),
 }
 

@@ -65,7 +65,7 @@ qualify row_number() over (
 create table failed_tasks as
 select o.task_id, o.task_kind, o.business_product_id, coalesce(o.region, '') as region, o.occurred_at, o.conflicting,
        o.events_seen, p.has_denominator, coalesce(t.lookup_state, 'not_asked') as lookup_state, t.status,
-       t.submitted_at, t.updated_at, t.holding_period_days, t.errors, t.asked_at, t.reason, case
+       t.submitted_at, t.updated_at, t.holding_period_days, t.errors, t.asked_at, t.next_attempt_at, t.reason, case
            when coalesce(t.lookup_state, 'not_asked') <> 'found' then ['{not_looked_up}']
            when coalesce(len(t.errors), 0) = 0 then ['{uncoded}']
            else list_sort(list_distinct(
