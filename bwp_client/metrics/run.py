@@ -136,8 +136,8 @@ METRICS: dict[MetricName, Metric] = {
     MetricName.LOOKUP_STATES: Metric(
         "Where lookups stand",
         "Failed tasks by what asking Buy with Prime about them came to, and why; shares are of all failed tasks. Found: its "
-        "errors are known. Pending, and failed with a time to ask again: asked about again by a later run. Not found, denied, "
-        "and failed without such a time: not asked about again unless told so.",
+        "errors are known. Pending, and failed with a time to ask again: asked about again by a later run. Not found, "
+        "denied, and failed without such a time: not asked about again unless told so.",
     ),
 }
 
