@@ -18,7 +18,7 @@ import duckdb
 from deltalake import DeltaTable
 
 from bwp_client.errors import SourceNotFoundError, UsageError
-from bwp_client.warehouse import events, ledger
+from bwp_client.warehouse import events, ledger, requests
 from bwp_client.warehouse.engine import connect, one_row, quoted, relation
 from bwp_client.warehouse.floor import floor_mark, purge_floor
 from bwp_client.warehouse.maintenance import newest_versions
@@ -42,7 +42,6 @@ PURGED: Final = (
     TableName.REQUESTS, TableName.LOOKUPS, TableName.CLAIMS, TableName.QUARANTINE, TableName.EVENTS, TableName.OUTCOMES,
 )  # fmt: skip
 LOOKUPS_APP_ID: Final = "bwp.lookups"
-REQUESTS_APP_ID: Final = "bwp.requests"
 CLAIMS_APP_ID: Final = "bwp.claims"
 
 
@@ -143,7 +142,7 @@ class _Purge:
 
     def run(self, clock: Callable[[], datetime]) -> None:
         warehouse, result = self._warehouse, self.result
-        result.requests = self._rewrite(TableName.REQUESTS, REQUESTS_APP_ID, _REQUESTS_LEFT)
+        result.requests = self._rewrite(TableName.REQUESTS, requests.APP_ID, _REQUESTS_LEFT)
         result.lookups = self._rewrite(TableName.LOOKUPS, LOOKUPS_APP_ID, _LOOKUPS_LEFT)
         self._rewrite(TableName.CLAIMS, CLAIMS_APP_ID, _CLAIMS_LEFT)
         result.quarantine = self._rewrite(TableName.QUARANTINE, ledger.QUARANTINE_APP_ID, _QUARANTINE_LEFT)

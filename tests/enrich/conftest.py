@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from support.shop import Shop
+from support.asking import Shop
 
 from bwp_client.load import load
 from bwp_client.sandbox.sample import write_sample

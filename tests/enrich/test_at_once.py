@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 from support import enrich_child
-from support.shop import Shop, eager
+from support.asking import Shop, eager
 from support.tables import clean_env
 
 from bwp_client.load import load

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from support.asking import START, Shop, asked_about, event, impatient
 from support.events import write
 from support.overtaken import Overtaken
-from support.shop import START, Shop, asked_about, event, impatient
 
 from bwp_client.api import TaskRef
 from bwp_client.enrich.claims import Claims, Held

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from pydantic import SecretStr
-from support.shop import ANY, START, Shop, asked_about, eager, event, impatient
+from support.asking import ANY, START, Shop, asked_about, eager, event, impatient
 
 from bwp_client.enrich import EnrichResult
 from bwp_client.errors import MixedDataError, SettingsError, SourceNotFoundError, TransientRemoteError

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 from streamlit.testing.v1 import AppTest
-from support.shop import Shop, impatient
+from support.asking import Shop, impatient
 
 from bwp_client.lookup_runs import lookup_runs
 from bwp_client.metrics import Filters, MetricName, run_metric

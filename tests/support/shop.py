@@ -1,87 +1,114 @@
-"""A warehouse with events and what a test needs to enrich it; its tables are read without the product's own queries."""
+"""A warehouse made of tasks: their outcomes loaded as events, what the API said about them written as lookups."""
 
-from dataclasses import dataclass, field
-from datetime import UTC, datetime
-from typing import Any
+import random
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
-import duckdb
-from pydantic import SecretStr
+import pandas as pd
+import pyarrow as pa
 
-from bwp_client.api import BuyWithPrimeClient
-from bwp_client.enrich import EnrichProgress, EnrichResult, enrich
-from bwp_client.sandbox.server import RunningSandbox
-from bwp_client.settings import ApiCredential, Settings
-from bwp_client.warehouse import TableName, Warehouse
+from bwp_client.load import load
+from bwp_client.sources import open_source
+from bwp_client.warehouse import TABLES, Run, TableName, Warehouse, record_run
+from bwp_client.warehouse.snapshot import Snapshot
+from support.events import envelope, write
 
-START = datetime(2026, 4, 2, 12, tzinfo=UTC)
-ANY = {"*": ApiCredential(client_id="any", client_secret=SecretStr("the-secret"))}
-REAL_PRODUCT = "bp-0c7d3a52-6f0e-4c55-9a41-2f6a1f3b8e10"
+CODES = ("ORDERS_NOT_CLOSED", "DATA_SUBJECT_NOT_FOUND", "LEGAL_HOLD", "NEVER_HEARD_OF")
 
 
-@dataclass
-class Shop:
-    """A warehouse with events, and what a test needs to enrich it."""
+@dataclass(frozen=True)
+class Task:
+    """One task; `codes` None means not looked up, a None among them a null code."""
 
-    warehouse: Warehouse
-    now: datetime = START
-    progress: list[EnrichProgress] = field(default_factory=list)
+    task_id: str
+    outcome: str
+    at: datetime
+    product: str = "bp-a"
+    kind: str = "DELETION"
+    region: str = "us-east-1"
+    codes: tuple[str | None, ...] | None = None
+    submitted_at: datetime | None = None
 
-    def enrich(
-        self, url: str, *, credentials: dict[str, ApiCredential] | None = None, concurrency: int = 8, **options: Any
-    ) -> EnrichResult:
-        api = {
-            "endpoint": f"{url}/graphql",
-            "token_endpoint": f"{url}/token",
-            "credentials": ANY if credentials is None else credentials,
-            "requests_per_second": 2_000.0,
-            "concurrency": concurrency,
-        }
-        return enrich(
-            self.warehouse,
-            Settings(api=api),
-            clock=lambda: self.now,
-            **{"on_progress": self.progress.append, **options},
+    @property
+    def code_set(self) -> str:
+        if self.codes is None:
+            return "(not looked up)"
+        return " + ".join(sorted({code or "(uncoded)" for code in self.codes})) or "(uncoded)"
+
+
+def shop_of(folder: Path, tasks: Sequence[Task]) -> Snapshot:
+    """Load the tasks' events, write their lookups, and open the newest picture."""
+    warehouse = Warehouse(str(folder / "warehouse"))
+    events = [
+        envelope(
+            task.task_id, outcome=task.outcome, kind=task.kind, time=task.at, product=task.product, region=task.region
         )
-
-    def query(self, sql: str, *parameters: Any) -> list[tuple[Any, ...]]:
-        """Ask the newest versions of the tables, in plain SQL."""
-        connection = duckdb.connect()
-        connection.execute("set TimeZone = 'UTC'")
-        for table in (TableName.LOOKUPS, TableName.OUTCOMES):
-            connection.register(table.value, self.warehouse.handle(table).to_pyarrow_table())
-        return connection.execute(sql, parameters).fetchall()
-
-
-def event(
-    number: int, outcome: str, *, product: str = REAL_PRODUCT, day: int = 1, task: str | None = None
-) -> dict[str, Any]:
-    task_id = task or f"{number:08x}-0000-4000-8000-000000000000"
-    return {
-        "version": "0",
-        "id": f"{number:08x}-{day:04x}-4000-8000-{'1' if outcome == 'FAILED' else '2'}00000000000",
-        "detail-type": f"PERSONAL_DATA_DELETION_TASK_{outcome}",
-        "source": "aws.partner/buywithprime/example-store-events",
-        "account": "123456789012",
-        "time": f"2026-03-{day:02d}T09:00:00Z",
-        "region": "us-east-1",
-        "resources": [f"businessProduct/{product}/personalDataDeletionTask/{task_id}"],
-        "detail": {},
-    }
+        for task in tasks
+    ]
+    random.Random(1).shuffle(events)
+    load(warehouse, open_source(str(write(folder / "in.json.gz", events))))
+    asked = [task for task in tasks if task.submitted_at is not None]
+    if asked:
+        now = datetime.now(UTC)
+        rows = [
+            {
+                "task_id": task.task_id, "task_kind": task.kind, "business_product_id": task.product,
+                "lookup_state": "found", "status": task.outcome, "submitted_at": task.submitted_at, "updated_at": task.at,
+                "holding_period_days": 0, "asked_at": now, "attempt": 1, "run_id": "r",
+                "errors": [{"code": code, "message": "m"} for code in task.codes or ()],
+            }
+            for task in asked
+        ]  # fmt: skip
+        table = pa.Table.from_pylist(rows, schema=TABLES[TableName.LOOKUPS].schema)
+        version = warehouse.commit(TableName.LOOKUPS, lambda _: table, app_id="test")
+        run = Run("r", "enrich", "test", now, now, "finished", {}, {TableName.LOOKUPS.value: version})
+        record_run(warehouse, run)
+    return Snapshot.newest(warehouse)
 
 
-def asked_about(sandbox: RunningSandbox) -> int:
-    return sum(line["path"] == "/graphql" for line in sandbox.log)
+def random_tasks(seed: int, count: int, *, start: datetime, days: int) -> list[Task]:
+    """Give tasks of four products with everything that metrics tell apart; one product has no COMPLETED outcome."""
+    dice = random.Random(seed)
+    tasks = []
+    for number in range(count):
+        product = dice.choices(["bp-a", "bp-b", "bp-c", "bp-only-failed"], [5, 3, 1, 1])[0]
+        kind = "DELETION" if dice.random() < 0.9 else "RETRIEVAL"
+        failed = product == "bp-only-failed" or dice.random() < {"bp-a": 0.1, "bp-b": 0.3, "bp-c": 0.02}[product]
+        at = start + timedelta(seconds=dice.randrange(days * 86_400))
+        looked_up = failed and dice.random() < 0.8
+        codes = (
+            tuple(dice.choices([*CODES, None], [6, 3, 2, 1, 2], k=dice.choice([0, 1, 1, 1, 2, 3])))
+            if looked_up
+            else None
+        )
+        tasks.append(
+            Task(
+                f"t-{number}", "FAILED" if failed else "COMPLETED", at, product, kind,
+                dice.choice(["us-east-1", "eu-west-1"]), codes,
+                at - timedelta(seconds=dice.expovariate(1 / 50_000))
+                if looked_up or (not failed and dice.random() < 0.2)
+                else None,
+            )
+        )  # fmt: skip
+    return tasks
 
 
-def impatient(*arguments: Any, **more: Any):
-    """Make a client that doesn't wait between tries."""
-
-    async def no_sleep(_seconds: float) -> None:
-        return None
-
-    return BuyWithPrimeClient(*arguments, **more, sleep=no_sleep)
-
-
-def eager(*arguments: Any, **more: Any):
-    """Make a client that waits as short as full jitter may."""
-    return BuyWithPrimeClient(*arguments, **more, jitter=lambda _low, high: high / 20)
+def frame_of(tasks: Sequence[Task]) -> pd.DataFrame:
+    """Give the tasks as rows, for computations in pandas."""
+    return pd.DataFrame(
+        {
+            "task_id": [task.task_id for task in tasks],
+            "failed": [task.outcome == "FAILED" for task in tasks],
+            "at": pd.to_datetime([task.at for task in tasks], utc=True),
+            "product": [task.product for task in tasks],
+            "kind": [task.kind for task in tasks],
+            "region": [task.region for task in tasks],
+            "codes": [task.codes for task in tasks],
+            "code_set": [task.code_set for task in tasks],
+            "seconds": [
+                (task.at - task.submitted_at).total_seconds() if task.submitted_at else float("nan") for task in tasks
+            ],
+        }
+    )
