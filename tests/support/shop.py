@@ -8,12 +8,12 @@ from pathlib import Path
 
 import pandas as pd
 import pyarrow as pa
-from support.events import envelope, write
 
 from bwp_client.load import load
 from bwp_client.sources import open_source
 from bwp_client.warehouse import TABLES, Run, TableName, Warehouse, record_run
 from bwp_client.warehouse.snapshot import Snapshot
+from support.events import envelope, write
 
 CODES = ("ORDERS_NOT_CLOSED", "DATA_SUBJECT_NOT_FOUND", "LEGAL_HOLD", "NEVER_HEARD_OF")
 
@@ -83,11 +83,12 @@ def random_tasks(seed: int, count: int, *, start: datetime, days: int) -> list[T
             if looked_up
             else None
         )
+        has_time = looked_up or (not failed and dice.random() < 0.2)
         tasks.append(
             Task(
                 f"t-{number}", "FAILED" if failed else "COMPLETED", at, product, kind,
                 dice.choice(["us-east-1", "eu-west-1"]), codes,
-                at - timedelta(seconds=dice.expovariate(1 / 50_000)) if looked_up or (not failed and dice.random() < 0.2) else None,
+                at - timedelta(seconds=dice.expovariate(1 / 50_000)) if has_time else None,
             )
         )  # fmt: skip
     return tasks
