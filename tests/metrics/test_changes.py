@@ -67,7 +67,7 @@ def test_steady_data_show_a_change_no_more_often_than_stated(kind: str) -> None:
 def test_two_hundred_seeds_of_steady_data(kind: str) -> None:
     found = alarms(kind, range(200))
     print(f"{kind}: {found} of 200")
-    assert found <= most_alarms(200) <= 7
+    assert found <= most_alarms(200) <= 8
 
 
 @pytest.mark.parametrize("seed", range(8))
