@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from enum import StrEnum
 from functools import cache
 from importlib.resources import files
@@ -11,6 +11,7 @@ from typing import Any
 
 import pandas as pd
 
+from bwp_client.deadlines import DeadlineCalendar
 from bwp_client.errors import UsageError
 from bwp_client.metrics.filters import Bucket, Filters
 from bwp_client.warehouse.snapshot import NOT_LOOKED_UP, UNCODED, Snapshot
@@ -42,9 +43,12 @@ class MetricName(StrEnum):
     CONTRIBUTORS = "contributors"
     CHANGE_POINTS = "change_points"
     WEEKDAY_HOUR = "weekday_hour"
-    LOOKUP_STATES = "lookup_states"
     COVERAGE = "coverage"
     GAPS = "gaps"
+    OPEN_FAILURES = "open_failures"
+    WAITING = "waiting"
+    DISCLOSURE = "disclosure"
+    LOOKUP_STATES = "lookup_states"
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,11 +113,6 @@ METRICS: dict[MetricName, Metric] = {
         "The failure rate of all outcomes that came on this weekday in this hour, both UTC. Cells under the minimum n are "
         "left empty.",
     ),
-    MetricName.LOOKUP_STATES: Metric(
-        "Lookups",
-        "Failed tasks by what Buy with Prime said when asked: found, pending (not ended there yet), not found, denied (by "
-        "credentials), failed (no answer), not asked.",
-    ),
     MetricName.COVERAGE: Metric(
         "Lookup coverage",
         "The share of failed tasks whose errors Buy with Prime has told us. The reasons shown speak for these only.",
@@ -122,6 +121,31 @@ METRICS: dict[MetricName, Metric] = {
         "Gaps",
         "Days without a single event of any kind, where this weekday has 5 or more at the median over all data. Products "
         "and regions narrow it; task kind and codes do not.",
+    ),
+    MetricName.OPEN_FAILURES: Metric(
+        "Open failures",
+        "Tasks that failed in the period. Open: neither closed nor replaced by a completed task. Recovered: replaced by one "
+        "that completed. Closed: settled in another way. Days left: to the last day that the law allows, 0 on that day, "
+        "negative when it is over. It is exact when counted from the shop's receipt; counted from the submission or the "
+        "failure it is an upper bound, since the clock started earlier. Weekends and holidays at the end never add a day "
+        "here, and no extension is taken.",
+    ),
+    MetricName.WAITING: Metric(
+        "Waiting requests",
+        "Requests that the shop lists, not closed, whose task has no event yet, whenever they were received. Without a "
+        "receipt or a lookup there is no deadline to tell.",
+    ),
+    MetricName.DISCLOSURE: Metric(
+        "Yearly disclosure",
+        "Received: requests that began in the period, by the shop's list, else by the submission where a task was looked "
+        "up; one submitted again counts once. Completed and failed: tasks by the date of the outcome. Days: from the "
+        "beginning to completion, over the completed tasks whose beginning is known (timed).",
+    ),
+    MetricName.LOOKUP_STATES: Metric(
+        "Where lookups stand",
+        "Failed tasks by what asking Buy with Prime about them came to, and why; shares are of all failed tasks. Found: its "
+        "errors are known. Pending, and failed with a time to ask again: asked about again by a later run. Not found, "
+        "denied, and failed without such a time: not asked about again unless told so.",
     ),
 }
 
@@ -137,7 +161,14 @@ def _text(name: MetricName) -> str:
 
 
 def run_metric(
-    snapshot: Snapshot, name: MetricName | str, filters: Filters, *, bucket: Bucket = Bucket.DAY, min_n: int = MIN_N
+    snapshot: Snapshot,
+    name: MetricName | str,
+    filters: Filters,
+    *,
+    bucket: Bucket = Bucket.DAY,
+    min_n: int = MIN_N,
+    calendar: DeadlineCalendar | None = None,
+    now: datetime | None = None,
 ) -> pd.DataFrame:
     """Compute one metric.
 
@@ -147,6 +178,8 @@ def run_metric(
         filters: Which tasks count.
         bucket: How time is grouped, for metrics over time.
         min_n: Fewer outcomes than this are not rated.
+        calendar: How deadlines are counted; as the settings say when not given.
+        now: The moment that days left are counted from; the real one when not given.
 
     Returns:
         The metric's columns in the order of its SQL, one row per period, code or comparison; empty when nothing counts.
@@ -179,6 +212,12 @@ def run_metric(
 
         frame["day"] = pd.to_datetime(frame["day"], utc=True).astype("datetime64[us, UTC]")
         frame = change_points(frame, min_n=min_n)
+    if metric in (MetricName.OPEN_FAILURES, MetricName.WAITING):
+        from bwp_client.metrics import worklist
+        from bwp_client.settings import Settings
+
+        add = worklist.open_failures if metric is MetricName.OPEN_FAILURES else worklist.waiting
+        frame = add(frame, calendar or Settings.load().deadlines, now or datetime.now(UTC))
     return frame
 
 
