@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import duckdb
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bwp_client.metrics.filters import Filters
@@ -32,6 +32,7 @@ def connection() -> duckdb.DuckDBPyConnection:
     return opened
 
 
+@settings(deadline=None)
 @given(products=PRODUCTS)
 def test_the_effects_add_up(
     connection: duckdb.DuckDBPyConnection, products: dict[str, tuple[int, int, int, int]]
