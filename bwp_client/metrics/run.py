@@ -37,8 +37,14 @@ class MetricName(StrEnum):
     FAILURE_RATE = "failure_rate"
     ERROR_CODES = "error_codes"
     ERROR_CODES_OVER_TIME = "error_codes_over_time"
+    CODE_SETS = "code_sets"
+    TIME_TO_OUTCOME = "time_to_outcome"
     PERIOD_COMPARISON = "period_comparison"
+    CONTRIBUTORS = "contributors"
+    WEEKDAY_HOUR = "weekday_hour"
+    LOOKUP_STATES = "lookup_states"
     COVERAGE = "coverage"
+    GAPS = "gaps"
     OPEN_FAILURES = "open_failures"
     WAITING = "waiting"
     DISCLOSURE = "disclosure"
@@ -63,22 +69,55 @@ METRICS: dict[MetricName, Metric] = {
     MetricName.ERROR_CODES: Metric(
         "Error codes",
         "Failed tasks by the error code that Buy with Prime gives. A task with two codes counts under each; shares are of "
-        "all failed tasks. New: first seen in this period. Returned: seen earlier, not in the period before. Rising: at "
-        "least 5 more tasks and at least half as many again as in the period before. Quiet: seen earlier, not in this "
-        "period. Ongoing: everything else.",
+        "all failed tasks. New: first seen in this period. Returned: seen earlier, but not in the period before. Rising: "
+        "at least 5 more tasks than in the period before, a share of all outcomes at least half as high again, and more "
+        "than luck explains 19 times of 20; more requests alone make nothing rise. Quiet: seen earlier, not in this "
+        "period. Ongoing: everything else. Where the data begin too late to tell, a code is ongoing.",
     ),
     MetricName.ERROR_CODES_OVER_TIME: Metric(
         "Error codes over time",
         "Failed tasks by error code and date of the outcome. A task with two codes counts under each.",
+    ),
+    MetricName.CODE_SETS: Metric(
+        "Codes that come together",
+        "Failed tasks by all the codes that each one has. Each task counts once, so the shares add up to the whole.",
+    ),
+    MetricName.TIME_TO_OUTCOME: Metric(
+        "Time to outcome",
+        "From submission, as Buy with Prime tells it, to the event that says how the task ended. Half of the tasks took "
+        "no longer than the median, 9 of 10 no longer than the 90th percentile, 99 of 100 no longer than the 99th, which "
+        "needs 100 tasks. Only looked-up tasks count: completed ones are looked up by enrich --completed alone.",
     ),
     MetricName.PERIOD_COMPARISON: Metric(
         "Against the period before",
         "The failure rate of this period minus that of the period of the same length just before it, with Newcombe's "
         "95 % interval. It is called higher or lower only when that interval leaves out zero.",
     ),
+    MetricName.CONTRIBUTORS: Metric(
+        "What changed",
+        "The change of the failure rate against the period before, split exactly. Rate: the product itself failed more or "
+        "less often. Mix: more or fewer of all outcomes came from a product that fails more or less than the others. Both, "
+        "over all products, add up to the change (Kitagawa, 1955). For codes: failed tasks with exactly these codes ÷ all "
+        "outcomes, now minus before; these add up to the change too.",
+    ),
+    MetricName.WEEKDAY_HOUR: Metric(
+        "Weekday and hour",
+        "The failure rate of all outcomes that came on this weekday in this hour, both UTC. Cells under the minimum n are "
+        "left empty.",
+    ),
+    MetricName.LOOKUP_STATES: Metric(
+        "Lookups",
+        "Failed tasks by what Buy with Prime said when asked: found, pending (not ended there yet), not found, denied (by "
+        "credentials), failed (no answer), not asked.",
+    ),
     MetricName.COVERAGE: Metric(
         "Lookup coverage",
         "The share of failed tasks whose errors Buy with Prime has told us. The reasons shown speak for these only.",
+    ),
+    MetricName.GAPS: Metric(
+        "Gaps",
+        "Days without a single event of any kind, where this weekday has 5 or more at the median over all data. Products "
+        "and regions narrow it; task kind and codes do not.",
     ),
     MetricName.OPEN_FAILURES: Metric(
         "Open failures",
@@ -144,17 +183,16 @@ def run_metric(
         metric = MetricName(name)
     except ValueError:
         raise UsageError(f"There is no metric {name!r}. Metrics: {', '.join(MetricName)}.") from None
-    sql = (
-        sql_of(metric)
-        .replace("'bucket'", f"'{bucket.value}'")
-        .replace("from counts", f"from {_counts(filters, bucket)}")
-    )
+    sql = sql_of(metric).replace("'bucket'", f"'{bucket.value}'")
+    for name, summary in _summaries(filters, bucket).items():
+        sql = sql.replace(f"from {name}\n", f"from {summary}\n")
     frame = snapshot.frame(sql, {key: value for key, value in parameters(filters, min_n).items() if f"${key}" in sql})
     if "period_start" in frame.columns:
         frame["period_start"] = pd.to_datetime(frame["period_start"], utc=True).astype("datetime64[us, UTC]")
         as_of = snapshot.run.finished_at
         frame["partial"] = [
-            is_partial(start.to_pydatetime(), bucket, filters, as_of) for start in frame["period_start"]
+            pd.notna(start) and is_partial(start.to_pydatetime(), bucket, filters, as_of)
+            for start in frame["period_start"]
         ]
     if metric is MetricName.ERROR_CODES:
         from bwp_client.metrics.codes import with_guidance
@@ -214,9 +252,12 @@ def no_denominator(snapshot: Snapshot, filters: Filters) -> pd.DataFrame:
     )
 
 
-def _counts(filters: Filters, bucket: Bucket) -> str:
-    """Choose the smallest summary that can answer."""
+def _summaries(filters: Filters, bucket: Bucket) -> dict[str, str]:
+    """Choose, for each name that SQL files give to counts, the smallest summary that can answer."""
     whole_days = all(time.hour == time.minute == time.second == 0 for time in (filters.from_time, filters.to_time))
-    if bucket is not Bucket.HOUR and whole_days:
-        return "daily_counts"
-    return "hourly_counts" if filters.business_products is None else "product_hourly_counts"
+    hours = "hourly_counts" if filters.business_products is None else "product_hourly_counts"
+    return {
+        "counts": "daily_counts" if bucket is not Bucket.HOUR and whole_days else hours,
+        "product_counts": "daily_counts" if whole_days else "product_hourly_counts",
+        "hour_counts": hours,
+    }

@@ -9,7 +9,7 @@ from typing import Any
 
 from deltalake import DeltaTable
 
-from bwp_client.warehouse.engine import connect, relation, sql_type
+from bwp_client.warehouse.engine import relation, small_cursor, sql_type
 from bwp_client.warehouse.schema import TABLES, TableName
 from bwp_client.warehouse.store import Warehouse
 
@@ -71,7 +71,7 @@ def record_run(warehouse: Warehouse, run: Run) -> VersionMap:
         )
         return connection.sql(f"select {columns}", params=row).to_arrow_reader(1)
 
-    connection = connect()
+    connection = small_cursor()
     try:
         warehouse.commit(TableName.RUNS, rows_for, app_id=APP_ID)
     finally:
@@ -125,7 +125,7 @@ def _read(warehouse: Warehouse, handle: DeltaTable, *, limit: int) -> list[Run]:
         newest.append(item)
         rows += item.rows
     source = relation(warehouse.readable(TableName.RUNS, newest), TABLES[TableName.RUNS].schema)
-    connection = connect()
+    connection = small_cursor()
     try:
         found = connection.execute(
             f"""
