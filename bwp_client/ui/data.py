@@ -115,7 +115,9 @@ class Names:
         self._names = product_names(warehouse_in_use(settings).uri, json.dumps(settings.product_names))
 
     def __call__(self, business_product_id: str) -> str:
-        """Give the name, else the beginning of the ID."""
+        """Give the name, else the beginning of the ID; nothing for none."""
+        if not business_product_id:
+            return ""
         return self._names.get(business_product_id) or business_product_id[:11] + "…"
 
 

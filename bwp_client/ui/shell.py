@@ -16,6 +16,7 @@ from bwp_client.ui.plain import plain
 from bwp_client.warehouse.snapshot import Snapshot
 
 _KEY = "page"
+_JOBS = {"load": "Loading events", "enrich": "Looking up errors", "import": "Storing requests"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,7 +125,9 @@ def _watch(shown: str) -> None:
             st.rerun(scope="app")
         running = jobs().running()
         for state in running:
-            label = {"load": "Loading events", "enrich": "Looking up errors"}.get(state.kind, state.kind)
+            label = {"load": "Loading events", "enrich": "Looking up errors", "import": "Storing requests"}.get(
+                state.kind, state.kind
+            )
             st.progress(state.share, text=plain(f"{label}: {state.text}"))
         if has_work and not running and shown:
             st.rerun(scope="app")

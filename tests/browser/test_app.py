@@ -19,7 +19,8 @@ import pytest
 from playwright.sync_api import Browser, Page, sync_playwright
 
 ROOT = Path(__file__).parents[2]
-PAGES = ("", "failure_rates", "error_codes", "trends", "data_health")
+PAGES = ("", "failure_rates", "error_codes", "trends", "tasks", "data_health")
+WITHOUT_CHART = {"tasks", "data_health"}
 CHART = ".js-plotly-plot .main-svg"
 TABLE = "[data-testid=stDataFrame]"
 WAIT_MS = 60_000
@@ -122,13 +123,13 @@ def test_errors_of_the_sample_get_looked_up_by_itself(browser: Browser, address:
 @pytest.mark.parametrize("name", PAGES)
 def test_every_page_draws_in_light_and_dark(browser: Browser, address: str, name: str, scheme: str) -> None:
     page, outside = open_page(browser, f"{address}/{name}", scheme)
-    page.wait_for_selector(TABLE if name == "data_health" else CHART, timeout=WAIT_MS)
+    page.wait_for_selector(TABLE if name in WITHOUT_CHART else CHART, timeout=WAIT_MS)
     page.wait_for_selector("[data-testid=stApp][data-test-script-state=notRunning]", timeout=WAIT_MS)
     assert page.locator("[data-testid=stException]").count() == 0
     assert outside == []
     if folder := os.environ.get("SCREENSHOTS"):
         page.set_viewport_size({"width": 1360, "height": 2600})
-        page.wait_for_selector(TABLE if name == "data_health" else CHART, timeout=WAIT_MS)
+        page.wait_for_selector(TABLE if name in WITHOUT_CHART else CHART, timeout=WAIT_MS)
         page.screenshot(path=Path(folder) / f"{name or 'overview'}-{scheme}.png")
 
 
