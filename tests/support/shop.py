@@ -8,12 +8,12 @@ from pathlib import Path
 
 import pandas as pd
 import pyarrow as pa
-from support.events import envelope, write
 
 from bwp_client.load import load
 from bwp_client.sources import open_source
 from bwp_client.warehouse import TABLES, Run, TableName, Warehouse, record_run
 from bwp_client.warehouse.snapshot import Snapshot
+from support.events import envelope, write
 
 CODES = ("ORDERS_NOT_CLOSED", "DATA_SUBJECT_NOT_FOUND", "LEGAL_HOLD", "NEVER_HEARD_OF")
 
