@@ -29,9 +29,14 @@ class Page:
     choice: Choice
 
 
+def forget() -> None:
+    """Take away what pages draw from: no page shows anything without it."""
+    st.session_state.pop(_KEY, None)
+
+
 def prepare() -> None:
     """Read settings, data and filters once per run, before the page."""
-    st.session_state.pop(_KEY, None)
+    forget()
     try:
         settings = Settings.load()
         snapshot = current_snapshot(settings)
