@@ -8,6 +8,7 @@ from bwp_client.commands.care import maintain, purge, quarantine, status
 from bwp_client.commands.enrich import enrich
 from bwp_client.commands.load import load
 from bwp_client.commands.metric import metric
+from bwp_client.commands.report import report
 from bwp_client.commands.sample import sample, sandbox
 
 app = typer.Typer(
@@ -20,3 +21,4 @@ app = typer.Typer(
 
 for command in (load, enrich, metric, status, quarantine, maintain, purge, sample, sandbox):
     app.command()(command)
+app.add_typer(report, name="report")
