@@ -15,7 +15,7 @@ run: $(VENV)/.run ## Start the app on $$PORT (8501); with nothing configured it 
 	@echo "Starting on http://127.0.0.1:$(PORT)"
 	@exec $(BIN)/streamlit run app.py --server.port $(PORT)
 
-test: $(VENV)/.test ## Run everything: lint, types, import rules, unit, contract, app and browser tests
+test: $(VENV)/.test $(VENV)/.emulators ## Run everything: lint, types, import rules, unit, contract, app and browser tests
 	@tests/find-browser
 	$(MAKE) lint types imports
 	$(BIN)/python -m pytest
@@ -32,14 +32,14 @@ types: $(VENV)/.test ## Check types
 imports: $(VENV)/.test ## Check the one direction of imports
 	$(BIN)/lint-imports
 
-unit: $(VENV)/.test ## Run the tests that need no browser
+unit: $(VENV)/.test $(VENV)/.emulators ## Run the tests that need no browser
 	$(BIN)/python -m pytest -m "not browser"
 
 browser: $(VENV)/.test ## Run the browser tests; SCREENSHOTS=DIR keeps a picture of every page
 	@tests/find-browser
 	$(BIN)/python -m pytest -m browser
 
-soak: $(VENV)/.test ## Run the long tests: many kills, millions of rows
+soak: $(VENV)/.test $(VENV)/.emulators ## Run the long tests: many kills, millions of rows
 	$(BIN)/python -m pytest -m soak -o addopts=
 
 bench: $(VENV)/.test ## Run the benchmarks and print their table
@@ -55,6 +55,7 @@ notebooks: $(VENV)/.test ## Write the notebooks anew from their paired Python fi
 lock: $(VENV)/.tools ## Compile the pinned requirements anew
 	$(BIN)/uv pip compile -q --universal --python-version 3.11 --no-header --generate-hashes requirements.in -o requirements.txt
 	$(BIN)/uv pip compile -q --universal --python-version 3.11 --no-header --generate-hashes requirements-dev.in -o requirements-dev.txt
+	$(BIN)/uv pip compile -q --universal --python-version 3.11 --no-header --generate-hashes tests/emulators/requirements.in -o tests/emulators/requirements.txt
 
 clean: ## Remove the environment and what tests leave behind
 	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis screenshots
@@ -75,4 +76,10 @@ $(VENV)/.run: requirements.txt $(VENV)/.tools
 
 $(VENV)/.test: requirements-dev.txt $(VENV)/.run
 	@if [ -x $(BIN)/uv ]; then VIRTUAL_ENV=$(VENV) $(BIN)/uv pip install --quiet --compile-bytecode --require-hashes -r requirements-dev.txt; else $(BIN)/python -m pip install --quiet --require-hashes -r requirements-dev.txt; fi
+	@touch $@
+
+# The AWS emulator needs a botocore that is not ours, so it has an environment of its own within ours.
+$(VENV)/.emulators: tests/emulators/requirements.txt $(VENV)/.tools
+	$(PYTHON) -m venv --clear $(VENV)/emulators
+	@if [ -x $(BIN)/uv ]; then $(BIN)/uv pip install --quiet --python $(VENV)/emulators/bin/python --compile-bytecode --require-hashes -r $<; else $(VENV)/emulators/bin/python -m pip install --quiet --require-hashes -r $<; fi
 	@touch $@

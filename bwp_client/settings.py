@@ -9,10 +9,12 @@ from ipaddress import ip_address
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 from urllib.parse import urlsplit
+from zoneinfo import ZoneInfo
 
 from pydantic import BaseModel, Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource, SettingsConfigDict
 
+from bwp_client.deadlines import DeadlineCalendar
 from bwp_client.errors import SettingsError
 
 SECRETS_FILE = Path(".streamlit/secrets.toml")
@@ -109,6 +111,14 @@ class Settings(BaseSettings):
     def _rule_or_map(cls, value: Any) -> Any:
         return json.loads(value) if isinstance(value, str) and value.lstrip().startswith("{") else value
 
+    @field_validator("timezone")
+    @classmethod
+    def _known_zone(cls, value: str) -> str:
+        try:
+            return ZoneInfo(value).key
+        except (ValueError, OSError):
+            raise ValueError("it is no time zone; write one such as Europe/Berlin") from None
+
     @classmethod
     def settings_customise_sources(
         cls,
@@ -127,6 +137,11 @@ class Settings(BaseSettings):
         if self.source is not None:
             return self.source.startswith(SAMPLE_SOURCE)
         return self.warehouse is None and not (Path(DEFAULT_WAREHOUSE) / "runs" / "_delta_log").is_dir()
+
+    @property
+    def deadlines(self) -> DeadlineCalendar:
+        """How deadlines are counted."""
+        return DeadlineCalendar.of(self.deadline_rule, self.timezone)
 
     @property
     def warehouse_uri(self) -> str:

@@ -8,7 +8,7 @@ import pytest
 
 from bwp_client.sandbox.sample import write_sample
 
-pytest_plugins = ["support.s3"]
+pytest_plugins = ["support.s3", "support.emulator"]
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

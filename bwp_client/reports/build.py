@@ -26,6 +26,8 @@ from bwp_client.warehouse.snapshot import Snapshot
 INPUTS = "inputs"
 PAGE = "report.html"
 STEPS = 5
+FORCED_SUFFIX = "_forced"
+"""Sets apart what was published by force: a fit report of the same day still finds its place free."""
 OnProgress = Callable[[int, int, str], None]
 
 
@@ -105,7 +107,7 @@ def finish(
         (folder / path).parent.mkdir(exist_ok=True)
         (folder / path).write_bytes(text)
     manifest = Manifest(
-        key=f"{question.key}{'_forced' if reasons else ''}",
+        key=f"{question.key}{FORCED_SUFFIX if reasons else ''}",
         question=question,
         facts=facts,
         code=code_now(),

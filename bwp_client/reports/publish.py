@@ -8,13 +8,11 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from bwp_client.reports import log
-from bwp_client.reports.build import PAGE, OnProgress, build
+from bwp_client.reports.build import FORCED_SUFFIX, PAGE, OnProgress, build
 from bwp_client.reports.manifest import MANIFEST, Manifest
 from bwp_client.reports.question import Question
 from bwp_client.reports.store import ReportStore
 from bwp_client.warehouse import Warehouse
-
-FORCED_SUFFIX = "_forced"
 
 
 @dataclass(slots=True)

@@ -166,8 +166,8 @@ def _trust_notes(question: Question, facts: Facts, content: Content) -> list[str
         else "The counts of this report differ from those of the tables."
     )
     notes.append(
-        f"{facts.events_not_yet_counted:,} events were stored and not yet counted; {facts.quarantined:,} records could not be "
-        "read and are in quarantine."
+        f"{facts.events_not_yet_counted:,} events were stored and not yet counted; {facts.quarantined:,} records could not "
+        "be read and are in quarantine."
     )
     return notes
 

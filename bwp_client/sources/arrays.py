@@ -1,12 +1,14 @@
-"""Arrow arrays from Python values, built by hand: the usual way makes pyarrow import pandas, a second per worker."""
+"""Arrow arrays from Python values, built by hand: the usual way makes pyarrow import pandas, a second of start-up."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
+import pyarrow.compute as pc
 
 IntArray = npt.NDArray[np.int64]
 
@@ -24,7 +26,25 @@ def text_array(values: Sequence[str]) -> pa.StringArray:
 def dictionary(column: pa.StringArray) -> pa.DictionaryArray:
     """Give a column as codes for its distinct texts, null as empty text."""
     encoded = column.dictionary_encode(null_encoding="encode")
-    return pa.DictionaryArray.from_arrays(encoded.indices, encoded.dictionary.fill_null(""))
+    return pa.DictionaryArray.from_arrays(encoded.indices, encoded.dictionary.fill_null(_NO_TEXT))
+
+
+def bool_array(values: npt.NDArray[np.bool_]) -> pa.BooleanArray:
+    """Give NumPy's booleans as Arrow's."""
+    bits = pa.py_buffer(np.packbits(values, bitorder="little"))
+    return pa.BooleanArray.from_buffers(pa.bool_(), len(values), [None, bits])
+
+
+def numbers(values: pa.Array) -> npt.NDArray[Any]:
+    """Give an array of whole numbers or times, none of them null, as NumPy's, not copied."""
+    kind = np.int32 if values.type.bit_width == 32 else np.int64
+    _, data = values.buffers()
+    return np.frombuffer(data or b"", dtype=kind)[values.offset : values.offset + len(values)]
+
+
+def lengths(texts: pa.StringArray) -> IntArray:
+    """Give the number of characters of each text, null as 0."""
+    return numbers(pc.utf8_length(texts).fill_null(_ZERO))
 
 
 def int64_array(values: Sequence[int] | IntArray, kind: pa.DataType | None = None) -> pa.Array:
@@ -35,5 +55,11 @@ def int64_array(values: Sequence[int] | IntArray, kind: pa.DataType | None = Non
 
 def mask(values: pa.BooleanArray) -> npt.NDArray[np.bool_]:
     """Give a boolean array, null taken as false, as NumPy's."""
-    array: npt.NDArray[np.bool_] = values.fill_null(False).to_numpy(zero_copy_only=False)
-    return array
+    filled = values.fill_null(_FALSE)
+    bits = np.frombuffer(filled.buffers()[1] or b"", dtype=np.uint8)
+    return np.unpackbits(bits, count=filled.offset + len(filled), bitorder="little")[filled.offset :].astype(bool)
+
+
+_NO_TEXT = text_array([""])[0]
+_FALSE = bool_array(np.zeros(1, dtype=bool))[0]
+_ZERO = pa.Array.from_buffers(pa.int32(), 1, [None, pa.py_buffer(bytes(4))])[0]

@@ -24,9 +24,13 @@ from bwp_client.sources import stage as _stage  # noqa: E402, F401 - imported he
 from bwp_client.sources.parcels import Unreadable  # noqa: E402
 from bwp_client.sources.workers import staged  # noqa: E402
 
+_NICE = 5
+
 
 def work(name: str, tasks: Any, results: Any, slots: Any) -> None:
     """Stage objects until there are no more; end with the parent process, however that ends."""
+    # The parent deduplicates and writes alone: what it does not get, everybody waits for in the end.
+    os.nice(_NICE)
     Thread(target=_end_with_parent, daemon=True).start()
     # Rows wait by the ten thousand and none is part of a cycle, so looking for cycles costs and finds nothing.
     gc.disable()

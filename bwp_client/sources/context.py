@@ -10,7 +10,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from bwp_client.events import EVENT_TYPES
-from bwp_client.sources.arrays import IntArray, dictionary, int64_array, text_array
+from bwp_client.sources.arrays import IntArray, dictionary, int64_array, numbers, text_array
 
 SHARED = ("event_type", "business_product_id", "event_source", "account", "region", "api_version", "subscription_id")
 """What goes into the digest. `replay_name` does not: a replayed event says the same as before."""
@@ -37,7 +37,7 @@ def with_context(rows: pa.RecordBatch, owners: IntArray, source_uris: Sequence[s
     for name in SHARED:
         if code.size and int(code.max()) > _MAX_CODE:
             code = np.unique(code, return_inverse=True)[1]
-        code = code * (len(columns[name].dictionary) + 1) + columns[name].indices.to_numpy()
+        code = code * (len(columns[name].dictionary) + 1) + numbers(columns[name].indices)
     place, first = _coded(code)
     digests = [_digest([columns[name][int(row)].as_py() for name in SHARED]) for row in first]
     columns["context"] = _told_once(place, digests)
@@ -45,9 +45,9 @@ def with_context(rows: pa.RecordBatch, owners: IntArray, source_uris: Sequence[s
     types = columns["event_type"]
     # The dictionary may hold other types too, of rows that were left out.
     kinds, outcomes = zip(*(EVENT_TYPES.get(text, ("", "")) for text in types.dictionary.to_pylist()), strict=True)
-    columns["task_kind"] = _told_once(types.indices.to_numpy(), kinds)
-    columns["outcome"] = _told_once(types.indices.to_numpy(), outcomes)
-    months = columns["occurred_at"].view(pa.int64()).to_numpy().view("datetime64[us]").astype("datetime64[M]")
+    columns["task_kind"] = _told_once(numbers(types.indices), kinds)
+    columns["outcome"] = _told_once(numbers(types.indices), outcomes)
+    months = numbers(columns["occurred_at"]).view("datetime64[us]").astype("datetime64[M]")
     place, first = _coded(months.astype(np.int64))
     columns["occurred_month"] = _told_once(place, [str(months[row]) for row in first])
     return pa.RecordBatch.from_arrays(list(columns.values()), names=list(columns))
@@ -55,7 +55,7 @@ def with_context(rows: pa.RecordBatch, owners: IntArray, source_uris: Sequence[s
 
 def _coded(values: IntArray) -> tuple[npt.NDArray[np.int32], IntArray]:
     """Give codes 0, 1, … for distinct numbers in order of appearance, and where each of them appears."""
-    place = int64_array(values).dictionary_encode().indices.to_numpy()
+    place = numbers(int64_array(values).dictionary_encode().indices)
     first = np.zeros(int(place.max(initial=-1)) + 1, dtype=np.int64)
     first[place[::-1]] = np.arange(len(place))[::-1]
     return place, first

@@ -27,7 +27,7 @@ from bwp_client.events import (
     rows_of,
 )
 from bwp_client.scrub import excerpt
-from bwp_client.sources.arrays import IntArray, int64_array, text_array
+from bwp_client.sources.arrays import IntArray, int64_array, numbers, text_array
 from bwp_client.sources.base import SourceObject
 from bwp_client.sources.context import with_context
 from bwp_client.sources.decode import CutShortError, TooMuchTextError, blocks
@@ -180,7 +180,7 @@ class Stager:
         """Tell which rows lie outside the window, and which of those inside are older than the floor; none when none do."""
         if self._window.is_open and not self._floor_us:
             return None
-        times = rows["occurred_at"].view(pa.int64()).to_numpy()
+        times = numbers(rows["occurred_at"])
         inside, recent = self._window.holds(times), times >= self._floor_us
         kept = inside & recent
         if kept.all():

@@ -9,7 +9,7 @@ from io import BytesIO
 import numpy as np
 import pyarrow as pa
 
-from bwp_client.sources.arrays import IntArray, int64_array
+from bwp_client.sources.arrays import IntArray, int64_array, numbers
 from bwp_client.sources.decode import CutShortError, blocks
 from bwp_client.sources.lines import read_lines
 from bwp_client.sources.records import line_bounds
@@ -64,7 +64,7 @@ def read_together(texts: list[bytes], *, latest_us: int) -> Together | None:
         return None
     owner = np.searchsorted(starts, begins, side="right") - 1
     left = set(owner[lines.left].tolist())
-    offsets = lines.rows["source_offset"].to_numpy()
+    offsets = numbers(lines.rows["source_offset"])
     owners = np.searchsorted(starts, offsets, side="right") - 1
     rows = lines.rows.set_column(
         lines.rows.schema.get_field_index("source_offset"), "source_offset", int64_array(offsets - starts[owners])

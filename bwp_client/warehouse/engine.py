@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ import numpy as np
 import pyarrow as pa
 
 MEMORY_LIMIT = "600MB"
+SMALL_MEMORY_LIMIT = "100MB"
 
 
 def connect(spill_folder: Path | None = None, *, memory_limit: str = MEMORY_LIMIT) -> duckdb.DuckDBPyConnection:
@@ -25,6 +27,16 @@ def connect(spill_folder: Path | None = None, *, memory_limit: str = MEMORY_LIMI
     connection = duckdb.connect(":memory:", config=config)
     connection.execute("set TimeZone = 'UTC'")
     return connection
+
+
+@cache
+def _small() -> duckdb.DuckDBPyConnection:
+    return connect(memory_limit=SMALL_MEMORY_LIMIT)
+
+
+def small_cursor() -> duckdb.DuckDBPyConnection:
+    """Give a cursor of the process's own database for small questions: opening one of their own takes 20 ms each."""
+    return _small().cursor()
 
 
 def quoted(text: str) -> str:

@@ -50,6 +50,21 @@ from grouped g join places p using (place)
 """
 """The definition: the latest outcome by event time, FAILED on a tie; both seen = conflicting."""
 
+_READ = ("task_id", "task_kind", "business_product_id", "region", "outcome", "occurred_at")
+_TASK = "hash(task_id, task_kind)"
+_REPEATED_SQL = f"""
+create or replace temp table repeated as
+select task from (select {_TASK} as task from {{events}}) group by task having count(*) > 1
+"""
+"""Equal tasks have equal hashes: a hash seen once is a task with one event, and most are."""
+
+_SINGLE_SQL = f"""
+select task_id, task_kind, business_product_id, region, outcome, occurred_at,
+       strftime(occurred_at, '%Y-%m') as occurred_month, false as conflicting, 1::bigint as events_seen
+from {{events}} where {_TASK} not in (from repeated)
+"""
+"""What the definition says of a task with one event, without grouping: a fifth of the time, and no memory."""
+
 
 def covered_version(outcomes: DeltaTable) -> int | None:
     """Give the events version that the outcomes cover; none when they were never made."""
@@ -130,33 +145,42 @@ class _Refresh:
         outcome_files = warehouse.data_files(outcomes)
         added = self._added(event_files, covered)
         all_events = relation(warehouse.readable(TableName.EVENTS, event_files), TABLES[TableName.EVENTS].schema)
-        if not outcome_files:
-            return self._result(OUTCOMES_SQL.format(events=all_events))
         # A purge takes events away, which the files added can't tell.
         is_purged = self._floor != purge_floor(outcomes)
-        if self._rebuild or is_purged or len(added) == len(event_files):
-            connection.execute(f"create or replace temp table renewed as {OUTCOMES_SQL.format(events=all_events)}")
-            self._months = sorted({item.partition["occurred_month"] for item in outcome_files})
-            self._months += [month for month in self._months_of("renewed") if month not in self._months]
-            return self._result("select * from renewed")
+        if self._rebuild or is_purged or not outcome_files or len(added) == len(event_files):
+            self._months = sorted({item.partition["occurred_month"] for item in outcome_files + event_files})
+            return self._result(self._outcomes_of(all_events))
         if not added:
             return None
         added_events = relation(warehouse.readable(TableName.EVENTS, added), TABLES[TableName.EVENTS].schema)
-        connection.execute(f"create or replace temp table touched as select distinct task_id from {added_events}")
-        of_touched = f"(select * from {all_events} semi join touched using (task_id))"
-        connection.execute(f"create or replace temp table renewed as {OUTCOMES_SQL.format(events=of_touched)}")
         all_outcomes = relation(
             warehouse.readable(TableName.OUTCOMES, outcome_files), TABLES[TableName.OUTCOMES].schema
         )
         connection.execute(
             f"""
-            create or replace temp table months as
-            select distinct occurred_month from renewed
-            union
-            select distinct strftime(occurred_at, '%Y-%m') from {all_outcomes} semi join touched using (task_id)
+            create or replace temp table told_again as
+            select task_id, strftime(occurred_at, '%Y-%m') as occurred_month from {all_outcomes}
+            semi join {added_events} as added using (task_id)
             """
         )
-        self._months = self._months_of("months")
+        connection.execute(
+            f"""
+            create or replace temp table added as
+            select {", ".join(_READ)} from {added_events} anti join told_again using (task_id)
+            """
+        )
+        if not connection.sql("from told_again limit 1").fetchall():
+            return self._result(self._outcomes_of("added"))
+        connection.execute(
+            f"insert into added select {', '.join(_READ)} from {all_events} semi join told_again using (task_id)"
+        )
+        connection.execute(f"create or replace temp table renewed as {self._outcomes_of('added')}")
+        self._months = [
+            row[0]
+            for row in connection.sql(
+                "select occurred_month from renewed union select occurred_month from told_again order by 1"
+            ).fetchall()
+        ]
         in_months = [item for item in outcome_files if item.partition["occurred_month"] in self._months]
         kept = relation(warehouse.readable(TableName.OUTCOMES, in_months), TABLES[TableName.OUTCOMES].schema)
         return self._result(
@@ -165,9 +189,19 @@ class _Refresh:
             union all by name
             select task_id, task_kind, business_product_id, region, outcome, occurred_at,
                    strftime(occurred_at, '%Y-%m') as occurred_month, conflicting, events_seen
-            from {kept} anti join touched using (task_id)
+            from {kept} anti join told_again using (task_id)
             """
         )
+
+    def _outcomes_of(self, events: str) -> str:
+        """Give SQL for the outcomes of events; what it reads must stay until it was run."""
+        connection = self._connection
+        connection.execute(_REPEATED_SQL.format(events=events))
+        connection.execute(
+            f"create or replace temp table several as select {', '.join(_READ)} from {events} "
+            f"where {_TASK} in (from repeated)"
+        )
+        return f"{_SINGLE_SQL.format(events=events)} union all ({OUTCOMES_SQL.format(events='several')})"
 
     def _added(self, event_files: list[DataFile], covered: int | None) -> list[DataFile]:
         if covered is None:
@@ -180,10 +214,6 @@ class _Refresh:
             # That version's log is gone (purged or cleaned): what was added since can't be told, so all is.
             return event_files
         return [item for item in event_files if item.path not in before]
-
-    def _months_of(self, table: str) -> list[str]:
-        found = self._connection.execute(f"select distinct occurred_month from {table} order by 1").fetchall()
-        return [row[0] for row in found]
 
     def _predicate(self) -> str | None:
         return f"occurred_month in ({', '.join(quoted(month) for month in self._months)})" if self._months else None

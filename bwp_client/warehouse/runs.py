@@ -9,8 +9,8 @@ from typing import Any
 
 from deltalake import DeltaTable
 
-from bwp_client.warehouse.engine import connect, relation, sql_type
-from bwp_client.warehouse.schema import TABLES, TableName
+from bwp_client.warehouse.engine import relation, small_cursor, sql_type
+from bwp_client.warehouse.schema import PUBLISHED, TABLES, TableName
 from bwp_client.warehouse.store import Warehouse
 
 APP_ID = "bwp.runs"
@@ -50,9 +50,8 @@ def record_run(warehouse: Warehouse, run: Run) -> VersionMap:
         newest = _newest(warehouse, handle)
         before = newest.versions if newest else {}
         published.clear()
-        for name in TableName:
-            if name is not TableName.RUNS:
-                published[name.value] = max(run.versions.get(name.value, 0), before.get(name.value, 0))
+        for name in PUBLISHED:
+            published[name.value] = max(run.versions.get(name.value, 0), before.get(name.value, 0))
         row = {
             "run_no": handle.version() + 1,
             "run_id": run.run_id,
@@ -71,7 +70,7 @@ def record_run(warehouse: Warehouse, run: Run) -> VersionMap:
         )
         return connection.sql(f"select {columns}", params=row).to_arrow_reader(1)
 
-    connection = connect()
+    connection = small_cursor()
     try:
         warehouse.commit(TableName.RUNS, rows_for, app_id=APP_ID)
     finally:
@@ -125,7 +124,7 @@ def _read(warehouse: Warehouse, handle: DeltaTable, *, limit: int) -> list[Run]:
         newest.append(item)
         rows += item.rows
     source = relation(warehouse.readable(TableName.RUNS, newest), TABLES[TableName.RUNS].schema)
-    connection = connect()
+    connection = small_cursor()
     try:
         found = connection.execute(
             f"""

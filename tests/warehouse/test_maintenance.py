@@ -195,7 +195,8 @@ def test_a_purge_while_the_events_are_compacted(place: str) -> None:
 def test_the_newest_run_can_be_read_however_old_its_files_are(warehouse: Warehouse) -> None:
     newest = published(warehouse)
     compact(warehouse, TableName.EVENTS)
-    refresh_outcomes(warehouse, rebuild=True)
+    for _ in range(2):  # the files of the first belong to no run, nor to the newest version
+        refresh_outcomes(warehouse, rebuild=True)
     wanted = newest.rows("select count(*) from events")
     for table in (TableName.EVENTS, TableName.OUTCOMES):
         kept = {newest.versions[table.value]}

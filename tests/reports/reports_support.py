@@ -1,22 +1,21 @@
 """A warehouse with known events and answers, and reports made of it by the command line."""
 
-from collections.abc import Callable
+import json
+import subprocess
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
 import pyarrow as pa
-import pytest
 from support.events import PRODUCT, envelope, write
+from support.tables import command
 
 from bwp_client.load import load
 from bwp_client.sources import open_source
 from bwp_client.warehouse import TABLES, Run, TableName, Warehouse, newest_run, record_run
 
 MONDAY = datetime(2026, 3, 2, tzinfo=UTC)
-AS_OF = MONDAY + timedelta(days=7, hours=6)
-"""The Monday after the week that the tests ask about (2026-W10)."""
 WEEK = "2026-W10"
 
 
@@ -74,18 +73,15 @@ def steady(prefix: str = "t") -> tuple[list[Any], dict[str, list[str | None]]]:
     return events, answers
 
 
-@pytest.fixture
-def no_browser(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("BWP_REPORT__BROWSER", "none")
+QUIET = {"BWP_REPORT__BROWSER": "none", "BWP_REPORT__MAX_STALE_HOURS": "1000000"}
+"""No pictures, and events of last spring are fresh enough."""
 
 
-@pytest.fixture
-def warehouse(tmp_path: Path) -> Warehouse:
-    return make_warehouse(tmp_path, *steady())
+def report(folder: Path, *options: str, period: str = WEEK, **env: str) -> subprocess.CompletedProcess[str]:
+    return command("report", "--period", period, *options, cwd=folder, **{**QUIET, **env})
 
 
-@pytest.fixture
-def lenient(monkeypatch: pytest.MonkeyPatch) -> Callable[[], None]:
-    """Let reports as of now through, though the events are old."""
-    monkeypatch.setenv("BWP_REPORT__MAX_STALE_HOURS", "1000000")
-    return lambda: None
+def report_json(folder: Path, *options: str, period: str = WEEK, **env: str) -> Any:
+    done = report(folder, *options, "--json", period=period, **env)
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout)
