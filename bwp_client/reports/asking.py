@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import pandas as pd
 
+from bwp_client.deadlines import DeadlineCalendar
 from bwp_client.metrics import Bucket, Filters, MetricName, run_metric
 from bwp_client.reports.question import Facts, Question
 from bwp_client.warehouse.snapshot import Snapshot
@@ -27,15 +27,19 @@ class Asking:
 
     def metric(self, name: MetricName, filters: Filters | None = None, bucket: Bucket | None = None) -> pd.DataFrame:
         """Compute a metric with the question's filters and bucket unless told otherwise."""
+        question = self.question
         return run_metric(
             self.snapshot,
             name,
             filters or self.filters,
-            bucket=bucket or self.question.bucket,
-            min_n=self.question.min_n,
+            bucket=bucket or question.bucket,
+            min_n=question.min_n,
+            calendar=DeadlineCalendar.of(question.deadline_rule, question.timezone),
+            now=question.as_of,
         )
 
-    def row(self, name: MetricName) -> Any:
-        """Compute a metric that has one row."""
-        (row,) = self.metric(name).to_dict("records")
-        return row
+    @property
+    def up_to_the_end(self) -> Filters:
+        """The question's filters, from the first event on: what failed long ago may still be open."""
+        span = self.snapshot.span()
+        return self.filters if span is None else self.filters.with_(from_time=min(span[0], self.filters.from_time))

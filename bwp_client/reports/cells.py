@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from datetime import date
 from typing import Any
 
 import pandas as pd
@@ -27,6 +28,16 @@ LABELS = {
     "period_start": "Begins (UTC)",
     "lookup_failed": "Lookup failed",
     "task_id": "Task ID",
+    "mix_effect": "From the mix",
+    "rate_effect": "From the rate",
+    "contribution": "Together",
+    "days_left": "Days left",
+    "median_seconds": "Median",
+    "p90_seconds": "90th percentile",
+    "p99_seconds": "99th percentile",
+    "median_days": "Median days",
+    "mean_days": "Mean days",
+    "timed": "With known days",
 }
 _PERCENT = {"rate", "previous_rate", "low", "high", "previous_low", "previous_high", "share", "coverage"}
 _POINTS = {"difference", "difference_low", "difference_high", "mix_effect", "rate_effect", "contribution"}
@@ -122,6 +133,8 @@ def _plain(name: str, value: Any) -> str:
     if isinstance(value, pd.Timestamp):
         is_midnight = value == value.normalize()
         return f"{value.day} {value:%b %Y}" if is_midnight else f"{value.day} {value:%b %Y %H:%M}"
+    if isinstance(value, date):
+        return f"{value.day} {value:%b %Y}"
     if name.endswith("_seconds"):
         return duration(float(value))
     if isinstance(value, float):

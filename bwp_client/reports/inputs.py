@@ -1,8 +1,8 @@
 """The rows that a report is made of: taken out of the warehouse once, carried along as Parquet, read from there.
 
-Carried are the outcomes, the newest lookup of each task and the requests, of the task kind and the products asked for.
-A task keeps its ID only where another row is about it: a completed one that nobody asked about is only counted. Error
-messages, reasons and notes stay behind, since no figure needs them.
+Carried are the outcomes of the products asked for, and the newest lookup of each task and the requests of the task kind
+asked for. A task keeps its ID only where another row is about it: a completed one that nobody asked about is only counted.
+Error messages and notes stay behind, since no figure needs them.
 """
 
 from __future__ import annotations
@@ -25,29 +25,29 @@ from bwp_client.warehouse.snapshot import Snapshot
 
 ROWS_PER_GROUP = 131_072
 
-_ASKED_FOR = """
-  {alias}task_kind = $task_kind
-  and ($all_products or {alias}business_product_id is null
-       or array_contains($business_products, {alias}business_product_id))
+_OF_PRODUCTS = """
+  ($all_products or o.business_product_id is null or array_contains($business_products, o.business_product_id))
 """
+_ASKED_FOR = f"o.task_kind = $task_kind and {_OF_PRODUCTS}"
 
 _SQL = {
     TableName.OUTCOMES: """
         with named as (
             select task_id from lookups union select task_id from requests union select replaced_by from requests
         )
-        select case when o.outcome = 'FAILED' or o.task_id in (select task_id from named where task_id is not null)
+        select case when o.task_kind <> $task_kind then null
+                    when o.outcome = 'FAILED' or o.task_id in (select task_id from named where task_id is not null)
                     then o.task_id end as task_id,
                o.task_kind, o.business_product_id, o.region, o.outcome, o.occurred_at,
                strftime(o.occurred_at, '%Y-%m') as occurred_month, o.conflicting,
                o.events_seen
-        from outcomes o where {asked_for}
+        from outcomes o where {of_products}
         """,
     TableName.LOOKUPS: """
         select task_id, task_kind, business_product_id, lookup_state, status, submitted_at, updated_at,
                holding_period_days,
                list_transform(errors, lambda e: {{'code': e.code, 'message': cast(null as varchar)}}) as errors,
-               asked_at, attempt, next_attempt_at, cast(null as varchar) as reason, cast(null as varchar) as run_id
+               asked_at, attempt, next_attempt_at, reason, cast(null as varchar) as run_id
         from tasks o where {asked_for}
         """,
     TableName.REQUESTS: """
@@ -121,13 +121,13 @@ def facts_of(snapshot: Snapshot, question: Question, configured_names: dict[str,
 
 def counted(snapshot: Snapshot, question: Question, outcomes: str = "outcomes") -> dict[str, int]:
     """Count the period's tasks by outcome, straight from the rows and by no metric."""
-    sql = _COUNTED.format(outcomes=outcomes, asked_for=_ASKED_FOR.format(alias="o."))
+    sql = _COUNTED.format(outcomes=outcomes, asked_for=_ASKED_FOR)
     return {"COMPLETED": 0, "FAILED": 0} | dict(snapshot.rows(sql, _bound(question, sql)))
 
 
 def _write(snapshot: Snapshot, name: TableName, question: Question, path: Path) -> Path:
     schema = TABLES[name].schema
-    sql = f"{_SQL[name].format(asked_for=_ASKED_FOR.format(alias='o.'))} order by all"
+    sql = f"{_SQL[name].format(asked_for=_ASKED_FOR, of_products=_OF_PRODUCTS)} order by all"
     times = [item.name for item in schema if pa.types.is_timestamp(item.type)]
     with pq.ParquetWriter(
         path,
