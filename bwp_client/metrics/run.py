@@ -256,12 +256,13 @@ def no_denominator(snapshot: Snapshot, filters: Filters) -> pd.DataFrame:
         where task_kind = $task_kind and not has_denominator
           and bucket_start >= $from_time and bucket_start < $to_time
           and ($all_products or array_contains($business_products, business_product_id))
-        group by business_product_id order by failed desc
+          and ($all_regions or array_contains($regions, region))
+        group by business_product_id order by failed desc, business_product_id
         """,
         {
             key: value
             for key, value in parameters(filters).items()
-            if key in {"task_kind", "from_time", "to_time", "all_products", "business_products"}
+            if key not in {"before_time", "all_codes", "codes", "min_n"}
         },
     )
 
