@@ -9,6 +9,7 @@ from bwp_client.commands.doctor import doctor
 from bwp_client.commands.enrich import enrich
 from bwp_client.commands.load import load
 from bwp_client.commands.metric import metric
+from bwp_client.commands.report import report
 from bwp_client.commands.requests import import_
 from bwp_client.commands.sample import sample, sandbox
 
@@ -22,4 +23,5 @@ app = typer.Typer(
 
 for command in (load, enrich, metric, status, doctor, quarantine, maintain, purge, sample, sandbox):
     app.command()(command)
+app.add_typer(report, name="report")
 app.command("import")(import_)

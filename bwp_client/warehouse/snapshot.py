@@ -16,6 +16,7 @@ from typing import Any
 
 import duckdb
 import pandas as pd
+import pyarrow as pa
 
 from bwp_client.errors import SourceNotFoundError
 from bwp_client.warehouse.engine import connect, one_row, relation
@@ -159,6 +160,11 @@ class Snapshot:
         """Run a query on a cursor of its own and give plain rows."""
         with self._gone_is_told():
             return self._cursor().execute(sql, dict(parameters or {})).fetchall()
+
+    def batches(self, sql: str, parameters: Mapping[str, Any], rows_per_batch: int) -> Iterator[pa.RecordBatch]:
+        """Run a query and give its rows as they come, for results too large to hold."""
+        with self._gone_is_told():
+            yield from self._cursor().sql(sql, params=dict(parameters)).to_arrow_reader(rows_per_batch)
 
     def span(self) -> tuple[datetime, datetime] | None:
         """Give the first and last event time that is counted; none when there is none."""
