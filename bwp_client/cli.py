@@ -5,6 +5,7 @@ from __future__ import annotations
 import typer
 
 from bwp_client.commands.care import maintain, purge, quarantine, status
+from bwp_client.commands.doctor import doctor
 from bwp_client.commands.enrich import enrich
 from bwp_client.commands.load import load
 from bwp_client.commands.metric import metric
@@ -18,5 +19,5 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 
-for command in (load, enrich, metric, status, quarantine, maintain, purge, sample, sandbox):
+for command in (load, enrich, metric, status, doctor, quarantine, maintain, purge, sample, sandbox):
     app.command()(command)
