@@ -3,7 +3,7 @@
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page
-from support.browser import CHART, IDLE, PAGES, TABLE, WAIT_MS, open_page, wait_until_drawn
+from support.browser import IDLE, PAGES, TABLE, WAIT_MS, open_page, wait_until_drawn
 
 pytestmark = pytest.mark.browser
 RULES = {"runOnly": {"type": "tag", "values": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa"]}}
@@ -66,7 +66,9 @@ def tab_to(page: Page, name: str) -> None:
     """Press Tab until the element of that name has the focus."""
     for _ in range(80):
         page.keyboard.press("Tab")
-        focused = page.evaluate("(document.activeElement.getAttribute('aria-label') || document.activeElement.innerText || '').trim()")
+        focused = page.evaluate(
+            "(document.activeElement.getAttribute('aria-label') || document.activeElement.innerText || '').trim()"
+        )
         if focused.split("\n")[-1] == name:
             return
     raise AssertionError(f"{name} is not reached by the Tab key")
