@@ -3,28 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any, NamedTuple
+from dataclasses import asdict, dataclass
+from typing import Any
 
 
-class Check(NamedTuple):
-    """One thing that was looked at. Neither text ever shows a secret."""
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One thing that was looked at, and how to mend it when it is not right. Neither text ever shows a secret."""
 
-    ok: bool
     text: str
     fix: str = ""
+
+    @property
+    def ok(self) -> bool:
+        """Tell whether nothing needs to be done."""
+        return not self.fix
+
+    def as_text(self) -> str:
+        """Give the line for people, the fix below what it mends."""
+        return f"OK    {self.text}" if self.ok else f"WRONG {self.text}\n      fix: {self.fix}"
 
 
 def as_json(checks: Iterable[Check]) -> dict[str, Any]:
     """Give the command line's JSON object."""
-    lines = [check._asdict() for check in checks]
+    lines = [{"ok": check.ok} | asdict(check) for check in checks]
     return {"ok": all(line["ok"] for line in lines), "checks": lines}
-
-
-def as_text(checks: Iterable[Check]) -> str:
-    """Give lines for people, each fix below what it mends."""
-    lines = []
-    for check in checks:
-        lines.append(f"{'OK ' if check.ok else 'BAD'}  {check.text}")
-        if check.fix:
-            lines.append(f"     → {check.fix}")
-    return "\n".join(lines)

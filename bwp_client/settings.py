@@ -102,6 +102,7 @@ class Settings(BaseSettings):
     deadline_rule: Annotated[Literal["GDPR", "CCPA"] | dict[str, Literal["GDPR", "CCPA"]], NoDecode] = "GDPR"
     timezone: str = "UTC"
     product_names: dict[str, str] = Field(default_factory=dict)
+    error_codes_file: Path | None = None
     auth: AuthSettings = Field(default_factory=AuthSettings)
     report: ReportSettings = Field(default_factory=ReportSettings)
     notify_url: SecretStr | None = None

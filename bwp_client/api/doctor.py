@@ -72,15 +72,15 @@ def check_api(
     try:
         settings = with_stored_credentials(settings)
     except BwpError as error:
-        return [*checks, Check(False, "Credentials can't be read.", str(error))]
+        return [*checks, Check("Credentials can't be read.", str(error))]
     if not settings.credentials:
         fix = f'Set BWP_API__CREDENTIALS to JSON: {{"*": {{"client_id": "…", "client_secret": "…"}}}}. Make them {_CONSOLE}.'
-        return [*checks, Check(False, "There is no API credential.", fix)]
+        return [*checks, Check("There is no API credential.", fix)]
     if any(task.task_id.startswith(SAMPLE_TASK_ID_PREFIX) for task in tasks.values()) and not settings.is_on_loopback:
         fix = "Set BWP_WAREHOUSE to a warehouse with your own events, or BWP_API__ENDPOINT to a sandbox."
         return [
             *checks,
-            Check(False, "The warehouse holds sample data, which this API can't know; nothing was asked.", fix),
+            Check("The warehouse holds sample data, which this API can't know; nothing was asked.", fix),
         ]
     products = list(dict.fromkeys([*tasks, *(name for name in settings.credentials if name != ANY_PRODUCT)]))
     doctor = _Doctor(settings, tasks, clock, monotonic, http_transport, timeout_seconds)
@@ -92,10 +92,9 @@ def _check_addresses(settings: ApiSettings) -> Iterator[Check]:
         parts, called = urlsplit(address), name.lower().replace("_", " ")
         host = parts.hostname or "no host"
         if parts.scheme == "https" or (parts.scheme == "http" and settings.is_on_loopback):
-            yield Check(True, f"Address {called}: {parts.scheme}://{host}{parts.path}")
+            yield Check(f"Address {called}: {parts.scheme}://{host}{parts.path}")
         else:
             yield Check(
-                False,
                 f"Address {called}: {parts.scheme or 'no scheme'}://{host} would send secrets in the open.",
                 f"Set BWP_API__{name} to an https:// address, or leave it out for the documented one.",
             )
@@ -142,7 +141,7 @@ class _Doctor:
             await wire.close()
         if not products:
             fix = "Load events first, or name business products in BWP_API__CREDENTIALS in place of *."
-            checks.append(Check(False, "Target ID: no business product is known, so no question could be asked.", fix))
+            checks.append(Check("Target ID: no business product is known, so no question could be asked.", fix))
         return checks
 
     def _wire(self, settings: ApiSettings) -> Wire:
@@ -160,10 +159,10 @@ class _Doctor:
         checks = [_check_target(probe, elsewhere=probe.credential.client_id in good) for probe in probes]
         denied = [probe for probe in probes if probe.verdict.signal is Signal.TOKEN]
         if good:
-            checks.append(Check(True, f"Permission: {PERMISSION}"))
+            checks.append(Check(f"Permission: {PERMISSION}"))
         elif denied:
             fix = f'Give the credential the permission "{PERMISSION}" {_CONSOLE}; if it has it, the target ID is wrong.'
-            checks.append(Check(False, "Permission: every question was denied.", fix))
+            checks.append(Check("Permission: every question was denied.", fix))
         checks += await self._check_version(probes, held)
         checks += self._check_clock(probes)
         return checks
@@ -171,7 +170,7 @@ class _Doctor:
     async def _check_version(self, probes: list[_Probe], held: dict[str, AccessToken]) -> list[Check]:
         version = self._settings.version
         if any(probe.verdict.signal is Signal.CLEAN for probe in probes):
-            return [Check(True, f"Version: {version}")]
+            return [Check(f"Version: {version}")]
         refused = [probe for probe in probes if probe.verdict.signal is Signal.REFUSED]
         if not refused:
             return []
@@ -185,11 +184,9 @@ class _Doctor:
             finally:
                 await wire.close()
             if again.verdict.signal is not Signal.REFUSED:
-                return [
-                    Check(False, f"Version: {version} is not accepted.", f"Set BWP_API__VERSION to {KNOWN_VERSION}.")
-                ]
+                return [Check(f"Version: {version} is not accepted.", f"Set BWP_API__VERSION to {KNOWN_VERSION}.")]
         fix = "Look up the current version in the API's changelog and set BWP_API__VERSION to it."
-        return [Check(False, f"Version: the question was not accepted with {version}.", fix)]
+        return [Check(f"Version: the question was not accepted with {version}.", fix)]
 
     def _check_clock(self, probes: list[_Probe]) -> Iterator[Check]:
         seen = [(probe.reply.server_time, probe.asked_at) for probe in probes if probe.reply.server_time]
@@ -199,10 +196,9 @@ class _Doctor:
         assert server is not None
         ahead = (ours - server).total_seconds()
         if abs(ahead) <= MOST_CLOCK_SECONDS:
-            yield Check(True, "Clock: agrees with Buy with Prime's")
+            yield Check("Clock: agrees with Buy with Prime's")
         else:
             yield Check(
-                False,
                 f"Clock: {abs(ahead):,.0f} seconds {'ahead of' if ahead > 0 else 'behind'} Buy with Prime's.",
                 "Switch on time synchronisation (NTP) on this machine.",
             )
@@ -216,15 +212,15 @@ async def _check_token(tokens: Tokens, name: str, credential: ApiCredential) -> 
         token = await tokens.current(credential)
     except TokenRefusedError as refused:
         fix = f"Check client_id and client_secret of {name!r} in BWP_API__CREDENTIALS, or make new ones {_CONSOLE}."
-        return Check(False, f"Token for {whose}: the credential was refused ({refused}).", fix), None
+        return Check(f"Token for {whose}: the credential was refused ({refused}).", fix), None
     except TokenTroubleError as trouble:
-        return Check(False, f"Token for {whose}: {trouble}", "Run doctor api again in a minute."), None
-    return Check(True, f"Token for {whose}: given"), token
+        return Check(f"Token for {whose}: {trouble}", "Run doctor api again in a minute."), None
+    return Check(f"Token for {whose}: given"), token
 
 
 def _without_credential(product: str) -> Check:
     fix = f'Add {product} to BWP_API__CREDENTIALS, or "*" for all business products.'
-    return Check(False, f"Target ID {product}: events are known, but no credential is.", fix)
+    return Check(f"Target ID {product}: events are known, but no credential is.", fix)
 
 
 def _check_target(probe: _Probe, *, elsewhere: bool) -> Check:
@@ -232,21 +228,21 @@ def _check_target(probe: _Probe, *, elsewhere: bool) -> Check:
     if verdict.signal is Signal.CLEAN:
         if verdict.lookup_state is LookupState.NOT_FOUND and probe.about_known_task:
             fix = "Check that the credential is of the shop that the events come from; the task may also have been removed."
-            return Check(False, f"{name}: accepted, but the task of an event is not known there.", fix)
-        return Check(True, f"{name}: accepted")
+            return Check(f"{name}: accepted, but the task of an event is not known there.", fix)
+        return Check(f"{name}: accepted")
     if verdict.signal is Signal.TOKEN and elsewhere:
         fix = (
             f"The credential works for another business product, so it is not one of {probe.product}: name one that is."
         )
-        return Check(False, f"{name}: denied.", fix)
+        return Check(f"{name}: denied.", fix)
     if verdict.signal is Signal.TOKEN and not probe.about_known_task:
         fix = (
             "The question was about a made-up task, which the API may deny as well: load events of this product first."
         )
-        return Check(False, f"{name}: denied.", fix)
+        return Check(f"{name}: denied.", fix)
     if verdict.signal is Signal.TOKEN:
         fix = f"Check that the credential was made for {probe.product} (TargetId in its download), then the permission."
-        return Check(False, f"{name}: denied.", fix)
+        return Check(f"{name}: denied.", fix)
     if verdict.signal is Signal.REFUSED:
-        return Check(False, f"{name}: the question was not accepted.", "See the version below.")
-    return Check(False, f"{name}: {verdict.reason.removesuffix(AGAIN)}", "Run doctor api again in a minute.")
+        return Check(f"{name}: the question was not accepted.", "See the version below.")
+    return Check(f"{name}: {verdict.reason.removesuffix(AGAIN)}", "Run doctor api again in a minute.")

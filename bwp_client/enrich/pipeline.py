@@ -7,11 +7,12 @@ import time
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from uuid import uuid4
 
 from bwp_client.api import BuyWithPrimeClient, Lookup, LookupState
 from bwp_client.api.credentials import with_stored_credentials
+from bwp_client.deadlines import last_day
 from bwp_client.enrich.claims import LEASE, Claims
 from bwp_client.enrich.feed import Feed
 from bwp_client.enrich.journal import BATCH_ANSWERS, EnrichResult, Journal
@@ -32,11 +33,6 @@ class EnrichProgress:
     requests: int
     throttled: int
     requests_per_second: float
-
-
-def due_on(_business_product_id: str, day: date) -> date:
-    """Give the last day in time for a request that came on a day."""
-    return day + timedelta(days=30)
 
 
 def enrich(
@@ -81,6 +77,7 @@ def enrich(
         RemoteError: The API refused or failed too often in a row; every answer so far is stored.
         WarehouseError: The answers can't be written; at most the batch in flight is lost.
     """
+    deadlines = settings.deadlines
     api, run_id = with_stored_credentials(settings.api), uuid4().hex
     deadline = float("inf") if max_minutes is None else monotonic() + max_minutes * 60
     connection = connect()
@@ -90,9 +87,10 @@ def enrich(
         todos = TodoList(
             warehouse,
             connection,
+            api=api,
             run_id=run_id,
             now=clock(),
-            due_on=due_on,
+            due_on=lambda product, day: last_day(deadlines.rule_for(product), day),
             zone=settings.timezone,
             completed=completed,
             retry_failed=retry_failed,

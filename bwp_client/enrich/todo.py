@@ -59,6 +59,7 @@ class TodoList:
     Args:
         warehouse: Whose tasks; its newest lookups count, published or not.
         connection: Holds the list meanwhile.
+        api: Which business products there are credentials for.
         run_id: Whose answers are known already.
         now: Which tasks are due again, and which deadlines are still ahead.
         due_on: Gives the last day in time, for a business product and the day that the time is counted from.
@@ -76,6 +77,7 @@ class TodoList:
         warehouse: Warehouse,
         connection: duckdb.DuckDBPyConnection,
         *,
+        api: ApiSettings,
         run_id: str,
         now: datetime,
         due_on: Callable[[str, date], date],
@@ -97,25 +99,30 @@ class TodoList:
                 self.lookups_version = handle.version()
                 floor = purge_floor(handle) or NO_FLOOR
                 self._seen_files = {item.path for item in files_of_table}
+        self.products = self._products(sources[TableName.OUTCOMES.value])
+        """Business products with events, the largest first."""
         sql = (files("bwp_client.enrich") / "todo.sql").read_text(encoding="utf-8")
         connection.execute(
             sql.format(**sources),
-            {"now": now, "completed": completed, "retry_failed": retry_failed, "floor": floor, "zone": zone},
+            {
+                "now": now,
+                "completed": completed,
+                "retry_failed": retry_failed,
+                "floor": floor,
+                "zone": zone,
+                "out_of_reach": [product for product in self.products if api.credential_for(product) is None],
+            },
         )
         self._put_in_order(now, due_on, zone)
-        self.products = [
-            product
-            for (product,) in connection.execute(
-                f"""
-                select business_product_id from {sources[TableName.OUTCOMES.value]} where business_product_id <> ''
-                group by 1 order by count(*) desc, 1 limit {_MOST_PRODUCTS}
-                """
-            ).fetchall()
-        ]
-        """Business products with events, the largest first."""
         connection.execute("create temp table answered (task_id varchar, task_kind varchar, asked_at timestamptz)")
         (self.found,) = one_row(connection, "select count(*) from queue")
         self.total: int = self.found if limit is None else min(self.found, limit)
+
+    def _products(self, outcomes: str) -> list[str]:
+        rows = self._connection.execute(
+            f"select business_product_id from {outcomes} where business_product_id <> '' group by 1 order by count(*) desc, 1"
+        ).fetchall()
+        return [product for (product,) in rows]
 
     def _put_in_order(self, now: datetime, due_on: Callable[[str, date], date], zone: str) -> None:
         days = self._connection.execute(
@@ -229,7 +236,9 @@ class TodoList:
     def products_to_try(self, api: ApiSettings) -> list[str]:
         """Give the business products that a request may belong to whose own is not known, the likeliest first."""
         named = [product for product in api.credentials if product != ANY_PRODUCT]
-        return list(dict.fromkeys([*self.products, *named]))
+        return [
+            product for product in dict.fromkeys([*self.products, *named]) if api.credential_for(product) is not None
+        ][:_MOST_PRODUCTS]
 
 
 def known_tasks(warehouse: Warehouse) -> list[TaskRef]:

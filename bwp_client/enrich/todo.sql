@@ -1,6 +1,6 @@
--- Which tasks to ask about, and in which order: failed and never asked; failed and due again; open requests of the
--- shop's list without an event; completed. An attempt of 0 never reached the API (no credential), so it counts as never asked. A task found
--- COMPLETED that failed afterwards is asked about again. Tasks older than the purge floor are gone.
+-- Which tasks to ask about, and in which order: failed and never asked; failed and due again; open requests of the shop's
+-- list without an event; completed; and what there is no credential for. An attempt of 0 never reached the API. A task
+-- found COMPLETED that failed afterwards is asked about again. Tasks older than the purge floor are gone.
 --
 -- Within each the nearest deadline first: those still ahead, the soonest first, then those passed, the latest first.
 create temp table todo as
@@ -30,13 +30,15 @@ judged as (
     select c.task_id, c.task_kind, coalesce(c.business_product_id, l.business_product_id, '') as business_product_id,
            c.occurred_at, least(c.received_at, l.submitted_at, c.occurred_at) as counted_from,
            coalesce(l.attempt, 0) as attempts, l.lookup_state, l.reason, l.asked_at,
-           case when l.task_id is null or l.attempt = 0 then 0
+           case when l.task_id is null then 0
+                when l.attempt = 0 then 1
                 when l.lookup_state = 'found' then
                     case when c.outcome = 'FAILED' and l.status = 'COMPLETED' and l.asked_at < c.occurred_at then 0 end
                 when l.next_attempt_at <= $now then 1
                 when l.next_attempt_at is null and $retry_failed then 2
            end as again,
-           case c.outcome when 'FAILED' then 0 when 'WAITING' then 10 else 20 end as turn
+           case c.outcome when 'FAILED' then 0 when 'WAITING' then 10 else 20 end
+               + case when list_contains($out_of_reach::varchar[], c.business_product_id) then 100 else 0 end as turn
     from candidates c
     left join latest l on l.task_id = c.task_id and l.task_kind = c.task_kind
 )

@@ -41,6 +41,7 @@ class MetricName(StrEnum):
     TIME_TO_OUTCOME = "time_to_outcome"
     PERIOD_COMPARISON = "period_comparison"
     CONTRIBUTORS = "contributors"
+    CHANGE_POINTS = "change_points"
     WEEKDAY_HOUR = "weekday_hour"
     COVERAGE = "coverage"
     GAPS = "gaps"
@@ -99,6 +100,13 @@ METRICS: dict[MetricName, Metric] = {
         "less often. Mix: more or fewer of all outcomes came from a product that fails more or less than the others. Both, "
         "over all products, add up to the change (Kitagawa, 1955). For codes: failed tasks with exactly these codes ÷ all "
         "outcomes, now minus before; these add up to the change too.",
+    ),
+    MetricName.CHANGE_POINTS: Metric(
+        "Changes",
+        "Days from which on the failure rate was another for a week or more. Expected failures follow the weekday, so a "
+        "weekly rhythm is no change. Each search is tested by simulation (circular binary segmentation): a steady series "
+        "shows a change in 1 of 100 searches. Before and after reach to the neighbouring changes, with 95 % Wilson "
+        "intervals; the change very likely lies between earliest and latest.",
     ),
     MetricName.WEEKDAY_HOUR: Metric(
         "Weekday and hour",
@@ -199,6 +207,11 @@ def run_metric(
         from bwp_client.metrics.codes import with_guidance
 
         frame = with_guidance(frame)
+    if metric is MetricName.CHANGE_POINTS:
+        from bwp_client.metrics.changes import change_points
+
+        frame["day"] = pd.to_datetime(frame["day"], utc=True).astype("datetime64[us, UTC]")
+        frame = change_points(frame, min_n=min_n)
     if metric in (MetricName.OPEN_FAILURES, MetricName.WAITING):
         from bwp_client.metrics import worklist
         from bwp_client.settings import Settings

@@ -72,7 +72,7 @@ def _says(asking: Asking, headline: Any, unrated: int) -> tuple[str, ...]:
         return (
             f"{unrated:,} failed, and no rate can be given: no COMPLETED event was ever loaded for these products.",
         )
-    return (statement(headline, asking.question.period.days, None),)
+    return (statement(headline, asking.filters.to_time - asking.filters.from_time, None, str),)
 
 
 def _figures(asking: Asking, tables: dict[str, pd.DataFrame], headline: Any) -> list[Figure]:

@@ -9,6 +9,7 @@ import pandas as pd
 import streamlit as st
 
 from bwp_client.completeness import Gap, gaps, last_heard, twins
+from bwp_client.lookup_runs import LookupRun, lookup_runs
 from bwp_client.metrics import Bucket, Filters, MetricName, no_denominator, run_metric
 from bwp_client.metrics.splits import codes_by_product
 from bwp_client.names import name_of, product_names
@@ -108,8 +109,8 @@ class Names:
         self._names = _names(warehouse_in_use(settings).uri, json.dumps(settings.product_names))
 
     def __call__(self, business_product_id: str) -> str:
-        """Give the name, else the beginning of the ID."""
-        return name_of(business_product_id, self._names)
+        """Give the name, else the beginning of the ID; nothing for none."""
+        return name_of(business_product_id, self._names) if business_product_id else ""
 
 
 @st.cache_data(max_entries=4, show_spinner=False)
@@ -134,6 +135,12 @@ def runs_table(uri: str, key: str, limit: int = 50) -> list[dict[str, Any]]:  # 
             }
         )
     return rows
+
+
+@st.cache_data(max_entries=4, show_spinner=False)
+def lookup_runs_of(uri: str, key: str, limit: int = 10) -> list[LookupRun]:  # noqa: ARG001 - the key is for the cache
+    """Give the newest runs that asked Buy with Prime."""
+    return lookup_runs(list_runs(Warehouse(uri)))[:limit]
 
 
 def _counted(value: Any) -> int | None:

@@ -16,6 +16,7 @@ from bwp_client.ui.plain import plain
 from bwp_client.warehouse.snapshot import Snapshot
 
 _KEY = "page"
+_JOBS = {"load": "Loading events", "enrich": "Looking up errors", "import": "Storing requests"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,9 +29,14 @@ class Page:
     choice: Choice
 
 
+def forget() -> None:
+    """Take away what pages draw from: no page shows anything without it."""
+    st.session_state.pop(_KEY, None)
+
+
 def prepare() -> None:
     """Read settings, data and filters once per run, before the page."""
-    st.session_state.pop(_KEY, None)
+    forget()
     try:
         settings = Settings.load()
         snapshot = current_snapshot(settings)
@@ -124,7 +130,9 @@ def _watch(shown: str) -> None:
             st.rerun(scope="app")
         running = jobs().running()
         for state in running:
-            label = {"load": "Loading events", "enrich": "Looking up errors"}.get(state.kind, state.kind)
+            label = {"load": "Loading events", "enrich": "Looking up errors", "import": "Storing requests"}.get(
+                state.kind, state.kind
+            )
             st.progress(state.share, text=plain(f"{label}: {state.text}"))
         if has_work and not running and shown:
             st.rerun(scope="app")

@@ -6,7 +6,7 @@ from typing import Any
 import pyarrow as pa
 import pytest
 from deltalake import write_deltalake
-from support.asking import REAL_PRODUCT, Shop, asked_about, event
+from support.asking import ANY, REAL_PRODUCT, Shop, asked_about, event
 
 from bwp_client.sandbox.sample import waiting_task_ids
 from bwp_client.sandbox.server import running_sandbox
@@ -101,3 +101,22 @@ def test_a_request_that_the_shop_closed_is_not_waiting(waiting):
     with running_sandbox() as sandbox:
         shop.enrich(sandbox.url)
     assert shop.query("select count(*) from lookups where task_id not in (select task_id from outcomes)") == [(0,)]
+
+
+def test_what_there_is_no_credential_for_does_not_take_the_others_turn(shop_of):
+    others = [event(number, "FAILED", product="bp-other", day=10) for number in range(1, 6)]
+    shop = shop_of(*others, event(6, "FAILED", day=20))
+    credentials = {REAL_PRODUCT: ANY["*"]}
+    with running_sandbox() as sandbox:
+        for _ in range(2):
+            assert shop.enrich(sandbox.url, limit=1, credentials=credentials, concurrency=1).asked == 1
+    assert shop.query("select task_id from lookups where attempt > 0") == [(task_id(6),)]
+
+
+def test_the_law_of_each_business_product_sets_its_deadline(shop_of):
+    # Received a week later, a request under GDPR is due before one under CCPA.
+    shop = shop_of(event(1, "FAILED", product="bp-california", day=10), event(2, "FAILED", day=17))
+    rules = {"bp-california": "CCPA", "*": "GDPR"}
+    with running_sandbox() as sandbox:
+        assert in_order(shop, sandbox.url, deadline_rule=rules) == ["02", "01"]
+        assert in_order(shop, sandbox.url, retry_failed=True) == ["01", "02"]

@@ -27,7 +27,13 @@ class Shop:
     progress: list[EnrichProgress] = field(default_factory=list)
 
     def enrich(
-        self, url: str, *, credentials: dict[str, ApiCredential] | None = None, concurrency: int = 8, **options: Any
+        self,
+        url: str,
+        *,
+        credentials: dict[str, ApiCredential] | None = None,
+        concurrency: int = 8,
+        deadline_rule: Any = "GDPR",
+        **options: Any,
     ) -> EnrichResult:
         api = {
             "endpoint": f"{url}/graphql",
@@ -38,7 +44,7 @@ class Shop:
         }
         return enrich(
             self.warehouse,
-            Settings(api=api),
+            Settings(api=api, deadline_rule=deadline_rule),
             clock=lambda: self.now,
             **{"on_progress": self.progress.append, **options},
         )
