@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from io import BytesIO
 from typing import Any
 
 import pandas as pd
@@ -31,6 +32,13 @@ def to_csv(frame: pd.DataFrame) -> str:
             safe[name] = [_cell(value) for value in safe[name]]
     safe.columns = [_cell(name) for name in safe.columns]
     return safe.to_csv(index=False, lineterminator="\n")
+
+
+def to_parquet(frame: pd.DataFrame) -> bytes:
+    """Give a frame as a Parquet file."""
+    buffer = BytesIO()
+    frame.to_parquet(buffer, index=False)
+    return buffer.getvalue()
 
 
 def to_rows(frame: pd.DataFrame) -> list[dict[str, Any]]:

@@ -9,16 +9,20 @@ from ipaddress import ip_address
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 from urllib.parse import urlsplit
+from zoneinfo import ZoneInfo
 
 from pydantic import BaseModel, Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource, SettingsConfigDict
 
+from bwp_client.deadlines import DeadlineCalendar
 from bwp_client.errors import SettingsError
 
 SECRETS_FILE = Path(".streamlit/secrets.toml")
 SAMPLE_SOURCE = "sample://"
 SAMPLE_WAREHOUSE = "./warehouse-sample"
 DEFAULT_WAREHOUSE = "./warehouse"
+DEFAULT_REPORTS = "./reports"
+SAMPLE_REPORTS = "./reports-sample"
 ANY_PRODUCT = "*"
 
 
@@ -75,10 +79,12 @@ class AuthSettings(BaseModel):
 
 
 class ReportSettings(BaseModel):
-    """When a report refuses to be published (`BWP_REPORT__…`)."""
+    """When a report refuses to be published, where it goes, and what makes its pictures (`BWP_REPORT__…`)."""
 
     max_stale_hours: float = 48.0
     min_lookup_coverage: float = 0.9
+    out: str | None = None
+    browser: str | None = None
 
 
 class Settings(BaseSettings):
@@ -96,6 +102,7 @@ class Settings(BaseSettings):
     deadline_rule: Annotated[Literal["GDPR", "CCPA"] | dict[str, Literal["GDPR", "CCPA"]], NoDecode] = "GDPR"
     timezone: str = "UTC"
     product_names: dict[str, str] = Field(default_factory=dict)
+    error_codes_file: Path | None = None
     auth: AuthSettings = Field(default_factory=AuthSettings)
     report: ReportSettings = Field(default_factory=ReportSettings)
     notify_url: SecretStr | None = None
@@ -104,6 +111,14 @@ class Settings(BaseSettings):
     @classmethod
     def _rule_or_map(cls, value: Any) -> Any:
         return json.loads(value) if isinstance(value, str) and value.lstrip().startswith("{") else value
+
+    @field_validator("timezone")
+    @classmethod
+    def _known_zone(cls, value: str) -> str:
+        try:
+            return ZoneInfo(value).key
+        except (ValueError, OSError):
+            raise ValueError("it is no time zone; write one such as Europe/Berlin") from None
 
     @classmethod
     def settings_customise_sources(
@@ -125,11 +140,21 @@ class Settings(BaseSettings):
         return self.warehouse is None and not (Path(DEFAULT_WAREHOUSE) / "runs" / "_delta_log").is_dir()
 
     @property
+    def deadlines(self) -> DeadlineCalendar:
+        """How deadlines are counted."""
+        return DeadlineCalendar.of(self.deadline_rule, self.timezone)
+
+    @property
     def warehouse_uri(self) -> str:
         """The warehouse to use: the configured one, the sample's for sample data, else `./warehouse`."""
         if self.source is not None and self.source.startswith(SAMPLE_SOURCE):
             return SAMPLE_WAREHOUSE
         return self.warehouse or DEFAULT_WAREHOUSE
+
+    @property
+    def reports_uri(self) -> str:
+        """Where reports are published: the configured place, else a folder; the sample's never mix with others."""
+        return self.report.out or (SAMPLE_REPORTS if self.is_sample else DEFAULT_REPORTS)
 
     @classmethod
     def load(cls, **overrides: Any) -> Self:

@@ -1,4 +1,4 @@
-"""`doctor [SOURCE]`: looks at how a source is set up; each line is OK or says the fix."""
+"""`doctor`: looks at how a source or the API is set up; each line is OK or says the fix."""
 
 from __future__ import annotations
 
@@ -12,21 +12,24 @@ from bwp_client.commands.options import JsonOption, WarehouseOption, warehouse_u
 from bwp_client.console import errors_as_exit_codes, print_json
 from bwp_client.errors import ExitCode, UsageError
 
+API = "api"
+
 if TYPE_CHECKING:
-    from bwp_client.doctor import Check
+    from bwp_client.checks import Check
     from bwp_client.settings import Settings
     from bwp_client.warehouse import Warehouse
 
 
 def doctor(
     source: Annotated[
-        str | None, typer.Argument(help="archive://NAME, s3://bucket/prefix or a path; $BWP_SOURCE.")
+        str | None, typer.Argument(help="api, archive://NAME, s3://bucket/prefix or a path; $BWP_SOURCE.")
     ] = None,
     warehouse: WarehouseOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Check that a source is set up rightly; nothing is changed, and no replay is started."""
+    """Check that a source, or the API, is set up rightly; nothing is changed, and no replay is started."""
     with errors_as_exit_codes(as_json=as_json):
+        from bwp_client.checks import as_json as checks_json
         from bwp_client.settings import Settings
         from bwp_client.warehouse import Warehouse
 
@@ -40,8 +43,8 @@ def doctor(
             if not as_json:
                 typer.echo(line.as_text())
         if as_json:
-            print_json([line.as_json() for line in lines])
-        if not all(line.is_ok for line in lines):
+            print_json(checks_json(lines))
+        if not all(line.ok for line in lines):
             raise typer.Exit(int(ExitCode.NEEDS_ATTENTION))
 
 
@@ -67,7 +70,7 @@ def _s3(named: str, _settings: Settings, _warehouse: Warehouse) -> Iterator[Chec
 
 
 def _path(named: str, _settings: Settings, _warehouse: Warehouse) -> Iterator[Check]:
-    from bwp_client.doctor import Check
+    from bwp_client.checks import Check
     from bwp_client.sources import open_source
 
     source = open_source(named)
@@ -79,9 +82,17 @@ def _path(named: str, _settings: Settings, _warehouse: Warehouse) -> Iterator[Ch
     )
 
 
-# Each kind of source has its checks here; `doctor api` is one more entry, by its whole name.
+def _api(_named: str, settings: Settings, warehouse: Warehouse) -> Iterator[Check]:
+    from bwp_client.api.doctor import check_api
+    from bwp_client.enrich.todo import known_tasks
+
+    yield from check_api(settings.api, known_tasks(warehouse))
+
+
 _CHECKS: dict[str, Checks] = {"archive://": _archive, "s3://": _s3}
 
 
 def _checks_of(named: str) -> Checks:
+    if named == API:
+        return _api
     return next((checks for prefix, checks in _CHECKS.items() if named.startswith(prefix)), _path)

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 
-from bwp_client.doctor.lines import Check, check, permission_line
+from bwp_client.checks import Check
+from bwp_client.doctor.lines import check, permission_line
 from bwp_client.errors import BwpError, SourceNotFoundError, TerminalRemoteError
 from bwp_client.settings import ArchiveSettings
 from bwp_client.sources import archive as archives

@@ -3,31 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
-from typing import Any
+
+from bwp_client.checks import Check
 
 _REFUSED = ("AccessDenied", "AccessDeniedException", "403", "KmsAccessDenied", "UnauthorizedOperation")
-
-
-@dataclass(frozen=True, slots=True)
-class Check:
-    """One line: what was looked at, and how to mend it when it is not as it must be."""
-
-    what: str
-    fix: str = ""
-
-    @property
-    def is_ok(self) -> bool:
-        """Tell whether nothing needs to be done."""
-        return not self.fix
-
-    def as_text(self) -> str:
-        """Give the line for people."""
-        return f"OK    {self.what}" if self.is_ok else f"WRONG {self.what}\n      fix: {self.fix}"
-
-    def as_json(self) -> dict[str, Any]:
-        """Give the line for programs."""
-        return {"ok": self.is_ok} | asdict(self)
 
 
 def check(what: str, problem: tuple[str, str] | None) -> Check:

@@ -7,7 +7,7 @@ from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from bwp_client.aws import split_s3
-from bwp_client.doctor.lines import Check
+from bwp_client.checks import Check
 from bwp_client.errors import TransientRemoteError
 from bwp_client.sources.decode import CutShortError, blocks
 from bwp_client.sources.eventbridge import explained

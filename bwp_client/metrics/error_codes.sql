@@ -1,5 +1,7 @@
 -- Failed tasks by error code; a task with two codes counts under each, and shares are of all failed tasks.
 -- "(uncoded)" had no code in the answer; "(not looked up)" has no answer yet.
+-- Rising compares shares of all outcomes, so that more requests alone make no code rise: at least five more tasks, a share
+-- at least half as high again, and a difference beyond what luck gives 19 times of 20 (two Poisson counts).
 with in_period as (
     select code, count(distinct task_id) as tasks
     from failed_codes
@@ -39,17 +41,30 @@ failures as (
       and ($all_products or array_contains($business_products, business_product_id))
       and ($all_regions or array_contains($regions, region))
 ),
+outcomes as (
+    select sum(case when bucket_start >= $from_time then tasks else 0 end) as n,
+           sum(case when bucket_start < $from_time then tasks else 0 end) as previous_n
+    from counts
+    where task_kind = $task_kind
+      and bucket_start >= $before_time and bucket_start < $to_time
+      and ($all_products or array_contains($business_products, business_product_id))
+      and ($all_regions or array_contains($regions, region))
+),
 history as (
     select min(occurred_at) as first_failure from failed_tasks where task_kind = $task_kind
 ),
 joined as (
     select e.code, coalesce(p.tasks, 0) as tasks, coalesce(b.tasks, 0) as tasks_before,
-           e.first_seen, e.last_seen, e.seen_earlier, f.failed, h.first_failure
+           e.first_seen, e.last_seen, e.seen_earlier, f.failed, h.first_failure,
+           cast(coalesce(p.tasks, 0) as double) * o.previous_n as weighed,
+           cast(coalesce(b.tasks, 0) as double) * o.n as weighed_before, cast(o.n as double) as n,
+           cast(o.previous_n as double) as previous_n
     from ever e
     left join in_period p on p.code = e.code
     left join in_period_before b on b.code = e.code
     cross join failures f
     cross join history h
+    cross join outcomes o
 )
 select code,
        cast(tasks as bigint) as tasks,
@@ -61,7 +76,9 @@ select code,
             when tasks = 0 then 'quiet'
             when seen_earlier = 0 and first_failure < $from_time then 'new'
             when seen_earlier = 1 and tasks_before = 0 and first_failure < $before_time then 'returned'
-            when tasks >= tasks_before + 5 and 2 * tasks >= 3 * tasks_before and first_failure < $from_time then 'rising'
+            when tasks >= tasks_before + 5 and 2 * weighed >= 3 * weighed_before and first_failure < $from_time
+                 and (weighed - weighed_before) * (weighed - weighed_before)
+                     > 3.8414588207 * (tasks * previous_n * previous_n + tasks_before * n * n) then 'rising'
             else 'ongoing' end as state
 from joined
 order by tasks desc, code

@@ -1,4 +1,4 @@
-"""From an object's raw bytes to blocks of JSON text: gzip and zstd are known by their first bytes, never by the name.
+"""From an object's raw bytes to blocks of JSON text: how it is packed is known by its first bytes, never by the name.
 
 An object may be compressed twice, as when CloudWatch Logs hands gzip to Firehose and Firehose compresses what it delivers.
 Text is given as it comes and never held whole; how much of it there may be is limited.
@@ -7,11 +7,15 @@ Text is given as it comes and never held whole; how much of it there may be is l
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from itertools import chain
 from typing import BinaryIO
 
 import pyarrow as pa
 from isal import isal_zlib
+
+from bwp_client.sources.packed import unpacker_of
+from bwp_client.sources.raw import CutShortError, Raw
+
+__all__ = ["CutShortError", "TooMuchTextError", "blocks"]
 
 _MIB = 1024**2
 RAW_BYTES = _MIB
@@ -22,10 +26,7 @@ MAX_RATIO = 200
 RATIO_FROM_BYTES = 64 * _MIB
 """Events carry random IDs, so they shrink to a twentieth at best. Small texts are let through, whatever they were."""
 MAX_LAYERS = 2
-_PIECE_BYTES = 4096
-"""Where a stream is damaged, what this much of it would have given is lost."""
 _TEXT_BYTES = _MIB
-_MAGIC_BYTES = 4
 _GZIP_MAGIC = b"\x1f\x8b"
 _ZSTD_MAGIC = b"\x28\xb5\x2f\xfd"
 _ZSTD_SKIPPED_MAGIC = b"\x2a\x4d\x18"
@@ -34,10 +35,6 @@ _ZSTD_SKIPPED_FIRST = range(0x50, 0x60)
 _GZIP_WINDOW = 31
 _PADDING = b"\0"
 """Zero bytes after a gzip member are allowed."""
-
-
-class CutShortError(Exception):
-    """The compressed stream ended, or broke, before its end; all text before was given."""
 
 
 class TooMuchTextError(CutShortError):
@@ -55,7 +52,7 @@ def blocks(stream: BinaryIO, *, max_text_bytes: int = MAX_TEXT_BYTES) -> Iterato
         CutShortError: The compressed stream is cut or damaged; what came before it was given.
         TooMuchTextError: It gave more text than is allowed; what came before was given.
     """
-    raw = _Raw(_chunks(stream))
+    raw = Raw(_chunks(stream))
     return _texts(raw, raw, 1, max_text_bytes)
 
 
@@ -66,69 +63,25 @@ def _chunks(stream: BinaryIO) -> Iterator[bytes]:
         chunk = stream.read(BLOCK_BYTES)
 
 
-def _texts(raw: _Raw, origin: _Raw, layer: int, max_text_bytes: int) -> Iterator[bytes]:
+def _texts(raw: Raw, origin: Raw, layer: int, max_text_bytes: int) -> Iterator[bytes]:
     unpack = _unpacker(raw.head())
     if unpack is None:
         yield from raw.rest()
     else:
         texts = _bounded(unpack(raw), origin, max_text_bytes)
-        yield from texts if layer == MAX_LAYERS else _texts(_Raw(texts), origin, layer + 1, max_text_bytes)
+        yield from texts if layer == MAX_LAYERS else _texts(Raw(texts), origin, layer + 1, max_text_bytes)
 
 
-def _unpacker(head: bytes) -> Callable[[_Raw], Iterator[bytes]] | None:
+def _unpacker(head: bytes) -> Callable[[Raw], Iterator[bytes]] | None:
     if head.startswith(_GZIP_MAGIC):
         return _gunzip
-    is_skipped = head[1:] == _ZSTD_SKIPPED_MAGIC and head[0] in _ZSTD_SKIPPED_FIRST
-    return _unzstd if head == _ZSTD_MAGIC or is_skipped else None
+    is_skipped = head[1:4] == _ZSTD_SKIPPED_MAGIC and head[0] in _ZSTD_SKIPPED_FIRST
+    if head.startswith(_ZSTD_MAGIC) or is_skipped:
+        return _unzstd
+    return unpacker_of(head)
 
 
-class _Raw:
-    """Bytes that come in chunks, handed on in small pieces and counted; looks like a file to Arrow."""
-
-    closed = False
-
-    def __init__(self, chunks: Iterator[bytes]) -> None:
-        self._chunks = chunks
-        self._chunk = b""
-        self._at = 0
-        self.count = 0
-        self.failure: Exception | None = None
-
-    def head(self) -> bytes:
-        """Give the first bytes, as many as tell what it is; they stay."""
-        while len(self._chunk) < _MAGIC_BYTES:
-            more = next(self._chunks, b"")
-            if not more:
-                break
-            self._chunk += more
-        return self._chunk[:_MAGIC_BYTES]
-
-    def rest(self) -> Iterator[bytes]:
-        """Give all of it in the chunks that it comes in."""
-        return chain([self._chunk] if self._chunk else [], self._chunks)
-
-    def piece(self) -> bytes:
-        """Give the next piece; empty at the end."""
-        if self._at == len(self._chunk):
-            self._chunk, self._at = next(self._chunks, b""), 0
-        piece = self._chunk[self._at : self._at + _PIECE_BYTES]
-        self._at += len(piece)
-        self.count += len(piece)
-        return piece
-
-    def read(self, _: int = -1) -> bytes:
-        """Give the next piece; what goes wrong is kept too, for Arrow would tell it as damage."""
-        try:
-            return self.piece()
-        except Exception as error:
-            self.failure = error
-            raise
-
-    def close(self) -> None:
-        """Do nothing: whoever opened the stream closes it."""
-
-
-def _bounded(pieces: Iterator[bytes], origin: _Raw, max_text_bytes: int) -> Iterator[bytes]:
+def _bounded(pieces: Iterator[bytes], origin: Raw, max_text_bytes: int) -> Iterator[bytes]:
     """Join pieces of text to blocks, and stop where there is too much text for so few bytes read."""
     parts: list[bytes] = []
     waiting = total = 0
@@ -162,7 +115,7 @@ def _too_much(total: int, max_text_bytes: int) -> TooMuchTextError:
     )
 
 
-def _gunzip(raw: _Raw) -> Iterator[bytes]:
+def _gunzip(raw: Raw) -> Iterator[bytes]:
     member = isal_zlib.decompressobj(wbits=_GZIP_WINDOW)
     data = raw.piece()
     while True:
@@ -183,7 +136,7 @@ def _gunzip(raw: _Raw) -> Iterator[bytes]:
             raise CutShortError("the gzip stream ended before its end marker")
 
 
-def _after_padding(data: bytes, raw: _Raw) -> bytes:
+def _after_padding(data: bytes, raw: Raw) -> bytes:
     data = data.lstrip(_PADDING)
     while not data:
         piece = raw.piece()
@@ -193,7 +146,7 @@ def _after_padding(data: bytes, raw: _Raw) -> bytes:
     return data
 
 
-def _unzstd(raw: _Raw) -> Iterator[bytes]:
+def _unzstd(raw: Raw) -> Iterator[bytes]:
     stream = pa.CompressedInputStream(pa.PythonFile(raw, mode="r"), "zstd")
     while True:
         # Into zeros, which no JSON holds: when reading fails half-way, what is not zero was read before.

@@ -23,14 +23,14 @@ def load_and_look_up(settings: Settings) -> None:
             disabled=settings.is_sample, placeholder="a path or s3://bucket/prefix", key="load_source",
         )  # fmt: skip
         state = jobs().state("load")
-        if st.button("Load", disabled=_is_running(state), key="load"):
-            _start("load", *([source] if source else []), settings=settings)
+        if st.button("Load", disabled=is_running(state), key="load"):
+            start_job("load", *([source] if source else []), settings=settings)
         _tell(state, "objects")
     with right, st.container(border=True):
         st.text("Ask Buy with Prime why failed tasks failed.")
         state = jobs().state("enrich")
-        if st.button("Look up errors", disabled=_is_running(state), key="enrich"):
-            _start("enrich", settings=settings)
+        if st.button("Look up errors", disabled=is_running(state), key="enrich"):
+            start_job("enrich", settings=settings)
         _tell(state, "asked")
 
 
@@ -44,16 +44,20 @@ def summed(runs: list[dict[str, Any]], what: str) -> Counter[str]:
     return total
 
 
-def _start(kind: str, *arguments: str, settings: Settings) -> None:
+def start_job(kind: str, *arguments: str, settings: Settings, file: str | None = None) -> None:
+    """Start a command of this server and run the page again; says so when one of its kind is running."""
     try:
-        jobs().start(kind, *arguments, environment=enrich_environment(settings) if kind == "enrich" else None)
+        jobs().start(
+            kind, *arguments, environment=enrich_environment(settings) if kind == "enrich" else None, file=file
+        )
     except UsageError as error:
         st.warning(plain(str(error)))
         return
     st.rerun()
 
 
-def _is_running(state: JobState | None) -> bool:
+def is_running(state: JobState | None) -> bool:
+    """Tell whether a job has been started and has not ended."""
     return state is not None and state.status is JobStatus.RUNNING
 
 

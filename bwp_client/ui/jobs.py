@@ -66,9 +66,21 @@ class Jobs:
         self._started = 0
 
     def start(
-        self, kind: str, *arguments: str, environment: Mapping[str, str] | None = None, in_background: bool = False
+        self,
+        kind: str,
+        *arguments: str,
+        environment: Mapping[str, str] | None = None,
+        in_background: bool = False,
+        file: str | None = None,
     ) -> None:
         """Start `python -m bwp_client KIND ARGUMENTS --json`; in the background it yields to who looks at pages.
+
+        Args:
+            kind: The command.
+            arguments: What follows it.
+            environment: Variables to set for it.
+            in_background: Let others have the processor first.
+            file: Text of a CSV file to give it as its first argument.
 
         Raises:
             UsageError: One of this kind is running.
@@ -79,6 +91,10 @@ class Jobs:
                 raise UsageError("It is running already; wait until it has finished.")
             self._started += 1
             out, log = (self._folder / f"{kind}-{self._started}.{suffix}" for suffix in ("out", "log"))
+            if file is not None:
+                entered = self._folder / f"entered-on-a-page-{self._started}.csv"
+                entered.write_text(file, encoding="utf-8")
+                arguments = (str(entered), *arguments)
             with out.open("wb") as out_stream, log.open("wb") as log_stream:
                 process = subprocess.Popen(
                     [

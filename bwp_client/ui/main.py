@@ -1,18 +1,25 @@
-"""The main script: page settings, navigation, what every page needs, then the page."""
+"""The main script: page settings, login, navigation, what every page needs, then the page."""
 
 import streamlit as st
 
-from bwp_client.ui import shell
+from bwp_client.ui import login, shell
 
 st.set_page_config(page_title="Data deletion failures", page_icon="🗑️", layout="wide")
+is_admitted = login.admit()
 chosen = st.navigation(
     [
         st.Page("../../pages/overview.py", title="Overview", icon=":material/monitoring:", default=True),
         st.Page("../../pages/failure_rates.py", title="Failure rates", icon=":material/show_chart:"),
         st.Page("../../pages/error_codes.py", title="Error codes", icon=":material/error:"),
         st.Page("../../pages/trends.py", title="Trends", icon=":material/trending_up:"),
+        st.Page("../../pages/tasks.py", title="Tasks", icon=":material/checklist:"),
         st.Page("../../pages/data_health.py", title="Data health", icon=":material/health_and_safety:"),
-    ]
+    ],
+    position="sidebar" if is_admitted else "hidden",
 )
-shell.prepare()
-chosen.run()
+if is_admitted:
+    login.signed_in()
+    shell.prepare()
+    chosen.run()
+else:
+    shell.forget()

@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 import streamlit as st
 
 from bwp_client.errors import BwpError
+from bwp_client.metrics.codes import guidance
 from bwp_client.settings import Settings
 from bwp_client.ui.data import Names, current_snapshot, version_key, warehouse_in_use
 from bwp_client.ui.filters import Choice, sidebar
@@ -15,7 +16,11 @@ from bwp_client.ui.jobs import JobStatus, jobs
 from bwp_client.ui.plain import plain
 from bwp_client.warehouse.snapshot import Snapshot
 
+GO_TO = "go_to"
+"""Where a callback puts the page to go to; only the script itself can go there."""
+TASKS_PAGE = "../../pages/tasks.py"
 _KEY = "page"
+_JOBS = {"load": "Loading events", "enrich": "Looking up errors", "import": "Storing requests"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,11 +33,17 @@ class Page:
     choice: Choice
 
 
+def forget() -> None:
+    """Take away what pages draw from: no page shows anything without it."""
+    st.session_state.pop(_KEY, None)
+
+
 def prepare() -> None:
     """Read settings, data and filters once per run, before the page."""
-    st.session_state.pop(_KEY, None)
+    forget()
     try:
         settings = Settings.load()
+        guidance()
         snapshot = current_snapshot(settings)
     except BwpError as error:
         st.title("Nothing can be shown")
@@ -49,6 +60,8 @@ def prepare() -> None:
     choice = sidebar(snapshot, names)
     if choice is None:
         st.stop()
+    if target := st.session_state.pop(GO_TO, None):
+        st.switch_page(target)
     st.session_state[_KEY] = Page(settings, snapshot, names, choice)
 
 
@@ -67,13 +80,14 @@ def _freshness(prepared: Page) -> str:
     snapshot = prepared.snapshot
     span = snapshot.span()
     finished = snapshot.run.finished_at
-    parts = [f"Data to {span[1]:%d %b %Y %H:%M} UTC" if span else "No privacy events yet", f"updated {_ago(finished)}"]
+    parts = [f"Data to {span[1]:%d %b %Y %H:%M} UTC" if span else "No privacy events yet", f"updated {ago(finished)}"]
     if waiting := snapshot.events_not_yet_counted:
         parts.append(f"{waiting:,} events not yet counted")
     return " · ".join(parts) + " · all times UTC"
 
 
-def _ago(time: datetime) -> str:
+def ago(time: datetime) -> str:
+    """Say how long ago a moment was."""
     minutes = max(0, int((datetime.now(UTC) - time).total_seconds() // 60))
     if minutes < 1:
         return "just now"
@@ -124,7 +138,9 @@ def _watch(shown: str) -> None:
             st.rerun(scope="app")
         running = jobs().running()
         for state in running:
-            label = {"load": "Loading events", "enrich": "Looking up errors"}.get(state.kind, state.kind)
+            label = {"load": "Loading events", "enrich": "Looking up errors", "import": "Storing requests"}.get(
+                state.kind, state.kind
+            )
             st.progress(state.share, text=plain(f"{label}: {state.text}"))
         if has_work and not running and shown:
             st.rerun(scope="app")

@@ -19,6 +19,7 @@ from starlette.responses import JSONResponse
 from bwp_client.errors import BwpError
 from bwp_client.settings import SAMPLE_SOURCE, SAMPLE_WAREHOUSE, Settings
 from bwp_client.ui.jobs import JobStatus, jobs
+from bwp_client.ui.login import is_configured
 from bwp_client.ui.sample_api import sample_api
 
 log = logging.getLogger(__name__)
@@ -37,8 +38,8 @@ def enrich_environment(settings: Settings) -> dict[str, str]:
 @asynccontextmanager
 async def lifespan(_app: Any) -> AsyncIterator[None]:
     """Prepare the server, and end its children with it."""
+    is_sample = _settings_or_exit().is_sample
     refuse_open_address()
-    is_sample = Settings.load().is_sample
     if is_sample and not _has_sample():
         jobs().start("load", SAMPLE_SOURCE)  # meanwhile this process imports
     tasks = [asyncio.create_task(_warm())]
@@ -54,6 +55,14 @@ async def lifespan(_app: Any) -> AsyncIterator[None]:
         gc.unfreeze()
 
 
+def _settings_or_exit() -> Settings:
+    try:
+        return Settings.load()
+    except BwpError as error:
+        sys.stderr.write(f"Not started: {error}\n")
+        raise SystemExit(2) from None
+
+
 def refuse_open_address() -> None:
     """Refuse to serve beyond this machine without a login.
 
@@ -65,7 +74,7 @@ def refuse_open_address() -> None:
         is_local = address == "localhost" or ipaddress.ip_address(address).is_loopback
     except ValueError:
         is_local = False
-    if not is_local and "auth" not in st.secrets:
+    if not is_local and not is_configured():
         sys.stderr.write(
             f"Not started: server.address is {address}, which others can reach, and no login is configured. "
             "Set it to 127.0.0.1, or add [auth] to .streamlit/secrets.toml.\n"

@@ -4,105 +4,13 @@ Every page's direct URL is also opened on a server of its own, for only a fresh 
 """
 
 import os
-import shutil
-import signal
-import socket
-import subprocess
-import sys
-import time
-import urllib.request
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page, sync_playwright
-
-ROOT = Path(__file__).parents[2]
-PAGES = ("", "failure_rates", "error_codes", "trends", "data_health")
-CHART = ".js-plotly-plot .main-svg"
-TABLE = "[data-testid=stDataFrame]"
-WAIT_MS = 60_000
-FLAGS = [
-    "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
-    "--disable-component-update", "--disable-sync",
-]  # fmt: skip
+from playwright.sync_api import Browser
+from support.browser import CHART, PAGES, WAIT_MS, open_page, running_app, wait_until_drawn
 
 pytestmark = pytest.mark.browser
-
-
-def find_browser() -> str | None:
-    names = [os.environ.get("BWP_CHROME", ""), "chromium", "chromium-browser", "google-chrome", "google-chrome-stable"]
-    return next((found for name in names if name and (found := shutil.which(name))), None)
-
-
-@contextmanager
-def running_app(folder: Path) -> Iterator[str]:
-    """Start the app in a folder of its own and give its address."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    for name in ("app.py", "pages", ".streamlit", "bwp_client"):
-        if not (folder / name).exists():
-            (folder / name).symlink_to(ROOT / name)
-    environment = {name: value for name, value in os.environ.items() if not name.startswith("BWP_")}
-    with (folder / "server.log").open("wb") as log:
-        server = subprocess.Popen(
-            [sys.executable, "-m", "streamlit", "run", "app.py", "--server.port", str(port)],
-            cwd=folder, env=environment, stdout=log, stderr=subprocess.STDOUT,
-        )  # fmt: skip
-    address = f"http://127.0.0.1:{port}"
-    try:
-        deadline = time.monotonic() + 60
-        while True:
-            try:
-                urllib.request.urlopen(f"{address}/_stcore/health", timeout=1).close()
-                break
-            except OSError:
-                assert server.poll() is None, (folder / "server.log").read_text()
-                assert time.monotonic() < deadline, "the server did not start"
-                time.sleep(0.05)
-        yield address
-    finally:
-        server.send_signal(signal.SIGINT)
-        try:
-            server.wait(15)
-        except subprocess.TimeoutExpired:
-            server.kill()
-            server.wait()
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    executable = find_browser()
-    if executable is None and os.environ.get("CI") != "true":
-        pytest.skip("NO BROWSER: install chromium or set BWP_CHROME")
-    with sync_playwright() as playwright:
-        launched = playwright.chromium.launch(executable_path=executable, args=FLAGS)
-        yield launched
-        launched.close()
-
-
-@pytest.fixture(scope="module")
-def sample_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("home")
-
-
-@pytest.fixture(scope="module")
-def address(sample_home: Path) -> Iterator[str]:
-    with running_app(sample_home) as found:
-        yield found
-
-
-def open_page(browser: Browser, url: str, scheme: str = "light") -> tuple[Page, list[str]]:
-    """Open a page; give it, and every request that left this machine."""
-    context = browser.new_context(color_scheme=scheme, viewport={"width": 1360, "height": 900})  # type: ignore[arg-type]
-    page = context.new_page()
-    outside: list[str] = []
-    page.on("request", lambda sent: None if "//127.0.0.1" in sent.url or sent.url[:5] in {"data:", "blob:"}
-            else outside.append(sent.url))  # fmt: skip
-    page.goto(url)
-    return page, outside
 
 
 def test_the_first_start_ends_in_a_drawn_chart_of_sample_data(browser: Browser, address: str) -> None:
@@ -122,13 +30,12 @@ def test_errors_of_the_sample_get_looked_up_by_itself(browser: Browser, address:
 @pytest.mark.parametrize("name", PAGES)
 def test_every_page_draws_in_light_and_dark(browser: Browser, address: str, name: str, scheme: str) -> None:
     page, outside = open_page(browser, f"{address}/{name}", scheme)
-    page.wait_for_selector(TABLE if name == "data_health" else CHART, timeout=WAIT_MS)
-    page.wait_for_selector("[data-testid=stApp][data-test-script-state=notRunning]", timeout=WAIT_MS)
+    wait_until_drawn(page, name)
     assert page.locator("[data-testid=stException]").count() == 0
     assert outside == []
     if folder := os.environ.get("SCREENSHOTS"):
         page.set_viewport_size({"width": 1360, "height": 2600})
-        page.wait_for_selector(TABLE if name == "data_health" else CHART, timeout=WAIT_MS)
+        wait_until_drawn(page, name)
         page.screenshot(path=Path(folder) / f"{name or 'overview'}-{scheme}.png")
 
 

@@ -12,6 +12,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from support.events import envelope
+from support.packing import framed_snappy, hadoop_snappy, zipped
 from support.tables import reasons, rows
 from support.wire import control, lambda_sns, lambda_sqs, logs, received, sns, sqs, undelivered, webhook, zstd
 
@@ -115,6 +116,9 @@ PACKINGS = {
     "plain": b"".join,
     "gzip": lambda parts: b"".join(map(gzip.compress, parts)),
     "zstd": lambda parts: b"".join(map(zstd, parts)),
+    "snappy": lambda parts: b"".join(map(framed_snappy, parts)),
+    "hadoop snappy": lambda parts: b"".join(map(hadoop_snappy, filter(None, parts))),
+    "zip": zipped,
     "twice": lambda parts: gzip.compress(b"".join(map(gzip.compress, parts))),
 }
 

@@ -1,0 +1,39 @@
+"""`import`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from bwp_client.commands.options import JsonOption, WarehouseOption, warehouse_uri
+from bwp_client.console import errors_as_exit_codes, note, print_json
+
+
+def import_(
+    file: Annotated[Path, typer.Argument(help="A CSV file with a header; at least the column task_id.")],
+    warehouse: WarehouseOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Import what the shop knows of its requests: received, replaced by, closed, note."""
+    with errors_as_exit_codes(as_json=as_json):
+        from dataclasses import asdict
+        from datetime import UTC, datetime
+
+        from bwp_client.request_file import read_requests
+        from bwp_client.settings import Settings
+        from bwp_client.warehouse import Warehouse
+        from bwp_client.warehouse.requests import import_requests
+
+        settings = Settings.load()
+        found = read_requests(file, zone=settings.deadlines.zone, now=datetime.now(UTC))
+        target = Warehouse(warehouse_uri(warehouse, settings))
+        counts = import_requests(target, found.rows, found.given, source=file.name)
+        if as_json:
+            print_json(asdict(counts))
+        else:
+            note(
+                f"Read {counts.read:,} requests into {target.uri}: {counts.stored:,} stored, "
+                f"{counts.unchanged:,} known already."
+            )

@@ -1,0 +1,93 @@
+"""Adds to tasks by when they must be done, and folds a task's error codes into one row."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import datetime
+from typing import Any
+
+import pandas as pd
+
+from bwp_client.deadlines import DeadlineCalendar, hold_ends_at, judge_hold
+from bwp_client.metrics.codes import guidance_for
+
+JOIN = " + "
+_LATE = ["deadline", "days_left", "rule", "basis", "exact", "extended_deadline", "hold_ends_at", "hold"]
+OPEN_COLUMNS = [
+    "task_id", "state", *_LATE, "code", "class", "action", "failed_at", "age_days", "business_product_id", "region",
+    "received_at", "submitted_at", "holding_period_days", "lookup_state", "replaced_by", "closed_at",
+]  # fmt: skip
+WAITING_COLUMNS = [
+    "task_id", *_LATE, "age_days", "business_product_id", "received_at", "submitted_at", "holding_period_days",
+    "lookup_state", "status", "replaced_by",
+]  # fmt: skip
+
+
+def open_failures(frame: pd.DataFrame, calendar: DeadlineCalendar, now: datetime) -> pd.DataFrame:
+    """Give one row per failed task, nearest deadline first; `age_days` counts from the failure.
+
+    Nearest first means: the days still ahead, the soonest first, then those over, the latest first.
+    """
+    codes = frame.groupby("task_id", sort=False)["code"].agg(tuple)
+    tasks = frame.drop_duplicates("task_id").reset_index(drop=True)
+    folded = {codes_of: _fold(codes_of) for codes_of in set(codes)}
+    of_task = [folded[codes_of] for codes_of in codes]
+    tasks = tasks.assign(
+        code=[item[0] for item in of_task],
+        **{"class": [item[1] for item in of_task], "action": [item[2] for item in of_task]},
+    )
+    return _late(tasks, calendar, now, "failed_at")[OPEN_COLUMNS]
+
+
+def waiting(frame: pd.DataFrame, calendar: DeadlineCalendar, now: datetime) -> pd.DataFrame:
+    """Give one row per request, nearest deadline first; `age_days` counts from the receipt."""
+    return _late(frame.reset_index(drop=True), calendar, now, "received_at")[WAITING_COLUMNS]
+
+
+def _fold(codes: tuple[str, ...]) -> tuple[str, str, str]:
+    known = [guidance_for(code) for code in codes]
+    classes, actions = (dict.fromkeys(texts) for texts in zip(*((g.code_class, g.action) for g in known), strict=True))
+    return JOIN.join(codes), JOIN.join(classes), " ".join(actions)
+
+
+def _late(frame: pd.DataFrame, calendar: DeadlineCalendar, now: datetime, age_from: str) -> pd.DataFrame:
+    rows = [_row(item, calendar, now, age_from) for item in _moments(frame)]
+    late = pd.DataFrame(rows, columns=[*_LATE, "age_days"], index=frame.index)
+    for name in ("days_left", "age_days"):
+        late[name] = late[name].astype("Int64")
+    late["exact"] = late["exact"].astype("boolean")
+    late["hold_ends_at"] = pd.to_datetime(late["hold_ends_at"], utc=True).astype("datetime64[us, UTC]")
+    found = pd.concat([frame, late], axis=1)
+    found["holding_period_days"] = found["holding_period_days"].astype("Int64")
+    days = found["days_left"]
+    order = pd.DataFrame({"over": days < 0, "distance": days.abs(), "task": found["task_id"]})
+    return found.loc[order.sort_values(["over", "distance", "task"]).index].reset_index(drop=True)
+
+
+def _moments(frame: pd.DataFrame) -> Iterator[dict[str, Any]]:
+    names = ["business_product_id", "received_at", "submitted_at", "holding_period_days"]
+    names += ["failed_at"] if "failed_at" in frame.columns else []
+    columns = []
+    for name in names:
+        values = frame[name].tolist()
+        columns.append([None if pd.isna(value) else value for value in values])
+    for values in zip(*columns, strict=True):
+        yield dict(zip(names, values, strict=True))
+
+
+def _row(item: dict[str, Any], calendar: DeadlineCalendar, now: datetime, age_from: str) -> tuple[Any, ...]:
+    product, submitted = item["business_product_id"], item["submitted_at"]
+    held = None if item["holding_period_days"] is None else int(item["holding_period_days"])
+    began = item[age_from]
+    age = None if began is None else (calendar.day_of(now) - calendar.day_of(began)).days
+    deadline = calendar.deadline(
+        product, received_at=item["received_at"], submitted_at=submitted, failed_at=item.get("failed_at")
+    )
+    ends_at = hold_ends_at(submitted, held)
+    if deadline is None:
+        return None, None, calendar.rule_for(product).value, None, None, None, ends_at, "", age
+    hold = judge_hold(deadline, submitted_at=submitted, holding_period_days=held, now=now)
+    return (
+        deadline.last_day, calendar.days_left(deadline, now), deadline.rule.value, deadline.basis.value,
+        deadline.is_exact, deadline.extended_last_day, ends_at, hold.value, age,
+    )  # fmt: skip

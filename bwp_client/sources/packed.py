@@ -1,0 +1,122 @@
+"""What Firehose can write beside gzip: framed snappy, hadoop's snappy, zip, and Parquet converted from JSON.
+
+Zip and Parquet have their directory at the end, so such an object is copied to a temporary file first, and when it is
+cut nothing of it can be read.
+"""
+
+from __future__ import annotations
+
+import struct
+import zipfile
+import zlib
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from tempfile import SpooledTemporaryFile, gettempdir
+from typing import BinaryIO, cast
+
+import cramjam
+
+from bwp_client.sources.raw import CutShortError, Raw
+
+_SNAPPY_MAGIC = b"\xff\x06\0\0sNaPpY"
+_ZIP_MAGIC = b"PK\x03\x04"
+_EMPTY_ZIP_MAGIC = b"PK\x05\x06"
+_PARQUET_MAGIC = b"PAR1"
+_CHUNK_HEAD = struct.Struct("<BBH")
+_LENGTH = struct.Struct(">I")
+_MAX_BLOCK_BYTES = 64 * 1024**2
+"""Text that one block of hadoop's snappy may hold; its writers take 256 KiB."""
+_IN_MEMORY_BYTES = 16 * 1024**2
+_TEXT_BYTES = 1024**2
+
+
+def unpacker_of(head: bytes) -> Callable[[Raw], Iterator[bytes]] | None:
+    """Give what turns an object with these first bytes into text; none where they are text already."""
+    if head.startswith(_SNAPPY_MAGIC):
+        return _unsnappy
+    if head.startswith((_ZIP_MAGIC, _EMPTY_ZIP_MAGIC)):
+        return _unzip
+    if head.startswith(_PARQUET_MAGIC):
+        return _from_parquet
+    return _unhadoop if _is_hadoop_snappy(head) else None
+
+
+def _unsnappy(raw: Raw) -> Iterator[bytes]:
+    while head := raw.exactly(_CHUNK_HEAD.size):
+        if len(head) < _CHUNK_HEAD.size:
+            raise CutShortError("the snappy stream ended in a chunk's head")
+        _, low, high = _CHUNK_HEAD.unpack(head)
+        body = raw.exactly(low | high << 8)
+        try:
+            # Each chunk as a stream of its own: what came before a damaged one is kept.
+            text = bytes(cramjam.snappy.decompress(_SNAPPY_MAGIC + head + body))
+        except cramjam.DecompressionError as error:
+            raise CutShortError(str(error)) from error
+        if text:
+            yield text
+
+
+def _is_hadoop_snappy(head: bytes) -> bool:
+    """Tell by the lengths that it begins with, since it has no mark of its own; no text begins with a zero byte."""
+    if len(head) <= 2 * _LENGTH.size or head[0]:
+        return False
+    (text_bytes,), (packed_bytes,) = _LENGTH.unpack_from(head), _LENGTH.unpack_from(head, _LENGTH.size)
+    return bool(0 < text_bytes <= _MAX_BLOCK_BYTES and 0 < packed_bytes <= 2 * text_bytes + _LENGTH.size)
+
+
+def _unhadoop(raw: Raw) -> Iterator[bytes]:
+    while head := raw.exactly(_LENGTH.size):
+        left = _length(head)
+        while left:
+            packed = raw.exactly(_length(raw.exactly(_LENGTH.size)))
+            try:
+                if not 0 < cramjam.snappy.decompress_raw_len(packed) <= left:
+                    raise CutShortError("a snappy block holds another amount of text than it says")
+                text = bytes(cramjam.snappy.decompress_raw(packed))
+            except cramjam.DecompressionError as error:
+                raise CutShortError(str(error)) from error
+            left -= len(text)
+            yield text
+
+
+def _length(head: bytes) -> int:
+    if len(head) < _LENGTH.size:
+        raise CutShortError("the snappy stream ended in a block's head")
+    (length,) = _LENGTH.unpack(head)
+    if length > _MAX_BLOCK_BYTES:
+        raise CutShortError("a snappy block says that it is too long to be one")
+    return int(length)
+
+
+@contextmanager
+def _seekable(raw: Raw) -> Iterator[BinaryIO]:
+    with SpooledTemporaryFile(max_size=_IN_MEMORY_BYTES) as copy:
+        while piece := raw.exactly(_TEXT_BYTES):
+            try:
+                copy.write(piece)
+            except OSError as error:
+                raise RuntimeError(
+                    f"{gettempdir()} can't be written ({error.strerror or error}); free some space there, or set TMPDIR"
+                ) from error
+        copy.seek(0)
+        yield cast("BinaryIO", copy)
+
+
+def _unzip(raw: Raw) -> Iterator[bytes]:
+    with _seekable(raw) as copy:
+        try:
+            archive = zipfile.ZipFile(copy)
+            for member in archive.infolist():
+                with archive.open(member) as stream:
+                    while text := stream.read(_TEXT_BYTES):
+                        yield text
+        # A RuntimeError says that a password is needed, NotImplementedError is one of them.
+        except (zipfile.BadZipFile, zlib.error, EOFError, OSError, RuntimeError, ValueError) as error:
+            raise CutShortError(str(error)) from error
+
+
+def _from_parquet(raw: Raw) -> Iterator[bytes]:
+    from bwp_client.sources.converted import json_lines
+
+    with _seekable(raw) as copy:
+        yield from json_lines(copy)

@@ -1,0 +1,192 @@
+"""Everything known of one task: where it stands, why, its timeline, its events as JSON, and its dossier."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+from typing import Any
+
+import pandas as pd
+import streamlit as st
+
+from bwp_client import dossier
+from bwp_client.deadlines import Hold, judge_hold
+from bwp_client.timeline import REBUILT, TaskStory, rebuilt, tell_task
+from bwp_client.ui import parts, request_entry
+from bwp_client.ui.data import version_key
+from bwp_client.ui.plain import plain
+from bwp_client.ui.shell import Page
+from bwp_client.warehouse.snapshot import Snapshot
+
+_HOLD = {
+    Hold.MISSES: "it ends after the deadline, so this task could never be in time.",
+    Hold.TOO_LONG_NOW: "submitted again today with the same one, it would still be held when the deadline passes. "
+    "Use a shorter one.",
+}
+
+
+def show(page: Page, task_id: str) -> None:
+    """Draw one task."""
+    st.button("Back to the list", icon=":material/arrow_back:", on_click=open_task, args=("",), key="back")
+    story = _story(page.snapshot, version_key(page.settings), task_id, repr(page.settings.deadlines), page)
+    if story is None:
+        st.warning("Nothing is known of this task: no event, no lookup, no request names it.")
+        st.text(task_id)
+        st.text(
+            "Check the ID. If it is right, its outcome is still to come, or its events were never loaded. "
+            "Enter it as a request below, and it is looked up with the next lookups."
+        )
+        request_entry.form(page, task_id, None)
+        return
+    _head(page, story)
+    _reasons(story)
+    _timeline(story)
+    _downloads(page, story)
+    _records(story)
+    st.subheader("What the shop knows", anchor=False)
+    request_entry.form(page, story.task_id, story.request)
+
+
+def open_task(task_id: str) -> None:
+    """Show one task, or the list for no task; for callbacks."""
+    st.session_state["task"] = task_id
+
+
+def open_chosen(table: str, task_ids: list[str]) -> None:
+    """Show the task whose row was chosen in a table; for callbacks."""
+    rows = st.session_state[table]["selection"]["rows"]
+    if rows:
+        open_task(task_ids[rows[0]])
+
+
+@st.cache_resource(max_entries=200, show_spinner="Reading the task's events…")
+def _story(
+    _snapshot: Snapshot,
+    key: str,  # noqa: ARG001 - part of the cache key
+    task_id: str,
+    calendar_key: str,  # noqa: ARG001 - part of the cache key
+    _page: Page,
+) -> TaskStory | None:
+    return tell_task(_snapshot, task_id, _page.settings.deadlines)
+
+
+def _head(page: Page, story: TaskStory) -> None:
+    calendar, now = page.settings.deadlines, datetime.now(UTC)
+    regions = sorted({event["region"] for event in story.events if event["region"]})
+    st.text(" · ".join([_product(page, story), story.task_kind.lower(), *regions]))
+    state, left, last = st.columns(3)
+    state.metric("State", story.state.capitalize(), border=True)
+    deadline = story.deadline
+    if deadline is None:
+        left.metric("Days left", "–", border=True)
+        last.metric("Deadline", "unknown", border=True)
+        return
+    is_over = story.state in {"completed", "recovered", "closed"}
+    left.metric("Days left", "–" if is_over else f"{calendar.days_left(deadline, now):,}", border=True)
+    surer = "" if deadline.is_exact else "; the true deadline is this day or an earlier one"
+    last.metric(
+        "Deadline",
+        f"{deadline.last_day.day} {deadline.last_day:%b %Y}",
+        f"{deadline.rule}, {'exact' if deadline.is_exact else 'at the latest'}",
+        delta_color="off",
+        delta_arrow="off",
+        help=f"Counted from the moment it was {deadline.basis}{surer}; days of the zone {page.settings.timezone}. "
+        f"If extended: {deadline.extended_last_day:%d %b %Y}.",
+        border=True,
+    )
+    hold = judge_hold(deadline, submitted_at=story.submitted_at, holding_period_days=story.holding_period_days, now=now)
+    if hold and not is_over:
+        st.warning(f"Its holding period of {story.holding_period_days} days: {_HOLD[hold]}", icon="⚠️")
+
+
+def _product(page: Page, story: TaskStory) -> str:
+    return page.names(story.business_product_id) if story.business_product_id else "unknown"
+
+
+def _reasons(story: TaskStory) -> None:
+    if story.state in {"completed", "waiting", "unknown"}:
+        return
+    st.subheader("Why it failed", anchor=False)
+    st.dataframe(
+        pd.DataFrame(
+            [(code, known.code_class, known.action, message) for code, message, known in story.errors],
+            columns=["Error code", "Class", "Next action", "Message"],
+        ),
+        hide_index=True,
+        key="task_errors",
+        alt="Error codes of this task with class, next action and message",
+    )
+
+
+def _timeline(story: TaskStory) -> None:
+    st.subheader("Timeline", anchor=False)
+    moments = story.moments()
+    st.dataframe(
+        pd.DataFrame(
+            {
+                "When (UTC)": pd.to_datetime([moment.at for moment in moments], utc=True),
+                "What": [moment.what for moment in moments],
+                "Detail": [moment.detail for moment in moments],
+                "Who says so": [moment.source for moment in moments],
+            }
+        ),
+        hide_index=True,
+        column_config={"When (UTC)": st.column_config.DatetimeColumn(format="DD MMM YYYY HH:mm:ss", timezone="UTC")},
+        key="timeline",
+        alt="What happened to this task, in the order of time",
+    )
+    named = [
+        *story.replaces,
+        *([story.request["replaced_by"]] if story.request and story.request["replaced_by"] else []),
+    ]
+    if named:
+        st.text("The same matter under other task IDs:")
+        with st.container(horizontal=True):
+            for other in named:
+                st.button(plain(other), on_click=open_task, args=(other,), key=f"open-{other}")
+
+
+def _records(story: TaskStory) -> None:
+    st.subheader("Events", anchor=False)
+    st.caption(REBUILT)
+    for event in story.events:
+        with st.expander(f"{event['event_type']}, {event['occurred_at']:%d %b %Y %H:%M:%S} UTC"):
+            st.code(json.dumps(rebuilt(event), indent=2, ensure_ascii=False), language="json")
+            st.text(f"Read from {event['source_uri']}, place {event['source_offset']}.")
+    if not story.events:
+        st.text("None was loaded.")
+    st.subheader("Lookups", anchor=False)
+    for lookup in story.lookups:
+        state = str(lookup["lookup_state"]).replace("_", " ")
+        with st.expander(plain(f"{state}, {lookup['asked_at']:%d %b %Y %H:%M:%S} UTC")):
+            st.code(json.dumps(lookup, indent=2, ensure_ascii=False, default=_text), language="json")
+    if not story.lookups:
+        st.text("It was never looked up.")
+
+
+def _text(value: Any) -> str:
+    return value.isoformat() if isinstance(value, datetime) else str(value)
+
+
+def _downloads(page: Page, story: TaskStory) -> None:
+    def content() -> dict[str, Any]:
+        return dossier.dossier(
+            story,
+            product_name=_product(page, story),
+            zone=page.settings.timezone,
+            as_of=page.snapshot.run.finished_at,
+            now=datetime.now(UTC),
+            versions=page.snapshot.versions,
+        )
+
+    name = "".join(mark if mark.isalnum() or mark == "-" else "_" for mark in story.task_id)[:80]
+    with st.container(horizontal=True):
+        st.download_button(
+            "Dossier (HTML)", lambda: dossier.as_html(content()), f"task-{name}.html", "text/html", on_click="ignore",
+            key="dossier_html",
+        )  # fmt: skip
+        st.download_button(
+            "Dossier (JSON)", lambda: dossier.as_json(content()), f"task-{name}.json", "application/json",
+            on_click="ignore", key="dossier_json",
+        )  # fmt: skip
+    st.caption(f"The dossier says what is known of this task, what that proves and what not; {parts.as_of(page)}.")

@@ -1,0 +1,214 @@
+"""The list of failed tasks to act on, nearest deadline first, with search, downloads and what waits."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+from functools import partial
+
+import pandas as pd
+import streamlit as st
+
+from bwp_client.deadlines import DeadlineCalendar
+from bwp_client.events import EARLIEST_EVENT
+from bwp_client.export import to_csv, to_parquet
+from bwp_client.metrics import Filters, MetricName, run_metric
+from bwp_client.ui import parts
+from bwp_client.ui.data import Names, version_key
+from bwp_client.ui.one_task import open_chosen
+from bwp_client.ui.shell import Page
+from bwp_client.warehouse.snapshot import Snapshot
+
+SOON_DAYS = 7
+MAX_ROWS = 1000
+"""More rows than this nobody scrolls through; the downloads hold all."""
+SHOWN = ("open", "overdue", "next 7 days", "later", "waiting", "recovered", "closed")
+_OF_FAILURES = (
+    "days_left", "deadline", "product", "code", "action", "task_id", "bound", "failed_at", "age_days", "hold", "lookup_state",
+)  # fmt: skip
+_OF_WAITING = (
+    "days_left",
+    "deadline",
+    "product",
+    "task_id",
+    "received_at",
+    "age_days",
+    "lookup_state",
+    "status",
+    "bound",
+    "hold",
+)
+_SEARCHED = ("task_id", "product", "code", "action")
+
+
+def dated(page: Page, name: MetricName, filters: Filters | None = None) -> pd.DataFrame:
+    """Give `open_failures` or `waiting` as of this hour; the frame is shared and must not be changed."""
+    calendar = page.settings.deadlines
+    hour = datetime.now(UTC).replace(minute=0, second=0, microsecond=0)
+    wanted = filters or page.choice.filters
+    return _dated(
+        page.snapshot, version_key(page.settings), name.value, repr(wanted), wanted, repr(calendar), calendar, hour,
+        page.names, json.dumps(page.settings.product_names),
+    )  # fmt: skip
+
+
+@st.cache_resource(max_entries=12, show_spinner=False)
+def _dated(
+    _snapshot: Snapshot,
+    key: str,  # noqa: ARG001 - part of the cache key
+    name: str,
+    filters_key: str,  # noqa: ARG001 - part of the cache key
+    _filters: Filters,
+    calendar_key: str,  # noqa: ARG001 - part of the cache key
+    _calendar: DeadlineCalendar,
+    now: datetime,
+    _names: Names,
+    names_key: str,  # noqa: ARG001 - part of the cache key
+) -> pd.DataFrame:
+    frame = run_metric(_snapshot, name, _filters, calendar=_calendar, now=now)
+    return frame.assign(product=[_names(product) for product in frame["business_product_id"].fillna("")])
+
+
+def due_counts(frame: pd.DataFrame) -> dict[str, int]:
+    """Count open failures by how near their deadline is: `overdue`, `next 7 days`, `later`."""
+    days = frame.loc[frame["state"] == "open", "days_left"]
+    return {
+        "overdue": int((days < 0).sum()),
+        "next 7 days": int(((days >= 0) & (days <= SOON_DAYS)).sum()),
+        "later": int((days > SOON_DAYS).sum()),
+    }
+
+
+def show(page: Page) -> None:
+    """Draw the worklist."""
+    filters = page.choice.filters
+    earlier = _open_earlier(page.snapshot, version_key(page.settings), repr(filters), filters)
+    ever = bool(earlier) and st.toggle(
+        f"Also the {earlier:,} open failures before {filters.from_time:%d %b %Y}", key="ever", bind="query-params"
+    )
+    failures = dated(page, MetricName.OPEN_FAILURES, filters.with_(from_time=EARLIEST_EVENT) if ever else None)
+    waiting = dated(page, MetricName.WAITING)
+    _counts(failures, waiting)
+    chosen = st.segmented_control(
+        "Show", SHOWN, default="open", required=True, key="due", bind="query-params", width="stretch"
+    )
+    sought = st.text_input(
+        "Search", key="q", bind="query-params", placeholder="Task ID, business product, error code, action"
+    )
+    rows = _matching(waiting if chosen == "waiting" else _of(failures, chosen or "open"), sought)
+    if rows.empty:
+        st.info("No task of this kind is in the list. Choose another period or fewer filters in the sidebar.")
+        return
+    if chosen == "waiting":
+        _table(rows.head(MAX_ROWS), _OF_WAITING, "Waiting requests with days left, deadline and what the API said")
+    else:
+        _table(rows.head(MAX_ROWS), _OF_FAILURES, "Failed tasks with days left, deadline, error code and next action")
+    shown = f"The first {MAX_ROWS:,} of {len(rows):,} tasks; the downloads hold all" if len(rows) > MAX_ROWS else (
+        f"n {len(rows):,} tasks"
+    )  # fmt: skip
+    st.caption(
+        f"{shown}. Nearest deadline first: those ahead, the soonest on top, then those over, the latest on top. Choose a row "
+        f"to see its timeline. {page.settings.timezone} days, {parts.as_of(page)}."
+    )
+    _downloads(rows, is_waiting=chosen == "waiting")
+
+
+@st.cache_data(max_entries=200, show_spinner=False)
+def _open_earlier(_snapshot: Snapshot, key: str, filters_key: str, _filters: Filters) -> int:  # noqa: ARG001
+    ((count,),) = _snapshot.rows(
+        """
+        select count(*) from failed_tasks f left join request_facts r on r.task_id = f.task_id
+        where f.task_kind = $kind and f.occurred_at < $from_time and r.closed_at is null
+          and not coalesce(r.is_recovered, false)
+          and ($all_products or list_contains($products, f.business_product_id))
+          and ($all_regions or list_contains($regions, f.region))
+        """,
+        {
+            "kind": _filters.task_kind.value,
+            "from_time": _filters.from_time,
+            "all_products": _filters.business_products is None,
+            "products": list(_filters.business_products or ("",)),
+            "all_regions": _filters.regions is None,
+            "regions": list(_filters.regions or ("",)),
+        },
+    )
+    return int(count)
+
+
+def _counts(failures: pd.DataFrame, waiting: pd.DataFrame) -> None:
+    due = due_counts(failures)
+    states = failures["state"].value_counts()
+    shown = {
+        "Overdue": due["overdue"], "Next 7 days": due["next 7 days"], "Later": due["later"], "Waiting": len(waiting),
+        "Recovered": int(states.get("recovered", 0)), "Closed": int(states.get("closed", 0)),
+    }  # fmt: skip
+    with st.container(horizontal=True):
+        for label, count in shown.items():
+            st.metric(label, f"{count:,}", border=True, width=132)
+
+
+def _of(failures: pd.DataFrame, chosen: str) -> pd.DataFrame:
+    if chosen in {"recovered", "closed"}:
+        return failures[failures["state"] == chosen]
+    is_open, days = failures["state"] == "open", failures["days_left"]
+    if chosen == "overdue":
+        return failures[is_open & (days < 0)]
+    if chosen == "next 7 days":
+        return failures[is_open & (days >= 0) & (days <= SOON_DAYS)]
+    return failures[is_open & (days > SOON_DAYS)] if chosen == "later" else failures[is_open]
+
+
+def _matching(rows: pd.DataFrame, sought: str | None) -> pd.DataFrame:
+    text = (sought or "").strip()
+    if not text or rows.empty:
+        return rows
+    hit = pd.Series(data=False, index=rows.index)
+    for name in _SEARCHED:
+        if name in rows.columns:
+            hit |= rows[name].astype(str).str.contains(text, case=False, regex=False)
+    return rows[hit]
+
+
+def _table(rows: pd.DataFrame, columns: tuple[str, ...], alt: str) -> None:
+    bound = ["" if pd.isna(exact) else "exact" if exact else "at the latest" for exact in rows["exact"]]
+    st.dataframe(
+        rows.assign(bound=bound)[list(columns)],
+        hide_index=True,
+        column_config=_COLUMNS,
+        placeholder="–",
+        on_select=partial(open_chosen, "worklist", rows["task_id"].tolist()),
+        selection_mode="single-row",
+        key="worklist",
+        alt=alt,
+    )
+
+
+_COLUMNS = {
+    "days_left": st.column_config.NumberColumn("Days left", width=65),
+    "deadline": st.column_config.DateColumn("Deadline", format="DD MMM YYYY", width=95),
+    "bound": st.column_config.TextColumn("How sure", width=85),
+    "task_id": st.column_config.TextColumn("Task ID", width=150),
+    "product": st.column_config.TextColumn("Business product", width=130),
+    "code": st.column_config.TextColumn("Error code", width=165),
+    "action": st.column_config.TextColumn("Next action", width=245),
+    "failed_at": st.column_config.DatetimeColumn("Failed", format="DD MMM YYYY", timezone="UTC", width=95),
+    "received_at": st.column_config.DatetimeColumn("Received", format="DD MMM YYYY", timezone="UTC", width=95),
+    "age_days": st.column_config.NumberColumn("Age in days", width=80),
+    "hold": st.column_config.TextColumn("Holding period", width=170),
+    "lookup_state": st.column_config.TextColumn("Lookup", width=80),
+    "status": st.column_config.TextColumn("Status told", width=100),
+}
+
+
+def _downloads(rows: pd.DataFrame, *, is_waiting: bool) -> None:
+    name = "waiting-requests" if is_waiting else "failed-tasks"
+    with st.container(horizontal=True):
+        st.download_button("CSV", lambda: to_csv(rows), f"{name}.csv", "text/csv", on_click="ignore", key="as_csv")
+        st.download_button(
+            "Parquet", lambda: to_parquet(rows), f"{name}.parquet", "application/vnd.apache.parquet", on_click="ignore",
+            key="as_parquet",
+        )  # fmt: skip
+        st.download_button(
+            f"Task IDs ({len(rows):,})", lambda: "".join(f"{task}\n" for task in rows["task_id"]), f"{name}-ids.txt",
+            "text/plain", on_click="ignore", key="as_ids", help="One task ID a line: the requests to submit again.",
+        )  # fmt: skip

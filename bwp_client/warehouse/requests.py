@@ -1,0 +1,142 @@
+"""What the shop knows of its requests: one row per task, the newest statement wins."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, Final
+from uuid import uuid4
+
+import pyarrow as pa
+from deltalake import DeltaTable
+
+from bwp_client.errors import MixedDataError
+from bwp_client.events import SAMPLE_TASK_ID_PREFIX
+from bwp_client.warehouse.engine import connect, one_row, quoted, relation
+from bwp_client.warehouse.runs import Run, record_run
+from bwp_client.warehouse.schema import TABLES, TableName
+from bwp_client.warehouse.store import ROWS_PER_BATCH, WHOLE_TABLE, Warehouse
+
+APP_ID: Final = "bwp.requests"
+_SCHEMA: Final = TABLES[TableName.REQUESTS].schema
+
+
+@dataclass(frozen=True, slots=True)
+class ImportCounts:
+    """What became of the requests read: read = stored + unchanged."""
+
+    read: int
+    stored: int
+    unchanged: int
+
+
+def import_requests(
+    warehouse: Warehouse,
+    rows: pa.Table,
+    given: tuple[str, ...],
+    *,
+    source: str,
+    clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+) -> ImportCounts:
+    """Store requests, all in one commit, and publish them.
+
+    A task that has a row gets its columns replaced, but only those given. Two imports at once: each sees the other's rows.
+
+    Args:
+        warehouse: Where to; made when it is not there yet.
+        rows: In the columns of the requests table, one row per task.
+        given: The columns that count; the others stay as they were.
+        source: How the runs table names where they come from.
+        clock: Gives the time now, in UTC.
+
+    Raises:
+        MixedDataError: Sample tasks and real ones would meet; nothing was stored.
+        WarehouseError: See `Warehouse.commit`.
+    """
+    started_at = clock()
+    warehouse.create()
+    merged = _Merge(warehouse, rows, given)
+    try:
+        version = warehouse.commit(TableName.REQUESTS, merged.rows_for, app_id=APP_ID, replace=lambda: WHOLE_TABLE)
+    finally:
+        merged.connection.close()
+    counts = ImportCounts(rows.num_rows, merged.stored, rows.num_rows - merged.stored)
+    record_run(
+        warehouse,
+        Run(
+            run_id=uuid4().hex,
+            kind="import",
+            source=source,
+            started_at=started_at,
+            finished_at=clock(),
+            state="finished",
+            counts={"read": counts.read, "stored": counts.stored, "duplicate": counts.unchanged},
+            versions={TableName.REQUESTS.value: version},
+        ),
+    )
+    return counts
+
+
+class _Merge:
+    """Puts new rows over the stored ones; looks anew on each attempt to commit."""
+
+    def __init__(self, warehouse: Warehouse, rows: pa.Table, given: tuple[str, ...]) -> None:
+        self.connection = connect()
+        self.connection.register("incoming", rows)
+        self.stored = 0
+        self._warehouse = warehouse
+        self._given = given
+
+    def rows_for(self, handle: DeltaTable) -> Any | None:
+        files = self._warehouse.data_files(handle)
+        stored = relation(self._warehouse.readable(TableName.REQUESTS, files), _SCHEMA)
+        self._refuse_mixture(stored)
+        others = [name for name in _SCHEMA.names if name != "task_id"]
+        columns = ", ".join(f"{'i' if name in self._given else 's'}.{name}" for name in others)
+        differs = " or ".join(f"(m.{name} is distinct from s.{name})" for name in others)
+        self.connection.execute(
+            f"""
+            create or replace temp table stored as select * from {stored};
+            create or replace temp table merged as
+            select i.task_id, {columns} from incoming i left join stored s on s.task_id = i.task_id;
+            """
+        )
+        (self.stored,) = one_row(
+            self.connection,
+            f"""
+            select count(*) from merged m left join stored s on s.task_id = m.task_id
+            where s.task_id is null or {differs}
+            """,
+        )
+        if not self.stored:
+            return None
+        named = ", ".join(_SCHEMA.names)
+        return self.connection.sql(
+            f"""
+            select {named} from merged
+            union all
+            select {named} from stored where task_id not in (select task_id from merged)
+            """
+        ).to_arrow_reader(ROWS_PER_BATCH)
+
+    def _refuse_mixture(self, stored: str) -> None:
+        is_sample = f"starts_with(lower(task_id), {quoted(SAMPLE_TASK_ID_PREFIX)})"
+        outcomes = self._warehouse.handle(TableName.OUTCOMES)
+        files = self._warehouse.data_files(outcomes)[:1]
+        known = relation(self._warehouse.readable(TableName.OUTCOMES, files), TABLES[TableName.OUTCOMES].schema)
+        some, every = one_row(
+            self.connection,
+            f"""
+            select bool_or({is_sample}), bool_and({is_sample}) from (
+                select task_id from incoming
+                union all (select task_id from {stored} limit 1)
+                union all (select task_id from {known} limit 1)
+            )
+            """,
+        )
+        if some and not every:
+            raise MixedDataError(
+                "Sample tasks and real tasks may not meet in one warehouse. Nothing was imported. "
+                "Give --warehouse another place for one of the two."
+            )

@@ -1,0 +1,74 @@
+"""Every page for everybody: no axe violation in light and dark, usable on a phone, reachable by keyboard."""
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Browser, Page
+from support.browser import IDLE, PAGES, TABLE, WAIT_MS, open_page, wait_until_drawn
+
+pytestmark = pytest.mark.browser
+RULES = {"runOnly": {"type": "tag", "values": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa"]}}
+PHONE_WIDTH = 390
+
+
+def violations(page: Page) -> list[str]:
+    found = Axe().run(page, options=RULES).response["violations"]
+    return [f"{item['id']}: {node['html'][:160]} {node['target']}" for item in found for node in item["nodes"]]
+
+
+def a_task(page: Page, address: str) -> str:
+    """Give a sample task's ID: from the plain list that the page offers."""
+    page.goto(f"{address}/tasks")
+    page.get_by_role("button", name="Task IDs").wait_for(timeout=WAIT_MS)
+    with page.expect_download() as download:
+        page.get_by_role("button", name="Task IDs").click()
+    return download.value.path().read_text().splitlines()[0]
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("name", [*PAGES, "one task"])
+def test_no_page_violates_wcag_2_1_aa(browser: Browser, address: str, name: str, scheme: str) -> None:
+    page, _ = open_page(browser, f"{address}/{'' if name == 'one task' else name}", scheme)
+    if name == "one task":
+        page.goto(f"{address}/tasks?task={a_task(page, address)}")
+        page.get_by_role("heading", name="Timeline").wait_for(timeout=WAIT_MS)
+        page.wait_for_selector(IDLE, timeout=WAIT_MS)
+    else:
+        wait_until_drawn(page, name)
+    assert violations(page) == []
+    page.context.close()
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_a_phone_shows_every_page_without_scrolling_sideways(browser: Browser, address: str, name: str) -> None:
+    page, _ = open_page(browser, f"{address}/{name}", width=PHONE_WIDTH)
+    wait_until_drawn(page, name)
+    widths = page.evaluate(
+        "[document.documentElement, document.querySelector('[data-testid=stMain]')].map(part => part.scrollWidth)"
+    )
+    assert max(widths) <= PHONE_WIDTH
+    page.context.close()
+
+
+def test_the_pages_are_reached_and_filtered_by_keyboard_alone(browser: Browser, address: str) -> None:
+    page, _ = open_page(browser, address)
+    wait_until_drawn(page, "")
+    tab_to(page, "Tasks")
+    page.keyboard.press("Enter")
+    page.wait_for_selector("h1:has-text('Tasks')", timeout=WAIT_MS)
+    page.wait_for_selector(TABLE, timeout=WAIT_MS)
+    tab_to(page, "overdue")
+    page.keyboard.press("Space")
+    page.wait_for_url("**due=overdue**", timeout=WAIT_MS)
+    page.context.close()
+
+
+def tab_to(page: Page, name: str) -> None:
+    """Press Tab until the element of that name has the focus."""
+    for _ in range(80):
+        page.keyboard.press("Tab")
+        focused = page.evaluate(
+            "(document.activeElement.getAttribute('aria-label') || document.activeElement.innerText || '').trim()"
+        )
+        if focused.split("\n")[-1] == name:
+            return
+    raise AssertionError(f"{name} is not reached by the Tab key")

@@ -1,0 +1,187 @@
+"""Signing in, end to end: a real browser, the app on a fresh server, and an identity provider on loopback."""
+
+import time
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, Page
+from support.browser import (
+    IDLE,
+    PAGES,
+    ROOT,
+    WAIT_MS,
+    free_port,
+    link_app,
+    open_page,
+    running_app,
+    start_app,
+    wait_until_drawn,
+)
+from support.identity import CLIENT_ID, CLIENT_SECRET, IdentityProvider, running_identity_provider
+
+pytestmark = pytest.mark.browser
+ALLOWED = {"email": "analyst@shop.invalid", "email_verified": True}
+
+
+@pytest.fixture(scope="module")
+def provider() -> Iterator[IdentityProvider]:
+    with running_identity_provider() as found:
+        yield found
+
+
+@pytest.fixture(scope="module")
+def port() -> int:
+    return free_port()
+
+
+@pytest.fixture(scope="module")
+def guarded(address: str, sample_home: Path, provider: IdentityProvider, port: int,
+            tmp_path_factory: pytest.TempPathFactory) -> Path:  # fmt: skip
+    """Give a folder with the sample that is loaded already, and a login."""
+    assert address
+    folder = tmp_path_factory.mktemp("guarded")
+    streamlit = folder / ".streamlit"
+    streamlit.mkdir()
+    (streamlit / "config.toml").symlink_to(ROOT / ".streamlit" / "config.toml")
+    (streamlit / "secrets.toml").write_text(
+        f"""
+        [auth]
+        redirect_uri = "http://127.0.0.1:{port}/oauth2callback"
+        cookie_secret = "made-up-cookie-secret-of-32-bytes"
+        client_id = "{CLIENT_ID}"
+        client_secret = "{CLIENT_SECRET}"
+        server_metadata_url = "{provider.metadata_url}"
+
+        [bwp.auth]
+        allow_emails = ["Analyst@shop.invalid"]
+        allow_claim = "groups=privacy"
+        """
+    )
+    (folder / "warehouse-sample").symlink_to(sample_home / "warehouse-sample")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def guarded_address(guarded: Path, port: int) -> Iterator[str]:
+    with running_app(guarded, port=port) as found:
+        yield found
+
+
+def nothing_shown(page: Page) -> bool:
+    return not any(page.locator(kind).count() for kind in ("[data-testid=stMetric]", "[data-testid=stDataFrame]",
+                   ".js-plotly-plot", "[data-testid=stSidebar] input", "[data-testid=stSidebarNav]"))  # fmt: skip
+
+
+def sign_in(page: Page) -> None:
+    page.get_by_role("button", name="Sign in").click(timeout=WAIT_MS)
+
+
+def test_who_is_on_the_list_gets_in_on_every_page_and_out_again(
+    browser: Browser, guarded_address: str, provider: IdentityProvider
+) -> None:
+    provider.claims = dict(ALLOWED)
+    page, outside = open_page(browser, guarded_address)
+    sign_in(page)
+    page.get_by_text("Signed in as analyst@shop.invalid").wait_for(timeout=WAIT_MS)
+    wait_until_drawn(page, "")
+    for name in PAGES:
+        page.goto(f"{guarded_address}/{name}")
+        wait_until_drawn(page, name)
+    page.get_by_role("button", name="Sign out").click()
+    page.get_by_role("button", name="Sign in").wait_for(timeout=WAIT_MS)
+    page.goto(f"{guarded_address}/tasks")
+    page.get_by_role("button", name="Sign in").wait_for(timeout=WAIT_MS)
+    assert nothing_shown(page)
+    assert outside == []
+    page.context.close()
+
+
+@pytest.mark.parametrize(
+    ("claims", "who"),
+    [
+        ({"email": "stranger@elsewhere.invalid", "email_verified": True}, "stranger@elsewhere.invalid"),
+        ({"email": "analyst@shop.invalid", "email_verified": False}, "analyst@shop.invalid"),
+        ({"name": "No Address", "groups": ["staff"]}, "No Address"),
+    ],
+)
+def test_who_is_not_on_the_list_is_told_so_and_can_sign_out(
+    browser: Browser, guarded_address: str, provider: IdentityProvider, claims: dict[str, object], who: str
+) -> None:
+    provider.claims = claims
+    page, _ = open_page(browser, guarded_address)
+    sign_in(page)
+    page.get_by_role("heading", name="No access").wait_for(timeout=WAIT_MS)
+    assert page.get_by_text(f"signed in as {who}").is_visible()
+    page.goto(f"{guarded_address}/tasks")
+    page.get_by_role("heading", name="No access").wait_for(timeout=WAIT_MS)
+    page.wait_for_selector(IDLE, timeout=WAIT_MS)
+    assert nothing_shown(page)
+    page.get_by_role("button", name="Sign out").click()
+    page.get_by_role("button", name="Sign in").wait_for(timeout=WAIT_MS)
+    page.context.close()
+
+
+def test_a_claim_lets_in_as_well(browser: Browser, guarded_address: str, provider: IdentityProvider) -> None:
+    provider.claims = {"name": "No Address", "groups": ["staff", "privacy"]}
+    page, _ = open_page(browser, guarded_address)
+    sign_in(page)
+    page.get_by_text("Signed in as No Address").wait_for(timeout=WAIT_MS)
+    page.context.close()
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_every_page_on_a_fresh_server_asks_to_sign_in_and_shows_nothing(
+    browser: Browser, guarded: Path, name: str
+) -> None:
+    with running_app(guarded) as fresh:
+        page, outside = open_page(browser, f"{fresh}/{name}")
+        page.get_by_role("button", name="Sign in").wait_for(timeout=WAIT_MS)
+        page.wait_for_selector(IDLE, timeout=WAIT_MS)
+        assert nothing_shown(page)
+        assert outside == []
+        page.context.close()
+
+
+# Starting. No browser is needed for these.
+
+
+@pytest.mark.parametrize("host", ["0.0.0.0", "::"])
+def test_without_a_login_the_app_does_not_start_where_others_can_reach_it(tmp_path: Path, host: str) -> None:
+    link_app(tmp_path)
+    log = tmp_path / "server.log"
+    server = start_app(tmp_path, free_port(), log, "--server.address", host)
+    assert server.wait(60) != 0
+    said = log.read_text()
+    assert "Not started" in said
+    assert "[auth]" in said
+    assert not (tmp_path / "warehouse-sample").exists()
+
+
+def test_with_a_login_it_may_serve_others(guarded: Path) -> None:
+    port = free_port()
+    server = start_app(guarded, port, guarded / "server.log", "--server.address", "0.0.0.0")
+    try:
+        deadline = time.monotonic() + 60
+        while True:
+            try:
+                urllib.request.urlopen(f"http://127.0.0.1:{port}/_stcore/health", timeout=1).close()
+                break
+            except OSError:
+                assert server.poll() is None, (guarded / "server.log").read_text()
+                assert time.monotonic() < deadline
+                time.sleep(0.05)
+    finally:
+        server.terminate()
+        server.wait(20)
+
+
+def test_a_secrets_file_that_cannot_be_read_lets_nobody_in(tmp_path: Path) -> None:
+    (tmp_path / ".streamlit").mkdir()
+    (tmp_path / ".streamlit" / "config.toml").symlink_to(ROOT / ".streamlit" / "config.toml")
+    (tmp_path / ".streamlit" / "secrets.toml").write_text("[auth\nclient_id = 1\n")
+    link_app(tmp_path)
+    log = tmp_path / "server.log"
+    assert start_app(tmp_path, free_port(), log).wait(60) != 0
+    assert "Not started" in log.read_text()

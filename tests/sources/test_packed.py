@@ -1,0 +1,145 @@
+"""Snappy, Hadoop's snappy, zip and Parquet give the same rows as the JSON that they hold; damage keeps what came before."""
+
+import json
+import random
+import zipfile
+from datetime import UTC, datetime
+from typing import Any
+
+import pyarrow as pa
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from support.events import envelope, text_of
+from support.packing import as_parquet, framed_snappy, hadoop_snappy, in_glue, zipped
+from support.staging import Dripping, staged_tables
+from support.wire import webhook
+
+from bwp_client.sources.decode import CutShortError, TooMuchTextError, blocks
+
+EVENTS = [
+    envelope(f"t-{place}", id=f"{random.Random(place).getrandbits(256):x}", outcome="FAILED") for place in range(3000)
+]
+TEXT = text_of(EVENTS)
+PACKED = {
+    "snappy": framed_snappy(TEXT),
+    "snappy, not compressed": framed_snappy(TEXT, packed=False),
+    "hadoop snappy": hadoop_snappy(TEXT),
+    "hadoop snappy, one piece": hadoop_snappy(TEXT, block=10_000_000, piece=10_000_000),
+    "zip": zipped([TEXT]),
+    "zip, stored": zipped([TEXT[:100], TEXT[100:]], how=zipfile.ZIP_STORED),
+}
+
+
+def read(data: bytes, sizes: list[int]) -> bytes:
+    return b"".join(blocks(Dripping(data, sizes)))
+
+
+@pytest.mark.parametrize("name", PACKED)
+@pytest.mark.parametrize("sizes", [[1_000_000], [7, 4000, 1]])
+def test_the_text_comes_out(name: str, sizes: list[int]) -> None:
+    assert read(PACKED[name], sizes) == TEXT
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.binary(min_size=1, max_size=2000), st.integers(1, 500), st.integers(1, 300))
+def test_hadoop_blocks_of_any_size(text: bytes, block: int, piece: int) -> None:
+    text = b"{" + text
+    assert read(hadoop_snappy(text, block=block, piece=piece), [333]) == text
+
+
+@pytest.mark.parametrize("name", ["snappy", "snappy, not compressed", "hadoop snappy"])
+@pytest.mark.parametrize("damage", ["cut", "changed"])
+def test_what_came_before_damage_is_kept(name: str, damage: str) -> None:
+    data = PACKED[name]
+    half = len(data) // 2
+    data = data[:half] if damage == "cut" else data[:half] + b"\xff" * 5000 + data[half + 5000 :]
+    found, refused, counts = staged_tables(data, [100_000])
+    assert [row["envelope_id"] for row in found] == [event["id"] for event in EVENTS[: len(found)]]
+    assert len(found) > 500
+    assert "object_cut_short" in {row["reason"] for row in refused}
+    assert counts.events == len(found)
+
+
+@pytest.mark.parametrize("data", [zipped([TEXT])[:-30], zipped([TEXT])[:60] + b"x" * 500 + zipped([TEXT])[560:]])
+def test_a_damaged_zip_is_said_to_be_cut(data: bytes) -> None:
+    with pytest.raises(CutShortError):
+        read(data, [1_000_000])
+
+
+def test_a_zip_that_wants_a_password_is_said_to_be_cut() -> None:
+    data = bytearray(zipped([b"{}"]))
+    for mark, place in ((b"PK\x03\x04", 6), (b"PK\x01\x02", 8)):
+        data[data.rindex(mark) + place] |= 1
+    with pytest.raises(CutShortError, match="password"):
+        read(bytes(data), [1_000_000])
+
+
+@pytest.mark.parametrize("pack", [lambda text: zipped([text]), hadoop_snappy])
+def test_a_flood_is_stopped(pack: Any) -> None:
+    try:
+        size = len(read(pack(b"\n" * 300_000_000), [1_000_000]))
+    except TooMuchTextError:
+        return
+    assert size == 300_000_000  # snappy can't shrink text to less than a twentieth
+
+
+@pytest.mark.parametrize(
+    "text", ["", "\0", "\0\0\0\0\0\0\0\0\0", "\0\0\0\x05\0\0\xff\xff{}", "PK\x03", "PAR", "\xff\x06"]
+)
+def test_what_only_begins_like_a_packed_object_is_text(text: str) -> None:
+    assert read(text.encode("latin-1"), [100]) == text.encode("latin-1")
+
+
+def told(data: bytes) -> list[dict]:
+    found, refused, _ = staged_tables(data, [1_000_000])
+    assert not refused
+    return [{name: value for name, value in row.items() if name != "source_offset"} for row in found]
+
+
+def events() -> list[dict]:
+    made = [envelope(f"t-{place}", id=f"e-{place}", outcome="FAILED") for place in range(5)]
+    for place, event in enumerate(made[:3]):
+        event["detail"] = webhook(event) | {"idempotencyKey": f"k-{place}"}
+    made[4]["replay-name"] = "again"
+    return made
+
+
+@pytest.mark.parametrize("form", ["texts", "struct and list", "times", "detail as text"])
+def test_parquet_gives_what_the_json_gave(form: str) -> None:
+    rows = in_glue(events())
+    for row in rows:
+        row["detail"].pop("data", None)
+        if form == "times":
+            row["time"] = datetime.fromisoformat(row["time"])
+        if form in {"texts", "detail as text"}:
+            row["detail"] = json.dumps(row["detail"])
+        if form == "texts":
+            row["resources"] = json.dumps(row["resources"])
+    names = sorted({name for row in rows for name in row})
+    table = pa.table({name: [row.get(name) for row in rows] for name in names})
+    if form == "times":
+        place = table.schema.get_field_index("time")
+        plain = pa.array([row["time"].astimezone(UTC).replace(tzinfo=None) for row in rows], pa.timestamp("ms"))
+        table = table.set_column(place, "time", plain)
+    assert told(as_parquet(table, row_group_size=2)) == told(text_of(events()))
+
+
+def test_parquet_of_webhook_bodies() -> None:
+    bodies = [webhook(event) for event in events()]
+    for body in bodies:
+        del body["data"]
+    assert told(as_parquet(pa.Table.from_pylist(in_glue(bodies)))) == told(text_of(bodies))
+
+
+def test_a_row_that_is_no_event_is_refused_alone() -> None:
+    table = pa.table({"id": ["a", None], "detail_type": ["X", "Y"], "resources": ["[]", "[not json"]})
+    _, refused, _ = staged_tables(as_parquet(table), [1_000_000])
+    assert [row["reason"] for row in refused] == ["not_an_envelope", "not_an_envelope"]
+
+
+@pytest.mark.parametrize("cut", [0.1, 0.9, -1])
+def test_a_cut_parquet_is_said_to_be_cut(cut: float) -> None:
+    data = as_parquet(pa.Table.from_pylist([{"id": "a"}] * 1000))
+    with pytest.raises(CutShortError):
+        read(data[: int(len(data) * cut) if cut > 0 else int(cut)], [1_000_000])

@@ -1,0 +1,218 @@
+"""`import`: all of a file or nothing of it, the newest statement wins, and two at once lose nothing."""
+
+import json
+from datetime import UTC, datetime
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+import pytest
+from support.events import envelope, write
+from support.failing import Failing, StoppedError
+from support.overtaken import Overtaken
+from support.tables import command, command_json, rows
+
+from bwp_client.errors import MixedDataError, SourceNotFoundError, UsageError
+from bwp_client.request_file import RequestFile, read_requests
+from bwp_client.warehouse import TableName, Warehouse, list_runs, newest_run
+from bwp_client.warehouse.requests import import_requests
+
+NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
+BERLIN = ZoneInfo("Europe/Berlin")
+COLUMNS = ("task_id", "received_at", "replaced_by", "closed_at", "note")
+
+
+def file_of(folder: Path, text: str | bytes, name: str = "requests.csv") -> Path:
+    path = folder / name
+    path.write_bytes(text if isinstance(text, bytes) else text.encode())
+    return path
+
+
+def read(folder: Path, text: str | bytes) -> RequestFile:
+    return read_requests(file_of(folder, text), zone=BERLIN, now=NOW)
+
+
+def stored(warehouse: Warehouse) -> dict[str, tuple[object, ...]]:
+    return {row[0]: row[1:] for row in rows(warehouse, TableName.REQUESTS, *COLUMNS)}
+
+
+def take_in(warehouse: Warehouse, folder: Path, text: str) -> None:
+    found = read(folder, text)
+    import_requests(warehouse, found.rows, found.given, source="requests.csv")
+
+
+# Reading
+
+
+def test_dates_are_the_shops_days_and_offsets_are_kept(tmp_path: Path) -> None:
+    found = read(tmp_path, "task_id,received_at\na,2026-07-01\nb,2026-07-01T09:00\nc,2026-07-01T09:00-07:00\n")
+    assert found.given == ("task_id", "received_at")
+    assert [str(time) for time in found.rows.column("received_at").to_pylist()] == [
+        "2026-06-30 22:00:00+00:00", "2026-07-01 07:00:00+00:00", "2026-07-01 16:00:00+00:00",
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("mark", [",", ";", "\t"])
+@pytest.mark.parametrize("start", [b"", b"\xef\xbb\xbf"], ids=["plain", "with a byte order mark"])
+def test_what_spreadsheets_save_is_read(tmp_path: Path, mark: str, start: bytes) -> None:
+    text = f'Task ID{mark}Note\r\nt-1{mark}"called, twice; ok"\r\n\r\n'
+    found = read(tmp_path, start + text.encode())
+    assert found.rows.column("task_id").to_pylist() == ["t-1"]
+    assert found.rows.column("note").to_pylist() == ["called, twice; ok"]
+
+
+WRONG = [
+    ("received_at\n2026-01-01\n", "Line 1 names no column task_id"),
+    ("task_id,email\nt-1,x\n", "not known (email)"),
+    ("task_id,someone@shopper.invalid\nt-1,x\n", "not known (not shown)"),
+    ("task_id,note,note\nt-1,x,y\n", "twice"),
+    ("task_id\n", "holds no requests"),
+    ("", "no column task_id"),
+    ("task_id,note\nt-1,x\n,y\n", "line 3: task_id is empty"),
+    ("task_id\nt-1\nt-2\nt-1\n", "line 4: the same task as in line 2"),
+    ("task_id,received_at\nt-1,3/11/2026\n", "line 2: received_at is no date"),
+    ("task_id,received_at\nt-1,2027-01-01\n", "in the future"),
+    ("task_id,received_at\nt-1,0001-01-01\n", "far from any date"),
+    ("task_id,received_at\nt-1,2001-01-01\n", "before 2015"),
+    ("task_id,received_at,closed_at\nt-1,2026-02-02,2026-02-01\n", "closed_at is before received_at"),
+    ("task_id,replaced_by\nt-1,t-1\n", "the task itself"),
+    ("task_id,replaced_by\nt-1,t-2\nt-2,t-3\nt-3,t-1\n", "leads in a circle"),
+    ("task_id,task_kind\nt-1,ERASURE\n", "none of DELETION, RETRIEVAL"),
+    ("task_id\nt 1\n", "line 2: task_id is no ID"),
+    ("task_id\nsomeone@shopper.invalid\n", "line 2: task_id is no ID"),
+    ("task_id,note\nt-1,x,y\n", "more cells than the header"),
+    ('task_id,note\nt-1,"x\n', "Line 2 is no CSV"),
+    (b"task_id\nt-1\n\xff\xfe\n", "Line 3 is not UTF-8"),
+    ("task_id,note\nt-1,a\x07b\n", "can't be shown"),
+    ("task_id,note\nt-1," + "x" * 501 + "\n", "longer than 500"),
+]
+
+
+@pytest.mark.parametrize(("text", "said"), WRONG, ids=[said for _, said in WRONG])
+def test_a_wrong_file_is_refused_with_its_line(tmp_path: Path, text: str | bytes, said: str) -> None:
+    with pytest.raises(UsageError) as refused:
+        read(tmp_path, text)
+    assert said in str(refused.value)
+    assert "Nothing was imported" in str(refused.value)
+    assert "shopper.invalid" not in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    "note",
+    [
+        "wrote to someone@shopper.invalid", "someone(at)shopper.invalid", "someone＠shopper.invalid",
+        "someone%40shopper.invalid", "called +1 206 555 0100", "tel 206-555-0100", "0049 30 1234567",
+    ],
+)  # fmt: skip
+def test_personal_data_in_a_note_are_refused_and_not_repeated(tmp_path: Path, note: str) -> None:
+    with pytest.raises(UsageError, match="line 2: note holds an e-mail address or a telephone number") as refused:
+        read(tmp_path, f"task_id,note\nt-1,{note}\n")
+    assert "shopper" not in str(refused.value).replace("shopper's", "")
+    assert "555" not in str(refused.value)
+
+
+@pytest.mark.parametrize("note", ["ticket 1234567", "closed on 2026-11-03, order 112-7654321", "see CASE-2026-11-24/3"])
+def test_a_ticket_or_a_date_is_no_personal_datum(tmp_path: Path, note: str) -> None:
+    found = read(tmp_path, f'task_id,note\nt-1,"{note}"\n')
+    assert found.rows.column("note").to_pylist() == [note]
+
+
+def test_every_wrong_line_is_named_up_to_twenty(tmp_path: Path) -> None:
+    with pytest.raises(UsageError) as refused:
+        read(tmp_path, "task_id,received_at\n" + "".join(f"t-{n},soon\n" for n in range(25)))
+    said = str(refused.value)
+    assert said.startswith("25 lines are wrong")
+    assert "line 21:" in said
+    assert "line 22:" not in said
+    assert "and 5 more" in said
+
+
+def test_a_file_that_is_not_there(tmp_path: Path) -> None:
+    with pytest.raises(SourceNotFoundError, match="does not exist"):
+        read_requests(tmp_path / "none.csv", zone=BERLIN, now=NOW)
+
+
+# Storing
+
+
+def test_the_newest_statement_wins_and_a_missing_column_stays(tmp_path: Path) -> None:
+    warehouse = Warehouse(str(tmp_path / "w"))
+    take_in(warehouse, tmp_path, "task_id,received_at,note\nt-1,2026-07-01,first\nt-2,2026-07-02,other\n")
+    take_in(warehouse, tmp_path, "task_id,replaced_by,note\nt-1,t-9,\n")
+    received, replaced_by, closed_at, note = stored(warehouse)["t-1"]
+    assert str(received) == "2026-06-30 22:00:00+00:00"
+    assert (replaced_by, closed_at, note) == ("t-9", None, None)
+    assert stored(warehouse)["t-2"][3] == "other"
+    assert len(stored(warehouse)) == 2
+
+
+def test_the_same_file_again_changes_nothing_and_says_so(tmp_path: Path) -> None:
+    warehouse = Warehouse(str(tmp_path / "w"))
+    text = "task_id,note\nt-1,first\nt-2,other\n"
+    take_in(warehouse, tmp_path, text)
+    version = warehouse.handle(TableName.REQUESTS).version()
+    found = read(tmp_path, text)
+    again = import_requests(warehouse, found.rows, found.given, source="requests.csv")
+    assert (again.read, again.stored, again.unchanged) == (2, 0, 2)
+    assert warehouse.handle(TableName.REQUESTS).version() == version
+
+
+def test_two_imports_at_once_lose_nothing(tmp_path: Path) -> None:
+    place = str(tmp_path / "w")
+    take_in(Warehouse(place), tmp_path, "task_id,note\nt-1,first\n")
+    other = Overtaken(
+        place, TableName.REQUESTS, lambda: take_in(Warehouse(place), tmp_path, "task_id,note\nt-1,second\nt-2,other\n")
+    )
+    found = read(tmp_path, "task_id,received_at\nt-1,2026-07-01\nt-3,2026-07-03\n")
+    counts = import_requests(other, found.rows, found.given, source="requests.csv")
+    assert counts.stored == 2
+    assert len(other.versions_opened) > 1  # it was overtaken, and looked again
+    kept = stored(Warehouse(place))
+    assert sorted(kept) == ["t-1", "t-2", "t-3"]
+    assert kept["t-1"][0] is not None
+    assert kept["t-1"][3] == "second"
+
+
+def test_an_import_stopped_before_its_run_is_seen_after_the_next_one(tmp_path: Path) -> None:
+    place = str(tmp_path / "w")
+    found = read(tmp_path, "task_id\nt-1\n")
+    with pytest.raises(StoppedError):
+        import_requests(Failing(place, TableName.REQUESTS, after=True), found.rows, found.given, source="f")
+    assert newest_run(Warehouse(place)) is None
+    import_requests(Warehouse(place), found.rows, found.given, source="f")
+    run = newest_run(Warehouse(place))
+    assert run is not None
+    assert run.versions["requests"] == Warehouse(place).handle(TableName.REQUESTS).version() == 1
+
+
+def test_a_run_is_recorded_with_counts_that_add_up(tmp_path: Path) -> None:
+    warehouse = Warehouse(str(tmp_path / "w"))
+    take_in(warehouse, tmp_path, "task_id,note\nt-1,first\n")
+    take_in(warehouse, tmp_path, "task_id,note\nt-1,first\nt-2,other\n")
+    newest, _ = list_runs(warehouse)
+    assert (newest.kind, newest.source, newest.counts) == (
+        "import", "requests.csv", {"read": 2, "stored": 1, "duplicate": 1},
+    )  # fmt: skip
+
+
+def test_sample_tasks_and_real_ones_do_not_meet(tmp_path: Path) -> None:
+    warehouse = Warehouse(str(tmp_path / "w"))
+    take_in(warehouse, tmp_path, "task_id\n5eed5eed-0000-8000-8000-000000000001\n")
+    with pytest.raises(MixedDataError, match="Nothing was imported"):
+        take_in(warehouse, tmp_path, "task_id\nt-1\n")
+    assert list(stored(warehouse)) == ["5eed5eed-0000-8000-8000-000000000001"]
+
+
+# The command
+
+
+def test_the_command_imports_and_refuses(tmp_path: Path) -> None:
+    write(tmp_path / "a.json", [envelope("t-1", outcome="FAILED")])
+    command_json("load", "a.json", "--json", cwd=tmp_path)
+    file_of(tmp_path, "task_id,received_at\nt-1,2026-04-01\n")
+    assert command_json("import", "requests.csv", "--json", cwd=tmp_path) == {"read": 1, "stored": 1, "unchanged": 0}
+    file_of(tmp_path, "task_id,note\nt-2,ok\nt-3,someone@shopper.invalid\n")
+    done = command("import", "requests.csv", "--json", cwd=tmp_path)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "line 3" in json.loads(done.stderr)["message"]
+    assert "shopper.invalid" not in done.stderr
+    assert list(stored(Warehouse(str(tmp_path / "warehouse")))) == ["t-1"]

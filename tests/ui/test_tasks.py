@@ -1,0 +1,178 @@
+"""The tasks page: the worklist, one task by its link, entering a request, pasted IDs."""
+
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from streamlit.testing.v1 import AppTest
+from support.events import PRODUCT, envelope, write
+from support.lookups import looked_up, store_lookups
+from support.tables import rows
+
+from bwp_client.load import load
+from bwp_client.sources import open_source
+from bwp_client.ui import jobs as jobs_module
+from bwp_client.ui.jobs import Jobs, JobStatus
+from bwp_client.warehouse import TableName, Warehouse
+
+from .test_pages import words
+
+OpenPage = Callable[..., AppTest]
+NOW = datetime.now(UTC)
+DEADLINE_SECONDS = 60
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Path:
+    events = [envelope(f"done-{n}", time=NOW - timedelta(days=2)) for n in range(30)]
+    events += [envelope(f"fail-{n}", outcome="FAILED", time=NOW - timedelta(days=n + 1)) for n in range(5)]
+    events += [envelope("long-ago", outcome="FAILED", time=NOW - timedelta(days=200))]
+    write(tmp_path / "events.json", events)
+    warehouse = Warehouse(str(tmp_path / "w"))
+    load(warehouse, open_source(str(tmp_path / "events.json")))
+    store_lookups(
+        warehouse,
+        [
+            looked_up("fail-0", submitted_at=NOW - timedelta(days=25), holding_period_days=10, errors=["ORDERS_NOT_CLOSED"],
+                      message="[click](javascript:alert(1)) <script>"),
+            looked_up("fail-1", submitted_at=NOW - timedelta(days=60), errors=["DATA_SUBJECT_NOT_FOUND"]),
+        ],
+    )  # fmt: skip
+    return tmp_path / "w"
+
+
+@pytest.fixture
+def own_jobs(monkeypatch: pytest.MonkeyPatch) -> Jobs:
+    jobs = Jobs()
+    for module in ("actions", "request_entry", "pasted", "shell"):
+        monkeypatch.setattr(f"bwp_client.ui.{module}.jobs", lambda: jobs)
+    assert jobs_module.jobs() is not jobs
+    return jobs
+
+
+def wait_for(jobs: Jobs, kind: str) -> JobStatus:
+    deadline = time.monotonic() + DEADLINE_SECONDS
+    while (state := jobs.state(kind)) is not None and state.status is JobStatus.RUNNING:
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    assert state is not None
+    return state.status
+
+
+def metrics(app: AppTest) -> dict[str, str]:
+    return {item.label: item.value for item in app.metric}
+
+
+def test_the_worklist_has_the_nearest_deadline_first_and_counts_by_days_left(home: Path, open_page: OpenPage) -> None:
+    app = open_page("tasks", home)
+    assert not app.exception
+    listed = app.dataframe[0].value
+    assert listed["task_id"].tolist() == ["fail-0", "fail-4", "fail-3", "fail-2", "fail-1"]
+    assert listed["days_left"].iloc[0] >= 0 > listed["days_left"].iloc[-1]
+    counts = metrics(app)
+    assert (counts["Overdue"], counts["Next 7 days"], counts["Later"]) == ("1", "1", "3")
+    assert "n 5 tasks" in words(app)
+
+
+def test_failures_before_the_period_are_named_and_shown_when_asked_for(home: Path, open_page: OpenPage) -> None:
+    app = open_page("tasks", home)
+    assert "1 open failures before" in app.toggle[0].label
+    app.toggle[0].set_value(True).run()
+    assert "long-ago" in app.dataframe[0].value["task_id"].tolist()
+
+
+@pytest.mark.parametrize(
+    ("query", "tasks"),
+    [
+        ({"due": "overdue"}, ["fail-1"]),
+        ({"due": "later"}, ["fail-4", "fail-3", "fail-2"]),
+        ({"q": "orders_not"}, ["fail-0"]),
+        ({"q": "FAIL-3"}, ["fail-3"]),
+        ({"code": "DATA_SUBJECT_NOT_FOUND"}, ["fail-1"]),
+        ({"q": "(("}, None),
+        ({"due": "closed"}, None),
+    ],
+)
+def test_a_link_opens_the_list_with_its_search_and_filters(
+    home: Path, open_page: OpenPage, query: dict[str, str], tasks: list[str] | None
+) -> None:
+    app = open_page("tasks", home, **query)
+    assert not app.exception
+    if tasks is None:
+        assert "No task of this kind is in the list" in words(app)
+    else:
+        assert app.dataframe[0].value["task_id"].tolist() == tasks
+
+
+def test_a_link_to_a_task_opens_it_and_back_leads_to_the_list(home: Path, open_page: OpenPage) -> None:
+    app = open_page("tasks", home, task="fail-0")
+    assert not app.exception
+    assert metrics(app)["State"] == "Open"
+    next(button for button in app.button if button.label == "Back to the list").click().run()
+    assert not app.exception
+    assert "n 5 tasks" in words(app)
+
+
+def test_one_task_shows_its_reasons_timeline_and_rebuilt_events(home: Path, open_page: OpenPage) -> None:
+    app = open_page("tasks", home, task="fail-0")
+    assert not app.exception
+    reasons, timeline = (table.value for table in app.dataframe)
+    assert reasons["Error code"].tolist() == ["ORDERS_NOT_CLOSED"]
+    assert set(timeline["What"]) == {
+        "Submitted to Buy with Prime", "Holding period ends", "Deletion failed", "Looked up", "Deadline passes",
+    }  # fmt: skip
+    assert timeline["When (UTC)"].is_monotonic_increasing
+    assert '"detail-type": "PERSONAL_DATA_DELETION_TASK_FAILED"' in app.code[0].value
+    assert "Rebuilt from the stored columns" in words(app)
+    assert not any("javascript" in str(element.value) for element in app.markdown)
+
+
+def test_an_unknown_task_is_said_to_be_unknown(home: Path, open_page: OpenPage) -> None:
+    app = open_page("tasks", home, task="<b>nobody</b>")
+    assert not app.exception
+    assert "Nothing is known of this task" in words(app)
+
+
+def test_a_request_entered_on_the_page_closes_the_task(home: Path, open_page: OpenPage, own_jobs: Jobs) -> None:
+    app = open_page("tasks", home, task="fail-0")
+    closed = next(item for item in app.date_input if item.label == "Closed on")
+    closed.set_value((NOW - timedelta(days=1)).date())
+    next(item for item in app.text_input if item.label == "Note").set_value("told on paper")
+    next(button for button in app.button if button.label == "Store").click().run()
+    assert not app.exception
+    assert wait_for(own_jobs, "import") is JobStatus.DONE
+    app = open_page("tasks", home, task="fail-0")
+    assert metrics(app)["State"] == "Closed"
+    assert next(item for item in app.text_input if item.label == "Note").value == "told on paper"
+    app = open_page("tasks", home)
+    assert metrics(app)["Closed"] == "1"
+    assert "fail-0" not in app.dataframe[0].value["task_id"].tolist()
+
+
+def test_an_address_in_the_note_is_refused_on_the_page(home: Path, open_page: OpenPage, own_jobs: Jobs) -> None:
+    app = open_page("tasks", home, task="fail-0")
+    next(item for item in app.text_input if item.label == "Note").set_value("someone@shopper.invalid")
+    next(button for button in app.button if button.label == "Store").click().run()
+    assert wait_for(own_jobs, "import") is JobStatus.FAILED
+    app = open_page("tasks", home, task="fail-0")
+    assert "Nothing was stored" in words(app)
+    assert "note holds an e-mail address" in words(app)
+    assert metrics(app)["State"] == "Open"
+
+
+def test_pasted_ids_are_told_and_unknown_ones_become_requests(home: Path, open_page: OpenPage, own_jobs: Jobs) -> None:
+    app = open_page("tasks", home)
+    app.text_area[0].set_value("fail-1, done-3\nnobody-knows").run()
+    assert not app.exception
+    told = app.dataframe[1].value
+    assert told[["task_id", "known"]].values.tolist() == [
+        ["fail-1", "failed"], ["done-3", "completed"], ["nobody-knows", "unknown here"],
+    ]  # fmt: skip
+    next(button for button in app.button if button.label.startswith("Add 1")).click().run()
+    assert wait_for(own_jobs, "import") is JobStatus.DONE
+    app = open_page("tasks", home, due="waiting")
+    waiting = app.dataframe[0].value
+    assert waiting["task_id"].tolist() == ["nobody-knows"]
+    assert rows(Warehouse(str(home)), TableName.REQUESTS, "business_product_id") == [(PRODUCT,)]
