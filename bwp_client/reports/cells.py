@@ -46,6 +46,7 @@ _INTERVALS = {
     "previous_rate": ("previous_low", "previous_high"),
     "difference": ("difference_low", "difference_high"),
 }
+_LONG_TEXT = 40
 _TOO_FEW = "too few to rate"
 _NONE = "–"
 
@@ -56,6 +57,11 @@ class Cell:
 
     text: str
     is_number: bool = False
+
+    @property
+    def is_long(self) -> bool:
+        """True for a text that may have to be broken anywhere."""
+        return len(self.text) > _LONG_TEXT
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,12 +110,17 @@ def rate_with_interval(row: Any, column: str = "rate") -> str:
 
 def _bounds(column: str, low: float, high: float) -> str:
     if column in _POINTS:
-        return f"{low * 100:+.1f} to {high * 100:+.1f}"
+        return f"{_signed(low)} to {_signed(high)}"
     return f"{low * 100:.1f}–{high * 100:.1f} %"
 
 
 def _points(value: float) -> str:
-    return f"{value * 100:+.1f} points"
+    return f"{_signed(value)} points"
+
+
+def _signed(value: float) -> str:
+    text = f"{value * 100:+.1f}"
+    return "0.0" if text in {"-0.0", "+0.0"} else text
 
 
 def _text(name: str, row: Any, name_of: Callable[[str], str]) -> str:

@@ -104,10 +104,10 @@ def _contributors(part: str) -> Callable[[Asking], pd.DataFrame]:
     return ask
 
 
-def _whole_period_first(asking: Asking) -> pd.DataFrame:
-    """Put the rows of the whole period, which name no beginning, before those of its days or weeks."""
+def _whole_period(asking: Asking) -> pd.DataFrame:
+    """Leave the rows of the whole period, which name no beginning."""
     frame = asking.metric(MetricName.TIME_TO_OUTCOME)
-    return frame.sort_values(["period_start", "outcome"], na_position="first", ignore_index=True)
+    return frame[frame["period_start"].isna()].reset_index(drop=True)
 
 
 def _open(asking: Asking) -> pd.DataFrame:
@@ -141,8 +141,8 @@ TABLES: tuple[ReportTable, ...] = (
     _metric(MetricName.ERROR_CODES_OVER_TIME, Section.WHY, ("period_start", "code"), ()),
     _metric(MetricName.CODE_SETS, Section.WHY, ("code_set",), ("code_set", "tasks", "tasks_before", "share"),
             max_rows=15, when_empty="No task of this kind failed in this period."),
-    _metric(MetricName.TIME_TO_OUTCOME, Section.WHY, ("period_start", "outcome"),
-            ("outcome", "tasks", "median_seconds", "p90_seconds", "p99_seconds"), ask=_whole_period_first, max_rows=2,
+    _metric(MetricName.TIME_TO_OUTCOME, Section.WHY, ("outcome",),
+            ("outcome", "tasks", "median_seconds", "p90_seconds", "p99_seconds"), ask=_whole_period,
             when_empty="No looked-up task has both a submission and an outcome."),
     _metric(MetricName.CONTRIBUTORS, Section.CHANGED, ("business_product_id",),
             ("business_product_id", "failed", "n", "previous_failed", "previous_n", "mix_effect", "rate_effect",
@@ -152,8 +152,8 @@ TABLES: tuple[ReportTable, ...] = (
     ReportTable("open_by_deadline", Section.OPEN, "Open failures by days left", ("days_left",),
                 ("days_left", "open_failures"), _by_deadline),
     _metric(MetricName.OPEN_FAILURES, Section.OPEN, ("task_id",),
-            ("task_id", "deadline", "days_left", "basis", "code", "action", "business_product_id", "failed_at"), ask=_open,
-            title="Open failures, nearest deadline first"),
+            ("task_id", "deadline", "days_left", "basis", "code", "business_product_id"), ask=_open,
+            title="Open failures, nearest deadline first", max_rows=25),
     _metric(MetricName.WAITING, Section.OPEN, ("task_id",),
             ("task_id", "deadline", "days_left", "business_product_id", "received_at", "status")),
     _metric(MetricName.DISCLOSURE, Section.YEARLY, (),
@@ -163,8 +163,10 @@ TABLES: tuple[ReportTable, ...] = (
             ("failed", "found", "not_asked", "pending", "not_found", "denied", "lookup_failed", "coverage")),
     ReportTable("last_heard", Section.TRUST, "When each product was last heard of",
                 ("business_product_id", "task_kind"),
-                ("business_product_id", "failed", "completed", "last_failed_at", "last_completed_at"),
+                ("business_product_id", "task_kind", "failed", "completed", "last_failed_at", "last_completed_at"),
                 lambda asking: last_heard(asking.snapshot)),
+    _metric(MetricName.LOOKUP_STATES, Section.TRUST, ("business_product_id", "lookup_state", "reason"),
+            ("business_product_id", "lookup_state", "reason", "tasks", "share")),
     _metric(MetricName.GAPS, Section.TRUST, ("first_day",), ("first_day", "last_day", "days", "expected"),
             title="Days without any event where some were expected"),
 )  # fmt: skip
