@@ -9,7 +9,6 @@ import streamlit as st
 
 from bwp_client.metrics import MetricName
 from bwp_client.ui import parts
-from bwp_client.ui.one_task import open_task
 from bwp_client.ui.shell import GO_TO, TASKS_PAGE, Page
 from bwp_client.ui.worklist import dated, due_counts
 
@@ -62,5 +61,4 @@ def show(page: Page) -> None:
 
 def _open(table: str, task_ids: list[str]) -> None:
     if rows := st.session_state[table]["selection"]["rows"]:
-        open_task(task_ids[rows[0]])
-        st.session_state[GO_TO] = TASKS_PAGE
+        st.session_state[GO_TO] = (TASKS_PAGE, {"task": task_ids[rows[0]]})
