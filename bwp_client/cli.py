@@ -5,9 +5,12 @@ from __future__ import annotations
 import typer
 
 from bwp_client.commands.care import maintain, purge, quarantine, status
+from bwp_client.commands.check import check
+from bwp_client.commands.doctor import doctor
 from bwp_client.commands.enrich import enrich
 from bwp_client.commands.load import load
 from bwp_client.commands.metric import metric
+from bwp_client.commands.report import report
 from bwp_client.commands.requests import import_
 from bwp_client.commands.sample import sample, sandbox
 
@@ -19,6 +22,7 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 
-for command in (load, enrich, metric, status, quarantine, maintain, purge, sample, sandbox):
+for command in (load, enrich, metric, check, status, doctor, quarantine, maintain, purge, sample, sandbox):
     app.command()(command)
+app.add_typer(report, name="report")
 app.command("import")(import_)

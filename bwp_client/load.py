@@ -50,6 +50,7 @@ def load(
     window_from: datetime | None = None,
     window_to: datetime | None = None,
     reread: bool = False,
+    keep_raw: bool = False,
     clock: Callable[[], datetime] = lambda: datetime.now(UTC),
     on_progress: Callable[[LoadProgress], None] = lambda _: None,
     on_refused: Callable[[list[Path]], None] = lambda _: None,
@@ -63,6 +64,7 @@ def load(
         window_from: Keep only events from this time on (aware).
         window_to: Keep only events before this time (aware).
         reread: Read every object again, whatever the ledger says.
+        keep_raw: Keep the bytes of refused records, for their source can't be read again.
         clock: Gives the time now.
         on_progress: Called after each object and each commit.
         on_refused: Called with the staged files of quarantined records once these are stored.
@@ -88,7 +90,7 @@ def load(
             clock,
             on_progress,
             on_refused,
-        ).run(reread=reread)
+        ).run(reread=reread, keep_raw=keep_raw)
 
 
 def _clear_left_behind() -> None:
@@ -138,14 +140,14 @@ class _Load:
         self._read_before = False
         self._unreadable: list[Unreadable] = []
 
-    def run(self, *, reread: bool) -> LoadResult:
+    def run(self, *, reread: bool, keep_raw: bool) -> LoadResult:
         try:
             window = Window(_micros(self._window_from), _micros(self._window_to))
             latest_us = _micros(self._clock() + LATEST_AHEAD) or 0
             self._report()
             try:
                 floor = purge_floor(self._warehouse.handle(TableName.EVENTS))
-                job = Job(self._source, self._folder, window, latest_us, _micros(floor) or 0)
+                job = Job(self._source, self._folder, window, latest_us, _micros(floor) or 0, keep_raw)
                 for made, done in stage_all(self._unread(reread=reread), job):
                     if isinstance(made, Unreadable):
                         self._unreadable.append(made)

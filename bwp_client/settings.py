@@ -21,6 +21,8 @@ SECRETS_FILE = Path(".streamlit/secrets.toml")
 SAMPLE_SOURCE = "sample://"
 SAMPLE_WAREHOUSE = "./warehouse-sample"
 DEFAULT_WAREHOUSE = "./warehouse"
+DEFAULT_REPORTS = "./reports"
+SAMPLE_REPORTS = "./reports-sample"
 ANY_PRODUCT = "*"
 
 
@@ -77,10 +79,12 @@ class AuthSettings(BaseModel):
 
 
 class ReportSettings(BaseModel):
-    """When a report refuses to be published (`BWP_REPORT__…`)."""
+    """When a report refuses to be published, where it goes, and what makes its pictures (`BWP_REPORT__…`)."""
 
     max_stale_hours: float = 48.0
     min_lookup_coverage: float = 0.9
+    out: str | None = None
+    browser: str | None = None
 
 
 class Settings(BaseSettings):
@@ -98,6 +102,7 @@ class Settings(BaseSettings):
     deadline_rule: Annotated[Literal["GDPR", "CCPA"] | dict[str, Literal["GDPR", "CCPA"]], NoDecode] = "GDPR"
     timezone: str = "UTC"
     product_names: dict[str, str] = Field(default_factory=dict)
+    error_codes_file: Path | None = None
     auth: AuthSettings = Field(default_factory=AuthSettings)
     report: ReportSettings = Field(default_factory=ReportSettings)
     notify_url: SecretStr | None = None
@@ -145,6 +150,11 @@ class Settings(BaseSettings):
         if self.source is not None and self.source.startswith(SAMPLE_SOURCE):
             return SAMPLE_WAREHOUSE
         return self.warehouse or DEFAULT_WAREHOUSE
+
+    @property
+    def reports_uri(self) -> str:
+        """Where reports are published: the configured place, else a folder; the sample's never mix with others."""
+        return self.report.out or (SAMPLE_REPORTS if self.is_sample else DEFAULT_REPORTS)
 
     @classmethod
     def load(cls, **overrides: Any) -> Self:

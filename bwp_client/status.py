@@ -8,7 +8,8 @@ from typing import Any
 from uuid import uuid4
 
 from bwp_client.completeness import gaps, twins
-from bwp_client.warehouse import Run, TableName, VersionMap, Warehouse, newest_run, record_run, unpublished
+from bwp_client.lookup_runs import lookup_runs
+from bwp_client.warehouse import Run, TableName, VersionMap, Warehouse, list_runs, newest_run, record_run, unpublished
 from bwp_client.warehouse.outcomes import is_behind, refresh_outcomes
 from bwp_client.warehouse.snapshot import Snapshot
 
@@ -22,6 +23,9 @@ class Status:
     tasks: int = 0
     failed: int = 0
     found: int = 0
+    lookups: dict[str, int] = field(default_factory=dict)
+    coverage: float | None = None
+    last_lookup_run: dict[str, Any] = field(default_factory=dict)
     first_event_at: datetime | None = None
     last_event_at: datetime | None = None
     last_run: dict[str, Any] = field(default_factory=dict)
@@ -44,12 +48,25 @@ class Status:
                 f"to {self.last_event_at:%d %b %Y %H:%M} UTC"
                 if self.first_event_at and self.last_event_at
                 else "  no privacy events",
-                f"  {self.failed:,} failed tasks, errors known for {self.found:,}",
+                f"  {self.failed:,} failed tasks, errors known for {self.found:,}{self._others_as_text()}",
+                *self._lookups_as_text(),
                 f"  {self.quarantined:,} records in quarantine",
                 f"  last run: {self.last_run['kind']} of {self.last_run['source']}, {self.last_run['finished_at']}",
             ]
         lines += [f"Needs attention: {item}" for item in self.attention]
         return "\n".join(lines)
+
+    def _others_as_text(self) -> str:
+        others = [f"{tasks:,} {state.replace('_', ' ')}" for state, tasks in self.lookups.items() if state != "found"]
+        return f" ({self.coverage:.1%}; {', '.join(others)})" if others and self.coverage is not None else ""
+
+    def _lookups_as_text(self) -> list[str]:
+        run = self.last_lookup_run
+        if not run:
+            return []
+        pace = "" if run["requests_per_second"] is None else f", {run['requests_per_second']:,.1f} a second"
+        asked = f"  last lookups: {run['asked']:,} tasks with {run['requests']:,} requests{pace}"
+        return [f"{asked}, throttled {run['throttled']:,} times, {run['not_asked']:,} left, {run['state']}"]
 
 
 def bring_up_to_date(warehouse: Warehouse, *, rebuild: bool = False) -> VersionMap:
@@ -99,9 +116,13 @@ def status_of(warehouse: Warehouse) -> Status:
         for item in warehouse.data_files(warehouse.handle(TableName.EVENTS, run.versions[TableName.EVENTS.value]))
     )
     (status.tasks,) = snapshot.rows("select coalesce(sum(tasks), 0)::bigint from product_kinds")[0]
-    ((status.failed, status.found),) = snapshot.rows(
-        "select count(*), count(*) filter (lookup_state = 'found') from failed_tasks"
+    status.lookups = dict(
+        snapshot.rows("select lookup_state, count(*)::bigint from failed_tasks group by 1 order by 2 desc, 1")
     )
+    status.failed, status.found = sum(status.lookups.values()), status.lookups.get("found", 0)
+    status.coverage = status.found / status.failed if status.failed else None
+    if newest := lookup_runs(list_runs(warehouse)):
+        status.last_lookup_run = newest[0].as_json()
     if span := snapshot.span():
         status.first_event_at, status.last_event_at = span
     status.last_run = {
@@ -131,11 +152,30 @@ def status_of(warehouse: Warehouse) -> Status:
         )
     if status.quarantined:
         status.attention.append(f"{status.quarantined:,} records could not be read; the data health page says why.")
-    if status.failed > status.found:
-        status.attention.append(f"{status.failed - status.found:,} failed tasks without known errors: run enrich.")
+    status.attention += _about_lookups(snapshot)
     if status.no_denominator:
         status.attention.append(
             f"no COMPLETED event was ever loaded for {', '.join(status.no_denominator)}: their failures are not rated. "
             "Subscribe them to the COMPLETED events."
         )
     return status
+
+
+def _about_lookups(snapshot: Snapshot) -> list[str]:
+    """Say of failed tasks without known errors what to do; those that wait for their time need nothing."""
+    said = []
+    due = snapshot.rows(
+        "select count(*) from failed_tasks where lookup_state = 'not_asked' or next_attempt_at <= $now",
+        {"now": datetime.now(UTC)},
+    )[0][0]
+    if due:
+        said.append(f"{due:,} failed tasks without known errors: run enrich.")
+    for state, tasks, reason in snapshot.rows(
+        """
+        select lookup_state, count(*)::bigint, reason from failed_tasks
+        where lookup_state in ('denied', 'failed', 'not_found') and next_attempt_at is null
+        group by 1, 3 order by 2 desc, 3 limit 5
+        """
+    ):
+        said.append(f"{tasks:,} lookups ended as {state.replace('_', ' ')}: {reason}")
+    return said

@@ -4,7 +4,7 @@ import pandas as pd
 import streamlit as st
 
 from bwp_client.metrics import MetricName
-from bwp_client.ui import actions, missing, parts, shell
+from bwp_client.ui import actions, lookups, missing, parts, shell
 from bwp_client.ui.data import quarantine_table, runs_table, version_key
 
 page = shell.page("Data health")
@@ -25,6 +25,7 @@ for column, (label, name) in zip(
     column.metric(label, f"{coverage[name]:,}", border=True)
 
 warehouse, key = page.snapshot.warehouse, version_key(page.settings)
+lookups.show(page, key)
 missing.show(page, key)
 
 runs = runs_table(warehouse.uri, key)
@@ -79,4 +80,4 @@ else:
         key="quarantine",
         alt="Quarantined records with reason, source, byte offset and excerpt",
     )  # fmt: skip
-parts.meaning(MetricName.COVERAGE)
+parts.meaning(MetricName.COVERAGE, MetricName.LOOKUP_STATES)

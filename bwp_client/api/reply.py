@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
@@ -30,6 +31,7 @@ class Reply:
         errors: The top-level `errors`: what went wrong with the call, never why a task failed.
         trouble: Set when the body is no GraphQL answer; `data` and `errors` are empty then.
         retry_after_seconds: What the server asked us to wait, when it did.
+        server_time: What time it was there, when the server says so.
     """
 
     http_status: int | None
@@ -37,3 +39,4 @@ class Reply:
     errors: tuple[Any, ...] = ()
     trouble: Trouble | None = None
     retry_after_seconds: float | None = None
+    server_time: datetime | None = None

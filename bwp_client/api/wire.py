@@ -10,6 +10,8 @@ import json
 import logging
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
+from datetime import datetime
+from email.utils import parsedate_to_datetime
 from typing import Any, Final
 
 import httpx
@@ -110,7 +112,9 @@ class Wire:
         except TransportError:
             return _unreadable(call)
         errors = result.errors if isinstance(result.errors, list) else [result.errors] if result.errors else []
-        return Reply(_status(call), result.data, tuple(errors), retry_after_seconds=_wait(call))
+        return Reply(
+            _status(call), result.data, tuple(errors), retry_after_seconds=_wait(call), server_time=_server_time(call)
+        )
 
 
 async def _catch(response: httpx.Response) -> None:
@@ -156,6 +160,13 @@ def _wait(call: _Call) -> float | None:
     return retry_after_seconds(call.response.headers.get("retry-after")) if call.response is not None else None
 
 
+def _server_time(call: _Call) -> datetime | None:
+    try:
+        return parsedate_to_datetime(call.response.headers["date"]) if call.response is not None else None
+    except (KeyError, ValueError):
+        return None
+
+
 def _connection_trouble(cause: BaseException | None) -> Trouble:
     if isinstance(cause, _AnswerTooLargeError):
         return Trouble.TOO_LARGE
@@ -186,7 +197,9 @@ def _unreadable(call: _Call) -> Reply:
         trouble = Trouble.CUT
     else:
         trouble = Trouble.NOT_GRAPHQL
-    return Reply(call.response.status_code, trouble=trouble, retry_after_seconds=_wait(call))
+    return Reply(
+        call.response.status_code, trouble=trouble, retry_after_seconds=_wait(call), server_time=_server_time(call)
+    )
 
 
 def _is_json(body: bytes) -> bool:

@@ -18,7 +18,9 @@ if TYPE_CHECKING:
 
 
 def load(
-    source: Annotated[str | None, typer.Argument(help="A path, s3://bucket/prefix or sample://; $BWP_SOURCE.")] = None,
+    source: Annotated[
+        str | None, typer.Argument(help="A path, s3://bucket/prefix, archive://NAME or sample://; $BWP_SOURCE.")
+    ] = None,
     from_: FromOption = None,
     to: ToOption = None,
     reread: Annotated[bool, typer.Option(help="Read objects again that were read before.")] = False,
@@ -35,9 +37,16 @@ def load(
         named = source or settings.source
         if named is None:
             raise UsageError(
-                "Nothing was loaded: no source is given. Name a path or s3://bucket/prefix, or set BWP_SOURCE; "
-                "sample:// loads sample data."
+                "Nothing was loaded: no source is given. Name a path, s3://bucket/prefix or archive://NAME, or set "
+                "BWP_SOURCE; sample:// loads sample data."
             )
+        if named.startswith("archive://"):
+            from bwp_client.commands.load_archive import load_from_archive
+
+            if reread:
+                raise UsageError("Nothing was started: leave --reread out; a window of an archive is always read anew.")
+            load_from_archive(named, settings, warehouse_uri(warehouse, settings), from_=from_, to=to, as_json=as_json)
+            return
         opened, label, uri = _open(named, warehouse, settings)
         from bwp_client.load import load as run_load
         from bwp_client.times import period_end, period_start

@@ -7,7 +7,18 @@ from typing import Annotated
 
 import typer
 
-from bwp_client.commands.options import FromOption, JsonOption, ToOption, WarehouseOption, choice, warehouse_uri
+from bwp_client.commands.options import (
+    BusinessProductOption,
+    CodeOption,
+    FromOption,
+    JsonOption,
+    RegionOption,
+    TaskKindOption,
+    ToOption,
+    WarehouseOption,
+    choice,
+    warehouse_uri,
+)
 from bwp_client.console import errors_as_exit_codes, print_json
 from bwp_client.errors import UsageError
 
@@ -16,10 +27,10 @@ def metric(
     name: Annotated[str, typer.Argument(help="failure_rate, error_codes, …")],
     from_: FromOption = None,
     to: ToOption = None,
-    task_kind: Annotated[str, typer.Option(help="DELETION or RETRIEVAL.")] = "DELETION",
-    business_product: Annotated[list[str] | None, typer.Option(help="Only this business product; may repeat.")] = None,
-    code: Annotated[list[str] | None, typer.Option(help="Only failures with this error code; may repeat.")] = None,
-    region: Annotated[list[str] | None, typer.Option(help="Only this region; may repeat.")] = None,
+    task_kind: TaskKindOption = "DELETION",
+    business_product: BusinessProductOption = None,
+    code: CodeOption = None,
+    region: RegionOption = None,
     by: Annotated[str, typer.Option(help="hour, day, week or month.")] = "day",
     format_: Annotated[str, typer.Option("--format", help="table, csv or json.")] = "table",
     warehouse: WarehouseOption = None,

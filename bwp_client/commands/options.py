@@ -21,6 +21,16 @@ JsonOption = Annotated[
 FromOption = Annotated[str | None, typer.Option("--from", metavar="DATE", help="First UTC day, or a timestamp.")]
 ToOption = Annotated[str | None, typer.Option("--to", metavar="DATE", help="Last UTC day, or where to stop.")]
 
+TaskKindOption = Annotated[str, typer.Option("--task-kind", help="DELETION or RETRIEVAL.")]
+BusinessProductOption = Annotated[
+    list[str] | None, typer.Option("--business-product", help="Only this business product; may repeat.")
+]
+CodeOption = Annotated[list[str] | None, typer.Option("--code", help="Only failures with this error code; may repeat.")]
+RegionOption = Annotated[list[str] | None, typer.Option("--region", help="Only this region; may repeat.")]
+NotifyOption = Annotated[
+    str | None, typer.Option("--notify", metavar="URL", help="Send a notice through Apprise; $BWP_NOTIFY_URL.")
+]
+
 
 def warehouse_uri(option: str | None, settings: Settings) -> str:
     """Give the warehouse that a command works on."""

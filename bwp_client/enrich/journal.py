@@ -8,15 +8,16 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from typing import Any, Final
-from uuid import uuid4
 
 import pyarrow as pa
+from deltalake import DeltaTable
 
 from bwp_client.api import BuyWithPrimeClient, Lookup, LookupState
-from bwp_client.enrich.todo import Todo
+from bwp_client.enrich.todo import TaskKey, Todo
 from bwp_client.warehouse import TABLES, Run, TableName, Warehouse, newest_run, record_run
+from bwp_client.warehouse.floor import purge_floor
+from bwp_client.warehouse.purge import LOOKUPS_APP_ID
 
-APP_ID: Final = "bwp.lookups"
 BATCH_ANSWERS: Final = 500
 BATCH_SECONDS: Final = 10.0
 LONGEST_UNPUBLISHED_SECONDS: Final = 300.0
@@ -47,11 +48,14 @@ class Journal:
     Args:
         warehouse: Where they go.
         client: Whose requests are counted.
+        run_id: Names the run in its rows.
         source: How the runs table names the API.
         to_ask: How many tasks there are to ask about.
         lookups_version: What was stored before; published with the first answers if it was not.
         clock: Gives the time now, in UTC.
         monotonic: Seconds from a clock that never goes back.
+        batch_answers: How many answers are stored at a time, at most.
+        on_stored: Told which tasks need no claim any more.
     """
 
     def __init__(
@@ -59,11 +63,14 @@ class Journal:
         warehouse: Warehouse,
         client: BuyWithPrimeClient,
         *,
+        run_id: str,
         source: str,
         to_ask: int,
         lookups_version: int,
         clock: Callable[[], datetime],
         monotonic: Callable[[], float],
+        batch_answers: int = BATCH_ANSWERS,
+        on_stored: Callable[[list[TaskKey]], None] = lambda _: None,
     ) -> None:
         self.result = EnrichResult(not_asked=to_ask)
         self._warehouse = warehouse
@@ -72,8 +79,10 @@ class Journal:
         self._lookups_version = lookups_version
         self._clock = clock
         self._monotonic = monotonic
-        self._run_id = uuid4().hex
-        self._batch: list[Lookup] = []
+        self._run_id = run_id
+        self._batch_answers = batch_answers
+        self._on_stored = on_stored
+        self._batch: list[tuple[Todo, Lookup]] = []
         self._lock = asyncio.Lock()
         self._started = self._stored_at = self._published_at = monotonic()
         self._group_started_at = clock()
@@ -94,45 +103,61 @@ class Journal:
         result.requests = self._client.requests
         if state in (LookupState.DENIED, LookupState.FAILED):
             self._reasons[lookup.reason] += 1
-        if not todo.is_old_news(lookup):
-            self._batch.append(replace(lookup, run_id=self._run_id))
+        if todo.is_old_news(lookup):
+            self._on_stored([todo.key])
+        else:
+            self._batch.append((todo, replace(lookup, run_id=self._run_id)))
         # Some tasks are answered without waiting for anything; the other workers must get their turn all the same.
         await asyncio.sleep(0)
         if self._is_due():
             async with self._lock:
                 # Another worker may have stored everything while this one waited for the lock.
                 if self._is_due():
-                    await asyncio.to_thread(self._store_and_perhaps_publish)
+                    self._on_stored(await asyncio.to_thread(self._store_and_perhaps_publish))
 
-    def close(self, state: str) -> None:
+    def close(self, state: str, *, answered_elsewhere: int = 0) -> None:
         """Store and publish what is left.
 
         Args:
             state: How the run ended, for the runs table.
+            answered_elsewhere: Tasks on the list that other runs have answered meanwhile.
 
         Raises:
             WarehouseError: It can't be written, and is lost; what was stored before stays.
         """
+        self.result.not_asked = max(0, self.result.not_asked - answered_elsewhere)
         self._store()
         self._publish(state)
 
     def _is_due(self) -> bool:
         waiting = len(self._batch)
-        return waiting >= BATCH_ANSWERS or (waiting > 0 and self._monotonic() - self._stored_at >= BATCH_SECONDS)
+        return waiting >= self._batch_answers or (waiting > 0 and self._monotonic() - self._stored_at >= BATCH_SECONDS)
 
-    def _store_and_perhaps_publish(self) -> None:
-        self._store()
+    def _store_and_perhaps_publish(self) -> list[TaskKey]:
+        stored = self._store()
         now = self._monotonic()
         # The first answers show soon; later a page need not read everything anew every few seconds.
         if now - self._published_at > min(LONGEST_UNPUBLISHED_SECONDS, (now - self._started) / 4):
             self._publish("partial")
+        return stored
 
-    def _store(self) -> None:
+    def _store(self) -> list[TaskKey]:
         batch, self._batch = self._batch, []
         self._stored_at = self._monotonic()
+
+        def rows_for(handle: DeltaTable) -> pa.Table | None:
+            # Tasks that were purged since they were put on the list must not come back.
+            floor = purge_floor(handle)
+            rows = [
+                asdict(lookup)
+                for todo, lookup in batch
+                if floor is None or todo.occurred_at is None or todo.occurred_at >= floor
+            ]
+            return pa.Table.from_pylist(rows, schema=TABLES[TableName.LOOKUPS].schema) if rows else None
+
         if batch:
-            rows = pa.Table.from_pylist([asdict(lookup) for lookup in batch], schema=TABLES[TableName.LOOKUPS].schema)
-            self._lookups_version = self._warehouse.commit(TableName.LOOKUPS, lambda _: rows, app_id=APP_ID)
+            self._lookups_version = self._warehouse.commit(TableName.LOOKUPS, rows_for, app_id=LOOKUPS_APP_ID)
+        return [todo.key for todo, _ in batch]
 
     def _publish(self, state: str) -> None:
         """Write a row in `runs`: only then is what was stored seen by readers."""

@@ -1,29 +1,45 @@
--- Which tasks to ask about, and in which order: failed and never asked, failed and due again, completed; within each the
--- newest first. An attempt of 0 never reached the API (no credential), so it counts as never asked. A task found COMPLETED
--- that failed afterwards is asked about again.
+-- Which tasks to ask about, and in which order: failed and never asked; failed and due again; open requests of the shop's
+-- list without an event; completed; and what there is no credential for. An attempt of 0 never reached the API. A task
+-- found COMPLETED that failed afterwards is asked about again. Tasks older than the purge floor are gone.
+--
+-- Within each the nearest deadline first: those still ahead, the soonest first, then those passed, the latest first.
 create temp table todo as
 with latest as (
-    select task_id, task_kind, lookup_state, status, asked_at, attempt, next_attempt_at, reason
+    select task_id, task_kind, business_product_id, lookup_state, status, submitted_at, asked_at, attempt, next_attempt_at,
+           reason
     from {lookups}
     qualify row_number() over (
         partition by task_id, task_kind
         order by case when lookup_state = 'found' then 1 else 0 end desc, asked_at desc, attempt desc
     ) = 1
 ),
-ranked as (
-    select o.task_id, o.task_kind, o.business_product_id, o.occurred_at, coalesce(l.attempt, 0) as attempts,
-           l.lookup_state, l.reason,
-           case when o.outcome = 'FAILED' then 0 else 10 end + case
-               when l.task_id is null or l.attempt = 0 then 1
-               when l.lookup_state = 'found' then
-                   case when o.outcome = 'FAILED' and l.status = 'COMPLETED' and l.asked_at < o.occurred_at then 1 end
-               when l.next_attempt_at <= $now then 2
-               when l.next_attempt_at is null and $retry_failed then 3
-           end as rank
-    from {outcomes} o
-    left join latest l on l.task_id = o.task_id and l.task_kind = o.task_kind
-    where o.outcome = 'FAILED' or $completed
+listed as (
+    select task_id, coalesce(task_kind, 'DELETION') as task_kind, max(business_product_id) as business_product_id,
+           max(received_at) as received_at, max(closed_at) as closed_at
+    from {requests} where task_id is not null group by 1, 2
+),
+candidates as (
+    select o.task_id, o.task_kind, o.business_product_id, o.outcome, o.occurred_at, r.received_at
+    from {outcomes} o left join listed r on r.task_id = o.task_id and r.task_kind = o.task_kind
+    where (o.outcome = 'FAILED' or $completed) and o.occurred_at >= $floor
+    union all
+    select r.task_id, r.task_kind, r.business_product_id, 'WAITING', null, r.received_at
+    from listed r where r.closed_at is null and not exists (select 1 from {outcomes} o where o.task_id = r.task_id)
+),
+judged as (
+    select c.task_id, c.task_kind, coalesce(c.business_product_id, l.business_product_id, '') as business_product_id,
+           c.occurred_at, least(c.received_at, l.submitted_at, c.occurred_at) as counted_from,
+           coalesce(l.attempt, 0) as attempts, l.lookup_state, l.reason, l.asked_at,
+           case when l.task_id is null then 0
+                when l.attempt = 0 then 1
+                when l.lookup_state = 'found' then
+                    case when c.outcome = 'FAILED' and l.status = 'COMPLETED' and l.asked_at < c.occurred_at then 0 end
+                when l.next_attempt_at <= $now then 1
+                when l.next_attempt_at is null and $retry_failed then 2
+           end as again,
+           case c.outcome when 'FAILED' then 0 when 'WAITING' then 10 else 20 end
+               + case when list_contains($out_of_reach::varchar[], c.business_product_id) then 100 else 0 end as turn
+    from candidates c
+    left join latest l on l.task_id = c.task_id and l.task_kind = c.task_kind
 )
-select row_number() over (order by rank, occurred_at desc, task_id) as place,
-       task_id, task_kind, business_product_id, attempts, lookup_state, reason
-from ranked where rank is not null
+select *, (timezone($zone, counted_from))::date as counted_day from judged where again is not null;

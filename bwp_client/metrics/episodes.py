@@ -8,7 +8,6 @@ only when the chance of such a week arising by luck is below 5 % over all produc
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -91,13 +90,6 @@ def _starts(frame: pd.DataFrame, place: int) -> datetime:
 @lru_cache(maxsize=10_000)
 def _chance(failed: int, n: int, all_failed: int, all_n: int) -> float:
     """Give the chance of at least so many failures in a week were all failures spread over the weeks by luck."""
-    ways = _log_choose(all_n, n)
-    return sum(
-        math.exp(_log_choose(all_failed, count) + _log_choose(all_n - all_failed, n - count) - ways)
-        for count in range(failed, min(n, all_failed) + 1)
-        if n - count <= all_n - all_failed
-    )
+    from scipy.stats import hypergeom
 
-
-def _log_choose(items: int, chosen: int) -> float:
-    return math.lgamma(items + 1) - math.lgamma(chosen + 1) - math.lgamma(items - chosen + 1)
+    return float(hypergeom.sf(failed - 1, all_n, all_failed, n))

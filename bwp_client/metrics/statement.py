@@ -2,21 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
-@dataclass(frozen=True, slots=True)
-class Rise:
-    """A product whose rate rose, and the code that grew most there, if any did."""
-
-    product: str
-    code: str | None
-    tasks: int
-    tasks_before: int
+    from bwp_client.metrics.causes import Cause
 
 
 def verdict(row: Any) -> str:
@@ -35,57 +29,53 @@ def percent(value: float) -> str:
     return f"{value * 100:.1f} %"
 
 
-def statement(row: Any, days: float, rise: Rise | None) -> str:
-    """Say the failure rate, how it compares with the period before, and what the rise is made of.
+def statement(row: Any, period: timedelta, cause: Cause | None, name_of: Callable[[str], str]) -> str:
+    """Say the failure rate, how it compares with the period before, and what the change is made of.
 
     Args:
         row: The one row of a `period_comparison` frame.
-        days: The period's length.
-        rise: The product that stands out, if one does.
+        period: The period's length.
+        cause: From `find_cause`.
+        name_of: Gives a product's name.
     """
-    period = f"{days:.0f} days" if days >= 1 else f"{days * 24:.0f} hours"
     if not row["n"]:
         return "No task of this kind ended in this period."
     if pd.isna(row["rate"]):
         return f"{row['failed']:,} of {row['n']:,} tasks failed: too few to rate."
     text = f"Failure rate {percent(row['rate'])} ({row['low'] * 100:.1f}–{row['high'] * 100:.1f} %, n {row['n']:,})"
-    said = verdict(row)
-    if said in {"higher", "lower"}:
-        text += f", {said} than the {period} before ({percent(row['previous_rate'])})."
-    elif said == "no clear change":
-        text += f", no clear change from the {period} before ({percent(row['previous_rate'])})."
-    else:
-        text += f"; the {period} before had too few outcomes to compare."
-    if rise is not None:
-        text += f" What stands out: {rise.product}"
-        text += f", with {rise.code} in {rise.tasks:,} tasks after {rise.tasks_before:,}." if rise.code else "."
-    return text
+    said, before = verdict(row), f"the {duration(period)} before"
+    if said == "too few to compare":
+        return f"{text}; {before} had too few outcomes to compare."
+    was = f"({percent(row['previous_rate'])})"
+    if said == "no clear change":
+        return f"{text}, no clear change from {before} {was}."
+    return f"{text}, {said} than {before} {was}{_because(said, cause, name_of)}."
 
 
-def find_rise(
-    products: pd.DataFrame, codes_of: Callable[[str], pd.DataFrame], name_of: Callable[[str], str]
-) -> Rise | None:
-    """Find the product whose rate rose most beyond doubt, and the code that grew most there.
+def duration(period: timedelta) -> str:
+    """Give a length of time in words: `4 weeks`, `10 days`, `6 hours`; nothing before one of it."""
+    hours = round(period.total_seconds() / 3600)
+    for size, unit in ((24 * 7, "weeks"), (24, "days")):
+        if hours % size == 0 and hours >= 2 * size:
+            return f"{hours // size} {unit}"
+    return "day" if hours == 24 else f"{hours} hours"
 
-    Args:
-        products: `period_comparison` rows with a column business_product_id.
-        codes_of: Gives the `error_codes` frame of one product.
-        name_of: Gives a product's name.
-    """
-    risen = products[products["difference_low"].fillna(-1.0) > 0]
-    if risen.empty:
-        return None
-    worst = risen.sort_values("difference", ascending=False).iloc[0]
-    codes = codes_of(worst["business_product_id"])
-    codes = codes[~codes["code"].str.startswith("(")]
-    if codes.empty:
-        return Rise(name_of(worst["business_product_id"]), None, 0, 0)
-    codes = codes.assign(growth=codes["tasks"] - codes["tasks_before"])
-    top = codes.sort_values("growth", ascending=False).iloc[0]
-    grew = top["growth"] > 0
-    return Rise(
-        name_of(worst["business_product_id"]),
-        str(top["code"]) if grew else None,
-        int(top["tasks"]),
-        int(top["tasks_before"]),
-    )
+
+def day(time: datetime) -> str:
+    """Give a day as `3 Nov 2026`."""
+    return f"{time.day} {time:%b %Y}"
+
+
+def _because(said: str, cause: Cause | None, name_of: Callable[[str], str]) -> str:
+    change = "rise" if said == "higher" else "fall"
+    if cause is None:
+        return f"; no one product and no one code makes up most of the {change}"
+    if cause.is_mix:
+        more = "more" if said == "higher" else "fewer"
+        return f"; most of the {change} is that {more} outcomes came from products that fail more often"
+    parts = [
+        cause.code_set or "",
+        "" if cause.business_product_id is None else f"at {name_of(cause.business_product_id)}",
+    ]
+    since = "" if cause.since is None else f" since {day(cause.since)}"
+    return f"; most of the {change} is {' '.join(part for part in parts if part)}{since}"

@@ -22,6 +22,7 @@ def open_source(url: str) -> Source:
     scheme, separator, _ = url.partition("://")
     if separator and scheme != "file":
         raise UsageError(
-            f"Nothing was loaded: '{scheme}://' is not a source we read. Give a path, s3://bucket/prefix or sample://."
+            f"Nothing was loaded: '{scheme}://' is not a source we read. "
+            "Give a path, s3://bucket/prefix, archive://NAME or sample://."
         )
     return FileSource(str(path_of(url)) if separator else url)

@@ -23,6 +23,15 @@ def text_array(values: Sequence[str]) -> pa.StringArray:
     return pa.StringArray.from_buffers(len(values), pa.py_buffer(offsets), pa.py_buffer(data))
 
 
+def bytes_array(values: Sequence[bytes]) -> pa.BinaryArray:
+    """Give an array of byte strings, none of them null, under 2 GiB in all."""
+    offsets = np.zeros(len(values) + 1, dtype=np.int32)
+    np.cumsum(np.fromiter(map(len, values), dtype=np.int32, count=len(values)), out=offsets[1:])
+    return pa.Array.from_buffers(
+        pa.binary(), len(values), [None, pa.py_buffer(offsets), pa.py_buffer(b"".join(values))]
+    )
+
+
 def dictionary(column: pa.StringArray) -> pa.DictionaryArray:
     """Give a column as codes for its distinct texts, null as empty text."""
     encoded = column.dictionary_encode(null_encoding="encode")

@@ -51,6 +51,8 @@ class Job:
     """The newest event time accepted, in µs since 1970."""
     floor_us: int = 0
     """The purge floor: older events are ignored."""
+    keep_raw: bool = False
+    """Keep the bytes of refused records, for they can't be read again."""
 
 
 @dataclass(slots=True)

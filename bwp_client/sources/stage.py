@@ -27,7 +27,7 @@ from bwp_client.events import (
     rows_of,
 )
 from bwp_client.scrub import excerpt
-from bwp_client.sources.arrays import IntArray, int64_array, numbers, text_array
+from bwp_client.sources.arrays import IntArray, bytes_array, int64_array, numbers, text_array
 from bwp_client.sources.base import SourceObject
 from bwp_client.sources.context import with_context
 from bwp_client.sources.decode import CutShortError, TooMuchTextError, blocks
@@ -37,6 +37,8 @@ from bwp_client.sources.records import Found, RecordCutter, Unread
 from bwp_client.sources.together import TEXT_BYTES, Together, read_together, whole_text
 from bwp_client.sources.wrappers import Wrapper, unwrap
 
+MAX_RAW_BYTES = 1024 * 1024
+"""What is kept of a record that can't be read again; a queue's message is no larger."""
 MAX_IGNORED_TYPES = 100
 MAX_TYPE_LENGTH = 80
 OTHER_TYPES = "(other types)"
@@ -61,6 +63,7 @@ class Stager:
         self._window = job.window
         self._latest_us = job.latest_us
         self._floor_us = job.floor_us
+        self._keep_raw = job.keep_raw
         self._batches: list[pa.RecordBatch] = []
         self._rows: list[EventRow] = []
         self._offsets: list[int] = []
@@ -68,7 +71,7 @@ class Stager:
         self._item = SourceObject("", "", 0)
         self._counts = ObjectCounts()
         self._several = False
-        self._bad: list[tuple[str, str, int, str, str, str]] = []
+        self._bad: list[tuple[str, str, int, str, str, str, bytes]] = []
         self._finished: list[tuple[SourceObject, ObjectCounts]] = []
         self._parcels = 0
 
@@ -240,7 +243,8 @@ class Stager:
         """Keep what can't be read; its `place` in a wrapper makes equal messages of one wrapper rows of their own."""
         self._counts.quarantined[reason.value] += 1
         digest = hashlib.sha256(raw if place is None else b"%d:%b" % (place, raw)).hexdigest()
-        self._bad.append((self._item.uri, self._item.etag, offset, digest, reason.value, excerpt(raw)))
+        kept = raw[:MAX_RAW_BYTES] if self._keep_raw else b""
+        self._bad.append((self._item.uri, self._item.etag, offset, digest, reason.value, excerpt(raw), kept))
 
     def _gather(self) -> None:
         """Turn the rows that came one by one into columns too."""
@@ -273,10 +277,12 @@ class Stager:
     def _pack_bad(self) -> Path | None:
         if not self._bad:
             return None
-        uris, etags, offsets, digests, reasons, excerpts = zip(*self._bad, strict=True)
+        uris, etags, offsets, digests, reasons, excerpts, raws = zip(*self._bad, strict=True)
         names = ("source_uri", "etag", "digest", "reason", "excerpt")
         arrays = [text_array(values) for values in (uris, etags, digests, reasons, excerpts)]
-        table = pa.Table.from_arrays([*arrays, int64_array(offsets)], names=[*names, "offset"])
+        table = pa.Table.from_arrays(
+            [*arrays, int64_array(offsets), bytes_array(raws)], names=[*names, "offset", "raw"]
+        )
         return self._write("quarantine", table)
 
     def _write(self, kind: str, table: pa.Table) -> Path:

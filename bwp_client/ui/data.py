@@ -3,21 +3,21 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 from typing import Any
 
 import pandas as pd
 import streamlit as st
 
 from bwp_client.completeness import Gap, gaps, last_heard, twins
+from bwp_client.lookup_runs import LookupRun, lookup_runs
 from bwp_client.metrics import Bucket, Filters, MetricName, no_denominator, run_metric
 from bwp_client.metrics.splits import codes_by_product
+from bwp_client.names import name_of, product_names
 from bwp_client.settings import SAMPLE_SOURCE, SAMPLE_WAREHOUSE, Settings
 from bwp_client.warehouse import Run, Warehouse, list_runs, newest_run
 from bwp_client.warehouse.schema import TableName
 from bwp_client.warehouse.snapshot import Snapshot
 
-NAMES_FILE = "product-names.json"
 RUN_SECONDS = 1.0
 
 
@@ -98,26 +98,19 @@ def codes_split(snapshot: Snapshot, filters: Filters) -> pd.DataFrame:
 
 
 @st.cache_data(ttl=60, show_spinner=False)
-def product_names(uri: str, configured: str) -> dict[str, str]:
-    """Give the names of business products by ID: the configured ones, and the sample's own."""
-    names: dict[str, str] = {}
-    path = Path(uri) / NAMES_FILE
-    if not uri.startswith("s3://") and path.is_file():
-        names |= json.loads(path.read_text(encoding="utf-8"))
-    return {**names, **json.loads(configured)}
+def _names(uri: str, configured: str) -> dict[str, str]:
+    return product_names(uri, json.loads(configured))
 
 
 class Names:
     """Turns business product IDs into what people call them."""
 
     def __init__(self, settings: Settings) -> None:
-        self._names = product_names(warehouse_in_use(settings).uri, json.dumps(settings.product_names))
+        self._names = _names(warehouse_in_use(settings).uri, json.dumps(settings.product_names))
 
     def __call__(self, business_product_id: str) -> str:
         """Give the name, else the beginning of the ID; nothing for none."""
-        if not business_product_id:
-            return ""
-        return self._names.get(business_product_id) or business_product_id[:11] + "…"
+        return name_of(business_product_id, self._names) if business_product_id else ""
 
 
 @st.cache_data(max_entries=4, show_spinner=False)
@@ -142,6 +135,12 @@ def runs_table(uri: str, key: str, limit: int = 50) -> list[dict[str, Any]]:  # 
             }
         )
     return rows
+
+
+@st.cache_data(max_entries=4, show_spinner=False)
+def lookup_runs_of(uri: str, key: str, limit: int = 10) -> list[LookupRun]:  # noqa: ARG001 - the key is for the cache
+    """Give the newest runs that asked Buy with Prime."""
+    return lookup_runs(list_runs(Warehouse(uri)))[:limit]
 
 
 def _counted(value: Any) -> int | None:

@@ -116,7 +116,7 @@ def append_quarantine(
             f"""
             create or replace temp table refused as
             select distinct on (source_uri, etag, "offset", digest) * from (
-                select source_uri, etag, "offset", digest, reason, excerpt from staged_refused
+                select source_uri, etag, "offset", digest, reason, excerpt, raw from staged_refused
             ) anti join (select source_uri, etag, "offset", digest from {existing}) as existing
               using (source_uri, etag, "offset", digest)
             """
@@ -125,7 +125,8 @@ def append_quarantine(
             return None
         return connection.sql(
             f"""
-            select source_uri, etag, "offset", digest, reason, excerpt, null::blob as raw, {quoted(load_id)} as load_id,
+            select source_uri, etag, "offset", digest, reason, excerpt, nullif(raw, ''::blob) as raw,
+                   {quoted(load_id)} as load_id,
                    to_timestamp({seen_at.timestamp()!r}) as seen_at
             from refused
             """

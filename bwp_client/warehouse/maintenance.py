@@ -15,7 +15,7 @@ from deltalake.exceptions import CommitFailedError
 from bwp_client.errors import CommitConflictError
 from bwp_client.warehouse.outcomes import refresh_outcomes
 from bwp_client.warehouse.runs import Run, VersionMap, list_runs, newest_run, record_run
-from bwp_client.warehouse.schema import TABLES, TableName
+from bwp_client.warehouse.schema import PUBLISHED, TABLES, TableName
 from bwp_client.warehouse.store import COMMIT_ATTEMPTS, NO_HOOKS, Warehouse, explained, writer_properties
 from bwp_client.warehouse.vacuum import clean_log, remove_unreferenced, write_checkpoint
 
@@ -62,6 +62,7 @@ def maintain(
         RemoteError: S3 refused or failed; what is stored stays.
     """
     started_at, result = clock(), MaintainResult()
+    warehouse.create()
     refresh_outcomes(warehouse, rebuild=rebuild)
     for table in TableName:
         if done := compact(warehouse, table):
@@ -95,8 +96,8 @@ def maintain(
 
 
 def newest_versions(warehouse: Warehouse) -> VersionMap:
-    """Give every table's newest version, but that of `runs` itself, published or not."""
-    return {table.value: warehouse.handle(table).version() for table in TableName if table is not TableName.RUNS}
+    """Give the newest version, published or not, of every table that readers read."""
+    return {table.value: warehouse.handle(table).version() for table in PUBLISHED}
 
 
 def compact(warehouse: Warehouse, table: TableName) -> tuple[int, int] | None:

@@ -38,8 +38,11 @@ from bwp_client.warehouse.vacuum import (
 PURGED_TEXT: Final = "(purged)"
 RAW_DAYS: Final = 30
 """How long the bytes of a record that can't be read again are kept."""
-PURGED: Final = (TableName.REQUESTS, TableName.LOOKUPS, TableName.QUARANTINE, TableName.EVENTS, TableName.OUTCOMES)
+PURGED: Final = (
+    TableName.REQUESTS, TableName.LOOKUPS, TableName.CLAIMS, TableName.QUARANTINE, TableName.EVENTS, TableName.OUTCOMES,
+)  # fmt: skip
 LOOKUPS_APP_ID: Final = "bwp.lookups"
+CLAIMS_APP_ID: Final = "bwp.claims"
 
 
 @dataclass(slots=True)
@@ -99,6 +102,7 @@ def purge(
         )
     if not warehouse.exists():
         raise SourceNotFoundError(f"Nothing was removed: {warehouse.uri} holds nothing yet.")
+    warehouse.create()
     with TemporaryDirectory(prefix="bwp-purge-") as spill:
         connection = connect(Path(spill))
         try:
@@ -130,8 +134,8 @@ class _Purge:
         refresh_outcomes(self._warehouse)
         self._see_gone_tasks()
         result = self.result
-        for name, condition in _GOING.items():
-            setattr(result, name.value, self._count(self._open(name), condition))
+        for name in (TableName.REQUESTS, TableName.LOOKUPS, TableName.QUARANTINE, TableName.OUTCOMES):
+            setattr(result, name.value, self._count(self._open(name), _GOING[name]))
         result.blanked = self._count(self._open(TableName.QUARANTINE), _BLANKED)
         handle = self._warehouse.handle(TableName.EVENTS)
         result.events = sum(self._going_events(item) for item in self._old_files(handle))
@@ -140,6 +144,7 @@ class _Purge:
         warehouse, result = self._warehouse, self.result
         result.requests = self._rewrite(TableName.REQUESTS, requests.APP_ID, _REQUESTS_LEFT)
         result.lookups = self._rewrite(TableName.LOOKUPS, LOOKUPS_APP_ID, _LOOKUPS_LEFT)
+        self._rewrite(TableName.CLAIMS, CLAIMS_APP_ID, _CLAIMS_LEFT)
         result.quarantine = self._rewrite(TableName.QUARANTINE, ledger.QUARANTINE_APP_ID, _QUARANTINE_LEFT)
         self._purge_events()
         refresh_outcomes(warehouse)
@@ -179,18 +184,31 @@ class _Purge:
         )
 
     def _rewrite(self, table: TableName, app_id: str, left: str) -> int:
-        """Replace a whole table by the rows that are left, if any row goes or changes; give how many went."""
-        gone = 0
+        """Replace a whole table by the rows that are left, if any row goes or changes; give how many went.
+
+        The lookups table is told the floor as well: whoever is asking meanwhile sees it through the handle it appends with.
+        """
+        gone, changes = 0, False
+        marks = floor_mark(self._before) if table is TableName.LOOKUPS else {}
 
         def rows_for(handle: DeltaTable) -> Any:
-            nonlocal gone
+            nonlocal gone, changes
             source = self._open(table, handle)
             gone = self._count(source, _GOING[table])
-            if not gone and not self._count(source, _CHANGING.get(table, "false")):
-                return None
-            return self._stream(left.format(table=source))
+            changes = bool(gone or self._count(source, _CHANGING.get(table, "false")))
+            if changes:
+                return self._stream(left.format(table=source))
+            if marks and purge_floor(handle) != self._before:
+                return self._stream(f"select * from {source} where false")
+            return None
 
-        self._warehouse.commit(table, rows_for, app_id=app_id, replace=lambda: WHOLE_TABLE)
+        self._warehouse.commit(
+            table,
+            rows_for,
+            app_id=app_id,
+            replace=lambda: WHOLE_TABLE if changes else None,
+            marks=lambda: marks,
+        )
         return gone
 
     def _purge_events(self) -> None:
@@ -223,7 +241,7 @@ class _Purge:
         newest = newest_run(warehouse)
         versions = newest.versions if newest else {}
         for table in PURGED:
-            read = versions[table.value]
+            read = versions.get(table.value, warehouse.handle(table).version())
             result.deleted_files += remove_unreferenced(
                 warehouse, table, retention_hours=UNFINISHED_HOURS, keep={read}, replaced_at_once=True
             )
@@ -271,6 +289,7 @@ _REPLACED_BY_GONE = "coalesce(replaced_by in (select task_id from tasks_gone), f
 _GOING = {
     TableName.REQUESTS: _GONE,
     TableName.LOOKUPS: _LOOKUP,
+    TableName.CLAIMS: _GONE,
     TableName.QUARANTINE: "seen_at < $before",
     TableName.OUTCOMES: "occurred_at < $before",
 }
@@ -283,6 +302,7 @@ _REQUESTS_LEFT = (
     f"select * replace (case when {_REPLACED_BY_GONE} then null else replaced_by end as replaced_by) "
     f"from {{table}} where not ({_GONE})"
 )
+_CLAIMS_LEFT = f"select * from {{table}} where not ({_GONE})"
 _LOOKUPS_LEFT = f"select * from {{table}} where not ({_LOOKUP})"
 _QUARANTINE_LEFT = (
     f"select * replace (case when {_OLD_RAW} or {_NAMES_GONE} then null else raw end as raw, "

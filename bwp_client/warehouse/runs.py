@@ -10,7 +10,7 @@ from typing import Any
 from deltalake import DeltaTable
 
 from bwp_client.warehouse.engine import relation, small_cursor, sql_type
-from bwp_client.warehouse.schema import TABLES, TableName
+from bwp_client.warehouse.schema import PUBLISHED, TABLES, TableName
 from bwp_client.warehouse.store import Warehouse
 
 APP_ID = "bwp.runs"
@@ -50,9 +50,8 @@ def record_run(warehouse: Warehouse, run: Run) -> VersionMap:
         newest = _newest(warehouse, handle)
         before = newest.versions if newest else {}
         published.clear()
-        for name in TableName:
-            if name is not TableName.RUNS:
-                published[name.value] = max(run.versions.get(name.value, 0), before.get(name.value, 0))
+        for name in PUBLISHED:
+            published[name.value] = max(run.versions.get(name.value, 0), before.get(name.value, 0))
         row = {
             "run_no": handle.version() + 1,
             "run_id": run.run_id,

@@ -20,11 +20,16 @@ class TableName(StrEnum):
     EVENTS = "events"
     OUTCOMES = "outcomes"
     LOOKUPS = "lookups"
+    CLAIMS = "claims"
     REQUESTS = "requests"
     QUARANTINE = "quarantine"
     OBJECTS = "objects"
     REPLAYS = "replays"
     RUNS = "runs"
+
+
+PUBLISHED = tuple(table for table in TableName if table not in (TableName.CLAIMS, TableName.RUNS))
+"""The tables that readers read at the versions of a run."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +79,9 @@ TABLES: dict[TableName, TableSpec] = {
         ),
         ranged=("asked_at",),
         unique=("task_id",),
+    ),
+    TableName.CLAIMS: TableSpec(
+        _schema(task_id=_T, task_kind=_T, run_id=_T, expires_at=UTC_US),
     ),
     TableName.REQUESTS: TableSpec(
         _schema(

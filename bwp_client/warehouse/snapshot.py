@@ -16,6 +16,7 @@ from typing import Any
 
 import duckdb
 import pandas as pd
+import pyarrow as pa
 
 from bwp_client.errors import SourceNotFoundError
 from bwp_client.warehouse.engine import connect, one_row, relation
@@ -65,7 +66,7 @@ qualify row_number() over (
 create table failed_tasks as
 select o.task_id, o.task_kind, o.business_product_id, coalesce(o.region, '') as region, o.occurred_at, o.conflicting,
        o.events_seen, p.has_denominator, coalesce(t.lookup_state, 'not_asked') as lookup_state, t.status,
-       t.submitted_at, t.updated_at, t.holding_period_days, t.errors, t.asked_at, t.reason, case
+       t.submitted_at, t.updated_at, t.holding_period_days, t.errors, t.asked_at, t.next_attempt_at, t.reason, case
            when coalesce(t.lookup_state, 'not_asked') <> 'found' then ['{not_looked_up}']
            when coalesce(len(t.errors), 0) = 0 then ['{uncoded}']
            else list_sort(list_distinct(
@@ -92,8 +93,13 @@ where t.lookup_state = 'found' and t.submitted_at is not null;
 class Snapshot:
     """The warehouse as one run left it."""
 
-    def __init__(self, warehouse: Warehouse, run: Run) -> None:
+    def __init__(self, warehouse: Warehouse, run: Run, rows: Mapping[TableName, Path] | None = None) -> None:
         """Read the tables at the run's versions and sum them up.
+
+        Args:
+            warehouse: Whose tables.
+            run: Which versions.
+            rows: Parquet files to read in place of the tables, as a report carries them; a table without one is empty.
 
         Raises:
             SourceNotFoundError: A version is gone (vacuumed or purged): take a newer run.
@@ -101,15 +107,19 @@ class Snapshot:
         """
         self.warehouse = warehouse
         self.run = run
+        self._rows = rows
         self._connection = connect(memory_limit=MEMORY_LIMIT)
+        if rows is not None:
+            # One thread: sums of fractions come out the same to the last digit, and so does a report made of them.
+            self._connection.execute("set threads = 1")
         with self._gone_is_told():
             for name in (TableName.EVENTS, TableName.OUTCOMES, TableName.LOOKUPS, TableName.REQUESTS):
                 self._view(name, run.versions.get(name.value, 0))
             self._connection.execute(_SUMMARIES.replace("{uncoded}", UNCODED).replace("{not_looked_up}", NOT_LOOKED_UP))
             self._connection.execute((files("bwp_client.warehouse") / "requests.sql").read_text(encoding="utf-8"))
             first, last = one_row(self._cursor(), "select min(occurred_at), max(occurred_at) from outcomes")
-        outcomes = warehouse.handle(TableName.OUTCOMES, run.versions.get(TableName.OUTCOMES.value, 0))
-        self._events_covered = covered_version(outcomes) or 0
+        newest = run.versions.get(TableName.OUTCOMES.value, 0)
+        self._events_covered = covered_version(warehouse.handle(TableName.OUTCOMES, newest)) if rows is None else None
         self._span = None if first is None else (first, last)
 
     @classmethod
@@ -135,7 +145,7 @@ class Snapshot:
     def events_not_yet_counted(self) -> int:
         """Events stored after the outcomes were last brought up to date."""
         newest = self.versions.get(TableName.EVENTS.value, 0)
-        if newest <= self._events_covered:
+        if self._rows is not None or newest <= (self._events_covered or 0):
             return 0
         files = self.warehouse.data_files(self.warehouse.handle(TableName.EVENTS, newest))
         ((counted,),) = self.rows("select coalesce(sum(events_seen), 0)::bigint from outcomes")
@@ -150,6 +160,11 @@ class Snapshot:
         """Run a query on a cursor of its own and give plain rows."""
         with self._gone_is_told():
             return self._cursor().execute(sql, dict(parameters or {})).fetchall()
+
+    def batches(self, sql: str, parameters: Mapping[str, Any], rows_per_batch: int) -> Iterator[pa.RecordBatch]:
+        """Run a query and give its rows as they come, for results too large to hold."""
+        with self._gone_is_told():
+            yield from self._cursor().sql(sql, params=dict(parameters)).to_arrow_reader(rows_per_batch)
 
     def span(self) -> tuple[datetime, datetime] | None:
         """Give the first and last event time that is counted; none when there is none."""
@@ -169,8 +184,10 @@ class Snapshot:
         return self._connection.cursor()
 
     def _view(self, name: TableName, version: int) -> None:
-        handle = self.warehouse.handle(name, version)
-        paths = self.warehouse.readable(name, self.warehouse.data_files(handle))
+        if self._rows is None:
+            paths = self.warehouse.readable(name, self.warehouse.data_files(self.warehouse.handle(name, version)))
+        else:
+            paths = [str(self._rows[name])] if name in self._rows else []
         self._connection.execute(f"create view {name.value} as select * from {relation(paths, TABLES[name].schema)}")
 
 

@@ -99,16 +99,16 @@ class Warehouse:
             return DeltaTable.is_deltatable(self.address(TableName.RUNS), storage_options=self._options())
 
     def create(self) -> None:
-        """Make every table that is not there yet; harmless when they are.
+        """Make every table that is not there yet, in a new warehouse or one that an older version made.
 
         Raises:
             RemoteError: S3 refused or failed.
             WarehouseError: The local folder can't be written.
         """
-        if self.exists():
-            return
         with explained(self.uri):
             for name, spec in TABLES.items():
+                if DeltaTable.is_deltatable(self.address(name), storage_options=self._options()):
+                    continue
                 DeltaTable.create(
                     self.address(name),
                     spec.schema,

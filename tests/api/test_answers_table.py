@@ -1,13 +1,15 @@
 """One row for each answer: what the server sent, what the lookup ends as, what people read, whether it is asked again."""
 
+import re
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
 from scripted_api import Say, cut_connection, drop, endless, http, silence
 
-from bwp_client.api import LookupState, TaskError
+from bwp_client.api import Lookup, LookupState, TaskError
 
 TASK_ID = "7e1b2c90-5a3d-4f6e-8b1a-0d2c4e6f8a01"
 FIELD = "personalDataDeletionTask"
@@ -46,6 +48,15 @@ class Row:
     status: str | None = None
     errors: tuple[TaskError, ...] | None = None
     fields: dict[str, Any] = field(default_factory=dict)
+
+
+DOCS = (Path(__file__).parents[2] / "docs" / "enrichment.md").read_text(encoding="utf-8")
+
+
+def documented_line(name: str, lookup: Lookup) -> str:
+    """Write the line of the docs' table that says what became of an answer."""
+    again = "yes" if lookup.next_attempt_at else "no"
+    return f"| {name} | `{lookup.lookup_state.value}` | {lookup.reason} | {again} |"
 
 
 ORDERS = TaskError("ORDERS_NOT_CLOSED", "task <id> stopped, open orders remain")
@@ -509,6 +520,7 @@ def test_each_answer_ends_as_a_lookup(bench, task, row):
         assert getattr(lookup, name) == value
     assert "@" not in repr(lookup)
     assert lookup.asked_at == bench.time.now()
+    assert documented_line(row.name, lookup) in DOCS
 
 
 @pytest.mark.parametrize("row", TASK_ANSWERS + PARTIAL + CALL_ERRORS + NO_ANSWER, ids=lambda row: row.name)
@@ -522,6 +534,7 @@ def test_a_slow_answer_is_asked_again(bench, task):
     assert lookup.lookup_state is FAILED
     assert lookup.reason.startswith("Buy with Prime did not answer in time.")
     assert lookup.next_attempt_at == bench.time.now() + timedelta(minutes=1)
+    assert documented_line("a slow answer", lookup) in DOCS
 
 
 def test_nobody_listening_is_asked_again(bench, task):
@@ -530,6 +543,13 @@ def test_nobody_listening_is_asked_again(bench, task):
     assert lookup.lookup_state is FAILED
     assert lookup.reason.startswith("Buy with Prime could not be reached")
     assert lookup.next_attempt_at is not None
+    assert documented_line("nobody listening", lookup) in DOCS
+
+
+def test_the_docs_name_no_answer_that_is_not_tested():
+    named = re.findall(r"^\| (.+?) \| `\w+` \|", DOCS.partition("## Every answer")[2], flags=re.MULTILINE)
+    tested = [row.name for row in TASK_ANSWERS + PARTIAL + CALL_ERRORS + NO_ANSWER]
+    assert named == [*tested, "a slow answer", "nobody listening"]
 
 
 def test_a_retrieval_task_is_asked_about_by_its_own_query(bench, retrieval):

@@ -151,7 +151,7 @@ async def run(replay: dict[str, Any], archive: dict[str, Any], knobs: dict[str, 
     """Send a window's events again, minute by minute, the oldest first."""
     dice = random.Random(replay["ReplayName"])
     started = asyncio.get_running_loop().time() + knobs["starting_seconds"]
-    while asyncio.get_running_loop().time() < started and replay["State"] == "STARTING":
+    while asyncio.get_running_loop().time() < started and replay["State"] == "STARTING":  # noqa: ASYNC110 - may be cancelled
         await asyncio.sleep(0.02)
     if replay["State"] == "STARTING":
         replay["State"] = "RUNNING"

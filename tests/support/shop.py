@@ -83,11 +83,12 @@ def random_tasks(seed: int, count: int, *, start: datetime, days: int) -> list[T
             if looked_up
             else None
         )
+        has_time = looked_up or (not failed and dice.random() < 0.2)
         tasks.append(
             Task(
                 f"t-{number}", "FAILED" if failed else "COMPLETED", at, product, kind,
                 dice.choice(["us-east-1", "eu-west-1"]), codes,
-                at - timedelta(seconds=dice.expovariate(1 / 50_000)) if looked_up or (not failed and dice.random() < 0.2) else None,
+                at - timedelta(seconds=dice.expovariate(1 / 50_000)) if has_time else None,
             )
         )  # fmt: skip
     return tasks

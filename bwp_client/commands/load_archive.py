@@ -1,0 +1,67 @@
+"""`load archive://NAME`: the part of `load` that replays a window of an EventBridge archive."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import typer
+
+from bwp_client.console import Progress, note, print_json
+from bwp_client.errors import ExitCode
+from bwp_client.times import period_end, period_start
+
+if TYPE_CHECKING:
+    from bwp_client.load_archive import ArchiveProgress, ArchiveResult
+    from bwp_client.settings import Settings
+
+
+def load_from_archive(
+    url: str, settings: Settings, warehouse_uri: str, *, from_: str | None, to: str | None, as_json: bool
+) -> None:
+    """Run the load, show how far the replay is, and say what came of it."""
+    from bwp_client.load_archive import load_archive
+    from bwp_client.warehouse import Warehouse
+
+    with Progress(as_json=as_json) as progress:
+        result = load_archive(
+            Warehouse(warehouse_uri),
+            url,
+            settings.archive,
+            window_from=period_start(from_) if from_ else None,
+            window_to=period_end(to) if to else None,
+            on_progress=lambda state: progress(state.minutes_done, state.minutes_total, _text(state)),
+        )
+    _tell(result, as_json=as_json)
+
+
+def _text(state: ArchiveProgress) -> str:
+    return (
+        f"replay {state.state}, {state.minutes_done:,} of {state.minutes_total:,} minutes; "
+        f"{state.received:,} messages, {state.stored:,} events stored"
+    )
+
+
+def _tell(result: ArchiveResult, *, as_json: bool) -> None:
+    if as_json:
+        print_json(result.as_json())
+    else:
+        note(
+            f"Replayed {', '.join(result.windows)}{' (begun by an earlier run)' if result.resumed else ''}: "
+            f"{result.received:,} messages received; {result.stored:,} events stored, {result.duplicate:,} duplicate, "
+            f"{result.ignored:,} ignored, {result.quarantined:,} quarantined, {result.outside_window:,} outside the window, "
+            f"{result.foreign:,} of others."
+        )
+    if result.resumed:
+        note("An earlier run's window was read to its end. Load again for what has come since.")
+    if result.foreign:
+        note(
+            f"Needs attention: {result.foreign:,} messages in the queue are of no replay of ours; they were left there. "
+            "Give this app a queue of its own, or purge it."
+        )
+    if result.quarantined:
+        note(
+            f"Needs attention: {result.quarantined:,} records could not be read and are in quarantine with their "
+            "reasons; the data health page lists them."
+        )
+    if result.foreign or result.quarantined:
+        raise typer.Exit(int(ExitCode.NEEDS_ATTENTION))

@@ -1,0 +1,232 @@
+"""`report`, `report rebuild`, `report compare`, `report log`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from bwp_client.commands.options import (
+    BusinessProductOption,
+    CodeOption,
+    JsonOption,
+    NotifyOption,
+    RegionOption,
+    TaskKindOption,
+    WarehouseOption,
+    choice,
+    warehouse_uri,
+)
+from bwp_client.console import Progress, errors_as_exit_codes, note, print_json
+from bwp_client.errors import BwpError, ExitCode, UsageError
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from bwp_client.reports.publish import Result
+    from bwp_client.reports.question import Question
+    from bwp_client.settings import Settings
+
+OutOption = Annotated[
+    str | None, typer.Option("--out", metavar="URI", help="Folder or s3:// prefix; $BWP_REPORT__OUT or ./reports.")
+]
+
+report = typer.Typer(help="Publish a report snapshot; rebuild, compare and list those there are.")
+
+
+@report.callback(invoke_without_command=True)
+def make(
+    context: typer.Context,
+    period: Annotated[
+        str,
+        typer.Option(help="last-week, last-month, last-year, 2026-W47, 2026-10, 2026 or 2026-10-05..2026-10-18."),
+    ] = "last-week",
+    as_of: Annotated[str | None, typer.Option(metavar="T", help="What was known by then; now when left out.")] = None,
+    catch_up: Annotated[int, typer.Option(min=0, help="Also so many periods before, where none was published.")] = 0,
+    task_kind: TaskKindOption = "DELETION",
+    business_product: BusinessProductOption = None,
+    code: CodeOption = None,
+    region: RegionOption = None,
+    out: OutOption = None,
+    force: Annotated[
+        bool, typer.Option("--force", help="Publish even so, the reasons against it on page one.")
+    ] = False,
+    notify: NotifyOption = None,
+    warehouse: WarehouseOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Make a report of a period and publish it, unless it is there already or the checks refuse it."""
+    if context.invoked_subcommand is not None:
+        return
+    with errors_as_exit_codes(as_json=as_json):
+        from bwp_client.events import TaskKind
+        from bwp_client.reports.period import Period
+        from bwp_client.reports.question import Question
+        from bwp_client.reports.store import open_store
+        from bwp_client.settings import Settings
+
+        settings = Settings.load()
+        moment = _moment(as_of)
+        first = Question.asked(
+            Period.parse(period, moment),
+            moment,
+            settings,
+            task_kind=choice(TaskKind, "--task-kind", task_kind.upper()),
+            business_products=tuple(business_product) if business_product else None,
+            codes=tuple(code) if code else None,
+            regions=tuple(region) if region else None,
+        )
+        store = open_store(out or settings.reports_uri)
+        results = [
+            _make(question, store, settings, warehouse, notify, force=force, as_json=as_json)
+            for question in _questions(first, catch_up, store)
+        ]
+        _tell(results, as_json=as_json)
+
+
+def _questions(first: Question, catch_up: int, store: Any) -> list[Question]:
+    """Give the questions that are due, oldest first: the first always, those before it where none was answered."""
+    from bwp_client.reports.publish import published_series
+
+    due, period = [first], first.period
+    done = published_series(store) if catch_up else set()
+    for _ in range(catch_up):
+        period = period.before()
+        if first.for_(period).series not in done:
+            due.append(first.for_(period))
+    if catch_up and first.series in done:
+        due.remove(first)
+    return due[::-1]
+
+
+def _make(
+    question: Question, store: Any, settings: Settings, warehouse: str | None, notify: str | None, *, force: bool,
+    as_json: bool,
+) -> Result:  # fmt: skip
+    from bwp_client.reports.notice import tell_failure, tell_result
+    from bwp_client.reports.pictures import find_browser
+    from bwp_client.reports.publish import make_report
+    from bwp_client.warehouse import Warehouse
+
+    url = notify or (settings.notify_url.get_secret_value() if settings.notify_url else None)
+    try:
+        with Progress(as_json=as_json) as progress:
+            result = make_report(
+                Warehouse(warehouse_uri(warehouse, settings)),
+                question,
+                store,
+                product_names=settings.product_names,
+                browser=find_browser(settings.report.browser),
+                force=force,
+                on_progress=progress,
+            )
+    except BwpError as error:
+        if url and not tell_failure(url, question, str(error)):
+            note("The notice of this could not be delivered.")
+        raise
+    if url and not tell_result(url, question, result):
+        result.notice = "not delivered"
+    return result
+
+
+def _tell(results: list[Result], *, as_json: bool) -> None:
+    from bwp_client.reports.log import REFUSED
+
+    if as_json:
+        caught_up = [result.as_json() for result in results[:-1]]
+        newest = results[-1].as_json() if results else {"state": "nothing due"}
+        print_json(newest | ({"caught_up": caught_up} if caught_up else {}))
+    elif not results:
+        note("Nothing is due: every one of these periods was published.")
+    for result in results:
+        for line in [] if as_json else _lines(result):
+            note(line)
+        if result.notice:
+            note("Needs attention: the notice could not be delivered. Check its address and the network.")
+    if any(result.state == REFUSED or result.notice for result in results):
+        raise typer.Exit(int(ExitCode.NEEDS_ATTENTION))
+
+
+def _lines(result: Result) -> list[str]:
+    from bwp_client.reports.log import REFUSED
+
+    if result.state == REFUSED:
+        return [
+            f"Needs attention: {result.key} was not published; earlier reports are untouched.",
+            *(f"  {reason}" for reason in result.reasons),
+            "--force publishes it with these reasons on page one.",
+        ]
+    return [f"{result.key}: {result.state}.", f"  {result.link}", *(f"  {text}" for text in result.says),
+            f"  {result.pictures}"]  # fmt: skip
+
+
+def _moment(text: str | None) -> datetime:
+    """Read `--as-of`; a date means all that was known that day, and nobody knows what comes later than now."""
+    from datetime import UTC, datetime
+
+    from bwp_client.times import period_end, period_start
+
+    now = datetime.now(UTC).replace(microsecond=0)
+    if text is None:
+        return now
+    if period_start(text) > now:
+        raise UsageError(f"--as-of {text[:40]!r} lies in the future. Nothing was made.")
+    return min(period_end(text), now)
+
+
+@report.command("rebuild")
+def rebuild(
+    manifest: Annotated[str, typer.Argument(help="A report's manifest.json, or its folder; also on s3://.")],
+    out: Annotated[Path | None, typer.Option(help="Keep what is made in this folder.")] = None,
+    warehouse: WarehouseOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Make a report again from the rows it carries, and compare them with the tables' history where that exists."""
+    with errors_as_exit_codes(as_json=as_json):
+        from bwp_client.reports.rebuild import rebuild as run_rebuild
+        from bwp_client.reports.store import open_published
+        from bwp_client.settings import Settings
+        from bwp_client.warehouse import Warehouse
+
+        settings = Settings.load()
+        store, found = open_published(manifest)
+        result = run_rebuild(store, found, Warehouse(warehouse_uri(warehouse, settings)), out)
+        if as_json:
+            print_json(result.as_json())
+        else:
+            typer.echo(result.as_text())
+        if not result.is_equal:
+            raise typer.Exit(int(ExitCode.NEEDS_ATTENTION))
+
+
+@report.command("compare")
+def compare(
+    a: Annotated[str, typer.Argument(help="A report's manifest.json, or its folder.")],
+    b: Annotated[str, typer.Argument(help="Another's.")],
+    as_json: JsonOption = False,  # noqa: ARG001 - it is JSON always
+) -> None:
+    """Say what changed between two reports, as JSON."""
+    with errors_as_exit_codes(as_json=True):
+        from bwp_client.reports.compare import compare as run_compare
+        from bwp_client.reports.store import open_published
+
+        print_json(run_compare(open_published(a), open_published(b)))
+
+
+@report.command("log")
+def log(out: OutOption = None, as_json: JsonOption = False) -> None:
+    """List every attempt to make a report, newest first."""
+    with errors_as_exit_codes(as_json=as_json):
+        from bwp_client.reports.log import attempts
+        from bwp_client.reports.store import open_store
+        from bwp_client.settings import Settings
+
+        found = attempts(open_store(out or Settings.load().reports_uri))
+        if as_json:
+            print_json({"attempts": found})
+            return
+        for attempt in found:
+            typer.echo(f"{attempt['started_at'][:19]}Z  {attempt['state']:<18}  {attempt['key']}")
+            for reason in attempt["reasons"]:
+                typer.echo(f"    {reason}")

@@ -1,0 +1,189 @@
+"""`doctor archive://NAME`: every permission, the archive, the rule, the queue, and the window that a load would read."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+
+from bwp_client.checks import Check
+from bwp_client.doctor.lines import check, permission_line
+from bwp_client.errors import BwpError, SourceNotFoundError, TerminalRemoteError
+from bwp_client.settings import ArchiveSettings
+from bwp_client.sources import archive as archives
+from bwp_client.sources.eventbridge import Clients, explained
+from bwp_client.sources.replays import ARCHIVE_DELAY, OVERLAP
+from bwp_client.warehouse.replays import Replay, watermark
+
+RETENTION_SECONDS = 14 * 86_400
+VISIBILITY_SECONDS = 120
+_PROBE = "bwp-doctor-probe"
+_LONG_AGO = datetime(2020, 1, 1, tzinfo=UTC)
+
+
+def check_archive(
+    url: str, settings: ArchiveSettings, clients: Clients, known: list[Replay], *, now: datetime
+) -> Iterator[Check]:
+    """Give the lines, as they are found.
+
+    Args:
+        url: `archive://NAME`.
+        settings: The rule's name and the queue's address.
+        clients: The AWS clients.
+        known: What the journal has of this archive.
+        now: The time now.
+
+    Raises:
+        SettingsError: A setting or the credentials are missing.
+        TransientRemoteError: AWS could not be reached.
+    """
+    name = archives.archive_name(url)
+    rule_name, queue_url = archives.needed(settings)
+    yield Check(f"settings: rule {rule_name}, queue {queue_url}")
+    try:
+        archive = archives.describe_archive(clients, name)
+    except (SourceNotFoundError, TerminalRemoteError) as error:
+        yield _wrong(f"archive {name}", error, "events:DescribeArchive", f"archive/{name}")
+        return
+    yield check(f"archive {name} is {archive.state} on bus {archive.bus}", archives.archive_problem(archive))
+    yield Check(
+        f"archive {name} holds about {archive.event_count:,} events (AWS counts them once a day), "
+        + (f"each for {archive.retention_days} days" if archive.retention_days else "for ever")
+    )
+    queue = None
+    try:
+        queue = archives.describe_queue(clients, queue_url)
+    except (SourceNotFoundError, TerminalRemoteError) as error:
+        yield _wrong("the queue", error, "sqs:GetQueueAttributes", queue_url)
+    try:
+        rule = archives.describe_rule(clients, rule_name, archive.bus)
+    except (SourceNotFoundError, TerminalRemoteError) as error:
+        yield _wrong(
+            f"rule {rule_name} on bus {archive.bus}",
+            error,
+            "events:DescribeRule and events:ListTargetsByRule",
+            "the rule",
+        )
+        rule = None
+    if rule is not None and queue is not None:
+        problems = archives.rule_problems(rule, archive.bus, queue["QueueArn"])
+        yield from (Check(*problem) for problem in problems)
+        if not problems:
+            yield Check(f"rule {rule_name} is ENABLED, takes replays only, and sends to our queue alone")
+        yield from _dead_letters(rule, queue["QueueArn"])
+        yield check("the queue's policy lets the rule send", archives.queue_problem(queue, rule.arn))
+    if queue is not None:
+        yield from _queue(queue, queue_url)
+    rule_arn = rule.arn if rule is not None else "(the rule)"
+    with explained("the permissions"):
+        yield from _permissions(clients, archive, rule_arn, queue_url)
+    yield from _window(archive, known, now)
+
+
+def _wrong(what: str, error: BwpError, action: str, resource: str) -> Check:
+    if isinstance(error, TerminalRemoteError):
+        return Check(f"{what} can't be looked at", f"allow {action} on {resource} for the app's role")
+    return Check(f"{what} does not exist", f"check its name and the Region, or make it: {archives.SEE_SETUP}")
+
+
+def _dead_letters(rule: archives.Rule, queue_arn: str) -> Iterator[Check]:
+    if any(target["Arn"] == queue_arn and not target.get("DeadLetterConfig") for target in rule.targets):
+        yield Check(
+            f"rule {rule.name}'s target has no dead-letter queue: what can't be delivered for a day is lost",
+            "set DeadLetterConfig on the target; deploy/aws/archive-reader.yaml shows how",
+        )
+
+
+def _queue(queue: dict[str, str], url: str) -> Iterator[Check]:
+    def attribute(name: str, least: int, why: str) -> Check:
+        now = int(queue.get(name, "0"))
+        if now >= least:
+            return Check(f"queue {name} is {now} s")
+        return Check(
+            f"queue {name} is {now} s: {why}",
+            f"aws sqs set-queue-attributes --queue-url {url} --attributes {name}={least}",
+        )
+
+    yield attribute("MessageRetentionPeriod", RETENTION_SECONDS, "a longer stop of this app loses messages")
+    yield attribute("VisibilityTimeout", VISIBILITY_SECONDS, "messages come twice while they are stored")
+    if queue.get("RedrivePolicy"):
+        yield Check("queue has a dead-letter queue")
+    else:
+        yield Check(
+            "queue has no dead-letter queue: a message that can never be read blocks it until it expires",
+            f"set RedrivePolicy on {url}; deploy/aws/archive-reader.yaml shows how",
+        )
+    waiting = int(queue.get("ApproximateNumberOfMessages", "0"))
+    yield Check(f"queue holds about {waiting:,} messages now")
+
+
+def _permissions(clients: Clients, archive: archives.Archive, rule_arn: str, queue_url: str) -> Iterator[Check]:
+    """Try each call in a way that can't have an effect: with a handle, a name or a window that is wrong on purpose."""
+    prefix = archive.arn.partition(":archive/")[0]
+    # The window is the wrong way round, so AWS can't start it; and it would reach our rule alone.
+    yield permission_line(
+        "events:StartReplay",
+        f"{archive.arn}, {archive.bus_arn} and {prefix}:replay/bwp-*",
+        lambda: clients.events.start_replay(
+            ReplayName=_PROBE,
+            EventSourceArn=archive.arn,
+            EventStartTime=_LONG_AGO + timedelta(minutes=1),
+            EventEndTime=_LONG_AGO,
+            Destination={"Arn": archive.bus_arn, "FilterArns": [rule_arn]},
+        ),
+        expected=("ValidationException",),
+    )
+    for action in ("DescribeReplay", "CancelReplay"):
+        call = clients.events.describe_replay if action == "DescribeReplay" else clients.events.cancel_replay
+        yield permission_line(
+            f"events:{action}",
+            f"{prefix}:replay/bwp-*",
+            lambda call=call: call(ReplayName=_PROBE),  # type: ignore[misc]
+            expected=("ResourceNotFoundException",),
+        )
+    # A message that is there is given back at once.
+    yield permission_line(
+        "sqs:ReceiveMessage",
+        "the queue",
+        lambda: clients.sqs.receive_message(
+            QueueUrl=queue_url, MaxNumberOfMessages=1, VisibilityTimeout=0, WaitTimeSeconds=0
+        ),
+    )
+    wrong_handle = ("ReceiptHandleIsInvalid", "InvalidParameterValue")
+    yield permission_line(
+        "sqs:DeleteMessage",
+        "the queue",
+        lambda: clients.sqs.delete_message(QueueUrl=queue_url, ReceiptHandle=_PROBE),
+        expected=wrong_handle,
+    )
+    yield permission_line(
+        "sqs:ChangeMessageVisibility",
+        "the queue",
+        lambda: clients.sqs.change_message_visibility(QueueUrl=queue_url, ReceiptHandle=_PROBE, VisibilityTimeout=0),
+        expected=wrong_handle,
+    )
+
+
+def _window(archive: archives.Archive, known: list[Replay], now: datetime) -> Iterator[Check]:
+    """Say what the next load would read, and whether the archive still has all of it."""
+    latest = (now - ARCHIVE_DELAY).replace(second=0, microsecond=0)
+    read_to = watermark(known)
+    if read_to is None:
+        yield Check(
+            f"no window was read yet; the first load needs --from, {archive.created_at:%Y-%m-%d} at the earliest"
+        )
+        return
+    kept_from = now - timedelta(days=archive.retention_days) if archive.retention_days else None
+    if kept_from is not None and read_to < kept_from:
+        yield Check(
+            f"events from {read_to:%Y-%m-%d %H:%M} to {kept_from:%Y-%m-%d %H:%M} UTC were never read and are gone from the "
+            "archive",
+            f"load from elsewhere what is left of them; raise the archive's retention, and load oftener than every "
+            f"{archive.retention_days} days",
+        )
+    yield Check(f"the next load reads {read_to - OVERLAP:%Y-%m-%d %H:%M} to {latest:%Y-%m-%d %H:%M} UTC")
+    unfinished = [one.replay_name for one in known if one.state.is_open]
+    if unfinished:
+        yield Check(
+            f"replay {unfinished[0]} was begun and not read to its end",
+            f"load archive://{archive.name} goes on with it",
+        )

@@ -1,0 +1,409 @@
+"""Loading from an EventBridge archive: a window is replayed into our queue, and each message is stored before it is deleted.
+
+Order: the replay goes to the journal before AWS is asked; a batch of messages is stored and committed, then deleted from
+the queue; the window counts as read once AWS has sent everything and nothing is left. A crash at any point leaves a replay
+that the next run adopts, and messages that come again.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass, field, replace
+from datetime import UTC, datetime
+from io import BytesIO
+from typing import Any, BinaryIO
+from uuid import uuid4
+
+from bwp_client.errors import BwpError, TerminalRemoteError, TransientRemoteError, UsageError
+from bwp_client.load import load
+from bwp_client.settings import ArchiveSettings
+from bwp_client.sources import SourceObject, archive, replays
+from bwp_client.sources.eventbridge import LONG_POLL_SECONDS, Clients, open_clients
+from bwp_client.sources.queue import Keeper, Message
+from bwp_client.sources.replays import ReplayStatus, Window
+from bwp_client.warehouse import Run, TableName, Warehouse, record_run
+from bwp_client.warehouse.replays import Replay, ReplayState, list_replays, record_replay
+
+MOST_BYTES = 64 * 1024 * 1024
+"""Of the messages of one batch."""
+_ENDS = {
+    "COMPLETED": ReplayState.COMPLETE,
+    "FAILED": ReplayState.FAILED,
+    "CANCELLED": ReplayState.CANCELLED,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """How long things are waited for; the defaults are what AWS's behaviour asks for."""
+
+    poll_seconds: int = LONG_POLL_SECONDS
+    empty_polls: int = 3
+    """Long polls without a message, in a row, before the queue may be empty."""
+    settle_seconds: float = 60.0
+    """After the last message, until the queue's counts can be believed."""
+    look_seconds: float = 5.0
+    """Between two questions where a replay stands."""
+    stall_seconds: float = 3600.0
+    """Without any progress, until a replay is given up."""
+    batch_messages: int = 20_000
+    batch_seconds: float = 20.0
+
+
+@dataclass(slots=True)
+class ArchiveResult:
+    """What a load from an archive did; received = read + outside_window + foreign."""
+
+    load_id: str
+    source: str
+    objects: int = 0
+    read: int = 0
+    stored: int = 0
+    duplicate: int = 0
+    ignored: int = 0
+    quarantined: int = 0
+    outside_window: int = 0
+    received: int = 0
+    foreign: int = 0
+    """Messages in our queue that are of no replay of ours; they were left there."""
+    resumed: bool = False
+    """An earlier run's replay was gone on with."""
+    windows: list[str] = field(default_factory=list)
+
+    def as_json(self) -> dict[str, Any]:
+        """Give the command line's JSON object."""
+        return asdict(self)
+
+
+@dataclass(frozen=True, slots=True)
+class ArchiveProgress:
+    """How far a replay is, in minutes of its window, and what came."""
+
+    minutes_done: int
+    minutes_total: int
+    state: str
+    received: int
+    stored: int
+
+
+def load_archive(
+    warehouse: Warehouse,
+    url: str,
+    settings: ArchiveSettings,
+    *,
+    window_from: datetime | None = None,
+    window_to: datetime | None = None,
+    clients: Clients | None = None,
+    pace: Pace | None = None,
+    clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+    on_progress: Callable[[ArchiveProgress], None] = lambda _: None,
+) -> ArchiveResult:
+    """Replay a window of an archive and store its privacy events; go on with what an earlier run left unfinished first.
+
+    Args:
+        warehouse: Where to; made when it is not there.
+        url: `archive://NAME`.
+        settings: The rule that sends to our queue, and the queue.
+        window_from: The begin; by default the last complete window's end less the overlap.
+        window_to: The end; by default, and at the latest, ten minutes before now.
+        clients: Stand-ins for the AWS clients.
+        pace: How long things are waited for.
+        clock: Gives the time now.
+        on_progress: Called after each look at the replay and each batch.
+
+    Raises:
+        UsageError: Set-up or window are not as they must be; no replay was started.
+        RemoteError: AWS refused or failed, or the replay did; what came is stored, the window counts as not read.
+        WarehouseError: The warehouse can't be written; what was not stored is still in the queue.
+    """
+    if window_from and window_to and window_to <= window_from:
+        raise UsageError("Nothing was started: the window's end is not after its start. Swap --from and --to.")
+    name = archive.archive_name(url)
+    clients = clients or open_clients(archive.needed(settings)[1])
+    setup = archive.ready(clients, name, settings)
+    known = list_replays(warehouse, name)
+    unfinished = [one for one in known if one.state.is_open]
+    result = ArchiveResult(uuid4().hex, url, resumed=bool(unfinished))
+    reading = _Reading(warehouse, setup, clients, pace or Pace(), clock, on_progress, result)
+    if unfinished:
+        reading.read(unfinished, known)
+        if window_from is None and window_to is None:
+            return result
+        known = list_replays(warehouse, name)
+    window = replays.window_for(setup.archive, known, window_from, window_to, now=clock())
+    if any(Window(one.window_from, one.window_to).holds(window) for one in unfinished):
+        return result  # an unfinished one that failed has raised
+    warehouse.create()
+    reading.read([replays.plan(setup.archive, known, window, setup.rule.arn, now=clock())], known)
+    return result
+
+
+class _Reading:
+    """Reads replays to their end."""
+
+    def __init__(
+        self,
+        warehouse: Warehouse,
+        setup: archive.Setup,
+        clients: Clients,
+        pace: Pace,
+        clock: Callable[[], datetime],
+        on_progress: Callable[[ArchiveProgress], None],
+        result: ArchiveResult,
+    ) -> None:
+        self._warehouse = warehouse
+        self._setup = setup
+        self._clients = clients
+        self._pace = pace
+        self._clock = clock
+        self._on_progress = on_progress
+        self._result = result
+        self._started_at = clock()
+        self._known: dict[str, Replay] = {}
+        self._open: dict[str, Replay] = {}
+        self._status: dict[str, ReplayStatus] = {}
+        self._foreign: dict[str, Message] = {}
+        self._version = 0
+        self._moved_at = self._message_at = self._looked_at = 0.0
+        self._polled_empty = False
+
+    def read(self, wanted: list[Replay], known: list[Replay]) -> None:
+        """Start or adopt replays, and take from the queue until they are complete."""
+        self._open = {one.replay_name: one for one in wanted}
+        self._known = {one.replay_name: one for one in [*known, *wanted]}
+        for one in wanted:
+            self._begin(one)
+        self._moved_at = self._message_at = time.monotonic()
+        visibility_seconds = int(self._setup.queue.get("VisibilityTimeout", "30"))
+        self._keeper = Keeper(self._clients.sqs, self._setup.queue_url, visibility_seconds)
+        self._queue = self._keeper.queue
+        with self._keeper.running():
+            stalled = not self._drain()
+        self._finish(stalled=stalled)
+
+    def _begin(self, one: Replay) -> None:
+        """Journal first, then ask AWS; what was journalled before and runs already is adopted."""
+        if one.state is ReplayState.PLANNED:
+            self._journal(one, ReplayState.PLANNED)
+            try:
+                replays.start(self._clients, self._setup, one)
+            except BwpError as error:
+                if _is_final(error):
+                    self._journal(one, ReplayState.REFUSED)
+                raise
+            self._journal(one, ReplayState.STARTED)
+        self._result.windows.append(f"{one.window_from:%Y-%m-%dT%H:%MZ}/{one.window_to:%Y-%m-%dT%H:%MZ}")
+
+    def _journal(self, one: Replay, state: ReplayState) -> None:
+        now = replace(one, state=state, recorded_at=self._clock(), counts=self._counts())
+        self._version = record_replay(self._warehouse, now)
+        self._open[one.replay_name] = now
+
+    def _counts(self) -> dict[str, int]:
+        return {name: value for name, value in asdict(self._result).items() if type(value) is int}
+
+    def _drain(self) -> bool:
+        """Take messages until nothing more can come; false when a replay makes no progress."""
+        empty = 0
+        while True:
+            self._look()
+            messages = self._collect()
+            if messages:
+                empty = 0
+                self._moved_at = time.monotonic()
+                self._store(messages)
+                continue
+            empty += 1
+            if self._all_ended() and empty >= self._pace.empty_polls and self._is_empty():
+                return True
+            if time.monotonic() - self._moved_at > self._pace.stall_seconds:
+                return False
+
+    def _look(self) -> None:
+        """Ask where the replays stand, now and then; tell how far they are."""
+        if time.monotonic() - self._looked_at < self._pace.look_seconds and not self._polled_empty:
+            return
+        self._looked_at = time.monotonic()
+        for name in self._open:
+            before = self._status.get(name)
+            if before is not None and before.has_ended:
+                continue
+            now = replays.status_of(self._clients, name)
+            if now is None or not replays.is_same(now, self._setup, self._open[name]):
+                self._journal(self._open[name], ReplayState.FAILED)
+                raise TerminalRemoteError(
+                    f"AWS does not know replay {name} any more. What it sent before is stored as it comes; its window does "
+                    "not count as read. Load the window again: it gets a new replay."
+                )
+            if now != before:
+                self._moved_at = time.monotonic()
+            if now.has_ended:
+                self._message_at = time.monotonic()  # what it sent last may still be on its way
+            self._status[name] = now
+        self._report()
+
+    def _all_ended(self) -> bool:
+        return all(name in self._status and self._status[name].has_ended for name in self._open)
+
+    def _is_empty(self) -> bool:
+        if time.monotonic() - self._message_at < self._pace.settle_seconds:
+            return False
+        depth = self._queue.depth()
+        return not depth.visible and not depth.delayed and depth.not_visible <= len(self._foreign)
+
+    def _collect(self) -> list[Message]:
+        """Receive for a while; give our own messages, one of each, and put the others aside."""
+        pace, until = self._pace, time.monotonic() + self._pace.batch_seconds
+        found: dict[str, Message] = {}
+        size = 0
+        while len(found) < pace.batch_messages and size < MOST_BYTES and time.monotonic() < until:
+            received = self._queue.receive(wait_seconds=min(1, pace.poll_seconds) if found else pace.poll_seconds)
+            if not received:
+                break
+            received += self._queue.receive_many(wait_seconds=min(1, pace.poll_seconds)) if len(received) > 1 else []
+            self._message_at = time.monotonic()
+            for message in received:
+                if replay_of(message.body, self._known) is None:
+                    self._foreign[message.message_id] = message
+                else:
+                    size += len(message.body)
+                    found[message.message_id] = message
+        self._polled_empty = not found
+        return list(found.values())
+
+    def _store(self, messages: list[Message]) -> None:
+        """Load a batch, each replay's messages with its window; what is committed is deleted from the queue."""
+        groups: dict[str, list[Message]] = {}
+        for message in messages:
+            groups.setdefault(replay_of(message.body, self._known) or "", []).append(message)
+        for name, group in groups.items():
+            one = self._known[name]
+            done = load(
+                self._warehouse,
+                MessageBatch(self._result.source, name, group),
+                window_from=one.window_from,
+                window_to=one.window_to,
+                reread=True,
+                keep_raw=True,
+                clock=self._clock,
+            )
+            result = self._result
+            for count in ("objects", "read", "stored", "duplicate", "ignored", "quarantined", "outside_window"):
+                setattr(result, count, getattr(result, count) + getattr(done, count))
+            result.received += len(group)
+            self._queue.delete(group)
+            self._keeper.let_go(group)
+        self._report()
+
+    def _report(self) -> None:
+        total = done = 0
+        state = "starting"
+        for name, one in self._open.items():
+            status = self._status.get(name)
+            minutes = _minutes(one.window_from, one.window_to)
+            total += minutes
+            if status is not None:
+                state = status.state.lower()
+                reached = one.window_to if status.state == "COMPLETED" else status.replayed_to
+                done += max(0, min(minutes, _minutes(one.window_from, reached))) if reached else 0
+        self._on_progress(ArchiveProgress(done, total, state, self._result.received, self._result.stored))
+
+    def _finish(self, *, stalled: bool) -> None:
+        """Write to the journal how each replay ended, publish that, and raise when one did not complete."""
+        self._result.foreign += len(self._foreign)
+        self._result.received += len(self._foreign)
+        ends: dict[str, ReplayState] = {}
+        for name, one in list(self._open.items()):
+            status = self._status[name]
+            ends[name] = _ENDS[status.state] if status.has_ended and not stalled else ReplayState.TIMED_OUT
+            if not status.has_ended:
+                replays.cancel(self._clients, name)
+            self._journal(one, ends[name])
+        self._publish(ends)
+        for name, end in ends.items():
+            if end is not ReplayState.COMPLETE:
+                raise self._not_complete(name, end)
+
+    def _publish(self, ends: dict[str, ReplayState]) -> None:
+        result = self._result
+        record_run(
+            self._warehouse,
+            Run(
+                run_id=result.load_id,
+                kind="replay",
+                source=result.source,
+                started_at=self._started_at,
+                finished_at=self._clock(),
+                state="finished" if set(ends.values()) == {ReplayState.COMPLETE} else "partial",
+                counts={"received": result.received, "foreign": result.foreign},
+                versions={TableName.REPLAYS.value: self._version},
+                window_from=min(one.window_from for one in self._open.values()),
+                window_to=max(one.window_to for one in self._open.values()),
+            ),
+        )
+
+    def _not_complete(self, name: str, end: ReplayState) -> BwpError:
+        kept = (
+            f"The {self._result.received:,} messages that came are stored; the window does not count as read. Load it again: "
+            "it gets a new replay, and nothing is doubled."
+        )
+        if end is ReplayState.TIMED_OUT:
+            minutes = round(self._pace.stall_seconds / 60)
+            return TransientRemoteError(
+                f"Replay {name} made no progress for {minutes} minutes and was given up. {kept}"
+            )
+        reason = self._status[name].reason
+        told = f" ({reason})" if reason else ""
+        if end is ReplayState.CANCELLED:
+            return TerminalRemoteError(f"Replay {name} was cancelled{told}. {kept}")
+        return TerminalRemoteError(f"Replay {name} failed at AWS{told}. {kept}")
+
+
+class MessageBatch:
+    """Messages of one replay as one object, a line each; there is no reading it again."""
+
+    def __init__(self, url: str, replay_name: str, messages: list[Message]) -> None:
+        # A line break between tokens may as well be a space, and inside a text JSON has none.
+        lines = [message.body.replace("\r", " ").replace("\n", " ") for message in messages]
+        self._text = "\n".join(lines).encode("utf-8", "replace") + b"\n"
+        digest = hashlib.sha256(self._text).hexdigest()
+        self.label = url
+        self._item = SourceObject(f"{url}/{replay_name}/{uuid4().hex[:12]}", digest, len(self._text))
+
+    def objects(self) -> Iterator[SourceObject]:
+        """Give the one object."""
+        yield self._item
+
+    def open(self, item: SourceObject) -> BinaryIO:  # noqa: ARG002 - there is only one
+        """Open it."""
+        return BytesIO(self._text)
+
+
+def replay_of(body: str, known: dict[str, Replay]) -> str | None:
+    """Give which of our replays a message is of; none for somebody else's, which is not ours to delete.
+
+    A message that is no JSON is ours when it names one of our replays.
+    """
+    try:
+        event = json.loads(body)
+    except (ValueError, RecursionError):
+        return next((name for name in known if f'"{name}"' in body), None)
+    name = event.get("replay-name") if isinstance(event, dict) else None
+    return name if isinstance(name, str) and name in known else None
+
+
+def _is_final(error: BwpError) -> bool:
+    """Tell whether AWS has said no, rather than said nothing: then the replay may have started."""
+    from botocore.exceptions import ClientError
+
+    cause = error.__cause__
+    return (
+        isinstance(cause, ClientError) and cause.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 400) < 500
+    )
+
+
+def _minutes(start: datetime, end: datetime) -> int:
+    return int((end - start).total_seconds() // 60)

@@ -1,0 +1,98 @@
+"""What a higher or lower failure rate is made of: the product, the codes and the day, as far as the data support it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import pandas as pd
+
+from bwp_client.metrics.run import NOT_LOOKED_UP
+from bwp_client.metrics.statement import verdict
+
+MOST = 0.5
+"""A product or a code set is named when it makes up more than this share of the change."""
+MIN_MORE = 5
+"""Fewer tasks more or less than this are nobody's cause."""
+_EXACT = 1e-12
+_CHANCE = 3.8414588207  # the square of the normal distribution's 97.5 % point
+
+
+@dataclass(frozen=True, slots=True)
+class Cause:
+    """What makes up most of a change; what can't be told is None."""
+
+    business_product_id: str | None = None
+    code_set: str | None = None
+    since: datetime | None = None
+    is_mix: bool = False
+    """True when more or fewer outcomes came from products that fail more: no product itself failed more or less."""
+
+
+def find_cause(
+    comparison: Mapping[Any, Any],
+    products: pd.DataFrame,
+    contributors_of: Callable[[str | None], pd.DataFrame],
+    changes_of: Callable[[str | None], pd.DataFrame],
+) -> Cause | None:
+    """Find what makes up most of the change; none when there is no clear change or nothing makes up most of it.
+
+    Args:
+        comparison: The one row of a `period_comparison` frame.
+        products: `period_comparison` rows with a column business_product_id.
+        contributors_of: Gives the `contributors` frame of a product, of all for None.
+        changes_of: Gives the `change_points` frame of a product, of all for None.
+    """
+    said = verdict(comparison)
+    if said not in {"higher", "lower"}:
+        return None
+    sign = 1 if said == "higher" else -1
+    parts = contributors_of(None)
+    by_product = parts[parts["part"] == "product"]
+    change = sign * float(comparison["difference"])
+    product = _lead_product(by_product, products, said, sign, change)
+    if product is None and sign * by_product["mix_effect"].sum() > MOST * change:
+        return Cause(is_mix=True)
+    code_set = _lead_code_set(parts if product is None else contributors_of(product), sign)
+    if product is None and code_set is None:
+        return None
+    return Cause(product, code_set, _since(changes_of(product), said))
+
+
+def _lead_product(by_product: pd.DataFrame, products: pd.DataFrame, said: str, sign: int, change: float) -> str | None:
+    """Give the product whose own rate makes up most of the change, if it clearly changed by itself."""
+    if len(by_product) < 2:
+        return None
+    lead = by_product.iloc[int((sign * by_product["rate_effect"]).argmax())]
+    own = products[products["business_product_id"] == lead["business_product_id"]]
+    if sign * lead["rate_effect"] <= MOST * change + _EXACT or own.empty or verdict(own.iloc[0]) != said:
+        return None
+    return str(lead["business_product_id"])
+
+
+def _lead_code_set(parts: pd.DataFrame, sign: int) -> str | None:
+    """Give the set of codes that makes up most of the change, if it moved beyond luck."""
+    sets = parts[(parts["part"] == "code_set") & parts["contribution"].notna()]
+    if sets.empty:
+        return None
+    change = sign * sets["contribution"].sum()
+    lead = sets.iloc[int((sign * sets["contribution"]).argmax())]
+    now, before = lead["failed"] * lead["previous_n"], lead["previous_failed"] * lead["n"]
+    spread = lead["failed"] * lead["previous_n"] ** 2 + lead["previous_failed"] * lead["n"] ** 2
+    is_clear = sign * (lead["failed"] - lead["previous_failed"]) >= MIN_MORE and (now - before) ** 2 > _CHANCE * spread
+    if lead["code_set"] == NOT_LOOKED_UP or not is_clear or sign * lead["contribution"] <= MOST * change + _EXACT:
+        return None
+    return str(lead["code_set"])
+
+
+def _since(changes: pd.DataFrame, said: str) -> datetime | None:
+    """Give the day of the newest change, if it goes the way of the whole one."""
+    if changes.empty:
+        return None
+    newest = changes.iloc[-1]
+    if newest["direction"] != ("up" if said == "higher" else "down"):
+        return None
+    day: datetime = newest["changed_at"].to_pydatetime()
+    return day

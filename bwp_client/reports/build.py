@@ -1,0 +1,153 @@
+"""Makes a report in a folder: rows first, then everything else from those rows alone."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from bwp_client.export import to_csv, to_rows
+from bwp_client.metrics.codes import as_known_then
+from bwp_client.reports.asking import Asking
+from bwp_client.reports.content import Content, content_of
+from bwp_client.reports.gate import reasons_against
+from bwp_client.reports.inputs import facts_of, input_files, run_as_of, take_rows
+from bwp_client.reports.manifest import MANIFEST, FileEntry, Manifest, code_now, entry_of
+from bwp_client.reports.pictures import Pictures, take_pictures
+from bwp_client.reports.question import Facts, Question
+from bwp_client.reports.render import render
+from bwp_client.warehouse import Run, Warehouse
+from bwp_client.warehouse.snapshot import Snapshot
+
+INPUTS = "inputs"
+PAGE = "report.html"
+STEPS = 5
+FORCED_SUFFIX = "_forced"
+"""Sets apart what was published by force: a fit report of the same day still finds its place free."""
+OnProgress = Callable[[int, int, str], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """A report that lies in a folder, not published yet."""
+
+    folder: Path
+    manifest: Manifest
+    reasons: tuple[str, ...]
+    """Why it should not be published; none when it is fit."""
+
+
+def build(
+    warehouse: Warehouse,
+    question: Question,
+    folder: Path,
+    *,
+    product_names: dict[str, str],
+    browser: str | None,
+    force: bool = False,
+    on_progress: OnProgress = lambda _done, _total, _text: None,
+) -> Draft:
+    """Make a report of what the newest run as of the question's moment had counted.
+
+    Args:
+        warehouse: Where the data are.
+        question: What is asked.
+        folder: An empty folder for it.
+        product_names: The configured names of products.
+        browser: Makes PDF and PNG; none leaves them out.
+        force: Print the reasons against it on page one, for it gets published all the same.
+        on_progress: Called with steps done, steps in all, and what comes next.
+
+    Raises:
+        SourceNotFoundError: Nothing was loaded by then, or those versions are gone.
+        RemoteError: S3 refused or failed.
+    """
+    on_progress(0, STEPS, "reading the tables")
+    snapshot = Snapshot(warehouse, run_as_of(warehouse, question.as_of))
+    on_progress(1, STEPS, "taking the rows")
+    take_rows(snapshot, question, folder / INPUTS)
+    facts = facts_of(snapshot, question, product_names)
+    on_progress(2, STEPS, "computing the tables")
+    content = compose(question, facts, folder, ())
+    on_progress(3, STEPS, "making pictures")
+    pictures = take_pictures(folder / PAGE, {figure.name: figure.light for figure in content.figures}, browser)
+    reasons = reasons_against(question, facts, content, pictures.faults)
+    if reasons and force:
+        compose(question, facts, folder, reasons)
+        pictures = take_pictures(folder / PAGE, {figure.name: figure.light for figure in content.figures}, browser)
+    on_progress(4, STEPS, "writing the manifest")
+    return Draft(folder, finish(question, facts, content, folder, pictures, reasons if force else ()), reasons)
+
+
+def compose(question: Question, facts: Facts, folder: Path, reasons: tuple[str, ...]) -> Content:
+    """Make page and tables from the rows that lie in the folder's `inputs`, and from nothing else.
+
+    Raises:
+        SourceNotFoundError: Rows are missing.
+    """
+    with as_known_then(facts.guidance):
+        content = content_of(Asking(_snapshot_of(facts, folder), question, facts))
+    tables = folder / "tables"
+    tables.mkdir(exist_ok=True)
+    for name, frame in content.tables.items():
+        (tables / f"{name}.csv").write_text(to_csv(frame), encoding="utf-8", newline="")
+        pq.write_table(_arrow(frame), tables / f"{name}.parquet", compression="zstd")
+    (folder / PAGE).write_text(render(question, facts, content, code_now(), reasons), encoding="utf-8", newline="")
+    return content
+
+
+def finish(
+    question: Question, facts: Facts, content: Content, folder: Path, pictures: Pictures, reasons: tuple[str, ...]
+) -> Manifest:
+    """Write the pictures, then the manifest of everything in the folder."""
+    for path, text in pictures.made.items():
+        (folder / path).parent.mkdir(exist_ok=True)
+        (folder / path).write_bytes(text)
+    manifest = Manifest(
+        key=f"{question.key}{FORCED_SUFFIX if reasons else ''}",
+        question=question,
+        facts=facts,
+        code=code_now(),
+        reasons=reasons,
+        says=content.says,
+        figures=to_rows(pd.DataFrame([content.headline | {"coverage": content.coverage["coverage"]}]))[0],
+        pictures=pictures.said,
+        files=_entries(folder),
+    )
+    (folder / MANIFEST).write_bytes(manifest.to_bytes())
+    return manifest
+
+
+def _entries(folder: Path) -> dict[str, FileEntry]:
+    entries = {}
+    for path in sorted(folder.rglob("*")):
+        if path.is_file() and path.name != MANIFEST:
+            rows = pq.read_metadata(path).num_rows if path.suffix == ".parquet" else None
+            entries[path.relative_to(folder).as_posix()] = entry_of(path, rows)
+    return {
+        name: replace(item, rows=entries[name.replace(".csv", ".parquet")].rows) if name.endswith(".csv") else item
+        for name, item in entries.items()
+    }
+
+
+def _snapshot_of(facts: Facts, folder: Path) -> Snapshot:
+    run = Run(
+        run_id=facts.run_id,
+        kind="report",
+        source="",
+        started_at=facts.run_finished_at,
+        finished_at=facts.run_finished_at,
+        state="finished",
+        counts={},
+        versions=facts.versions,
+    )
+    return Snapshot(Warehouse(str(folder / INPUTS)), run, input_files(folder / INPUTS))
+
+
+def _arrow(frame: pd.DataFrame) -> Any:
+    return pa.Table.from_pandas(frame, preserve_index=False).replace_schema_metadata(None)

@@ -1,0 +1,163 @@
+"""How a metric's columns read in a report: named in words, rates in percent with their interval, times in UTC."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+
+import pandas as pd
+
+from bwp_client.metrics.statement import percent
+
+LABELS = {
+    "n": "Outcomes (n)",
+    "rate": "Failure rate",
+    "previous_rate": "Rate before",
+    "previous_failed": "Failed before",
+    "previous_n": "Outcomes before",
+    "difference": "Difference",
+    "tasks": "Failed tasks",
+    "tasks_before": "Period before",
+    "business_product_id": "Business product",
+    "code": "Error code",
+    "code_set": "Error codes",
+    "class": "Class",
+    "action": "Next action",
+    "period_start": "Begins (UTC)",
+    "lookup_failed": "Lookup failed",
+    "task_id": "Task ID",
+    "mix_effect": "From the mix",
+    "rate_effect": "From the rate",
+    "contribution": "Together",
+    "days_left": "Days left",
+    "median_seconds": "Median",
+    "p90_seconds": "90th percentile",
+    "p99_seconds": "99th percentile",
+    "median_days": "Median days",
+    "mean_days": "Mean days",
+    "timed": "With known days",
+}
+_PERCENT = {"rate", "previous_rate", "low", "high", "previous_low", "previous_high", "share", "coverage"}
+_POINTS = {"difference", "difference_low", "difference_high", "mix_effect", "rate_effect", "contribution"}
+_INTERVALS = {
+    "rate": ("low", "high"),
+    "previous_rate": ("previous_low", "previous_high"),
+    "difference": ("difference_low", "difference_high"),
+}
+_LONG_TEXT = 40
+_TOO_FEW = "too few to rate"
+_NONE = "–"
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """The text of a cell, and whether it is a number."""
+
+    text: str
+    is_number: bool = False
+
+    @property
+    def is_long(self) -> bool:
+        """True for a text that may have to be broken anywhere."""
+        return len(self.text) > _LONG_TEXT
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """A table as a reader sees it."""
+
+    header: list[Cell]
+    rows: list[list[Cell]]
+    left_out: int
+
+
+def shown(frame: pd.DataFrame, columns: Sequence[str], max_rows: int, name_of: Callable[[str], str]) -> Shown:
+    """Give a frame's columns as texts.
+
+    Args:
+        frame: Any metric's.
+        columns: Which to show; those that the frame has not are left out.
+        max_rows: More rows than this are only counted.
+        name_of: Gives a product's name.
+    """
+    present = [name for name in columns if name in frame.columns]
+    numeric = {name: pd.api.types.is_numeric_dtype(frame[name].dtype) for name in present}
+    rows = [
+        [Cell(_text(name, row, name_of), numeric[name]) for name in present]
+        for row in frame.head(max_rows).to_dict("records")
+    ]
+    header = [Cell(label(name), numeric[name]) for name in present]
+    return Shown(header, rows, max(0, len(frame) - max_rows))
+
+
+def label(column: str) -> str:
+    """Give a column's name in words."""
+    return LABELS.get(column) or column.replace("_", " ").capitalize()
+
+
+def rate_with_interval(row: Any, column: str = "rate") -> str:
+    """Give a rate or a difference of rates with its interval."""
+    if pd.isna(row[column]):
+        return _TOO_FEW
+    low, high = (row.get(bound) for bound in _INTERVALS[column])
+    number = _points if column in _POINTS else percent
+    if pd.isna(low):
+        return number(row[column])
+    return f"{number(row[column])} ({_bounds(column, low, high)})"
+
+
+def _bounds(column: str, low: float, high: float) -> str:
+    if column in _POINTS:
+        return f"{_signed(low)} to {_signed(high)}"
+    return f"{low * 100:.1f}–{high * 100:.1f} %"
+
+
+def _points(value: float) -> str:
+    return f"{_signed(value)} points"
+
+
+def _signed(value: float) -> str:
+    text = f"{value * 100:+.1f}"
+    return "0.0" if text in {"-0.0", "+0.0"} else text
+
+
+def _text(name: str, row: Any, name_of: Callable[[str], str]) -> str:
+    value = row[name]
+    if name in _INTERVALS:
+        return rate_with_interval(row, name)
+    if not isinstance(value, list | tuple) and pd.isna(value):
+        return _NONE
+    if name == "business_product_id":
+        return name_of(str(value))
+    if name in _PERCENT:
+        return percent(value)
+    if name in _POINTS:
+        return _points(value)
+    return _plain(name, value)
+
+
+def _plain(name: str, value: Any) -> str:
+    if isinstance(value, bool):
+        return "yes" if value else ""
+    if isinstance(value, pd.Timestamp):
+        is_midnight = value == value.normalize()
+        return f"{value.day} {value:%b %Y}" if is_midnight else f"{value.day} {value:%b %Y %H:%M}"
+    if isinstance(value, date):
+        return f"{value.day} {value:%b %Y}"
+    if name.endswith("_seconds"):
+        return duration(float(value))
+    if isinstance(value, float):
+        return f"{value:,.0f}" if value.is_integer() else f"{value:,.1f}"
+    if isinstance(value, int):
+        return f"{value:,}"
+    return " ".join(str(value).split())
+
+
+def duration(seconds: float) -> str:
+    """Give a time span in its largest fitting unit."""
+    for unit, size in (("days", 86_400), ("h", 3_600), ("min", 60)):
+        if seconds >= size:
+            return f"{seconds / size:,.1f} {unit}"
+    return f"{seconds:,.1f} s"

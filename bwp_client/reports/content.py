@@ -1,0 +1,128 @@
+"""What a report says: its sentence, its figures and its tables, computed from the rows that it carries."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import pandas as pd
+
+from bwp_client.charts import Theme, code_bars, code_colors, codes_over_time, rate_over_time
+from bwp_client.charts.codes import describe_codes
+from bwp_client.charts.rates import describe_rates
+from bwp_client.metrics import MetricName
+from bwp_client.metrics.statement import statement
+from bwp_client.reports.asking import Asking
+from bwp_client.reports.tables import TABLES
+
+
+@dataclass(frozen=True, slots=True)
+class Figure:
+    """One chart, drawn for both themes, and what it shows in words."""
+
+    name: str
+    title: str
+    after: str
+    """The table that it stands before."""
+    says: str
+    light: str
+    dark: str
+    """Plotly JSON."""
+    height: int
+
+
+@dataclass(frozen=True, slots=True)
+class Content:
+    """Everything a report holds before it is laid out."""
+
+    says: tuple[str, ...]
+    headline: dict[str, Any]
+    """The one row of `period_comparison`."""
+    coverage: dict[str, Any]
+    tables: dict[str, pd.DataFrame]
+    figures: tuple[Figure, ...]
+    newest_event_at: datetime | None
+    outcomes: dict[str, int]
+    """Tasks of the period by outcome, as the metrics count them: those of rated products and the others."""
+
+
+def content_of(asking: Asking) -> Content:
+    """Compute a report's content."""
+    tables = {table.name: table.ask(asking) for table in TABLES if table.is_wanted(asking)}
+    (headline,) = tables[MetricName.PERIOD_COMPARISON.value].to_dict("records")
+    (coverage,) = tables[MetricName.COVERAGE.value].to_dict("records")
+    unrated = int(tables["not_rated"]["failed"].sum())
+    rated = asking.metric(MetricName.FAILURE_RATE, asking.filters.with_(codes=None))
+    span = asking.snapshot.span()
+    return Content(
+        says=_says(asking, headline, unrated),
+        headline={str(name): value for name, value in headline.items()},
+        coverage={str(name): value for name, value in coverage.items()},
+        tables=tables,
+        figures=tuple(_figures(asking, tables, headline)),
+        newest_event_at=None if span is None else span[1],
+        outcomes={"COMPLETED": int(rated["completed"].sum()), "FAILED": int(rated["failed"].sum()) + unrated},
+    )
+
+
+def _says(asking: Asking, headline: Any, unrated: int) -> tuple[str, ...]:
+    if not headline["n"] and unrated:
+        return (
+            f"{unrated:,} failed, and no rate can be given: no COMPLETED event was ever loaded for these products.",
+        )
+    return (statement(headline, asking.filters.to_time - asking.filters.from_time, None, str),)
+
+
+def _figures(asking: Asking, tables: dict[str, pd.DataFrame], headline: Any) -> list[Figure]:
+    rates, codes = tables[MetricName.FAILURE_RATE.value], tables[MetricName.ERROR_CODES.value]
+    over_time = tables[MetricName.ERROR_CODES_OVER_TIME.value]
+    bucket = asking.question.bucket.value
+    before = headline["previous_rate"] if pd.notna(headline["previous_rate"]) else None
+    colors = code_colors(codes.sort_values(["first_seen", "code"])["code"])
+    drawn = []
+    if not rates.empty:
+        drawn.append(
+            _figure(
+                "failure_rate",
+                f"Failure rate by {bucket}",
+                MetricName.FAILURE_RATE,
+                describe_rates(rates, bucket),
+                lambda theme: rate_over_time(rates, theme, baseline=before),
+            )
+        )
+    if (codes["tasks"] > 0).any():
+        drawn.append(
+            _figure(
+                "error_codes",
+                "Failed tasks by error code",
+                MetricName.ERROR_CODES,
+                describe_codes(codes),
+                lambda theme: code_bars(codes, theme, colors),
+            )
+        )
+    if not over_time.empty:
+        drawn.append(
+            _figure(
+                "error_codes_over_time",
+                f"Failed tasks by error code and {bucket}",
+                MetricName.ERROR_CODES_OVER_TIME,
+                f"{over_time['code'].nunique()} codes over {over_time['period_start'].nunique()} periods; "
+                "the numbers are in tables/error_codes_over_time.csv.",
+                lambda theme: codes_over_time(over_time, theme, colors),
+            )
+        )
+    return drawn
+
+
+def _figure(name: str, title: str, after: MetricName, says: str, draw: Any) -> Figure:
+    light, dark = draw(Theme.LIGHT), draw(Theme.DARK)
+    return Figure(name, title, after.value, says, _json(light), _json(dark), int(light.layout.height))
+
+
+def _json(figure: Any) -> str:
+    """Give a figure as JSON, the same text for the same figure."""
+    return json.dumps(
+        json.loads(figure.to_json(engine="json")), sort_keys=True, ensure_ascii=True, separators=(",", ":")
+    )

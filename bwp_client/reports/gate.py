@@ -1,0 +1,70 @@
+"""What must hold before a report is published; each reason says which limit was missed, and by how much."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import pandas as pd
+
+from bwp_client.metrics.statement import percent
+from bwp_client.reports.content import Content
+from bwp_client.reports.question import Facts, Question
+
+
+def reasons_against(
+    question: Question, facts: Facts, content: Content, picture_faults: Sequence[str]
+) -> tuple[str, ...]:
+    """Name every reason not to publish; none when it is fit."""
+    return tuple(
+        reason
+        for reason in (
+            _empty(content),
+            _stale(question, content),
+            _lookups(question, content),
+            _differs(facts, content),
+            f"a picture is blank: {', '.join(picture_faults)}." if picture_faults else None,
+        )
+        if reason
+    )
+
+
+def _empty(content: Content) -> str | None:
+    if any(content.outcomes.values()):
+        return None
+    return "empty: not one task of this kind ended in the period."
+
+
+def _stale(question: Question, content: Content) -> str | None:
+    if content.newest_event_at is None:
+        return None
+    hours = (question.as_of - content.newest_event_at).total_seconds() / 3600
+    if hours <= question.max_stale_hours:
+        return None
+    return (
+        f"stale: the newest event is {hours:,.0f} h older than {question.as_of:%d %b %Y %H:%M} UTC, more than the "
+        f"{question.max_stale_hours:,.0f} h allowed (BWP_REPORT__MAX_STALE_HOURS). Load newer events."
+    )
+
+
+def _lookups(question: Question, content: Content) -> str | None:
+    coverage = content.coverage["coverage"]
+    if pd.isna(coverage) or coverage >= question.min_lookup_coverage:
+        return None
+    return (
+        f"incomplete lookups: the reasons of {content.coverage['found']:,} of {content.coverage['failed']:,} failed tasks "
+        f"are known ({percent(coverage)}), fewer than the {percent(question.min_lookup_coverage)} wanted "
+        "(BWP_REPORT__MIN_LOOKUP_COVERAGE). Run enrich."
+    )
+
+
+def _differs(facts: Facts, content: Content) -> str | None:
+    if facts.counted == content.outcomes == facts.from_events:
+        return None
+    return (
+        f"counts differ: the tables hold {_counts(facts.counted)}, their events give {_counts(facts.from_events)}, and this "
+        f"report counts {_counts(content.outcomes)}. Run maintain --rebuild, then try again."
+    )
+
+
+def _counts(counted: dict[str, int]) -> str:
+    return f"{counted['FAILED']:,} failed and {counted['COMPLETED']:,} completed"

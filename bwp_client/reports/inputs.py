@@ -1,0 +1,173 @@
+"""The rows that a report is made of: taken out of the warehouse once, carried along as Parquet, read from there.
+
+Carried are the outcomes of the products asked for, and the newest lookup of each task and the requests of the task kind
+asked for. A task keeps its ID only where another row is about it: a completed one that nobody asked about is only counted.
+Error messages and notes stay behind, since no figure needs them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from bwp_client.errors import SourceNotFoundError
+from bwp_client.metrics.codes import guidance
+from bwp_client.names import product_names
+from bwp_client.reports.question import Facts, Question
+from bwp_client.settings import SAMPLE_WAREHOUSE
+from bwp_client.warehouse import TABLES, Run, TableName, Warehouse, list_runs
+from bwp_client.warehouse.outcomes import OUTCOMES_SQL
+from bwp_client.warehouse.snapshot import Snapshot
+
+ROWS_PER_GROUP = 131_072
+
+_OF_PRODUCTS = """
+  ($all_products or o.business_product_id is null or array_contains($business_products, o.business_product_id))
+"""
+_ASKED_FOR = f"o.task_kind = $task_kind and {_OF_PRODUCTS}"
+
+_SQL = {
+    TableName.OUTCOMES: """
+        with named as (
+            select task_id from lookups union select task_id from requests union select replaced_by from requests
+        )
+        select case when o.task_kind <> $task_kind then null
+                    when o.outcome = 'FAILED' or o.task_id in (select task_id from named where task_id is not null)
+                    then o.task_id end as task_id,
+               o.task_kind, o.business_product_id, o.region, o.outcome, o.occurred_at,
+               strftime(o.occurred_at, '%Y-%m') as occurred_month, o.conflicting,
+               o.events_seen
+        from outcomes o where {of_products}
+        """,
+    TableName.LOOKUPS: """
+        select task_id, task_kind, business_product_id, lookup_state, status, submitted_at, updated_at,
+               holding_period_days,
+               list_transform(errors, lambda e: {{'code': e.code, 'message': cast(null as varchar)}}) as errors,
+               asked_at, attempt, next_attempt_at, reason, cast(null as varchar) as run_id
+        from tasks o where {asked_for}
+        """,
+    TableName.REQUESTS: """
+        select task_id, task_kind, business_product_id, received_at, replaced_by, closed_at,
+               cast(null as varchar) as note
+        from requests o where {asked_for}
+        """,
+}
+
+_COUNTED = """
+select outcome, count(*) from {outcomes} o
+where {asked_for} and occurred_at >= $from_time and occurred_at < $to_time
+  and ($all_regions or array_contains($regions, coalesce(region, '')))
+group by outcome order by outcome
+"""
+
+_EVENTS_OF_THE_PERIODS_TASKS = """
+(select * from events semi join (
+    select distinct task_id from events where occurred_at >= $from_time and occurred_at < $to_time
+) using (task_id))
+"""
+
+
+def run_as_of(warehouse: Warehouse, as_of: datetime) -> Run:
+    """Give the newest run that had finished by then.
+
+    Raises:
+        SourceNotFoundError: There is none.
+        RemoteError: S3 refused or failed.
+    """
+    for limit in (200, 1_000_000):
+        for run in list_runs(warehouse, limit=limit):
+            if run.finished_at <= as_of:
+                return run
+    raise SourceNotFoundError(
+        f"The warehouse {warehouse.uri} held nothing as of {as_of:%d %b %Y %H:%M} UTC: no load had finished by then. "
+        "No report was made. Load events first, or take a later --as-of."
+    )
+
+
+def take_rows(snapshot: Snapshot, question: Question, folder: Path) -> dict[TableName, Path]:
+    """Write the rows that the question needs, in an order of their own, so that the same rows give the same bytes."""
+    folder.mkdir(parents=True, exist_ok=True)
+    return {name: _write(snapshot, name, question, folder / f"{name.value}.parquet") for name in _SQL}
+
+
+def input_files(folder: Path) -> dict[TableName, Path]:
+    """Give where the rows of each table lie."""
+    return {name: folder / f"{name.value}.parquet" for name in _SQL}
+
+
+def facts_of(snapshot: Snapshot, question: Question, configured_names: dict[str, str]) -> Facts:
+    """Gather what a report says of the warehouse beside its rows."""
+    warehouse, versions = snapshot.warehouse, snapshot.versions
+    quarantine = warehouse.handle(TableName.QUARANTINE, versions.get(TableName.QUARANTINE.value, 0))
+    names = product_names(warehouse.uri, configured_names)
+    known = {row[0] for row in snapshot.rows("select business_product_id from product_kinds")}
+    events = OUTCOMES_SQL.format(events=_EVENTS_OF_THE_PERIODS_TASKS)
+    return Facts(
+        run_id=snapshot.run.run_id,
+        run_finished_at=snapshot.run.finished_at,
+        versions=dict(sorted(versions.items())),
+        events_not_yet_counted=snapshot.events_not_yet_counted,
+        quarantined=sum(item.rows for item in warehouse.data_files(quarantine)),
+        counted=counted(snapshot, question),
+        from_events=counted(snapshot, question, f"({events})"),
+        is_sample=warehouse.uri == Warehouse(SAMPLE_WAREHOUSE).uri,
+        product_names={product: names[product] for product in sorted(known & set(names))},
+        guidance={code: [item.code_class, item.action] for code, item in sorted(guidance().items())},
+    )
+
+
+def counted(snapshot: Snapshot, question: Question, outcomes: str = "outcomes") -> dict[str, int]:
+    """Count the period's tasks by outcome, straight from the rows and by no metric."""
+    sql = _COUNTED.format(outcomes=outcomes, asked_for=_ASKED_FOR)
+    return {"COMPLETED": 0, "FAILED": 0} | dict(snapshot.rows(sql, _bound(question, sql)))
+
+
+def _write(snapshot: Snapshot, name: TableName, question: Question, path: Path) -> Path:
+    schema = TABLES[name].schema
+    sql = f"{_SQL[name].format(asked_for=_ASKED_FOR, of_products=_OF_PRODUCTS)} order by all"
+    times = [item.name for item in schema if pa.types.is_timestamp(item.type)]
+    with pq.ParquetWriter(
+        path,
+        schema,
+        compression="zstd",
+        compression_level=3,
+        use_dictionary=[item.name for item in schema if pa.types.is_string(item.type) and item.name != "task_id"],
+        column_encoding=dict.fromkeys(times, "DELTA_BINARY_PACKED"),
+    ) as writer:
+        for table in _groups(snapshot, sql, _bound(question, sql)):
+            writer.write_table(table.cast(schema), row_group_size=ROWS_PER_GROUP)
+    return path
+
+
+def _groups(snapshot: Snapshot, sql: str, parameters: dict[str, Any]) -> Iterator[pa.Table]:
+    """Give the rows in groups of one size, whatever batches they come in."""
+    held: list[pa.Table] = []
+    count = 0
+    for batch in snapshot.batches(sql, parameters, ROWS_PER_GROUP):
+        held.append(pa.Table.from_batches([batch]))
+        count += batch.num_rows
+        while count >= ROWS_PER_GROUP:
+            table = pa.concat_tables(held)
+            yield table.slice(0, ROWS_PER_GROUP)
+            held, count = [table.slice(ROWS_PER_GROUP)], count - ROWS_PER_GROUP
+    if held:
+        yield pa.concat_tables(held)
+
+
+def _bound(question: Question, sql: str) -> dict[str, Any]:
+    filters = question.filters
+    values = {
+        "task_kind": filters.task_kind.value,
+        "from_time": filters.from_time,
+        "to_time": filters.to_time,
+        "all_products": filters.business_products is None,
+        "business_products": list(filters.business_products or ("",)),
+        "all_regions": filters.regions is None,
+        "regions": list(filters.regions or ("",)),
+    }
+    return {name: value for name, value in values.items() if f"${name}" in sql}

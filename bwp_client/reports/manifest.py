@@ -1,0 +1,132 @@
+"""A report's manifest: what was asked, of which rows, by which code, and the digest of every file."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass
+from functools import cache
+from importlib.metadata import version
+from importlib.resources import files
+from pathlib import Path
+from typing import Any, Self
+
+from bwp_client import __version__
+from bwp_client.errors import UsageError
+from bwp_client.reports.question import Facts, Question
+
+MANIFEST = "manifest.json"
+_LIBRARIES = ("duckdb", "jinja2", "pandas", "plotly", "pyarrow")
+_DECIDES = ("charts", "metrics", "reports", "warehouse")
+"""The packages whose code decides what a report says."""
+_HEX = 12
+
+
+@dataclass(frozen=True, slots=True)
+class FileEntry:
+    """One file of a report."""
+
+    sha256: str
+    size_bytes: int
+    rows: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Manifest:
+    """What a report is, in one file that is written last."""
+
+    key: str
+    question: Question
+    facts: Facts
+    code: dict[str, Any]
+    reasons: tuple[str, ...]
+    """Why the checks refused it, where it was published by force."""
+    says: tuple[str, ...]
+    figures: dict[str, Any]
+    pictures: str
+    files: dict[str, FileEntry]
+
+    def to_bytes(self) -> bytes:
+        """Give its text, the same for the same content."""
+        value = {
+            "key": self.key,
+            "report": self.question.report,
+            "question": self.question.as_json(),
+            "facts": self.facts.as_json(),
+            "code": self.code,
+            "forced": list(self.reasons),
+            "says": list(self.says),
+            "figures": self.figures,
+            "pictures": self.pictures,
+            "files": {
+                path: {"sha256": item.sha256, "size_bytes": item.size_bytes}
+                | ({} if item.rows is None else {"rows": item.rows})
+                for path, item in sorted(self.files.items())
+            },
+        }
+        return (json.dumps(value, indent=2, sort_keys=True, ensure_ascii=False) + "\n").encode()
+
+    @classmethod
+    def from_bytes(cls, text: bytes) -> Self:
+        """Read a manifest.
+
+        Raises:
+            UsageError: It is none of ours.
+        """
+        try:
+            value = json.loads(text)
+            return cls(
+                key=str(value["key"]),
+                question=Question.from_json(value["question"]),
+                facts=Facts.from_json(value["facts"]),
+                code=dict(value["code"]),
+                reasons=tuple(value["forced"]),
+                says=tuple(value["says"]),
+                figures=dict(value["figures"]),
+                pictures=str(value["pictures"]),
+                files={_relative(path): FileEntry(**item) for path, item in value["files"].items()},
+            )
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
+            raise UsageError(
+                "That is no manifest of a report, or it was damaged. Nothing was made. Name a report's manifest.json."
+            ) from error
+
+    @property
+    def digest(self) -> str:
+        """A short name for exactly this content."""
+        return hashlib.sha256(self.to_bytes()).hexdigest()[:_HEX]
+
+
+def entry(text: bytes, rows: int | None = None) -> FileEntry:
+    """Describe a file."""
+    return FileEntry(hashlib.sha256(text).hexdigest(), len(text), rows)
+
+
+def entry_of(path: Path, rows: int | None = None) -> FileEntry:
+    """Describe a file on disk."""
+    with path.open("rb") as stream:
+        return FileEntry(hashlib.file_digest(stream, "sha256").hexdigest(), path.stat().st_size, rows)
+
+
+@cache
+def code_now() -> dict[str, Any]:
+    """Give the code that makes reports now: its version, a digest of its sources, and the libraries that matter."""
+    digest = hashlib.sha256()
+    package = files("bwp_client")
+    for name in _DECIDES:
+        for path in sorted(Path(str(package.joinpath(name))).rglob("*")):
+            if path.is_file() and "__pycache__" not in path.parts:
+                digest.update(path.name.encode() + b"\0" + path.read_bytes() + b"\0")
+    return {
+        "version": __version__,
+        "sources": f"sha256:{digest.hexdigest()}",
+        "libraries": {name: version(name) for name in _LIBRARIES},
+    }
+
+
+def _relative(path: str) -> str:
+    """Refuse a path that leads out of the report's folder."""
+    parts = path.split("/")
+    if not path or path.startswith("/") or "\\" in path or any(part in {"", ".", ".."} for part in parts):
+        raise ValueError(path)
+    return path

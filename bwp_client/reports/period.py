@@ -1,0 +1,103 @@
+"""The period of a report, as people and schedulers name it."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from typing import Self
+
+from bwp_client.errors import UsageError
+from bwp_client.times import whole_days
+
+_DAY = timedelta(days=1)
+
+
+@dataclass(frozen=True, slots=True)
+class Period:
+    """Whole UTC days, [`from_time`, `to_time`), and the name that says which."""
+
+    name: str
+    from_time: datetime
+    to_time: datetime
+
+    @classmethod
+    def parse(cls, text: str, as_of: datetime) -> Self:
+        """Read `last-week`, `last-month`, `last-year`, `2026-W47`, `2026-10`, `2026` or `2026-10-05..2026-10-18`.
+
+        Args:
+            text: As written.
+            as_of: What `last-…` is counted from, in UTC.
+
+        Raises:
+            UsageError: It is none of these, or ends before it begins.
+        """
+        text = text.strip()
+        today = as_of.astimezone(UTC).date()
+        if text == "last-week":
+            return cls._week(today - timedelta(days=7))
+        if text == "last-month":
+            return cls._month(today.replace(day=1) - _DAY)
+        if text == "last-year":
+            return cls._year(today.year - 1)
+        try:
+            return cls._named(text)
+        except ValueError:
+            raise UsageError(
+                f"{text[:40]!r} is no period. Nothing was made: write last-week, last-month, last-year, 2026-W47, 2026-10, "
+                "2026 or 2026-10-05..2026-10-18 (both days included)."
+            ) from None
+
+    @classmethod
+    def _named(cls, text: str) -> Self:
+        if re.fullmatch(r"\d{4}-W\d{2}", text):
+            return cls._week(date.fromisoformat(f"{text}-1"))
+        if re.fullmatch(r"\d{4}-\d{2}", text):
+            return cls._month(date.fromisoformat(f"{text}-01"))
+        if re.fullmatch(r"[12]\d{3}", text):
+            return cls._year(int(text))
+        first_text, dots, last_text = text.partition("..")
+        first, last = date.fromisoformat(first_text), date.fromisoformat(last_text)
+        if not dots or last < first or not 1900 <= first.year <= last.year <= 2999:
+            raise ValueError(text)
+        return cls(f"{first}..{last}", *whole_days(first, last))
+
+    @classmethod
+    def _week(cls, day: date) -> Self:
+        year, week, weekday = day.isocalendar()
+        monday = day - timedelta(days=weekday - 1)
+        return cls(f"{year}-W{week:02d}", *whole_days(monday, monday + timedelta(days=6)))
+
+    @classmethod
+    def _month(cls, day: date) -> Self:
+        first = day.replace(day=1)
+        return cls(f"{first:%Y-%m}", *whole_days(first, (first + timedelta(days=32)).replace(day=1) - _DAY))
+
+    @classmethod
+    def _year(cls, year: int) -> Self:
+        return cls(str(year), *whole_days(date(year, 1, 1), date(year, 12, 31)))
+
+    @property
+    def days(self) -> int:
+        """How many days it has."""
+        return (self.to_time - self.from_time).days
+
+    @property
+    def is_year(self) -> bool:
+        """True for a whole year, calendar or not."""
+        return self.days in {365, 366}
+
+    def before(self) -> Period:
+        """Give the week, month, year or so many days just before."""
+        day = (self.from_time - _DAY).date()
+        if "W" in self.name:
+            return self._week(day)
+        if ".." in self.name:
+            first = day - timedelta(days=self.days - 1)
+            return Period(f"{first}..{day}", *whole_days(first, day))
+        return self._year(day.year) if len(self.name) == 4 else self._month(day)
+
+    def __str__(self) -> str:
+        last = self.to_time - _DAY
+        first_text = f"{self.from_time.day} {self.from_time:%b %Y}"
+        return f"{first_text} to {last.day} {last:%b %Y}"

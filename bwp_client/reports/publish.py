@@ -1,0 +1,108 @@
+"""A report from question to publication: made in a temporary place, checked, then published or refused, and logged."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+from bwp_client.reports import log
+from bwp_client.reports.build import FORCED_SUFFIX, PAGE, OnProgress, build
+from bwp_client.reports.manifest import MANIFEST, Manifest
+from bwp_client.reports.question import Question
+from bwp_client.reports.store import ReportStore
+from bwp_client.warehouse import Warehouse
+
+
+@dataclass(slots=True)
+class Result:
+    """How an attempt ended."""
+
+    key: str
+    state: str
+    link: str = ""
+    manifest: str = ""
+    reasons: list[str] = field(default_factory=list)
+    says: list[str] = field(default_factory=list)
+    figures: dict[str, Any] = field(default_factory=dict)
+    pictures: str = ""
+    notice: str = ""
+    """Set where a notice could not be delivered."""
+
+    def as_json(self) -> dict[str, Any]:
+        """Give the command line's JSON object."""
+        return {name: getattr(self, name) for name in self.__slots__}
+
+
+def make_report(
+    warehouse: Warehouse,
+    question: Question,
+    store: ReportStore,
+    *,
+    product_names: dict[str, str],
+    browser: str | None,
+    force: bool = False,
+    on_progress: OnProgress = lambda _done, _total, _text: None,
+) -> Result:
+    """Make a report and publish it, unless it is there already or something speaks against it.
+
+    Args:
+        warehouse: Where the data are.
+        question: What is asked.
+        store: Where to publish.
+        product_names: The configured names.
+        browser: Makes PDF and PNG; none leaves them out.
+        force: Publish all the same, with the reasons on page one.
+        on_progress: Called with steps done, steps in all, and what comes next.
+
+    Raises:
+        BwpError: It could not be made; nothing was published.
+    """
+    with log.logged(store, question.key) as attempt:
+        result = _make(warehouse, question, store, product_names, browser, on_progress, force=force)
+        attempt.key, attempt.state = result.key, result.state
+        attempt.reasons, attempt.link = result.reasons, result.link
+        return result
+
+
+def _make(
+    warehouse: Warehouse,
+    question: Question,
+    store: ReportStore,
+    product_names: dict[str, str],
+    browser: str | None,
+    on_progress: OnProgress,
+    *,
+    force: bool,
+) -> Result:
+    if question.key in store.published():
+        return _result(store, store.manifest(question.key), log.THERE)
+    with TemporaryDirectory(prefix="bwp-report-") as folder:
+        draft = build(
+            warehouse, question, Path(folder), product_names=product_names, browser=browser, force=force,
+            on_progress=on_progress,
+        )  # fmt: skip
+        if draft.reasons and not force:
+            return Result(question.key, log.REFUSED, reasons=list(draft.reasons))
+        is_new = store.publish(draft.folder, draft.manifest)
+        manifest = draft.manifest if is_new else store.manifest(draft.manifest.key)
+        return _result(store, manifest, (log.FORCED if draft.reasons else log.PUBLISHED) if is_new else log.THERE)
+
+
+def published_series(store: ReportStore) -> set[str]:
+    """Give report and period of everything that was published fit, whatever day it speaks of."""
+    return {key.partition("_as-of-")[0] for key in store.published() if not key.endswith(FORCED_SUFFIX)}
+
+
+def _result(store: ReportStore, manifest: Manifest, state: str) -> Result:
+    return Result(
+        key=manifest.key,
+        state=state,
+        link=store.link(manifest, PAGE),
+        manifest=f"{store.uri}/{manifest.key}/{MANIFEST}",
+        reasons=list(manifest.reasons),
+        says=list(manifest.says),
+        figures=manifest.figures,
+        pictures=manifest.pictures,
+    )

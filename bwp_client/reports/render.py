@@ -1,0 +1,206 @@
+"""Lays a report out as one self-contained page: autoescaped, with one copy of Plotly, readable without script.
+
+The page carries a content security policy: only its own three scripts run, by their digests, and nothing is fetched.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from functools import cache
+from importlib.resources import files
+from typing import Any
+
+import jinja2
+import pandas as pd
+from markupsafe import Markup
+
+from bwp_client.metrics import METRICS
+from bwp_client.metrics.statement import percent, verdict
+from bwp_client.reports.cells import rate_with_interval, shown
+from bwp_client.reports.content import Content
+from bwp_client.reports.question import Facts, Question
+from bwp_client.reports.tables import TABLES, Section
+
+TITLE = "Data deletion failures"
+RETRIEVAL_TITLE = "Data retrieval failures"
+
+
+def render(question: Question, facts: Facts, content: Content, code: dict[str, Any], reasons: tuple[str, ...]) -> str:
+    """Give the page.
+
+    Args:
+        question: What was asked.
+        facts: What is known of the warehouse.
+        content: The answer.
+        code: Which code made it.
+        reasons: Why the checks refused it, where it is published by force.
+    """
+    scripts = {"plotly": _asset("plotly-basic.min.js"), "js": _asset("report.js")}
+    figures = _script_json(
+        {item.name: {"light": json.loads(item.light), "dark": json.loads(item.dark)} for item in content.figures}
+    )
+    return (
+        _environment()
+        .get_template("report.html.j2")
+        .render(
+            title=TITLE if question.task_kind.value == "DELETION" else RETRIEVAL_TITLE,
+            question=question,
+            facts=facts,
+            content=content,
+            code=code,
+            reasons=reasons,
+            filters=_filters(question, facts),
+            headline=_headline(content),
+            sections=_sections(question, facts, content),
+            definitions=[METRICS[table.meaning] for table in TABLES if table.meaning and table.name in content.tables],
+            script_hashes=" ".join(f"'sha256-{_digest(text)}'" for text in scripts.values()),
+            css=Markup(_asset("report.css")),  # noqa: S704 - our own files
+            figures_json=Markup(figures),  # noqa: S704 - JSON in which no tag can stand
+            **{name: Markup(text) for name, text in scripts.items()},  # noqa: S704 - our own files
+        )
+    )
+
+
+def chart_page(figures: Mapping[str, str]) -> str:
+    """Give a page that turns figures, Plotly JSON by name, into PNG images in its own document."""
+    drawn = _script_json({name: json.loads(text) for name, text in figures.items()})
+    return (
+        _environment()
+        .get_template("charts.html.j2")
+        .render(
+            figures_json=Markup(drawn),  # noqa: S704 - JSON in which no tag can stand
+            plotly=Markup(_asset("plotly-basic.min.js")),  # noqa: S704 - our own file
+            js=Markup(_asset("charts.js")),  # noqa: S704 - our own file
+        )
+    )
+
+
+@cache
+def _environment() -> jinja2.Environment:
+    environment = jinja2.Environment(
+        loader=jinja2.PackageLoader("bwp_client.reports", "template"),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters["time"] = _time
+    return environment
+
+
+def _sections(question: Question, facts: Facts, content: Content) -> list[dict[str, Any]]:
+    sections = []
+    for section in Section:
+        tables = [table for table in TABLES if table.section is section and table.name in content.tables]
+        if tables:
+            sections.append(
+                {
+                    "title": section.value,
+                    "anchor": section.name.lower(),
+                    "notes": _trust_notes(question, facts, content) if section is Section.TRUST else [],
+                    "tables": [
+                        {
+                            "name": table.name,
+                            "title": table.title,
+                            "columns": table.columns,
+                            "when_empty": table.when_empty,
+                            "shown": shown(content.tables[table.name], table.columns, table.max_rows, facts.name),
+                            "figures": [item for item in content.figures if item.after == table.name],
+                        }
+                        for table in tables
+                    ],
+                }
+            )
+    return sections
+
+
+def _headline(content: Content) -> list[dict[str, str]]:
+    row, coverage = content.headline, content.coverage
+    compared = "" if pd.isna(row["difference"]) else f"{rate_with_interval(row, 'difference')}, {verdict(row)}"
+    is_rated = pd.notna(row["rate"])
+    return [
+        {
+            "name": "Failure rate",
+            "value": percent(row["rate"]) if is_rated else "too few to rate",
+            "detail": f"{row['low'] * 100:.1f}–{row['high'] * 100:.1f} % (95 % interval), n {row['n']:,}"
+            if is_rated
+            else f"n {row['n']:,}",
+        },
+        {
+            "name": "Period before",
+            "value": percent(row["previous_rate"]) if pd.notna(row["previous_rate"]) else "too few to rate",
+            "detail": compared or f"n {row['previous_n']:,}",
+        },
+        {
+            "name": "Failed tasks",
+            "value": f"{row['failed']:,}",
+            "detail": f"of {row['n']:,} ended; {row['previous_failed']:,} in the period before",
+        },
+        {
+            "name": "Reasons known",
+            "value": f"{coverage['coverage']:.0%}" if coverage["failed"] else "–",
+            "detail": f"{coverage['found']:,} of {coverage['failed']:,} failed tasks",
+        },
+    ]
+
+
+def _trust_notes(question: Question, facts: Facts, content: Content) -> list[str]:
+    notes = []
+    if content.newest_event_at is not None:
+        hours = (question.as_of - content.newest_event_at).total_seconds() / 3600
+        notes.append(
+            f"The newest event came {hours:,.0f} h before the moment this report speaks of; more than "
+            f"{question.max_stale_hours:,.0f} h would have kept it from being published."
+        )
+    if question.period.to_time > facts.run_finished_at:
+        notes.append("The period was still running then: its last figures are partial.")
+    counted = facts.counted
+    notes.append(
+        f"In the tables, {counted['FAILED']:,} tasks of the period failed and {counted['COMPLETED']:,} completed; the same "
+        "numbers came out of the events themselves and of the metrics."
+        if counted == facts.from_events == content.outcomes
+        else "The counts of this report differ from those of the tables."
+    )
+    notes.append(
+        f"{facts.events_not_yet_counted:,} events were stored and not yet counted; {facts.quarantined:,} records could not "
+        "be read and are in quarantine."
+    )
+    return notes
+
+
+def _filters(question: Question, facts: Facts) -> list[str]:
+    return [
+        f"{what}: {', '.join(values)}"
+        for what, values in (
+            ("business products", [facts.name(item) for item in question.business_products or ()]),
+            ("failures with error codes", list(question.codes or ())),
+            ("regions", list(question.regions or ())),
+        )
+        if values
+    ]
+
+
+def _script_json(value: Any) -> str:
+    """Give JSON that can stand in a script element: nothing in it begins or ends a tag or a comment."""
+    text = json.dumps(value, sort_keys=True, ensure_ascii=True, separators=(",", ":"))
+    return text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
+
+
+def _time(time: datetime | None) -> str:
+    if time is None:
+        return "–"
+    utc = time.astimezone(UTC)
+    return f"{utc.day} {utc:%b %Y %H:%M} UTC"
+
+
+def _digest(text: str) -> str:
+    return base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
+
+
+@cache
+def _asset(name: str) -> str:
+    return files("bwp_client.reports").joinpath("template", name).read_text(encoding="utf-8").strip()

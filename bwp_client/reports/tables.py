@@ -1,0 +1,172 @@
+"""The tables of a report, one line each: what is asked, under which heading, and which columns a reader sees."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import StrEnum
+
+import pandas as pd
+
+from bwp_client.completeness import last_heard
+from bwp_client.metrics import METRICS, MetricName
+from bwp_client.metrics.run import no_denominator
+from bwp_client.metrics.statement import verdict
+from bwp_client.reports.asking import Asking
+
+MAX_ROWS = 60
+DAYS_LEFT = (
+    ("over", -1_000_000, -1), ("0 to 3 days", 0, 3), ("4 to 7 days", 4, 7), ("8 to 14 days", 8, 14),
+    ("15 days and more", 15, 1_000_000),
+)  # fmt: skip
+
+
+class Section(StrEnum):
+    """The headings, in their order."""
+
+    HOW_BAD = "How often tasks fail"
+    WHERE = "Where they fail"
+    WHY = "Why they fail"
+    CHANGED = "What changed"
+    OPEN = "What is still open"
+    YEARLY = "Yearly disclosure"
+    TRUST = "Can this be trusted?"
+
+
+@dataclass(frozen=True, slots=True)
+class ReportTable:
+    """One table, also written as CSV and Parquet under its name."""
+
+    name: str
+    section: Section
+    title: str
+    key: tuple[str, ...]
+    """The columns that name a row, by which two reports are compared; none where there is one row."""
+    columns: tuple[str, ...]
+    """What a reader sees; the files hold every column."""
+    ask: Callable[[Asking], pd.DataFrame]
+    when_empty: str = "None."
+    meaning: MetricName | None = None
+    is_wanted: Callable[[Asking], bool] = lambda _: True
+    max_rows: int = MAX_ROWS
+
+
+def _metric(
+    name: MetricName,
+    section: Section,
+    key: tuple[str, ...],
+    columns: tuple[str, ...],
+    *,
+    title: str | None = None,
+    ask: Callable[[Asking], pd.DataFrame] | None = None,
+    **others: object,
+) -> ReportTable:
+    return ReportTable(
+        name.value,
+        section,
+        title or METRICS[name].title,
+        key,
+        columns,
+        ask or (lambda asking: asking.metric(name)),
+        meaning=name,
+        **others,  # type: ignore[arg-type]
+    )
+
+
+def _by_product(asking: Asking) -> pd.DataFrame:
+    """Compare each rated product with itself in the period before, most failures first."""
+    listed = asking.snapshot.rows(
+        """
+        select business_product_id from product_kinds where task_kind = $kind and has_denominator
+        order by tasks desc, business_product_id
+        """,
+        {"kind": asking.question.task_kind.value},
+    )
+    frames = [
+        asking.metric(MetricName.PERIOD_COMPARISON, asking.filters.with_(business_products=(product,))).assign(
+            business_product_id=product
+        )
+        for (product,) in listed
+    ]
+    table = pd.concat(frames or [asking.metric(MetricName.PERIOD_COMPARISON).head(0)], ignore_index=True)
+    if not frames:
+        table["business_product_id"] = pd.Series(dtype="str")
+    table["compared"] = [verdict(row) for row in table.to_dict("records")]
+    table = table[table["n"] + table["previous_n"] > 0]
+    return table.sort_values(["failed", "business_product_id"], ascending=[False, True], ignore_index=True)
+
+
+def _contributors(part: str) -> Callable[[Asking], pd.DataFrame]:
+    def ask(asking: Asking) -> pd.DataFrame:
+        frame = asking.metric(MetricName.CONTRIBUTORS)
+        return frame[frame["part"] == part].reset_index(drop=True)
+
+    return ask
+
+
+def _whole_period(asking: Asking) -> pd.DataFrame:
+    """Leave the rows of the whole period, which name no beginning."""
+    frame = asking.metric(MetricName.TIME_TO_OUTCOME)
+    return frame[frame["period_start"].isna()].reset_index(drop=True)
+
+
+def _open(asking: Asking) -> pd.DataFrame:
+    """Give what failed up to the period's end and is still open, whenever it failed."""
+    frame = asking.metric(MetricName.OPEN_FAILURES, asking.up_to_the_end)
+    return frame[frame["state"] == "open"].reset_index(drop=True)
+
+
+def _by_deadline(asking: Asking) -> pd.DataFrame:
+    """Count open failures by how many days the law leaves."""
+    days = _open(asking)["days_left"]
+    counted = [(name, int(days.between(first, last).fillna(value=False).sum())) for name, first, last in DAYS_LEFT]
+    counted.append(("not known", int(days.isna().sum())))
+    return pd.DataFrame(counted, columns=["days_left", "open_failures"])
+
+
+TABLES: tuple[ReportTable, ...] = (
+    _metric(MetricName.FAILURE_RATE, Section.HOW_BAD, ("period_start",),
+            ("period_start", "failed", "completed", "n", "rate", "partial")),
+    _metric(MetricName.PERIOD_COMPARISON, Section.HOW_BAD, (),
+            ("failed", "n", "rate", "previous_failed", "previous_n", "previous_rate", "difference")),
+    ReportTable("by_product", Section.WHERE, "By business product", ("business_product_id",),
+                ("business_product_id", "failed", "n", "rate", "previous_rate", "compared"), _by_product,
+                when_empty="No task of a rated product ended in this period or the one before."),
+    ReportTable("not_rated", Section.WHERE, "Not rated: not one COMPLETED event was ever loaded",
+                ("business_product_id",), ("business_product_id", "failed"),
+                lambda asking: no_denominator(asking.snapshot, asking.filters)),
+    _metric(MetricName.ERROR_CODES, Section.WHY, ("code",),
+            ("code", "state", "tasks", "tasks_before", "share", "action"),
+            when_empty="No task of this kind failed in this period."),
+    _metric(MetricName.ERROR_CODES_OVER_TIME, Section.WHY, ("period_start", "code"), ()),
+    _metric(MetricName.CODE_SETS, Section.WHY, ("code_set",), ("code_set", "tasks", "tasks_before", "share"),
+            max_rows=15, when_empty="No task of this kind failed in this period."),
+    _metric(MetricName.TIME_TO_OUTCOME, Section.WHY, ("outcome",),
+            ("outcome", "tasks", "median_seconds", "p90_seconds", "p99_seconds"), ask=_whole_period,
+            when_empty="No looked-up task has both a submission and an outcome."),
+    _metric(MetricName.CONTRIBUTORS, Section.CHANGED, ("business_product_id",),
+            ("business_product_id", "failed", "n", "previous_failed", "previous_n", "mix_effect", "rate_effect",
+             "contribution"), ask=_contributors("product"), max_rows=15),
+    ReportTable("contributors_by_code", Section.CHANGED, "What changed, by error codes", ("code_set",),
+                ("code_set", "failed", "previous_failed", "contribution"), _contributors("code_set"), max_rows=15),
+    ReportTable("open_by_deadline", Section.OPEN, "Open failures by days left", ("days_left",),
+                ("days_left", "open_failures"), _by_deadline),
+    _metric(MetricName.OPEN_FAILURES, Section.OPEN, ("task_id",),
+            ("task_id", "deadline", "days_left", "basis", "code", "business_product_id"), ask=_open,
+            title="Open failures, nearest deadline first", max_rows=25),
+    _metric(MetricName.WAITING, Section.OPEN, ("task_id",),
+            ("task_id", "deadline", "days_left", "business_product_id", "received_at", "status")),
+    _metric(MetricName.DISCLOSURE, Section.YEARLY, (),
+            ("received", "listed", "completed", "failed", "timed", "median_days", "mean_days"),
+            is_wanted=lambda asking: asking.question.period.is_year),
+    _metric(MetricName.COVERAGE, Section.TRUST, (),
+            ("failed", "found", "not_asked", "pending", "not_found", "denied", "lookup_failed", "coverage")),
+    ReportTable("last_heard", Section.TRUST, "When each product was last heard of",
+                ("business_product_id", "task_kind"),
+                ("business_product_id", "task_kind", "failed", "completed", "last_failed_at", "last_completed_at"),
+                lambda asking: last_heard(asking.snapshot)),
+    _metric(MetricName.LOOKUP_STATES, Section.TRUST, ("business_product_id", "lookup_state", "reason"),
+            ("business_product_id", "lookup_state", "reason", "tasks", "share")),
+    _metric(MetricName.GAPS, Section.TRUST, ("first_day",), ("first_day", "last_day", "days", "expected"),
+            title="Days without any event where some were expected"),
+)  # fmt: skip

@@ -1,0 +1,294 @@
+"""An EventBridge archive and what reading it needs: the bus, a rule for replays alone, and a queue for us alone.
+
+Nothing here starts a replay or changes anything in the account.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from bwp_client.errors import SettingsError, SourceNotFoundError, UsageError
+from bwp_client.settings import ArchiveSettings
+from bwp_client.sources.eventbridge import Clients, explained
+from bwp_client.sources.pattern import WANTED, pattern_problem
+
+if TYPE_CHECKING:
+    from mypy_boto3_events.type_defs import TargetOutputTypeDef
+
+SCHEME = "archive://"
+_NAME = re.compile(r"[.\-_A-Za-z0-9]{1,48}")
+SEE_SETUP = "docs/archive.md walks through the set-up"
+
+
+def archive_name(url: str) -> str:
+    """Give the name in `archive://NAME`.
+
+    Raises:
+        UsageError: It is none that AWS allows.
+    """
+    name = url.removeprefix(SCHEME)
+    if not _NAME.fullmatch(name):
+        raise UsageError(
+            f"{url[:80]!r} names no archive. Nothing was started: write archive://NAME, the name as the EventBridge "
+            "console shows it (1 to 48 letters, digits, '.', '-', '_')."
+        )
+    return name
+
+
+@dataclass(frozen=True, slots=True)
+class Archive:
+    """What AWS says of an archive."""
+
+    name: str
+    arn: str
+    bus_arn: str
+    state: str
+    created_at: datetime
+    retention_days: int
+    event_count: int
+    """Lags by up to a day: an estimate."""
+
+    @property
+    def bus(self) -> str:
+        """The bus's name; a partner's has slashes."""
+        return self.bus_arn.partition(":event-bus/")[2]
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """The rule that sends replayed events on to the queue."""
+
+    name: str
+    arn: str
+    state: str
+    pattern: str
+    targets: list[TargetOutputTypeDef]
+
+
+@dataclass(frozen=True, slots=True)
+class Setup:
+    """An archive with rule and queue, as found; `problems` must be empty before a replay may start."""
+
+    archive: Archive
+    rule: Rule
+    queue_url: str
+    queue: dict[str, str]
+    problems: list[tuple[str, str]] = field(default_factory=list)
+    """What is wrong and how to mend it."""
+
+
+def needed(settings: ArchiveSettings) -> tuple[str, str]:
+    """Give the rule's name and the queue's address.
+
+    Raises:
+        SettingsError: One of them is not set.
+    """
+    for name, value in (("RULE_NAME", settings.rule_name), ("QUEUE_URL", settings.queue_url)):
+        if not value:
+            raise SettingsError(
+                f"BWP_ARCHIVE__{name} is not set. Nothing was started: without it a replay can't be kept from your "
+                f"production targets. {SEE_SETUP}."
+            )
+    return str(settings.rule_name), str(settings.queue_url)
+
+
+def describe_archive(clients: Clients, name: str) -> Archive:
+    """Ask AWS about an archive.
+
+    Raises:
+        SourceNotFoundError: There is none of that name in this Region.
+        RemoteError: AWS refused or failed.
+    """
+    with explained(f"DescribeArchive on archive {name}"):
+        told = clients.events.describe_archive(ArchiveName=name)
+    return Archive(
+        name=name,
+        arn=told["ArchiveArn"],
+        bus_arn=told["EventSourceArn"],
+        state=told["State"],
+        created_at=told["CreationTime"],
+        retention_days=told.get("RetentionDays", 0),
+        event_count=told.get("EventCount", 0),
+    )
+
+
+def describe_rule(clients: Clients, name: str, bus: str) -> Rule:
+    """Ask AWS about a rule and its targets.
+
+    Raises:
+        SourceNotFoundError: There is none of that name on that bus.
+        RemoteError: AWS refused or failed.
+    """
+    with explained(f"DescribeRule on rule {name} of bus {bus}"):
+        told = clients.events.describe_rule(Name=name, EventBusName=bus)
+    targets: list[TargetOutputTypeDef] = []
+    token: dict[str, Any] = {}
+    while True:
+        with explained(f"ListTargetsByRule on rule {name} of bus {bus}"):
+            page = clients.events.list_targets_by_rule(Rule=name, EventBusName=bus, **token)
+        targets += page["Targets"]
+        if not page.get("NextToken"):
+            break
+        token = {"NextToken": page["NextToken"]}
+    return Rule(name, told["Arn"], told["State"], told.get("EventPattern", ""), targets)
+
+
+def describe_queue(clients: Clients, queue_url: str) -> dict[str, str]:
+    """Ask AWS for a queue's attributes.
+
+    Raises:
+        SourceNotFoundError: There is no such queue.
+        RemoteError: AWS refused or failed.
+    """
+    with explained(f"GetQueueAttributes on {queue_url}", permission="sqs:GetQueueAttributes on the queue"):
+        told = clients.sqs.get_queue_attributes(QueueUrl=queue_url, AttributeNames=["All"])
+    return {str(name): value for name, value in told["Attributes"].items()}
+
+
+def archive_problem(archive: Archive) -> tuple[str, str] | None:
+    """Say why an archive can't be replayed now, and what to do."""
+    if archive.state in ("ENABLED", "UPDATING"):
+        return None
+    return (
+        f"archive {archive.name} is {archive.state}",
+        "enable it, or wait until it is ENABLED (EventBridge console, Archives)",
+    )
+
+
+def rule_problems(rule: Rule, bus: str, queue_arn: str) -> list[tuple[str, str]]:
+    """Say what about a rule would lose events, or send them elsewhere, and how to mend it."""
+    problems = []
+    where = f"--name {rule.name} --event-bus-name '{bus}'"
+    if rule.state != "ENABLED":
+        problems.append((f"rule {rule.name} is {rule.state}", f"aws events enable-rule {where}"))
+    wrong = pattern_problem(rule.pattern, bus=bus)
+    if wrong:
+        problems.append(
+            (f"rule {rule.name}'s pattern: {wrong}", f"aws events put-rule {where} --event-pattern '{WANTED}'")
+        )
+    ours = [target for target in rule.targets if target["Arn"] == queue_arn]
+    others = [target for target in rule.targets if target["Arn"] != queue_arn]
+    where = where.replace("--name", "--rule")
+    if not ours:
+        problems.append(
+            (
+                f"rule {rule.name} does not send to our queue",
+                f"aws events put-targets {where} --targets 'Id=bwp,Arn={queue_arn}'",
+            )
+        )
+    if others:
+        ids = " ".join(target["Id"] for target in others)
+        problems.append(
+            (
+                f"rule {rule.name} has {len(others)} other targets, which a replay would fire",
+                f"aws events remove-targets {where} --ids {ids}, or use a rule of its own",
+            )
+        )
+    if any({"Input", "InputPath", "InputTransformer"} & set(target) for target in ours):
+        problems.append(
+            (
+                f"rule {rule.name} changes events on their way to our queue",
+                f"aws events put-targets {where} --targets 'Id={ours[0]['Id']},Arn={queue_arn}'",
+            )
+        )
+    return problems
+
+
+def queue_problem(queue: dict[str, str], rule_arn: str) -> tuple[str, str] | None:
+    """Say whether the queue's policy keeps the rule from sending, and how to mend it."""
+    arn = queue["QueueArn"]
+    statement = {
+        "Effect": "Allow",
+        "Principal": {"Service": "events.amazonaws.com"},
+        "Action": "sqs:SendMessage",
+        "Resource": arn,
+        "Condition": {"ArnEquals": {"aws:SourceArn": rule_arn}},
+    }
+    if any(_allows(one, rule_arn) for one in _statements(queue.get("Policy", ""))):
+        return None
+    return "the queue's policy does not let the rule send", f"add this statement to it: {json.dumps(statement)}"
+
+
+def _statements(policy: str) -> list[Any]:
+    try:
+        found = json.loads(policy or "{}").get("Statement", [])
+    except (ValueError, AttributeError):
+        return []
+    return found if isinstance(found, list) else [found]
+
+
+def _allows(statement: Any, rule_arn: str) -> bool:
+    """Tell whether a statement lets EventBridge send on behalf of the rule; other conditions count as a no."""
+    if not isinstance(statement, dict) or statement.get("Effect") != "Allow":
+        return False
+    principal = statement.get("Principal")
+    services = principal.get("Service") if isinstance(principal, dict) else principal
+    if not {"events.amazonaws.com", "*"} & set(_listed(services)):
+        return False
+    if not {"sqs:sendmessage", "sqs:*", "*"} & {str(action).lower() for action in _listed(statement.get("Action"))}:
+        return False
+    conditions = statement.get("Condition") or {}
+    for operator, keys in conditions.items():
+        for key, values in keys.items():
+            if key.lower() == "aws:sourceaccount":
+                continue
+            if key.lower() != "aws:sourcearn" or operator not in ("ArnEquals", "ArnLike", "StringEquals", "StringLike"):
+                return False
+            if not any(_arn_matches(str(value), rule_arn) for value in _listed(values)):
+                return False
+    return True
+
+
+def _arn_matches(pattern: str, arn: str) -> bool:
+    from fnmatch import fnmatchcase
+
+    return fnmatchcase(arn, pattern.replace("[", "[[]"))
+
+
+def _listed(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else [value]
+
+
+def look_at(clients: Clients, name: str, rule_name: str, queue_url: str) -> Setup:
+    """Look at archive, rule and queue together.
+
+    Raises:
+        UsageError: One of them does not exist.
+        RemoteError: AWS refused or failed.
+    """
+    archive = describe_archive(clients, name)
+    try:
+        rule = describe_rule(clients, rule_name, archive.bus)
+    except SourceNotFoundError as error:
+        raise SourceNotFoundError(
+            f"Rule {rule_name} does not exist on bus {archive.bus}, where archive {name} replays to. Nothing was started: "
+            f"without it a replay can't be kept from your production targets. Make it there; {SEE_SETUP}."
+        ) from error
+    queue = describe_queue(clients, queue_url)
+    found = [
+        archive_problem(archive),
+        *rule_problems(rule, archive.bus, queue["QueueArn"]),
+        queue_problem(queue, rule.arn),
+    ]
+    return Setup(archive, rule, queue_url, queue, [problem for problem in found if problem])
+
+
+def ready(clients: Clients, name: str, settings: ArchiveSettings) -> Setup:
+    """Give a set-up that a replay may be started with.
+
+    Raises:
+        UsageError: Something is not as it must be; the message says what and the fix.
+        RemoteError: AWS refused or failed.
+    """
+    setup = look_at(clients, name, *needed(settings))
+    if setup.problems:
+        told = "\n".join(f"  {what}\n    fix: {fix}" for what, fix in setup.problems)
+        raise UsageError(
+            f"No replay was started: archive {name} can't be read safely.\n{told}\n  "
+            f"`doctor archive://{name}` checks everything; {SEE_SETUP}."
+        )
+    return setup

@@ -1,0 +1,98 @@
+"""Where lookups stand, and how the runs went that asked."""
+
+from __future__ import annotations
+
+import pandas as pd
+import streamlit as st
+
+from bwp_client.lookup_runs import LookupRun
+from bwp_client.metrics import MetricName
+from bwp_client.ui import parts
+from bwp_client.ui.data import lookup_runs_of
+from bwp_client.ui.plain import plain
+from bwp_client.ui.shell import Page
+
+_STATES = {
+    "not_asked": "Not asked", "pending": "Pending", "found": "Found", "not_found": "Not found", "denied": "Denied",
+    "failed": "Lookup failed",
+}  # fmt: skip
+_RUN_STATES = {"finished": "finished", "stopped": "stopped early", "partial": "running or killed"}
+_TIME_FORMAT = "DD MMM YYYY HH:mm"
+
+
+def show(page: Page, key: str) -> None:
+    """Show all of it for a snapshot, which `key` names."""
+    _show_reasons(page)
+    runs = lookup_runs_of(page.snapshot.warehouse.uri, key)
+    if runs:
+        _show_runs(runs)
+
+
+def _show_reasons(page: Page) -> None:
+    states = parts.ask(page, MetricName.LOOKUP_STATES)
+    open_ones = states[states["lookup_state"] != "found"]
+    if open_ones.empty:
+        return
+    st.caption("Failed tasks without known errors, and why; those with a time are asked about again from then on.")
+    st.dataframe(
+        pd.DataFrame(
+            {
+                "Lookup": [_STATES.get(state, state) for state in open_ones["lookup_state"]],
+                "Business product": [page.names(product) for product in open_ones["business_product_id"]],
+                "Tasks": open_ones["tasks"],
+                "Why": open_ones["reason"],
+                "Last asked": open_ones["last_asked_at"],
+                "Asked again": open_ones["next_attempt_at"],
+            }
+        ),
+        hide_index=True,
+        column_config={
+            "Tasks": parts.count_column("Tasks"),
+            "Why": st.column_config.TextColumn(width="large"),
+            "Last asked": st.column_config.DatetimeColumn(format=_TIME_FORMAT, timezone="UTC"),
+            "Asked again": st.column_config.DatetimeColumn(format=_TIME_FORMAT, timezone="UTC"),
+        },
+        placeholder="–",
+        key="lookup_states",
+        alt="Failed tasks without known errors by lookup state, business product and reason",
+    )
+
+
+def _show_runs(runs: list[LookupRun]) -> None:
+    st.caption(plain(said_of(runs[0])))
+    st.dataframe(
+        pd.DataFrame(
+            {
+                "Finished": [run.finished_at for run in runs],
+                "Asked": [run.asked for run in runs],
+                "Found": [run.found for run in runs],
+                "Left": [run.not_asked for run in runs],
+                "Requests": [run.requests for run in runs],
+                "A second": [run.requests_per_second for run in runs],
+                "Throttled": [run.throttled for run in runs],
+                "Tokens": [run.tokens for run in runs],
+                "State": [_RUN_STATES.get(run.state, run.state) for run in runs],
+            }
+        ),
+        hide_index=True,
+        column_config={
+            "Finished": st.column_config.DatetimeColumn(format=_TIME_FORMAT, timezone="UTC"),
+            **{
+                name: parts.count_column(name) for name in ("Asked", "Found", "Left", "Requests", "Throttled", "Tokens")
+            },
+            "A second": st.column_config.NumberColumn(format="%.1f"),
+        },
+        placeholder="–",
+        key="lookup_runs",
+        alt="Runs that asked Buy with Prime, with their requests a second and how often they were throttled",
+    )
+
+
+def said_of(run: LookupRun) -> str:
+    """Say how a run went."""
+    pace = "" if run.requests_per_second is None else f", {run.requests_per_second:,.1f} a second"
+    left = f" {run.not_asked:,} tasks were left." if run.not_asked else ""
+    return (
+        f"Newest run: {run.asked:,} tasks asked about with {run.requests:,} requests{pace}; asked to slow down "
+        f"{run.throttled:,} times ({run.throttled_share:.1%} of requests).{left}"
+    )

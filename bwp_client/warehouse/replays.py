@@ -1,0 +1,106 @@
+"""The journal of archive replays: a row before each call that starts one, and a row for each step after it.
+
+Append-only; the newest row of a replay says where it stands.
+"""
+
+from __future__ import annotations
+
+import json
+from contextlib import closing
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+from deltalake import DeltaTable
+
+from bwp_client.warehouse.engine import connect, relation, sql_type
+from bwp_client.warehouse.schema import TABLES, TableName
+from bwp_client.warehouse.store import Warehouse
+
+APP_ID = "bwp.replays"
+
+
+class ReplayState(StrEnum):
+    """Where a replay of ours stands."""
+
+    PLANNED = "planned"
+    """Written before AWS is asked: it may have started or not."""
+    STARTED = "started"
+    COMPLETE = "complete"
+    """Every message of it was stored: its window counts for the watermark."""
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+    TIMED_OUT = "timed_out"
+    REFUSED = "refused"
+    """AWS refused to start it."""
+
+    @property
+    def is_open(self) -> bool:
+        """Tell whether there may be messages of it that a run has to wait for."""
+        return self in (ReplayState.PLANNED, ReplayState.STARTED)
+
+
+@dataclass(frozen=True, slots=True)
+class Replay:
+    """One replay: half-open window in whole UTC minutes, and what came of it."""
+
+    replay_name: str
+    archive: str
+    rule: str
+    window_from: datetime
+    window_to: datetime
+    state: ReplayState
+    recorded_at: datetime
+    counts: dict[str, int] = field(default_factory=dict)
+
+
+def record_replay(warehouse: Warehouse, replay: Replay) -> int:
+    """Write where a replay stands; give the table's version.
+
+    Raises:
+        WarehouseError: See `Warehouse.commit`.
+    """
+    row: dict[str, Any] = {name: getattr(replay, name) for name in TABLES[TableName.REPLAYS].schema.names}
+    row |= {"state": replay.state.value, "counts": json.dumps(replay.counts, sort_keys=True)}
+    schema = TABLES[TableName.REPLAYS].schema
+    columns = ", ".join(f"${name}::{sql_type(schema.field(name).type)} as {name}" for name in row)
+    with closing(connect()) as connection:
+
+        def rows_for(_: DeltaTable) -> Any:
+            return connection.sql(f"select {columns}", params=row).to_arrow_reader(1)
+
+        return warehouse.commit(TableName.REPLAYS, rows_for, app_id=APP_ID)
+
+
+def list_replays(warehouse: Warehouse, archive: str | None = None) -> list[Replay]:
+    """Give where each replay stands, of one archive or of all, the newest window first.
+
+    Raises:
+        RemoteError: S3 refused or failed.
+    """
+    if not warehouse.exists():
+        return []
+    handle = warehouse.handle(TableName.REPLAYS)
+    files = warehouse.readable(TableName.REPLAYS, warehouse.data_files(handle))
+    with closing(connect()) as connection:
+        rows = connection.execute(
+            f"""
+            select replay_name, archive, rule, window_from, window_to, state, recorded_at, counts
+            from {relation(files, TABLES[TableName.REPLAYS].schema)} where $archive is null or archive = $archive
+            qualify row_number() over (
+                partition by replay_name order by recorded_at desc, state <> 'planned' desc, state <> 'started' desc
+            ) = 1
+            order by window_to desc, recorded_at desc
+            """,
+            {"archive": archive},
+        ).fetchall()
+    return [
+        Replay(name, of, rule, start, end, ReplayState(state), at, json.loads(counts or "{}"))
+        for name, of, rule, start, end, state, at, counts in rows
+    ]
+
+
+def watermark(replays: list[Replay]) -> datetime | None:
+    """Give the end of an archive's last complete window; none before the first."""
+    return max((one.window_to for one in replays if one.state is ReplayState.COMPLETE), default=None)

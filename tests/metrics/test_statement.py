@@ -1,0 +1,141 @@
+"""The sentence says what the data support, and no more."""
+
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from support.shop import Task, shop_of
+
+from bwp_client.metrics import run_metric
+from bwp_client.metrics.causes import Cause, find_cause
+from bwp_client.metrics.filters import Filters
+from bwp_client.metrics.statement import duration, statement, verdict
+from bwp_client.warehouse.snapshot import Snapshot
+
+START = datetime(2026, 3, 2, tzinfo=UTC)
+MIDDLE, END = START + timedelta(days=28), START + timedelta(days=56)
+FILTERS = Filters(MIDDLE, END)
+PRODUCTS = ("bp-a", "bp-b")
+
+
+def tasks_of(product: str, daily: list[tuple[int, int]], code: str | None = "SOME_CODE") -> list[Task]:
+    """Give failed and completed tasks a day; `code` None leaves them without a lookup."""
+    tasks = []
+    for place, counts in enumerate(daily):
+        at = START + timedelta(days=place, hours=9)
+        for outcome, count in zip(("FAILED", "COMPLETED"), counts, strict=True):
+            for number in range(count):
+                is_coded = outcome == "FAILED" and code is not None
+                tasks.append(
+                    Task(
+                        f"{product}-{place}-{outcome}-{number}-{code}",
+                        outcome,
+                        at,
+                        product,
+                        codes=(code,) if is_coded else None,
+                        submitted_at=at if is_coded else None,
+                    )
+                )
+    return tasks
+
+
+def said(snapshot: Snapshot) -> str:
+    (row,) = run_metric(snapshot, "period_comparison", FILTERS).to_dict("records")
+
+    def of(product: str | None) -> Filters:
+        return FILTERS if product is None else FILTERS.with_(business_products=(product,))
+
+    import pandas as pd
+
+    products = pd.concat(
+        [run_metric(snapshot, "period_comparison", of(name)).assign(business_product_id=name) for name in PRODUCTS]
+    )
+    cause = find_cause(
+        row,
+        products,
+        lambda product: run_metric(snapshot, "contributors", of(product)),
+        lambda product: run_metric(snapshot, "change_points", of(product).with_(from_time=START)),
+    )
+    return statement(row, timedelta(days=28), cause, lambda product: product.removeprefix("bp-").upper())
+
+
+def test_a_rise_at_one_product_is_named_with_its_code_and_its_day(tmp_path: Path) -> None:
+    tasks = tasks_of("bp-a", [(2, 40)] * 56) + tasks_of("bp-b", [(1, 20)] * 56)
+    tasks += tasks_of("bp-b", [(0, 0)] * 36 + [(5, 0)] * 20, code="ORDERS_NOT_CLOSED")
+    text = said(shop_of(tmp_path, tasks))
+    assert text == (
+        "Failure rate 9.9 % (8.6–11.3 %, n 1,864), higher than the 4 weeks before (4.8 %); most of the rise is "
+        "ORDERS_NOT_CLOSED at B since 7 Apr 2026."
+    )
+
+
+def test_a_rise_everywhere_names_no_product(tmp_path: Path) -> None:
+    daily = [(1, 40)] * 28 + [(4, 40)] * 28
+    text = said(shop_of(tmp_path, tasks_of("bp-a", daily) + tasks_of("bp-b", daily)))
+    assert "higher than the 4 weeks before" in text
+    assert "most of the rise is SOME_CODE since 30 Mar 2026" in text
+
+
+def test_a_rise_of_many_small_parts_says_so(tmp_path: Path) -> None:
+    tasks = [
+        task
+        for product in PRODUCTS
+        for code in ("C1", "C2", "C3")
+        for task in tasks_of(product, [(0, 15)] * 28 + [(1, 15)] * 28, code=code)
+    ]
+    assert said(shop_of(tmp_path, tasks)).endswith("; no one product and no one code makes up most of the rise.")
+
+
+def test_a_fall_is_told_like_a_rise(tmp_path: Path) -> None:
+    daily = [(6, 40)] * 28 + [(1, 40)] * 28
+    text = said(shop_of(tmp_path, tasks_of("bp-a", [(1, 20)] * 56) + tasks_of("bp-b", daily)))
+    assert "lower than the 4 weeks before" in text
+    assert "most of the fall is SOME_CODE at B since 30 Mar 2026" in text
+
+
+def test_a_shift_between_products_is_no_products_fault(tmp_path: Path) -> None:
+    tasks = tasks_of("bp-a", [(1, 50)] * 56) + tasks_of("bp-b", [(2, 5)] * 28 + [(16, 40)] * 28)
+    assert said(shop_of(tmp_path, tasks)).endswith(
+        "most of the rise is that more outcomes came from products that fail more often."
+    )
+
+
+def test_a_reason_that_is_not_looked_up_is_no_reason(tmp_path: Path) -> None:
+    tasks = tasks_of("bp-a", [(1, 40)] * 56) + tasks_of("bp-b", [(1, 20)] * 28 + [(6, 20)] * 28, code=None)
+    text = said(shop_of(tmp_path, tasks))
+    assert "looked up" not in text
+    assert "most of the rise is at B since 30 Mar 2026." in text
+
+
+def test_more_requests_alone_are_no_change(tmp_path: Path) -> None:
+    tasks = tasks_of("bp-a", [(1, 20)] * 28 + [(5, 100)] * 28) + tasks_of("bp-b", [(1, 20)] * 28 + [(5, 100)] * 28)
+    assert said(shop_of(tmp_path, tasks)).endswith("no clear change from the 4 weeks before (4.8 %).")
+
+
+@pytest.mark.parametrize(
+    ("daily", "wanted"),
+    [
+        ([(0, 0)] * 40 + [(3, 1)], "3 of 4 tasks failed: too few to rate."),
+        ([(0, 0)] * 40 + [(5, 45)], "; the 4 weeks before had too few outcomes to compare."),
+        ([(1, 40)], "No task of this kind ended in this period."),
+    ],
+)
+def test_few_data_raise_no_alarm(tmp_path: Path, daily: list[tuple[int, int]], wanted: str) -> None:
+    text = said(shop_of(tmp_path, tasks_of("bp-a", daily)))
+    assert text.endswith(wanted)
+    assert "higher" not in text
+
+
+def test_without_a_clear_change_there_is_no_cause() -> None:
+    row = {"difference": 0.1, "difference_low": -0.01, "difference_high": 0.2}
+    assert verdict(row) == "no clear change"
+    assert find_cause(row, *[None] * 3) is None  # type: ignore[arg-type]
+    assert Cause() == Cause(None, None, None, False)
+
+
+@pytest.mark.parametrize(
+    ("hours", "words"),
+    [(1, "1 hours"), (24, "day"), (168, "7 days"), (336, "2 weeks"), (240, "10 days"), (672, "4 weeks")],
+)
+def test_a_period_in_words(hours: int, words: str) -> None:
+    assert duration(timedelta(hours=hours)) == words

@@ -1,0 +1,87 @@
+"""A warehouse with known events and answers, and reports made of it by the command line."""
+
+import json
+import subprocess
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import pyarrow as pa
+from support.events import PRODUCT, envelope, write
+from support.tables import command
+
+from bwp_client.load import load
+from bwp_client.sources import open_source
+from bwp_client.warehouse import TABLES, Run, TableName, Warehouse, newest_run, record_run
+
+MONDAY = datetime(2026, 3, 2, tzinfo=UTC)
+WEEK = "2026-W10"
+
+
+def week_of_events(monday: datetime, *, failed: int, completed: int, prefix: str, product: str = PRODUCT) -> list[Any]:
+    """Give events spread over a week, the last one on Sunday evening."""
+    count = failed + completed
+    return [
+        envelope(
+            f"{prefix}-{place}",
+            outcome="FAILED" if place < failed else "COMPLETED",
+            time=monday + timedelta(seconds=600_000 * (place + 1) / count),
+            product=product,
+        )
+        for place in range(count)
+    ]
+
+
+def look_up(warehouse: Warehouse, answers: dict[str, list[str | None]], *, product: str = PRODUCT) -> None:
+    """Store the answers about failed tasks, as a run of its own."""
+    at = MONDAY + timedelta(days=7)
+    rows = [
+        {
+            "task_id": task, "task_kind": "DELETION", "business_product_id": product, "lookup_state": "found",
+            "status": "FAILED", "submitted_at": MONDAY - timedelta(days=3), "updated_at": MONDAY, "holding_period_days": 10,
+            "errors": [{"code": code, "message": "said so"} for code in codes], "asked_at": at, "attempt": 1,
+            "next_attempt_at": None, "reason": None, "run_id": "r",
+        }
+        for task, codes in answers.items()
+    ]  # fmt: skip
+    table = pa.Table.from_pylist(rows, schema=TABLES[TableName.LOOKUPS].schema)
+    version = warehouse.commit(TableName.LOOKUPS, lambda _: table, app_id=f"t-{uuid4()}")
+    run = newest_run(warehouse)
+    assert run is not None
+    record_run(
+        warehouse,
+        Run(uuid4().hex, "enrich", "test", run.started_at, datetime.now(UTC), "finished", {}, {"lookups": version}),
+    )
+
+
+def make_warehouse(folder: Path, events: list[Any], answers: dict[str, list[str | None]]) -> Warehouse:
+    warehouse = Warehouse(str(folder / "warehouse"))
+    load(warehouse, open_source(str(write(folder / "events" / "0.json", events))))
+    if answers:
+        look_up(warehouse, answers)
+    return warehouse
+
+
+def steady(prefix: str = "t") -> tuple[list[Any], dict[str, list[str | None]]]:
+    """Give four weeks of events, 10 of 200 failed in each, and an answer about each failed task."""
+    events, answers = [], {}
+    for week in range(4):
+        name = f"{prefix}{week}"
+        events += week_of_events(MONDAY - timedelta(weeks=3 - week), failed=10, completed=190, prefix=name)
+        answers |= {f"{name}-{place}": ["ORDERS_NOT_CLOSED"] for place in range(10)}
+    return events, answers
+
+
+QUIET = {"BWP_REPORT__BROWSER": "none", "BWP_REPORT__MAX_STALE_HOURS": "1000000"}
+"""No pictures, and events of last spring are fresh enough."""
+
+
+def report(folder: Path, *options: str, period: str = WEEK, **env: str) -> subprocess.CompletedProcess[str]:
+    return command("report", "--period", period, *options, cwd=folder, **{**QUIET, **env})
+
+
+def report_json(folder: Path, *options: str, period: str = WEEK, **env: str) -> Any:
+    done = report(folder, *options, "--json", period=period, **env)
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout)

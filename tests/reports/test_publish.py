@@ -1,0 +1,286 @@
+"""A report is made once, the same bytes each time, or refused with its reason; what is published is whole."""
+
+import json
+import signal
+import subprocess
+import sys
+import time
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from deltalake import write_deltalake
+from reports_support import MONDAY, QUIET, WEEK, look_up, make_warehouse, report, report_json, steady, week_of_events
+from support.events import PRODUCT, write
+from support.tables import clean_env, command, command_json
+
+from bwp_client.warehouse import TableName, Warehouse
+
+
+def files_of(folder: Path) -> dict[str, bytes]:
+    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+def published(folder: Path) -> list[Path]:
+    return sorted(path.parent for path in folder.glob("*/manifest.json"))
+
+
+def test_two_runs_give_the_same_bytes_and_rebuild_after_more_data_too(tmp_path: Path) -> None:
+    warehouse = make_warehouse(tmp_path, *steady())
+    as_of = datetime.now(UTC).isoformat()
+    first = report_json(tmp_path, "--out", "a", "--as-of", as_of)
+    later = week_of_events(MONDAY, failed=50, completed=0, prefix="later")
+    command_json("load", write(tmp_path / "more" / "0.json", later), "--json", cwd=tmp_path)
+    look_up(warehouse, {f"later-{place}": ["NEW_CODE"] for place in range(50)})
+    second = report_json(tmp_path, "--out", "b", "--as-of", as_of)
+    assert first["state"] == second["state"] == "published"
+    (a,), (b,) = published(tmp_path / "a"), published(tmp_path / "b")
+    assert files_of(a) == files_of(b)
+    assert {"report.html", "manifest.json", "tables/failure_rate.csv", "tables/failure_rate.parquet"} <= set(
+        files_of(a)
+    )
+    rebuilt = command_json("report", "rebuild", a, "--json", cwd=tmp_path)
+    assert (rebuilt["is_equal"], rebuilt["differing"], rebuilt["history"]) == (True, [], "the same")
+    now = report_json(tmp_path, "--out", "c")
+    assert now["figures"]["failed"] == first["figures"]["failed"] + 50
+
+
+def test_rebuild_says_that_the_history_is_gone_and_that_rows_were_changed(tmp_path: Path) -> None:
+    make_warehouse(tmp_path, *steady())
+    report_json(tmp_path, "--out", "out")
+    (folder,) = published(tmp_path / "out")
+    elsewhere = command("report", "rebuild", folder, "--warehouse", "other", cwd=tmp_path)
+    assert elsewhere.returncode == 0
+    assert "every byte the same" in elsewhere.stdout
+    assert "Not compared with the tables" in elsewhere.stdout
+    rows = folder / "inputs" / "outcomes.parquet"
+    rows.write_bytes(rows.read_bytes()[:-1])
+    changed = command("report", "rebuild", folder / "manifest.json", cwd=tmp_path)
+    assert changed.returncode == 2
+    assert "is not what was published" in changed.stderr
+
+
+def test_a_page_that_was_changed_is_told_by_rebuild(tmp_path: Path) -> None:
+    make_warehouse(tmp_path, *steady())
+    report_json(tmp_path, "--out", "out")
+    (folder,) = published(tmp_path / "out")
+    manifest = json.loads((folder / "manifest.json").read_text())
+    manifest["files"]["report.html"]["sha256"] = "0" * 64
+    (folder / "manifest.json").write_text(json.dumps(manifest))
+    done = command("report", "rebuild", folder, cwd=tmp_path)
+    assert done.returncode == 1
+    assert "report.html" in done.stdout
+
+
+def test_a_repeated_run_is_a_no_op_and_both_are_logged(tmp_path: Path) -> None:
+    make_warehouse(tmp_path, *steady())
+    first = report_json(tmp_path, "--out", "out")
+    (folder,) = published(tmp_path / "out")
+    before = files_of(folder)
+    again = report_json(tmp_path, "--out", "out")
+    assert (first["state"], again["state"]) == ("published", "already published")
+    assert files_of(folder) == before
+    log = command_json("report", "log", "--out", "out", "--json", cwd=tmp_path)["attempts"]
+    assert [attempt["state"] for attempt in log] == ["already published", "published"]
+    assert all(attempt["finished_at"] for attempt in log)
+
+
+def test_catching_up_makes_what_is_missing_and_nothing_twice(tmp_path: Path) -> None:
+    make_warehouse(tmp_path, *steady())
+    report_json(tmp_path, "--out", "out", period="2026-W09")
+    done = report_json(tmp_path, "--out", "out", "--catch-up", "2")
+    assert [item["key"].partition("_as")[0] for item in [*done["caught_up"], done]] == [
+        "deletion_2026-W08", "deletion_2026-W10",
+    ]  # fmt: skip
+    nothing = report_json(tmp_path, "--out", "out", "--catch-up", "2")
+    assert nothing == {"state": "nothing due"}
+    assert len(published(tmp_path / "out")) == 3
+
+
+def refused(tmp_path: Path, *options: str, period: str = WEEK, **env: str) -> str:
+    """Expect a refusal that leaves the last good report alone; give its message, after forcing it too."""
+    before = files_of(tmp_path / "out" / "good")
+    done = report(tmp_path, "--out", "out", *options, period=period, **env)
+    assert done.returncode == 1, done.stderr
+    assert [path.name for path in published(tmp_path / "out")] == ["good"]
+    assert files_of(tmp_path / "out" / "good") == before
+    log = command_json("report", "log", "--out", "out", "--json", cwd=tmp_path)["attempts"]
+    assert log[0]["state"] == "refused"
+    assert log[0]["reasons"]
+    forced = report_json(tmp_path, "--out", "out", "--force", *options, period=period, **env)
+    assert forced["state"] == "published by force"
+    page = (tmp_path / "out" / forced["key"] / "report.html").read_text()
+    assert "Published by force" in page.partition("<h2>")[0]
+    assert log[0]["reasons"][0].split(":")[0] in page.partition("<h2>")[0]
+    return done.stderr
+
+
+@pytest.fixture
+def good(tmp_path: Path) -> Warehouse:
+    """Give a warehouse of which a good report was published before."""
+    warehouse = make_warehouse(tmp_path, *steady())
+    report_json(tmp_path, "--out", "out")
+    (folder,) = published(tmp_path / "out")
+    folder.rename(tmp_path / "out" / "good")
+    return warehouse
+
+
+def test_an_empty_report_is_refused(good: Warehouse, tmp_path: Path) -> None:
+    assert "empty: not one task" in refused(tmp_path, period="2025-W10")
+
+
+def test_a_stale_report_is_refused(good: Warehouse, tmp_path: Path) -> None:
+    assert "stale: the newest event is" in refused(tmp_path, BWP_REPORT__MAX_STALE_HOURS="48")
+
+
+def test_incomplete_lookups_are_refused(good: Warehouse, tmp_path: Path) -> None:
+    more = week_of_events(MONDAY, failed=20, completed=0, prefix="unknown")
+    command_json("load", write(tmp_path / "more" / "0.json", more), "--json", cwd=tmp_path)
+    assert "10 of 30 failed tasks are known (33.3 %)" in refused(tmp_path)
+
+
+def test_counts_that_differ_from_the_tables_are_refused(good: Warehouse, tmp_path: Path) -> None:
+    """Somebody else writes a row into the outcomes that no event tells of."""
+    handle = good.handle(TableName.OUTCOMES)
+    row = handle.to_pyarrow_table().slice(0, 1)
+    at = row.schema.get_field_index("task_id")
+    foreign = row.set_column(at, row.schema.field(at), [["nobody"]])
+    time_at = row.schema.get_field_index("occurred_at")
+    foreign = foreign.set_column(time_at, row.schema.field(time_at), [[MONDAY + timedelta(hours=1)]])
+    month_at = row.schema.get_field_index("occurred_month")
+    write_deltalake(handle, foreign.set_column(month_at, row.schema.field(month_at), [["2026-03"]]), mode="append")
+    more = write(
+        tmp_path / "more" / "0.json", week_of_events(MONDAY, failed=0, completed=1, prefix="x", product=PRODUCT)
+    )
+    command_json("load", more, "--json", cwd=tmp_path)
+    assert "counts differ: the tables hold" in refused(tmp_path)
+
+
+def test_a_blank_picture_is_refused(good: Warehouse, tmp_path: Path) -> None:
+    """The browser draws nothing."""
+    browser = tmp_path / "browser"
+    browser.write_text("#!/bin/sh\nexit 0\n")
+    browser.chmod(0o755)
+    assert "a picture is blank: report.pdf is blank" in refused(tmp_path, BWP_REPORT__BROWSER=str(browser))
+
+
+def test_without_a_browser_the_manifest_says_that_pictures_were_not_made(tmp_path: Path) -> None:
+    make_warehouse(tmp_path, *steady())
+    made = report_json(tmp_path, "--out", "out")
+    assert made["pictures"].startswith("PDF and PNG were not made")
+    assert not list((tmp_path / "out").rglob("*.pdf"))
+
+
+# Kills its own process, as the kernel would, when it is about to copy the n-th file to its place.
+KILLED = """
+import os, signal, sys
+from bwp_client.reports import store
+count, last = 0, int(sys.argv[1])
+def deadly(original):
+    def step(*args, **kwargs):
+        global count
+        count += 1
+        if count > last:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return original(*args, **kwargs)
+    return step
+store._copy_durably = deadly(store._copy_durably)
+store.S3Store._put = deadly(store.S3Store._put)
+from bwp_client.__main__ import main
+sys.argv[1:] = sys.argv[2:]
+main()
+"""
+
+
+def killed_after(steps: int, cwd: Path, out: str, **env: str) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", KILLED, str(steps), "report", "--period", WEEK, "--out", out],
+        cwd=cwd, env=clean_env(**{**QUIET, **env}), capture_output=True, text=True, timeout=120, check=False,
+    )  # fmt: skip
+    assert done.returncode == -signal.SIGKILL, done.stderr
+
+
+@pytest.mark.parametrize("steps", [0, 1, 9])
+def test_killed_in_mid_publish_nothing_half_is_listed_and_the_next_run_publishes(tmp_path: Path, steps: int) -> None:
+    make_warehouse(tmp_path, *steady())
+    killed_after(steps, tmp_path, "out")
+    assert published(tmp_path / "out") == []
+    log = command_json("report", "log", "--out", "out", "--json", cwd=tmp_path)["attempts"]
+    assert [attempt["state"] for attempt in log] == ["running"]
+    assert report_json(tmp_path, "--out", "out")["state"] == "published"
+    assert len(published(tmp_path / "out")) == 1
+    assert not list((tmp_path / "out").glob(".partial-*"))
+
+
+def test_killed_from_outside_at_any_moment_no_half_report_is_listed(tmp_path: Path) -> None:
+    make_warehouse(tmp_path, *steady())
+    child = subprocess.Popen(
+        [sys.executable, "-m", "bwp_client", "report", "--period", WEEK, "--out", "out"],
+        cwd=tmp_path, env=clean_env(**QUIET), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+    )  # fmt: skip
+    while child.poll() is None and not list((tmp_path / "out").glob(".partial-*")):
+        time.sleep(0.0005)
+    child.kill()
+    child.wait()
+    for folder in published(tmp_path / "out"):
+        manifest = json.loads((folder / "manifest.json").read_text())
+        assert set(files_of(folder)) == {*manifest["files"], "manifest.json"}
+    assert report_json(tmp_path, "--out", "out")["state"] in {"published", "already published"}
+
+
+@pytest.mark.s3
+def test_on_s3_a_report_is_listed_once_whole_and_rebuilt_from_there(tmp_path: Path, bucket: Any) -> None:
+    make_warehouse(tmp_path, *steady())
+    out = f"{bucket.uri}/reports"
+    for steps in (1, 8):  # the first writes the log, the manifest is the last but one
+        killed_after(steps, tmp_path, out, **bucket.env)
+        assert command_json("report", "log", "--out", out, "--json", cwd=tmp_path, **bucket.env)["attempts"]
+    names = [item["Key"] for item in bucket.client.list_objects_v2(Bucket=bucket.name)["Contents"]]
+    assert not [name for name in names if name.endswith("manifest.json")]
+    made = report_json(tmp_path, "--out", out, **bucket.env)
+    assert made["state"] == "published"
+    assert report_json(tmp_path, "--out", out, **bucket.env)["state"] == "already published"
+    rebuilt = command_json("report", "rebuild", made["manifest"], "--json", cwd=tmp_path, **bucket.env)
+    assert (rebuilt["is_equal"], rebuilt["history"]) == (True, "the same")
+    local = report_json(tmp_path, "--out", "here", "--as-of", datetime.now(UTC).isoformat())
+    changes = command_json(
+        "report", "compare", made["manifest"], tmp_path / "here" / local["key"], cwd=tmp_path, **bucket.env
+    )
+    assert changes["tables"] == {}
+
+
+def test_two_publishers_at_once_publish_one(tmp_path: Path) -> None:
+    make_warehouse(tmp_path, *steady())
+    running = [
+        subprocess.Popen(
+            [sys.executable, "-m", "bwp_client", "report", "--period", WEEK, "--out", "out", "--json"],
+            cwd=tmp_path, env=clean_env(**QUIET), stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True,
+        )
+        for _ in range(2)
+    ]  # fmt: skip
+    states = sorted(json.loads(child.communicate(timeout=120)[0])["state"] for child in running)
+    assert states == ["already published", "published"]
+    (folder,) = published(tmp_path / "out")
+    assert set(json.loads((folder / "manifest.json").read_text())["files"]) == set(files_of(folder)) - {"manifest.json"}
+
+
+def test_compare_says_what_changed(tmp_path: Path) -> None:
+    warehouse = make_warehouse(tmp_path, *steady())
+    a = report_json(tmp_path, "--out", "a")
+    more = write(tmp_path / "more" / "0.json", week_of_events(MONDAY, failed=10, completed=0, prefix="later"))
+    command_json("load", more, "--json", cwd=tmp_path)
+    look_up(warehouse, {f"later-{place}": ["NEW_CODE"] for place in range(10)})
+    b = report_json(tmp_path, "--out", "b")
+    found = command_json("report", "compare", tmp_path / "a" / a["key"], tmp_path / "b" / b["key"], cwd=tmp_path)
+    assert found["tables"]["coverage"]["changed"][0]["failed"] == [10, 20]
+    (added,) = found["tables"]["error_codes"]["added"]
+    assert (added["code"], added["tasks"]) == ("NEW_CODE", 10)
+    assert found["a"]["key"] == a["key"]
+
+
+@pytest.mark.parametrize("period", ["last-fortnight", "2026-W60", "2026-13", "2026-10-05..2026-10-01", "..", ""])
+def test_a_period_that_is_none_is_wrong_usage(tmp_path: Path, period: str) -> None:
+    done = report(tmp_path, "--out", "out", period=period)
+    assert done.returncode == 2
+    assert "is no period. Nothing was made" in done.stderr

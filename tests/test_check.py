@@ -1,0 +1,141 @@
+"""`check` is right on steady, worsening, tiny and silent data, and tells it over a real socket."""
+
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import pyarrow as pa
+import pytest
+from support.events import PRODUCT, envelope, write
+from support.notices import receiver
+from support.tables import command, command_json
+
+from bwp_client.load import load
+from bwp_client.sources import open_source
+from bwp_client.warehouse import TABLES, Run, TableName, Warehouse, newest_run, record_run
+
+NOW = datetime.now(UTC)
+CALM = ("--deadline-days", "0")
+"""Without the deadline rule: what failed yesterday has a month."""
+
+
+def days_of(count: int, *, failed: int, completed: int, until: datetime, prefix: str) -> list[Any]:
+    """Give events of so many days up to a moment, each with the same numbers."""
+    return [
+        envelope(
+            f"{prefix}-{day}-{place}",
+            outcome="FAILED" if place < failed else "COMPLETED",
+            time=until - timedelta(days=day, minutes=place),
+        )
+        for day in range(count)
+        for place in range(failed + completed)
+    ]
+
+
+def loaded(folder: Path, events: list[Any]) -> Warehouse:
+    warehouse = Warehouse(str(folder / "warehouse"))
+    load(warehouse, open_source(str(write(folder / "events.json", events))))
+    return warehouse
+
+
+def answer(warehouse: Warehouse, task: str, code: str) -> None:
+    row = dict.fromkeys(TABLES[TableName.LOOKUPS].schema.names) | {
+        "task_id": task, "task_kind": "DELETION", "business_product_id": PRODUCT, "lookup_state": "found",
+        "status": "FAILED", "errors": [{"code": code, "message": "m"}], "asked_at": NOW, "attempt": 1, "run_id": "r",
+        "submitted_at": NOW - timedelta(days=28),
+    }  # fmt: skip
+    table = pa.Table.from_pylist([row], schema=TABLES[TableName.LOOKUPS].schema)
+    version = warehouse.commit(TableName.LOOKUPS, lambda _: table, app_id=f"t-{uuid4()}")
+    assert newest_run(warehouse) is not None
+    record_run(warehouse, Run(uuid4().hex, "enrich", "t", NOW, NOW, "finished", {}, {"lookups": version}))
+
+
+STEADY = {"failed": 5, "completed": 95}
+
+
+def test_steady_data_alarm_nobody(tmp_path: Path) -> None:
+    loaded(tmp_path, days_of(28, **STEADY, until=NOW, prefix="s"))
+    with receiver() as (url, got):
+        found = command_json("check", *CALM, "--notify", url, "--json", cwd=tmp_path)
+    assert found["fired"] == {}
+    assert found["figures"]["rate"] == pytest.approx(0.05)
+    assert got == []
+
+
+def test_worsening_data_fire_and_are_told(tmp_path: Path) -> None:
+    before = days_of(21, **STEADY, until=NOW - timedelta(days=7), prefix="b")
+    loaded(tmp_path, before + days_of(7, failed=30, completed=70, until=NOW, prefix="w"))
+    with receiver() as (url, got):
+        done = command("check", *CALM, "--notify", url, cwd=tmp_path)
+    assert done.returncode == 1
+    (sent,) = got
+    assert sent["title"] == "Check of deletion tasks: 1 of 4 rules fired"
+    assert (
+        "210 of 700 tasks failed in 7 days: 30.0 %, at least 26.7 % beyond doubt; 5.0 % in the 7 days before."
+        in (sent["message"])
+    )
+    assert sent["message"] in done.stderr.replace("Needs attention (failure_rate)", "failure_rate")
+
+
+def test_tiny_data_alarm_nobody(tmp_path: Path) -> None:
+    """Three of four failed: too few to say anything."""
+    loaded(tmp_path, days_of(1, failed=3, completed=1, until=NOW, prefix="t"))
+    assert command_json("check", *CALM, "--min-failures", "1", "--json", cwd=tmp_path)["fired"] == {}
+
+
+def test_a_rate_that_luck_explains_alarms_nobody(tmp_path: Path) -> None:
+    """6 of 30 is 20 %, but could be 9.5 %."""
+    loaded(tmp_path, days_of(1, failed=6, completed=24, until=NOW, prefix="l"))
+    assert command_json("check", *CALM, "--json", cwd=tmp_path)["fired"] == {}
+    assert command("check", *CALM, "--min-rate", "0.09", cwd=tmp_path).returncode == 1
+
+
+def test_silent_data_fire_and_nothing_else_does(tmp_path: Path) -> None:
+    loaded(tmp_path, days_of(28, **STEADY, until=NOW - timedelta(days=3), prefix="q"))
+    found = command_json("check", *CALM, "--json", cwd=tmp_path, allowed=(1,))
+    assert list(found["fired"]) == ["stale"]
+    assert "72 h old, more than 48 h" in found["fired"]["stale"]
+    assert command("check", *CALM, "--stale-hours", "100", cwd=tmp_path).returncode == 0
+
+
+def test_a_code_never_seen_before_fires_and_a_known_one_does_not(tmp_path: Path) -> None:
+    warehouse = loaded(tmp_path, days_of(28, **STEADY, until=NOW, prefix="c"))
+    answer(warehouse, "c-20-0", "KNOWN")
+    answer(warehouse, "c-1-0", "KNOWN")
+    assert command("check", *CALM, cwd=tmp_path).returncode == 0
+    answer(warehouse, "c-1-1", "BRAND_NEW")
+    found = command_json("check", *CALM, "--json", cwd=tmp_path, allowed=(1,))
+    assert found["fired"] == {"new_code": "never seen before: BRAND_NEW (1 tasks)."}
+
+
+def test_a_near_deadline_fires(tmp_path: Path) -> None:
+    """Submitted 28 days ago: by the GDPR's month, two or three days are left."""
+    warehouse = loaded(tmp_path, days_of(28, **STEADY, until=NOW, prefix="d"))
+    assert command("check", *CALM, cwd=tmp_path).returncode == 0
+    answer(warehouse, "d-10-0", "ORDERS_NOT_CLOSED")
+    found = command_json("check", "--deadline-days", "5", "--json", cwd=tmp_path, allowed=(1,))
+    assert "open failures must be done within 5 days" in found["fired"]["deadline"]
+
+
+def test_a_check_that_can_t_be_made_is_told_too(tmp_path: Path) -> None:
+    with receiver() as (url, got):
+        done = command("check", "--notify", url, cwd=tmp_path)
+    assert done.returncode == 2
+    assert got[0]["title"] == "Check: could not be made"
+
+
+def test_a_notice_that_is_not_delivered_is_said(tmp_path: Path) -> None:
+    loaded(tmp_path, days_of(1, **STEADY, until=NOW - timedelta(days=9), prefix="n"))
+    with receiver(status=500) as (url, _):
+        done = command("check", "--notify", url, cwd=tmp_path)
+    assert done.returncode == 1
+    assert "notice could not be delivered" in done.stderr
+
+
+def test_an_address_that_is_none_is_wrong_usage_and_never_quoted(tmp_path: Path) -> None:
+    loaded(tmp_path, days_of(1, **STEADY, until=NOW - timedelta(days=9), prefix="n"))
+    done = command("check", "--notify", "nonsense://user:hunter2@host", cwd=tmp_path)
+    assert done.returncode == 2
+    assert "hunter2" not in done.stderr
+    assert "none that Apprise knows" in done.stderr
