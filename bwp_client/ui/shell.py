@@ -16,7 +16,12 @@ from bwp_client.ui.plain import plain
 from bwp_client.warehouse.snapshot import Snapshot
 
 _KEY = "page"
-_JOBS = {"load": "Loading events", "enrich": "Looking up errors", "import": "Storing requests"}
+_JOBS = {
+    "load": "Loading events",
+    "enrich": "Looking up errors",
+    "import": "Storing requests",
+    "report": "Making a report",
+}
 
 
 @dataclass(frozen=True, slots=True)
