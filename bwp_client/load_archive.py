@@ -11,7 +11,6 @@ import hashlib
 import json
 import time
 from collections.abc import Callable, Iterator
-from contextlib import closing
 from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
 from io import BytesIO
@@ -23,7 +22,7 @@ from bwp_client.load import load
 from bwp_client.settings import ArchiveSettings
 from bwp_client.sources import SourceObject, archive, replays
 from bwp_client.sources.eventbridge import LONG_POLL_SECONDS, Clients, open_clients
-from bwp_client.sources.queue import Keeper, Message, Queue
+from bwp_client.sources.queue import Keeper, Message
 from bwp_client.sources.replays import ReplayStatus, Window
 from bwp_client.warehouse import Run, TableName, Warehouse, record_run
 from bwp_client.warehouse.replays import Replay, ReplayState, list_replays, record_replay
@@ -178,9 +177,10 @@ class _Reading:
         for one in wanted:
             self._begin(one)
         self._moved_at = self._message_at = time.monotonic()
-        self._queue = Queue(self._clients.sqs, self._setup.queue_url)
-        self._keeper = Keeper(self._queue, int(self._setup.queue.get("VisibilityTimeout", "30")))
-        with closing(self._queue), self._keeper.running():
+        visibility_seconds = int(self._setup.queue.get("VisibilityTimeout", "30"))
+        self._keeper = Keeper(self._clients.sqs, self._setup.queue_url, visibility_seconds)
+        self._queue = self._keeper.queue
+        with self._keeper.running():
             stalled = not self._drain()
         self._finish(stalled=stalled)
 
@@ -265,7 +265,6 @@ class _Reading:
                 break
             received += self._queue.receive_many(wait_seconds=min(1, pace.poll_seconds)) if len(received) > 1 else []
             self._message_at = time.monotonic()
-            self._keeper.hold(received)
             for message in received:
                 if replay_of(message.body, self._known) is None:
                     self._foreign[message.message_id] = message

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
+from io import BytesIO
 from pathlib import Path
 from typing import Any, BinaryIO
 from uuid import uuid4
@@ -66,7 +67,8 @@ def retry(warehouse: Warehouse, *, on_progress: Callable[[LoadProgress], None] =
     """
     handle = warehouse.handle(TableName.QUARANTINE)
     before = {_key(row) for row in _query(warehouse, handle, 'select source_uri, etag, "offset", digest from {table}')}
-    reachable = _Reachable({(uri, etag) for uri, etag, _, _ in before})
+    kept = _query(warehouse, handle, 'select source_uri, etag, "offset", raw from {table} where raw is not null')
+    reachable = _Reachable({(uri, etag) for uri, etag, _, _ in before}, kept)
     if not reachable.items:
         return Retried(len(before), 0, 0, len(before), 0, 0)
     refused: set[Key] = set()
@@ -74,6 +76,7 @@ def retry(warehouse: Warehouse, *, on_progress: Callable[[LoadProgress], None] =
         warehouse,
         reachable,
         reread=True,
+        keep_raw=bool(kept),
         on_refused=lambda staged: refused.update(_staged_keys(staged)),
         on_progress=on_progress,
     )
@@ -97,10 +100,13 @@ class _Reachable:
 
     label = "quarantine retry"
 
-    def __init__(self, wanted: set[tuple[str, str]]) -> None:
+    def __init__(self, wanted: set[tuple[str, str]], kept: list[dict[str, Any]]) -> None:
         self.items: list[SourceObject] = []
         self._sources: dict[str, Source] = {}
-        for uri, etag in sorted(wanted):
+        self._texts = _texts_of(kept)
+        for (uri, etag), text in self._texts.items():
+            self.items.append(SourceObject(uri, etag, len(text)))
+        for uri, etag in sorted(wanted - set(self._texts)):
             try:
                 source = open_source(uri)
                 found = [item for item in source.objects() if (item.uri, item.etag) == (uri, etag)]
@@ -113,7 +119,19 @@ class _Reachable:
         yield from self.items
 
     def open(self, item: SourceObject) -> BinaryIO:
-        return self._sources[item.uri].open(item)
+        text = self._texts.get((item.uri, item.etag))
+        return self._sources[item.uri].open(item) if text is None else BytesIO(text)
+
+
+def _texts_of(kept: list[dict[str, Any]]) -> dict[tuple[str, str], bytes]:
+    """Give what is left of objects that can't be read again: each kept record where it stood, and spaces between."""
+    texts: dict[tuple[str, str], bytearray] = {}
+    for row in kept:
+        text = texts.setdefault((row["source_uri"], row["etag"]), bytearray())
+        end = row["offset"] + len(row["raw"]) + 1
+        text.extend(b" " * (end - len(text)))
+        text[row["offset"] : end] = row["raw"] + b"\n"
+    return {key: bytes(text) for key, text in texts.items()}
 
 
 def _staged_keys(staged: list[Path]) -> set[Key]:

@@ -24,19 +24,23 @@ palette = parts.colors(page)
 parts.show_chart(
     "Failed tasks by error code",
     code_bars(codes, parts.theme(), palette),
-    caption=f"A task with two codes counts under each. n {coverage['failed']:,} failed tasks, {parts.as_of(page)}",
+    caption=f"A task with two codes counts under each. n {coverage['failed']:,} failed tasks, {parts.as_of(page)}.",
     alt=describe_codes(codes),
     key="codes",
+    about=(MetricName.ERROR_CODES, MetricName.COVERAGE),
+    opens=parts.of_code,
 )
 over_time = parts.ask(page, MetricName.ERROR_CODES_OVER_TIME)
 parts.show_chart(
     f"Failed tasks by error code and {bucket}",
     codes_over_time(over_time, parts.theme(), palette),
-    caption=f"n {coverage['failed']:,} failed tasks, {parts.as_of(page)}",
+    caption=f"n {coverage['failed']:,} failed tasks, {parts.as_of(page)}.",
     alt=f"Failed tasks by error code over {over_time['period_start'].nunique()} periods. " + describe_codes(codes),
     key="codes_over_time",
+    about=(MetricName.ERROR_CODES_OVER_TIME,),
+    opens=parts.of_period(page, bucket),
 )
-st.subheader("Every code", anchor=False)
+parts.heading("Every code", MetricName.ERROR_CODES)
 st.dataframe(
     codes[["code", "state", "tasks", "tasks_before", "share", "first_seen", "last_seen", "class"]].assign(
         share=codes["share"] * 100
@@ -48,6 +52,8 @@ st.dataframe(
         "first_seen": st.column_config.DatetimeColumn("First seen", format="DD MMM YYYY", timezone="UTC"),
         "last_seen": st.column_config.DatetimeColumn("Last seen", format="DD MMM YYYY", timezone="UTC"),
     },
+    on_select=parts.code_rows("codes_table", codes["code"].tolist()),
+    selection_mode="single-row",
     key="codes_table",
     alt="Every error code with state, tasks, share, first and last seen, and class",
 )  # fmt: skip
@@ -62,7 +68,29 @@ st.dataframe(
     key="actions",
     alt="The next action for every error code",
 )
+sets = parts.ask(page, MetricName.CODE_SETS)
+together = sets[sets["codes"] > 1]
+parts.heading("Codes that come together", MetricName.CODE_SETS)
+if together.empty:
+    st.caption("No failed task of this period has more than one code.")
+else:
+    st.caption(
+        f"{int(together['tasks'].sum()):,} of {coverage['failed']:,} failed tasks have more than one code; each counts once "
+        f"here, {parts.as_of(page)}."
+    )
+    st.dataframe(
+        together[["code_set", "tasks", "tasks_before", "share"]].assign(share=together["share"] * 100),
+        hide_index=True,
+        column_config={
+            "code_set": st.column_config.TextColumn("Error codes of one task", width="large"),
+            "tasks": "Failed tasks",
+            "tasks_before": "Period before",
+            "share": st.column_config.NumberColumn("Share", format="%.1f %%"),
+        },
+        key="code_sets",
+        alt="Sets of error codes that failed tasks have together, with tasks and share",
+    )
 st.subheader("By business product", anchor=False)
 st.caption("Failed tasks by error code and business product; a task with two codes counts under each.")
 products.show_codes(page)
-parts.meaning(MetricName.ERROR_CODES, MetricName.COVERAGE)
+parts.meaning(MetricName.ERROR_CODES, MetricName.CODE_SETS, MetricName.COVERAGE)

@@ -3,9 +3,10 @@
 import pandas as pd
 import streamlit as st
 
-from bwp_client.charts import outcomes_over_time, rate_over_time
-from bwp_client.charts.rates import describe_outcomes, describe_rates
+from bwp_client.charts import outcomes_over_time, rate_over_time, rates_by_product
+from bwp_client.charts.rates import describe_outcomes, describe_products, describe_rates
 from bwp_client.metrics import MetricName
+from bwp_client.metrics.baseline import baseline_of, outside
 from bwp_client.ui import parts, products, shell
 
 page = shell.page("Failure rates")
@@ -15,25 +16,45 @@ if rates.empty:
     st.info("No task of this kind ended in this period. Choose another period or fewer filters in the sidebar.")
     st.stop()
 n = int(rates["n"].sum())
-before = parts.ask_row(page, MetricName.PERIOD_COMPARISON)["previous_rate"]
-baseline = before if pd.notna(before) else None
+baseline = baseline_of(parts.ask_row(page, MetricName.PERIOD_COMPARISON))
+marks = outside(rates, baseline)
+name = None if baseline is None else parts.baseline_name(baseline)
+legend = parts.rate_legend(page, rates, bucket, dotted=name, marks=marks)
 parts.show_chart(
     f"Failure rate by {bucket}",
-    rate_over_time(rates, parts.theme(), baseline=baseline),
-    caption=f"{parts.rate_legend(page, rates, bucket, with_baseline=baseline is not None)} n {n:,} outcomes, "
-    f"{parts.as_of(page)}",
+    rate_over_time(
+        rates, parts.theme(), baseline=baseline.rate if baseline else None, outside=marks, baseline_name=name or ""
+    ),
+    caption=f"{legend} n {n:,} outcomes, {parts.as_of(page)}.",
     alt=describe_rates(rates, bucket),
     key="rates",
+    about=(MetricName.FAILURE_RATE,),
+    opens=parts.of_period(page, bucket),
 )
 parts.show_chart(
     f"Failed and completed tasks by {bucket}",
     outcomes_over_time(rates, parts.theme()),
-    caption=f"Lighter: partial {bucket}. n {n:,} outcomes, {parts.as_of(page)}",
+    caption=f"Lighter: partial {bucket}. n {n:,} outcomes, {parts.as_of(page)}.",
     alt=describe_outcomes(rates, bucket),
     key="outcomes",
+    opens=parts.of_period(page, bucket),
 )
-st.subheader("By business product", anchor=False)
+parts.heading("By business product", MetricName.PERIOD_COMPARISON)
 products.show(page, products.compare(page))
+weekly = products.weekly(page)
+named = {page.names(product): frame for product, frame in weekly.items() if frame["rate"].notna().any()}
+if named:
+    parts.show_chart(
+        "Failure rate by business product and week",
+        rates_by_product(named, parts.theme()),
+        caption=f"This period and the one before. Hollow: partial week. A week with fewer than {page.settings.min_n} "
+        f"outcomes is not rated. n {sum(int(frame['n'].sum()) for frame in named.values()):,} outcomes, "
+        f"{parts.as_of(page)}.",
+        alt=describe_products(named, "week"),
+        key="products_by_week",
+        about=(MetricName.FAILURE_RATE,),
+    )
+products.show_kinds_and_regions(page)
 st.subheader(f"By {bucket}", anchor=False)
 starts = f"{bucket.capitalize()} from (UTC)"
 st.dataframe(
@@ -44,6 +65,7 @@ st.dataframe(
             "Completed": rates["completed"],
             "Outcomes (n)": rates["n"],
             "Failure rate": [parts.rate_text(row) for _, row in rates.iterrows()],
+            "Baseline": marks,
             "Partial": ["partial" if partial else "" for partial in rates["partial"]],
         }
     ).iloc[::-1],

@@ -1,33 +1,27 @@
-"""How bad is it, is it getting worse, why, and can I trust this?"""
+"""How bad is it, is it getting worse and since when, why, what do I do today, can I trust this?"""
 
 import pandas as pd
 import streamlit as st
 
-from bwp_client.charts import rate_over_time, rates_by_product
-from bwp_client.charts.rates import describe_products, describe_rates
+from bwp_client.charts import rate_over_time
+from bwp_client.charts.rates import describe_rates
 from bwp_client.metrics import MetricName
-from bwp_client.metrics.statement import find_rise, percent, statement, verdict
-from bwp_client.ui import parts, products, shell
+from bwp_client.metrics.baseline import baseline_of, outside
+from bwp_client.metrics.statement import percent, verdict
+from bwp_client.ui import parts, products, shell, today, trust, why
 
 page = shell.page("Overview")
-filters, bucket = page.choice.filters, page.choice.bucket
+bucket = page.choice.bucket
 row = parts.ask_row(page, MetricName.PERIOD_COMPARISON)
 compared = products.compare(page)
 weekly = products.weekly(page)
-episode = products.tell_episode(page, weekly)
-days = (filters.to_time - filters.from_time).total_seconds() / 86400
-rise = find_rise(
-    compared,
-    lambda product: parts.ask(page, MetricName.ERROR_CODES, filters.with_(business_products=(product,))),
-    page.names,
-)
 unrated = products.unrated_failures(page)
 with st.container(border=True):
     if row["n"] or not unrated:
-        st.text(statement(row, days, None if episode else rise))
+        st.text(why.sentence(page, row, compared))
     else:
         st.text(f"{unrated:,} failed, and no rate can be given: no COMPLETED event was ever loaded for these products.")
-    if episode:
+    if episode := why.tell_episode(page, weekly):
         st.text(episode)
 
 rated = pd.notna(row["rate"])
@@ -38,67 +32,73 @@ columns[0].metric(
     percent(row["rate"]) if rated else "too few to rate",
     None if pd.isna(row["difference"]) else f"{row['difference'] * 100:+.1f} points, {verdict(row)}",
     delta_color="inverse" if verdict(row) in {"higher", "lower"} else "off",
-    help=f"95 % interval {row['low'] * 100:.1f}–{row['high'] * 100:.1f} %, n {row['n']:,}" if rated else None,
+    help=parts.meaning_of(MetricName.FAILURE_RATE, MetricName.PERIOD_COMPARISON),
     border=True,
 )
 columns[1].metric(
     "Failed tasks", f"{row['failed']:,}", f"{row['failed'] - row['previous_failed']:+,} vs. period before",
-    delta_color="off", border=True,
+    delta_color="off", border=True, help="Tasks that count in the rate. Products without a denominator are left out.",
 )  # fmt: skip
 columns[2].metric(
     "Completed tasks", f"{row['completed']:,}",
     f"{row['completed'] - row['previous_completed']:+,} vs. period before", delta_color="off", border=True,
+    help="Tasks whose outcome in this period is COMPLETED.",
 )  # fmt: skip
 columns[3].metric(
-    "Lookup coverage", f"{coverage['coverage']:.0%}" if coverage["failed"] else "–",
+    "Reasons known", f"{coverage['coverage']:.0%}" if coverage["failed"] else "–",
     f"{coverage['found']:,} of {coverage['failed']:,} failed tasks", delta_color="off", delta_arrow="off", border=True,
-    help="The share of failed tasks whose errors are known, products that are not rated included.",
+    help=parts.meaning_of(MetricName.COVERAGE) + " Products that are not rated are included.",
 )  # fmt: skip
+if rated:
+    st.caption(
+        f"95 % interval {row['low'] * 100:.1f}–{row['high'] * 100:.1f} %, n {row['n']:,} outcomes, {parts.as_of(page)}"
+    )
 
 rates = parts.ask(page, MetricName.FAILURE_RATE)
 if not rates.empty:
-    before = row["previous_rate"] if pd.notna(row["previous_rate"]) else None
-    legend = parts.rate_legend(page, rates, bucket, with_baseline=before is not None)
+    baseline = baseline_of(row)
+    marks = outside(rates, baseline)
+    name = None if baseline is None else parts.baseline_name(baseline)
+    legend = parts.rate_legend(page, rates, bucket, dotted=name, marks=marks)
     parts.show_chart(
         f"Failure rate by {bucket}",
-        rate_over_time(rates, parts.theme(), baseline=before),
-        caption=f"{legend} n {row['n']:,} outcomes, {parts.as_of(page)}",
+        rate_over_time(
+            rates, parts.theme(), baseline=baseline.rate if baseline else None, outside=marks, baseline_name=name or ""
+        ),
+        caption=f"{legend} n {row['n']:,} outcomes, {parts.as_of(page)}.",
         alt=describe_rates(rates, bucket),
         key="overview_rate",
+        about=(MetricName.FAILURE_RATE,),
+        opens=parts.of_period(page, bucket),
     )
-st.subheader("Where it fails", anchor=False)
-if compared.empty:
-    products.show_unrated(page)
-else:
-    products.show(page, compared)
-named = {page.names(product): frame for product, frame in weekly.items() if frame["rate"].notna().any()}
-if named:
-    parts.show_chart(
-        "Failure rate by business product and week",
-        rates_by_product(named, parts.theme()),
-        caption=f"This period and the one before. Hollow: partial week. A week with fewer than {page.settings.min_n} "
-        f"outcomes is not rated. n {sum(int(frame['n'].sum()) for frame in named.values()):,} outcomes, "
-        f"{parts.as_of(page)}",
-        alt=describe_products(named, "week"),
-        key="overview_products",
-    )
-st.subheader("Why it fails", anchor=False)
+parts.heading("Why it fails", MetricName.ERROR_CODES)
 codes = parts.ask(page, MetricName.ERROR_CODES)
 codes = codes[codes["tasks"] > 0].head(8)
 if codes.empty:
     st.text("No task of this kind failed in this period.")
-    st.stop()
-st.dataframe(
-    codes[["code", "state", "tasks", "tasks_before", "share", "action"]].assign(share=codes["share"] * 100),
-    hide_index=True,
-    column_config={
-        "code": st.column_config.TextColumn("Error code", width=190), "state": st.column_config.TextColumn("State", width=70),
-        "tasks": "Failed tasks", "tasks_before": "Period before",
-        "share": st.column_config.NumberColumn("Share", format="%.0f %%"),
-        "action": st.column_config.TextColumn("Next action", width=360),
-    },
-    placeholder="–",
-    key="overview_codes",
-    alt="Top error codes with state, tasks, share and next action",
-)  # fmt: skip
+else:
+    st.dataframe(
+        codes[["code", "state", "tasks", "tasks_before", "share", "action"]].assign(share=codes["share"] * 100),
+        hide_index=True,
+        column_config={
+            "code": st.column_config.TextColumn("Error code", width=190),
+            "state": st.column_config.TextColumn("State", width=70),
+            "tasks": "Failed tasks", "tasks_before": "Period before",
+            "share": st.column_config.NumberColumn("Share", format="%.0f %%"),
+            "action": st.column_config.TextColumn("Next action", width=360),
+        },
+        placeholder="–",
+        on_select=parts.code_rows("overview_codes", codes["code"].tolist()),
+        selection_mode="single-row",
+        key="overview_codes",
+        alt="Top error codes with state, tasks, share and next action",
+    )  # fmt: skip
+    st.caption(f"Choose a row to see its tasks. n {coverage['failed']:,} failed tasks, {parts.as_of(page)}.")
+parts.heading("Where it fails", MetricName.FAILURE_RATE, MetricName.PERIOD_COMPARISON)
+if compared.empty:
+    products.show_unrated(page)
+else:
+    products.show(page, compared)
+today.show(page)
+trust.show(page)
 parts.meaning(MetricName.FAILURE_RATE, MetricName.PERIOD_COMPARISON, MetricName.ERROR_CODES, MetricName.COVERAGE)

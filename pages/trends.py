@@ -1,76 +1,71 @@
-"""Is it getting worse, and since when?"""
+"""Is it getting worse, why, and since when?"""
 
 import pandas as pd
 import streamlit as st
 
-from bwp_client.charts import codes_over_time, outcomes_over_time, rate_over_time
-from bwp_client.charts.rates import describe_outcomes, describe_rates
+from bwp_client.charts import codes_over_time, outcomes_over_time
+from bwp_client.charts.rates import describe_outcomes
 from bwp_client.metrics import Bucket, MetricName
 from bwp_client.metrics.filters import whole_days
-from bwp_client.metrics.statement import percent, verdict
-from bwp_client.ui import parts, shell
+from bwp_client.metrics.statement import verdict
+from bwp_client.ui import parts, shell, trends
 
 page = shell.page("Trends")
 filters = page.choice.filters
 row = parts.ask_row(page, MetricName.PERIOD_COMPARISON)
-st.subheader("This period against the one before", anchor=False)
+parts.heading("This period against the one before", MetricName.PERIOD_COMPARISON)
 columns = st.columns(3)
 columns[0].metric("This period", parts.rate_text(row), f"{row['failed']:,} of {row['n']:,}", delta_color="off",
                   delta_arrow="off", border=True)  # fmt: skip
 previous = {"rate": row["previous_rate"], "low": row["previous_low"], "high": row["previous_high"]}
 columns[1].metric("Period before", parts.rate_text(previous), f"{row['previous_failed']:,} of {row['previous_n']:,}",
                   delta_color="off", delta_arrow="off", border=True)  # fmt: skip
+is_compared = pd.notna(row["difference"])
 columns[2].metric(
     "Difference",
-    "–" if pd.isna(row["difference"]) else f"{row['difference'] * 100:+.1f} points",
+    f"{row['difference'] * 100:+.1f} points" if is_compared else "–",
     verdict(row)
-    + (
-        ""
-        if pd.isna(row["difference"])
-        else f" ({row['difference_low'] * 100:+.1f} to {row['difference_high'] * 100:+.1f})"
-    ),
+    + (f" ({row['difference_low'] * 100:+.1f} to {row['difference_high'] * 100:+.1f})" if is_compared else ""),
     delta_color="off",
     delta_arrow="off",
     border=True,
 )
 st.caption(
     f"{filters.from_time:%d %b %Y} to {filters.to_time - pd.Timedelta(days=1):%d %b %Y}, "
-    f"against {filters.before_time:%d %b %Y} to {filters.from_time - pd.Timedelta(days=1):%d %b %Y}, {parts.as_of(page)}"
+    f"against {filters.before_time:%d %b %Y} to {filters.from_time - pd.Timedelta(days=1):%d %b %Y}, {parts.as_of(page)}."
 )
 span = page.snapshot.span()
 if span is None:
     st.stop()
+trends.show_what_changed(page)
 from_time, to_time = whole_days(span[0].date(), span[1].date())
 whole = filters.with_(from_time=from_time, to_time=to_time)
-weekly = parts.ask(page, MetricName.FAILURE_RATE, whole, Bucket.WEEK)
+weekly = trends.show_since_when(page, whole)
 if weekly.empty:
     st.info("No task of this kind ended yet.")
     st.stop()
-n = int(weekly["n"].sum())
-parts.show_chart(
-    "Failure rate by week, all data",
-    rate_over_time(weekly, parts.theme()),
-    caption=f"{parts.rate_legend(page, weekly, 'week', with_baseline=False)} The sidebar's other filters apply, its period "
-    f"does not. n {n:,} outcomes, overall {percent(weekly['failed'].sum() / n) if n else '–'}, {parts.as_of(page)}",
-    alt=describe_rates(weekly, "week"),
-    key="trend_rate",
-)
 parts.show_chart(
     "Failed and completed tasks by week, all data",
     outcomes_over_time(weekly, parts.theme()),
     caption="Lighter: partial week. More failures with an unchanged rate mean more requests. "
-    f"n {n:,} outcomes, {parts.as_of(page)}",
+    f"n {int(weekly['n'].sum()):,} outcomes, {parts.as_of(page)}.",
     alt=describe_outcomes(weekly, "week"),
     key="trend_outcomes",
 )
+trends.show_hours(page)
+trends.show_time_to_outcome(page)
 codes = parts.ask(page, MetricName.ERROR_CODES_OVER_TIME, whole, Bucket.WEEK)
 if not codes.empty:
     parts.show_chart(
         "Failed tasks by error code and week, all data",
         codes_over_time(codes, parts.theme(), parts.colors(page)),
         caption=f"A task with two codes counts under each. n {int(weekly['failed'].sum()):,} failed tasks, "
-        f"{parts.as_of(page)}",
+        f"{parts.as_of(page)}.",
         alt="Failed tasks by error code and week over all data.",
         key="trend_codes",
+        about=(MetricName.ERROR_CODES_OVER_TIME,),
     )
-parts.meaning(MetricName.PERIOD_COMPARISON, MetricName.FAILURE_RATE)
+parts.meaning(
+    MetricName.PERIOD_COMPARISON, MetricName.CONTRIBUTORS, MetricName.CHANGE_POINTS, MetricName.WEEKDAY_HOUR,
+    MetricName.TIME_TO_OUTCOME,
+)  # fmt: skip

@@ -81,7 +81,9 @@ class BuyWithPrimeClient:
         self._jitter = jitter
         self._http_transport = http_transport
         self._timeout_seconds = timeout_seconds
-        self._pacer = Pacer(settings.requests_per_second, monotonic=monotonic, sleep=sleep)
+        self._pacer = Pacer(
+            settings.requests_per_second, concurrency=settings.concurrency, monotonic=monotonic, sleep=sleep
+        )
         self._wire: Wire | None = None
         self._tokens: Tokens | None = None
         self._budget = RetryBudget()
@@ -172,21 +174,22 @@ class BuyWithPrimeClient:
     async def _ask_once(self, task: TaskRef, credential: ApiCredential) -> Verdict:
         from bwp_client.api.auth import TokenRefusedError, TokenTroubleError
 
-        started_at = await self._pacer.turn()
-        try:
-            verdict = await self._ask_with_token(task, credential)
-        except TokenRefusedError as refused:
-            return _unasked(_refused_credential(str(refused)))
-        except TokenTroubleError as trouble:
-            verdict = Verdict(
-                Signal.THROTTLED if trouble.throttled else Signal.FAULT,
-                LookupState.FAILED,
-                f"{trouble}{AGAIN}",
-                ask_again=True,
-                retry_after_seconds=trouble.retry_after_seconds,
-            )
-        self._take_note(verdict, started_at)
-        return verdict
+        async with self._pacer.room():
+            started_at = await self._pacer.turn()
+            try:
+                verdict = await self._ask_with_token(task, credential)
+            except TokenRefusedError as refused:
+                return _unasked(_refused_credential(str(refused)))
+            except TokenTroubleError as trouble:
+                verdict = Verdict(
+                    Signal.THROTTLED if trouble.throttled else Signal.FAULT,
+                    LookupState.FAILED,
+                    f"{trouble}{AGAIN}",
+                    ask_again=True,
+                    retry_after_seconds=trouble.retry_after_seconds,
+                )
+            self._take_note(verdict, started_at)
+            return verdict
 
     async def _ask_with_token(self, task: TaskRef, credential: ApiCredential) -> Verdict:
         assert self._tokens is not None

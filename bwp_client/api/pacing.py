@@ -2,14 +2,15 @@
 
 The API is throttled without published numbers, so the pace finds the limit: it starts at a quarter of the configured
 rate, grows with every clean answer, halves when throttled, and then settles just below what the server was seen to
-accept.
+accept. The number of questions in flight does the same: it starts at two, grows with clean answers, and halves.
 """
 
 from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from typing import Final
 
 from bwp_client.errors import TerminalRemoteError, TransientRemoteError
@@ -21,15 +22,17 @@ _PROBE_PER_SECOND: Final = 0.002
 _RECOVER_SECONDS: Final = 2.0
 _WINDOW_SECONDS: Final = 2.0
 _BURST_SECONDS: Final = 0.05
+_FIRST_IN_FLIGHT: Final = 2
 MAX_PAUSE_SECONDS: Final = 120.0
 _KEPT: Final = "Every answer so far is kept."
 
 
 class Pacer:
-    """Hands out turns to ask.
+    """Hands out turns to ask, and room for questions in flight.
 
     Args:
         requests_per_second: The fastest pace allowed.
+        concurrency: The most questions in flight at the same time.
         monotonic: Seconds from a clock that never goes back.
         sleep: Waits; only for pauses that the server asked for.
     """
@@ -38,6 +41,7 @@ class Pacer:
         self,
         requests_per_second: float,
         *,
+        concurrency: int,
         monotonic: Callable[[], float],
         sleep: Callable[[float], Awaitable[None]],
     ) -> None:
@@ -51,9 +55,40 @@ class Pacer:
         self._sleep = sleep
         self._clean_at: deque[float] = deque()
         self._gate = asyncio.Lock()
+        self.most_in_flight = float(min(_FIRST_IN_FLIGHT, concurrency))
+        self._concurrency = concurrency
+        self._in_flight = 0
+        self._waiting: deque[asyncio.Future[None]] = deque()
+        self._has_cut = False
         # The bucket leaks at the fastest pace; a slower one makes each turn cost more drops.
         self._drops = max(1.0, requests_per_second * _BURST_SECONDS)
         self._bucket = AsyncLimiter(self._drops, self._drops / requests_per_second)
+
+    @asynccontextmanager
+    async def room(self) -> AsyncIterator[None]:
+        """Hold a place among the questions in flight."""
+        while self._in_flight >= int(self.most_in_flight):
+            place = asyncio.get_running_loop().create_future()
+            self._waiting.append(place)
+            try:
+                await place
+            except asyncio.CancelledError:
+                self._call_next()
+                raise
+        self._in_flight += 1
+        try:
+            yield
+        finally:
+            self._in_flight -= 1
+            self._call_next()
+
+    def _call_next(self) -> None:
+        free = int(self.most_in_flight) - self._in_flight
+        while self._waiting and free > 0:
+            place = self._waiting.popleft()
+            if not place.done():
+                place.set_result(None)
+                free -= 1
 
     async def turn(self) -> float:
         """Wait for the next turn; give the moment it came, which `note_…` wants back."""
@@ -80,6 +115,10 @@ class Pacer:
         cut_before = self._ceiling < self.fastest
         step = self._ceiling / 2 / (_RECOVER_SECONDS * self.rate) if cut_before else 1.0
         self.rate = min(self._ceiling, self.rate + step)
+        # Twice as many after each round at first; once it was too much, one more.
+        more = 1 / self.most_in_flight if self._has_cut else 1.0
+        self.most_in_flight = min(self._concurrency, self.most_in_flight + more)
+        self._call_next()
 
     def note_throttled(self, started_at: float, retry_after_seconds: float | None = None) -> bool:
         """We were throttled: halve, and pause when told how long.
@@ -98,6 +137,8 @@ class Pacer:
         self._ceiling = max(slowest, min(self.rate, max(seen, self.rate / 2)) * _SETTLE_SHARE)
         self.rate = max(slowest, min(self.rate / 2, self._ceiling))
         self._cut_at = self._probing_since = now
+        self.most_in_flight = max(1.0, self.most_in_flight / 2)
+        self._has_cut = True
         return True
 
 

@@ -44,6 +44,7 @@ def code_bars(frame: pd.DataFrame, theme: Theme, colors: Mapping[str, str]) -> g
         text=[f"{tasks:,} · {share:.0%}" for tasks, share in zip(shown["tasks"], shown["share"], strict=True)],
         textposition="outside",
         cliponaxis=False,
+        customdata=list(shown["code"]),
         hovertemplate="%{y}: %{x:,} failed tasks<extra></extra>",
     )
     top = int(shown["tasks"].max()) if len(shown) else 1
@@ -76,6 +77,7 @@ def codes_over_time(frame: pd.DataFrame, theme: Theme, colors: Mapping[str, str]
                 "pattern": {"shape": "/" if code == NOT_LOOKED_UP else ""},
                 "opacity": [0.45 if start in partial else 1.0 for start in table.index],
             },
+            customdata=[code] * len(table),
             hovertemplate="%{y:,}",
         )
     chart.update_layout(barmode="stack")

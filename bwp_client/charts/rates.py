@@ -8,7 +8,7 @@ from typing import Any
 import pandas as pd
 import plotly.graph_objects as go
 
-from bwp_client.charts.template import COMPLETED, FAILED, MAX_POINTS, PALETTE, Theme, figure, label, muted
+from bwp_client.charts.template import COMPLETED, FAILED, MAX_POINTS, PALETTE, Theme, figure, ink, label, muted
 
 _RIBBON = "rgba(213,94,0,0.18)"
 _MAX_MARKERS = 120
@@ -20,7 +20,14 @@ _RATE_HOVER = (
 )
 
 
-def rate_over_time(frame: pd.DataFrame, theme: Theme, *, baseline: float | None = None) -> go.Figure:
+def rate_over_time(
+    frame: pd.DataFrame,
+    theme: Theme,
+    *,
+    baseline: float | None = None,
+    outside: pd.Series[str] | None = None,
+    baseline_name: str = "Period before",
+) -> go.Figure:
     """Draw the failure rate with its 95 % interval; partial periods hollow, too few to rate as counts.
 
     The line breaks where a period has no outcomes or too few to rate.
@@ -29,6 +36,8 @@ def rate_over_time(frame: pd.DataFrame, theme: Theme, *, baseline: float | None 
         frame: A `failure_rate` frame.
         theme: Light or dark.
         baseline: A rate to compare with, drawn as a dotted line.
+        outside: The marks of `metrics.baseline.outside`: these periods get a diamond.
+        baseline_name: What the baseline is called.
     """
     chart = figure(theme, y_title="Failure rate")
     # Each period may take one more point, for a break after it.
@@ -62,8 +71,19 @@ def rate_over_time(frame: pd.DataFrame, theme: Theme, *, baseline: float | None 
             y=[baseline, baseline],
             mode="lines",
             line={"dash": "dot", "width": 1.5, "color": muted(theme)},
-            hovertemplate="period before %{y:.1%}<extra></extra>",
-            name="Period before",
+            hovertemplate=f"{baseline_name.lower()} %{{y:.1%}}<extra></extra>",
+            name=baseline_name,
+        )
+    if outside is not None:
+        marked = frame[(outside.reindex(frame.index) != "") & frame["rate"].notna()]
+        chart.add_scatter(
+            x=list(marked["period_start"]),
+            y=list(marked["rate"]),
+            mode="markers",
+            marker={"symbol": "diamond-open", "size": 16, "color": ink(theme), "line": {"width": 2}},
+            customdata=list(outside.reindex(marked.index)),
+            hovertemplate="%{customdata} the baseline beyond luck<extra></extra>",
+            name="Outside the baseline",
         )
     top = float(rated["high"].max()) if len(rated) else 0.0
     chart.update_yaxes(tickformat=".0%" if top > 0.05 else ".1%", range=[0, max(top * 1.08, _MIN_TOP)])

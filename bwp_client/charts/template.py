@@ -57,6 +57,11 @@ for _theme in Theme:
     pio.templates[_theme.template] = _template(_theme)
 
 
+def ink(theme: Theme) -> str:
+    """Give the colour of text and of marks that must stand out."""
+    return _INK[theme]
+
+
 def muted(theme: Theme) -> str:
     """Give the colour of what matters less."""
     return _MUTED[theme]

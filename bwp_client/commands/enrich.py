@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from bwp_client.commands.options import JsonOption, WarehouseOption, warehouse_uri
 from bwp_client.console import Progress, errors_as_exit_codes, note, print_json
 from bwp_client.errors import ExitCode
+
+if TYPE_CHECKING:
+    from bwp_client.enrich import EnrichProgress
 
 
 def enrich(
@@ -34,9 +37,7 @@ def enrich(
                 max_minutes=max_minutes,
                 completed=completed,
                 retry_failed=retry_failed,
-                on_progress=lambda state: progress(
-                    state.done, state.total, f"{state.done:,} of {state.total:,} tasks looked up"
-                ),
+                on_progress=lambda state: progress(state.done, state.total, progress_text(state)),
             )
         if as_json:
             print_json(result.as_json())
@@ -51,3 +52,9 @@ def enrich(
                 f"Needs attention: {result.denied:,} lookups were denied and {result.failed:,} failed; status says why."
             )
             raise typer.Exit(int(ExitCode.NEEDS_ATTENTION))
+
+
+def progress_text(state: EnrichProgress) -> str:
+    """Say how far a run is, and how it fares."""
+    text = f"{state.done:,} of {state.total:,} tasks looked up, {state.requests_per_second:,.1f} requests a second"
+    return text + (f", asked to slow down {state.throttled:,} times" if state.throttled else "")

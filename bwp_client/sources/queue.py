@@ -43,9 +43,11 @@ class Depth:
 class Queue:
     """One queue; safe to use from several threads."""
 
-    def __init__(self, sqs: SQSClient, url: str) -> None:
+    def __init__(self, sqs: SQSClient, url: str, on_received: Callable[[list[Message]], None]) -> None:
+        """Take what is told of messages in the very thread that received them, so that a stop loses sight of none."""
         self._sqs = sqs
         self._url = url
+        self._on_received = on_received
         self._pool = ThreadPoolExecutor(THREADS, thread_name_prefix="bwp-queue")
 
     def close(self) -> None:
@@ -62,7 +64,9 @@ class Queue:
             answer = self._sqs.receive_message(
                 QueueUrl=self._url, MaxNumberOfMessages=MOST_A_CALL, WaitTimeSeconds=wait_seconds
             )
-        return [Message(one["MessageId"], one["ReceiptHandle"], one["Body"]) for one in answer.get("Messages", [])]
+        messages = [Message(one["MessageId"], one["ReceiptHandle"], one["Body"]) for one in answer.get("Messages", [])]
+        self._on_received(messages)
+        return messages
 
     def receive_many(self, *, wait_seconds: int) -> list[Message]:
         """Ask several times at once; nothing is no sign that the queue is empty."""
@@ -133,8 +137,8 @@ class Queue:
 class Keeper:
     """Keeps messages from coming twice: while they are held, their visibility timeout is prolonged."""
 
-    def __init__(self, queue: Queue, visibility_seconds: int) -> None:
-        self._queue = queue
+    def __init__(self, sqs: SQSClient, url: str, visibility_seconds: int) -> None:
+        self.queue = Queue(sqs, url, self._hold)
         self._seconds = visibility_seconds
         self._lock = threading.Lock()
         self._held: dict[str, Message] = {}
@@ -150,10 +154,11 @@ class Keeper:
         finally:
             self._stop.set()
             thread.join()
+            self.queue.close()
             with suppress(RemoteError):  # they come by themselves after their timeout
-                self._queue.hide(self._held.values(), 0)
+                self.queue.hide(self._held.values(), 0)
 
-    def hold(self, messages: Iterable[Message]) -> None:
+    def _hold(self, messages: Iterable[Message]) -> None:
         """Hold messages; one that came again is held by its newest handle."""
         with self._lock:
             self._held.update((one.message_id, one) for one in messages)
@@ -170,7 +175,7 @@ class Keeper:
             with self._lock:
                 held = list(self._held.values())
             with suppress(RemoteError):  # tried again at the next turn; at worst a message comes twice
-                self._queue.hide(held, self._seconds)
+                self.queue.hide(held, self._seconds)
 
 
 def _batches(messages: Iterable[Message]) -> Iterator[tuple[Message, ...]]:

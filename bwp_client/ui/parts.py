@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable
+from collections.abc import Callable, Hashable, Mapping, Sequence
+from datetime import date, timedelta
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
@@ -10,14 +12,19 @@ import plotly.graph_objects as go
 import streamlit as st
 
 from bwp_client.charts import Theme, code_colors
-from bwp_client.metrics import METRICS, Filters, MetricName
+from bwp_client.metrics import METRICS, Bucket, Filters, MetricName
+from bwp_client.metrics.baseline import Baseline
 from bwp_client.metrics.statement import percent
 from bwp_client.ui.data import metric
 from bwp_client.ui.filters import all_codes
-from bwp_client.ui.shell import Page
+from bwp_client.ui.shell import GO_TO, TASKS_PAGE, Page
 
 if TYPE_CHECKING:
     from streamlit.elements.lib.column_types import ColumnConfig
+
+
+Opens = Callable[[Mapping[str, Any]], dict[str, Any]]
+"""Gives, for a point of a chart, what `open_tasks` takes."""
 
 
 def theme() -> Theme:
@@ -25,11 +32,113 @@ def theme() -> Theme:
     return Theme.DARK if st.context.theme.type == "dark" else Theme.LIGHT
 
 
-def show_chart(title: str, chart: go.Figure, *, caption: str, alt: str, key: str) -> None:
-    """Draw a chart under a title that says the measure, with n and as-of below it."""
-    st.subheader(title, anchor=False)
-    st.plotly_chart(chart, theme=None, key=key, alt=alt, config={"displayModeBar": False})
+def heading(title: str, *about: MetricName) -> None:
+    """Draw a subheading that offers what its figures mean."""
+    st.subheader(title, anchor=False, help=meaning_of(*about) or None)
+
+
+def meaning_of(*names: MetricName) -> str:
+    """Give what the numbers of metrics mean, from the same definitions as the docs."""
+    return "\n\n".join(METRICS[name].meaning for name in names)
+
+
+def baseline_name(baseline: Baseline) -> str:
+    """Say what a baseline is."""
+    return (
+        "the period before" if baseline.is_before else "this period as a whole, for the one before has too few outcomes"
+    )
+
+
+def show_chart(
+    title: str,
+    chart: go.Figure,
+    *,
+    caption: str,
+    alt: str,
+    key: str,
+    about: tuple[MetricName, ...] = (),
+    opens: Opens | None = None,
+) -> None:
+    """Draw a chart under a title that says the measure, with n and as-of below it.
+
+    Args:
+        title: Says the measure.
+        chart: The figure.
+        caption: Explains the marks, and gives n and as-of.
+        alt: The same in words.
+        key: The element's key.
+        about: What the figure means.
+        opens: For a point that is clicked, the filters to see its tasks with.
+    """
+    heading(title, *about)
+    if opens is None:
+        st.plotly_chart(chart, theme=None, key=key, alt=alt, config={"displayModeBar": False})
+    else:
+        st.plotly_chart(
+            chart, theme=None, key=key, alt=alt, config={"displayModeBar": False}, selection_mode="points",
+            on_select=partial(_point_chosen, key, opens),
+        )  # fmt: skip
+        caption += " Click a mark to see its tasks."
     st.caption(caption)
+
+
+def _point_chosen(key: str, opens: Opens) -> None:
+    points = st.session_state[key]["selection"]["points"]
+    if points and (filters := opens(points[0])):
+        open_tasks(**filters)
+
+
+def open_tasks(
+    *, start: date | None = None, end: date | None = None, code: str | None = None, product: str | None = None
+) -> None:
+    """Go to the worklist, narrowed further; for callbacks.
+
+    Args:
+        start: The first day.
+        end: The last day.
+        code: An error code.
+        product: A business product ID.
+    """
+    for key, value in (("from", start), ("to", end)):
+        if value is not None:
+            st.session_state[key] = value
+    for key, name in (("code", code), ("product", product)):
+        if name is not None:
+            st.session_state[key] = [name]
+    st.session_state[GO_TO] = TASKS_PAGE
+
+
+def of_period(page: Page, bucket: Bucket) -> Opens:
+    """Give the days of the period that a point stands for, within the page's own."""
+    filters = page.choice.filters
+
+    def opens(point: Mapping[str, Any]) -> dict[str, Any]:
+        start = pd.Timestamp(point["x"])
+        start = start.tz_localize("UTC") if start.tzinfo is None else start
+        first = max(start.to_pydatetime(), filters.from_time)
+        last = min(bucket.end_of(start.to_pydatetime()), filters.to_time) - timedelta(microseconds=1)
+        code = point.get("customdata")
+        code = code[0] if isinstance(code, list) and len(code) == 1 else code
+        return {"start": first.date(), "end": last.date(), **({"code": code} if isinstance(code, str) else {})}
+
+    return opens
+
+
+def of_code(point: Mapping[str, Any]) -> dict[str, Any]:
+    """Give the code that a bar stands for."""
+    code = point.get("customdata")
+    code = code[0] if isinstance(code, list) else code
+    return {"code": str(code)} if code else {}
+
+
+def code_rows(key: str, codes: Sequence[str]) -> Callable[[], None]:
+    """Give the callback of a table whose rows are error codes."""
+
+    def chosen() -> None:
+        if rows := st.session_state[key]["selection"]["rows"]:
+            open_tasks(code=codes[rows[0]])
+
+    return chosen
 
 
 def as_of(page: Page) -> str:
@@ -37,13 +146,21 @@ def as_of(page: Page) -> str:
     return f"as of {page.snapshot.run.finished_at:%d %b %Y %H:%M} UTC"
 
 
-def rate_legend(page: Page, rates: pd.DataFrame, bucket: str, *, with_baseline: bool) -> str:
+def rate_legend(
+    page: Page, rates: pd.DataFrame, bucket: str, *, dotted: str | None = None, marks: pd.Series[str] | None = None
+) -> str:
     """Explain the marks that a rate chart uses, and only those."""
     said = ["Shaded: 95 % interval."]
     if (rates["partial"] & rates["rate"].notna()).any():
         said.append(f"Hollow: partial {bucket}.")
-    if with_baseline:
-        said.append("Dotted: the period before.")
+    if dotted is not None:
+        said.append(f"Dotted: {dotted}.")
+    if marks is not None and dotted is not None:
+        said.append(
+            "Diamond: further from it than luck explains (any mark by luck in 1 chart of 20)."
+            if (marks != "").any()
+            else f"No {bucket} lies further from it than luck explains."
+        )
     if rates["rate"].isna().any():
         said.append(f"Grey: failed/outcomes, fewer than {page.settings.min_n} and too few to rate.")
     return " ".join(said)
@@ -57,9 +174,9 @@ def ask(page: Page, name: MetricName, filters: Filters | None = None, bucket: An
     )  # fmt: skip
 
 
-def ask_row(page: Page, name: MetricName) -> dict[Hashable, Any]:
+def ask_row(page: Page, name: MetricName, filters: Filters | None = None) -> dict[Hashable, Any]:
     """Compute a metric that has one row; whole numbers stay whole."""
-    (row,) = ask(page, name).to_dict("records")
+    (row,) = ask(page, name, filters).to_dict("records")
     return row
 
 

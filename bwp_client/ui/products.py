@@ -1,24 +1,21 @@
-"""Business products side by side: how often each fails, with what, and in which weeks one stands out."""
+"""Business products side by side: how often each fails, with what, and week by week."""
 
 from __future__ import annotations
-
-from datetime import datetime, timedelta
 
 import pandas as pd
 import streamlit as st
 
+from bwp_client.events import TaskKind
 from bwp_client.metrics import Bucket, MetricName
-from bwp_client.metrics.episodes import Episode, find_episode
-from bwp_client.metrics.filters import Filters
-from bwp_client.metrics.statement import percent, verdict
-from bwp_client.ui import data
-from bwp_client.ui.parts import ask, rate_text
+from bwp_client.metrics.statement import verdict
+from bwp_client.ui import data, why
+from bwp_client.ui.filters import regions_of
+from bwp_client.ui.parts import as_of, ask, ask_row, heading, rate_text
 from bwp_client.ui.plain import plain
 from bwp_client.ui.shell import Page
 
 MAX_PRODUCTS = 20
 MAX_LINES = 6
-MIN_WEEKS = 8
 
 
 def compare(page: Page) -> pd.DataFrame:
@@ -71,6 +68,32 @@ def show(page: Page, products: pd.DataFrame) -> None:
     show_unrated(page)
 
 
+def show_kinds_and_regions(page: Page) -> None:
+    """Show each task kind, and each region where there are several, beside the others; rates never pool the kinds."""
+    filters = page.choice.filters
+    narrowed = {f"{kind.value.capitalize()} tasks": filters.with_(task_kind=kind) for kind in TaskKind}
+    regions = regions_of(page.snapshot)
+    if len(regions) > 1:
+        narrowed |= {region: filters.with_(regions=(region,)) for region in regions[:MAX_PRODUCTS]}
+    rows = [ask_row(page, MetricName.PERIOD_COMPARISON, chosen) for chosen in narrowed.values()]
+    heading("By task kind and region" if len(regions) > 1 else "By task kind", MetricName.PERIOD_COMPARISON)
+    st.dataframe(
+        pd.DataFrame(
+            {
+                "Part": list(narrowed),
+                "Failed": [row["failed"] for row in rows],
+                "Outcomes (n)": [row["n"] for row in rows],
+                "Failure rate": [rate_text(row) for row in rows],
+                "Compared": [verdict(row) for row in rows],
+            }
+        ),
+        hide_index=True,
+        key="kinds_and_regions",
+        alt="Failed tasks, outcomes, failure rate and comparison by task kind and region",
+    )
+    st.caption(f"The regions are those of {filters.task_kind.value.lower()} tasks, {as_of(page)}.")
+
+
 def unrated_failures(page: Page) -> int:
     """Count the failed tasks of products without a denominator."""
     return int(data.unrated(page.snapshot, page.choice.filters)["failed"].sum())
@@ -113,52 +136,11 @@ def weekly(page: Page) -> dict[str, pd.DataFrame]:
     Returns:
         `failure_rate` frames by business product ID; over at least eight whole weeks.
     """
-    filters = page.choice.filters
-    start = min(filters.before_time, filters.to_time - timedelta(weeks=MIN_WEEKS))
-    start -= timedelta(days=start.weekday())
-    wide = filters.with_(from_time=start)
+    period = why.wide(page)
     return {
-        product: ask(page, MetricName.FAILURE_RATE, wide.with_(business_products=(product,)), Bucket.WEEK)
+        product: ask(page, MetricName.FAILURE_RATE, period.with_(business_products=(product,)), Bucket.WEEK)
         for product in _rated_products(page)[:MAX_LINES]
     }
-
-
-def tell_episode(page: Page, frames: dict[str, pd.DataFrame]) -> str | None:
-    """Say in one sentence which product stood out in which weeks, and with which code; none when none did."""
-    episode = find_episode(frames)
-    if episode is None:
-        return None
-    filters = page.choice.filters.with_(
-        from_time=episode.from_time, to_time=episode.to_time, business_products=(episode.business_product_id,)
-    )
-    (row,) = ask(page, MetricName.PERIOD_COMPARISON, filters).to_dict("records")
-    text = (
-        f"{page.names(episode.business_product_id)} stood out {_weeks(episode)}: {rate_text(row)}, n {row['n']:,}, "
-        f"against {percent(episode.usual_rate)} in its other weeks"
-    )
-    return (
-        f"{text}{_mostly(page, filters, row['failed'])}. {'Later weeks did not stand out.' if episode.is_over else ''}"
-    )
-
-
-def _mostly(page: Page, filters: Filters, failed: int) -> str:
-    codes = data.codes_split(page.snapshot, filters)
-    top = None if codes.empty else codes.iloc[0]
-    if top is None or str(top["code"]).startswith("(") or 2 * top["tasks"] < failed:
-        return ""
-    return f"; mostly {top['code']} ({top['tasks']:,} of {failed:,} failed tasks)"
-
-
-def _weeks(episode: Episode) -> str:
-    last = episode.to_time - timedelta(weeks=1)
-    first = _day(episode.from_time)
-    return (
-        f"in the week of {first}" if last == episode.from_time else f"from the week of {first} to that of {_day(last)}"
-    )
-
-
-def _day(time: datetime) -> str:
-    return f"{time.day} {time:%b %Y}"
 
 
 def _top_code(codes: pd.DataFrame, product: str) -> str:

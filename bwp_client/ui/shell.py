@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 import streamlit as st
 
 from bwp_client.errors import BwpError
+from bwp_client.metrics.codes import guidance
 from bwp_client.settings import Settings
 from bwp_client.ui.data import Names, current_snapshot, version_key, warehouse_in_use
 from bwp_client.ui.filters import Choice, sidebar
@@ -15,6 +16,9 @@ from bwp_client.ui.jobs import JobStatus, jobs
 from bwp_client.ui.plain import plain
 from bwp_client.warehouse.snapshot import Snapshot
 
+GO_TO = "go_to"
+"""Where a callback puts the page to go to; only the script itself can go there."""
+TASKS_PAGE = "../../pages/tasks.py"
 _KEY = "page"
 _JOBS = {
     "load": "Loading events",
@@ -44,6 +48,7 @@ def prepare() -> None:
     forget()
     try:
         settings = Settings.load()
+        guidance()
         snapshot = current_snapshot(settings)
     except BwpError as error:
         st.title("Nothing can be shown")
@@ -60,6 +65,8 @@ def prepare() -> None:
     choice = sidebar(snapshot, names)
     if choice is None:
         st.stop()
+    if target := st.session_state.pop(GO_TO, None):
+        st.switch_page(target)
     st.session_state[_KEY] = Page(settings, snapshot, names, choice)
 
 
@@ -78,13 +85,14 @@ def _freshness(prepared: Page) -> str:
     snapshot = prepared.snapshot
     span = snapshot.span()
     finished = snapshot.run.finished_at
-    parts = [f"Data to {span[1]:%d %b %Y %H:%M} UTC" if span else "No privacy events yet", f"updated {_ago(finished)}"]
+    parts = [f"Data to {span[1]:%d %b %Y %H:%M} UTC" if span else "No privacy events yet", f"updated {ago(finished)}"]
     if waiting := snapshot.events_not_yet_counted:
         parts.append(f"{waiting:,} events not yet counted")
     return " · ".join(parts) + " · all times UTC"
 
 
-def _ago(time: datetime) -> str:
+def ago(time: datetime) -> str:
+    """Say how long ago a moment was."""
     minutes = max(0, int((datetime.now(UTC) - time).total_seconds() // 60))
     if minutes < 1:
         return "just now"

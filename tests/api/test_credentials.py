@@ -5,6 +5,7 @@ from scripted_api import http
 
 from bwp_client.api.credentials import with_stored_credentials
 from bwp_client.errors import SettingsError
+from bwp_client.settings import Settings
 
 STORED = {"bp-1": {"client_id": "stored", "client_secret": "s3cr3t"}}
 
@@ -56,3 +57,31 @@ def test_a_secret_that_can_t_be_used_is_a_wrong_setting(aws, answer, said):
         with_stored_credentials(aws.settings(credentials_secret_id="bwp"))
     assert "s3cr3t" not in str(raised.value)
     assert raised.value.__cause__ is None
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '[bwp.api.credentials."*"]\nclient_id = "from-file"\nclient_secret = "s3cr3t"\n',
+        '[bwp]\nAPI__CREDENTIALS = \'{"*": {"client_id": "from-file", "client_secret": "s3cr3t"}}\'\n',
+    ],
+    ids=["as tables", "as JSON"],
+)
+def test_credentials_come_from_the_secrets_file_and_those_of_the_environment_win(text, tmp_path, monkeypatch):
+    (tmp_path / ".streamlit").mkdir()
+    (tmp_path / ".streamlit" / "secrets.toml").write_text(text)
+    monkeypatch.chdir(tmp_path)
+    settings = Settings.load()
+    assert settings.api.credential_for("bp-1").client_id == "from-file"
+    assert "s3cr3t" not in repr(settings)
+    monkeypatch.setenv("BWP_API__CREDENTIALS", json.dumps({"*": {"client_id": "from-env", "client_secret": "x"}}))
+    assert Settings.load().api.credential_for("bp-1").client_id == "from-env"
+
+
+def test_a_credential_that_is_wrong_is_told_without_its_value(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for value in ('{"*": {"client_id": "a", "client_secrte": "s3cr3t"}}', "s3cr3t, no JSON"):
+        monkeypatch.setenv("BWP_API__CREDENTIALS", value)
+        with pytest.raises(SettingsError) as raised:
+            Settings.load()
+        assert "s3cr3t" not in str(raised.value)

@@ -157,6 +157,6 @@ def test_the_command_says_each_line_with_its_fix(tmp_path):
         assert (good.returncode, json.loads(good.stdout)["ok"]) == (0, True), good.stderr
         wrong = command("doctor", "api", cwd=tmp_path, **env, BWP_API__VERSION="2019-01-01")
     assert wrong.returncode == 1
-    assert "→ Set BWP_API__VERSION to 2024-11-01." in wrong.stdout
+    assert "fix: Set BWP_API__VERSION to 2024-11-01." in wrong.stdout
     assert SECRET not in good.stdout + good.stderr + wrong.stdout + wrong.stderr
     assert command("doctor", "weather", cwd=tmp_path).returncode == 2

@@ -17,7 +17,7 @@ class Clock:
 
 def paced(rate: float) -> tuple[Pacer, Clock]:
     clock = Clock()
-    return Pacer(rate, monotonic=clock, sleep=clock.sleep), clock
+    return Pacer(rate, concurrency=16, monotonic=clock, sleep=clock.sleep), clock
 
 
 def run_against_a_limit(rate: float, limit: float, seconds: float) -> tuple[int, int]:
@@ -87,7 +87,7 @@ def test_everybody_waits_as_long_as_the_server_asked():
 def test_turns_keep_the_pace_in_real_time():
     async def run() -> float:
         loop = asyncio.get_running_loop()
-        pacer = Pacer(400, monotonic=loop.time, sleep=asyncio.sleep)
+        pacer = Pacer(400, concurrency=16, monotonic=loop.time, sleep=asyncio.sleep)
         pacer.rate = 200.0
         begin = loop.time()
         for _ in range(60):
@@ -105,3 +105,51 @@ def test_retries_are_bounded_and_earned_back():
     assert not budget.take()
     budget.earn()
     assert budget.take()
+
+
+def test_the_number_in_flight_starts_small_grows_to_the_configured_one_and_halves():
+    pacer, clock = paced(100)
+    seen = [int(pacer.most_in_flight)]
+    for _ in range(3):
+        for _ in range(seen[-1]):  # one round of answers
+            pacer.note_clean()
+        seen.append(int(pacer.most_in_flight))
+    assert seen == [2, 4, 8, 16]
+    pacer.note_clean()
+    assert pacer.most_in_flight == 16
+    clock.now += 1
+    pacer.note_throttled(clock.now)
+    assert pacer.most_in_flight == 8
+    for _ in range(8):
+        pacer.note_clean()
+    assert 8.9 < pacer.most_in_flight < 9.1
+    for _ in range(20):
+        clock.now += 1
+        pacer.note_throttled(clock.now)
+    assert pacer.most_in_flight == 1
+
+
+def test_no_more_are_in_flight_than_there_is_room_for_and_who_gave_up_blocks_nobody():
+    async def run() -> tuple[int, int]:
+        pacer, _ = paced(5_000)
+        inside = most = done = 0
+
+        async def ask() -> None:
+            nonlocal inside, most, done
+            async with pacer.room():
+                inside += 1
+                most = max(most, inside)
+                await asyncio.sleep(0)
+                inside -= 1
+                done += 1
+
+        async with asyncio.timeout(10):
+            tasks = [asyncio.create_task(ask()) for _ in range(40)]
+            await asyncio.sleep(0)
+            for task in tasks[5:30:3]:
+                task.cancel()
+            results = await asyncio.gather(*tasks, return_exceptions=True)
+        assert done == sum(result is None for result in results) == 40 - 9
+        return most, pacer._in_flight
+
+    assert asyncio.run(run()) == (2, 0)

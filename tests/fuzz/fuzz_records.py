@@ -16,6 +16,7 @@ with atheris.instrument_imports(include=["bwp_client.events", "bwp_client.source
     import bwp_client.sources.stage  # noqa: F401
 
 from support.events import envelope  # noqa: E402
+from support.packing import framed_snappy, hadoop_snappy, zipped  # noqa: E402
 from support.staging import stage  # noqa: E402
 from support.wire import lambda_sqs, logs, sns  # noqa: E402
 
@@ -29,6 +30,9 @@ SEEDS = [
     json.dumps(lambda_sqs([json.dumps(sns(GOOD.decode()))])).encode(),
     b"\x1f\x8b\x08",
     b"\x28\xb5\x2f\xfd",
+    framed_snappy(GOOD),
+    hadoop_snappy(GOOD),
+    zipped([GOOD]),
 ]
 
 
@@ -42,7 +46,9 @@ def one(data: bytes) -> None:
     assert (found, counts.ignored) == (again, counts_again.ignored), "where the bytes are cut changes what is found"
     assert bool(refused) == bool(refused_again)
     text = data[1:].lstrip(b"\xef\xbb\xbf \t\r\n")
-    is_packed = data[1:3] == b"\x1f\x8b" or data[1:5] == b"\x28\xb5\x2f\xfd" or data[2:5] == b"\x2a\x4d\x18"
+    magics = (b"\x1f\x8b", b"\x28\xb5\x2f\xfd", b"\xff\x06\0\0sNaPpY", b"PK\x03\x04", b"PK\x05\x06", b"PAR1")
+    # What begins with a zero byte may be Hadoop's snappy, which is known by its lengths alone.
+    is_packed = data[1:].startswith((*magics, b"\0")) or data[2:5] == b"\x2a\x4d\x18"
     # Behind an open string or bracket, a good event may be part of something else.
     if not is_packed and text[:1] != b"[" and not {34, 91, 92, 123} & set(text):
         behind, _, _ = stage(data[1:] + b"\n" + GOOD, sizes)

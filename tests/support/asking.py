@@ -32,6 +32,7 @@ class Shop:
         *,
         credentials: dict[str, ApiCredential] | None = None,
         concurrency: int = 8,
+        requests_per_second: float = 2_000.0,
         deadline_rule: Any = "GDPR",
         **options: Any,
     ) -> EnrichResult:
@@ -39,7 +40,7 @@ class Shop:
             "endpoint": f"{url}/graphql",
             "token_endpoint": f"{url}/token",
             "credentials": ANY if credentials is None else credentials,
-            "requests_per_second": 2_000.0,
+            "requests_per_second": requests_per_second,
             "concurrency": concurrency,
         }
         return enrich(

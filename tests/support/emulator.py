@@ -36,9 +36,11 @@ class Emulator:
 
     def client(self, service: str) -> Any:
         import boto3
+        from botocore.config import Config
 
         return boto3.client(
             service,
+            config=Config(retries={"total_max_attempts": 1}),
             endpoint_url=self.endpoint,
             region_name=REGION,
             aws_access_key_id="test",

@@ -38,10 +38,12 @@ def clean_env(**changes: str) -> dict[str, str]:
     return kept | changes
 
 
-def command(*arguments: str | Path, cwd: Path, **env: str) -> subprocess.CompletedProcess[str]:
-    """Run the command line in a process of its own."""
+def command(
+    *arguments: str | Path, cwd: Path, python: tuple[str, ...] = ("-m", "bwp_client"), **env: str
+) -> subprocess.CompletedProcess[str]:
+    """Run the command line in a process of its own; `python` is how it is started."""
     return subprocess.run(
-        [sys.executable, "-m", "bwp_client", *map(str, arguments)],
+        [sys.executable, *python, *map(str, arguments)],
         cwd=cwd,
         env=clean_env(**env),
         capture_output=True,

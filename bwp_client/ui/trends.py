@@ -1,0 +1,163 @@
+"""The parts of the trends page: what changed, since when, at which hours, how long it takes."""
+
+from __future__ import annotations
+
+import pandas as pd
+import streamlit as st
+
+from bwp_client.charts import contributions, rate_with_changes, time_to_outcome, weekday_hour
+from bwp_client.charts.rates import describe_rates
+from bwp_client.charts.trends import describe_changes, describe_contributions, describe_hours, duration_text
+from bwp_client.metrics import Bucket, Filters, MetricName
+from bwp_client.ui import parts
+from bwp_client.ui.shell import Page
+
+MOST_ROWS = 12
+
+
+def show_what_changed(page: Page) -> None:
+    """Split the change of the rate by product and by code."""
+    frame = parts.ask(page, MetricName.CONTRIBUTORS)
+    if frame["contribution"].isna().all():
+        parts.heading("What changed", MetricName.CONTRIBUTORS)
+        st.caption(f"This period or the one before has fewer than {page.settings.min_n} outcomes: too few to compare.")
+        return
+    of_products, of_codes = frame[frame["part"] == "product"], frame[frame["part"] == "code_set"]
+    change, mix = of_products["contribution"].sum() * 100, of_products["mix_effect"].sum() * 100
+    n, before = int(of_products["n"].sum()), int(of_products["previous_n"].sum())
+    parts.show_chart(
+        "What changed, by business product",
+        contributions(frame, page.names, parts.theme()),
+        caption=f"The change of {change:+.2f} points is {change - mix:+.2f} from products that failed more or less often "
+        f"(rate) and {mix:+.2f} from outcomes moving between them (mix). n {n:,} outcomes against {before:,}, "
+        f"{parts.as_of(page)}.",
+        alt=describe_contributions(frame, page.names),
+        key="contributions",
+        about=(MetricName.CONTRIBUTORS,),
+        opens=_of_product,
+    )
+    rows = of_codes.reindex(of_codes["contribution"].abs().sort_values(ascending=False).index).head(MOST_ROWS)
+    st.caption(f"The same change of {change:+.2f} points by the codes of a task, the largest parts first.")
+    st.dataframe(
+        rows[["code_set", "failed", "previous_failed", "contribution"]].assign(contribution=rows["contribution"] * 100),
+        hide_index=True,
+        column_config={
+            "code_set": st.column_config.TextColumn("Error codes of one task", width="large"),
+            "failed": parts.count_column("Failed tasks"),
+            "previous_failed": parts.count_column("Period before"),
+            "contribution": st.column_config.NumberColumn("Points of the rate", format="%+.2f"),
+        },
+        key="code_contributions",
+        alt="How much each set of error codes moved the failure rate",
+    )
+
+
+def show_since_when(page: Page, whole: Filters) -> pd.DataFrame:
+    """Draw the rate over all data with the days on which it changed; give the weekly rates."""
+    weekly = parts.ask(page, MetricName.FAILURE_RATE, whole, Bucket.WEEK)
+    if weekly.empty:
+        return weekly
+    changes = parts.ask(page, MetricName.CHANGE_POINTS, whole)
+    found = "1 change" if len(changes) == 1 else f"{len(changes)} changes"
+    parts.show_chart(
+        "Failure rate by week, all data, with its changes",
+        rate_with_changes(weekly, changes, parts.theme()),
+        caption=f"{parts.rate_legend(page, weekly, 'week')} Plain line and dashes: the level between changes; {found} found, "
+        "weekly rhythm taken out, 1 false alarm in 100 searches. The sidebar's other filters apply, its period does not. "
+        f"n {int(weekly['n'].sum()):,} outcomes, {parts.as_of(page)}.",
+        alt=f"{describe_rates(weekly, 'week')} {describe_changes(changes)}",
+        key="trend_rate",
+        about=(MetricName.CHANGE_POINTS, MetricName.FAILURE_RATE),
+    )
+    if not changes.empty:
+        _changes_table(changes)
+    return weekly
+
+
+def _changes_table(changes: pd.DataFrame) -> None:
+    rows = changes.iloc[::-1]
+
+    def side(row: pd.Series, name: str) -> str:
+        return parts.rate_text({key: row[f"{name}_{key}"] for key in ("rate", "low", "high")})
+
+    day = st.column_config.DateColumn(format="DD MMM YYYY")
+    st.dataframe(
+        pd.DataFrame(
+            {
+                "Changed on": rows["changed_at"].dt.date,
+                "Not before": rows["earliest"].dt.date,
+                "Not after": rows["latest"].dt.date,
+                "": ["higher" if up == "up" else "lower" for up in rows["direction"]],
+                "Before": [side(row, "before") for _, row in rows.iterrows()],
+                "n before": rows["before_n"],
+                "After": [side(row, "after") for _, row in rows.iterrows()],
+                "n after": rows["after_n"],
+            }
+        ),
+        hide_index=True,
+        column_config={"Changed on": day, "Not before": day, "Not after": day},
+        key="changes",
+        alt="Days on which the failure rate changed, with the rates before and after",
+    )
+
+
+def show_hours(page: Page) -> None:
+    """Draw the failure rate by weekday and hour."""
+    frame = parts.ask(page, MetricName.WEEKDAY_HOUR)
+    n = int(frame["n"].sum())
+    if frame["rate"].notna().any():
+        parts.show_chart(
+            "Failure rate by weekday and hour",
+            weekday_hour(frame, parts.theme()),
+            caption=f"Empty: fewer than {page.settings.min_n} outcomes. n {n:,} outcomes, {parts.as_of(page)}.",
+            alt=describe_hours(frame),
+            key="weekday_hour",
+            about=(MetricName.WEEKDAY_HOUR,),
+        )
+        return
+    parts.heading("Failure rate by weekday and hour", MetricName.WEEKDAY_HOUR)
+    st.caption(
+        f"No weekday and hour has {page.settings.min_n} outcomes in this period (n {n:,}): choose a longer one, or read the "
+        f"days of the week: {_weekdays(frame)}."
+    )
+
+
+def _weekdays(frame: pd.DataFrame) -> str:
+    from bwp_client.charts.trends import WEEKDAYS
+
+    sums = frame.groupby("weekday")[["failed", "n"]].sum()
+    return ", ".join(f"{WEEKDAYS[int(day) - 1]} {row['failed']:,} of {row['n']:,}" for day, row in sums.iterrows())  # type: ignore[call-overload]
+
+
+def show_time_to_outcome(page: Page) -> None:
+    """Say how long tasks took until they failed or completed, and draw it over time."""
+    bucket = Bucket.WEEK if page.choice.bucket in (Bucket.DAY, Bucket.HOUR) else page.choice.bucket
+    frame = parts.ask(page, MetricName.TIME_TO_OUTCOME, bucket=bucket)
+    whole = frame[frame["period_start"].isna()]
+    for outcome, title in (("FAILED", "Time until a task failed"), ("COMPLETED", "Time until a task completed")):
+        rows = whole[whole["outcome"] == outcome].to_dict("records")
+        if not rows or pd.isna(rows[0]["median_seconds"]):
+            parts.heading(title, MetricName.TIME_TO_OUTCOME)
+            n = rows[0]["tasks"] if rows else 0
+            more = "" if outcome == "FAILED" else " To look up completed ones: python -m bwp_client enrich --completed."
+            st.caption(f"Too few tasks were looked up to say (n {n:,}).{more}")
+            continue
+        (row,) = rows
+        said = [f"Half took no longer than {duration_text(row['median_seconds'])}"]
+        said += [f"9 of 10 no longer than {duration_text(row['p90_seconds'])}"]
+        if pd.notna(row["p99_seconds"]):
+            said.append(f"99 of 100 no longer than {duration_text(row['p99_seconds'])}")
+        parts.show_chart(
+            f"{title}, by {bucket}",
+            time_to_outcome(frame, parts.theme(), outcome=outcome),
+            caption=f"{', '.join(said)}. From submission; n {row['tasks']:,} looked-up tasks, {parts.as_of(page)}.",
+            alt=", ".join(said) + ".",
+            key=f"time_to_{outcome.lower()}",
+            about=(MetricName.TIME_TO_OUTCOME,),
+        )
+
+
+def _of_product(point: object) -> dict[str, object]:
+    product = point.get("customdata") if isinstance(point, dict) else None
+    product = product[0] if isinstance(product, list) else product
+    return {"product": str(product)} if product else {}

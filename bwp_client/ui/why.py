@@ -1,0 +1,96 @@
+"""What changed, for a page: the computed sentence, the product and weeks that stand out, the changes of the rate."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable
+from datetime import datetime, timedelta
+from typing import Any
+
+import pandas as pd
+
+from bwp_client.metrics import Filters, MetricName
+from bwp_client.metrics.causes import Cause, find_cause
+from bwp_client.metrics.episodes import Episode, find_episode
+from bwp_client.metrics.statement import day, percent, statement
+from bwp_client.ui import data
+from bwp_client.ui.parts import ask, rate_text
+from bwp_client.ui.shell import Page
+
+MIN_WEEKS = 8
+_WEEK = timedelta(weeks=1)
+
+
+def wide(page: Page) -> Filters:
+    """Give this period and the one before, in whole weeks, eight of them at least: what changes are looked for in."""
+    filters = page.choice.filters
+    start = min(filters.before_time, filters.to_time - MIN_WEEKS * _WEEK)
+    return filters.with_(from_time=start - timedelta(days=start.weekday()))
+
+
+def sentence(page: Page, row: dict[Hashable, Any], products: pd.DataFrame) -> str:
+    """Say the state in one sentence.
+
+    Args:
+        page: The page.
+        row: The `period_comparison` of all products.
+        products: The same by product.
+    """
+    filters = page.choice.filters
+    return statement(row, filters.to_time - filters.from_time, _cause(page, row, products), page.names)
+
+
+def _cause(page: Page, row: dict[Hashable, Any], products: pd.DataFrame) -> Cause | None:
+    def narrowed(filters: Filters, product: str | None) -> Filters:
+        return filters if product is None else filters.with_(business_products=(product,))
+
+    return find_cause(
+        row,
+        products,
+        lambda product: ask(page, MetricName.CONTRIBUTORS, narrowed(page.choice.filters, product)),
+        lambda product: ask(page, MetricName.CHANGE_POINTS, narrowed(wide(page), product)),
+    )
+
+
+def tell_episode(page: Page, weekly: dict[str, pd.DataFrame]) -> str | None:
+    """Say in one sentence which product stood out, from when to when, and with which code; none when none did.
+
+    Args:
+        page: The page.
+        weekly: `failure_rate` frames by week, by business product ID.
+    """
+    episode = find_episode(weekly)
+    if episode is None:
+        return None
+    product = episode.business_product_id
+    start, end, is_over = _days(page, episode)
+    filters = page.choice.filters.with_(from_time=start, to_time=end, business_products=(product,))
+    (row,) = ask(page, MetricName.PERIOD_COMPARISON, filters).to_dict("records")
+    last = end - timedelta(days=1)
+    when = f"from {day(start)} to {day(last)}" if is_over else f"since {day(start)}"
+    return (
+        f"{page.names(product)} stood out {when}: {rate_text(row)}, n {row['n']:,}, against "
+        f"{percent(episode.usual_rate)} in its other weeks{_mostly(page, filters, row['failed'])}."
+        + (" After that it did not." if is_over else "")
+    )
+
+
+def _days(page: Page, episode: Episode) -> tuple[datetime, datetime, bool]:
+    """Give the episode's first day, the day after its last, and whether it is over; to the day where changes tell."""
+    filters = wide(page).with_(business_products=(episode.business_product_id,))
+    changes = ask(page, MetricName.CHANGE_POINTS, filters)
+    start, end, is_over = episode.from_time, episode.to_time, episode.is_over
+    for row in changes.to_dict("records"):
+        at = row["changed_at"].to_pydatetime()
+        if row["direction"] == "up" and abs(at - episode.from_time) <= _WEEK:
+            start = at
+        if row["direction"] == "down" and abs(at - episode.to_time) <= _WEEK and at > start:
+            end, is_over = at, True
+    return start, min(end, page.choice.filters.to_time), is_over
+
+
+def _mostly(page: Page, filters: Filters, failed: int) -> str:
+    codes = data.codes_split(page.snapshot, filters)
+    top = None if codes.empty else codes.iloc[0]
+    if top is None or str(top["code"]).startswith("(") or 2 * top["tasks"] < failed:
+        return ""
+    return f"; mostly {top['code']} ({top['tasks']:,} of {failed:,} failed tasks)"

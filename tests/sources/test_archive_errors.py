@@ -1,0 +1,294 @@
+"""Each error answer of AWS has a message of its own that says the state and what to do; botocore's own stubs answer."""
+
+import json
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import boto3
+import pytest
+from botocore.stub import Stubber
+
+from bwp_client.errors import (
+    BwpError,
+    SettingsError,
+    SourceNotFoundError,
+    TerminalRemoteError,
+    TransientRemoteError,
+    UsageError,
+)
+from bwp_client.load_archive import Pace, load_archive
+from bwp_client.settings import ArchiveSettings
+from bwp_client.sources.eventbridge import Clients, open_clients
+from bwp_client.sources.queue import Keeper, Message
+from bwp_client.warehouse import Warehouse
+from bwp_client.warehouse.replays import ReplayState, list_replays
+
+FIRST = datetime(2026, 5, 1, tzinfo=UTC)
+WINDOW = {"window_from": FIRST, "window_to": FIRST + timedelta(hours=1)}
+BUS = "aws.partner/buywithprime/acme"
+PREFIX = "arn:aws:events:us-east-1:123456789012"
+RULE = f"{PREFIX}:rule/{BUS}/reader"
+QUEUE = "arn:aws:sqs:us-east-1:123456789012:reader"
+URL = "https://sqs.us-east-1.amazonaws.com/123456789012/reader"
+SETTINGS = ArchiveSettings(rule_name="reader", queue_url=URL)
+NOTHING = "Nothing was started"
+POLICY = {
+    "Statement": {
+        "Effect": "Allow",
+        "Principal": {"Service": "events.amazonaws.com"},
+        "Action": "sqs:SendMessage",
+        "Condition": {"ArnEquals": {"aws:SourceArn": RULE}},
+    }
+}
+
+
+class Aws:
+    """Two clients that answer what they are told to, in order."""
+
+    def __init__(self) -> None:
+        keys = {"region_name": "us-east-1", "aws_access_key_id": "t", "aws_secret_access_key": "t"}
+        self.clients = Clients(boto3.client("events", **keys), boto3.client("sqs", **keys))
+        self.events, self.sqs = Stubber(self.clients.events), Stubber(self.clients.sqs)
+
+    def set_up_well(self, state: str = "ENABLED", *, failing: tuple[str, str, str] | None = None) -> None:
+        """Answer what is asked before a start; up to a call that fails, if one does."""
+        archive = {
+            "ArchiveArn": f"{PREFIX}:archive/a", "EventSourceArn": f"{PREFIX}:event-bus/{BUS}", "State": state,
+            "CreationTime": FIRST, "RetentionDays": 0, "EventCount": 5,
+        }  # fmt: skip
+        pattern = {"source": [{"prefix": "aws.partner/buywithprime"}], "replay-name": [{"exists": True}]}
+        rule = {"Arn": RULE, "Name": "reader", "State": "ENABLED", "EventPattern": json.dumps(pattern)}
+        attributes = {"QueueArn": QUEUE, "VisibilityTimeout": "120", "Policy": json.dumps(POLICY)}
+        for stubs, call, answer in (
+            (self.events, "describe_archive", archive),
+            (self.events, "describe_rule", rule),
+            (self.events, "list_targets_by_rule", {"Targets": [{"Id": "1", "Arn": QUEUE}]}),
+            (self.sqs, "get_queue_attributes", {"Attributes": attributes}),
+        ):
+            if failing and failing[0] == call:
+                stubs.add_client_error(*failing)
+                return
+            stubs.add_response(call, answer)
+
+    def replay(self, state: str, **changes: Any) -> None:
+        """Answer one DescribeReplay."""
+        told = {
+            "ReplayName": "r", "EventSourceArn": f"{PREFIX}:archive/a", "State": state, "EventStartTime": FIRST,
+            "EventEndTime": FIRST + timedelta(hours=1),
+        }  # fmt: skip
+        self.events.add_response("describe_replay", told | changes)
+
+
+@pytest.fixture
+def aws() -> Iterator[Aws]:
+    made = Aws()
+    with made.events, made.sqs:
+        yield made
+
+
+@pytest.fixture
+def warehouse(tmp_path: Path) -> Warehouse:
+    return Warehouse(str(tmp_path / "w"))
+
+
+def load(aws: Aws, warehouse: Warehouse, **changes: Any) -> Any:
+    pace = Pace(poll_seconds=0, empty_polls=3, settle_seconds=0.0, look_seconds=0.0, stall_seconds=0.2)
+    return load_archive(warehouse, "archive://a", SETTINGS, clients=aws.clients, pace=pace, **(WINDOW | changes))
+
+
+def invalid(parameter: str, reason: str) -> tuple[str, str]:
+    return "ValidationException", f"Parameter {parameter} is not valid. Reason: {reason}"
+
+
+REFUSED = {
+    "other bus": (
+        *invalid("Destination.Arn", "Cross event bus replay is not permitted."),
+        UsageError, "is not the bus that the archive belongs to", ReplayState.REFUSED,
+    ),
+    "bus unknown": (
+        "ResourceNotFoundException", "Event bus X does not exist.",
+        SourceNotFoundError, "the event bus does not exist", ReplayState.REFUSED,
+    ),
+    "archive unknown": (
+        *invalid("EventSourceArn", "Archive X does not exist."),
+        SourceNotFoundError, "the archive does not exist. Nothing", ReplayState.REFUSED,
+    ),
+    "end not after start": (
+        *invalid("EventEndTime", "EventStartTime must be before EventEndTime."),
+        UsageError, "window's end is not after its start", ReplayState.REFUSED,
+    ),
+    "eleventh": (
+        "LimitExceededException", "The requested resource exceeds the maximum number allowed.",
+        TransientRemoteError, "ten replays are active", ReplayState.REFUSED,
+    ),
+    "not allowed": (
+        "AccessDeniedException", "User is not authorized to perform: events:StartReplay",
+        TerminalRemoteError, "needs events:StartReplay on the archive, its bus and replay/bwp-*", ReplayState.REFUSED,
+    ),
+    "not valid": ("ValidationException", "Something new.", UsageError, "as not valid", ReplayState.REFUSED),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", REFUSED)
+def test_a_refused_start_is_told_and_closed_in_the_journal(case: str, aws: Aws, warehouse: Warehouse) -> None:
+    code, message, kind, told, state = REFUSED[case]
+    aws.set_up_well()
+    aws.events.add_client_error("start_replay", code, message)
+    with pytest.raises(kind) as refused:
+        load(aws, warehouse)
+    assert told in str(refused.value)
+    assert NOTHING in str(refused.value)
+    assert "Reason:" not in str(refused.value)
+    assert [one.state for one in list_replays(warehouse)] == [state]
+
+
+def test_a_fault_of_aws_leaves_the_try_open_so_that_the_next_run_adopts_it(aws: Aws, warehouse: Warehouse) -> None:
+    aws.set_up_well()
+    aws.events.add_client_error("start_replay", "InternalException", "oops", http_status_code=500)
+    with pytest.raises(TransientRemoteError, match="AWS failed on StartReplay"):
+        load(aws, warehouse)
+    (planned,) = list_replays(warehouse)
+    assert planned.state is ReplayState.PLANNED
+    aws.set_up_well()
+    aws.events.add_client_error("start_replay", "ResourceAlreadyExistsException", "Replay r already exists.")
+    aws.replay("RUNNING")
+    drained(aws)
+    assert load(aws, warehouse).resumed
+    assert [(one.replay_name, one.state) for one in list_replays(warehouse)] == [
+        (planned.replay_name, ReplayState.COMPLETE)
+    ]
+
+
+def drained(aws: Aws) -> None:
+    """Answer what a replay without messages is asked for, to its end."""
+    aws.replay("COMPLETED", EventLastReplayedTime=FIRST + timedelta(hours=1))
+    for _ in range(3):
+        aws.sqs.add_response("receive_message", {})
+    counts = ("", "NotVisible", "Delayed")
+    aws.sqs.add_response(
+        "get_queue_attributes", {"Attributes": {f"ApproximateNumberOfMessages{name}": "0" for name in counts}}
+    )
+
+
+def test_a_name_used_by_our_own_retried_call_is_adopted(aws: Aws, warehouse: Warehouse) -> None:
+    aws.set_up_well()
+    aws.events.add_client_error("start_replay", "ResourceAlreadyExistsException", "Replay r already exists.")
+    aws.replay("STARTING")
+    drained(aws)
+    result = load(aws, warehouse)
+    assert (result.received, result.resumed) == (0, False)
+    assert [one.state for one in list_replays(warehouse)] == [ReplayState.COMPLETE]
+
+
+@pytest.mark.parametrize("changes", [{"EventSourceArn": f"{PREFIX}:archive/b"}, {"EventEndTime": FIRST}])
+def test_a_name_used_for_something_else_is_not_adopted(aws: Aws, warehouse: Warehouse, changes: dict[str, Any]) -> None:
+    aws.set_up_well()
+    aws.events.add_client_error("start_replay", "ResourceAlreadyExistsException", "Replay r already exists.")
+    aws.replay("RUNNING", **changes)
+    with pytest.raises(TerminalRemoteError, match="exists for another archive or window"):
+        load(aws, warehouse)
+
+
+def test_a_replay_that_aws_forgot_is_closed(aws: Aws, warehouse: Warehouse) -> None:
+    aws.set_up_well()
+    aws.events.add_response("start_replay", {"ReplayArn": f"{PREFIX}:replay/r", "State": "STARTING"})
+    aws.events.add_client_error("describe_replay", "ResourceNotFoundException", "Replay r does not exist.")
+    with pytest.raises(TerminalRemoteError, match="does not know replay bwp-"):
+        load(aws, warehouse)
+    assert [one.state for one in list_replays(warehouse)] == [ReplayState.FAILED]
+
+
+LOOKING = {
+    "archive": ("describe_archive", "ResourceNotFoundException", "Archive a does not exist.", "after archive://"),
+    "archive denied": ("describe_archive", "AccessDeniedException", "no", "needs events:DescribeArchive"),
+    "rule": ("describe_rule", "ResourceNotFoundException", "Rule reader does not exist.", "does not exist on bus"),
+    "targets denied": ("list_targets_by_rule", "AccessDeniedException", "no", "needs events:ListTargetsByRule"),
+    "queue": ("get_queue_attributes", "AWS.SimpleQueueService.NonExistentQueue", "gone", "BWP_ARCHIVE__QUEUE_URL"),
+    "queue denied": ("get_queue_attributes", "AccessDenied", "no", "needs sqs:GetQueueAttributes"),
+    "throttled": ("describe_archive", "ThrottlingException", "slow down", "Load again later"),
+    "expired": ("describe_archive", "ExpiredTokenException", "old", "ExpiredTokenException"),
+}
+
+
+@pytest.mark.parametrize("case", LOOKING)
+def test_what_cannot_be_looked_at_is_told_before_anything_starts(case: str, aws: Aws, warehouse: Warehouse) -> None:
+    call, code, message, told = LOOKING[case]
+    aws.set_up_well(failing=(call, code, message))
+    with pytest.raises(BwpError) as refused:
+        load(aws, warehouse)
+    assert told in str(refused.value)
+    assert list_replays(warehouse) == []
+
+
+@pytest.mark.parametrize("state", ["DISABLED", "CREATING", "CREATE_FAILED", "UPDATE_FAILED"])
+def test_an_archive_that_is_not_enabled_is_not_replayed(state: str, aws: Aws, warehouse: Warehouse) -> None:
+    aws.set_up_well(state)
+    with pytest.raises(UsageError, match=f"archive a is {state}"):
+        load(aws, warehouse)
+
+
+def test_a_queue_that_refuses_later_leaves_the_replay_open(aws: Aws, warehouse: Warehouse) -> None:
+    aws.set_up_well()
+    aws.events.add_response("start_replay", {"ReplayArn": f"{PREFIX}:replay/r", "State": "STARTING"})
+    aws.replay("RUNNING")
+    aws.sqs.add_client_error("receive_message", "AccessDenied", "no")
+    with pytest.raises(TerminalRemoteError, match="needs sqs:ReceiveMessage on the queue"):
+        load(aws, warehouse)
+    assert [one.state for one in list_replays(warehouse)] == [ReplayState.STARTED]
+
+
+def test_no_credentials_and_no_region_are_told(monkeypatch: pytest.MonkeyPatch, warehouse: Warehouse) -> None:
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_PROFILE", "AWS_REGION", "AWS_DEFAULT_REGION"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+    monkeypatch.setenv("AWS_CONFIG_FILE", "/nowhere")
+    monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", "/nowhere")
+    assert open_clients(URL).events.meta.region_name == "us-east-1"
+    with pytest.raises(SettingsError, match="set AWS_REGION"):
+        open_clients("http://127.0.0.1:1/q")
+    with pytest.raises(SettingsError, match="No AWS credentials"):
+        load_archive(warehouse, "archive://a", SETTINGS, **WINDOW)
+
+
+def test_an_unreachable_aws_is_told(monkeypatch: pytest.MonkeyPatch, warehouse: Warehouse) -> None:
+    for name, value in {"AWS_ACCESS_KEY_ID": "t", "AWS_SECRET_ACCESS_KEY": "t", "AWS_MAX_ATTEMPTS": "1"}.items():
+        monkeypatch.setenv(name, value)
+    closed = boto3.client("events", region_name="us-east-1", endpoint_url="http://127.0.0.1:9")
+    clients = Clients(closed, boto3.client("sqs", region_name="us-east-1", endpoint_url="http://127.0.0.1:9"))
+    with pytest.raises(TransientRemoteError, match=r"could not be reached .* Nothing was started"):
+        load_archive(warehouse, "archive://a", SETTINGS, clients=clients, **WINDOW)
+
+
+MESSAGES = [Message(f"m{place}", f"h{place}", "{}") for place in range(3)]
+
+
+def test_a_batch_that_is_deleted_in_part_is_tried_again_for_the_rest(aws: Aws) -> None:
+    queue = Keeper(aws.clients.sqs, URL, 60).queue
+    fault = {"Id": "1", "SenderFault": False, "Code": "InternalError"}
+    aws.sqs.add_response("delete_message_batch", {"Successful": [{"Id": "0"}, {"Id": "2"}], "Failed": [fault]})
+    rest = {"QueueUrl": URL, "Entries": [{"Id": "1", "ReceiptHandle": "h1"}]}
+    aws.sqs.add_response("delete_message_batch", {"Successful": [{"Id": "1"}], "Failed": []}, rest)
+    assert queue.delete(MESSAGES) == 3
+    aws.sqs.assert_no_pending_responses()
+    queue.close()
+
+
+def test_a_handle_that_has_expired_is_not_tried_again_for_its_message_comes_back(aws: Aws) -> None:
+    queue = Keeper(aws.clients.sqs, URL, 60).queue
+    expired = {"Id": "1", "SenderFault": True, "Code": "ReceiptHandleIsInvalid"}
+    aws.sqs.add_response("delete_message_batch", {"Successful": [{"Id": "0"}, {"Id": "2"}], "Failed": [expired]})
+    assert queue.delete(MESSAGES) == 2
+    aws.sqs.assert_no_pending_responses()
+    queue.close()
+
+
+def test_messages_that_cannot_be_deleted_at_all_are_told(aws: Aws) -> None:
+    queue = Keeper(aws.clients.sqs, URL, 60).queue
+    for _ in range(5):
+        faults = [{"Id": str(place), "SenderFault": False, "Code": "InternalError"} for place in range(3)]
+        aws.sqs.add_response("delete_message_batch", {"Successful": [], "Failed": faults})
+    with pytest.raises(TransientRemoteError, match=r"3 messages could not be deleted .* comes again"):
+        queue.delete(MESSAGES)
+    queue.close()

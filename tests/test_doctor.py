@@ -1,0 +1,213 @@
+"""The doctor's lines: OK on a good set-up, the exact fix on each bad one, and nothing in the account changed."""
+
+import json
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import boto3
+import pytest
+from botocore.stub import Stubber
+from support.archives import FIRST, privacy, read, settings_of
+from support.emulator import Account, queue_arn
+from support.events import many, text_of
+from support.s3 import Bucket
+from support.tables import command
+
+from bwp_client.doctor import Check
+from bwp_client.doctor.archive import check_archive
+from bwp_client.doctor.lines import permission_line
+from bwp_client.doctor.s3 import check_s3
+from bwp_client.sources.eventbridge import Clients
+from bwp_client.warehouse import Warehouse
+from bwp_client.warehouse.replays import Replay, ReplayState, list_replays
+
+MakeAccount = Callable[..., Account]
+NOW = FIRST + timedelta(days=30)
+
+
+def lines(account: Account, known: list[Replay] | None = None) -> list[Check]:
+    clients = Clients(account.events, account.sqs)
+    url = f"archive://{account.archive}"
+    return list(check_archive(url, settings_of(account), clients, known or [], now=NOW))
+
+
+def wrong(found: list[Check]) -> dict[str, str]:
+    return {one.what: one.fix for one in found if not one.is_ok}
+
+
+def test_a_good_set_up_is_ok_on_every_line_and_no_replay_was_started(make_account: MakeAccount) -> None:
+    account = make_account(visibility=120)
+    account.put(privacy(3))
+    account.sqs.send_message(QueueUrl=account.queue_url, MessageBody="waiting")
+    found = lines(account)
+    assert wrong(found) == {}
+    told = "\n".join(one.as_text() for one in found)
+    for action in (
+        "events:StartReplay", "events:DescribeReplay", "events:CancelReplay", "sqs:ReceiveMessage", "sqs:DeleteMessage",
+        "sqs:ChangeMessageVisibility",
+    ):  # fmt: skip
+        assert f"OK    permission {action}" in told
+    assert "about 3 events" in told
+    assert account.replays() == []
+    assert account.waiting() == (1, 0)
+
+
+def gone(account: Account) -> None:
+    account.events.remove_targets(Rule=account.rule, EventBusName=account.bus, Ids=["reader"])
+    account.events.delete_rule(Name=account.rule, EventBusName=account.bus)
+
+
+def target(account: Account, **changes: Any) -> None:
+    account.events.put_targets(Rule=account.rule, EventBusName=account.bus, Targets=[changes])
+
+
+def attribute(account: Account, **values: str) -> None:
+    account.sqs.set_queue_attributes(QueueUrl=account.queue_url, Attributes=values)
+
+
+BAD: dict[str, tuple[Callable[[Account], Any], str, str]] = {
+    "rule off": (
+        lambda a: a.events.disable_rule(Name=a.rule, EventBusName=a.bus), "is DISABLED", "aws events enable-rule --name",
+    ),
+    "rule gone": (gone, "does not exist", "docs/archive.md"),
+    "no dead letters at the target": (
+        lambda a: target(a, Id="reader", Arn=queue_arn(a.queue_url)), "no dead-letter queue", "DeadLetterConfig",
+    ),
+    "another target": (
+        lambda a: target(a, Id="theirs", Arn=queue_arn(a.dead_letters)), "1 other targets", "remove-targets",
+    ),
+    "no policy": (lambda a: attribute(a, Policy=""), "policy does not let", "events.amazonaws.com"),
+    "short retention": (
+        lambda a: attribute(a, MessageRetentionPeriod="3600"), "MessageRetentionPeriod is 3600 s",
+        "--attributes MessageRetentionPeriod=1209600",
+    ),
+    "short visibility": (
+        lambda a: attribute(a, VisibilityTimeout="30"), "VisibilityTimeout is 30 s", "--attributes VisibilityTimeout=120",
+    ),
+    "no redrive": (lambda a: attribute(a, RedrivePolicy=""), "no dead-letter queue", "RedrivePolicy"),
+    "archive gone": (lambda a: a.events.delete_archive(ArchiveName=a.archive), "does not exist", "check its name"),
+    "queue gone": (lambda a: a.sqs.delete_queue(QueueUrl=a.queue_url), "the queue does not exist", "check its name"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", BAD)
+def test_each_fault_is_found_with_its_fix(case: str, make_account: MakeAccount) -> None:
+    spoil, what, fix = BAD[case]
+    account = make_account(visibility=120)
+    spoil(account)
+    found = wrong(lines(account))
+    assert any(what in said and fix in mended for said, mended in found.items()), found
+
+
+@pytest.mark.parametrize(("code", "ok"), [("AccessDeniedException", False), ("ReceiptHandleIsInvalid", True)])
+def test_a_permission_is_told_from_a_refusal_on_purpose(code: str, ok: bool) -> None:
+    keys = {"aws_access_key_id": "t", "aws_secret_access_key": "t"}
+    sqs = boto3.client("sqs", region_name="us-east-1", **keys)
+    with Stubber(sqs) as stubs:
+        stubs.add_client_error("delete_message", code)
+        line = permission_line(
+            "sqs:DeleteMessage", "the queue", lambda: sqs.delete_message(QueueUrl="https://q", ReceiptHandle="x"),
+            expected=("ReceiptHandleIsInvalid",),
+        )  # fmt: skip
+    assert line.is_ok is ok
+    assert ok or line.fix == "allow sqs:DeleteMessage on the queue for the app's role"
+
+
+def test_what_was_never_read_and_is_gone_from_the_archive_is_told(account: Account) -> None:
+    account.events.update_archive(ArchiveName=account.archive, RetentionDays=7)
+    days = timedelta(days=1)
+    done = Replay("bwp-1", account.archive, "r", FIRST, FIRST + days, ReplayState.COMPLETE, FIRST + days)
+    left = Replay("bwp-2", account.archive, "r", FIRST, FIRST + 2 * days, ReplayState.STARTED, FIRST + 2 * days)
+    found = wrong(lines(account, [done, left]))
+    assert any("were never read and are gone" in what for what in found)
+    assert any("bwp-2 was begun" in what for what in found)
+
+
+def test_the_command_says_ok_and_wrong_by_exit_code(make_account: MakeAccount, tmp_path: Path) -> None:
+    account = make_account(visibility=120)
+    url = f"archive://{account.archive}"
+    good = command("doctor", url, cwd=tmp_path, **account.env)
+    assert good.returncode == 0, good.stdout + good.stderr
+    assert "WRONG" not in good.stdout
+    account.events.disable_rule(Name=account.rule, EventBusName=account.bus)
+    bad = command("doctor", url, "--json", cwd=tmp_path, **account.env)
+    assert bad.returncode == 1, bad.stderr
+    assert [one["ok"] for one in json.loads(bad.stdout)].count(False) == 1
+    unset = command("doctor", url, cwd=tmp_path, **account.emulator.env)
+    assert unset.returncode == 2
+    assert "BWP_ARCHIVE__RULE_NAME is not set" in unset.stderr
+    away = command("doctor", url, cwd=tmp_path, **account.env | {"AWS_ENDPOINT_URL": "http://127.0.0.1:9"})
+    assert away.returncode == 3
+    assert "could not be reached" in away.stderr
+
+
+def test_a_journal_of_loads_is_read_by_the_doctor(account: Account, tmp_path: Path) -> None:
+    warehouse = Warehouse(str(tmp_path / "w"))
+    account.put(privacy(10))
+    read(account, warehouse)
+    found = lines(account, list_replays(warehouse, account.archive))
+    assert any("the next load reads 2026-05-01 21:00 to 2026-05-30 23:50 UTC" in one.what for one in found)
+
+
+@pytest.mark.s3
+def test_s3_that_can_be_read_is_ok(bucket: Bucket) -> None:
+    bucket.client.put_object(Bucket=bucket.name, Key="p/2026/05/01/a", Body=text_of(many(5), "joined"))
+    found = list(check_s3(f"{bucket.uri}/p/", bucket.client))
+    assert wrong(found) == {}
+    assert found[-1].what == "the newest object (a) holds events that can be read"
+
+
+@pytest.mark.s3
+@pytest.mark.parametrize(
+    ("body", "told"),
+    [(b"hello, world", "holds no events: not_json"), (None, "nothing lies below"), (b"", "nothing lies")],
+)
+def test_s3_that_holds_no_events_says_so(bucket: Bucket, body: bytes | None, told: str) -> None:
+    if body is not None:
+        bucket.client.put_object(Bucket=bucket.name, Key="p/a", Body=body)
+    (fault,) = wrong(list(check_s3(f"{bucket.uri}/p/", bucket.client)))
+    assert told in fault
+
+
+@pytest.fixture
+def s3_stub() -> Iterator[tuple[Any, Stubber]]:
+    client = boto3.client("s3", region_name="us-east-1", aws_access_key_id="t", aws_secret_access_key="t")
+    with Stubber(client) as stubs:
+        yield client, stubs
+
+
+S3_REFUSALS = [
+    ("NoSuchBucket", "", "bucket b does not exist", "check its name"),
+    ("AccessDenied", "", "s3:ListBucket is missing", "arn:aws:s3:::b with the condition s3:prefix p/*"),
+    ("PermanentRedirect", "", "in another Region", "AWS_REGION"),
+    ("ExpiredToken", "", "does not accept the credentials", "renew"),
+]
+
+
+@pytest.mark.parametrize(("code", "message", "what", "fix"), S3_REFUSALS)
+def test_each_refusal_to_list_has_its_fix(s3_stub: Any, code: str, message: str, what: str, fix: str) -> None:
+    client, stubs = s3_stub
+    stubs.add_client_error("list_objects_v2", code, message)
+    ((said, mended),) = wrong(list(check_s3("s3://b/p/", client))).items()
+    assert what in said
+    assert fix in mended
+
+
+GET_REFUSALS = [
+    ("AccessDenied", "no", "s3:GetObject is missing", "arn:aws:s3:::b/p/*"),
+    ("AccessDenied", "not authorized to perform: kms:Decrypt on resource", "kms:Decrypt is missing", "key of bucket b"),
+    ("InvalidObjectState", "", "archive storage class", "restore"),
+]
+
+
+@pytest.mark.parametrize(("code", "message", "what", "fix"), GET_REFUSALS)
+def test_each_refusal_to_read_has_its_fix(s3_stub: Any, code: str, message: str, what: str, fix: str) -> None:
+    client, stubs = s3_stub
+    item = {"Key": "p/a", "Size": 5, "ETag": '"e"', "LastModified": datetime(2026, 5, 1, tzinfo=UTC)}
+    stubs.add_response("list_objects_v2", {"Contents": [item], "IsTruncated": False})
+    stubs.add_client_error("get_object", code, message)
+    ((said, mended),) = wrong(list(check_s3("s3://b/p/", client))).items()
+    assert what in said
+    assert fix in mended
