@@ -177,7 +177,7 @@ def _moment(text: str | None) -> datetime:
 
     from bwp_client.times import period_end, period_start
 
-    now = datetime.now(UTC).replace(microsecond=0)
+    now = datetime.now(UTC)
     if text is None:
         return now
     if period_start(text) > now:

@@ -137,7 +137,7 @@ def test_no_cell_of_any_csv_is_a_formula_and_every_row_is_there(published: Path)
         min_size=1,
     )
 )
-@settings(max_examples=300, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 def test_whatever_the_text_a_real_reader_gets_the_same_cells_and_no_formula(rows: list[tuple[str, int]]) -> None:
     text = to_csv(pd.DataFrame(rows, columns=["text", "number"]))
     header, *read = csv.reader(io.StringIO(text, newline=""))
