@@ -20,7 +20,12 @@ GO_TO = "go_to"
 """Where a callback puts the page to go to and its own parameters; only the script itself can go there."""
 TASKS_PAGE = "../../pages/tasks.py"
 _KEY = "page"
-_JOBS = {"load": "Loading events", "enrich": "Looking up errors", "import": "Storing requests"}
+_JOBS = {
+    "load": "Loading events",
+    "enrich": "Looking up errors",
+    "import": "Storing requests",
+    "report": "Making a report",
+}
 
 
 @dataclass(frozen=True, slots=True)
