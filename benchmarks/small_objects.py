@@ -25,21 +25,23 @@ PREFIX = "bench/"
 def main() -> None:
     """Write the objects if they are not there, then measure turn and turn about."""
     bucket = os.environ["BENCH_BUCKET"]
-    if sys.argv[1:] == ["plain"]:
-        _only_read(bucket)
+    if sys.argv[1:] in (["plain"], ["bare"]):
+        (_only_read if sys.argv[1:] == ["plain"] else _only_read_bare)(bucket)
         return
     with tempfile.TemporaryDirectory(prefix="bwp-bench-") as temporary:
         _write(bucket, Path(temporary))
         warehouse = Path(temporary) / "warehouse"
-        plain, loads = [], []
+        plain, bare, loads = [], [], []
         for _ in range(TRIES):
             plain.append(run("-m", "benchmarks.small_objects", "plain"))
+            bare.append(run("-m", "benchmarks.small_objects", "bare"))
             shutil.rmtree(warehouse, ignore_errors=True)
             source = f"s3://{bucket}/{PREFIX}"
             loads.append(run("-m", "bwp_client", "load", source, "--warehouse", str(warehouse), "--json", ok=(0, 1)))
         base = median([one.wall_seconds for one in plain])
         print("| | wall s | CPU s | times the pool's throughput |\n|---|---|---|---|")
-        for name, runs in (("boto3, 16 threads, reading only", plain), ("load", loads)):
+        table = (("boto3, 16 threads, reading only", plain), ("obstore, reading only", bare), ("load", loads))
+        for name, runs in table:
             wall = median([one.wall_seconds for one in runs])
             print(f"| {name} | {wall:.2f} | {median([one.cpu_seconds for one in runs]):.2f} | {base / wall:.2f} |")
 
@@ -57,6 +59,24 @@ def _only_read(bucket: str) -> None:
     keys = [item["Key"] for page in pages for item in page["Contents"]]
     with ThreadPoolExecutor(THREADS) as pool:
         size = sum(pool.map(lambda key: len(client.get_object(Bucket=bucket, Key=key)["Body"].read()), keys))  # type: ignore[attr-defined]
+    print(len(keys), size)
+
+
+def _only_read_bare(bucket: str) -> None:
+    """Read with the client that `load` uses, and do nothing else: as fast as this server lets anybody be."""
+    import obstore
+    from obstore.auth.boto3 import Boto3CredentialProvider
+    from obstore.store import S3Store
+
+    store = S3Store(
+        bucket,
+        credential_provider=Boto3CredentialProvider(),
+        endpoint=os.environ["AWS_ENDPOINT_URL"],
+        client_options={"allow_http": True},
+    )
+    keys = [item["path"] for page in store.list(PREFIX) for item in page]
+    with ThreadPoolExecutor(THREADS) as pool:
+        size = sum(pool.map(lambda key: len(obstore.get(store, key).bytes()), keys))
     print(len(keys), size)
 
 

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import date, timedelta
-from statistics import median
+from datetime import date
 
 import pandas as pd
 
+from bwp_client.metrics import Filters, MetricName, run_metric
+from bwp_client.metrics.filters import whole_days
 from bwp_client.warehouse.snapshot import Snapshot
-
-EXPECTED_EVENTS = 5
-"""A day without events is a gap where its weekday has this many at the median."""
 
 TWINS_SQL = """
 with several as (
@@ -38,28 +36,13 @@ class Gap:
 
 def gaps(snapshot: Snapshot) -> list[Gap]:
     """Find days without any event between the first and the last, where the weekday's median is 5 or more; newest first."""
-    counts = {
-        row[0].date(): int(row[1])
-        for row in snapshot.rows("select bucket_start, sum(tasks) from daily_counts group by bucket_start")
-    }
-    if not counts:
+    span = snapshot.span()
+    if span is None:
         return []
-    first, last = min(counts), max(counts)
-    days = [first + timedelta(days=number) for number in range((last - first).days + 1)]
-    usual = {
-        weekday: median(counts.get(day, 0) for day in days if day.weekday() == weekday)
-        for weekday in {day.weekday() for day in days}
-    }
-    found: list[Gap] = []
-    for day in days:
-        expected = usual[day.weekday()]
-        if day in counts or expected < EXPECTED_EVENTS:
-            continue
-        if found and found[-1].last_day == day - timedelta(days=1):
-            found[-1] = Gap(found[-1].first_day, day, found[-1].expected + expected)
-        else:
-            found.append(Gap(day, day, expected))
-    return found[::-1]
+    frame = run_metric(snapshot, MetricName.GAPS, Filters(*whole_days(span[0].date(), span[1].date())))
+    return [
+        Gap(row["first_day"].date(), row["last_day"].date(), row["expected"]) for row in frame.to_dict("records")[::-1]
+    ]
 
 
 def last_heard(snapshot: Snapshot) -> pd.DataFrame:

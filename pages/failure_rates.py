@@ -3,8 +3,8 @@
 import pandas as pd
 import streamlit as st
 
-from bwp_client.charts import outcomes_over_time, rate_over_time
-from bwp_client.charts.rates import describe_outcomes, describe_rates
+from bwp_client.charts import outcomes_over_time, rate_over_time, rates_by_product
+from bwp_client.charts.rates import describe_outcomes, describe_products, describe_rates
 from bwp_client.metrics import MetricName
 from bwp_client.metrics.baseline import baseline_of, outside
 from bwp_client.ui import parts, products, shell
@@ -19,7 +19,7 @@ n = int(rates["n"].sum())
 baseline = baseline_of(parts.ask_row(page, MetricName.PERIOD_COMPARISON))
 marks = outside(rates, baseline)
 name = None if baseline is None else parts.baseline_name(baseline)
-legend = parts.rate_legend(page, rates, bucket, dotted=name, has_outside=bool((marks != "").any()))
+legend = parts.rate_legend(page, rates, bucket, dotted=name, marks=marks)
 parts.show_chart(
     f"Failure rate by {bucket}",
     rate_over_time(
@@ -41,6 +41,20 @@ parts.show_chart(
 )
 parts.heading("By business product", MetricName.PERIOD_COMPARISON)
 products.show(page, products.compare(page))
+weekly = products.weekly(page)
+named = {page.names(product): frame for product, frame in weekly.items() if frame["rate"].notna().any()}
+if named:
+    parts.show_chart(
+        "Failure rate by business product and week",
+        rates_by_product(named, parts.theme()),
+        caption=f"This period and the one before. Hollow: partial week. A week with fewer than {page.settings.min_n} "
+        f"outcomes is not rated. n {sum(int(frame['n'].sum()) for frame in named.values()):,} outcomes, "
+        f"{parts.as_of(page)}.",
+        alt=describe_products(named, "week"),
+        key="products_by_week",
+        about=(MetricName.FAILURE_RATE,),
+    )
+products.show_kinds_and_regions(page)
 st.subheader(f"By {bucket}", anchor=False)
 starts = f"{bucket.capitalize()} from (UTC)"
 st.dataframe(

@@ -3,8 +3,8 @@
 import pandas as pd
 import streamlit as st
 
-from bwp_client.charts import rate_over_time, rates_by_product
-from bwp_client.charts.rates import describe_products, describe_rates
+from bwp_client.charts import rate_over_time
+from bwp_client.charts.rates import describe_rates
 from bwp_client.metrics import MetricName
 from bwp_client.metrics.baseline import baseline_of, outside
 from bwp_client.metrics.statement import percent, verdict
@@ -59,7 +59,7 @@ if not rates.empty:
     baseline = baseline_of(row)
     marks = outside(rates, baseline)
     name = None if baseline is None else parts.baseline_name(baseline)
-    legend = parts.rate_legend(page, rates, bucket, dotted=name, has_outside=bool((marks != "").any()))
+    legend = parts.rate_legend(page, rates, bucket, dotted=name, marks=marks)
     parts.show_chart(
         f"Failure rate by {bucket}",
         rate_over_time(
@@ -94,23 +94,11 @@ else:
         alt="Top error codes with state, tasks, share and next action",
     )  # fmt: skip
     st.caption(f"Choose a row to see its tasks. n {coverage['failed']:,} failed tasks, {parts.as_of(page)}.")
-today.show(page)
 parts.heading("Where it fails", MetricName.FAILURE_RATE, MetricName.PERIOD_COMPARISON)
 if compared.empty:
     products.show_unrated(page)
 else:
     products.show(page, compared)
-named = {page.names(product): frame for product, frame in weekly.items() if frame["rate"].notna().any()}
-if named:
-    parts.show_chart(
-        "Failure rate by business product and week",
-        rates_by_product(named, parts.theme()),
-        caption=f"This period and the one before. Hollow: partial week. A week with fewer than {page.settings.min_n} "
-        f"outcomes is not rated. n {sum(int(frame['n'].sum()) for frame in named.values()):,} outcomes, "
-        f"{parts.as_of(page)}.",
-        alt=describe_products(named, "week"),
-        key="overview_products",
-        about=(MetricName.FAILURE_RATE,),
-    )
+today.show(page)
 trust.show(page)
 parts.meaning(MetricName.FAILURE_RATE, MetricName.PERIOD_COMPARISON, MetricName.ERROR_CODES, MetricName.COVERAGE)

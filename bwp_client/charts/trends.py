@@ -30,6 +30,8 @@ def rate_with_changes(frame: pd.DataFrame, changes: pd.DataFrame, theme: Theme) 
     x: list[pd.Timestamp | None] = []
     y: list[float | None] = []
     for place, row in enumerate(changes.to_dict("records")):
+        # Names of days near each other stand above each other.
+        near = (changes["changed_at"].iloc[:place] > row["changed_at"] - _room(frame)).sum()
         if place == 0:
             x += [row["before_from"], row["changed_at"], None]
             y += [row["before_rate"], row["before_rate"], None]
@@ -37,7 +39,7 @@ def rate_with_changes(frame: pd.DataFrame, changes: pd.DataFrame, theme: Theme) 
         y += [row["after_rate"], row["after_rate"], None]
         chart.add_vline(x=row["changed_at"], line={"color": muted(theme), "width": 1, "dash": "dash"})
         chart.add_annotation(
-            x=row["changed_at"], y=1, yref="paper", yanchor="bottom", showarrow=False, xanchor="left",
+            x=row["changed_at"], y=1, yref="paper", yanchor="bottom", showarrow=False, xanchor="left", yshift=14 * int(near),
             text=f"{row['changed_at'].day} {row['changed_at']:%b} {'↑' if row['direction'] == 'up' else '↓'}",
             font={"size": 12, "color": ink(theme)},
         )  # fmt: skip
@@ -45,8 +47,14 @@ def rate_with_changes(frame: pd.DataFrame, changes: pd.DataFrame, theme: Theme) 
         x=x, y=y, mode="lines", line={"color": ink(theme), "width": 2}, hovertemplate="level %{y:.1%}<extra></extra>",
         name="Level between changes",
     )  # fmt: skip
-    chart.update_layout(margin={"t": 30})
+    chart.update_layout(margin={"t": 30 + 14 * min(len(changes), 4)})
     return chart
+
+
+def _room(frame: pd.DataFrame) -> pd.Timedelta:
+    """Give how much time a day's name takes up."""
+    room: pd.Timedelta = (frame["period_start"].max() - frame["period_start"].min()) / 8
+    return room
 
 
 def contributions(frame: pd.DataFrame, name_of: Callable[[str], str], theme: Theme) -> go.Figure:
@@ -125,6 +133,8 @@ def time_to_outcome(frame: pd.DataFrame, theme: Theme, *, outcome: str) -> go.Fi
         ("p90_seconds", "90th percentile", PALETTE[1], "dash"),
         ("p99_seconds", "99th percentile", PALETTE[3], "dot"),
     ):
+        if shown[column].isna().all():
+            continue
         chart.add_scatter(
             x=list(shown["period_start"]),
             y=[None if pd.isna(value) else value / seconds for value in shown[column]],

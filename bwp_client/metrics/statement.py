@@ -67,9 +67,9 @@ def day(time: datetime) -> str:
 
 
 def _because(said: str, cause: Cause | None, name_of: Callable[[str], str]) -> str:
-    if cause is None:
-        return ""
     change = "rise" if said == "higher" else "fall"
+    if cause is None:
+        return f"; no one product and no one code makes up most of the {change}"
     if cause.is_mix:
         more = "more" if said == "higher" else "fewer"
         return f"; most of the {change} is that {more} outcomes came from products that fail more often"

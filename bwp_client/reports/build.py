@@ -12,6 +12,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from bwp_client.export import to_csv, to_rows
+from bwp_client.metrics.codes import as_known_then
 from bwp_client.reports.asking import Asking
 from bwp_client.reports.content import Content, content_of
 from bwp_client.reports.gate import reasons_against
@@ -89,7 +90,8 @@ def compose(question: Question, facts: Facts, folder: Path, reasons: tuple[str, 
     Raises:
         SourceNotFoundError: Rows are missing.
     """
-    content = content_of(Asking(_snapshot_of(facts, folder), question, facts))
+    with as_known_then(facts.guidance):
+        content = content_of(Asking(_snapshot_of(facts, folder), question, facts))
     tables = folder / "tables"
     tables.mkdir(exist_ok=True)
     for name, frame in content.tables.items():

@@ -16,6 +16,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from bwp_client.errors import SourceNotFoundError
+from bwp_client.metrics.codes import guidance
 from bwp_client.names import product_names
 from bwp_client.reports.question import Facts, Question
 from bwp_client.settings import SAMPLE_WAREHOUSE
@@ -116,6 +117,7 @@ def facts_of(snapshot: Snapshot, question: Question, configured_names: dict[str,
         from_events=counted(snapshot, question, f"({events})"),
         is_sample=warehouse.uri == Warehouse(SAMPLE_WAREHOUSE).uri,
         product_names={product: names[product] for product in sorted(known & set(names))},
+        guidance={code: [item.code_class, item.action] for code, item in sorted(guidance().items())},
     )
 
 

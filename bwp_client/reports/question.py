@@ -139,6 +139,8 @@ class Facts:
     """The same, counted anew from the events that those tables were made of."""
     is_sample: bool
     product_names: dict[str, str]
+    guidance: dict[str, list[str]]
+    """Class and next action by error code, as the files said then."""
 
     def name(self, business_product_id: str) -> str:
         """Give a product's name."""

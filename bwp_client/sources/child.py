@@ -24,7 +24,7 @@ from bwp_client.sources import stage as _stage  # noqa: E402, F401 - imported he
 from bwp_client.sources.parcels import Unreadable  # noqa: E402
 from bwp_client.sources.workers import staged  # noqa: E402
 
-_NICE = 5
+_NICE = 3
 
 
 def work(name: str, tasks: Any, results: Any, slots: Any) -> None:

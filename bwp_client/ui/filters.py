@@ -44,7 +44,7 @@ def sidebar(snapshot: Snapshot, names: Names) -> Choice | None:
             "Error codes", all_codes(snapshot), key="code", bind="query-params", placeholder="All",
             help="Narrows the failed tasks only: failed with these codes ÷ all outcomes.",
         )  # fmt: skip
-        regions = _regions(snapshot)
+        regions = regions_of(snapshot)
         chosen_regions = (
             st.multiselect("Regions", regions, key="region", bind="query-params", placeholder="All")
             if len(regions) > 1
@@ -90,5 +90,6 @@ def _products(snapshot: Snapshot) -> list[str]:
     return [row[0] for row in rows]
 
 
-def _regions(snapshot: Snapshot) -> list[str]:
+def regions_of(snapshot: Snapshot) -> list[str]:
+    """Give every region there is."""
     return [row[0] for row in snapshot.rows("select distinct region from daily_counts where region <> '' order by 1")]

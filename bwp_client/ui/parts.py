@@ -147,7 +147,7 @@ def as_of(page: Page) -> str:
 
 
 def rate_legend(
-    page: Page, rates: pd.DataFrame, bucket: str, *, dotted: str | None = None, has_outside: bool = False
+    page: Page, rates: pd.DataFrame, bucket: str, *, dotted: str | None = None, marks: pd.Series[str] | None = None
 ) -> str:
     """Explain the marks that a rate chart uses, and only those."""
     said = ["Shaded: 95 % interval."]
@@ -155,8 +155,12 @@ def rate_legend(
         said.append(f"Hollow: partial {bucket}.")
     if dotted is not None:
         said.append(f"Dotted: {dotted}.")
-    if has_outside:
-        said.append("Diamond: further from it than luck explains (any mark by luck in 1 chart of 20).")
+    if marks is not None and dotted is not None:
+        said.append(
+            "Diamond: further from it than luck explains (any mark by luck in 1 chart of 20)."
+            if (marks != "").any()
+            else f"No {bucket} lies further from it than luck explains."
+        )
     if rates["rate"].isna().any():
         said.append(f"Grey: failed/outcomes, fewer than {page.settings.min_n} and too few to rate.")
     return " ".join(said)
@@ -170,9 +174,9 @@ def ask(page: Page, name: MetricName, filters: Filters | None = None, bucket: An
     )  # fmt: skip
 
 
-def ask_row(page: Page, name: MetricName) -> dict[Hashable, Any]:
+def ask_row(page: Page, name: MetricName, filters: Filters | None = None) -> dict[Hashable, Any]:
     """Compute a metric that has one row; whole numbers stay whole."""
-    (row,) = ask(page, name).to_dict("records")
+    (row,) = ask(page, name, filters).to_dict("records")
     return row
 
 

@@ -5,10 +5,12 @@ from __future__ import annotations
 import pandas as pd
 import streamlit as st
 
+from bwp_client.events import TaskKind
 from bwp_client.metrics import Bucket, MetricName
 from bwp_client.metrics.statement import verdict
 from bwp_client.ui import data, why
-from bwp_client.ui.parts import ask
+from bwp_client.ui.filters import regions_of
+from bwp_client.ui.parts import as_of, ask, ask_row, heading, rate_text
 from bwp_client.ui.plain import plain
 from bwp_client.ui.shell import Page
 
@@ -64,6 +66,32 @@ def show(page: Page, products: pd.DataFrame) -> None:
         alt="Business products with failed tasks, outcomes, failure rate, comparison with the period before and top code",
     )  # fmt: skip
     show_unrated(page)
+
+
+def show_kinds_and_regions(page: Page) -> None:
+    """Show each task kind, and each region where there are several, beside the others; rates never pool the kinds."""
+    filters = page.choice.filters
+    narrowed = {f"{kind.value.capitalize()} tasks": filters.with_(task_kind=kind) for kind in TaskKind}
+    regions = regions_of(page.snapshot)
+    if len(regions) > 1:
+        narrowed |= {region: filters.with_(regions=(region,)) for region in regions[:MAX_PRODUCTS]}
+    rows = [ask_row(page, MetricName.PERIOD_COMPARISON, chosen) for chosen in narrowed.values()]
+    heading("By task kind and region" if len(regions) > 1 else "By task kind", MetricName.PERIOD_COMPARISON)
+    st.dataframe(
+        pd.DataFrame(
+            {
+                "Part": list(narrowed),
+                "Failed": [row["failed"] for row in rows],
+                "Outcomes (n)": [row["n"] for row in rows],
+                "Failure rate": [rate_text(row) for row in rows],
+                "Compared": [verdict(row) for row in rows],
+            }
+        ),
+        hide_index=True,
+        key="kinds_and_regions",
+        alt="Failed tasks, outcomes, failure rate and comparison by task kind and region",
+    )
+    st.caption(f"The regions are those of {filters.task_kind.value.lower()} tasks, {as_of(page)}.")
 
 
 def unrated_failures(page: Page) -> int:

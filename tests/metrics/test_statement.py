@@ -76,6 +76,16 @@ def test_a_rise_everywhere_names_no_product(tmp_path: Path) -> None:
     assert "most of the rise is SOME_CODE since 30 Mar 2026" in text
 
 
+def test_a_rise_of_many_small_parts_says_so(tmp_path: Path) -> None:
+    tasks = [
+        task
+        for product in PRODUCTS
+        for code in ("C1", "C2", "C3")
+        for task in tasks_of(product, [(0, 15)] * 28 + [(1, 15)] * 28, code=code)
+    ]
+    assert said(shop_of(tmp_path, tasks)).endswith("; no one product and no one code makes up most of the rise.")
+
+
 def test_a_fall_is_told_like_a_rise(tmp_path: Path) -> None:
     daily = [(6, 40)] * 28 + [(1, 40)] * 28
     text = said(shop_of(tmp_path, tasks_of("bp-a", [(1, 20)] * 56) + tasks_of("bp-b", daily)))

@@ -9,7 +9,10 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from bwp_client.load import load
+from bwp_client.metrics import Bucket
 from bwp_client.sources import open_source
+from bwp_client.ui import parts
+from bwp_client.ui.shell import TASKS_PAGE
 from bwp_client.warehouse import Warehouse
 
 from .conftest import PAGES
@@ -131,3 +134,73 @@ def test_markup_in_the_data_is_shown_as_text(tmp_path: Path, open_page: OpenPage
     app = open_page("data_health", warehouse_of(tmp_path, [*hostile, {"id": "<script>alert(1)</script>"}]))
     assert not app.exception
     assert not any("<script>" in str(element.value) for element in app.markdown)
+
+
+def test_a_point_stands_for_the_days_of_its_period_within_the_pages(loaded: Path, open_page: OpenPage) -> None:
+    app = open_page("failure_rates", loaded)
+    page, last = app.session_state["page"], app.session_state["to"]
+    day = last - timedelta(days=5)
+    point = {"x": f"{day}T00:00:00", "customdata": [1, 20, 0.0, 0.2, ""]}
+    assert parts.of_period(page, Bucket.DAY)(point) == {"start": day, "end": day}
+    point = {"x": f"{last - timedelta(days=2)}", "customdata": ["A_CODE"]}
+    assert parts.of_period(page, Bucket.WEEK)(point) == {
+        "start": last - timedelta(days=2),
+        "end": last,
+        "code": "A_CODE",
+    }
+    assert parts.of_code({"y": "A_CO…", "customdata": "A_CODE"}) == {"code": "A_CODE"}
+    assert parts.of_code({"y": "A_CO…"}) == {}
+
+
+def test_what_a_click_asks_for_is_shown_on_the_tasks_page(loaded: Path, open_page: OpenPage) -> None:
+    app = open_page("error_codes", loaded)
+    day = app.session_state["to"] - timedelta(days=5)
+    app.session_state["from"] = app.session_state["to"] = day
+    app.session_state["code"] = ["(not looked up)"]
+    app.session_state["go_to"] = TASKS_PAGE
+    app.run()
+    assert not app.exception
+    assert app.title[0].value == "Tasks"
+    assert (app.session_state["from"], app.session_state["to"]) == (day, day)
+    assert app.session_state["code"] == ["(not looked up)"]
+
+
+def test_an_empty_baseline_is_no_silence(tmp_path: Path, open_page: OpenPage) -> None:
+    steady = [
+        event(day * 100 + n, "FAILED" if n % 20 == 0 else "COMPLETED", days_ago=day)
+        for day in range(1, 20)
+        for n in range(40)
+    ]
+    burst = [event(90_000 + n, "FAILED" if n % 2 else "COMPLETED", days_ago=8) for n in range(80)]
+    app = open_page("failure_rates", warehouse_of(tmp_path, [*steady, *burst]))
+    assert not app.exception
+    assert "this period as a whole" in words(app)
+    assert "Diamond" in words(app)
+
+
+def test_the_overview_says_what_can_be_trusted(tmp_path: Path, open_page: OpenPage) -> None:
+    app = open_page(
+        "overview", warehouse_of(tmp_path, [event(n, "COMPLETED") for n in range(30)] + [event(99, "FAILED")])
+    )
+    assert not app.exception
+    assert "⚠ The reason is known for 0 of 1 failed tasks (0%)." in words(app)
+    assert "✓ Every product with failures here has sent COMPLETED events too" in words(app)
+
+
+def test_a_wrong_file_of_error_codes_is_explained(
+    monkeypatch: pytest.MonkeyPatch, loaded: Path, open_page: OpenPage
+) -> None:
+    monkeypatch.setenv("BWP_ERROR_CODES_FILE", "/nowhere.toml")
+    app = open_page("error_codes", loaded)
+    assert not app.exception
+    assert "BWP_ERROR_CODES_FILE" in words(app)
+
+
+@pytest.mark.parametrize("page", ["overview", "failure_rates", "error_codes", "trends"])
+def test_no_chart_has_over_two_thousand_points_a_trace(page: str, loaded: Path, open_page: OpenPage) -> None:
+    app = open_page(page, loaded, by="hour", **{"from": "2024-01-01"})
+    assert not app.exception
+    for figure in figures(app):
+        for trace in figure["data"]:  # type: ignore[attr-defined]
+            values = trace.get("y") if trace.get("y") is not None else []
+            assert len(values if isinstance(values, list) else []) <= 2000

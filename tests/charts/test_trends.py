@@ -1,0 +1,104 @@
+"""Figures of what changed, since when, at which hours and how long."""
+
+import pandas as pd
+import pytest
+
+from bwp_client.charts import Theme, contributions, rate_with_changes, time_to_outcome, weekday_hour
+from bwp_client.charts.rates import rate_over_time
+from bwp_client.charts.trends import describe_changes, describe_contributions, describe_hours, duration_text
+
+WEEKS = pd.date_range("2026-03-02", periods=10, freq="7D", tz="UTC")
+RATES = pd.DataFrame(
+    {
+        "period_start": WEEKS, "failed": 5, "completed": 95, "n": 100, "rate": 0.05, "low": 0.02, "high": 0.11,
+        "partial": False,
+    }
+)  # fmt: skip
+CHANGES = pd.DataFrame(
+    {
+        "changed_at": [WEEKS[4], WEEKS[5]], "direction": ["up", "down"], "before_from": [WEEKS[0], WEEKS[4]],
+        "before_rate": [0.05, 0.2], "after_rate": [0.2, 0.04], "after_to": [WEEKS[5], WEEKS[9]],
+    }
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("theme", Theme)
+def test_levels_reach_from_change_to_change_and_each_day_is_named(theme: Theme) -> None:
+    chart = rate_with_changes(RATES, CHANGES, theme)
+    level = chart.data[-1]
+    assert [value for value in level.y if value is not None] == [0.05, 0.05, 0.2, 0.2, 0.04, 0.04]
+    assert [note.text for note in chart.layout.annotations] == ["30 Mar ↑", "6 Apr ↓"]
+    assert chart.layout.annotations[1].yshift > chart.layout.annotations[0].yshift
+    assert len(chart.layout.shapes) == 2
+    assert "30 Mar 2026: from 5.0% to 20.0%" in describe_changes(CHANGES)
+
+
+def test_without_changes_there_is_no_level() -> None:
+    chart = rate_with_changes(RATES, CHANGES.head(0), Theme.LIGHT)
+    assert not chart.data[-1].y
+    assert describe_changes(CHANGES.head(0)) == "No change found."
+
+
+def test_periods_outside_the_baseline_get_a_diamond() -> None:
+    marks = pd.Series(["", "above"] + [""] * 8, index=RATES.index)
+    chart = rate_over_time(RATES, Theme.LIGHT, baseline=0.01, outside=marks)
+    (diamonds,) = [trace for trace in chart.data if trace.name == "Outside the baseline"]
+    assert list(diamonds.x) == [WEEKS[1].to_pydatetime()]
+
+
+def test_contributions_are_points_of_the_rate_largest_on_top() -> None:
+    frame = pd.DataFrame(
+        {
+            "part": ["product", "product", "code_set"], "business_product_id": ["a", "<b>", None],
+            "rate_effect": [0.01, -0.03, None], "mix_effect": [0.002, 0.0, None], "contribution": [0.012, -0.03, -0.018],
+        }
+    )  # fmt: skip
+    chart = contributions(frame, str.upper, Theme.DARK)
+    rate, mix = chart.data
+    assert list(rate.y) == ["A", "&lt;B&gt;"]
+    assert list(rate.x) == pytest.approx([1.0, -3.0])
+    assert list(mix.customdata) == ["a", "<b>"]
+    assert describe_contributions(frame, str) == (
+        "a +1.20 points (rate +1.00, mix +0.20); <b> -3.00 points (rate -3.00, mix +0.00)."
+    )
+
+
+def test_weekday_and_hour_is_a_week_of_cells_empty_where_too_few() -> None:
+    frame = pd.DataFrame(
+        {
+            "weekday": [1, 7],
+            "hour": [0, 23],
+            "failed": [5, 1],
+            "n": [50, 4],
+            "rate": [0.1, None],
+            "low": 0.0,
+            "high": 0.2,
+        }
+    )
+    (cells,) = weekday_hour(frame, Theme.LIGHT).data
+    assert (len(cells.z), len(cells.z[0])) == (7, 24)
+    assert cells.z[0][0] == 0.1
+    assert cells.z[6][23] is None
+    assert cells.text[6][23] == "1 of 4 failed"
+    assert "highest on Mon 0:00 UTC with 10.0%" in describe_hours(frame)
+
+
+@pytest.mark.parametrize(("seconds", "unit", "value"), [(3 * 86_400, "Days", 3.0), (7_200, "Hours", 2.0)])
+def test_times_are_in_days_or_hours(seconds: float, unit: str, value: float) -> None:
+    frame = pd.DataFrame(
+        {
+            "period_start": [None, *WEEKS[:2]], "outcome": "FAILED", "tasks": 40, "median_seconds": float(seconds),
+            "p90_seconds": float(seconds), "p99_seconds": None,
+        }
+    )  # fmt: skip
+    chart = time_to_outcome(frame, Theme.LIGHT, outcome="FAILED")
+    assert [trace.name for trace in chart.data] == ["Median", "90th percentile"]
+    assert list(chart.data[0].y) == [value, value]
+    assert chart.layout.yaxis.title.text == unit
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"), [(3, "3 s"), (300, "5.0 min"), (9_000, "2.5 h"), (100_000, "27.8 h"), (864_000, "10.0 days")]
+)
+def test_durations_as_people_say_them(seconds: float, text: str) -> None:
+    assert duration_text(seconds) == text
