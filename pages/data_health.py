@@ -4,7 +4,7 @@ import pandas as pd
 import streamlit as st
 
 from bwp_client.metrics import MetricName
-from bwp_client.ui import actions, lookups, missing, parts, shell
+from bwp_client.ui import actions, archives, lookups, missing, parts, shell
 from bwp_client.ui.data import quarantine_table, runs_table, version_key
 
 page = shell.page("Data health")
@@ -27,6 +27,8 @@ for column, (label, name) in zip(
 warehouse, key = page.snapshot.warehouse, version_key(page.settings)
 lookups.show(page, key)
 missing.show(page, key)
+
+archives.show(page.settings, key)
 
 runs = runs_table(warehouse.uri, key)
 st.subheader("Runs", anchor=False)
