@@ -8,6 +8,7 @@ from typing import Any
 
 import pandas as pd
 
+from bwp_client.limits import Limits
 from bwp_client.metrics import Filters, MetricName, run_metric
 from bwp_client.metrics.statement import percent
 from bwp_client.settings import Settings
@@ -15,19 +16,6 @@ from bwp_client.warehouse.snapshot import Snapshot
 
 RATE, NEW_CODE, DEADLINE, SILENT = "failure_rate", "new_code", "deadline", "stale"
 MAX_NAMED = 5
-
-
-@dataclass(frozen=True, slots=True)
-class Limits:
-    """When the rules fire."""
-
-    days: int = 7
-    """How far back failures and codes are looked at."""
-    min_failures: int = 5
-    min_rate: float = 0.1
-    """The lower bound of the failure rate's interval must reach it: a few unlucky tasks don't."""
-    deadline_days: int = 7
-    stale_hours: float = 48.0
 
 
 @dataclass(slots=True)

@@ -7,7 +7,6 @@ from typing import Annotated
 
 import typer
 
-from bwp_client.alarm import Limits
 from bwp_client.commands.options import (
     BusinessProductOption,
     JsonOption,
@@ -20,6 +19,7 @@ from bwp_client.commands.options import (
 )
 from bwp_client.console import errors_as_exit_codes, note, print_json
 from bwp_client.errors import BwpError, ExitCode
+from bwp_client.limits import Limits
 
 DEFAULTS = Limits()
 
