@@ -4,7 +4,7 @@ import pandas as pd
 import streamlit as st
 
 from bwp_client.metrics import MetricName
-from bwp_client.ui import actions, lookups, missing, parts, shell, trust
+from bwp_client.ui import actions, archives, lookups, missing, parts, shell, trust
 from bwp_client.ui.data import quarantine_table, runs_table, version_key
 
 page = shell.page("Data health")
@@ -30,6 +30,8 @@ for column, (label, name) in zip(
     column.metric(label, f"{coverage[name]:,}", border=True)
 
 lookups.show(page, key)
+
+archives.show(page.settings, key)
 
 runs = runs_table(warehouse.uri, key)
 st.subheader("Runs", anchor=False)

@@ -20,7 +20,12 @@ GO_TO = "go_to"
 """Where a callback puts the page to go to and its own parameters; only the script itself can go there."""
 TASKS_PAGE = "../../pages/tasks.py"
 _KEY = "page"
-_JOBS = {"load": "Loading events", "enrich": "Looking up errors", "import": "Storing requests"}
+_JOBS = {
+    "load": "Loading events",
+    "enrich": "Looking up errors",
+    "import": "Storing requests",
+    "report": "Making a report",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +115,8 @@ def _sample_banner() -> None:
             "python -m bwp_client load s3://your-bucket/your-prefix\n"
             'export BWP_API__CREDENTIALS=\'{"*": {"client_id": "…", "client_secret": "…"}}\'\n'
             "python -m bwp_client enrich\nmake run",
-            language="bash",
+            language=None,
+            wrap_lines=True,
         )
 
 
@@ -127,7 +133,7 @@ def _nothing_yet(settings: Settings) -> None:
         return
     st.title("No events yet", anchor=False)
     st.text(f"The warehouse {warehouse_in_use(settings).uri} holds nothing yet. Load archived events first:")
-    st.code("python -m bwp_client load s3://your-bucket/your-prefix", language="bash")
+    st.code("python -m bwp_client load s3://your-bucket/your-prefix", language=None, wrap_lines=True)
 
 
 def _watch(shown: str) -> None:
