@@ -1,95 +1,100 @@
-"""The walk of somebody who comes to act: from the overview over a code to one task and its event, and back."""
+"""The walk of an analyst: from the overview over a code or a day to its tasks, to one task with its events, and back."""
 
-import csv
-import io
-import json
-from pathlib import Path
+import re
 
-import pyarrow.parquet as pq
 import pytest
-from playwright.sync_api import Browser, Download, Page
-from support.browser import CHART, IDLE, TABLE, WAIT_MS, open_page, wait_until_drawn
+from playwright.sync_api import Browser, Page
+from support.browser import CHART, IDLE, WAIT_MS, open_page, wait_until_drawn
 
 pytestmark = pytest.mark.browser
-FIRST_ROW = {"x": 18, "y": 52}  # its tick box
-CODE = "ORDERS_NOT_CLOSED"
+ROW_HEIGHT, MIDDLE = 35, 17
 
 
-def wait_for_lookups(page: Page, address: str) -> None:
-    """The sample's errors are looked up by a child process; the page takes them up by itself."""
-    page.goto(f"{address}/error_codes")
-    page.wait_for_selector(f"{CHART} >> text={CODE}", timeout=WAIT_MS)
-    page.get_by_text("The errors are known for").wait_for(state="detached", timeout=WAIT_MS)
-
-
-def download(page: Page, button: str) -> Download:
-    with page.expect_download(timeout=WAIT_MS) as found:
-        page.get_by_role("button", name=button, exact=False).click()
-    return found.value
-
-
-def text_of(found: Download) -> str:
-    return Path(found.path()).read_text(encoding="utf-8")
-
-
-def test_from_the_overview_to_one_event_and_back(browser: Browser, address: str) -> None:
-    page, outside = open_page(browser, address)
-    wait_for_lookups(page, address)
-    page.goto(address)
-    wait_until_drawn(page, "")
-    page.get_by_role("link", name="Error codes").click()
-    page.wait_for_selector("h1:has-text('Error codes')", timeout=WAIT_MS)
-    page.get_by_role("combobox", name="Error codes").fill(CODE)
-    page.keyboard.press("Enter")
-    page.keyboard.press("Escape")  # the open list hides the rest from assistive technology
-    page.wait_for_url(f"**code={CODE}**", timeout=WAIT_MS)
-    page.get_by_role("link", name="Tasks").click()
-    page.wait_for_selector("h1:has-text('Tasks')", timeout=WAIT_MS)
-    assert f"code={CODE}" in page.url
-    page.wait_for_selector(TABLE, timeout=WAIT_MS)
+def choose_row(page: Page, key: str, row: int = 0) -> None:
+    """Click the box before a row; the table is a canvas, so by its place."""
+    table = page.locator(f".st-key-{key} canvas").first
+    table.wait_for(timeout=WAIT_MS)
     page.wait_for_selector(IDLE, timeout=WAIT_MS)
-    ids = text_of(download(page, "Task IDs")).splitlines()
-    page.locator(TABLE).first.click(position=FIRST_ROW)
-    page.wait_for_url(f"**task={ids[0]}**", timeout=WAIT_MS)
-    page.get_by_role("heading", name="Timeline").wait_for(timeout=WAIT_MS)
-    page.locator("[data-testid=stExpander] summary", has_text="PERSONAL_DATA_DELETION_TASK_FAILED").first.click()
-    shown = page.locator("[data-testid=stExpander] code:visible").first
-    shown.wait_for(timeout=WAIT_MS)
-    event = json.loads(shown.inner_text())
-    assert event["detail-type"] == "PERSONAL_DATA_DELETION_TASK_FAILED"
-    assert event["resources"][0].endswith(ids[0])
-    page.get_by_role("button", name="Back to the list").click()
-    page.get_by_role("button", name="Task IDs").wait_for(timeout=WAIT_MS)
-    assert "task=" not in page.url
-    assert f"code={CODE}" in page.url
+    table.scroll_into_view_if_needed()
+    box = table.bounding_box()
+    assert box is not None
+    page.mouse.click(box["x"] + MIDDLE, box["y"] + (row + 1) * ROW_HEIGHT + MIDDLE)
+
+
+def click_mark(page: Page, marks: str, place: int = 0) -> None:
+    """Click a mark of a chart in its middle."""
+    page.wait_for_selector(marks, timeout=WAIT_MS)
+    page.wait_for_selector(IDLE, timeout=WAIT_MS)
+    mark = page.locator(marks).nth(place)
+    mark.scroll_into_view_if_needed()
+    box = mark.bounding_box()
+    assert box is not None
+    page.mouse.move(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
+    page.mouse.down()
+    page.mouse.up()
+
+
+def test_from_the_overview_over_a_code_to_one_task_and_back(browser: Browser, address: str) -> None:
+    page, outside = open_page(browser, address)
+    choose_row(page, "overview_codes")
+    page.wait_for_selector("h1:has-text('Tasks')", timeout=WAIT_MS)
+    page.wait_for_url("**/tasks?**code=**", timeout=WAIT_MS)
+    choose_row(page, "worklist")
+    page.wait_for_url("**task=**", timeout=WAIT_MS)
+    page.wait_for_selector("text=Timeline", timeout=WAIT_MS)
+    shown = re.search(r"task=([\w-]+)", page.url)
+    assert shown
     page.reload()
-    page.get_by_role("button", name="Task IDs").wait_for(timeout=WAIT_MS)
-    assert text_of(download(page, "Task IDs")).splitlines() == ids
+    page.wait_for_selector("text=Timeline", timeout=WAIT_MS)
+    assert f"task={shown[1]}" in page.url
     page.get_by_role("link", name="Overview").click()
     page.wait_for_selector("h1:has-text('Overview')", timeout=WAIT_MS)
     assert outside == []
-    page.context.close()
 
 
-def test_the_downloads_agree_with_each_other_and_the_dossier_stands_alone(browser: Browser, address: str) -> None:
-    page, _ = open_page(browser, f"{address}/tasks")
-    page.wait_for_selector(TABLE, timeout=WAIT_MS)
+def test_the_first_tasks_of_the_overview_open_by_themselves(browser: Browser, address: str) -> None:
+    page, _ = open_page(browser, address)
+    choose_row(page, "first_tasks")
+    page.wait_for_url("**/tasks?**task=**", timeout=WAIT_MS)
+    page.wait_for_selector("text=Timeline", timeout=WAIT_MS)
+
+
+def test_a_click_on_a_day_opens_its_tasks(browser: Browser, address: str) -> None:
+    page, _ = open_page(browser, f"{address}/failure_rates")
+    click_mark(page, ".st-key-rates .scatterlayer .points path", 9)
+    page.wait_for_selector("h1:has-text('Tasks')", timeout=WAIT_MS)
+    page.wait_for_url("**/tasks?**from=**", timeout=WAIT_MS)
+    days = re.findall(r"(?:from|to)=(\d{4}-\d\d-\d\d)", page.url)
+    assert len(set(days)) == 1
     page.wait_for_selector(IDLE, timeout=WAIT_MS)
-    ids = text_of(download(page, "Task IDs")).splitlines()
-    rows = list(csv.DictReader(io.StringIO(text_of(download(page, "CSV")))))
-    parquet = pq.read_table(download(page, "Parquet").path())
-    assert ids == [row["task_id"] for row in rows] == parquet.column("task_id").to_pylist()
-    assert len(ids) > 50
-    page.goto(f"{address}/tasks?task={ids[0]}")
-    page.get_by_role("heading", name="Timeline").wait_for(timeout=WAIT_MS)
+    page.reload()
+    page.wait_for_selector("h1:has-text('Tasks')", timeout=WAIT_MS)
     page.wait_for_selector(IDLE, timeout=WAIT_MS)
-    read = json.loads(text_of(download(page, "Dossier (JSON)")))
-    assert read["task_id"] == ids[0]
-    assert read["events"][0]["rebuilt"]["resources"][0].endswith(ids[0])
-    alone = page.context.new_page()
-    asked: list[str] = []
-    alone.on("request", lambda sent: asked.append(sent.url))
-    alone.set_content(text_of(download(page, "Dossier (HTML)")))
-    assert alone.get_by_role("heading", name="What it does not prove").is_visible()
-    assert asked == []
-    page.context.close()
+    assert f"from={days[0]}" in page.url
+    page.get_by_text(days[0].replace("-", " / ")).first.wait_for(timeout=WAIT_MS)
+
+
+def test_a_click_on_a_bar_opens_the_tasks_of_its_code(browser: Browser, address: str) -> None:
+    page, _ = open_page(browser, f"{address}/error_codes")
+    click_mark(page, ".st-key-codes .barlayer .point path")
+    page.wait_for_url("**/tasks?**code=**", timeout=WAIT_MS)
+
+
+def test_a_deep_link_restores_every_filter(browser: Browser, address: str) -> None:
+    page, _ = open_page(browser, f"{address}/error_codes?kind=RETRIEVAL&from=2026-01-05&by=month&code=(uncoded)")
+    page.wait_for_selector("h1:has-text('Error codes')", timeout=WAIT_MS)
+    page.wait_for_selector(IDLE, timeout=WAIT_MS)
+    page.wait_for_selector(f"{CHART}, [data-testid=stAlert]", timeout=WAIT_MS)
+    for part in ("kind=RETRIEVAL", "from=2026-01-05", "by=month", "code=%28uncoded%29"):
+        assert part in page.url.replace("(", "%28").replace(")", "%29")
+    page.get_by_text("Failed tasks by error code and month").wait_for(timeout=WAIT_MS)
+
+
+def test_every_chart_page_is_usable_on_a_phone(browser: Browser, address: str) -> None:
+    for name in ("", "failure_rates", "error_codes", "trends"):
+        page, _ = open_page(browser, f"{address}/{name}")
+        page.set_viewport_size({"width": 390, "height": 844})
+        wait_until_drawn(page, name)
+        too_wide = page.evaluate("document.scrollingElement.scrollWidth - document.scrollingElement.clientWidth")
+        assert too_wide <= 0, name
+        page.context.close()
