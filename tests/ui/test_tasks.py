@@ -170,6 +170,7 @@ def test_pasted_ids_are_told_and_unknown_ones_become_requests(home: Path, open_p
     assert told[["task_id", "known"]].values.tolist() == [
         ["fail-1", "failed"], ["done-3", "completed"], ["nobody-knows", "unknown here"],
     ]  # fmt: skip
+    next(box for box in app.selectbox if box.label == "Business product of the unknown ones").set_value(PRODUCT).run()
     next(button for button in app.button if button.label.startswith("Add 1")).click().run()
     assert wait_for(own_jobs, "import") is JobStatus.DONE
     app = open_page("tasks", home, due="waiting")
