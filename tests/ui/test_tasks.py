@@ -76,9 +76,14 @@ def test_the_worklist_has_the_nearest_deadline_first_and_counts_by_days_left(hom
     assert "n 5 tasks" in words(app)
 
 
+def test_no_waiting_request_is_said_to_be_good(home: Path, open_page: OpenPage) -> None:
+    assert "No request waits" in words(open_page("tasks", home, due="waiting"))
+
+
 def test_failures_before_the_period_are_named_and_shown_when_asked_for(home: Path, open_page: OpenPage) -> None:
     app = open_page("tasks", home)
-    assert "1 open failures before" in app.toggle[0].label
+    assert app.toggle[0].label.startswith("Also open failures before")
+    assert app.toggle[0].label.endswith("(1)")
     app.toggle[0].set_value(True).run()
     assert "long-ago" in app.dataframe[0].value["task_id"].tolist()
 
