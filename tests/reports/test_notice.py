@@ -15,7 +15,7 @@ def test_published_refused_and_failed_are_told_and_a_no_op_is_not(tmp_path: Path
             tmp_path, "--out", "out", BWP_REPORT__MAX_STALE_HOURS="1", BWP_NOTIFY_URL=url, period="2026-W09"
         )
         failed = report(tmp_path, "--out", "out", "--warehouse", "nowhere", "--notify", url, period="2026-W08")
-    assert (again.returncode, refused.returncode, failed.returncode) == (0, 1, 2)
+    assert (again.exit_code, refused.exit_code, failed.exit_code) == (0, 1, 2)
     assert [notice["title"] for notice in got] == [
         "Report deletion 2026-W10: published",
         "Report deletion 2026-W09: not published",
@@ -34,6 +34,6 @@ def test_a_report_whose_notice_is_not_delivered_is_published_and_says_so(tmp_pat
     make_warehouse(tmp_path, *steady())
     with receiver(status=500) as (url, _):
         done = report(tmp_path, "--out", "out", "--notify", url)
-    assert done.returncode == 1
+    assert done.exit_code == 1
     assert "the notice could not be delivered" in done.stderr
     assert list((tmp_path / "out").glob("*/manifest.json"))
