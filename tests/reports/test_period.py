@@ -47,7 +47,9 @@ def test_the_one_before_ends_where_it_begins(text: str, before: str) -> None:
     assert Period.parse(before, AS_OF) == period.before()
 
 
-@pytest.mark.parametrize("text", ["2026-W54", "2025-W53", "2026-00", "0026", "2026-1", "2026-10-05", "..", "x..y", "٢٠٢٦"])
+@pytest.mark.parametrize(
+    "text", ["2026-W54", "2025-W53", "2026-00", "0026", "2026-1", "2026-10-05", "..", "x..y", "٢٠٢٦"]
+)
 def test_what_is_none_is_refused_with_what_to_write(text: str) -> None:
     with pytest.raises(UsageError, match=r"is no period\. Nothing was made: write last-week"):
         Period.parse(text, AS_OF)

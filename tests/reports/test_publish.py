@@ -256,9 +256,7 @@ def test_on_s3_a_report_is_listed_once_whole_and_rebuilt_from_there(tmp_path: Pa
     rebuilt = run_json(tmp_path, "report", "rebuild", made["manifest"], "--json", **bucket.env)
     assert (rebuilt["is_equal"], rebuilt["history"]) == (True, "the same")
     local = report_json(tmp_path, "--out", "here", "--as-of", datetime.now(UTC).isoformat())
-    changes = run_json(
-        tmp_path, "report", "compare", made["manifest"], tmp_path / "here" / local["key"], cwd=tmp_path, **bucket.env
-    )
+    changes = run_json(tmp_path, "report", "compare", made["manifest"], tmp_path / "here" / local["key"], **bucket.env)
     assert changes["tables"] == {}
 
 
@@ -296,3 +294,17 @@ def test_a_period_that_is_none_is_wrong_usage(tmp_path: Path, period: str) -> No
     done = report(tmp_path, "--out", "out", period=period)
     assert done.exit_code == 2
     assert "is no period. Nothing was made" in done.stderr
+
+
+def test_purge_names_the_reports_that_still_carry_older_rows(tmp_path: Path) -> None:
+    make_warehouse(tmp_path, *steady())
+    made = report_json(tmp_path, "--out", "out")
+    day = (MONDAY - timedelta(days=7)).date().isoformat()
+    purged = run_json(
+        tmp_path, "purge", "--before", day, "--json", allowed=(0, 1), BWP_REPORT__OUT=str(tmp_path / "out")
+    )
+    assert purged["reports"] == [made["key"]]
+    assert (
+        run_json(tmp_path, "report", "rebuild", tmp_path / "out" / made["key"], "--json")["history"]
+        == "not there any more"
+    )
