@@ -266,13 +266,22 @@ class _Reading:
             received += self._queue.receive_many(wait_seconds=min(1, pace.poll_seconds)) if len(received) > 1 else []
             self._message_at = time.monotonic()
             for message in received:
-                if replay_of(message.body, self._known) is None:
-                    self._foreign[message.message_id] = message
-                else:
+                if self._is_ours(message):
                     size += len(message.body)
                     found[message.message_id] = message
+                else:
+                    self._foreign[message.message_id] = message
         self._polled_empty = not found
         return list(found.values())
+
+    def _is_ours(self, message: Message) -> bool:
+        """Tell whether a message is of a replay in our journal, which another load may have written to since."""
+        if replay_of(message.body, self._known) is not None:
+            return True
+        if replays.NAME_PREFIX not in message.body or message.message_id in self._foreign:
+            return False
+        self._known = {one.replay_name: one for one in list_replays(self._warehouse, self._setup.archive.name)}
+        return replay_of(message.body, self._known) is not None
 
     def _store(self, messages: list[Message]) -> None:
         """Load a batch, each replay's messages with its window; what is committed is deleted from the queue."""

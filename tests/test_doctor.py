@@ -15,7 +15,7 @@ from support.events import many, text_of
 from support.s3 import Bucket
 from support.tables import command
 
-from bwp_client.doctor import Check
+from bwp_client.checks import Check
 from bwp_client.doctor.archive import check_archive
 from bwp_client.doctor.lines import permission_line
 from bwp_client.doctor.s3 import check_s3
@@ -34,7 +34,7 @@ def lines(account: Account, known: list[Replay] | None = None) -> list[Check]:
 
 
 def wrong(found: list[Check]) -> dict[str, str]:
-    return {one.what: one.fix for one in found if not one.is_ok}
+    return {one.text: one.fix for one in found if not one.ok}
 
 
 def test_a_good_set_up_is_ok_on_every_line_and_no_replay_was_started(make_account: MakeAccount) -> None:
@@ -87,6 +87,11 @@ BAD: dict[str, tuple[Callable[[Account], Any], str, str]] = {
         lambda a: attribute(a, VisibilityTimeout="30"), "VisibilityTimeout is 30 s", "--attributes VisibilityTimeout=120",
     ),
     "no redrive": (lambda a: attribute(a, RedrivePolicy=""), "no dead-letter queue", "RedrivePolicy"),
+    "dead letters": (
+        lambda a: a.sqs.send_message(QueueUrl=a.dead_letters, MessageBody="{}"),
+        "about 1 messages",
+        "start-message-move-task",
+    ),
     "archive gone": (lambda a: a.events.delete_archive(ArchiveName=a.archive), "does not exist", "check its name"),
     "queue gone": (lambda a: a.sqs.delete_queue(QueueUrl=a.queue_url), "the queue does not exist", "check its name"),
 }  # fmt: skip
@@ -111,7 +116,7 @@ def test_a_permission_is_told_from_a_refusal_on_purpose(code: str, ok: bool) -> 
             "sqs:DeleteMessage", "the queue", lambda: sqs.delete_message(QueueUrl="https://q", ReceiptHandle="x"),
             expected=("ReceiptHandleIsInvalid",),
         )  # fmt: skip
-    assert line.is_ok is ok
+    assert line.ok is ok
     assert ok or line.fix == "allow sqs:DeleteMessage on the queue for the app's role"
 
 
@@ -134,7 +139,9 @@ def test_the_command_says_ok_and_wrong_by_exit_code(make_account: MakeAccount, t
     account.events.disable_rule(Name=account.rule, EventBusName=account.bus)
     bad = command("doctor", url, "--json", cwd=tmp_path, **account.env)
     assert bad.returncode == 1, bad.stderr
-    assert [one["ok"] for one in json.loads(bad.stdout)].count(False) == 1
+    told = json.loads(bad.stdout)
+    assert told["ok"] is False
+    assert [one["ok"] for one in told["checks"]].count(False) == 1
     unset = command("doctor", url, cwd=tmp_path, **account.emulator.env)
     assert unset.returncode == 2
     assert "BWP_ARCHIVE__RULE_NAME is not set" in unset.stderr
@@ -148,7 +155,7 @@ def test_a_journal_of_loads_is_read_by_the_doctor(account: Account, tmp_path: Pa
     account.put(privacy(10))
     read(account, warehouse)
     found = lines(account, list_replays(warehouse, account.archive))
-    assert any("the next load reads 2026-05-01 21:00 to 2026-05-30 23:50 UTC" in one.what for one in found)
+    assert any("the next load reads 2026-05-01 21:00 to 2026-05-30 23:50 UTC" in one.text for one in found)
 
 
 @pytest.mark.s3
@@ -156,7 +163,7 @@ def test_s3_that_can_be_read_is_ok(bucket: Bucket) -> None:
     bucket.client.put_object(Bucket=bucket.name, Key="p/2026/05/01/a", Body=text_of(many(5), "joined"))
     found = list(check_s3(f"{bucket.uri}/p/", bucket.client))
     assert wrong(found) == {}
-    assert found[-1].what == "the newest object (a) holds events that can be read"
+    assert found[-1].text == "the newest object (a) holds events that can be read"
 
 
 @pytest.mark.s3

@@ -1,13 +1,14 @@
 """A window of an archive is stored exactly, over HTTP, and nothing else in the account hears of it."""
 
 import json
+import time
 from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
-from support.archives import FIRST, QUICK, others, privacy, read
+from support.archives import FIRST, QUICK, child, others, privacy, read
 from support.emulator import PATTERN, Account, queue_arn
 from support.events import task_of
 from support.tables import outcomes, reasons, rows
@@ -17,6 +18,7 @@ from bwp_client.load_archive import Pace, load_archive
 from bwp_client.quarantine import retry
 from bwp_client.settings import ArchiveSettings
 from bwp_client.sources.eventbridge import Clients
+from bwp_client.sources.queue import Keeper
 from bwp_client.warehouse import TableName, Warehouse, list_runs
 from bwp_client.warehouse.replays import ReplayState, list_replays, watermark
 
@@ -317,3 +319,49 @@ def test_a_quarantined_message_can_be_retried_from_its_kept_bytes(account: Accou
     assert len(rows(warehouse, TableName.QUARANTINE, "digest")) == 2
     broken = rows(warehouse, TableName.QUARANTINE, "raw")
     assert all(raw for (raw,) in broken)
+
+
+def test_what_comes_after_its_window_was_complete_is_stored_by_the_next_load(
+    account: Account, warehouse: Warehouse
+) -> None:
+    events = privacy(60)
+    account.put(events)
+    account.emulator.turn(account.archive, late=0.3, late_seconds=5.0)
+    first = read(account, warehouse)
+    assert first.stored < 60
+    until = time.monotonic() + 30
+    while account.waiting()[0] < 60 - first.stored and time.monotonic() < until:
+        time.sleep(0.1)
+    read(account, warehouse, FIRST + timedelta(days=5), FIRST + timedelta(days=6))
+    assert tasks(warehouse) == expected(events)
+    assert account.waiting() == (0, 0)
+
+
+def test_messages_stay_hidden_while_they_are_worked_on_and_come_back_when_given_back(account: Account) -> None:
+    account.sqs.send_message(QueueUrl=account.queue_url, MessageBody="{}")
+    account.sqs.set_queue_attributes(QueueUrl=account.queue_url, Attributes={"VisibilityTimeout": "1"})
+    keeper = Keeper(account.sqs, account.queue_url, 1)
+    with keeper.running():
+        assert len(keeper.queue.receive(wait_seconds=1)) == 1
+        until = time.monotonic() + 3
+        while time.monotonic() < until:
+            assert account.waiting() == (0, 1)
+    assert account.waiting() == (1, 0)
+
+
+def test_two_loads_at_once_share_one_replay(make_account: MakeAccount, tmp_path: Path) -> None:
+    account = make_account(visibility=5)
+    account.put(privacy(240))
+    account.emulator.turn(account.archive, events_per_second=100)
+    target = tmp_path / "w"
+    warehouse = Warehouse(str(target))
+    running = child(account, target, FIRST, FIRST + 2 * HOUR)
+    while not list_replays(warehouse) and running.poll() is None:
+        time.sleep(0.05)
+    result = read(account, warehouse, FIRST, FIRST + 2 * HOUR)
+    _, wrong = running.communicate(timeout=60)
+    assert running.returncode == 0, wrong
+    assert result.resumed
+    assert tasks(warehouse) == sorted(f"t-{place:06d}" for place in range(240))
+    assert len(account.replays()) == 1
+    assert account.waiting() == (0, 0)

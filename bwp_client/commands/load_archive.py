@@ -51,6 +51,8 @@ def _tell(result: ArchiveResult, *, as_json: bool) -> None:
             f"{result.ignored:,} ignored, {result.quarantined:,} quarantined, {result.outside_window:,} outside the window, "
             f"{result.foreign:,} of others."
         )
+    if not result.received:
+        note("The archive has no event in this window that the rule lets through.")
     if result.resumed:
         note("An earlier run's window was read to its end. Load again for what has come since.")
     if result.foreign:

@@ -57,6 +57,9 @@ def sandbox(
     throttle_per_second: Annotated[float, typer.Option(min=0.0, help="Requests it takes a second; 0 for all.")] = 0.0,
     token_seconds: Annotated[float, typer.Option(min=0.0, help="How long a token lives.")] = 900.0,
     error_rate: Annotated[float, typer.Option(min=0.0, max=1.0, help="Share of requests that end in a fault.")] = 0.0,
+    events_endpoint: Annotated[
+        str | None, typer.Option(metavar="URL", help="Publish outcomes of started tasks to EventBridge there.")
+    ] = None,
     exit_with_stdin: Annotated[bool, typer.Option(hidden=True)] = False,
     as_json: JsonOption = False,
 ) -> None:
@@ -81,6 +84,7 @@ def sandbox(
             throttle_per_second=throttle_per_second,
             token_seconds=token_seconds,
             error_rate=error_rate,
+            events_endpoint=events_endpoint,
         )
         try:
             serve(knobs, port=port, on_ready=ready, exit_with_stdin=exit_with_stdin)

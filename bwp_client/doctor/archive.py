@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 
@@ -73,6 +74,7 @@ def check_archive(
         yield check("the queue's policy lets the rule send", archives.queue_problem(queue, rule.arn))
     if queue is not None:
         yield from _queue(queue, queue_url)
+        yield from _dead_letter_queue(clients, queue, queue_url)
     rule_arn = rule.arn if rule is not None else "(the rule)"
     with explained("the permissions"):
         yield from _permissions(clients, archive, rule_arn, queue_url)
@@ -105,15 +107,34 @@ def _queue(queue: dict[str, str], url: str) -> Iterator[Check]:
 
     yield attribute("MessageRetentionPeriod", RETENTION_SECONDS, "a longer stop of this app loses messages")
     yield attribute("VisibilityTimeout", VISIBILITY_SECONDS, "messages come twice while they are stored")
-    if queue.get("RedrivePolicy"):
-        yield Check("queue has a dead-letter queue")
-    else:
-        yield Check(
-            "queue has no dead-letter queue: a message that can never be read blocks it until it expires",
-            f"set RedrivePolicy on {url}; deploy/aws/archive-reader.yaml shows how",
-        )
     waiting = int(queue.get("ApproximateNumberOfMessages", "0"))
     yield Check(f"queue holds about {waiting:,} messages now")
+
+
+def _dead_letter_queue(clients: Clients, queue: dict[str, str], url: str) -> Iterator[Check]:
+    """Say whether there is one, and whether events lie in it that no load will ever see."""
+    policy = queue.get("RedrivePolicy")
+    if not policy:
+        yield Check(
+            "queue has no dead-letter queue: a message of others blocks it until it expires",
+            f"set RedrivePolicy on {url}; deploy/aws/archive-reader.yaml shows how",
+        )
+        return
+    arn = json.loads(policy)["deadLetterTargetArn"]
+    dead_url = f"{url.rpartition('/')[0]}/{arn.rpartition(':')[2]}"
+    try:
+        dead = archives.describe_queue(clients, dead_url)
+    except (SourceNotFoundError, TerminalRemoteError) as error:
+        yield _wrong("the dead-letter queue", error, "sqs:GetQueueAttributes", arn)
+        return
+    lost = int(dead.get("ApproximateNumberOfMessages", "0"))
+    if lost:
+        yield Check(
+            f"the dead-letter queue holds about {lost:,} messages: they are in no load",
+            f"aws sqs start-message-move-task --source-arn {arn}, then load again; or load their window again",
+        )
+    else:
+        yield Check("the dead-letter queue is empty")
 
 
 def _permissions(clients: Clients, archive: archives.Archive, rule_arn: str, queue_url: str) -> Iterator[Check]:

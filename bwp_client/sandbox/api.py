@@ -23,6 +23,7 @@ from graphql import (
 )
 
 from bwp_client.sandbox.catalog import PRODUCT_NAMES, Kind
+from bwp_client.sandbox.life import CancelError, InputError, Life, StartedTask
 from bwp_client.sandbox.story import SampleTask, task_from_id
 
 Answer = dict[str, Any]
@@ -100,7 +101,7 @@ def run(
     variables: Mapping[str, Any],
     *,
     target_id: str,
-    now: datetime,
+    life: Life,
     operation_name: str | None = None,
 ) -> Answer:
     """Answer a GraphQL request.
@@ -109,12 +110,12 @@ def run(
         operation: What `read_operation` gave.
         variables: The request's variables.
         target_id: The business product that is asked about (`x-api-target-id`).
-        now: The time at which waiting tasks are looked at.
+        life: The tasks started here, and the clock that waiting tasks are looked at by.
         operation_name: Which operation of the text is meant, where it has several.
     """
     if operation.document is None:
         return {"errors": [_formatted(error) for error in operation.errors], "data": None}
-    root = _Root(target_id, now)
+    root = _Root(target_id, life)
     result = execute_sync(
         SCHEMA,
         operation.document,
@@ -161,9 +162,9 @@ def classification_of(answer: Answer) -> str | None:
 class _Root:
     """Resolves the root fields; their names are the schema's."""
 
-    def __init__(self, target_id: str, now: datetime) -> None:
+    def __init__(self, target_id: str, life: Life) -> None:
         self._target_id = target_id
-        self._now = now
+        self._life = life
 
     def personalDataDeletionTask(self, _info: _Info, taskId: str) -> Answer:  # noqa: N802, N803 - the schema's
         task = self._task(taskId, Kind.DELETION)
@@ -176,24 +177,50 @@ class _Root:
         )
         return _common(task) | {"dataRetrievalLink": link}
 
-    def startPersonalDataDeletionTask(self, _info: _Info, **_arguments: Any) -> None:  # noqa: N802 - the schema's
-        raise _not_served()
+    def startPersonalDataDeletionTask(self, _info: _Info, input: Answer) -> Answer:  # noqa: A002, N802 - the schema's
+        self._reach_product()
+        try:
+            task_id = self._life.start_deletion(
+                self._target_id,
+                input["dataSubject"]["email"],
+                input.get("holdingPeriod"),
+                (input.get("clientToken") or {}).get("token"),
+            )
+        except InputError as error:
+            message = f"Input is not valid: [/startPersonalDataDeletionTask{error}]"
+            raise _error("ValidationError", message) from error
+        return {"taskId": task_id}
 
     def startPersonalDataRetrievalTask(self, _info: _Info, **_arguments: Any) -> None:  # noqa: N802 - the schema's
         raise _not_served()
 
-    def cancelPersonalDataDeletionTask(self, _info: _Info, **_arguments: Any) -> None:  # noqa: N802 - the schema's
-        raise _not_served()
+    def cancelPersonalDataDeletionTask(self, _info: _Info, taskId: str) -> Answer:  # noqa: N802, N803 - the schema's
+        self._task(taskId, Kind.DELETION)
+        try:
+            self._life.cancel(taskId)
+        except CancelError as error:
+            refusal = _error("ValidationError", str(error))
+            refusal.extensions = _extensions("ValidationError", str(error), "CannotCancelPersonalDataDeletionTask")
+            raise refusal from error
+        return {"taskId": taskId}
 
     def _task(self, task_id: str, kind: Kind) -> SampleTask:
-        if self._target_id not in PRODUCT_NAMES:
-            raise _error("AccessDeniedError", "These credentials do not reach the business product asked for.")
-        task = task_from_id(task_id, now=self._now)
+        self._reach_product()
+        started = self._life.find(task_id)
+        task = _seen(started, self._life) if started else task_from_id(task_id, now=self._life.now())
         if task is None or task.kind is not kind:
             raise _error("ResourceNotFoundError", "No such task.")
         if task.product.business_product_id != self._target_id:
             raise _error("AccessDeniedError", "The task belongs to another business product.")
         return task
+
+    def _reach_product(self) -> None:
+        if self._target_id not in PRODUCT_NAMES:
+            raise _error("AccessDeniedError", "These credentials do not reach the business product asked for.")
+
+
+def _seen(started: StartedTask, life: Life) -> SampleTask | None:
+    return None if started.is_cancelled else started.as_seen(life.now())
 
 
 def _common(task: SampleTask) -> Answer:
@@ -234,11 +261,11 @@ def _formatted(error: GraphQLError) -> Answer:
     return dict(error.formatted)
 
 
-def _extensions(kind: str, message: str) -> Answer:
+def _extensions(kind: str, message: str, code: str = "UnspecifiedError") -> Answer:
     error_type, error_code = _CLASSES[kind]
     classification: Answer = {"type": kind, "errorType": error_type, "errorCode": error_code}
     if kind == "ValidationError":
-        classification |= {"code": "UnspecifiedError", "details": {"message": message}}
+        classification |= {"code": code, "details": {"message": message}}
     if kind == "InternalServerError":
         classification = {"type": kind}  # no more than that is documented
     return {"classification": classification}

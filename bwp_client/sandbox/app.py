@@ -5,7 +5,7 @@ import json
 import sys
 import time
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 from urllib.parse import parse_qsl
 
@@ -19,6 +19,8 @@ from bwp_client.sandbox.catalog import KNOWN_API_VERSIONS
 from bwp_client.sandbox.faults import FaultTurns, fault_response
 from bwp_client.sandbox.gate import Throttle, Tokens
 from bwp_client.sandbox.knobs import Knobs
+from bwp_client.sandbox.life import Life
+from bwp_client.sandbox.publisher import Publisher
 
 LogLine = dict[str, Any]
 Log = Callable[[LogLine], None]
@@ -41,7 +43,7 @@ def create_app(
         log: Takes one line a request; written to stderr as JSON when left out. A line never holds a token, a secret or
             an e-mail address.
         monotonic: Seconds, for token life and throttling.
-        now: The time of day, for waiting tasks and the log.
+        now: The time of day, for the log, and for waiting tasks until their clock is wound.
     """
     endpoints = _Endpoints(knobs, log or log_to_stderr, monotonic, now)
     return Starlette(
@@ -49,6 +51,7 @@ def create_app(
             Route("/token", endpoints.token, methods=["POST"]),
             Route("/graphql", endpoints.graphql, methods=["POST"]),
             Route("/health", endpoints.health, methods=["GET"]),
+            Route("/clock", endpoints.clock, methods=["POST"]),
         ]
     )
 
@@ -71,9 +74,25 @@ class _Endpoints:
         self._tokens = Tokens(knobs.credentials, knobs.token_seconds, monotonic)
         self._throttle = Throttle(knobs.throttle_per_second, monotonic)
         self._faults = FaultTurns(knobs.error_rate)
+        self._life = Life(now)
+        self._publisher = Publisher(self._life, knobs.events_endpoint)
 
     async def health(self, _request: Request) -> Response:
         return JSONResponse({"status": "ok"})
+
+    async def clock(self, request: Request) -> Response:
+        """Wind the clock of waiting and started tasks, and tell what has ended meanwhile; the real API has no such thing."""
+        sent = _read_json(await _body(request))
+        try:
+            forward = timedelta(days=float(sent.get("forward_days", 0)))
+            moment = datetime.fromisoformat(sent["now"]) if "now" in sent else self._life.now() + forward
+            self._life.set_clock(moment.astimezone(UTC))
+        except (AttributeError, TypeError, ValueError, OverflowError) as error:
+            return JSONResponse(
+                {"message": f"Send `now`, a timestamp, or `forward_days`, a number. {error}"}, status_code=400
+            )
+        published = await self._publisher.publish()
+        return JSONResponse({"now": self._life.now().isoformat(), "published": published, "due": len(self._life.due())})
 
     async def token(self, request: Request) -> Response:
         await self._think()
@@ -97,6 +116,7 @@ class _Endpoints:
 
     async def graphql(self, request: Request) -> Response:
         await self._think()
+        await self._publisher.publish()
         sent = _read_json(await _body(request))
         text = sent.get("query") if isinstance(sent, dict) else None
         operation = read_operation(text) if isinstance(text, str) else _NOTHING_ASKED
@@ -130,7 +150,7 @@ class _Endpoints:
             operation,
             variables or {},
             target_id=request.headers["x-api-target-id"],
-            now=self._now(),
+            life=self._life,
             operation_name=sent.get("operationName"),
         )
 

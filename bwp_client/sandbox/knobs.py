@@ -32,6 +32,7 @@ class Knobs:
         expired_as: How a missing, unknown or expired token is refused: HTTP 401, or HTTP 200 with AccessDeniedError in
             the body.
         credentials: Client ID to credential; when empty, any that are not empty will do.
+        events_endpoint: Where EventBridge is, to publish the outcomes of started tasks; None for nowhere.
     """
 
     latency_ms: float = 0.0
@@ -42,6 +43,7 @@ class Knobs:
     error_rate: float = 0.0
     expired_as: Literal["401", "body"] = "401"
     credentials: Mapping[str, Credential] = field(default_factory=dict)
+    events_endpoint: str | None = None
 
     def __post_init__(self) -> None:
         """Refuse what makes no sense.

@@ -109,15 +109,17 @@ class Queue:
         Raises:
             RemoteError: The queue refused.
         """
-        for batch in _batches(messages):
-            entries: list[ChangeMessageVisibilityBatchRequestEntryTypeDef] = [
-                {"Id": str(place), "ReceiptHandle": one.handle, "VisibilityTimeout": seconds}
-                for place, one in enumerate(batch)
-            ]
-            with explained(
-                f"ChangeMessageVisibility on {self._url}", _STATE, "sqs:ChangeMessageVisibility on the queue"
-            ):
-                self._sqs.change_message_visibility_batch(QueueUrl=self._url, Entries=entries)
+        with ThreadPoolExecutor(THREADS, thread_name_prefix="bwp-visibility") as pool:
+            for _ in pool.map(lambda batch: self._hide(batch, seconds), _batches(messages)):
+                pass
+
+    def _hide(self, messages: tuple[Message, ...], seconds: int) -> None:
+        entries: list[ChangeMessageVisibilityBatchRequestEntryTypeDef] = [
+            {"Id": str(place), "ReceiptHandle": one.handle, "VisibilityTimeout": seconds}
+            for place, one in enumerate(messages)
+        ]
+        with explained(f"ChangeMessageVisibility on {self._url}", _STATE, "sqs:ChangeMessageVisibility on the queue"):
+            self._sqs.change_message_visibility_batch(QueueUrl=self._url, Entries=entries)
 
     def depth(self) -> Depth:
         """Give the approximate counts, which may be wrong until a minute after the last send.

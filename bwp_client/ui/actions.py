@@ -20,7 +20,7 @@ def load_and_look_up(settings: Settings) -> None:
     with left, st.container(border=True):
         source = st.text_input(
             "Load events from", value=SAMPLE_SOURCE if settings.is_sample else settings.source or "",
-            disabled=settings.is_sample, placeholder="a path or s3://bucket/prefix", key="load_source",
+            disabled=settings.is_sample, placeholder="a path, s3://bucket/prefix or archive://name", key="load_source",
         )  # fmt: skip
         state = jobs().state("load")
         if st.button("Load", disabled=is_running(state), key="load"):

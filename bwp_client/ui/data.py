@@ -143,6 +143,26 @@ def lookup_runs_of(uri: str, key: str, limit: int = 10) -> list[LookupRun]:  # n
     return lookup_runs(list_runs(Warehouse(uri)))[:limit]
 
 
+@st.cache_data(max_entries=4, ttl=10, show_spinner=False)
+def replays_table(uri: str, key: str, jobs: str) -> list[dict[str, Any]]:  # noqa: ARG001 - the keys are for the cache
+    """Give every archive replay in its newest state, as rows for a table; the newest window first."""
+    from bwp_client.warehouse.replays import list_replays
+
+    names = ("received", "stored", "duplicate", "quarantined", "foreign")
+    return [
+        {
+            "archive": one.archive,
+            "from": one.window_from,
+            "to": one.window_to,
+            "state": one.state.value,
+            **{name: None if one.state.is_open else one.counts.get(name) for name in names},
+            "recorded": one.recorded_at,
+            "replay": one.replay_name,
+        }
+        for one in list_replays(Warehouse(uri))
+    ]
+
+
 def _counted(value: Any) -> int | None:
     if isinstance(value, dict):
         return sum(value.values())

@@ -9,6 +9,7 @@ import pytest
 
 from bwp_client.sandbox.api import SCHEMA, read_operation, run
 from bwp_client.sandbox.catalog import PRODUCTS, Kind, Story
+from bwp_client.sandbox.life import Life
 from bwp_client.sandbox.sample import waiting_task_ids
 from bwp_client.sandbox.server import running_sandbox
 from bwp_client.sandbox.task_ids import EPOCH_2020, TaskFields, encode
@@ -162,15 +163,8 @@ def test_a_wrong_body_is_a_validation_error(client, body):
     assert classification(client.http.post("/graphql", content=body, headers=sent))["errorCode"] == 400
 
 
-@pytest.mark.parametrize(
-    "call",
-    [
-        'startPersonalDataDeletionTask(input: {dataSubject: {type: SHOPPER, email: "a@b.invalid"}})',
-        'startPersonalDataRetrievalTask(input: {dataSubject: {type: SHOPPER, email: "a@b.invalid"}})',
-        'cancelPersonalDataDeletionTask(taskId: "x")',
-    ],
-)
-def test_mutations_are_known_but_not_served(client, sandbox, call):
+def test_starting_a_retrieval_is_known_but_not_served(client, sandbox):
+    call = 'startPersonalDataRetrievalTask(input: {dataSubject: {type: SHOPPER, email: "a@b.invalid"}})'
     mutation = f"mutation {{ {call} {{ taskId }} }}"
     response = client.ask(mutation, LUMA)
     assert list(response.json()["data"].values()) == [None]
@@ -251,6 +245,6 @@ def test_a_lookup_costs_less_than_a_millisecond_of_work(queries):
     query, now = queries["personalDataDeletionTask"], datetime.now(UTC)
     began, rounds = time.process_time(), 300
     for _ in range(rounds):
-        run(read_operation(query), {"id": made()}, target_id=LUMA, now=now)
+        run(read_operation(query), {"id": made()}, target_id=LUMA, life=Life(lambda: now))
     # Ten times what it takes on a slow machine: this guards the remembered documents, it is no benchmark.
     assert (time.process_time() - began) / rounds < 0.005

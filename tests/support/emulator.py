@@ -1,5 +1,6 @@
 """An AWS emulator on loopback, started once a session; every test gets a bus, an archive, a rule and a queue of its own."""
 
+import fcntl
 import json
 import os
 import socket
@@ -135,7 +136,9 @@ def _free_port() -> int:
 
 def _python() -> Path:
     """Give the emulator's own Python; make its environment where there is none yet."""
-    subprocess.run(["make", "--silent", ".venv/.emulators"], cwd=ROOT, check=True, timeout=280)
+    with (ROOT / "Makefile").open("rb") as one_at_a_time:  # tests run in several processes
+        fcntl.flock(one_at_a_time, fcntl.LOCK_EX)
+        subprocess.run(["make", "--silent", ".venv/.emulators"], cwd=ROOT, check=True, timeout=280)
     return ROOT / ".venv" / "emulators" / "bin" / "python"
 
 

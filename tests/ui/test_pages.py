@@ -159,7 +159,7 @@ def test_what_a_click_asks_for_is_shown_on_the_tasks_page(loaded: Path, open_pag
     day = app.session_state["to"] - timedelta(days=5)
     app.session_state["from"] = app.session_state["to"] = day
     app.session_state["code"] = ["(not looked up)"]
-    app.session_state["go_to"] = TASKS_PAGE
+    app.session_state["go_to"] = (TASKS_PAGE, {})
     app.run()
     assert not app.exception
     assert app.title[0].value == "Tasks"

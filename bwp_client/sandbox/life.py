@@ -1,0 +1,211 @@
+"""Tasks that were started here: hold, outcome, event; on a clock that can be wound forward.
+
+The documented rules hold: an e-mail address of the given form, a holding period of 0 to 180 days (10 when left out), a
+client token that for eight hours gives the task it started first, cancelling only while on hold. What the description
+leaves open is chosen, and marked *inferred* below.
+"""
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final
+
+from bwp_client.sandbox import catalog
+from bwp_client.sandbox.catalog import CODE_SETS, PRODUCTS, Kind, Outcome, Story
+from bwp_client.sandbox.story import SampleError, SampleTask
+from bwp_client.sandbox.task_ids import TaskFields, encode, seed_tag
+
+DEFAULT_HOLDING_DAYS: Final = 10
+LONGEST_HOLDING_DAYS: Final = 180
+TOKEN_LIFE: Final = timedelta(hours=8)
+TOKEN_LENGTHS: Final = range(36, 65)
+_EMAIL: Final = re.compile(r"^[a-zA-Z0-9._%+-]+@[a-zA-Z0-9.-]+[.][a-zA-Z]{2,}$")
+_SEED_TAG: Final = seed_tag(0x57A7)
+
+# How an address begins decides what becomes of its task, so that a test or a demo can choose.
+OPEN_ORDERS: Final = "open-orders"
+UNKNOWN_SHOPPER: Final = "unknown"
+_MESSAGES: Final = {
+    catalog.ORDERS_NOT_CLOSED: "The deletion task {} failed: one or more orders are not closed.",
+    catalog.DATA_SUBJECT_NOT_FOUND: "The deletion task {} failed: the data subject was not found.",
+}
+
+
+class InputError(ValueError):
+    """An input that breaks a rule: where, and which rule."""
+
+
+class CancelError(ValueError):
+    """A task that can't be cancelled any more."""
+
+
+@dataclass(slots=True)
+class StartedTask:
+    """One deletion task that was started here."""
+
+    task_id: str
+    number: int
+    product: catalog.Product
+    email: str
+    submitted_at: datetime
+    holding_days: int
+    code: str | None
+    ends_at: datetime
+    is_cancelled: bool = False
+    is_told: bool = False
+
+    @property
+    def outcome(self) -> Outcome:
+        """How it ends."""
+        return Outcome.FAILED if self.code else Outcome.COMPLETED
+
+    @property
+    def held_until(self) -> datetime:
+        """When processing begins."""
+        return self.submitted_at + timedelta(days=self.holding_days)
+
+    def status(self, now: datetime) -> str:
+        """Give what the API answers at a time."""
+        if now >= self.ends_at:
+            return self.outcome.name
+        return "ON_HOLD" if now < self.held_until else "IN_PROGRESS"
+
+    def as_seen(self, now: datetime) -> SampleTask:
+        """Give the task as the API answers it."""
+        status = self.status(now)
+        updated = {"ON_HOLD": self.submitted_at, "IN_PROGRESS": self.held_until}.get(status, self.ends_at)
+        error = SampleError(self.code, _MESSAGES[self.code].format(self.task_id)) if self.code else None
+        return SampleTask(
+            task_id=self.task_id,
+            number=self.number,
+            kind=Kind.DELETION,
+            product=self.product,
+            status=status,
+            submitted_at=self.submitted_at,
+            updated_at=updated,
+            holding_period_days=self.holding_days,
+            errors=(error,) if error and status == "FAILED" else (),
+            email=self.email,
+        )
+
+    def as_entry(self) -> dict[str, Any]:
+        """Give the partner event that tells its outcome, in the form of PutPartnerEvents; `detail` is empty as documented."""
+        resource = (
+            f"businessProduct/{self.product.business_product_id}/{catalog.TASK_RESOURCES[Kind.DELETION]}/{self.task_id}"
+        )
+        return {
+            "Time": self.ends_at,
+            "Source": self.product.source,
+            "DetailType": catalog.PRIVACY_TYPES[Kind.DELETION, self.outcome],
+            "Resources": [resource],
+            "Detail": "{}",
+        }
+
+
+@dataclass(slots=True)
+class Life:
+    """All tasks started here, and the clock they live by."""
+
+    real_now: Callable[[], datetime] = lambda: datetime.now(UTC)
+    _ahead: timedelta = timedelta()
+    _tasks: dict[str, StartedTask] = field(default_factory=dict)
+    _tokens: dict[tuple[str, str], tuple[datetime, str]] = field(default_factory=dict)
+
+    def now(self) -> datetime:
+        """Give the clock's time."""
+        return self.real_now() + self._ahead
+
+    def set_clock(self, moment: datetime) -> None:
+        """Wind the clock; back only as far as the newest task's start.
+
+        Args:
+            moment: The new time.
+
+        Raises:
+            InputError: A task was started later than that.
+        """
+        if any(task.submitted_at > moment for task in self._tasks.values()):
+            raise InputError("The clock can't go back before a task was started.")
+        self._ahead = moment - self.real_now()
+
+    def start_deletion(self, target_id: str, email: str, holding_days: int | None, token: str | None) -> str:
+        """Start a task, or give the one that the same token started less than eight hours ago.
+
+        Args:
+            target_id: The business product.
+            email: The shopper's address.
+            holding_days: How long the task can be cancelled.
+            token: The idempotency key, where one was sent.
+
+        Raises:
+            InputError: An input breaks a rule.
+        """
+        days = DEFAULT_HOLDING_DAYS if holding_days is None else holding_days
+        if not _EMAIL.fullmatch(email):
+            raise InputError("/input/dataSubject/email does not have the form of an address")
+        if not 0 <= days <= LONGEST_HOLDING_DAYS:
+            raise InputError(f"/input/holdingPeriod is not between 0 and {LONGEST_HOLDING_DAYS}")
+        if token is not None and len(token) not in TOKEN_LENGTHS:
+            raise InputError("/input/clientToken/token does not have 36 to 64 characters")
+        now = self.now()
+        if token is not None:
+            started_at, task_id = self._tokens.get((target_id, token), (now - TOKEN_LIFE, ""))
+            if now - started_at < TOKEN_LIFE:
+                return task_id
+        task = self._new(target_id, email, days, now)
+        self._tasks[task.task_id] = task
+        if token is not None:
+            self._tokens[target_id, token] = (now, task.task_id)
+        return task.task_id
+
+    def _new(self, target_id: str, email: str, days: int, now: datetime) -> StartedTask:
+        product = next(one for one in PRODUCTS if one.business_product_id == target_id)
+        number = len(self._tasks) + 1
+        held_until = now + timedelta(days=days)
+        # Inferred: an unknown shopper is noticed at once, open orders when the holding period has ended.
+        if email.startswith(UNKNOWN_SHOPPER):
+            code, ends_at = catalog.DATA_SUBJECT_NOT_FOUND, now + timedelta(seconds=1)
+        elif email.startswith(OPEN_ORDERS):
+            code, ends_at = catalog.ORDERS_NOT_CLOSED, held_until + timedelta(minutes=5)
+        else:
+            code, ends_at = None, held_until + timedelta(days=1 + number % 20)
+        ends_at = ends_at.replace(microsecond=0) + timedelta(seconds=1)
+        fields = TaskFields(
+            seed_tag=_SEED_TAG,
+            kind=Kind.DELETION,
+            product=PRODUCTS.index(product),
+            story=Story.FAILED if code else Story.COMPLETED,
+            code_set=CODE_SETS.index((code,)) if code else 0,
+            number=number,
+            at=int(ends_at.timestamp()),
+        )
+        return StartedTask(encode(fields), number, product, email, now, days, code, ends_at)
+
+    def cancel(self, task_id: str) -> None:
+        """Cancel a task: no event will tell of it, and the API knows it no more (inferred).
+
+        Args:
+            task_id: Of a task that was started here; no other can be cancelled.
+
+        Raises:
+            CancelError: It is not on hold.
+        """
+        task = self._tasks.get(task_id)
+        if task is None or task.status(self.now()) != "ON_HOLD":
+            raise CancelError("The task is not on hold, or was not started here.")
+        task.is_cancelled = True
+
+    def find(self, task_id: str) -> StartedTask | None:
+        """Give a task that was started here; None for any other.
+
+        Args:
+            task_id: Any text.
+        """
+        return self._tasks.get(task_id)
+
+    def due(self) -> list[StartedTask]:
+        """Give the tasks that have ended and whose event was not published yet, the earliest first."""
+        now = self.now()
+        ended = [one for one in self._tasks.values() if one.ends_at <= now and not (one.is_told or one.is_cancelled)]
+        return sorted(ended, key=lambda one: one.ends_at)

@@ -1,0 +1,86 @@
+"""The data health page starts a load from an archive and shows what became of every replay."""
+
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from streamlit.testing.v1 import AppTest
+from support.archives import FIRST, privacy, read
+from support.emulator import Account
+
+from bwp_client.ui.jobs import jobs
+from bwp_client.warehouse import Warehouse
+from bwp_client.warehouse.replays import Replay, ReplayState, record_replay
+
+OpenPage = Callable[..., AppTest]
+
+
+def words(app: AppTest) -> str:
+    return "\n".join(str(one.value) for one in [*app.caption, *app.subheader, *app.text, *app.warning])
+
+
+@pytest.fixture(autouse=True)
+def _other_jobs() -> None:
+    jobs.cache_clear()
+
+
+def replays(app: AppTest) -> Any:
+    (frame,) = (table.value for table in app.dataframe if "replay" in table.value.columns)
+    return frame
+
+
+def test_without_the_settings_the_page_says_what_to_set(loaded: Path, open_page: OpenPage) -> None:
+    app = open_page("data_health", loaded)
+    assert not app.exception
+    assert "BWP_ARCHIVE__RULE_NAME" in words(app)
+    assert not [one for one in app.button if one.label == "Replay and load"]
+
+
+def test_replays_are_listed_with_state_and_counts(
+    account: Account, tmp_path: Path, open_page: OpenPage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in account.env.items():
+        monkeypatch.setenv(name, value)
+    account.put(privacy(40))
+    warehouse = Warehouse(str(tmp_path / "w"))
+    read(account, warehouse)
+    later = FIRST + timedelta(days=2)
+    record_replay(
+        warehouse, Replay("bwp-2", account.archive, "rule", FIRST, later, ReplayState.STARTED, datetime.now(UTC))
+    )
+    app = open_page("data_health", warehouse.uri)
+    assert not app.exception
+    assert "Read to 02 May 2026 00:00 UTC" in words(app)
+    table = replays(app)
+    assert list(table["state"]) == ["Running", "Complete"]
+    assert list(table["stored"])[1] == list(table["received"])[1] == 40
+    assert table["stored"].isna().tolist() == [True, False]
+
+
+def test_the_form_starts_a_load_of_its_window(
+    account: Account, tmp_path: Path, open_page: OpenPage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in account.env.items():
+        monkeypatch.setenv(name, value)
+    account.put(privacy(40))
+    warehouse = Warehouse(str(tmp_path / "w"))
+    read(account, warehouse)
+    app = open_page("data_health", warehouse.uri)
+    assert app.text_input(key="archive_name").value == account.archive
+    account.events.disable_rule(Name=account.rule, EventBusName=account.bus)  # the load ends at once, and says why
+    app.date_input(key="archive_from").set_value(FIRST.date())
+    app.date_input(key="archive_to").set_value(FIRST.date())
+    (button,) = (one for one in app.button if one.label == "Replay and load")
+    button.click().run()
+    until = time.monotonic() + 60
+    while (state := jobs().state("load")) is None or state.status.value == "running":
+        assert time.monotonic() < until
+        time.sleep(0.1)
+    assert state.status.value == "failed"
+    assert "is DISABLED" in state.text
+    assert len(account.replays()) == 1
+    started = jobs()._jobs["load"].process.args
+    assert f"archive://{account.archive} --from 2026-05-01 --to 2026-05-01" in " ".join(map(str, started))  # type: ignore[arg-type]
