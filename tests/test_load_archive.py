@@ -14,11 +14,12 @@ from support.events import task_of
 from support.tables import outcomes, reasons, rows
 
 from bwp_client.errors import TerminalRemoteError, TransientRemoteError, UsageError
-from bwp_client.load_archive import Pace, load_archive
-from bwp_client.quarantine import retry
+from bwp_client.load import load
+from bwp_client.load_archive import MessageBatch, Pace, load_archive
+from bwp_client.quarantine import quarantined, retry
 from bwp_client.settings import ArchiveSettings
 from bwp_client.sources.eventbridge import Clients
-from bwp_client.sources.queue import Keeper
+from bwp_client.sources.queue import Keeper, Message
 from bwp_client.warehouse import TableName, Warehouse, list_runs
 from bwp_client.warehouse.replays import ReplayState, list_replays, watermark
 
@@ -317,8 +318,20 @@ def test_a_quarantined_message_can_be_retried_from_its_kept_bytes(account: Accou
     done = retry(warehouse)
     assert (done.records, done.resolved, done.still_refused, done.out_of_reach) == (2, 0, 2, 0)
     assert len(rows(warehouse, TableName.QUARANTINE, "digest")) == 2
-    broken = rows(warehouse, TableName.QUARANTINE, "raw")
-    assert all(raw for (raw,) in broken)
+    assert all(raw for (raw,) in rows(warehouse, TableName.QUARANTINE, "raw"))
+    assert not {"raw"} & set(quarantined(warehouse)[0])
+
+
+def test_kept_bytes_that_can_be_read_now_become_events(warehouse: Warehouse) -> None:
+    messages = [Message(str(place), "h", json.dumps(event)) for place, event in enumerate(privacy(3))]
+    messages.insert(1, Message("x", "h", '{"cut'))
+    batch = MessageBatch("archive://a", "bwp-1", messages)
+    too_early = load(warehouse, batch, keep_raw=True, clock=lambda: FIRST - timedelta(days=5))
+    assert (too_early.stored, too_early.quarantined) == (0, 4)
+    done = retry(warehouse)
+    assert (done.resolved, done.still_refused, done.stored) == (3, 1, 3)
+    assert rows(warehouse, TableName.QUARANTINE, "raw", "reason") == [(b'{"cut', "not_json")]
+    assert tasks(warehouse) == expected(privacy(3))
 
 
 def test_what_comes_after_its_window_was_complete_is_stored_by_the_next_load(
