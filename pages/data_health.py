@@ -4,14 +4,19 @@ import pandas as pd
 import streamlit as st
 
 from bwp_client.metrics import MetricName
-from bwp_client.ui import actions, archives, lookups, missing, parts, shell
+from bwp_client.ui import actions, archives, lookups, missing, parts, shell, trust
 from bwp_client.ui.data import quarantine_table, runs_table, version_key
 
 page = shell.page("Data health")
+warehouse, key = page.snapshot.warehouse, version_key(page.settings)
+parts.heading("Is the picture complete?", MetricName.GAPS, MetricName.COVERAGE)
+st.caption("About the chosen period; below, about all that was loaded.")
+trust.show_lines(page)
 actions.load_and_look_up(page.settings)
+missing.show(page, key)
 
 coverage = parts.ask_row(page, MetricName.COVERAGE)
-st.subheader("Reasons known", anchor=False)
+parts.heading("Reasons known", MetricName.COVERAGE, MetricName.LOOKUP_STATES)
 st.caption("Failed tasks in the chosen period, by where their lookup stands.")
 columns = st.columns(6)
 for column, (label, name) in zip(
@@ -24,9 +29,7 @@ for column, (label, name) in zip(
 ):  # fmt: skip
     column.metric(label, f"{coverage[name]:,}", border=True)
 
-warehouse, key = page.snapshot.warehouse, version_key(page.settings)
 lookups.show(page, key)
-missing.show(page, key)
 
 archives.show(page.settings, key)
 

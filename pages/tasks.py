@@ -15,6 +15,6 @@ with st.expander("Paste task IDs to see and look up"):
     pasted.show(page)
 with st.expander("Import the shop's list of requests"):
     st.text("When requests were received, replaced or closed, as a CSV file with at least the column task_id:")
-    st.code("python -m bwp_client import requests.csv", language="bash")
+    st.code("python -m bwp_client import requests.csv", language=None, wrap_lines=True)
     st.text("To enter one request, open its task and fill in the form there.")
 parts.meaning(MetricName.OPEN_FAILURES, MetricName.WAITING)

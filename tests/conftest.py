@@ -1,10 +1,13 @@
 """What every test may use: the support package, a sample written once, and a real S3 server."""
 
 import os
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from playwright.sync_api import Browser, sync_playwright
+from support.browser import FLAGS, find_browser
 
 from bwp_client.sandbox.sample import write_sample
 
@@ -34,3 +37,15 @@ def sample_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("sample")
     write_sample(folder, events=5000, seed=11, until=(datetime.now(UTC) - timedelta(days=1)).date())
     return folder
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    """Give the one browser of a session: Playwright runs once in a process."""
+    executable = find_browser()
+    if executable is None and os.environ.get("CI") != "true":
+        pytest.skip("NO BROWSER: install chromium or set BWP_CHROME")
+    with sync_playwright() as playwright:
+        launched = playwright.chromium.launch(executable_path=executable, args=FLAGS)
+        yield launched
+        launched.close()

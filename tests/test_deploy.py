@@ -1,11 +1,13 @@
-"""The CloudFormation templates are clean, and say what the app asks for."""
+"""What deploy/ holds is clean, says what the app asks for, and runs."""
 
 import subprocess
 import sys
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import yaml
+from support.events import envelope, write
 
 from bwp_client.doctor.archive import RETENTION_SECONDS, VISIBILITY_SECONDS
 from bwp_client.sources.pattern import pattern_problem
@@ -40,8 +42,92 @@ def test_the_templates_are_clean_under_cfn_lint() -> None:
     assert (done.returncode, done.stdout) == (0, ""), done.stdout + done.stderr
 
 
-def test_both_roads_have_a_template() -> None:
-    assert [path.name for path in TEMPLATES] == ["archive-reader.yaml", "events-to-s3.yaml"]
+def test_both_roads_and_the_schedule_have_a_template() -> None:
+    assert [path.name for path in TEMPLATES] == ["archive-reader.yaml", "events-to-s3.yaml", "scheduled-reports.yaml"]
+
+
+def test_every_scheduled_command_is_one_of_ours_with_its_options() -> None:
+    import json
+
+    import typer.main
+    from typer.testing import CliRunner
+
+    from bwp_client.cli import app
+
+    made = resources("scheduled-reports.yaml")
+    commands = [
+        json.loads(item["Target"]["Input"])["containerOverrides"][0]["command"]
+        for item in made.values()
+        if "ScheduleExpression" in item
+    ]
+    assert sorted(command[0] for command in commands) == ["check", "enrich", "load", "report"]
+    for command in commands:
+        found = typer.main.get_command(app).commands[command[0]]  # type: ignore[attr-defined]
+        known = {spelling for option in found.params for spelling in option.opts}
+        assert {part for part in command if part.startswith("--")} <= known
+        assert CliRunner().invoke(app, [*command, "--help"]).exit_code == 0
+    (container,) = made["Task"]["ContainerDefinitions"]
+    from bwp_client.settings import Settings
+
+    for item in [*container["Environment"], *container["Secrets"]]:
+        first, *rest = item["Name"].removeprefix("BWP_").lower().split("__")
+        if item["Name"].startswith("BWP_"):
+            field = Settings.model_fields[first]
+            assert not rest or rest[0] in field.annotation.model_fields  # type: ignore[union-attr]
+
+
+def test_the_container_file_is_clean_under_hadolint() -> None:
+    done = subprocess.run(
+        [Path(sys.executable).with_name("hadolint"), AWS.parent / "Containerfile"],
+        capture_output=True, text=True, timeout=60, check=False,
+    )  # fmt: skip
+    assert (done.returncode, done.stdout) == (0, ""), done.stdout + done.stderr
+
+
+def test_the_container_file_copies_what_there_is() -> None:
+    root = AWS.parents[1]
+    copied = [
+        line.split()[1:-1] for line in (AWS.parent / "Containerfile").read_text().splitlines() if line[:5] == "COPY "
+    ]
+    assert copied
+    allowed = {line[1:] for line in (root / ".dockerignore").read_text().splitlines() if line.startswith("!")}
+    for path in (path for paths in copied for path in paths):
+        assert (root / path).exists()
+        assert path in allowed
+
+
+def test_every_line_of_the_crontab_runs_as_cron_runs_it(tmp_path: Path) -> None:
+    """In cron's own bare environment: a home, a path of two folders, /bin/sh; settings come from .env alone."""
+    home = tmp_path / "srv"
+    (home / ".venv" / "bin").mkdir(parents=True)
+    (home / ".venv" / "bin" / "bwp").symlink_to(Path(sys.executable).with_name("bwp"))
+    monday = last_monday()
+    events = [
+        envelope(f"t-{place}", outcome="COMPLETED", time=monday + timedelta(hours=place)) for place in range(7 * 24)
+    ]
+    write(home / "events" / "0.json", events)
+    (home / ".env").write_text(
+        f"BWP_SOURCE={home / 'events'}\nBWP_REPORT__BROWSER=none\nBWP_REPORT__MAX_STALE_HOURS=1000\n"
+    )
+    lines = [line for line in (AWS.parent / "crontab").read_text().splitlines() if line[:1].isdigit()]
+    assert len(lines) == 3
+    for line in lines:
+        command = line.split(maxsplit=5)[5]
+        assert "%" not in command  # cron would make it a newline
+        subprocess.run(
+            ["/bin/sh", "-c", command.replace("/srv/bwp", str(home))],
+            env={"HOME": str(tmp_path), "PATH": "/usr/bin:/bin", "SHELL": "/bin/sh"}, timeout=120, check=False,
+        )  # fmt: skip
+    assert "168 stored" in (home / "load.log").read_text()
+    assert "published" in (home / "report.log").read_text()
+    assert "Needs attention" not in (home / "report.log").read_text()
+    assert len(list((home / "reports").glob("*/manifest.json"))) == 1
+    assert (home / "check.log").read_text()
+
+
+def last_monday() -> datetime:
+    today = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
+    return today - timedelta(days=today.weekday() + 7)
 
 
 def test_the_reader_rule_takes_replays_only_and_the_queue_satisfies_the_doctor() -> None:

@@ -43,7 +43,11 @@ def _without_ids(text: str, task_id: str) -> str:
     text = _readable(text)
     if "@" in text:
         text = _EMAIL.sub("<email>", text)
-    return _UUID.sub("<id>", _own_id(task_id).sub("<id>", text))
+    text = _UUID.sub("<id>", text)
+    forms = _forms_of(task_id)
+    lowered = text.lower()
+    # Making a pattern takes longer than all the rest; mostly the ID is gone by now.
+    return _own_id(forms).sub("<id>", text) if any(form.lower() in lowered for form in forms) else text
 
 
 def _readable(text: str) -> str:
@@ -57,14 +61,16 @@ def _readable(text: str) -> str:
     return _AT_IN_DISGUISE.sub("@", text).strip()
 
 
-@lru_cache(maxsize=256)
-def _own_id(task_id: str) -> re.Pattern[str]:
+def _forms_of(task_id: str) -> tuple[str, ...]:
     own = _readable(task_id)
     forms = [own, own.replace("-", "")]
     if _HEX_HEAD.match(own):
         forms.append(own[:8])
+    return tuple(form for form in forms if form)
+
+
+@lru_cache(maxsize=256)
+def _own_id(forms: tuple[str, ...]) -> re.Pattern[str]:
     # A short ID is replaced only where it stands alone: "7" must not eat every seven.
-    patterns = [
-        re.escape(form) if len(form) >= 8 else rf"(?<![^\W_]){re.escape(form)}(?![^\W_])" for form in forms if form
-    ]
-    return re.compile("|".join(patterns) if patterns else r"(?!)", re.IGNORECASE)
+    patterns = [re.escape(form) if len(form) >= 8 else rf"(?<![^\W_]){re.escape(form)}(?![^\W_])" for form in forms]
+    return re.compile("|".join(patterns), re.IGNORECASE)

@@ -8,16 +8,19 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
+import ssl
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from datetime import datetime
 from email.utils import parsedate_to_datetime
+from functools import cache
 from typing import Any, Final
 
 import httpx
 from gql import GraphQLRequest
 from gql.transport.exceptions import TransportConnectionFailed, TransportError
 from gql.transport.httpx import HTTPXAsyncTransport
+from graphql import DocumentNode
 
 from bwp_client.api.queries import document
 from bwp_client.api.reply import Reply, Trouble
@@ -44,6 +47,23 @@ class _Call:
     response: httpx.Response | None = None
 
 
+class _Question(GraphQLRequest):
+    """A question whose text is sent as it stands in its document; gql would print it anew for every request."""
+
+    def __init__(self, task_kind: TaskKind, task_id: str) -> None:
+        super().__init__(_parsed(task_kind), variable_values={"taskId": task_id})
+        self._text = document(task_kind)
+
+    @property
+    def payload(self) -> dict[str, Any]:
+        return {"query": self._text, "variables": self.variable_values}
+
+
+@cache
+def _parsed(task_kind: TaskKind) -> DocumentNode:
+    return GraphQLRequest(document(task_kind)).document
+
+
 class Wire:
     """Sends questions to one endpoint.
 
@@ -56,34 +76,53 @@ class Wire:
     def __init__(
         self, settings: ApiSettings, *, http_transport: httpx.AsyncBaseTransport | None, timeout_seconds: float
     ) -> None:
+        self._settings = settings
+        self._http_transport = http_transport
         self._timeout_seconds = timeout_seconds
-        self._version = settings.version
-        connections = settings.concurrency + 2
-        self._transport = HTTPXAsyncTransport(
-            settings.endpoint,
-            json_deserialize=_json_object,
-            transport=http_transport,
-            # A proxy from the environment can't reach our own machine's loopback.
-            trust_env=not settings.is_on_loopback,
-            timeout=httpx.Timeout(timeout_seconds, connect=min(10.0, timeout_seconds)),
-            limits=httpx.Limits(max_connections=connections, max_keepalive_connections=connections),
-            follow_redirects=False,
-            # Unpacking would let a small answer become a huge one.
-            headers={"Accept-Encoding": "identity", "User-Agent": "bwp-client"},
-            event_hooks={"response": [_catch]},
-        )
-        self._documents = {kind: GraphQLRequest(document(kind)).document for kind in TaskKind}
+        # A proxy from the environment can't reach our own machine's loopback.
+        self._trust_env = not settings.is_on_loopback
+        self._idle: list[HTTPXAsyncTransport] = []
+        self._lanes: list[HTTPXAsyncTransport] = []
+        self._tls: ssl.SSLContext | None = None
+        self._client: httpx.AsyncClient | None = None
 
     async def open(self) -> httpx.AsyncClient:
-        """Open the pool of connections; give it, for the token endpoint."""
-        await self._transport.connect()  # type: ignore[no-untyped-call]
-        client: httpx.AsyncClient | None = self._transport.client
-        assert client is not None
-        return client
+        """Open a pool of connections, for the token endpoint."""
+        self._tls = httpx.create_ssl_context(trust_env=self._trust_env)
+        self._client = httpx.AsyncClient(**self._client_options(connections=4))
+        return self._client
 
     async def close(self) -> None:
         """Close every connection."""
-        await self._transport.close()  # type: ignore[no-untyped-call]
+        for lane in self._lanes:
+            await lane.close()  # type: ignore[no-untyped-call]
+        if self._client is not None:
+            await self._client.aclose()
+
+    async def _lane(self) -> HTTPXAsyncTransport:
+        """Give a connection that nobody uses; a pool of many would look at each of them for every request."""
+        if self._idle:
+            return self._idle.pop()
+        lane = HTTPXAsyncTransport(
+            self._settings.endpoint, json_deserialize=_json_object, **self._client_options(connections=1)
+        )
+        await lane.connect()  # type: ignore[no-untyped-call]
+        self._lanes.append(lane)
+        return lane
+
+    def _client_options(self, *, connections: int) -> dict[str, Any]:
+        assert self._tls is not None
+        return {
+            "transport": self._http_transport,
+            "verify": self._tls,
+            "trust_env": self._trust_env,
+            "timeout": httpx.Timeout(self._timeout_seconds, connect=min(10.0, self._timeout_seconds)),
+            "limits": httpx.Limits(max_connections=connections, max_keepalive_connections=connections),
+            "follow_redirects": False,
+            # Unpacking would let a small answer become a huge one.
+            "headers": {"Accept-Encoding": "identity", "User-Agent": "bwp-client"},
+            "event_hooks": {"response": [_catch]},
+        }
 
     async def ask(self, task_kind: TaskKind, task_id: str, *, target_id: str, token: str) -> Reply:
         """Send one question.
@@ -98,12 +137,16 @@ class Wire:
             SettingsError: The endpoint is no http(s) address.
         """
         call = _Call()
-        request = GraphQLRequest(self._documents[task_kind], variable_values={"taskId": task_id})
-        headers = {"Authorization": f"Bearer {token}", "x-api-target-id": target_id, "x-api-version": self._version}
+        headers = {
+            "Authorization": f"Bearer {token}",
+            "x-api-target-id": target_id,
+            "x-api-version": self._settings.version,
+        }
+        lane = await self._lane()
         try:
             async with asyncio.timeout(self._timeout_seconds):
-                result = await self._transport.execute(
-                    request, extra_args={"headers": headers, "extensions": {_CALL: call}}
+                result = await lane.execute(
+                    _Question(task_kind, task_id), extra_args={"headers": headers, "extensions": {_CALL: call}}
                 )
         except TimeoutError:
             return Reply(_status(call), trouble=Trouble.SLOW)
@@ -111,6 +154,8 @@ class Wire:
             return Reply(_status(call), trouble=_connection_trouble(error.__cause__))
         except TransportError:
             return _unreadable(call)
+        finally:
+            self._idle.append(lane)
         errors = result.errors if isinstance(result.errors, list) else [result.errors] if result.errors else []
         return Reply(
             _status(call), result.data, tuple(errors), retry_after_seconds=_wait(call), server_time=_server_time(call)

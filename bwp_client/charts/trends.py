@@ -80,7 +80,7 @@ def contributions(frame: pd.DataFrame, name_of: Callable[[str], str], theme: The
             hovertemplate="%{x:+.2f} points",
         )
     chart.update_layout(barmode="relative", hovermode="y unified")
-    chart.update_xaxes(title={"text": "Percentage points of the failure rate"}, showgrid=True, zeroline=True)
+    chart.update_xaxes(title={"text": "Percentage points"}, showgrid=True, zeroline=True)
     chart.update_yaxes(showgrid=False, rangemode="normal", type="category")
     return chart
 

@@ -61,10 +61,12 @@ def make(
         return
     with errors_as_exit_codes(as_json=as_json):
         from bwp_client.events import TaskKind
+        from bwp_client.reports.inputs import begins_at
         from bwp_client.reports.period import Period
         from bwp_client.reports.question import Question
         from bwp_client.reports.store import open_store
         from bwp_client.settings import Settings
+        from bwp_client.warehouse import Warehouse
 
         settings = Settings.load()
         moment = _moment(as_of)
@@ -78,22 +80,30 @@ def make(
             regions=tuple(region) if region else None,
         )
         store = open_store(out or settings.reports_uri)
+        begins = begins_at(Warehouse(warehouse_uri(warehouse, settings))) if catch_up else None
         results = [
             _make(question, store, settings, warehouse, notify, force=force, as_json=as_json)
-            for question in _questions(first, catch_up, store)
+            for question in _questions(first, catch_up, store, begins)
         ]
         _tell(results, as_json=as_json)
 
 
-def _questions(first: Question, catch_up: int, store: Any) -> list[Question]:
-    """Give the questions that are due, oldest first: the first always, those before it where none was answered."""
+def _questions(first: Question, catch_up: int, store: Any, begins: datetime | None) -> list[Question]:
+    """Give the questions that are due, oldest first; with catching up, those that no report has answered yet.
+
+    Args:
+        first: The newest.
+        catch_up: How many periods before it are looked at.
+        store: Where reports are published.
+        begins: When the data begin; a period that was over by then has nothing to report.
+    """
     from bwp_client.reports.publish import published_series
 
     due, period = [first], first.period
     done = published_series(store) if catch_up else set()
     for _ in range(catch_up):
         period = period.before()
-        if first.for_(period).series not in done:
+        if first.for_(period).series not in done and begins is not None and period.to_time > begins:
             due.append(first.for_(period))
     if catch_up and first.series in done:
         due.remove(first)
@@ -167,7 +177,7 @@ def _moment(text: str | None) -> datetime:
 
     from bwp_client.times import period_end, period_start
 
-    now = datetime.now(UTC).replace(microsecond=0)
+    now = datetime.now(UTC)
     if text is None:
         return now
     if period_start(text) > now:

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 import pandas as pd
 
-from bwp_client.metrics.run import NOT_LOOKED_UP
+from bwp_client.metrics.filters import Filters
+from bwp_client.metrics.run import NOT_LOOKED_UP, MetricName
 from bwp_client.metrics.statement import verdict
 
 MOST = 0.5
 """A product or a code set is named when it makes up more than this share of the change."""
+MIN_WEEKS = 8
 MIN_MORE = 5
 """Fewer tasks more or less than this are nobody's cause."""
 _EXACT = 1e-12
@@ -29,6 +31,38 @@ class Cause:
     since: datetime | None = None
     is_mix: bool = False
     """True when more or fewer outcomes came from products that fail more: no product itself failed more or less."""
+
+
+def wide(filters: Filters) -> Filters:
+    """Give this period and the one before, in whole weeks, eight of them at least: what changes are looked for in."""
+    start = min(filters.before_time, filters.to_time - MIN_WEEKS * timedelta(weeks=1))
+    return filters.with_(from_time=start - timedelta(days=start.weekday()))
+
+
+def cause_of(
+    ask: Callable[[MetricName, Filters], pd.DataFrame],
+    filters: Filters,
+    comparison: Mapping[Any, Any],
+    products: pd.DataFrame,
+) -> Cause | None:
+    """Find what makes up most of the change of a period, asking for what that takes; see `find_cause`.
+
+    Args:
+        ask: Computes a metric with these filters.
+        filters: The period's.
+        comparison: The one row of its `period_comparison` frame.
+        products: `period_comparison` rows with a column business_product_id.
+    """
+
+    def narrowed(filters: Filters, product: str | None) -> Filters:
+        return filters if product is None else filters.with_(business_products=(product,))
+
+    return find_cause(
+        comparison,
+        products,
+        lambda product: ask(MetricName.CONTRIBUTORS, narrowed(filters, product)),
+        lambda product: ask(MetricName.CHANGE_POINTS, narrowed(wide(filters), product)),
+    )
 
 
 def find_cause(

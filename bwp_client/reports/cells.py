@@ -39,7 +39,18 @@ LABELS = {
     "mean_days": "Mean days",
     "timed": "With known days",
 }
-_PERCENT = {"rate", "previous_rate", "low", "high", "previous_low", "previous_high", "share", "coverage"}
+_PERCENT = {
+    "rate",
+    "previous_rate",
+    "low",
+    "high",
+    "previous_low",
+    "previous_high",
+    "before_rate",
+    "after_rate",
+    "share",
+    "coverage",
+}
 _POINTS = {"difference", "difference_low", "difference_high", "mix_effect", "rate_effect", "contribution"}
 _INTERVALS = {
     "rate": ("low", "high"),

@@ -13,6 +13,8 @@ from bwp_client.charts import Theme, code_bars, code_colors, codes_over_time, ra
 from bwp_client.charts.codes import describe_codes
 from bwp_client.charts.rates import describe_rates
 from bwp_client.metrics import MetricName
+from bwp_client.metrics.baseline import Baseline, baseline_of, outside
+from bwp_client.metrics.causes import cause_of
 from bwp_client.metrics.statement import statement
 from bwp_client.reports.asking import Asking
 from bwp_client.reports.tables import TABLES
@@ -57,7 +59,7 @@ def content_of(asking: Asking) -> Content:
     rated = asking.metric(MetricName.FAILURE_RATE, asking.filters.with_(codes=None))
     span = asking.snapshot.span()
     return Content(
-        says=_says(asking, headline, unrated),
+        says=_says(asking, headline, tables["by_product"], unrated),
         headline={str(name): value for name, value in headline.items()},
         coverage={str(name): value for name, value in coverage.items()},
         tables=tables,
@@ -67,19 +69,22 @@ def content_of(asking: Asking) -> Content:
     )
 
 
-def _says(asking: Asking, headline: Any, unrated: int) -> tuple[str, ...]:
+def _says(asking: Asking, headline: Any, products: pd.DataFrame, unrated: int) -> tuple[str, ...]:
     if not headline["n"] and unrated:
         return (
             f"{unrated:,} failed, and no rate can be given: no COMPLETED event was ever loaded for these products.",
         )
-    return (statement(headline, asking.filters.to_time - asking.filters.from_time, None, str),)
+    filters = asking.filters
+    cause = cause_of(asking.metric, filters, headline, products)
+    return (statement(headline, filters.to_time - filters.from_time, cause, asking.facts.name),)
 
 
 def _figures(asking: Asking, tables: dict[str, pd.DataFrame], headline: Any) -> list[Figure]:
     rates, codes = tables[MetricName.FAILURE_RATE.value], tables[MetricName.ERROR_CODES.value]
     over_time = tables[MetricName.ERROR_CODES_OVER_TIME.value]
     bucket = asking.question.bucket.value
-    before = headline["previous_rate"] if pd.notna(headline["previous_rate"]) else None
+    baseline = baseline_of(headline)
+    marks = outside(rates, baseline)
     colors = code_colors(codes.sort_values(["first_seen", "code"])["code"])
     drawn = []
     if not rates.empty:
@@ -88,8 +93,8 @@ def _figures(asking: Asking, tables: dict[str, pd.DataFrame], headline: Any) -> 
                 "failure_rate",
                 f"Failure rate by {bucket}",
                 MetricName.FAILURE_RATE,
-                describe_rates(rates, bucket),
-                lambda theme: rate_over_time(rates, theme, baseline=before),
+                _about_rates(rates, bucket, baseline, marks, asking.question.min_n),
+                lambda theme: rate_over_time(rates, theme, baseline=baseline.rate if baseline else None, outside=marks),
             )
         )
     if (codes["tasks"] > 0).any():
@@ -114,6 +119,20 @@ def _figures(asking: Asking, tables: dict[str, pd.DataFrame], headline: Any) -> 
             )
         )
     return drawn
+
+
+def _about_rates(rates: pd.DataFrame, bucket: str, baseline: Baseline | None, marks: pd.Series[str], min_n: int) -> str:
+    """Say what the chart shows, and what each of its marks means."""
+    said = [describe_rates(rates, bucket), "Shaded: 95 % interval."]
+    if (rates["partial"] & rates["rate"].notna()).any():
+        said.append(f"Hollow: partial {bucket}.")
+    if baseline is not None:
+        said.append("Dotted: the period before." if baseline.is_before else "Dotted: this period as a whole.")
+    if marks.ne("").any():
+        said.append("Diamond: further from it than luck explains.")
+    if rates["rate"].isna().any():
+        said.append(f"Grey: failed/outcomes, fewer than {min_n} and too few to rate.")
+    return " ".join(said)
 
 
 def _figure(name: str, title: str, after: MetricName, says: str, draw: Any) -> Figure:

@@ -89,6 +89,18 @@ def run_as_of(warehouse: Warehouse, as_of: datetime) -> Run:
     )
 
 
+def begins_at(warehouse: Warehouse) -> datetime | None:
+    """Give the time of the first event that is counted, by what the table's log says of its files.
+
+    Raises:
+        RemoteError: S3 refused or failed.
+    """
+    if not warehouse.exists():
+        return None
+    files = warehouse.data_files(warehouse.handle(TableName.OUTCOMES))
+    return min((item.lows["occurred_at"] for item in files if item.lows.get("occurred_at")), default=None)
+
+
 def take_rows(snapshot: Snapshot, question: Question, folder: Path) -> dict[TableName, Path]:
     """Write the rows that the question needs, in an order of their own, so that the same rows give the same bytes."""
     folder.mkdir(parents=True, exist_ok=True)

@@ -10,6 +10,7 @@ import pandas as pd
 
 from bwp_client.completeness import last_heard
 from bwp_client.metrics import METRICS, MetricName
+from bwp_client.metrics.causes import wide
 from bwp_client.metrics.run import no_denominator
 from bwp_client.metrics.statement import verdict
 from bwp_client.reports.asking import Asking
@@ -149,6 +150,11 @@ TABLES: tuple[ReportTable, ...] = (
              "contribution"), ask=_contributors("product"), max_rows=15),
     ReportTable("contributors_by_code", Section.CHANGED, "What changed, by error codes", ("code_set",),
                 ("code_set", "failed", "previous_failed", "contribution"), _contributors("code_set"), max_rows=15),
+    _metric(MetricName.CHANGE_POINTS, Section.CHANGED, ("changed_at",),
+            ("changed_at", "direction", "earliest", "latest", "before_rate", "before_n", "after_rate", "after_n"),
+            title="Days on which the rate changed",
+            ask=lambda asking: asking.metric(MetricName.CHANGE_POINTS, wide(asking.filters)),
+            when_empty="None in this period, the one before and the weeks around them."),
     ReportTable("open_by_deadline", Section.OPEN, "Open failures by days left", ("days_left",),
                 ("days_left", "open_failures"), _by_deadline),
     _metric(MetricName.OPEN_FAILURES, Section.OPEN, ("task_id",),

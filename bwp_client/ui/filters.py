@@ -29,9 +29,9 @@ def sidebar(snapshot: Snapshot, names: Names) -> Choice | None:
     first = span[0].date() if span else last
     with st.sidebar:
         # No nicer labels: the URL carries what is shown, and it says the same as the command line.
-        kind = st.segmented_control(
-            "Task kind", [item.value for item in TaskKind], default=TaskKind.DELETION.value, required=True, key="kind",
-            bind="query-params",
+        # Radio buttons: a segmented control's chosen word has too little contrast in the dark theme.
+        kind = st.radio(
+            "Task kind", [item.value for item in TaskKind], horizontal=True, key="kind", bind="query-params",
         )  # fmt: skip
         default_from = max(first, last - timedelta(days=DEFAULT_DAYS - 1))
         start = st.date_input("From (UTC)", value=default_from, key="from", bind="query-params")

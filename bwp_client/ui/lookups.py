@@ -7,6 +7,7 @@ import streamlit as st
 
 from bwp_client.lookup_runs import LookupRun
 from bwp_client.metrics import MetricName
+from bwp_client.metrics.statement import percent
 from bwp_client.ui import parts
 from bwp_client.ui.data import lookup_runs_of
 from bwp_client.ui.plain import plain
@@ -48,9 +49,10 @@ def _show_reasons(page: Page) -> None:
         hide_index=True,
         column_config={
             "Tasks": parts.count_column("Tasks"),
-            "Why": st.column_config.TextColumn(width="large"),
-            "Last asked": st.column_config.DatetimeColumn(format=_TIME_FORMAT, timezone="UTC"),
-            "Asked again": st.column_config.DatetimeColumn(format=_TIME_FORMAT, timezone="UTC"),
+            "Lookup": st.column_config.TextColumn(width=100),
+            "Why": st.column_config.TextColumn(width="medium"),
+            "Last asked": st.column_config.DatetimeColumn(format=_TIME_FORMAT, timezone="UTC", width=125),
+            "Asked again": st.column_config.DatetimeColumn(format=_TIME_FORMAT, timezone="UTC", width=125),
         },
         placeholder="–",
         key="lookup_states",
@@ -94,5 +96,5 @@ def said_of(run: LookupRun) -> str:
     left = f" {run.not_asked:,} tasks were left." if run.not_asked else ""
     return (
         f"Newest run: {run.asked:,} tasks asked about with {run.requests:,} requests{pace}; asked to slow down "
-        f"{run.throttled:,} times ({run.throttled_share:.1%} of requests).{left}"
+        f"{run.throttled:,} times ({percent(run.throttled_share)} of requests).{left}"
     )

@@ -13,6 +13,7 @@ chosen = st.navigation(
         st.Page("../../pages/error_codes.py", title="Error codes", icon=":material/error:"),
         st.Page("../../pages/trends.py", title="Trends", icon=":material/trending_up:"),
         st.Page("../../pages/tasks.py", title="Tasks", icon=":material/checklist:"),
+        st.Page("../../pages/reports.py", title="Reports", icon=":material/description:"),
         st.Page("../../pages/data_health.py", title="Data health", icon=":material/health_and_safety:"),
     ],
     position="sidebar" if is_admitted else "hidden",

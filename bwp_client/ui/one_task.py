@@ -151,7 +151,7 @@ def _records(story: TaskStory) -> None:
     st.caption(REBUILT)
     for event in story.events:
         with st.expander(f"{event['event_type']}, {event['occurred_at']:%d %b %Y %H:%M:%S} UTC"):
-            st.code(json.dumps(rebuilt(event), indent=2, ensure_ascii=False), language="json")
+            st.code(json.dumps(rebuilt(event), indent=2, ensure_ascii=False), language=None, wrap_lines=True)
             st.text(f"Read from {event['source_uri']}, place {event['source_offset']}.")
     if not story.events:
         st.text("None was loaded.")
@@ -159,7 +159,7 @@ def _records(story: TaskStory) -> None:
     for lookup in story.lookups:
         state = str(lookup["lookup_state"]).replace("_", " ")
         with st.expander(plain(f"{state}, {lookup['asked_at']:%d %b %Y %H:%M:%S} UTC")):
-            st.code(json.dumps(lookup, indent=2, ensure_ascii=False, default=_text), language="json")
+            st.code(json.dumps(lookup, indent=2, ensure_ascii=False, default=_text), language=None, wrap_lines=True)
     if not story.lookups:
         st.text("It was never looked up.")
 

@@ -105,7 +105,7 @@ def open_tasks(
     for key, name in (("code", code), ("product", product)):
         if name is not None:
             st.session_state[key] = [name]
-    st.session_state[GO_TO] = TASKS_PAGE
+    st.session_state[GO_TO] = (TASKS_PAGE, {})
 
 
 def of_period(page: Page, bucket: Bucket) -> Opens:

@@ -46,7 +46,7 @@ def show(page: Page) -> None:
         alt="The pasted tasks with outcome, lookup and error codes",
     )  # fmt: skip
     unknown = rows.loc[rows["known"] == _UNKNOWN, "task_id"].tolist()
-    st.caption(f"n {len(rows):,} tasks, {len(unknown):,} of them unknown here. Choose a row to see its timeline.")
+    st.caption(f"n {len(rows):,} tasks, {len(unknown):,} of them unknown here. Tick a row to see its timeline.")
     with st.container(horizontal=True, vertical_alignment="bottom"):
         if unknown:
             product = st.selectbox(

@@ -17,10 +17,15 @@ from bwp_client.ui.plain import plain
 from bwp_client.warehouse.snapshot import Snapshot
 
 GO_TO = "go_to"
-"""Where a callback puts the page to go to; only the script itself can go there."""
+"""Where a callback puts the page to go to and its own parameters; only the script itself can go there."""
 TASKS_PAGE = "../../pages/tasks.py"
 _KEY = "page"
-_JOBS = {"load": "Loading events", "enrich": "Looking up errors", "import": "Storing requests"}
+_JOBS = {
+    "load": "Loading events",
+    "enrich": "Looking up errors",
+    "import": "Storing requests",
+    "report": "Making a report",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,8 +65,10 @@ def prepare() -> None:
     choice = sidebar(snapshot, names)
     if choice is None:
         st.stop()
-    if target := st.session_state.pop(GO_TO, None):
-        st.switch_page(target)
+    if GO_TO in st.session_state:
+        target, query = st.session_state.pop(GO_TO)
+        # The filters are bound to the URL and go there again by themselves.
+        st.switch_page(target, query_params=query)
     st.session_state[_KEY] = Page(settings, snapshot, names, choice)
 
 
@@ -108,7 +115,8 @@ def _sample_banner() -> None:
             "python -m bwp_client load s3://your-bucket/your-prefix\n"
             'export BWP_API__CREDENTIALS=\'{"*": {"client_id": "…", "client_secret": "…"}}\'\n'
             "python -m bwp_client enrich\nmake run",
-            language="bash",
+            language=None,
+            wrap_lines=True,
         )
 
 
@@ -125,7 +133,7 @@ def _nothing_yet(settings: Settings) -> None:
         return
     st.title("No events yet", anchor=False)
     st.text(f"The warehouse {warehouse_in_use(settings).uri} holds nothing yet. Load archived events first:")
-    st.code("python -m bwp_client load s3://your-bucket/your-prefix", language="bash")
+    st.code("python -m bwp_client load s3://your-bucket/your-prefix", language=None, wrap_lines=True)
 
 
 def _watch(shown: str) -> None:

@@ -9,7 +9,6 @@ import streamlit as st
 
 from bwp_client.metrics import MetricName
 from bwp_client.ui import parts
-from bwp_client.ui.one_task import open_task
 from bwp_client.ui.shell import GO_TO, TASKS_PAGE, Page
 from bwp_client.ui.worklist import dated, due_counts
 
@@ -29,23 +28,23 @@ def show(page: Page) -> None:
         for label, count in due.items():
             with st.container(border=True, width=190):
                 st.metric(f"Open, {label}", f"{count:,}")
-                st.page_link(TASKS_PAGE, label="See these tasks", query_params={"due": label})
+                st.page_link(TASKS_PAGE, label=f"See {label}", query_params={"due": label})
     rows = open_tasks.head(FIRST)
     st.dataframe(
         pd.DataFrame(
             {
-                "days_left": rows["days_left"], "deadline": rows["deadline"], "code": rows["code"],
-                "action": rows["action"], "product": rows["product"], "task_id": rows["task_id"],
+                "days_left": rows["days_left"], "deadline": rows["deadline"], "product": rows["product"],
+                "code": rows["code"], "task_id": rows["task_id"], "action": rows["action"],
             }
         ),
         hide_index=True,
         column_config={
-            "days_left": st.column_config.NumberColumn("Days left", width=70),
-            "deadline": st.column_config.DateColumn("Deadline", format="DD MMM YYYY", width=100),
-            "code": st.column_config.TextColumn("Error code", width=180),
+            "days_left": st.column_config.NumberColumn("Days left", width=60),
+            "deadline": st.column_config.DateColumn("Deadline", format="DD MMM YYYY", width=90),
+            "code": st.column_config.TextColumn("Error code", width=150),
             "action": st.column_config.TextColumn("Next action", width=330),
-            "product": st.column_config.TextColumn("Business product", width=130),
-            "task_id": st.column_config.TextColumn("Task ID", width=260),
+            "product": st.column_config.TextColumn("Business product", width=120),
+            "task_id": st.column_config.TextColumn("Task ID", width=255),
         },
         placeholder="–",
         on_select=partial(_open, "first_tasks", rows["task_id"].tolist()),
@@ -62,5 +61,4 @@ def show(page: Page) -> None:
 
 def _open(table: str, task_ids: list[str]) -> None:
     if rows := st.session_state[table]["selection"]["rows"]:
-        open_task(task_ids[rows[0]])
-        st.session_state[GO_TO] = TASKS_PAGE
+        st.session_state[GO_TO] = (TASKS_PAGE, {"task": task_ids[rows[0]]})

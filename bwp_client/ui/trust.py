@@ -13,12 +13,17 @@ HEALTH_PAGE = "../../pages/data_health.py"
 
 
 def show(page: Page) -> None:
-    """Draw the lines, doubts first."""
+    """Draw the lines with a link to what to do."""
     parts.heading("Can I trust this?", MetricName.GAPS, MetricName.COVERAGE)
+    show_lines(page)
+    st.page_link(HEALTH_PAGE, label="Data health: what is missing and what to do")
+
+
+def show_lines(page: Page) -> None:
+    """Draw the lines, doubts first."""
     lines = [_fresh(page), _gaps(page), _reasons(page), _silent(page)]
     for is_fine, text in sorted(lines, key=lambda line: line[0]):
         st.text(f"{'✓' if is_fine else '⚠'} {text}")
-    st.page_link(HEALTH_PAGE, label="Data health: what is missing and what to do")
 
 
 def _fresh(page: Page) -> tuple[bool, str]:

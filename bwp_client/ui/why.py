@@ -8,23 +8,19 @@ from typing import Any
 
 import pandas as pd
 
-from bwp_client.metrics import Filters, MetricName
-from bwp_client.metrics.causes import Cause, find_cause
+from bwp_client.metrics import Filters, MetricName, causes
 from bwp_client.metrics.episodes import Episode, find_episode
 from bwp_client.metrics.statement import day, percent, statement
 from bwp_client.ui import data
 from bwp_client.ui.parts import ask, rate_text
 from bwp_client.ui.shell import Page
 
-MIN_WEEKS = 8
 _WEEK = timedelta(weeks=1)
 
 
 def wide(page: Page) -> Filters:
     """Give this period and the one before, in whole weeks, eight of them at least: what changes are looked for in."""
-    filters = page.choice.filters
-    start = min(filters.before_time, filters.to_time - MIN_WEEKS * _WEEK)
-    return filters.with_(from_time=start - timedelta(days=start.weekday()))
+    return causes.wide(page.choice.filters)
 
 
 def sentence(page: Page, row: dict[Hashable, Any], products: pd.DataFrame) -> str:
@@ -36,19 +32,8 @@ def sentence(page: Page, row: dict[Hashable, Any], products: pd.DataFrame) -> st
         products: The same by product.
     """
     filters = page.choice.filters
-    return statement(row, filters.to_time - filters.from_time, _cause(page, row, products), page.names)
-
-
-def _cause(page: Page, row: dict[Hashable, Any], products: pd.DataFrame) -> Cause | None:
-    def narrowed(filters: Filters, product: str | None) -> Filters:
-        return filters if product is None else filters.with_(business_products=(product,))
-
-    return find_cause(
-        row,
-        products,
-        lambda product: ask(page, MetricName.CONTRIBUTORS, narrowed(page.choice.filters, product)),
-        lambda product: ask(page, MetricName.CHANGE_POINTS, narrowed(wide(page), product)),
-    )
+    cause = causes.cause_of(lambda name, chosen: ask(page, name, chosen), filters, row, products)
+    return statement(row, filters.to_time - filters.from_time, cause, page.names)
 
 
 def tell_episode(page: Page, weekly: dict[str, pd.DataFrame]) -> str | None:

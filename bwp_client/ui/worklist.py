@@ -89,9 +89,7 @@ def show(page: Page) -> None:
     failures = dated(page, MetricName.OPEN_FAILURES, filters.with_(from_time=EARLIEST_EVENT) if ever else None)
     waiting = dated(page, MetricName.WAITING)
     _counts(failures, waiting)
-    chosen = st.segmented_control(
-        "Show", SHOWN, default="open", required=True, key="due", bind="query-params", width="stretch"
-    )
+    chosen = st.radio("Show", SHOWN, horizontal=True, key="due", bind="query-params")
     sought = st.text_input(
         "Search", key="q", bind="query-params", placeholder="Task ID, business product, error code, action"
     )
@@ -107,7 +105,7 @@ def show(page: Page) -> None:
         f"n {len(rows):,} tasks"
     )  # fmt: skip
     st.caption(
-        f"{shown}. Nearest deadline first: those ahead, the soonest on top, then those over, the latest on top. Choose a row "
+        f"{shown}. Nearest deadline first: those ahead, the soonest on top, then those over, the latest on top. Tick a row "
         f"to see its timeline. {page.settings.timezone} days, {parts.as_of(page)}."
     )
     _downloads(rows, is_waiting=chosen == "waiting")

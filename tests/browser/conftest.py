@@ -1,23 +1,10 @@
-"""One browser and one server with sample data for all browser tests."""
+"""One server with sample data for all browser tests of the app."""
 
-import os
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, sync_playwright
-from support.browser import FLAGS, find_browser, running_app
-
-
-@pytest.fixture(scope="session")
-def browser() -> Iterator[Browser]:
-    executable = find_browser()
-    if executable is None and os.environ.get("CI") != "true":
-        pytest.skip("NO BROWSER: install chromium or set BWP_CHROME")
-    with sync_playwright() as playwright:
-        launched = playwright.chromium.launch(executable_path=executable, args=FLAGS)
-        yield launched
-        launched.close()
+from support.browser import running_app
 
 
 @pytest.fixture(scope="session")

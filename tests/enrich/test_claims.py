@@ -1,5 +1,7 @@
 """Claims between runs: who may ask about what, and until when."""
 
+import asyncio
+import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -128,9 +130,33 @@ def test_a_run_waits_for_the_claims_of_one_that_died_and_leaves_alone_those_of_o
 
 
 async def asyncio_forever() -> None:
-    import asyncio
-
     await asyncio.Event().wait()
+
+
+def test_the_claims_of_a_run_that_takes_long_are_renewed(shop_of):
+    shop = shop_of(event(1, "FAILED"))
+    seconds, renewals = 0.0, 0
+
+    async def sleep(_: float) -> None:
+        nonlocal seconds, renewals
+        # While the answer is awaited, most of the lease goes by, again and again.
+        seconds += 20
+        renewals += 1
+        await asyncio.sleep(0 if renewals < 6 else 0.01)
+
+    other = Claims(shop.warehouse, "other", clock=lambda: shop.now, monotonic=lambda: 0.0)
+    held: list[Held] = []
+    with running_sandbox(Knobs(latency_ms=300)) as sandbox:
+        result = shop.enrich(
+            sandbox.url,
+            sleep=sleep,
+            monotonic=lambda: seconds,
+            on_progress=lambda _: other.take((), lambda theirs: held.append(theirs) or []),
+        )
+        assert asked_about(sandbox) == result.asked == 1
+    assert renewals > 1
+    assert len(held[0]) == 1
+    assert shop.warehouse.handle(TableName.CLAIMS).version() > 3
 
 
 def test_a_run_whose_claims_ran_out_chooses_anew_what_it_had_not_asked(shop_of):
@@ -148,8 +174,6 @@ def test_a_run_whose_claims_ran_out_chooses_anew_what_it_had_not_asked(shop_of):
 
 
 def test_a_warehouse_of_before_there_were_claims_gets_the_table(shop_of):
-    import shutil
-
     shop = shop_of(event(1, "FAILED"))
     shutil.rmtree(f"{shop.warehouse.uri}/claims")
     with running_sandbox() as sandbox:

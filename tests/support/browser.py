@@ -15,7 +15,7 @@ from pathlib import Path
 from playwright.sync_api import Browser, Page
 
 ROOT = Path(__file__).parents[2]
-PAGES = ("", "failure_rates", "error_codes", "trends", "tasks", "data_health")
+PAGES = ("", "failure_rates", "error_codes", "trends", "tasks", "reports", "data_health")
 CHART = ".js-plotly-plot .main-svg"
 TABLE = "[data-testid=stDataFrame]"
 WITHOUT_CHART = {"tasks", "data_health"}
@@ -95,5 +95,8 @@ def open_page(browser: Browser, url: str, scheme: str = "light", width: int = 13
 
 def wait_until_drawn(page: Page, name: str) -> None:
     """Wait until a page of the sample stands."""
-    page.wait_for_selector(TABLE if name in WITHOUT_CHART else CHART, timeout=WAIT_MS)
+    if name == "reports":
+        page.get_by_role("button", name="Make a report").wait_for(timeout=WAIT_MS)
+    else:
+        page.wait_for_selector(TABLE if name in WITHOUT_CHART else CHART, timeout=WAIT_MS)
     page.wait_for_selector(IDLE, timeout=WAIT_MS)

@@ -11,7 +11,7 @@ from bwp_client.sources import open_source
 from bwp_client.warehouse import Warehouse
 
 MAIN = Path(__file__).parents[2] / "bwp_client" / "ui" / "main.py"
-PAGES = ("overview", "failure_rates", "error_codes", "trends", "tasks", "data_health")
+PAGES = ("overview", "failure_rates", "error_codes", "trends", "tasks", "reports", "data_health")
 
 
 @pytest.fixture(scope="session")

@@ -63,6 +63,8 @@ def test_a_page_over_loaded_data_shows_its_figures_and_their_n(page: str, loaded
     elif page == "tasks":
         assert len(app.dataframe[0].value) > 10
         assert "as of" in words(app)
+    elif page == "reports":
+        assert "None yet" in words(app)
     else:
         assert figures(app)
         assert "as of" in words(app)
@@ -157,7 +159,7 @@ def test_what_a_click_asks_for_is_shown_on_the_tasks_page(loaded: Path, open_pag
     day = app.session_state["to"] - timedelta(days=5)
     app.session_state["from"] = app.session_state["to"] = day
     app.session_state["code"] = ["(not looked up)"]
-    app.session_state["go_to"] = TASKS_PAGE
+    app.session_state["go_to"] = (TASKS_PAGE, {})
     app.run()
     assert not app.exception
     assert app.title[0].value == "Tasks"

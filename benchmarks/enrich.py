@@ -1,0 +1,257 @@
+"""`python -m benchmarks.enrich [--tasks N --seconds S]`: how well `enrich` uses what it may, against the local API.
+
+The local API runs as a process of its own on the same cores; ratios within one run are what counts.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import platform
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+from bwp_client.sandbox.sample import write_sample
+
+CREDENTIALS = {"*": {"client_id": "bench", "client_secret": "bench"}}
+CONFIGURED = ((50.0, 8), (120.0, 8), (1000.0, 4))
+"""Requests a second and questions in flight, to be reached with 50 ms latency."""
+SERVER_LIMIT = 20.0
+ONE_BY_ONE_TASKS = 300
+EVENTS_PER_TASK = 1.25
+"""Sample events it takes to have a task to ask about."""
+
+
+@dataclass(frozen=True, slots=True)
+class Api:
+    """A running local API."""
+
+    endpoint: str
+    token_endpoint: str
+
+
+@contextmanager
+def local_api(**knobs: float) -> Iterator[Api]:
+    """Run the local API in a process of its own."""
+    options = [f"--{name.replace('_', '-')}={value}" for name, value in knobs.items()]
+    with subprocess.Popen(
+        [sys.executable, "-m", "bwp_client", "sandbox", "--port", "0", "--json", "--exit-with-stdin", *options],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+    ) as process:
+        assert process.stdout
+        assert process.stdin
+        yield Api(**json.loads(process.stdout.readline()))
+        process.stdin.close()
+
+
+@dataclass(slots=True)
+class Enriched:
+    """One run of `enrich`, as its progress told it."""
+
+    asked: int
+    requests: int
+    throttled: int
+    seconds: float
+    """From the first answer to the last."""
+    answers: int
+    """Within that time."""
+    megabytes: dict[int, float]
+    """Resident memory when so many tenths were done."""
+
+    @property
+    def per_second(self) -> float:
+        """Answers a second, once it ran."""
+        return self.answers / self.seconds
+
+
+def enrich(warehouse: Path, api: Api, *, rate: float, concurrency: int, **options: Any) -> Enriched:
+    """Run `enrich` as a process, and watch it."""
+    script = (
+        "import json, sys, time\n"
+        "from bwp_client.enrich import enrich\n"
+        "from bwp_client.settings import Settings\n"
+        "from bwp_client.warehouse import Warehouse\n"
+        "told = json.loads(sys.argv[1])\n"
+        "first = last = None\n"
+        "def on_progress(state):\n"
+        "    global first, last\n"
+        "    last = (time.monotonic(), state)\n"
+        "    first = first or last\n"
+        "    if state.done % max(1, state.total // 10) == 0:\n"
+        "        print(json.dumps([state.done * 10 // state.total]), flush=True)\n"
+        "result = enrich(Warehouse(told['warehouse']), Settings(api=told['api']), on_progress=on_progress,\n"
+        "                **told['options'])\n"
+        "(began, at_first), (ended, at_last) = first, last\n"
+        "print(json.dumps({'asked': result.asked, 'requests': result.requests, 'throttled': at_last.throttled,\n"
+        "                  'seconds': ended - began, 'answers': at_last.done - at_first.done}), flush=True)\n"
+    )
+    settings = {
+        "endpoint": api.endpoint,
+        "token_endpoint": api.token_endpoint,
+        "credentials": CREDENTIALS,
+        "requests_per_second": rate,
+        "concurrency": concurrency,
+    }
+    told = json.dumps({"warehouse": str(warehouse), "api": settings, "options": options})
+    megabytes: dict[int, float] = {}
+    with subprocess.Popen([sys.executable, "-c", script, told], stdout=subprocess.PIPE, text=True) as process:
+        watched = psutil.Process(process.pid)
+        assert process.stdout
+        for line in process.stdout:
+            value = json.loads(line)
+            if isinstance(value, dict):
+                return Enriched(megabytes=megabytes, **value)
+            megabytes[value[0]] = watched.memory_info().rss / 1e6
+    raise SystemExit("enrich ended without a result")
+
+
+def one_by_one(api: Api, tasks: list[tuple[str, str]]) -> float:
+    """Ask about (task ID, business product) pairs with a plain gql client, one after the other; give tasks a second."""
+    import httpx
+    from gql import Client, gql
+    from gql.transport.httpx import HTTPXTransport
+
+    form = {"grant_type": "client_credentials", **CREDENTIALS["*"]}
+    token = httpx.post(api.token_endpoint, data=form).json()["access_token"]
+    query = gql(
+        "query TaskErrors($taskId: String!) { personalDataDeletionTask(taskId: $taskId) { taskId status submissionDate "
+        "lastUpdatedDate holdingPeriod errors { code message } } }"
+    )
+    began, per_product = time.monotonic(), {}
+    for task_id, product in tasks:
+        session = per_product.get(product)
+        if session is None:
+            headers = {
+                "Authorization": f"Bearer {token}",
+                "x-api-target-id": product,
+                "x-api-version": "2024-11-01",
+            }
+            session = per_product[product] = Client(
+                transport=HTTPXTransport(api.endpoint, headers=headers)
+            ).connect_sync()
+        query.variable_values = {"taskId": task_id}
+        answer = session.execute(query)
+        assert answer["personalDataDeletionTask"]["status"]
+    return len(tasks) / (time.monotonic() - began)
+
+
+def deletions(warehouse: Path, count: int) -> list[tuple[str, str]]:
+    """Give some deletion tasks as (task ID, business product)."""
+    from bwp_client.warehouse import TableName, Warehouse
+
+    rows = (
+        Warehouse(str(warehouse))
+        .handle(TableName.OUTCOMES)
+        .to_pyarrow_table(columns=["task_id", "business_product_id", "task_kind", "conflicting"])
+    )
+    found = [
+        (row["task_id"], row["business_product_id"])
+        for row in rows.slice(0, count * 3).to_pylist()
+        if row["task_kind"] == "DELETION"
+    ]
+    return found[:count]
+
+
+def make_warehouse(folder: Path, tasks: int) -> Path:
+    """Load sample events of about so many tasks."""
+    events, warehouse = folder / f"events-{tasks}", folder / f"warehouse-{tasks}"
+    write_sample(events, events=int(tasks * EVENTS_PER_TASK), seed=3, until=date(2026, 10, 31))
+    subprocess.run(
+        [sys.executable, "-m", "bwp_client", "load", str(events), "--warehouse", str(warehouse), "--json"],
+        check=False,
+        capture_output=True,
+    )
+    return warehouse
+
+
+class Load:
+    """How busy the machine was meanwhile, by others too."""
+
+    def __init__(self) -> None:
+        self._samples: list[float] = []
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._watch, daemon=True)
+        self._thread.start()
+
+    def _watch(self) -> None:
+        while not self._stop.wait(1.0):
+            self._samples.append(os.getloadavg()[0])
+
+    def close(self) -> str:
+        self._stop.set()
+        self._thread.join()
+        return f"{min(self._samples):.1f} to {max(self._samples):.1f}" if self._samples else "not seen"
+
+
+def main() -> None:
+    """Run the three and print their tables."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--tasks", type=int, default=100_000)
+    parser.add_argument("--seconds", type=float, default=60.0, help="how long the runs at a given pace last")
+    options = parser.parse_args()
+    print(f"{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}; ", end="")
+    load = Load()
+    with tempfile.TemporaryDirectory(prefix="bwp-bench-") as temporary:
+        folder = Path(temporary)
+        _paced(folder, options.seconds)
+        _limited(folder, options.seconds)
+        _many(folder, options.tasks)
+    print(f"\nLoad average of the machine meanwhile: {load.close()}.")
+
+
+def _paced(folder: Path, seconds: float) -> None:
+    print("no server limit, 50 ms latency:\n")
+    print("| requests a second | in flight | allowed | reached | share |\n|---|---|---|---|---|")
+    for rate, concurrency in CONFIGURED:
+        with local_api(latency_ms=50) as api:
+            warehouse = make_warehouse(folder, int(min(rate, concurrency * 20) * seconds * 1.3))
+            # What one question takes when nothing else goes on; that is what so many in flight allow.
+            alone = 1 / one_by_one(api, deletions(warehouse, 100))
+            allowed = min(rate, concurrency / alone)
+            done = enrich(
+                warehouse, api, rate=rate, concurrency=concurrency, completed=True, limit=int(allowed * seconds)
+            )
+        print(
+            f"| {rate:.0f} | {concurrency} | {allowed:.1f} | {done.per_second:.1f} | {done.per_second / allowed:.1%} |"
+        )
+
+
+def _limited(folder: Path, seconds: float) -> None:
+    print(f"\nServer limit of {SERVER_LIMIT:.0f} requests a second, over {seconds:.0f} seconds:\n")
+    print("| configured | answers a second | of the limit | throttled |\n|---|---|---|---|")
+    warehouse = make_warehouse(folder, int(SERVER_LIMIT * seconds * 4))
+    for rate in (20.0, 50.0, 200.0):
+        with local_api(throttle_per_second=SERVER_LIMIT) as api:
+            done = enrich(warehouse, api, rate=rate, concurrency=8, completed=True, max_minutes=seconds / 60)
+        share = done.throttled / done.requests
+        print(f"| {rate:.0f} | {done.per_second:.1f} | {done.per_second / SERVER_LIMIT:.1%} | {share:.1%} |")
+
+
+def _many(folder: Path, tasks: int) -> None:
+    warehouse = make_warehouse(folder, tasks)
+    with local_api(latency_ms=50) as api:
+        alone = one_by_one(api, deletions(warehouse, ONE_BY_ONE_TASKS))
+        done = enrich(warehouse, api, rate=100_000.0, concurrency=64, completed=True)
+    memory = ", ".join(f"{megabytes:.0f}" for _, megabytes in sorted(done.megabytes.items()))
+    print(f"\n{done.asked:,} tasks, 50 ms latency, 64 in flight: {done.per_second:.0f} a second; ", end="")
+    print(f"one by one with plain gql {alone:.1f}: {done.per_second / alone:.1f} times as many.")
+    print(f"Memory at each tenth, MB: {memory}.")
+
+
+if __name__ == "__main__":
+    main()

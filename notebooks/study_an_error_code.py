@@ -1,0 +1,67 @@
+# ---
+# jupyter:
+#   jupytext:
+#     formats: ipynb,py:percent
+#     text_representation:
+#       extension: .py
+#       format_name: percent
+#   kernelspec:
+#     display_name: Python 3
+#     language: python
+#     name: python3
+# ---
+
+# %% [markdown]
+# # Study one error code
+# Since when does it come, where, with which other codes, how long did its tasks take, and which are still open?
+
+# %% tags=["parameters"]
+warehouse = "../warehouse-sample"
+code = "ORDERS_NOT_CLOSED"
+days = 84
+
+# %%
+from bwp_client import Bucket, Filters, MetricName, open_snapshot, run_metric
+from bwp_client.charts import Theme, failures_over_time, rate_over_time
+
+snapshot = open_snapshot(warehouse)
+filters = Filters.last_days(snapshot.span()[1], days)
+with_code = filters.with_(codes=(code,))
+
+# %% [markdown]
+# ## Since when, and what to do
+# A code filter narrows the failed tasks only: failed with this code ÷ all outcomes.
+
+# %%
+run_metric(snapshot, MetricName.ERROR_CODES, with_code).T
+
+# %%
+weekly = run_metric(snapshot, MetricName.FAILURE_RATE, with_code, bucket=Bucket.WEEK)
+rate_over_time(weekly, Theme.LIGHT)
+
+# %%
+failures_over_time(weekly, Theme.LIGHT)
+
+# %% [markdown]
+# ## Where
+
+# %%
+products = [row[0] for row in snapshot.rows("select distinct business_product_id from failed_tasks order by 1")]
+for product in products:
+    (row,) = run_metric(snapshot, MetricName.PERIOD_COMPARISON, with_code.with_(business_products=(product,))).to_dict(
+        "records"
+    )
+    print(f"{product}: {row['failed']:,} of {row['n']:,}, {row['previous_failed']:,} of {row['previous_n']:,} before")
+
+# %% [markdown]
+# ## With which other codes
+
+# %%
+run_metric(snapshot, MetricName.CODE_SETS, with_code)
+
+# %% [markdown]
+# ## What is still open
+
+# %%
+still_open = run_metric(snapshot, MetricName.OPEN_FAILURES, with_code)
+still_open[still_open["state"] == "open"].head(20)

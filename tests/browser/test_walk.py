@@ -1,0 +1,100 @@
+"""The walk of an analyst: from the overview over a code or a day to its tasks, to one task with its events, and back."""
+
+import re
+
+import pytest
+from playwright.sync_api import Browser, Page
+from support.browser import CHART, IDLE, WAIT_MS, open_page, wait_until_drawn
+
+pytestmark = pytest.mark.browser
+ROW_HEIGHT, MIDDLE = 35, 17
+
+
+def choose_row(page: Page, key: str, row: int = 0) -> None:
+    """Click the box before a row; the table is a canvas, so by its place."""
+    table = page.locator(f".st-key-{key} canvas").first
+    table.wait_for(timeout=WAIT_MS)
+    page.wait_for_selector(IDLE, timeout=WAIT_MS)
+    table.scroll_into_view_if_needed()
+    box = table.bounding_box()
+    assert box is not None
+    page.mouse.click(box["x"] + MIDDLE, box["y"] + (row + 1) * ROW_HEIGHT + MIDDLE)
+
+
+def click_mark(page: Page, marks: str, place: int = 0) -> None:
+    """Click a mark of a chart in its middle."""
+    page.wait_for_selector(marks, timeout=WAIT_MS)
+    page.wait_for_selector(IDLE, timeout=WAIT_MS)
+    mark = page.locator(marks).nth(place)
+    mark.scroll_into_view_if_needed()
+    box = mark.bounding_box()
+    assert box is not None
+    page.mouse.move(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
+    page.mouse.down()
+    page.mouse.up()
+
+
+def test_from_the_overview_over_a_code_to_one_task_and_back(browser: Browser, address: str) -> None:
+    page, outside = open_page(browser, address)
+    choose_row(page, "overview_codes")
+    page.wait_for_selector("h1:has-text('Tasks')", timeout=WAIT_MS)
+    page.wait_for_url("**/tasks?**code=**", timeout=WAIT_MS)
+    choose_row(page, "worklist")
+    page.wait_for_url("**task=**", timeout=WAIT_MS)
+    page.wait_for_selector("text=Timeline", timeout=WAIT_MS)
+    shown = re.search(r"task=([\w-]+)", page.url)
+    assert shown
+    page.reload()
+    page.wait_for_selector("text=Timeline", timeout=WAIT_MS)
+    assert f"task={shown[1]}" in page.url
+    page.get_by_role("link", name="Overview").click()
+    page.wait_for_selector("h1:has-text('Overview')", timeout=WAIT_MS)
+    assert outside == []
+
+
+def test_the_first_tasks_of_the_overview_open_by_themselves(browser: Browser, address: str) -> None:
+    page, _ = open_page(browser, address)
+    choose_row(page, "first_tasks")
+    page.wait_for_url("**/tasks?**task=**", timeout=WAIT_MS)
+    page.wait_for_selector("text=Timeline", timeout=WAIT_MS)
+
+
+def test_a_click_on_a_day_opens_its_tasks(browser: Browser, address: str) -> None:
+    page, _ = open_page(browser, f"{address}/failure_rates")
+    click_mark(page, ".st-key-rates .scatterlayer .points path", 9)
+    page.wait_for_selector("h1:has-text('Tasks')", timeout=WAIT_MS)
+    page.wait_for_url("**/tasks?**from=**", timeout=WAIT_MS)
+    days = re.findall(r"(?:from|to)=(\d{4}-\d\d-\d\d)", page.url)
+    assert len(set(days)) == 1
+    page.wait_for_selector(IDLE, timeout=WAIT_MS)
+    page.reload()
+    page.wait_for_selector("h1:has-text('Tasks')", timeout=WAIT_MS)
+    page.wait_for_selector(IDLE, timeout=WAIT_MS)
+    assert f"from={days[0]}" in page.url
+    page.get_by_text(days[0].replace("-", " / ")).first.wait_for(timeout=WAIT_MS)
+
+
+def test_a_click_on_a_bar_opens_the_tasks_of_its_code(browser: Browser, address: str) -> None:
+    page, _ = open_page(browser, f"{address}/error_codes")
+    click_mark(page, ".st-key-codes .barlayer .point path")
+    page.wait_for_url("**/tasks?**code=**", timeout=WAIT_MS)
+
+
+def test_a_deep_link_restores_every_filter(browser: Browser, address: str) -> None:
+    page, _ = open_page(browser, f"{address}/error_codes?kind=RETRIEVAL&from=2026-01-05&by=month&code=(uncoded)")
+    page.wait_for_selector("h1:has-text('Error codes')", timeout=WAIT_MS)
+    page.wait_for_selector(IDLE, timeout=WAIT_MS)
+    page.wait_for_selector(f"{CHART}, [data-testid=stAlert]", timeout=WAIT_MS)
+    for part in ("kind=RETRIEVAL", "from=2026-01-05", "by=month", "code=%28uncoded%29"):
+        assert part in page.url.replace("(", "%28").replace(")", "%29")
+    page.get_by_text("Failed tasks by error code and month").wait_for(timeout=WAIT_MS)
+
+
+def test_every_chart_page_is_usable_on_a_phone(browser: Browser, address: str) -> None:
+    for name in ("", "failure_rates", "error_codes", "trends"):
+        page, _ = open_page(browser, f"{address}/{name}")
+        page.set_viewport_size({"width": 390, "height": 844})
+        wait_until_drawn(page, name)
+        too_wide = page.evaluate("document.scrollingElement.scrollWidth - document.scrollingElement.clientWidth")
+        assert too_wide <= 0, name
+        page.context.close()
