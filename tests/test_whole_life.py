@@ -9,7 +9,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 from support.archives import read
 from support.emulator import Account
-from support.shop import CANCEL, Shop
+from support.requesting import CANCEL, Shop
 from support.tables import command_json, rows
 
 from bwp_client.sandbox.knobs import Knobs

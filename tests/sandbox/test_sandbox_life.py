@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from support.shop import CANCEL, Shop, refusal
+from support.requesting import CANCEL, Shop, refusal
 
 from bwp_client.sandbox.knobs import Knobs
 from bwp_client.sandbox.server import running_sandbox

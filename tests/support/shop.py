@@ -1,58 +1,113 @@
-"""A shop that starts and cancels deletion requests at the local API, and winds its clock."""
+"""A warehouse made of tasks: their outcomes loaded as events, what the API said about them written as lookups."""
 
-from datetime import datetime
-from typing import Any
+import random
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
-import httpx
+import pandas as pd
+import pyarrow as pa
 
-START = """mutation Start($input: StartPersonalDataDeletionTaskInput!) {
-  startPersonalDataDeletionTask(input: $input) { taskId }
-}"""
-CANCEL = "mutation Cancel($id: String!) { cancelPersonalDataDeletionTask(taskId: $id) { taskId } }"
-TASK = """query Task($id: String!) {
-  personalDataDeletionTask(taskId: $id) { status submissionDate lastUpdatedDate holdingPeriod errors { code message } }
-}"""
-HARBOR = "bp-2f6d1c84-9b0e-4a57-8c31-5e7a90d4b612"
+from bwp_client.load import load
+from bwp_client.sources import open_source
+from bwp_client.warehouse import TABLES, Run, TableName, Warehouse, record_run
+from bwp_client.warehouse.snapshot import Snapshot
+from support.events import envelope, write
 
-
-class Shop:
-    """Talks GraphQL as the API's description says."""
-
-    def __init__(self, url: str, product: str = HARBOR) -> None:
-        self.http = httpx.Client(base_url=url, timeout=30)
-        form = {"grant_type": "client_credentials", "client_id": "shop", "client_secret": "secret"}
-        token = self.http.post("/token", data=form).json()["access_token"]
-        headers = {"Authorization": f"Bearer {token}", "x-api-target-id": product, "x-api-version": "2024-11-01"}
-        self.http.headers.update(headers)
-
-    def ask(self, query: str, **variables: Any) -> dict[str, Any]:
-        answer: dict[str, Any] = self.http.post("/graphql", json={"query": query, "variables": variables}).json()
-        return answer
-
-    def try_start(self, email: str, **more: Any) -> dict[str, Any]:
-        return self.ask(START, input={"dataSubject": {"type": "SHOPPER", "email": email}} | more)
-
-    def start(self, email: str, **more: Any) -> str:
-        return str(self.try_start(email, **more)["data"]["startPersonalDataDeletionTask"]["taskId"])
-
-    def task(self, task_id: str) -> Any:
-        return self.ask(TASK, id=task_id)["data"]["personalDataDeletionTask"]
-
-    def set_clock(self, moment: datetime) -> dict[str, Any]:
-        return self._clock(now=moment.isoformat())
-
-    def forward(self, days: float) -> dict[str, Any]:
-        return self._clock(forward_days=days)
-
-    def _clock(self, **sent: Any) -> dict[str, Any]:
-        answer = self.http.post("/clock", json=sent)
-        assert answer.status_code == 200, answer.text
-        told: dict[str, Any] = answer.json()
-        return told
+CODES = ("ORDERS_NOT_CLOSED", "DATA_SUBJECT_NOT_FOUND", "LEGAL_HOLD", "NEVER_HEARD_OF")
 
 
-def refusal(answer: dict[str, Any]) -> tuple[str, str, str]:
-    """Give (type, code, message) of an answer's first error."""
-    error = answer["errors"][0]
-    classification = error["extensions"]["classification"]
-    return classification["type"], classification.get("code", ""), error["message"]
+@dataclass(frozen=True)
+class Task:
+    """One task; `codes` None means not looked up, a None among them a null code."""
+
+    task_id: str
+    outcome: str
+    at: datetime
+    product: str = "bp-a"
+    kind: str = "DELETION"
+    region: str = "us-east-1"
+    codes: tuple[str | None, ...] | None = None
+    submitted_at: datetime | None = None
+
+    @property
+    def code_set(self) -> str:
+        if self.codes is None:
+            return "(not looked up)"
+        return " + ".join(sorted({code or "(uncoded)" for code in self.codes})) or "(uncoded)"
+
+
+def shop_of(folder: Path, tasks: Sequence[Task]) -> Snapshot:
+    """Load the tasks' events, write their lookups, and open the newest picture."""
+    warehouse = Warehouse(str(folder / "warehouse"))
+    events = [
+        envelope(
+            task.task_id, outcome=task.outcome, kind=task.kind, time=task.at, product=task.product, region=task.region
+        )
+        for task in tasks
+    ]
+    random.Random(1).shuffle(events)
+    load(warehouse, open_source(str(write(folder / "in.json.gz", events))))
+    asked = [task for task in tasks if task.submitted_at is not None]
+    if asked:
+        now = datetime.now(UTC)
+        rows = [
+            {
+                "task_id": task.task_id, "task_kind": task.kind, "business_product_id": task.product,
+                "lookup_state": "found", "status": task.outcome, "submitted_at": task.submitted_at, "updated_at": task.at,
+                "holding_period_days": 0, "asked_at": now, "attempt": 1, "run_id": "r",
+                "errors": [{"code": code, "message": "m"} for code in task.codes or ()],
+            }
+            for task in asked
+        ]  # fmt: skip
+        table = pa.Table.from_pylist(rows, schema=TABLES[TableName.LOOKUPS].schema)
+        version = warehouse.commit(TableName.LOOKUPS, lambda _: table, app_id="test")
+        run = Run("r", "enrich", "test", now, now, "finished", {}, {TableName.LOOKUPS.value: version})
+        record_run(warehouse, run)
+    return Snapshot.newest(warehouse)
+
+
+def random_tasks(seed: int, count: int, *, start: datetime, days: int) -> list[Task]:
+    """Give tasks of four products with everything that metrics tell apart; one product has no COMPLETED outcome."""
+    dice = random.Random(seed)
+    tasks = []
+    for number in range(count):
+        product = dice.choices(["bp-a", "bp-b", "bp-c", "bp-only-failed"], [5, 3, 1, 1])[0]
+        kind = "DELETION" if dice.random() < 0.9 else "RETRIEVAL"
+        failed = product == "bp-only-failed" or dice.random() < {"bp-a": 0.1, "bp-b": 0.3, "bp-c": 0.02}[product]
+        at = start + timedelta(seconds=dice.randrange(days * 86_400))
+        looked_up = failed and dice.random() < 0.8
+        codes = (
+            tuple(dice.choices([*CODES, None], [6, 3, 2, 1, 2], k=dice.choice([0, 1, 1, 1, 2, 3])))
+            if looked_up
+            else None
+        )
+        has_time = looked_up or (not failed and dice.random() < 0.2)
+        tasks.append(
+            Task(
+                f"t-{number}", "FAILED" if failed else "COMPLETED", at, product, kind,
+                dice.choice(["us-east-1", "eu-west-1"]), codes,
+                at - timedelta(seconds=dice.expovariate(1 / 50_000)) if has_time else None,
+            )
+        )  # fmt: skip
+    return tasks
+
+
+def frame_of(tasks: Sequence[Task]) -> pd.DataFrame:
+    """Give the tasks as rows, for computations in pandas."""
+    return pd.DataFrame(
+        {
+            "task_id": [task.task_id for task in tasks],
+            "failed": [task.outcome == "FAILED" for task in tasks],
+            "at": pd.to_datetime([task.at for task in tasks], utc=True),
+            "product": [task.product for task in tasks],
+            "kind": [task.kind for task in tasks],
+            "region": [task.region for task in tasks],
+            "codes": [task.codes for task in tasks],
+            "code_set": [task.code_set for task in tasks],
+            "seconds": [
+                (task.at - task.submitted_at).total_seconds() if task.submitted_at else float("nan") for task in tasks
+            ],
+        }
+    )
