@@ -13,12 +13,14 @@ from support.emulator import PATTERN, Account, queue_arn
 from support.events import task_of
 from support.tables import outcomes, reasons, rows
 
+from bwp_client.archive_counts import Pace
 from bwp_client.errors import TerminalRemoteError, TransientRemoteError, UsageError
 from bwp_client.load import load
-from bwp_client.load_archive import MessageBatch, Pace, load_archive
+from bwp_client.load_archive import load_archive
 from bwp_client.quarantine import quarantined, retry
 from bwp_client.settings import ArchiveSettings
 from bwp_client.sources.eventbridge import Clients
+from bwp_client.sources.messages import MessageBatch
 from bwp_client.sources.queue import Keeper, Message
 from bwp_client.warehouse import TableName, Warehouse, list_runs
 from bwp_client.warehouse.replays import ReplayState, list_replays, watermark
@@ -292,22 +294,6 @@ def test_ten_active_replays_are_told_and_nothing_is_left_open(account: Account, 
         for name in names:
             account.events.cancel_replay(ReplayName=name)
     assert list_replays(warehouse)[0].state is ReplayState.REFUSED
-
-
-def test_progress_follows_the_replay(account: Account, warehouse: Warehouse) -> None:
-    account.put(privacy(60))
-    account.emulator.turn(account.archive, events_per_second=40)
-    seen: list[int] = []
-    read(
-        account,
-        warehouse,
-        FIRST,
-        FIRST + timedelta(minutes=30),
-        on_progress=lambda state: seen.append(state.minutes_done),
-    )
-    assert seen == sorted(seen)
-    assert len(set(seen)) > 3
-    assert seen[-1] == 30
 
 
 def test_a_quarantined_message_can_be_retried_from_its_kept_bytes(account: Account, warehouse: Warehouse) -> None:
