@@ -76,7 +76,7 @@ def test_killed_between_two_steps(make_account: MakeAccount, tmp_path: Path, whe
 def test_stopped_by_ctrl_c_the_next_run_goes_on(make_account: MakeAccount, tmp_path: Path) -> None:
     account = make_account(visibility=10)
     account.put(privacy(EVENTS))
-    account.emulator.turn(account.archive, events_per_second=150)
+    account.emulator.turn(account.archive, events_per_second=60)
     target = tmp_path / "w"
     running = child(account, target, FIRST, FIRST + 2 * HOUR, batch=1000)
     until = time.monotonic() + 60
@@ -97,7 +97,7 @@ def test_a_run_without_a_window_goes_on_with_the_unfinished_one_and_stops(
 ) -> None:
     account = make_account(visibility=1)
     account.put(privacy(EVENTS))
-    account.emulator.turn(account.archive, events_per_second=200)
+    account.emulator.turn(account.archive, events_per_second=60)
     target = tmp_path / "w"
     running = child(account, target, FIRST, FIRST + 2 * HOUR)
     warehouse = Warehouse(str(target))
