@@ -118,8 +118,8 @@ def test_killed_twenty_times_at_random(make_account: MakeAccount, tmp_path: Path
     kill_at_random(make_account, tmp_path, kills=20)
 
 
-def test_killed_twice_at_random(make_account: MakeAccount, tmp_path: Path) -> None:
-    kill_at_random(make_account, tmp_path, kills=2)
+def test_killed_once_at_random(make_account: MakeAccount, tmp_path: Path) -> None:
+    kill_at_random(make_account, tmp_path, kills=1)
 
 
 def kill_at_random(make_account: MakeAccount, folder: Path, *, kills: int) -> None:
