@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from pydantic import SecretStr
-from scripted_api import ScriptedApi, scripted_api
+from support.scripted_api import ScriptedApi, scripted_api
 
 from bwp_client.api import BuyWithPrimeClient, Lookup, TaskRef
 from bwp_client.events import TaskKind

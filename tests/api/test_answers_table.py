@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from scripted_api import Say, cut_connection, drop, endless, http, silence
+from support.scripted_api import Say, cut_connection, drop, endless, http, silence
 
 from bwp_client.api import Lookup, LookupState, TaskError
 

@@ -1,7 +1,7 @@
 import asyncio
 
 import pytest
-from scripted_api import drop, http, token
+from support.scripted_api import drop, http, token
 
 from bwp_client.api import LookupState
 from bwp_client.api.auth import AccessToken

@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 from pydantic import SecretStr
-from scripted_api import http, token
+from support.scripted_api import http, token
 
 from bwp_client.api import LookupState, TaskRef, pause_after
 from bwp_client.api.queries import document

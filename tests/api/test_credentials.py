@@ -1,7 +1,7 @@
 import json
 
 import pytest
-from scripted_api import http
+from support.scripted_api import http
 
 from bwp_client.api.credentials import with_stored_credentials
 from bwp_client.errors import SettingsError

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 from pydantic import SecretStr
-from scripted_api import http, token
+from support.scripted_api import http, token
 from support.tables import command
 
 from bwp_client.api import TaskRef

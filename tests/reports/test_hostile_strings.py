@@ -12,8 +12,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from playwright.sync_api import Browser
-from reports_support import MONDAY, look_up, make_warehouse, report_json
 from support.events import envelope
+from support.reports import MONDAY, look_up, make_warehouse, report_json
 
 from bwp_client.export import to_csv
 

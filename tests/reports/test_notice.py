@@ -4,8 +4,8 @@ import json
 import subprocess
 from pathlib import Path
 
-from reports_support import QUIET, WEEK, make_warehouse, steady
 from support.notices import receiver
+from support.reports import QUIET, WEEK, make_warehouse, steady
 from support.tables import command
 
 

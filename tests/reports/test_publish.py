@@ -11,7 +11,8 @@ from typing import Any
 
 import pytest
 from deltalake import write_deltalake
-from reports_support import (
+from support.events import PRODUCT, write
+from support.reports import (
     MONDAY,
     QUIET,
     WEEK,
@@ -24,7 +25,6 @@ from reports_support import (
     steady,
     week_of_events,
 )
-from support.events import PRODUCT, write
 from support.tables import clean_env
 
 from bwp_client.warehouse import TableName, Warehouse

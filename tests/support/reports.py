@@ -8,13 +8,13 @@ from typing import Any
 from uuid import uuid4
 
 import pyarrow as pa
-from support.events import PRODUCT, envelope, write
 from typer.testing import CliRunner, Result
 
 from bwp_client.cli import app
 from bwp_client.load import load
 from bwp_client.sources import open_source
 from bwp_client.warehouse import TABLES, Run, TableName, Warehouse, newest_run, record_run
+from support.events import PRODUCT, envelope, write
 
 MONDAY = datetime(2026, 3, 2, tzinfo=UTC)
 WEEK = "2026-W10"
