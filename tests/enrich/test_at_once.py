@@ -148,6 +148,8 @@ def test_two_runs_at_once_and_one_of_them_killed(sample_shop, asked):
         runs[0].kill()
         runs[0].communicate()
         finish(runs[1])
+        # What it had left to the other one while that lived is asked about by the next.
+        finish(start(sample_shop, sandbox))
     assert answered(sample_shop) == failed_tasks(sample_shop)
     # What the killed run had asked and not stored was asked again; nothing else was.
     assert len(asked.tasks) - len(set(asked.tasks)) == len(asked.twice())

@@ -25,7 +25,7 @@ def test_tokens_that_expire_every_two_seconds_fail_no_lookup_and_are_renewed_onc
     knobs = Knobs(token_seconds=LIFE_SECONDS, expired_as=expired_as, credentials=known, latency_ms=10)
     with running_sandbox(knobs) as sandbox:
         began = time.monotonic()
-        result = sample_shop.enrich(sandbox.url, credentials=credentials, requests_per_second=40.0)
+        result = sample_shop.enrich(sandbox.url, credentials=credentials, requests_per_second=25.0)
         seconds = time.monotonic() - began
         tokens = Counter(line["client_id"] for line in sandbox.log if line["path"] == "/token")
     assert (result.found, result.failed, result.denied) == (result.asked, 0, 0)
