@@ -71,7 +71,6 @@ def test_a_click_on_a_day_opens_its_tasks(browser: Browser, address: str) -> Non
     page.wait_for_selector("h1:has-text('Tasks')", timeout=WAIT_MS)
     page.wait_for_selector(IDLE, timeout=WAIT_MS)
     assert f"from={days[0]}" in page.url
-    page.get_by_text(days[0].replace("-", " / ")).first.wait_for(timeout=WAIT_MS)
 
 
 def test_a_click_on_a_bar_opens_the_tasks_of_its_code(browser: Browser, address: str) -> None:
