@@ -109,22 +109,31 @@ def purge(
 ) -> None:
     """Remove older data physically and for good: no later load brings it back."""
     with errors_as_exit_codes(as_json=as_json):
+        from bwp_client.reports.publish import published_from_before
+        from bwp_client.reports.store import open_store
         from bwp_client.settings import Settings
         from bwp_client.times import day_start
         from bwp_client.warehouse import Warehouse
         from bwp_client.warehouse.purge import purge as run_purge
 
-        target = Warehouse(warehouse_uri(warehouse, Settings.load()))
+        settings = Settings.load()
+        target = Warehouse(warehouse_uri(warehouse, settings))
         result = run_purge(
             target,
             day_start(before),
             dry_run=dry_run,
             on_plan=lambda plan: note(f"To remove: {plan.as_text()}.") if not as_json else None,
         )
+        reports = published_from_before(open_store(settings.reports_uri), day_start(before))
         if as_json:
-            print_json(result.as_json())
+            print_json(result.as_json() | {"reports": reports})
         elif not dry_run:
             note(f"Removed: {result.as_text()}. {result.deleted_files:,} files were deleted.")
+        if reports and not as_json:
+            note(
+                f"Published reports in {settings.reports_uri} that still carry older rows: {', '.join(reports)}. They are "
+                "evidence and were left; delete their folders if these rows must go there too."
+            )
         if result.unfinished_files:
             note(
                 f"Needs attention: {result.unfinished_files:,} young files of {target.uri} belong to no commit; a load is "

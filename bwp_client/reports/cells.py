@@ -57,7 +57,7 @@ _INTERVALS = {
     "previous_rate": ("previous_low", "previous_high"),
     "difference": ("difference_low", "difference_high"),
 }
-_LONG_TEXT = 40
+_LONG_TEXT, _LONG_WORDS = 40, 30
 _TOO_FEW = "too few to rate"
 _NONE = "–"
 
@@ -71,8 +71,8 @@ class Cell:
 
     @property
     def is_long(self) -> bool:
-        """True for a text that may have to be broken anywhere."""
-        return len(self.text) > _LONG_TEXT
+        """True for a text that has to be broken into lines."""
+        return len(self.text) > (_LONG_WORDS if " " in self.text else _LONG_TEXT)
 
 
 @dataclass(frozen=True, slots=True)

@@ -129,6 +129,7 @@ def facts_of(snapshot: Snapshot, question: Question, configured_names: dict[str,
         from_events=counted(snapshot, question, f"({events})"),
         is_sample=warehouse.uri == Warehouse(SAMPLE_WAREHOUSE).uri,
         product_names={product: names[product] for product in sorted(known & set(names))},
+        begins_at=(snapshot.span() or (None,))[0],
         guidance={code: [item.code_class, item.action] for code, item in sorted(guidance().items())},
     )
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -93,6 +94,16 @@ def _make(
 def published_series(store: ReportStore) -> set[str]:
     """Give report and period of everything that was published fit, whatever day it speaks of."""
     return {key.partition("_as-of-")[0] for key in store.published() if not key.endswith(FORCED_SUFFIX)}
+
+
+def published_from_before(store: ReportStore, day: datetime) -> list[str]:
+    """Name the publications that still carry rows from before a day: a purge of the tables does not reach them.
+
+    Raises:
+        RemoteError: S3 refused or failed.
+    """
+    begins = {key: store.manifest(key).facts.begins_at for key in store.published()}
+    return [key for key, begin in begins.items() if begin is not None and begin < day]
 
 
 def _result(store: ReportStore, manifest: Manifest, state: str) -> Result:

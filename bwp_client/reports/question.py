@@ -139,6 +139,8 @@ class Facts:
     """The same, counted anew from the events that those tables were made of."""
     is_sample: bool
     product_names: dict[str, str]
+    begins_at: datetime | None
+    """The first event whose task the rows count: what a purge asks about."""
     guidance: dict[str, list[str]]
     """Class and next action by error code, as the files said then."""
 
@@ -148,7 +150,8 @@ class Facts:
 
     def as_json(self) -> dict[str, Any]:
         """Give them as the manifest holds them."""
-        return asdict(self) | {"run_finished_at": self.run_finished_at.isoformat()}
+        begins = self.begins_at and self.begins_at.isoformat()
+        return asdict(self) | {"run_finished_at": self.run_finished_at.isoformat(), "begins_at": begins}
 
     @classmethod
     def from_json(cls, value: dict[str, Any]) -> Self:
@@ -157,4 +160,6 @@ class Facts:
         Raises:
             KeyError, TypeError, ValueError: They are none.
         """
-        return cls(**value | {"run_finished_at": datetime.fromisoformat(value["run_finished_at"])})
+        begins = value["begins_at"] and datetime.fromisoformat(value["begins_at"])
+        finished = datetime.fromisoformat(value["run_finished_at"])
+        return cls(**value | {"run_finished_at": finished, "begins_at": begins})

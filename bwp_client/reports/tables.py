@@ -158,7 +158,7 @@ TABLES: tuple[ReportTable, ...] = (
     ReportTable("open_by_deadline", Section.OPEN, "Open failures by days left", ("days_left",),
                 ("days_left", "open_failures"), _by_deadline),
     _metric(MetricName.OPEN_FAILURES, Section.OPEN, ("task_id",),
-            ("task_id", "deadline", "days_left", "basis", "code", "business_product_id"), ask=_open,
+            ("task_id", "deadline", "days_left", "exact", "code", "business_product_id"), ask=_open,
             title="Open failures, nearest deadline first", max_rows=25),
     _metric(MetricName.WAITING, Section.OPEN, ("task_id",),
             ("task_id", "deadline", "days_left", "business_product_id", "received_at", "status")),

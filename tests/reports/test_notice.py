@@ -1,21 +1,26 @@
 """What a notice of a report says, received over a real socket: counts, the sentence and the link, and nothing else."""
 
+import json
+import subprocess
 from pathlib import Path
 
-from reports_support import make_warehouse, report, report_json, steady
+from reports_support import QUIET, WEEK, make_warehouse, steady
 from support.notices import receiver
+from support.tables import command
+
+
+def report(folder: Path, *options: str, period: str = WEEK, **env: str) -> subprocess.CompletedProcess[str]:
+    return command("report", "--period", period, "--out", "out", *options, cwd=folder, **{**QUIET, **env})
 
 
 def test_published_refused_and_failed_are_told_and_a_no_op_is_not(tmp_path: Path) -> None:
     make_warehouse(tmp_path, *steady())
     with receiver() as (url, got):
-        made = report_json(tmp_path, "--out", "out", "--notify", url)
-        again = report(tmp_path, "--out", "out", "--notify", url)
-        refused = report(
-            tmp_path, "--out", "out", BWP_REPORT__MAX_STALE_HOURS="1", BWP_NOTIFY_URL=url, period="2026-W09"
-        )
-        failed = report(tmp_path, "--out", "out", "--warehouse", "nowhere", "--notify", url, period="2026-W08")
-    assert (again.returncode, refused.returncode, failed.returncode) == (0, 1, 2)
+        made = report(tmp_path, "--notify", url, "--json")
+        again = report(tmp_path, "--notify", url)
+        refused = report(tmp_path, BWP_REPORT__MAX_STALE_HOURS="1", BWP_NOTIFY_URL=url, period="2026-W09")
+        failed = report(tmp_path, "--warehouse", "nowhere", "--notify", url, period="2026-W08")
+    assert [done.returncode for done in (made, again, refused, failed)] == [0, 0, 1, 2]
     assert [notice["title"] for notice in got] == [
         "Report deletion 2026-W10: published",
         "Report deletion 2026-W09: not published",
@@ -24,7 +29,7 @@ def test_published_refused_and_failed_are_told_and_a_no_op_is_not(tmp_path: Path
     assert got[0]["message"].splitlines() == [
         "Failure rate 5.0 % (2.7–9.0 %, n 200), no clear change from the 7 days before (5.0 %).",
         "10 of 200 tasks failed.",
-        made["link"],
+        json.loads(made.stdout)["link"],
     ]
     assert got[1]["message"].startswith("Refused: stale: the newest event is")
     assert "held nothing as of" in got[2]["message"]
@@ -33,7 +38,7 @@ def test_published_refused_and_failed_are_told_and_a_no_op_is_not(tmp_path: Path
 def test_a_report_whose_notice_is_not_delivered_is_published_and_says_so(tmp_path: Path) -> None:
     make_warehouse(tmp_path, *steady())
     with receiver(status=500) as (url, _):
-        done = report(tmp_path, "--out", "out", "--notify", url)
+        done = report(tmp_path, "--notify", url)
     assert done.returncode == 1
     assert "the notice could not be delivered" in done.stderr
     assert list((tmp_path / "out").glob("*/manifest.json"))

@@ -11,9 +11,21 @@ from typing import Any
 
 import pytest
 from deltalake import write_deltalake
-from reports_support import MONDAY, QUIET, WEEK, look_up, make_warehouse, report, report_json, steady, week_of_events
+from reports_support import (
+    MONDAY,
+    QUIET,
+    WEEK,
+    look_up,
+    make_warehouse,
+    report,
+    report_json,
+    run,
+    run_json,
+    steady,
+    week_of_events,
+)
 from support.events import PRODUCT, write
-from support.tables import clean_env, command, command_json
+from support.tables import clean_env
 
 from bwp_client.warehouse import TableName, Warehouse
 
@@ -31,7 +43,7 @@ def test_two_runs_give_the_same_bytes_and_rebuild_after_more_data_too(tmp_path: 
     as_of = datetime.now(UTC).isoformat()
     first = report_json(tmp_path, "--out", "a", "--as-of", as_of)
     later = week_of_events(MONDAY, failed=50, completed=0, prefix="later")
-    command_json("load", write(tmp_path / "more" / "0.json", later), "--json", cwd=tmp_path)
+    run_json(tmp_path, "load", write(tmp_path / "more" / "0.json", later), "--json")
     look_up(warehouse, {f"later-{place}": ["NEW_CODE"] for place in range(50)})
     second = report_json(tmp_path, "--out", "b", "--as-of", as_of)
     assert first["state"] == second["state"] == "published"
@@ -40,7 +52,7 @@ def test_two_runs_give_the_same_bytes_and_rebuild_after_more_data_too(tmp_path: 
     assert {"report.html", "manifest.json", "tables/failure_rate.csv", "tables/failure_rate.parquet"} <= set(
         files_of(a)
     )
-    rebuilt = command_json("report", "rebuild", a, "--json", cwd=tmp_path)
+    rebuilt = run_json(tmp_path, "report", "rebuild", a, "--json")
     assert (rebuilt["is_equal"], rebuilt["differing"], rebuilt["history"]) == (True, [], "the same")
     now = report_json(tmp_path, "--out", "c")
     assert now["figures"]["failed"] == first["figures"]["failed"] + 50
@@ -50,14 +62,14 @@ def test_rebuild_says_that_the_history_is_gone_and_that_rows_were_changed(tmp_pa
     make_warehouse(tmp_path, *steady())
     report_json(tmp_path, "--out", "out")
     (folder,) = published(tmp_path / "out")
-    elsewhere = command("report", "rebuild", folder, "--warehouse", "other", cwd=tmp_path)
-    assert elsewhere.returncode == 0
+    elsewhere = run(tmp_path, "report", "rebuild", folder, "--warehouse", "other", allowed=(0, 1, 2))
+    assert elsewhere.exit_code == 0
     assert "every byte the same" in elsewhere.stdout
     assert "Not compared with the tables" in elsewhere.stdout
     rows = folder / "inputs" / "outcomes.parquet"
     rows.write_bytes(rows.read_bytes()[:-1])
-    changed = command("report", "rebuild", folder / "manifest.json", cwd=tmp_path)
-    assert changed.returncode == 2
+    changed = run(tmp_path, "report", "rebuild", folder / "manifest.json", allowed=(0, 1, 2))
+    assert changed.exit_code == 2
     assert "is not what was published" in changed.stderr
 
 
@@ -68,8 +80,8 @@ def test_a_page_that_was_changed_is_told_by_rebuild(tmp_path: Path) -> None:
     manifest = json.loads((folder / "manifest.json").read_text())
     manifest["files"]["report.html"]["sha256"] = "0" * 64
     (folder / "manifest.json").write_text(json.dumps(manifest))
-    done = command("report", "rebuild", folder, cwd=tmp_path)
-    assert done.returncode == 1
+    done = run(tmp_path, "report", "rebuild", folder, allowed=(0, 1, 2))
+    assert done.exit_code == 1
     assert "report.html" in done.stdout
 
 
@@ -81,7 +93,7 @@ def test_a_repeated_run_is_a_no_op_and_both_are_logged(tmp_path: Path) -> None:
     again = report_json(tmp_path, "--out", "out")
     assert (first["state"], again["state"]) == ("published", "already published")
     assert files_of(folder) == before
-    log = command_json("report", "log", "--out", "out", "--json", cwd=tmp_path)["attempts"]
+    log = run_json(tmp_path, "report", "log", "--out", "out", "--json")["attempts"]
     assert [attempt["state"] for attempt in log] == ["already published", "published"]
     assert all(attempt["finished_at"] for attempt in log)
 
@@ -102,10 +114,10 @@ def refused(tmp_path: Path, *options: str, period: str = WEEK, **env: str) -> st
     """Expect a refusal that leaves the last good report alone; give its message, after forcing it too."""
     before = files_of(tmp_path / "out" / "good")
     done = report(tmp_path, "--out", "out", *options, period=period, **env)
-    assert done.returncode == 1, done.stderr
+    assert done.exit_code == 1, done.stderr
     assert [path.name for path in published(tmp_path / "out")] == ["good"]
     assert files_of(tmp_path / "out" / "good") == before
-    log = command_json("report", "log", "--out", "out", "--json", cwd=tmp_path)["attempts"]
+    log = run_json(tmp_path, "report", "log", "--out", "out", "--json")["attempts"]
     assert log[0]["state"] == "refused"
     assert log[0]["reasons"]
     forced = report_json(tmp_path, "--out", "out", "--force", *options, period=period, **env)
@@ -136,7 +148,7 @@ def test_a_stale_report_is_refused(good: Warehouse, tmp_path: Path) -> None:
 
 def test_incomplete_lookups_are_refused(good: Warehouse, tmp_path: Path) -> None:
     more = week_of_events(MONDAY, failed=20, completed=0, prefix="unknown")
-    command_json("load", write(tmp_path / "more" / "0.json", more), "--json", cwd=tmp_path)
+    run_json(tmp_path, "load", write(tmp_path / "more" / "0.json", more), "--json")
     assert "10 of 30 failed tasks are known (33.3 %)" in refused(tmp_path)
 
 
@@ -153,7 +165,7 @@ def test_counts_that_differ_from_the_tables_are_refused(good: Warehouse, tmp_pat
     more = write(
         tmp_path / "more" / "0.json", week_of_events(MONDAY, failed=0, completed=1, prefix="x", product=PRODUCT)
     )
-    command_json("load", more, "--json", cwd=tmp_path)
+    run_json(tmp_path, "load", more, "--json")
     assert "counts differ: the tables hold" in refused(tmp_path)
 
 
@@ -206,7 +218,7 @@ def test_killed_in_mid_publish_nothing_half_is_listed_and_the_next_run_publishes
     make_warehouse(tmp_path, *steady())
     killed_after(steps, tmp_path, "out")
     assert published(tmp_path / "out") == []
-    log = command_json("report", "log", "--out", "out", "--json", cwd=tmp_path)["attempts"]
+    log = run_json(tmp_path, "report", "log", "--out", "out", "--json")["attempts"]
     assert [attempt["state"] for attempt in log] == ["running"]
     assert report_json(tmp_path, "--out", "out")["state"] == "published"
     assert len(published(tmp_path / "out")) == 1
@@ -235,18 +247,16 @@ def test_on_s3_a_report_is_listed_once_whole_and_rebuilt_from_there(tmp_path: Pa
     out = f"{bucket.uri}/reports"
     for steps in (1, 8):  # the first writes the log, the manifest is the last but one
         killed_after(steps, tmp_path, out, **bucket.env)
-        assert command_json("report", "log", "--out", out, "--json", cwd=tmp_path, **bucket.env)["attempts"]
+        assert run_json(tmp_path, "report", "log", "--out", out, "--json", **bucket.env)["attempts"]
     names = [item["Key"] for item in bucket.client.list_objects_v2(Bucket=bucket.name)["Contents"]]
     assert not [name for name in names if name.endswith("manifest.json")]
     made = report_json(tmp_path, "--out", out, **bucket.env)
     assert made["state"] == "published"
     assert report_json(tmp_path, "--out", out, **bucket.env)["state"] == "already published"
-    rebuilt = command_json("report", "rebuild", made["manifest"], "--json", cwd=tmp_path, **bucket.env)
+    rebuilt = run_json(tmp_path, "report", "rebuild", made["manifest"], "--json", **bucket.env)
     assert (rebuilt["is_equal"], rebuilt["history"]) == (True, "the same")
     local = report_json(tmp_path, "--out", "here", "--as-of", datetime.now(UTC).isoformat())
-    changes = command_json(
-        "report", "compare", made["manifest"], tmp_path / "here" / local["key"], cwd=tmp_path, **bucket.env
-    )
+    changes = run_json(tmp_path, "report", "compare", made["manifest"], tmp_path / "here" / local["key"], **bucket.env)
     assert changes["tables"] == {}
 
 
@@ -269,10 +279,10 @@ def test_compare_says_what_changed(tmp_path: Path) -> None:
     warehouse = make_warehouse(tmp_path, *steady())
     a = report_json(tmp_path, "--out", "a")
     more = write(tmp_path / "more" / "0.json", week_of_events(MONDAY, failed=10, completed=0, prefix="later"))
-    command_json("load", more, "--json", cwd=tmp_path)
+    run_json(tmp_path, "load", more, "--json")
     look_up(warehouse, {f"later-{place}": ["NEW_CODE"] for place in range(10)})
     b = report_json(tmp_path, "--out", "b")
-    found = command_json("report", "compare", tmp_path / "a" / a["key"], tmp_path / "b" / b["key"], cwd=tmp_path)
+    found = run_json(tmp_path, "report", "compare", tmp_path / "a" / a["key"], tmp_path / "b" / b["key"])
     assert found["tables"]["coverage"]["changed"][0]["failed"] == [10, 20]
     (added,) = found["tables"]["error_codes"]["added"]
     assert (added["code"], added["tasks"]) == ("NEW_CODE", 10)
@@ -282,5 +292,19 @@ def test_compare_says_what_changed(tmp_path: Path) -> None:
 @pytest.mark.parametrize("period", ["last-fortnight", "2026-W60", "2026-13", "2026-10-05..2026-10-01", "..", ""])
 def test_a_period_that_is_none_is_wrong_usage(tmp_path: Path, period: str) -> None:
     done = report(tmp_path, "--out", "out", period=period)
-    assert done.returncode == 2
+    assert done.exit_code == 2
     assert "is no period. Nothing was made" in done.stderr
+
+
+def test_purge_names_the_reports_that_still_carry_older_rows(tmp_path: Path) -> None:
+    make_warehouse(tmp_path, *steady())
+    made = report_json(tmp_path, "--out", "out")
+    day = (MONDAY - timedelta(days=7)).date().isoformat()
+    purged = run_json(
+        tmp_path, "purge", "--before", day, "--json", allowed=(0, 1), BWP_REPORT__OUT=str(tmp_path / "out")
+    )
+    assert purged["reports"] == [made["key"]]
+    assert (
+        run_json(tmp_path, "report", "rebuild", tmp_path / "out" / made["key"], "--json")["history"]
+        == "not there any more"
+    )

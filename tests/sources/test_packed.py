@@ -4,7 +4,6 @@ import json
 import random
 import zipfile
 from datetime import UTC, datetime
-from typing import Any
 
 import pyarrow as pa
 import pytest
@@ -75,13 +74,9 @@ def test_a_zip_that_wants_a_password_is_said_to_be_cut() -> None:
         read(bytes(data), [1_000_000])
 
 
-@pytest.mark.parametrize("pack", [lambda text: zipped([text]), hadoop_snappy])
-def test_a_flood_is_stopped(pack: Any) -> None:
-    try:
-        size = len(read(pack(b"\n" * 300_000_000), [1_000_000]))
-    except TooMuchTextError:
-        return
-    assert size == 300_000_000  # snappy can't shrink text to less than a twentieth
+def test_a_flood_in_a_zip_is_stopped() -> None:
+    with pytest.raises(TooMuchTextError):
+        read(zipped([b"\n" * 100_000_000]), [1_000_000])
 
 
 @pytest.mark.parametrize(
