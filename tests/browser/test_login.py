@@ -88,7 +88,8 @@ def test_who_is_on_the_list_gets_in_on_every_page_and_out_again(
     wait_until_drawn(page, "")
     for name in PAGES:
         page.goto(f"{guarded_address}/{name}")
-        wait_until_drawn(page, name)
+        page.get_by_text("Signed in as analyst@shop.invalid").wait_for(timeout=WAIT_MS)
+        page.get_by_text("all times UTC").first.wait_for(timeout=WAIT_MS)
     page.get_by_role("button", name="Sign out").click()
     page.get_by_role("button", name="Sign in").wait_for(timeout=WAIT_MS)
     page.goto(f"{guarded_address}/tasks")
