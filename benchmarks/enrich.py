@@ -88,12 +88,14 @@ def enrich(warehouse: Path, api: Api, *, rate: float, concurrency: int, **option
         "from bwp_client.warehouse import Warehouse\n"
         "told = json.loads(sys.argv[1])\n"
         "first = last = None\n"
+        "tenth = 0\n"
         "def on_progress(state):\n"
-        "    global first, last\n"
+        "    global first, last, tenth\n"
         "    last = (time.monotonic(), state)\n"
         "    first = first or last\n"
-        "    if state.done % max(1, state.total // 10) == 0:\n"
-        "        print(json.dumps([state.done * 10 // state.total]), flush=True)\n"
+        "    if state.done * 10 // state.total > tenth:\n"
+        "        tenth = state.done * 10 // state.total\n"
+        "        print(json.dumps([tenth]), flush=True)\n"
         "result = enrich(Warehouse(told['warehouse']), Settings(api=told['api']), on_progress=on_progress,\n"
         "                **told['options'])\n"
         "(began, at_first), (ended, at_last) = first, last\n"
@@ -120,34 +122,48 @@ def enrich(warehouse: Path, api: Api, *, rate: float, concurrency: int, **option
     raise SystemExit("enrich ended without a result")
 
 
-def one_by_one(api: Api, tasks: list[tuple[str, str]]) -> float:
-    """Ask about (task ID, business product) pairs with a plain gql client, one after the other; give tasks a second."""
+QUERY = """query TaskErrors($taskId: String!) {
+  personalDataDeletionTask(taskId: $taskId) {
+    taskId status submissionDate lastUpdatedDate holdingPeriod errors { code message }
+  }
+}"""
+
+
+def plain_gql(api: Api, tasks: list[tuple[str, str]], *, rate: float = 1e9, concurrency: int = 1) -> float:
+    """Ask about (task ID, business product) pairs with plain gql clients that do nothing else; give tasks a second.
+
+    With one client that is one call after the other; with more, each asks for itself, the n-th question not before its time
+    at the given pace.
+    """
+    import asyncio
+
     import httpx
-    from gql import Client, gql
-    from gql.transport.httpx import HTTPXTransport
+    from gql import Client, GraphQLRequest
+    from gql.transport.httpx import HTTPXAsyncTransport
 
     form = {"grant_type": "client_credentials", **CREDENTIALS["*"]}
     token = httpx.post(api.token_endpoint, data=form).json()["access_token"]
-    query = gql(
-        "query TaskErrors($taskId: String!) { personalDataDeletionTask(taskId: $taskId) { taskId status submissionDate "
-        "lastUpdatedDate holdingPeriod errors { code message } } }"
-    )
-    began, per_product = time.monotonic(), {}
-    for task_id, product in tasks:
-        session = per_product.get(product)
-        if session is None:
-            headers = {
-                "Authorization": f"Bearer {token}",
-                "x-api-target-id": product,
-                "x-api-version": "2024-11-01",
-            }
-            session = per_product[product] = Client(
-                transport=HTTPXTransport(api.endpoint, headers=headers)
-            ).connect_sync()
-        query.variable_values = {"taskId": task_id}
-        answer = session.execute(query)
-        assert answer["personalDataDeletionTask"]["status"]
-    return len(tasks) / (time.monotonic() - began)
+    document = GraphQLRequest(QUERY).document
+
+    async def ask(queue: Iterator[tuple[int, tuple[str, str]]], began: float) -> None:
+        async with Client(transport=HTTPXAsyncTransport(api.endpoint)) as session:
+            for number, (task_id, product) in queue:
+                await asyncio.sleep(max(0.0, began + number / rate - time.monotonic()))
+                headers = {
+                    "Authorization": f"Bearer {token}",
+                    "x-api-target-id": product,
+                    "x-api-version": "2024-11-01",
+                }
+                request = GraphQLRequest(document, variable_values={"taskId": task_id})
+                answer = await session.execute(request, extra_args={"headers": headers})
+                assert answer["personalDataDeletionTask"]["status"]
+
+    async def ask_all() -> float:
+        began, queue = time.monotonic(), iter(enumerate(tasks))
+        await asyncio.gather(*(ask(queue, began) for _ in range(concurrency)))
+        return len(tasks) / (time.monotonic() - began)
+
+    return asyncio.run(ask_all())
 
 
 def deletions(warehouse: Path, count: int) -> list[tuple[str, str]]:
@@ -215,19 +231,25 @@ def main() -> None:
 
 
 def _paced(folder: Path, seconds: float) -> None:
-    print("no server limit, 50 ms latency:\n")
-    print("| requests a second | in flight | allowed | reached | share |\n|---|---|---|---|---|")
+    print("no server limit, 50 ms latency.\n")
+    print(
+        "Allowed: the configured pace, or so many in flight at what one question takes alone. Plain: as many gql clients"
+    )
+    print("that do nothing but ask, at the same pace.\n")
+    print("| requests a second | in flight | allowed | plain | enrich | of allowed | of plain |")
+    print("|---|---|---|---|---|---|---|")
     for rate, concurrency in CONFIGURED:
         with local_api(latency_ms=50) as api:
             warehouse = make_warehouse(folder, int(min(rate, concurrency * 20) * seconds * 1.3))
-            # What one question takes when nothing else goes on; that is what so many in flight allow.
-            alone = 1 / one_by_one(api, deletions(warehouse, 100))
+            alone = 1 / plain_gql(api, deletions(warehouse, 100))
             allowed = min(rate, concurrency / alone)
-            done = enrich(
-                warehouse, api, rate=rate, concurrency=concurrency, completed=True, limit=int(allowed * seconds)
-            )
+            count = int(allowed * seconds)
+            plain = plain_gql(api, deletions(warehouse, count), rate=rate, concurrency=concurrency)
+            done = enrich(warehouse, api, rate=rate, concurrency=concurrency, completed=True, limit=count)
+        shares = f"{done.per_second / allowed:.1%} | {done.per_second / plain:.1%}"
         print(
-            f"| {rate:.0f} | {concurrency} | {allowed:.1f} | {done.per_second:.1f} | {done.per_second / allowed:.1%} |"
+            f"| {rate:.0f} | {concurrency} | {allowed:.1f} | {plain:.1f} | {done.per_second:.1f} | {shares} |",
+            flush=True,
         )
 
 
@@ -245,7 +267,7 @@ def _limited(folder: Path, seconds: float) -> None:
 def _many(folder: Path, tasks: int) -> None:
     warehouse = make_warehouse(folder, tasks)
     with local_api(latency_ms=50) as api:
-        alone = one_by_one(api, deletions(warehouse, ONE_BY_ONE_TASKS))
+        alone = plain_gql(api, deletions(warehouse, ONE_BY_ONE_TASKS))
         done = enrich(warehouse, api, rate=100_000.0, concurrency=64, completed=True)
     memory = ", ".join(f"{megabytes:.0f}" for _, megabytes in sorted(done.megabytes.items()))
     print(f"\n{done.asked:,} tasks, 50 ms latency, 64 in flight: {done.per_second:.0f} a second; ", end="")

@@ -80,6 +80,7 @@ class Deadline:
         return self.basis is Basis.RECEIVED
 
 
+@lru_cache(maxsize=20_000)
 def last_day(rule: Rule, received_on: date, *, extended: bool = False) -> date:
     """Give the last day in time for a request received on a day, both in the shop's zone."""
     if rule is Rule.GDPR:

@@ -7,21 +7,19 @@ that the next run adopts, and messages that come again.
 
 from __future__ import annotations
 
-import hashlib
-import json
 import time
-from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass, field, replace
+from collections.abc import Callable
+from dataclasses import asdict, replace
 from datetime import UTC, datetime
-from io import BytesIO
-from typing import Any, BinaryIO
 from uuid import uuid4
 
-from bwp_client.errors import BwpError, TerminalRemoteError, TransientRemoteError, UsageError
+from bwp_client.archive_counts import ArchiveProgress, ArchiveResult, Pace, not_complete
+from bwp_client.errors import BwpError, TerminalRemoteError, UsageError
 from bwp_client.load import load
 from bwp_client.settings import ArchiveSettings
-from bwp_client.sources import SourceObject, archive, replays
-from bwp_client.sources.eventbridge import LONG_POLL_SECONDS, Clients, open_clients
+from bwp_client.sources import archive, replays
+from bwp_client.sources.eventbridge import Clients, is_final, open_clients
+from bwp_client.sources.messages import MessageBatch, replay_of
 from bwp_client.sources.queue import Keeper, Message
 from bwp_client.sources.replays import ReplayStatus, Window
 from bwp_client.warehouse import Run, TableName, Warehouse, record_run
@@ -34,59 +32,6 @@ _ENDS = {
     "FAILED": ReplayState.FAILED,
     "CANCELLED": ReplayState.CANCELLED,
 }
-
-
-@dataclass(frozen=True, slots=True)
-class Pace:
-    """How long things are waited for; the defaults are what AWS's behaviour asks for."""
-
-    poll_seconds: int = LONG_POLL_SECONDS
-    empty_polls: int = 3
-    """Long polls without a message, in a row, before the queue may be empty."""
-    settle_seconds: float = 60.0
-    """After the last message, until the queue's counts can be believed."""
-    look_seconds: float = 5.0
-    """Between two questions where a replay stands."""
-    stall_seconds: float = 3600.0
-    """Without any progress, until a replay is given up."""
-    batch_messages: int = 20_000
-    batch_seconds: float = 20.0
-
-
-@dataclass(slots=True)
-class ArchiveResult:
-    """What a load from an archive did; received = read + outside_window + foreign."""
-
-    load_id: str
-    source: str
-    objects: int = 0
-    read: int = 0
-    stored: int = 0
-    duplicate: int = 0
-    ignored: int = 0
-    quarantined: int = 0
-    outside_window: int = 0
-    received: int = 0
-    foreign: int = 0
-    """Messages in our queue that are of no replay of ours; they were left there."""
-    resumed: bool = False
-    """An earlier run's replay was gone on with."""
-    windows: list[str] = field(default_factory=list)
-
-    def as_json(self) -> dict[str, Any]:
-        """Give the command line's JSON object."""
-        return asdict(self)
-
-
-@dataclass(frozen=True, slots=True)
-class ArchiveProgress:
-    """How far a replay is, in minutes of its window, and what came."""
-
-    minutes_done: int
-    minutes_total: int
-    state: str
-    received: int
-    stored: int
 
 
 def load_archive(
@@ -191,7 +136,7 @@ class _Reading:
             try:
                 replays.start(self._clients, self._setup, one)
             except BwpError as error:
-                if _is_final(error):
+                if is_final(error):
                     self._journal(one, ReplayState.REFUSED)
                 raise
             self._journal(one, ReplayState.STARTED)
@@ -334,7 +279,7 @@ class _Reading:
         self._publish(ends)
         for name, end in ends.items():
             if end is not ReplayState.COMPLETE:
-                raise self._not_complete(name, end)
+                raise not_complete(end, self._status[name], name, self._result.received, self._pace.stall_seconds)
 
     def _publish(self, ends: dict[str, ReplayState]) -> None:
         result = self._result
@@ -353,65 +298,6 @@ class _Reading:
                 window_to=max(one.window_to for one in self._open.values()),
             ),
         )
-
-    def _not_complete(self, name: str, end: ReplayState) -> BwpError:
-        kept = (
-            f"The {self._result.received:,} messages that came are stored; the window does not count as read. Load it again: "
-            "it gets a new replay, and nothing is doubled."
-        )
-        if end is ReplayState.TIMED_OUT:
-            minutes = round(self._pace.stall_seconds / 60)
-            return TransientRemoteError(
-                f"Replay {name} made no progress for {minutes} minutes and was given up. {kept}"
-            )
-        reason = self._status[name].reason
-        told = f" ({reason})" if reason else ""
-        if end is ReplayState.CANCELLED:
-            return TerminalRemoteError(f"Replay {name} was cancelled{told}. {kept}")
-        return TerminalRemoteError(f"Replay {name} failed at AWS{told}. {kept}")
-
-
-class MessageBatch:
-    """Messages of one replay as one object, a line each; there is no reading it again."""
-
-    def __init__(self, url: str, replay_name: str, messages: list[Message]) -> None:
-        # A line break between tokens may as well be a space, and inside a text JSON has none.
-        lines = [message.body.replace("\r", " ").replace("\n", " ") for message in messages]
-        self._text = "\n".join(lines).encode("utf-8", "replace") + b"\n"
-        digest = hashlib.sha256(self._text).hexdigest()
-        self.label = url
-        self._item = SourceObject(f"{url}/{replay_name}/{uuid4().hex[:12]}", digest, len(self._text))
-
-    def objects(self) -> Iterator[SourceObject]:
-        """Give the one object."""
-        yield self._item
-
-    def open(self, item: SourceObject) -> BinaryIO:  # noqa: ARG002 - there is only one
-        """Open it."""
-        return BytesIO(self._text)
-
-
-def replay_of(body: str, known: dict[str, Replay]) -> str | None:
-    """Give which of our replays a message is of; none for somebody else's, which is not ours to delete.
-
-    A message that is no JSON is ours when it names one of our replays.
-    """
-    try:
-        event = json.loads(body)
-    except (ValueError, RecursionError):
-        return next((name for name in known if f'"{name}"' in body), None)
-    name = event.get("replay-name") if isinstance(event, dict) else None
-    return name if isinstance(name, str) and name in known else None
-
-
-def _is_final(error: BwpError) -> bool:
-    """Tell whether AWS has said no, rather than said nothing: then the replay may have started."""
-    from botocore.exceptions import ClientError
-
-    cause = error.__cause__
-    return (
-        isinstance(cause, ClientError) and cause.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 400) < 500
-    )
 
 
 def _minutes(start: datetime, end: datetime) -> int:

@@ -22,8 +22,9 @@ if coverage["found"] < coverage["failed"]:
     )
 palette = parts.colors(page)
 parts.show_chart(
+    page,
     "Failed tasks by error code",
-    code_bars(codes, parts.theme(), palette),
+    lambda: code_bars(codes, parts.theme(), palette),
     caption=f"A task with two codes counts under each. n {coverage['failed']:,} failed tasks, {parts.as_of(page)}.",
     alt=describe_codes(codes),
     key="codes",
@@ -32,8 +33,9 @@ parts.show_chart(
 )
 over_time = parts.ask(page, MetricName.ERROR_CODES_OVER_TIME)
 parts.show_chart(
+    page,
     f"Failed tasks by error code and {bucket}",
-    codes_over_time(over_time, parts.theme(), palette),
+    lambda: codes_over_time(over_time, parts.theme(), palette),
     caption=f"n {coverage['failed']:,} failed tasks, {parts.as_of(page)}.",
     alt=f"Failed tasks by error code over {over_time['period_start'].nunique()} periods. " + describe_codes(codes),
     key="codes_over_time",

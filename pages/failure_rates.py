@@ -21,8 +21,9 @@ marks = outside(rates, baseline)
 name = None if baseline is None else parts.baseline_name(baseline)
 legend = parts.rate_legend(page, rates, bucket, dotted=name, marks=marks)
 parts.show_chart(
+    page,
     f"Failure rate by {bucket}",
-    rate_over_time(
+    lambda: rate_over_time(
         rates, parts.theme(), baseline=baseline.rate if baseline else None, outside=marks, baseline_name=name or ""
     ),
     caption=f"{legend} n {n:,} outcomes, {parts.as_of(page)}.",
@@ -32,8 +33,9 @@ parts.show_chart(
     opens=parts.of_period(page, bucket),
 )
 parts.show_chart(
+    page,
     f"Failed and completed tasks by {bucket}",
-    outcomes_over_time(rates, parts.theme()),
+    lambda: outcomes_over_time(rates, parts.theme()),
     caption=f"Lighter: partial {bucket}. n {n:,} outcomes, {parts.as_of(page)}.",
     alt=describe_outcomes(rates, bucket),
     key="outcomes",
@@ -45,8 +47,9 @@ weekly = products.weekly(page)
 named = {page.names(product): frame for product, frame in weekly.items() if frame["rate"].notna().any()}
 if named:
     parts.show_chart(
+        page,
         "Failure rate by business product and week",
-        rates_by_product(named, parts.theme()),
+        lambda: rates_by_product(named, parts.theme()),
         caption=f"This period and the one before. Hollow: partial week. A week with fewer than {page.settings.min_n} "
         f"outcomes is not rated. n {sum(int(frame['n'].sum()) for frame in named.values()):,} outcomes, "
         f"{parts.as_of(page)}.",

@@ -61,8 +61,9 @@ if not rates.empty:
     name = None if baseline is None else parts.baseline_name(baseline)
     legend = parts.rate_legend(page, rates, bucket, dotted=name, marks=marks)
     parts.show_chart(
+        page,
         f"Failure rate by {bucket}",
-        rate_over_time(
+        lambda: rate_over_time(
             rates, parts.theme(), baseline=baseline.rate if baseline else None, outside=marks, baseline_name=name or ""
         ),
         caption=f"{legend} n {row['n']:,} outcomes, {parts.as_of(page)}.",

@@ -45,8 +45,9 @@ if weekly.empty:
     st.info("No task of this kind ended yet.")
     st.stop()
 parts.show_chart(
+    page,
     "Failed and completed tasks by week, all data",
-    outcomes_over_time(weekly, parts.theme()),
+    lambda: outcomes_over_time(weekly, parts.theme()),
     caption="Lighter: partial week. More failures with an unchanged rate mean more requests. "
     f"n {int(weekly['n'].sum()):,} outcomes, {parts.as_of(page)}.",
     alt=describe_outcomes(weekly, "week"),
@@ -57,8 +58,9 @@ trends.show_time_to_outcome(page)
 codes = parts.ask(page, MetricName.ERROR_CODES_OVER_TIME, whole, Bucket.WEEK)
 if not codes.empty:
     parts.show_chart(
+        page,
         "Failed tasks by error code and week, all data",
-        codes_over_time(codes, parts.theme(), parts.colors(page)),
+        lambda: codes_over_time(codes, parts.theme(), parts.colors(page)),
         caption=f"A task with two codes counts under each. n {int(weekly['failed'].sum()):,} failed tasks, "
         f"{parts.as_of(page)}.",
         alt="Failed tasks by error code and week over all data.",

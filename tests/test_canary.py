@@ -95,7 +95,7 @@ def computed(warehouse: Path) -> str:
     span = snapshot.span()
     assert span
     filters = Filters(*span)
-    return "\n".join(run_metric(snapshot, name, filters).to_json() for name in MetricName)
+    return "\n".join(run_metric(snapshot, name, filters).to_csv() for name in MetricName)
 
 
 def shown_by_pages(warehouse: Path, monkeypatch: pytest.MonkeyPatch) -> str:
@@ -109,7 +109,7 @@ def shown_by_pages(warehouse: Path, monkeypatch: pytest.MonkeyPatch) -> str:
             app.switch_page(f"../../pages/{page}.py").run()
         assert not app.exception, page
         # A table travels as Arrow, which the raw bytes would hide.
-        shown += [frame.value.to_json() for frame in app.dataframe]
+        shown += [frame.value.to_csv() for frame in app.dataframe]
         shown += [str(getattr(node, "proto", "")) for node in app.main]
     return "\n".join(shown)
 

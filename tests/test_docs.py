@@ -33,6 +33,13 @@ def test_every_metric_has_a_file_a_meaning_and_a_place_in_the_docs() -> None:
     assert files == set(MetricName) == set(METRICS) == documented
 
 
+def test_the_docs_and_the_pages_say_the_same_of_each_number() -> None:
+    text = (ROOT / "docs" / "metrics.md").read_text(encoding="utf-8")
+    sections = re.findall(r"^## (.+)\n\n`(\w+)`\.\n\n((?:.+\n)+)", text, flags=re.MULTILINE)
+    said = {name: (title, " ".join(meaning.split())) for title, name, meaning in sections}
+    assert said == {name: (metric.title, " ".join(metric.meaning.split())) for name, metric in METRICS.items()}
+
+
 def test_every_setting_of_the_docs_is_one() -> None:
     from bwp_client.settings import Settings
 

@@ -21,7 +21,8 @@ _SETTLE_SHARE: Final = 0.97
 _PROBE_PER_SECOND: Final = 0.002
 _RECOVER_SECONDS: Final = 2.0
 _WINDOW_SECONDS: Final = 2.0
-_BURST_SECONDS: Final = 0.05
+_CATCH_UP_SECONDS: Final = 0.5
+"""How much of the time that was lost, on a busy machine or while everybody waited, is made up for."""
 _FIRST_IN_FLIGHT: Final = 2
 MAX_PAUSE_SECONDS: Final = 120.0
 _KEPT: Final = "Every answer so far is kept."
@@ -45,8 +46,6 @@ class Pacer:
         monotonic: Callable[[], float],
         sleep: Callable[[float], Awaitable[None]],
     ) -> None:
-        from aiolimiter import AsyncLimiter
-
         self.fastest = requests_per_second
         self.rate = requests_per_second * _START_SHARE
         self._ceiling = requests_per_second
@@ -60,9 +59,7 @@ class Pacer:
         self._in_flight = 0
         self._waiting: deque[asyncio.Future[None]] = deque()
         self._has_cut = False
-        # The bucket leaks at the fastest pace; a slower one makes each turn cost more drops.
-        self._drops = max(1.0, requests_per_second * _BURST_SECONDS)
-        self._bucket = AsyncLimiter(self._drops, self._drops / requests_per_second)
+        self._next_at: float | None = None
 
     @asynccontextmanager
     async def room(self) -> AsyncIterator[None]:
@@ -92,13 +89,16 @@ class Pacer:
 
     async def turn(self) -> float:
         """Wait for the next turn; give the moment it came, which `note_…` wants back."""
+        clock = asyncio.get_running_loop().time
         async with self._gate:
             if (pause := self._open_at - self._monotonic()) > 0:
                 await self._sleep(pause)
-            cost = self.fastest / self.rate
-            while cost > 0:
-                await self._bucket.acquire(min(cost, self._drops))
-                cost -= self._drops
+                self._next_at = None
+            now = clock()
+            next_at = now if self._next_at is None else max(self._next_at, now - _CATCH_UP_SECONDS)
+            if next_at > now:
+                await asyncio.sleep(next_at - now)
+            self._next_at = next_at + 1 / self.rate
         return self._monotonic()
 
     def note_clean(self) -> None:

@@ -61,6 +61,7 @@ def _readable(text: str) -> str:
     return _AT_IN_DISGUISE.sub("@", text).strip()
 
 
+@lru_cache(maxsize=256)
 def _forms_of(task_id: str) -> tuple[str, ...]:
     own = _readable(task_id)
     forms = [own, own.replace("-", "")]

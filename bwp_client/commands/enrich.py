@@ -19,6 +19,7 @@ def enrich(
     max_minutes: Annotated[float | None, typer.Option(min=0.0, help="Stop after so many minutes.")] = None,
     completed: Annotated[bool, typer.Option(help="Ask about completed tasks too, for their submission dates.")] = False,
     retry_failed: Annotated[bool, typer.Option(help="Ask again where an earlier lookup ended for good.")] = False,
+    task: Annotated[list[str] | None, typer.Option(help="Only this task, and now; may repeat.")] = None,
     warehouse: WarehouseOption = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -37,6 +38,7 @@ def enrich(
                 max_minutes=max_minutes,
                 completed=completed,
                 retry_failed=retry_failed,
+                tasks=tuple(task or ()),
                 on_progress=lambda state: progress(state.done, state.total, progress_text(state)),
             )
         if as_json:

@@ -11,7 +11,7 @@ from bwp_client.errors import ExitCode
 from bwp_client.times import period_end, period_start
 
 if TYPE_CHECKING:
-    from bwp_client.load_archive import ArchiveProgress, ArchiveResult
+    from bwp_client.archive_counts import ArchiveProgress, ArchiveResult
     from bwp_client.settings import Settings
 
 

@@ -43,6 +43,7 @@ def enrich(
     max_minutes: float | None = None,
     completed: bool = False,
     retry_failed: bool = False,
+    tasks: tuple[str, ...] = (),
     lease: timedelta = LEASE,
     batch_answers: int = BATCH_ANSWERS,
     clock: Callable[[], datetime] = lambda: datetime.now(UTC),
@@ -62,6 +63,7 @@ def enrich(
         max_minutes: Ask about no further task after so many minutes.
         completed: Ask about completed tasks too, for their submission dates.
         retry_failed: Ask again where an earlier lookup ended for good without an answer.
+        tasks: Ask about these alone, without waiting until their time comes; those with an answer are left.
         lease: How long a claim holds that is not renewed.
         batch_answers: How many answers are stored at a time, at most.
         clock: Gives the time now, in UTC.
@@ -95,6 +97,7 @@ def enrich(
             completed=completed,
             retry_failed=retry_failed,
             limit=limit,
+            tasks=tasks,
         )
         todos.refuse_where_every_call_is_wrong(api)
         client = client_factory(api, clock=clock)

@@ -67,6 +67,7 @@ class TodoList:
         completed: Take completed tasks too.
         retry_failed: Take tasks whose lookup ended for good without an answer.
         limit: Take at most so many.
+        tasks: Take only these, and now; every one when empty.
 
     Raises:
         SourceNotFoundError: Nothing was loaded yet.
@@ -85,6 +86,7 @@ class TodoList:
         completed: bool,
         retry_failed: bool,
         limit: int | None,
+        tasks: tuple[str, ...] = (),
     ) -> None:
         self._warehouse = warehouse
         self._connection = connection
@@ -110,6 +112,8 @@ class TodoList:
                 "retry_failed": retry_failed,
                 "floor": floor,
                 "zone": zone,
+                "named": bool(tasks),
+                "tasks": list(tasks),
                 "out_of_reach": [product for product in self.products if api.credential_for(product) is None],
             },
         )

@@ -1,6 +1,7 @@
 -- Which tasks to ask about, and in which order: failed and never asked; failed and due again; open requests of the shop's
 -- list without an event; completed; and what there is no credential for. An attempt of 0 never reached the API. A task
--- found COMPLETED that failed afterwards is asked about again. Tasks older than the purge floor are gone.
+-- found COMPLETED that failed afterwards is asked about again. Tasks older than the purge floor are gone. Where tasks are named,
+-- only these, and without waiting until their time comes.
 --
 -- Within each the nearest deadline first: those still ahead, the soonest first, then those passed, the latest first.
 create temp table todo as
@@ -21,7 +22,7 @@ listed as (
 candidates as (
     select o.task_id, o.task_kind, o.business_product_id, o.outcome, o.occurred_at, r.received_at
     from {outcomes} o left join listed r on r.task_id = o.task_id and r.task_kind = o.task_kind
-    where (o.outcome = 'FAILED' or $completed) and o.occurred_at >= $floor
+    where (o.outcome = 'FAILED' or $completed or $named) and o.occurred_at >= $floor
     union all
     select r.task_id, r.task_kind, r.business_product_id, 'WAITING', null, r.received_at
     from listed r where r.closed_at is null and not exists (select 1 from {outcomes} o where o.task_id = r.task_id)
@@ -34,12 +35,13 @@ judged as (
                 when l.attempt = 0 then 1
                 when l.lookup_state = 'found' then
                     case when c.outcome = 'FAILED' and l.status = 'COMPLETED' and l.asked_at < c.occurred_at then 0 end
-                when l.next_attempt_at <= $now then 1
+                when l.next_attempt_at <= $now or $named then 1
                 when l.next_attempt_at is null and $retry_failed then 2
            end as again,
            case c.outcome when 'FAILED' then 0 when 'WAITING' then 10 else 20 end
                + case when list_contains($out_of_reach::varchar[], c.business_product_id) then 100 else 0 end as turn
     from candidates c
     left join latest l on l.task_id = c.task_id and l.task_kind = c.task_kind
+    where not $named or list_contains($tasks::varchar[], c.task_id)
 )
 select *, (timezone($zone, counted_from))::date as counted_day from judged where again is not null;

@@ -162,3 +162,13 @@ def code_and_message(error: Any) -> tuple[str, str]:
     """Give what a botocore ClientError says."""
     answer = error.response.get("Error", {})
     return str(answer.get("Code", "")), str(answer.get("Message", ""))
+
+
+def is_final(error: BwpError) -> bool:
+    """Tell whether AWS has said no, rather than said nothing or failed: what was asked for may have been done then."""
+    from botocore.exceptions import ClientError
+
+    cause = error.__cause__
+    return (
+        isinstance(cause, ClientError) and cause.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 400) < 500
+    )

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import TYPE_CHECKING
 
-from bwp_client.errors import RemoteError, TransientRemoteError
+from bwp_client.errors import BwpError, TransientRemoteError
 from bwp_client.sources.eventbridge import THREADS, explained
 
 if TYPE_CHECKING:
@@ -157,7 +157,7 @@ class Keeper:
             self._stop.set()
             thread.join()
             self.queue.close()
-            with suppress(RemoteError):  # they come by themselves after their timeout
+            with suppress(BwpError):  # they come by themselves after their timeout
                 self.queue.hide(self._held.values(), 0)
 
     def _hold(self, messages: Iterable[Message]) -> None:
@@ -176,7 +176,7 @@ class Keeper:
         while not wait(self._seconds / 3):
             with self._lock:
                 held = list(self._held.values())
-            with suppress(RemoteError):  # tried again at the next turn; at worst a message comes twice
+            with suppress(BwpError):  # tried again at the next turn; at worst a message comes twice
                 self.queue.hide(held, self._seconds)
 
 

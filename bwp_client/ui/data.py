@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from typing import Any
 
 import pandas as pd
+import plotly.graph_objects as go
 import streamlit as st
 
 from bwp_client.completeness import Gap, gaps, last_heard, twins
@@ -195,3 +197,19 @@ def quarantine_table(uri: str, key: str, version: int, limit: int = 200) -> pd.D
         ).df()
     finally:
         connection.close()
+
+
+def figure(snapshot: Snapshot, of: str, draw: Callable[[], go.Figure]) -> go.Figure:
+    """Give a figure, drawn once: it is shared, and must not be changed.
+
+    Args:
+        snapshot: The data.
+        of: What tells the figure from every other one over the same data.
+        draw: Draws it.
+    """
+    return _figure(_key(snapshot.run), of, draw)
+
+
+@st.cache_resource(max_entries=300, show_spinner=False)
+def _figure(key: str, of: str, _draw: Callable[[], go.Figure]) -> go.Figure:  # noqa: ARG001 - the first two are the key
+    return _draw()

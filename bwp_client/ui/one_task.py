@@ -12,8 +12,9 @@ import streamlit as st
 from bwp_client import dossier
 from bwp_client.deadlines import Hold, judge_hold
 from bwp_client.timeline import REBUILT, TaskStory, rebuilt, tell_task
-from bwp_client.ui import parts, request_entry
+from bwp_client.ui import actions, parts, request_entry
 from bwp_client.ui.data import version_key
+from bwp_client.ui.jobs import jobs
 from bwp_client.ui.plain import plain
 from bwp_client.ui.shell import Page
 from bwp_client.warehouse.snapshot import Snapshot
@@ -42,7 +43,7 @@ def show(page: Page, task_id: str) -> None:
     _reasons(story)
     _timeline(story)
     _downloads(page, story)
-    _records(story)
+    _records(page, story)
     st.subheader("What the shop knows", anchor=False)
     request_entry.form(page, story.task_id, story.request)
 
@@ -146,7 +147,7 @@ def _timeline(story: TaskStory) -> None:
                 st.button(plain(other), on_click=open_task, args=(other,), key=f"open-{other}")
 
 
-def _records(story: TaskStory) -> None:
+def _records(page: Page, story: TaskStory) -> None:
     st.subheader("Events", anchor=False)
     st.caption(REBUILT)
     for event in story.events:
@@ -162,6 +163,11 @@ def _records(story: TaskStory) -> None:
             st.code(json.dumps(lookup, indent=2, ensure_ascii=False, default=_text), language=None, wrap_lines=True)
     if not story.lookups:
         st.text("It was never looked up.")
+    answer = story.answer
+    if answer is None or answer["lookup_state"] != "found":
+        running = actions.is_running(jobs().state("enrich"))
+        if st.button("Look it up now", disabled=running, key="look_up_task"):
+            actions.start_job("enrich", "--task", story.task_id, settings=page.settings)
 
 
 def _text(value: Any) -> str:

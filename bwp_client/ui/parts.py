@@ -15,7 +15,7 @@ from bwp_client.charts import Theme, code_colors
 from bwp_client.metrics import METRICS, Bucket, Filters, MetricName
 from bwp_client.metrics.baseline import Baseline
 from bwp_client.metrics.statement import percent
-from bwp_client.ui.data import metric
+from bwp_client.ui.data import figure, metric
 from bwp_client.ui.filters import all_codes
 from bwp_client.ui.shell import GO_TO, TASKS_PAGE, Page
 
@@ -50,8 +50,9 @@ def baseline_name(baseline: Baseline) -> str:
 
 
 def show_chart(
+    page: Page,
     title: str,
-    chart: go.Figure,
+    draw: Callable[[], go.Figure],
     *,
     caption: str,
     alt: str,
@@ -62,8 +63,9 @@ def show_chart(
     """Draw a chart under a title that says the measure, with n and as-of below it.
 
     Args:
+        page: The page.
         title: Says the measure.
-        chart: The figure.
+        draw: Gives the figure; asked once for the same data, filters and theme.
         caption: Explains the marks, and gives n and as-of.
         alt: The same in words.
         key: The element's key.
@@ -71,6 +73,9 @@ def show_chart(
         opens: For a point that is clicked, the filters to see its tasks with.
     """
     heading(title, *about)
+    chart = figure(
+        page.snapshot, f"{page.choice!r} {theme()} {page.settings.min_n} {page.settings.product_names} {key}", draw
+    )
     if opens is None:
         st.plotly_chart(chart, theme=None, key=key, alt=alt, config={"displayModeBar": False})
     else:

@@ -50,7 +50,9 @@ def show(page: Page) -> None:
     with st.container(horizontal=True, vertical_alignment="bottom"):
         if unknown:
             product = st.selectbox(
-                "Business product of the unknown ones", request_entry.products(page), format_func=page.names
+                "Business product of the unknown ones",
+                ["", *request_entry.products(page)],
+                format_func=lambda product: page.names(product) or "not known",
             )
             if st.button(f"Add {len(unknown):,} to the requests", disabled=actions.is_running(jobs().state("import"))):
                 kind = page.choice.filters.task_kind.value
@@ -58,7 +60,8 @@ def show(page: Page) -> None:
                     page, [{"task_id": task, "task_kind": kind, "business_product_id": product} for task in unknown]
                 )
         if st.button("Look up errors", disabled=actions.is_running(jobs().state("enrich")), key="look_up_pasted"):
-            actions.start_job("enrich", settings=page.settings)
+            named = [part for task in rows["task_id"] for part in ("--task", task)]
+            actions.start_job("enrich", *named, settings=page.settings)
     request_entry.tell()
 
 

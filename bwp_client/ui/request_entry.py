@@ -14,9 +14,6 @@ from bwp_client.ui import actions
 from bwp_client.ui.jobs import JobStatus, jobs
 from bwp_client.ui.shell import Page
 
-_COLUMNS = ("task_id", "received_at", "replaced_by", "closed_at", "note")
-_KIND_COLUMNS = ("task_kind", "business_product_id")
-
 
 def form(page: Page, task_id: str, known: dict[str, Any] | None) -> None:
     """Draw the form for one task, filled with what is known; what is entered takes its place."""
@@ -32,7 +29,7 @@ def form(page: Page, task_id: str, known: dict[str, Any] | None) -> None:
         is_new = not known and not page.snapshot.rows(
             "select 1 from failed_tasks where task_id = $task limit 1", {"task": task_id}
         )
-        product = st.selectbox("Business product", products(page), format_func=page.names) if is_new else None
+        product = _product_choice(page) if is_new else ""
         if st.form_submit_button("Store", disabled=actions.is_running(jobs().state("import"))):
             row = {
                 "task_id": task_id, "received_at": received, "replaced_by": replaced_by.strip(), "closed_at": closed,
@@ -67,6 +64,12 @@ def tell() -> None:
         st.text(state.text)
     else:
         st.caption(f"The newest entry: {state.result.get('stored', 0):,} requests stored.")
+
+
+def _product_choice(page: Page) -> str:
+    return st.selectbox(
+        "Business product", ["", *products(page)], format_func=lambda product: page.names(product) or "not known"
+    )
 
 
 def products(page: Page) -> list[str]:

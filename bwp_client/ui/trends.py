@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import pandas as pd
 import streamlit as st
 
@@ -26,8 +28,9 @@ def show_what_changed(page: Page) -> None:
     change, mix = of_products["contribution"].sum() * 100, of_products["mix_effect"].sum() * 100
     n, before = int(of_products["n"].sum()), int(of_products["previous_n"].sum())
     parts.show_chart(
+        page,
         "What changed, by business product",
-        contributions(frame, page.names, parts.theme()),
+        lambda: contributions(frame, page.names, parts.theme()),
         caption=f"The change of {change:+.2f} points is {change - mix:+.2f} from products that failed more or less often "
         f"(rate) and {mix:+.2f} from outcomes moving between them (mix). n {n:,} outcomes against {before:,}, "
         f"{parts.as_of(page)}.",
@@ -60,8 +63,9 @@ def show_since_when(page: Page, whole: Filters) -> pd.DataFrame:
     changes = parts.ask(page, MetricName.CHANGE_POINTS, whole)
     found = "1 change" if len(changes) == 1 else f"{len(changes)} changes"
     parts.show_chart(
+        page,
         "Failure rate by week, all data, with its changes",
-        rate_with_changes(weekly, changes, parts.theme()),
+        lambda: rate_with_changes(weekly, changes, parts.theme()),
         caption=f"{parts.rate_legend(page, weekly, 'week')} Plain line and dashes: the level between changes; {found} found, "
         "weekly rhythm taken out, 1 false alarm in 100 searches. The sidebar's other filters apply, its period does not. "
         f"n {int(weekly['n'].sum()):,} outcomes, {parts.as_of(page)}.",
@@ -107,8 +111,9 @@ def show_hours(page: Page) -> None:
     n = int(frame["n"].sum())
     if frame["rate"].notna().any():
         parts.show_chart(
+            page,
             "Failure rate by weekday and hour",
-            weekday_hour(frame, parts.theme()),
+            lambda: weekday_hour(frame, parts.theme()),
             caption=f"Empty: fewer than {page.settings.min_n} outcomes. n {n:,} outcomes, {parts.as_of(page)}.",
             alt=describe_hours(frame),
             key="weekday_hour",
@@ -148,8 +153,9 @@ def show_time_to_outcome(page: Page) -> None:
         if pd.notna(row["p99_seconds"]):
             said.append(f"99 of 100 no longer than {duration_text(row['p99_seconds'])}")
         parts.show_chart(
+            page,
             f"{title}, by {bucket}",
-            time_to_outcome(frame, parts.theme(), outcome=outcome),
+            partial(time_to_outcome, frame, parts.theme(), outcome=outcome),
             caption=f"{', '.join(said)}. From submission; n {row['tasks']:,} looked-up tasks, {parts.as_of(page)}.",
             alt=", ".join(said) + ".",
             key=f"time_to_{outcome.lower()}",

@@ -84,7 +84,7 @@ def show(page: Page) -> None:
     filters = page.choice.filters
     earlier = _open_earlier(page.snapshot, version_key(page.settings), repr(filters), filters)
     ever = bool(earlier) and st.toggle(
-        f"Also the {earlier:,} open failures before {filters.from_time:%d %b %Y}", key="ever", bind="query-params"
+        f"Also open failures before {filters.from_time:%d %b %Y} ({earlier:,})", key="ever", bind="query-params"
     )
     failures = dated(page, MetricName.OPEN_FAILURES, filters.with_(from_time=EARLIEST_EVENT) if ever else None)
     waiting = dated(page, MetricName.WAITING)
@@ -95,7 +95,11 @@ def show(page: Page) -> None:
     )
     rows = _matching(waiting if chosen == "waiting" else _of(failures, chosen or "open"), sought)
     if rows.empty:
-        st.info("No task of this kind is in the list. Choose another period or fewer filters in the sidebar.")
+        st.info(
+            "No request waits: every task that the shop lists has an event, or is closed."
+            if chosen == "waiting" and not sought
+            else "No task of this kind is in the list. Choose another period or fewer filters in the sidebar."
+        )
         return
     if chosen == "waiting":
         _table(rows.head(MAX_ROWS), _OF_WAITING, "Waiting requests with days left, deadline and what the API said")

@@ -4,7 +4,7 @@ import re
 
 import pytest
 from playwright.sync_api import Browser, Page
-from support.browser import CHART, IDLE, WAIT_MS, open_page, wait_until_drawn
+from support.browser import CHART, IDLE, WAIT_MS, open_page
 
 pytestmark = pytest.mark.browser
 ROW_HEIGHT, MIDDLE = 35, 17
@@ -88,13 +88,3 @@ def test_a_deep_link_restores_every_filter(browser: Browser, address: str) -> No
     for part in ("kind=RETRIEVAL", "from=2026-01-05", "by=month", "code=%28uncoded%29"):
         assert part in page.url.replace("(", "%28").replace(")", "%29")
     page.get_by_text("Failed tasks by error code and month").wait_for(timeout=WAIT_MS)
-
-
-def test_every_chart_page_is_usable_on_a_phone(browser: Browser, address: str) -> None:
-    for name in ("", "failure_rates", "error_codes", "trends"):
-        page, _ = open_page(browser, f"{address}/{name}")
-        page.set_viewport_size({"width": 390, "height": 844})
-        wait_until_drawn(page, name)
-        too_wide = page.evaluate("document.scrollingElement.scrollWidth - document.scrollingElement.clientWidth")
-        assert too_wide <= 0, name
-        page.context.close()

@@ -160,8 +160,11 @@ def test_a_replay_fails_after_n_events_or_is_cancelled(account: Account, emulato
     emulator.turn(account.archive, events_per_second=20)
     start(account, "2")
     wait_for(account, "2", "RUNNING")
-    account.events.cancel_replay(ReplayName=f"{account.archive}-2")
+    assert account.events.cancel_replay(ReplayName=f"{account.archive}-2")["State"] == "CANCELLING"
     wait_for(account, "2", "CANCELLED")
+    assert (
+        refused(lambda: account.events.cancel_replay(ReplayName=f"{account.archive}-1"))[0] == "IllegalStatusException"
+    )
     assert account.waiting()[0] < 47
 
 

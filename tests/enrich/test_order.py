@@ -70,6 +70,19 @@ def test_never_asked_then_asked_again_then_waiting_then_completed(shop_of):
         assert in_order(later, sandbox.url, completed=True, retry_failed=True) == ["02", "01", "04", "03"]
 
 
+def test_named_tasks_alone_are_asked_about_and_without_waiting(shop_of):
+    shop = shop_of(event(1, "FAILED", day=20), event(2, "FAILED", day=21), event(3, "COMPLETED", day=5))
+    list_requests(
+        shop,
+        {"task_id": task_id(4), "task_kind": "DELETION", "received_at": NOW, "business_product_id": REAL_PRODUCT},
+    )
+    wanted = tuple(task_id(number) for number in (2, 3, 4))
+    with running_sandbox() as sandbox:
+        assert in_order(shop, sandbox.url, tasks=wanted) == ["02", "04", "03"]
+        assert in_order(shop, sandbox.url, tasks=wanted) == ["02", "04", "03"]
+        assert in_order(shop, sandbox.url, tasks=("' or true --",)) == []
+
+
 @pytest.fixture
 def waiting(sample_shop) -> tuple[Shop, list[str]]:
     """Give a shop that is done with its failed tasks, and three requests of which no event was heard."""

@@ -10,6 +10,7 @@ import boto3
 import pytest
 from botocore.stub import Stubber
 
+from bwp_client.archive_counts import Pace
 from bwp_client.errors import (
     BwpError,
     SettingsError,
@@ -18,7 +19,7 @@ from bwp_client.errors import (
     TransientRemoteError,
     UsageError,
 )
-from bwp_client.load_archive import Pace, load_archive
+from bwp_client.load_archive import load_archive
 from bwp_client.settings import ArchiveSettings
 from bwp_client.sources.eventbridge import Clients, open_clients
 from bwp_client.sources.queue import Keeper, Message
@@ -292,3 +293,18 @@ def test_messages_that_cannot_be_deleted_at_all_are_told(aws: Aws) -> None:
     with pytest.raises(TransientRemoteError, match=r"3 messages could not be deleted .* comes again"):
         queue.delete(MESSAGES)
     queue.close()
+
+
+def test_progress_is_how_far_into_its_window_a_replay_is(aws: Aws, warehouse: Warehouse) -> None:
+    aws.set_up_well()
+    aws.events.add_response("start_replay", {"ReplayArn": f"{PREFIX}:replay/r", "State": "STARTING"})
+    aws.replay("STARTING")
+    for minutes in (15, 45):
+        aws.replay("RUNNING", EventLastReplayedTime=FIRST + timedelta(minutes=minutes))
+    aws.sqs.add_response("receive_message", {})  # and three more: one after each look
+    drained(aws)
+    seen: list[tuple[int, int, str]] = []
+    load(aws, warehouse, on_progress=lambda one: seen.append((one.minutes_done, one.minutes_total, one.state)))
+    assert list(dict.fromkeys(seen)) == [
+        (0, 60, "starting"), (15, 60, "running"), (45, 60, "running"), (60, 60, "completed"),
+    ]  # fmt: skip

@@ -6,7 +6,8 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from bwp_client.load_archive import ArchiveResult, Pace, load_archive
+from bwp_client.archive_counts import ArchiveResult, Pace
+from bwp_client.load_archive import load_archive
 from bwp_client.settings import ArchiveSettings
 from bwp_client.warehouse import Warehouse
 from support.emulator import Account
@@ -19,7 +20,8 @@ QUICK = Pace(poll_seconds=0, empty_polls=3, settle_seconds=0.5, look_seconds=0.1
 CHILD = """
 import sys
 from datetime import datetime
-from bwp_client.load_archive import Pace, load_archive
+from bwp_client.archive_counts import Pace
+from bwp_client.load_archive import load_archive
 from bwp_client.settings import Settings
 from bwp_client.warehouse import Warehouse
 target, archive, start, end, batch = sys.argv[1:]

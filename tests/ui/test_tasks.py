@@ -46,7 +46,7 @@ def home(tmp_path: Path) -> Path:
 @pytest.fixture
 def own_jobs(monkeypatch: pytest.MonkeyPatch) -> Jobs:
     jobs = Jobs()
-    for module in ("actions", "request_entry", "pasted", "shell"):
+    for module in ("actions", "one_task", "request_entry", "pasted", "shell"):
         monkeypatch.setattr(f"bwp_client.ui.{module}.jobs", lambda: jobs)
     assert jobs_module.jobs() is not jobs
     return jobs
@@ -76,9 +76,14 @@ def test_the_worklist_has_the_nearest_deadline_first_and_counts_by_days_left(hom
     assert "n 5 tasks" in words(app)
 
 
+def test_no_waiting_request_is_said_to_be_good(home: Path, open_page: OpenPage) -> None:
+    assert "No request waits" in words(open_page("tasks", home, due="waiting"))
+
+
 def test_failures_before_the_period_are_named_and_shown_when_asked_for(home: Path, open_page: OpenPage) -> None:
     app = open_page("tasks", home)
-    assert "1 open failures before" in app.toggle[0].label
+    assert app.toggle[0].label.startswith("Also open failures before")
+    assert app.toggle[0].label.endswith("(1)")
     app.toggle[0].set_value(True).run()
     assert "long-ago" in app.dataframe[0].value["task_id"].tolist()
 
@@ -170,6 +175,7 @@ def test_pasted_ids_are_told_and_unknown_ones_become_requests(home: Path, open_p
     assert told[["task_id", "known"]].values.tolist() == [
         ["fail-1", "failed"], ["done-3", "completed"], ["nobody-knows", "unknown here"],
     ]  # fmt: skip
+    next(box for box in app.selectbox if box.label == "Business product of the unknown ones").set_value(PRODUCT).run()
     next(button for button in app.button if button.label.startswith("Add 1")).click().run()
     assert wait_for(own_jobs, "import") is JobStatus.DONE
     app = open_page("tasks", home, due="waiting")
