@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import pandas as pd
 
@@ -19,6 +19,9 @@ class Asking:
     snapshot: Snapshot
     question: Question
     facts: Facts
+    _answers: dict[tuple[MetricName, Filters, Bucket], pd.DataFrame] = field(
+        default_factory=dict, repr=False, compare=False
+    )
 
     @property
     def filters(self) -> Filters:
@@ -26,17 +29,20 @@ class Asking:
         return self.question.filters
 
     def metric(self, name: MetricName, filters: Filters | None = None, bucket: Bucket | None = None) -> pd.DataFrame:
-        """Compute a metric with the question's filters and bucket unless told otherwise."""
+        """Compute a metric with the question's filters and bucket unless told otherwise; each but once."""
         question = self.question
-        return run_metric(
-            self.snapshot,
-            name,
-            filters or self.filters,
-            bucket=bucket or question.bucket,
-            min_n=question.min_n,
-            calendar=DeadlineCalendar.of(question.deadline_rule, question.timezone),
-            now=question.as_of,
-        )
+        asked = (name, filters or self.filters, bucket or question.bucket)
+        if asked not in self._answers:
+            self._answers[asked] = run_metric(
+                self.snapshot,
+                name,
+                asked[1],
+                bucket=asked[2],
+                min_n=question.min_n,
+                calendar=DeadlineCalendar.of(question.deadline_rule, question.timezone),
+                now=question.as_of,
+            )
+        return self._answers[asked].copy(deep=False)
 
     @property
     def up_to_the_end(self) -> Filters:
