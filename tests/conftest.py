@@ -44,9 +44,9 @@ def sample_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    """Give the one browser of a session: Playwright runs once in a process."""
+    """Give a browser to the tests of one file; while it runs, nothing else in this process can use asyncio."""
     executable = find_browser()
     if executable is None and os.environ.get("CI") != "true":
         pytest.skip("NO BROWSER: install chromium or set BWP_CHROME")
