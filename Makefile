@@ -18,7 +18,7 @@ run: $(VENV)/.run ## Start the app on $$PORT (8501); with nothing configured it 
 test: $(VENV)/.test $(VENV)/.emulators ## Run everything: lint, types, import rules, unit, contract, app and browser tests
 	@tests/find-browser
 	$(MAKE) lint types imports
-	$(BIN)/python -m pytest -n auto --dist loadfile
+	$(BIN)/python -m pytest -n 4 --dist loadfile
 
 check: lint types imports ## Run the quick checks only
 

@@ -7,6 +7,7 @@ import time
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import psutil
 import pytest
@@ -109,9 +110,25 @@ def test_killed_from_outside(source: Path, undisturbed: tuple, tmp_path: Path, m
     assert state(target) == undisturbed
 
 
-def test_a_killed_load_leaves_no_process_and_the_next_one_clears_its_staging(source: Path, tmp_path: Path) -> None:
-    staging = tmp_path / "staging"
-    staging.mkdir()
+@pytest.fixture
+def staging() -> Iterator[Path]:
+    """Give a temporary folder with a short name, as a machine's own is."""
+    with TemporaryDirectory(dir="/tmp") as folder:
+        yield Path(folder)
+
+
+def test_a_temporary_folder_with_a_long_name_will_do(source: Path, undisturbed: tuple, tmp_path: Path) -> None:
+    """No socket has room in it, so nothing is read by workers."""
+    far = tmp_path / ("far-" * 20)
+    far.mkdir()
+    done = command("load", source, "--json", cwd=tmp_path, TMPDIR=str(far))
+    assert done.returncode == 1, done.stderr
+    assert state(tmp_path / "warehouse") == undisturbed
+
+
+def test_a_killed_load_leaves_no_process_and_the_next_one_clears_its_staging(
+    source: Path, staging: Path, tmp_path: Path
+) -> None:
     env = clean_env() | {"TMPDIR": str(staging)}
     child = subprocess.Popen(
         [sys.executable, "-m", "bwp_client", "load", str(source)],

@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterable, Iterator
 from importlib import import_module
 from itertools import accumulate, chain, islice
 from multiprocessing import forkserver
+from tempfile import gettempdir
 from typing import Any
 
 from bwp_client.errors import BwpError
@@ -26,6 +27,8 @@ PARCELS_WAITING = 12
 OBJECTS_WAITING = 10_000
 """Objects that workers are told of beforehand; more are listed when fewer are under way."""
 _LOOK_SECONDS = 1.0
+_TEMPORARY_FOLDER_BYTES = 70
+"""A socket's name has at most 107 bytes, of which multiprocessing takes 32."""
 _WORKERS = os.cpu_count() or 1
 _CHILD = "bwp_client.sources.child"
 _CONTEXT = multiprocessing.get_context("forkserver")
@@ -41,8 +44,15 @@ def prepare(*modules: str) -> None:
     Args:
         modules: What workers will need beside the staging itself.
     """
+    if not _may_start():
+        return
     _CONTEXT.set_forkserver_preload([_CHILD, *modules])
     forkserver.ensure_running()
+
+
+def _may_start() -> bool:
+    """Tell whether the socket that workers are started through has room for its name in the temporary folder."""
+    return len(os.fsencode(gettempdir())) <= _TEMPORARY_FOLDER_BYTES
 
 
 def stage_all(items: Iterable[SourceObject], job: Job) -> Iterator[Handed]:
@@ -63,7 +73,7 @@ def stage_all(items: Iterable[SourceObject], job: Job) -> Iterator[Handed]:
         size += item.size_bytes
         if size >= INLINE_BYTES and len(first) > 1:
             break
-    if _WORKERS == 1 or len(first) == 1 or size < INLINE_BYTES:
+    if _WORKERS == 1 or len(first) == 1 or size < INLINE_BYTES or not _may_start():
         for made in staged(((item, job) for item in chain(first, coming)), "here"):
             yield made, lambda: None
     else:
