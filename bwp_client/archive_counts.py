@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, field
-from typing import Any
+from dataclasses import dataclass, field
 
 from bwp_client.errors import RemoteError, TerminalRemoteError, TransientRemoteError
+from bwp_client.load_counts import LoadResult
 from bwp_client.sources.eventbridge import LONG_POLL_SECONDS
 from bwp_client.sources.replays import ReplayStatus
 from bwp_client.warehouse.replays import ReplayState
@@ -29,28 +29,15 @@ class Pace:
 
 
 @dataclass(slots=True)
-class ArchiveResult:
+class ArchiveResult(LoadResult):
     """What a load from an archive did; received = read + outside_window + foreign."""
 
-    load_id: str
-    source: str
-    objects: int = 0
-    read: int = 0
-    stored: int = 0
-    duplicate: int = 0
-    ignored: int = 0
-    quarantined: int = 0
-    outside_window: int = 0
     received: int = 0
     foreign: int = 0
     """Messages in our queue that are of no replay of ours; they were left there."""
     resumed: bool = False
     """An earlier run's replay was gone on with."""
     windows: list[str] = field(default_factory=list)
-
-    def as_json(self) -> dict[str, Any]:
-        """Give the command line's JSON object."""
-        return asdict(self)
 
 
 @dataclass(frozen=True, slots=True)
