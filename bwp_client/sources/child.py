@@ -1,28 +1,17 @@
-"""What a worker process runs. Imported only there, for it hides pandas: pyarrow would import it, a second for nothing."""
+"""What a worker process runs, and all that it needs, imported before the workers are forked."""
 
 from __future__ import annotations
 
 import gc
 import multiprocessing
 import os
-import sys
-from importlib.abc import MetaPathFinder
 from threading import Thread
 from typing import Any
 
-
-class _NoPandas(MetaPathFinder):
-    def find_spec(self, fullname: str, *_: object) -> None:
-        if fullname == "pandas":
-            raise ModuleNotFoundError(fullname)
-
-
-sys.meta_path.insert(0, _NoPandas())
-
-from bwp_client.memory import keep_freed_memory  # noqa: E402
-from bwp_client.sources import stage as _stage  # noqa: E402, F401 - imported here, before the workers are forked
-from bwp_client.sources.parcels import Unreadable  # noqa: E402
-from bwp_client.sources.workers import staged  # noqa: E402
+from bwp_client.memory import keep_freed_memory
+from bwp_client.sources import stage as _stage  # noqa: F401 - imported here, before the workers are forked
+from bwp_client.sources.parcels import Unreadable
+from bwp_client.sources.workers import staged
 
 _NICE = 3
 

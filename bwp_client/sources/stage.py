@@ -1,6 +1,6 @@
 """Workers: each reads whole objects and stages Arrow files, so that no row travels between processes.
 
-Runs in child processes that never import pandas (a second of start-up each), hence the columns built by hand.
+Nothing here imports pandas (a quarter of a second of start-up), hence the columns built by hand.
 """
 
 from __future__ import annotations
