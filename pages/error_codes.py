@@ -49,13 +49,15 @@ st.dataframe(
     ),
     hide_index=True,
     column_config={
-        "code": "Error code", "state": "State", "class": "Class", "tasks": "Failed tasks",
-        "tasks_before": "Period before", "share": st.column_config.NumberColumn("Share", format="%.1f %%"),
+        "code": "Error code", "state": "State", "class": "Class", "tasks": parts.count_column("Failed tasks"),
+        "tasks_before": parts.count_column("Period before"),
+        "share": st.column_config.NumberColumn("Share", format="%.1f %%"),
         "first_seen": st.column_config.DatetimeColumn("First seen", format="DD MMM YYYY", timezone="UTC"),
         "last_seen": st.column_config.DatetimeColumn("Last seen", format="DD MMM YYYY", timezone="UTC"),
     },
     on_select=parts.code_rows("codes_table", codes["code"].tolist()),
     selection_mode="single-row",
+    placeholder="–",
     key="codes_table",
     alt="Every error code with state, tasks, share, first and last seen, and class",
 )  # fmt: skip

@@ -76,7 +76,8 @@ st.dataframe(
     column_config={
         starts: st.column_config.DatetimeColumn(
             format="DD MMM YYYY HH:mm" if bucket == "hour" else "DD MMM YYYY", timezone="UTC"
-        )
+        ),
+        **{name: parts.count_column(name) for name in ("Failed", "Completed", "Outcomes (n)")},
     },
     key="rates_table",
     alt=f"Failed, completed and failure rate for each {bucket}",

@@ -94,7 +94,7 @@ else:
         key="overview_codes",
         alt="Top error codes with state, tasks, share and next action",
     )  # fmt: skip
-    st.caption(f"Choose a row to see its tasks. n {coverage['failed']:,} failed tasks, {parts.as_of(page)}.")
+    st.caption(f"Tick a row to see its tasks. n {coverage['failed']:,} failed tasks, {parts.as_of(page)}.")
 parts.heading("Where it fails", MetricName.FAILURE_RATE, MetricName.PERIOD_COMPARISON)
 if compared.empty:
     products.show_unrated(page)

@@ -10,7 +10,7 @@ from bwp_client.metrics import Bucket, MetricName
 from bwp_client.metrics.statement import verdict
 from bwp_client.ui import data, why
 from bwp_client.ui.filters import regions_of
-from bwp_client.ui.parts import as_of, ask, ask_row, heading, rate_text
+from bwp_client.ui.parts import as_of, ask, ask_row, count_column, heading, rate_text
 from bwp_client.ui.plain import plain
 from bwp_client.ui.shell import Page
 
@@ -88,6 +88,7 @@ def show_kinds_and_regions(page: Page) -> None:
             }
         ),
         hide_index=True,
+        column_config={name: count_column(name) for name in ("Failed", "Outcomes (n)")},
         key="kinds_and_regions",
         alt="Failed tasks, outcomes, failure rate and comparison by task kind and region",
     )

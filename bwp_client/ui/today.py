@@ -43,8 +43,8 @@ def show(page: Page) -> None:
             "deadline": st.column_config.DateColumn("Deadline", format="DD MMM YYYY", width=90),
             "code": st.column_config.TextColumn("Error code", width=150),
             "action": st.column_config.TextColumn("Next action", width=330),
-            "product": st.column_config.TextColumn("Business product", width=120),
-            "task_id": st.column_config.TextColumn("Task ID", width=255),
+            "product": st.column_config.TextColumn("Business product", width=145),
+            "task_id": st.column_config.TextColumn("Task ID", width=250),
         },
         placeholder="–",
         on_select=partial(_open, "first_tasks", rows["task_id"].tolist()),
@@ -54,7 +54,7 @@ def show(page: Page) -> None:
     )  # fmt: skip
     st.caption(
         f"The first {len(rows)} of {len(open_tasks):,} open failures of this period, nearest deadline ahead first; deadlines "
-        "are upper bounds unless the day the request was received is known. Choose a row to see the task's timeline. "
+        "are upper bounds unless the day the request was received is known. Tick a row to see the task's timeline. "
         f"{parts.as_of(page)[0].upper()}{parts.as_of(page)[1:]}."
     )
 

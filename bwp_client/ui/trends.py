@@ -91,7 +91,7 @@ def _changes_table(changes: pd.DataFrame) -> None:
                 "Changed on": rows["changed_at"].dt.date,
                 "Not before": rows["earliest"].dt.date,
                 "Not after": rows["latest"].dt.date,
-                "": ["higher" if up == "up" else "lower" for up in rows["direction"]],
+                "Direction": ["higher" if up == "up" else "lower" for up in rows["direction"]],
                 "Before": [side(row, "before") for _, row in rows.iterrows()],
                 "n before": rows["before_n"],
                 "After": [side(row, "after") for _, row in rows.iterrows()],
@@ -99,7 +99,10 @@ def _changes_table(changes: pd.DataFrame) -> None:
             }
         ),
         hide_index=True,
-        column_config={"Changed on": day, "Not before": day, "Not after": day},
+        column_config={
+            **dict.fromkeys(("Changed on", "Not before", "Not after"), day),
+            **{name: parts.count_column(name) for name in ("n before", "n after")},
+        },
         key="changes",
         alt="Days on which the failure rate changed, with the rates before and after",
     )
