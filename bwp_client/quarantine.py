@@ -9,7 +9,6 @@ from datetime import UTC, datetime
 from io import BytesIO
 from pathlib import Path
 from typing import Any, BinaryIO
-from uuid import uuid4
 
 import pyarrow as pa
 from deltalake import DeltaTable
@@ -172,12 +171,10 @@ def _take_out(warehouse: Warehouse, resolved: set[Key]) -> None:
     record_run(
         warehouse,
         Run(
-            run_id=uuid4().hex,
             kind="quarantine",
             source=_Reachable.label,
             started_at=started_at,
             finished_at=datetime.now(UTC),
-            state="finished",
             counts={"resolved": len(resolved)},
             versions={TableName.QUARANTINE.value: version},
         ),

@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from typing import Any
-from uuid import uuid4
 
 from bwp_client.completeness import gaps, twins
 from bwp_client.lookup_runs import lookup_runs
@@ -83,12 +82,10 @@ def bring_up_to_date(warehouse: Warehouse, *, rebuild: bool = False) -> VersionM
     return record_run(
         warehouse,
         Run(
-            run_id=uuid4().hex,
             kind="maintain",
             source=warehouse.uri,
             started_at=started_at,
             finished_at=datetime.now(UTC),
-            state="finished",
             counts={"rebuilt": rebuild},
             versions=unpublished(warehouse) | {TableName.OUTCOMES.value: outcomes},
         ),

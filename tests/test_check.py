@@ -3,17 +3,16 @@
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
-from uuid import uuid4
 
-import pyarrow as pa
 import pytest
-from support.events import PRODUCT, envelope, write
+from support.events import envelope, write
+from support.lookups import looked_up, store_lookups
 from support.notices import receiver
 from support.tables import command, command_json
 
 from bwp_client.load import load
 from bwp_client.sources import open_source
-from bwp_client.warehouse import TABLES, Run, TableName, Warehouse, newest_run, record_run
+from bwp_client.warehouse import Warehouse
 
 NOW = datetime.now(UTC)
 CALM = ("--deadline-days", "0")
@@ -40,15 +39,8 @@ def loaded(folder: Path, events: list[Any]) -> Warehouse:
 
 
 def answer(warehouse: Warehouse, task: str, code: str) -> None:
-    row = dict.fromkeys(TABLES[TableName.LOOKUPS].schema.names) | {
-        "task_id": task, "task_kind": "DELETION", "business_product_id": PRODUCT, "lookup_state": "found",
-        "status": "FAILED", "errors": [{"code": code, "message": "m"}], "asked_at": NOW, "attempt": 1, "run_id": "r",
-        "submitted_at": NOW - timedelta(days=28),
-    }  # fmt: skip
-    table = pa.Table.from_pylist([row], schema=TABLES[TableName.LOOKUPS].schema)
-    version = warehouse.commit(TableName.LOOKUPS, lambda _: table, app_id=f"t-{uuid4()}")
-    assert newest_run(warehouse) is not None
-    record_run(warehouse, Run(uuid4().hex, "enrich", "t", NOW, NOW, "finished", {}, {"lookups": version}))
+    row = looked_up(task, errors=[code], asked_at=NOW, submitted_at=NOW - timedelta(days=28))
+    store_lookups(warehouse, [row], finished_at=NOW)
 
 
 STEADY = {"failed": 5, "completed": 95}

@@ -142,7 +142,6 @@ def _snapshot_of(facts: Facts, folder: Path) -> Snapshot:
         source="",
         started_at=facts.run_finished_at,
         finished_at=facts.run_finished_at,
-        state="finished",
         counts={},
         versions=facts.versions,
     )

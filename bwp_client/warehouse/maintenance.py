@@ -7,7 +7,6 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
-from uuid import uuid4
 
 import stamina
 from deltalake.exceptions import CommitFailedError
@@ -82,12 +81,10 @@ def maintain(
         result.versions = record_run(
             warehouse,
             Run(
-                run_id=uuid4().hex,
                 kind="maintain",
                 source=warehouse.uri,
                 started_at=started_at,
                 finished_at=clock(),
-                state="finished",
                 counts=counts,
                 versions=result.versions,
             ),

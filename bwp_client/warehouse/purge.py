@@ -12,7 +12,6 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, Final
-from uuid import uuid4
 
 import duckdb
 from deltalake import DeltaTable
@@ -151,12 +150,10 @@ class _Purge:
         record_run(
             warehouse,
             Run(
-                run_id=uuid4().hex,
                 kind="purge",
                 source=warehouse.uri,
                 started_at=self._now,
                 finished_at=clock(),
-                state="finished",
                 counts={name: value for name, value in result.as_json().items() if not name.endswith("_files")},
                 versions=newest_versions(warehouse),
             ),

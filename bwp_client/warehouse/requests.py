@@ -6,7 +6,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Final
-from uuid import uuid4
 
 import pyarrow as pa
 from deltalake import DeltaTable
@@ -65,12 +64,10 @@ def import_requests(
     record_run(
         warehouse,
         Run(
-            run_id=uuid4().hex,
             kind="import",
             source=source,
             started_at=started_at,
             finished_at=clock(),
-            state="finished",
             counts={"read": counts.read, "stored": counts.stored, "duplicate": counts.unchanged},
             versions={TableName.REQUESTS.value: version},
         ),

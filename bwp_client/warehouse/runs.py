@@ -6,6 +6,7 @@ import json
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
+from uuid import uuid4
 
 from deltalake import DeltaTable
 
@@ -20,16 +21,16 @@ VersionMap = dict[str, int]
 """Table name to Delta version: what a reader reads, the key of every cache, and part of a report's manifest."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Run:
     """What one commit group did."""
 
-    run_id: str
+    run_id: str = field(default_factory=lambda: uuid4().hex)
     kind: str
     source: str
     started_at: datetime
     finished_at: datetime
-    state: str
+    state: str = "finished"
     counts: dict[str, Any]
     versions: VersionMap = field(default_factory=dict)
     window_from: datetime | None = None

@@ -104,10 +104,12 @@ def test_a_run_that_published_several_times_is_one_run():
 
     def row(run_id: str, minutes: int, state: str, asked: int, left: int) -> Run:
         counts = {"asked": asked, "found": asked, "not_asked": left, "requests": 2 * asked, "throttled": 1, "tokens": 1}
-        times = start + timedelta(minutes=minutes), start + timedelta(minutes=minutes + 1)
-        return Run(run_id, "enrich", "url", *times, state, counts)
+        begin, end = start + timedelta(minutes=minutes), start + timedelta(minutes=minutes + 1)
+        return Run(
+            run_id=run_id, kind="enrich", source="url", started_at=begin, finished_at=end, state=state, counts=counts
+        )
 
-    load = Run("x", "load", "s3://x", start, start, "finished", {"read": 5})
+    load = Run(kind="load", source="s3://x", started_at=start, finished_at=start, counts={"read": 5})
     [newest, older] = lookup_runs(
         [row("b-2", 11, "finished", 30, 0), load, row("b-1", 10, "partial", 90, 30), row("a-1", 0, "stopped", 1, 5)]
     )

@@ -30,12 +30,18 @@ def looked_up(
     return row | columns
 
 
-def store_lookups(warehouse: Warehouse, lookups: list[dict[str, Any]]) -> None:
+def store_lookups(warehouse: Warehouse, lookups: list[dict[str, Any]], *, finished_at: datetime = ASKED_AT) -> None:
+    """Write lookups and publish them as a run of their own."""
     rows = pa.Table.from_pylist(lookups, schema=TABLES[TableName.LOOKUPS].schema)
     version = warehouse.commit(TableName.LOOKUPS, lambda _: rows, app_id="bwp.lookups")
     record_run(
         warehouse,
         Run(
-            "run-1", "enrich", "made up", ASKED_AT, ASKED_AT, "finished", {"asked": len(lookups)}, {"lookups": version}
+            kind="enrich",
+            source="made up",
+            started_at=finished_at,
+            finished_at=finished_at,
+            counts={"asked": len(lookups)},
+            versions={"lookups": version},
         ),
     )

@@ -5,16 +5,15 @@ from contextlib import chdir
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
-from uuid import uuid4
 
-import pyarrow as pa
 from typer.testing import CliRunner, Result
 
 from bwp_client.cli import app
 from bwp_client.load import load
 from bwp_client.sources import open_source
-from bwp_client.warehouse import TABLES, Run, TableName, Warehouse, newest_run, record_run
+from bwp_client.warehouse import Warehouse
 from support.events import PRODUCT, envelope, write
+from support.lookups import looked_up, store_lookups
 
 MONDAY = datetime(2026, 3, 2, tzinfo=UTC)
 WEEK = "2026-W10"
@@ -36,24 +35,20 @@ def week_of_events(monday: datetime, *, failed: int, completed: int, prefix: str
 
 def look_up(warehouse: Warehouse, answers: dict[str, list[str | None]], *, product: str = PRODUCT) -> None:
     """Store the answers about failed tasks, as a run of its own."""
-    at = MONDAY + timedelta(days=7)
+    asked_at = MONDAY + timedelta(days=7)
     rows = [
-        {
-            "task_id": task, "task_kind": "DELETION", "business_product_id": product, "lookup_state": "found",
-            "status": "FAILED", "submitted_at": MONDAY - timedelta(days=3), "updated_at": MONDAY, "holding_period_days": 10,
-            "errors": [{"code": code, "message": "said so"} for code in codes], "asked_at": at, "attempt": 1,
-            "next_attempt_at": None, "reason": None, "run_id": "r",
-        }
+        looked_up(
+            task,
+            errors=codes,
+            business_product_id=product,
+            submitted_at=MONDAY - timedelta(days=3),
+            updated_at=MONDAY,
+            holding_period_days=10,
+            asked_at=asked_at,
+        )
         for task, codes in answers.items()
-    ]  # fmt: skip
-    table = pa.Table.from_pylist(rows, schema=TABLES[TableName.LOOKUPS].schema)
-    version = warehouse.commit(TableName.LOOKUPS, lambda _: table, app_id=f"t-{uuid4()}")
-    run = newest_run(warehouse)
-    assert run is not None
-    record_run(
-        warehouse,
-        Run(uuid4().hex, "enrich", "test", run.started_at, datetime.now(UTC), "finished", {}, {"lookups": version}),
-    )
+    ]
+    store_lookups(warehouse, rows, finished_at=datetime.now(UTC))
 
 
 def make_warehouse(folder: Path, events: list[Any], answers: dict[str, list[str | None]]) -> Warehouse:
@@ -82,7 +77,7 @@ def run(folder: Path, *arguments: str | Path, allowed: tuple[int, ...] = (0,), *
     """Run the command line in this process, in a folder, as a process of its own would."""
     with chdir(folder):
         done = CliRunner().invoke(app, [str(item) for item in arguments], env={**QUIET, **env})
-    assert done.exit_code in allowed, done.stderr
+    assert done.exit_code in allowed, done.output
     return done
 
 

@@ -7,13 +7,13 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pandas as pd
-import pyarrow as pa
 
 from bwp_client.load import load
 from bwp_client.sources import open_source
-from bwp_client.warehouse import TABLES, Run, TableName, Warehouse, record_run
+from bwp_client.warehouse import Warehouse
 from bwp_client.warehouse.snapshot import Snapshot
 from support.events import envelope, write
+from support.lookups import looked_up, store_lookups
 
 CODES = ("ORDERS_NOT_CLOSED", "DATA_SUBJECT_NOT_FOUND", "LEGAL_HOLD", "NEVER_HEARD_OF")
 
@@ -53,18 +53,20 @@ def shop_of(folder: Path, tasks: Sequence[Task]) -> Snapshot:
     if asked:
         now = datetime.now(UTC)
         rows = [
-            {
-                "task_id": task.task_id, "task_kind": task.kind, "business_product_id": task.product,
-                "lookup_state": "found", "status": task.outcome, "submitted_at": task.submitted_at, "updated_at": task.at,
-                "holding_period_days": 0, "asked_at": now, "attempt": 1, "run_id": "r",
-                "errors": [{"code": code, "message": "m"} for code in task.codes or ()],
-            }
+            looked_up(
+                task.task_id,
+                kind=task.kind,
+                status=task.outcome,
+                errors=list(task.codes or ()),
+                business_product_id=task.product,
+                submitted_at=task.submitted_at,
+                updated_at=task.at,
+                holding_period_days=0,
+                asked_at=now,
+            )
             for task in asked
-        ]  # fmt: skip
-        table = pa.Table.from_pylist(rows, schema=TABLES[TableName.LOOKUPS].schema)
-        version = warehouse.commit(TableName.LOOKUPS, lambda _: table, app_id="test")
-        run = Run("r", "enrich", "test", now, now, "finished", {}, {TableName.LOOKUPS.value: version})
-        record_run(warehouse, run)
+        ]
+        store_lookups(warehouse, rows, finished_at=now)
     return Snapshot.newest(warehouse)
 
 
