@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 NAMES_FILE = "product-names.json"
+_LENGTH = 11
 
 
 def product_names(warehouse_uri: str, configured: Mapping[str, str]) -> dict[str, str]:
@@ -23,5 +24,6 @@ def product_names(warehouse_uri: str, configured: Mapping[str, str]) -> dict[str
 
 
 def name_of(business_product_id: str, names: Mapping[str, str]) -> str:
-    """Give a product's name, else the beginning of its ID."""
-    return names.get(business_product_id) or business_product_id[:11] + "…"
+    """Give a product's name, else its ID, which is cut where it is long."""
+    name = names.get(business_product_id)
+    return name or (business_product_id if len(business_product_id) <= _LENGTH else business_product_id[:_LENGTH] + "…")

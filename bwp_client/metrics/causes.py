@@ -29,6 +29,8 @@ class Cause:
     business_product_id: str | None = None
     code_set: str | None = None
     since: datetime | None = None
+    is_spread: bool = False
+    """True when there are several products, the reasons are known, and none of either makes up most of it."""
     is_mix: bool = False
     """True when more or fewer outcomes came from products that fail more: no product itself failed more or less."""
 
@@ -71,7 +73,7 @@ def find_cause(
     contributors_of: Callable[[str | None], pd.DataFrame],
     changes_of: Callable[[str | None], pd.DataFrame],
 ) -> Cause | None:
-    """Find what makes up most of the change; none when there is no clear change or nothing makes up most of it.
+    """Find what makes up most of the change; none when there is no clear change or what it is can't be told.
 
     Args:
         comparison: The one row of a `period_comparison` frame.
@@ -91,7 +93,7 @@ def find_cause(
         return Cause(is_mix=True)
     code_set = _lead_code_set(parts if product is None else contributors_of(product), sign)
     if product is None and code_set is None:
-        return None
+        return Cause(is_spread=True) if len(by_product) > 1 and _are_codes_known(parts, sign) else None
     return Cause(product, code_set, _since(changes_of(product), said))
 
 
@@ -119,6 +121,13 @@ def _lead_code_set(parts: pd.DataFrame, sign: int) -> str | None:
     if lead["code_set"] == NOT_LOOKED_UP or not is_clear or sign * lead["contribution"] <= MOST * change + _EXACT:
         return None
     return str(lead["code_set"])
+
+
+def _are_codes_known(parts: pd.DataFrame, sign: int) -> bool:
+    """Tell whether what is not looked up is too small a part of the change to hide a code that makes up most of it."""
+    sets = parts[(parts["part"] == "code_set") & parts["contribution"].notna()]
+    hidden = sign * sets.loc[sets["code_set"] == NOT_LOOKED_UP, "contribution"].sum()
+    return bool(hidden <= MOST * sign * sets["contribution"].sum())
 
 
 def _since(changes: pd.DataFrame, said: str) -> datetime | None:

@@ -69,6 +69,8 @@ def day(time: datetime) -> str:
 def _because(said: str, cause: Cause | None, name_of: Callable[[str], str]) -> str:
     change = "rise" if said == "higher" else "fall"
     if cause is None:
+        return ""
+    if cause.is_spread:
         return f"; no one product and no one code makes up most of the {change}"
     if cause.is_mix:
         more = "more" if said == "higher" else "fewer"

@@ -86,6 +86,17 @@ def test_a_rise_of_many_small_parts_says_so(tmp_path: Path) -> None:
     assert said(shop_of(tmp_path, tasks)).endswith("; no one product and no one code makes up most of the rise.")
 
 
+@pytest.mark.parametrize("codes", [("C1", "C2", "C3"), (None,)], ids=["one product", "one product, no reasons"])
+def test_of_a_single_product_nothing_is_said_but_that_it_rose(tmp_path: Path, codes: tuple[str | None, ...]) -> None:
+    tasks = [task for code in codes for task in tasks_of("bp-a", [(0, 15)] * 28 + [(1, 15)] * 28, code=code)]
+    assert said(shop_of(tmp_path, tasks)).endswith("higher than the 4 weeks before (0.0 %).")
+
+
+def test_while_the_reasons_are_not_looked_up_none_is_ruled_out(tmp_path: Path) -> None:
+    tasks = [task for product in PRODUCTS for task in tasks_of(product, [(0, 15)] * 28 + [(1, 15)] * 28, code=None)]
+    assert said(shop_of(tmp_path, tasks)).endswith("higher than the 4 weeks before (0.0 %).")
+
+
 def test_a_fall_is_told_like_a_rise(tmp_path: Path) -> None:
     daily = [(6, 40)] * 28 + [(1, 40)] * 28
     text = said(shop_of(tmp_path, tasks_of("bp-a", [(1, 20)] * 56) + tasks_of("bp-b", daily)))
