@@ -34,7 +34,6 @@ COLUMNS = (
 _MOST_STEPS = 90
 _SEED = 20241101
 _WITHIN = 3.0  # the log-likelihood that a day may lack to the best one and still be where the change may lie
-_Z = 1.959963984540054
 Floats = npt.NDArray[np.float64]
 
 
@@ -219,13 +218,12 @@ def _margin(series: _Series, low: int, place: int, high: int, min_n: int) -> flo
 
 
 def _wilson(failed: float, n: float) -> tuple[float, float, float]:
+    from scipy.stats import binomtest
+
     if not n:
         return math.nan, math.nan, math.nan
-    centre, half = (
-        (failed + _Z**2 / 2) / (n + _Z**2),
-        _Z / (n + _Z**2) * math.sqrt(failed * (n - failed) / n + _Z**2 / 4),
-    )
-    return failed / n, max(centre - half, 0.0), min(centre + half, 1.0)
+    interval = binomtest(int(failed), int(n)).proportion_ci(method="wilson")
+    return failed / n, float(interval.low), float(interval.high)
 
 
 def _row(series: _Series, bounds: list[int], at: int, start: datetime) -> dict[str, Any]:

@@ -24,6 +24,7 @@ __all__ = [
     "Metric",
     "MetricName",
     "no_denominator",
+    "rated_products",
     "run_metric",
     "sql_of",
 ]
@@ -241,6 +242,24 @@ def parameters(filters: Filters, min_n: int = MIN_N) -> dict[str, Any]:
 def is_partial(start: datetime, bucket: Bucket, filters: Filters, as_of: datetime) -> bool:
     """Tell whether a bucket is cut by the filter or was still running as of the snapshot."""
     return start < filters.from_time or bucket.end_of(start) > min(filters.to_time, as_of)
+
+
+def rated_products(snapshot: Snapshot, filters: Filters) -> list[str]:
+    """Give the business products that rates are given for, those with most tasks first."""
+    listed = snapshot.rows(
+        """
+        select business_product_id from product_kinds
+        where task_kind = $task_kind and has_denominator
+          and ($all_products or array_contains($business_products, business_product_id))
+        order by tasks desc, business_product_id
+        """,
+        {
+            key: value
+            for key, value in parameters(filters).items()
+            if key in {"task_kind", "all_products", "business_products"}
+        },
+    )
+    return [product for (product,) in listed]
 
 
 def no_denominator(snapshot: Snapshot, filters: Filters) -> pd.DataFrame:

@@ -11,7 +11,7 @@ import pandas as pd
 from bwp_client.completeness import last_heard
 from bwp_client.metrics import METRICS, MetricName
 from bwp_client.metrics.causes import wide
-from bwp_client.metrics.run import no_denominator
+from bwp_client.metrics.run import no_denominator, rated_products
 from bwp_client.metrics.statement import verdict
 from bwp_client.reports.asking import Asking
 
@@ -76,18 +76,11 @@ def _metric(
 
 def _by_product(asking: Asking) -> pd.DataFrame:
     """Compare each rated product with itself in the period before, most failures first."""
-    listed = asking.snapshot.rows(
-        """
-        select business_product_id from product_kinds where task_kind = $kind and has_denominator
-        order by tasks desc, business_product_id
-        """,
-        {"kind": asking.question.task_kind.value},
-    )
     frames = [
         asking.metric(MetricName.PERIOD_COMPARISON, asking.filters.with_(business_products=(product,))).assign(
             business_product_id=product
         )
-        for (product,) in listed
+        for product in rated_products(asking.snapshot, asking.filters)
     ]
     table = pd.concat(frames or [asking.metric(MetricName.PERIOD_COMPARISON).head(0)], ignore_index=True)
     if not frames:

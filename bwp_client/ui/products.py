@@ -7,6 +7,7 @@ import streamlit as st
 
 from bwp_client.events import TaskKind
 from bwp_client.metrics import Bucket, MetricName
+from bwp_client.metrics.run import rated_products
 from bwp_client.metrics.statement import verdict
 from bwp_client.ui import data, why
 from bwp_client.ui.filters import regions_of
@@ -29,7 +30,7 @@ def compare(page: Page) -> pd.DataFrame:
         ask(page, MetricName.PERIOD_COMPARISON, filters.with_(business_products=(product,))).assign(
             business_product_id=product
         )
-        for product in _rated_products(page)[:MAX_PRODUCTS]
+        for product in rated_products(page.snapshot, page.choice.filters)[:MAX_PRODUCTS]
     ]
     if not frames:
         return ask(page, MetricName.PERIOD_COMPARISON).head(0).assign(business_product_id=pd.Series(dtype="str"))
@@ -140,22 +141,10 @@ def weekly(page: Page) -> dict[str, pd.DataFrame]:
     period = why.wide(page)
     return {
         product: ask(page, MetricName.FAILURE_RATE, period.with_(business_products=(product,)), Bucket.WEEK)
-        for product in _rated_products(page)[:MAX_LINES]
+        for product in rated_products(page.snapshot, page.choice.filters)[:MAX_LINES]
     }
 
 
 def _top_code(codes: pd.DataFrame, product: str) -> str:
     of_product = codes[codes["business_product_id"] == product]
     return "" if of_product.empty else f"{of_product['code'].iloc[0]} ({of_product['tasks'].iloc[0]:,})"
-
-
-def _rated_products(page: Page) -> list[str]:
-    filters = page.choice.filters
-    listed = page.snapshot.rows(
-        """
-        select business_product_id from product_kinds where task_kind = $kind and has_denominator
-        order by tasks desc, business_product_id
-        """,
-        {"kind": filters.task_kind.value},
-    )
-    return [row[0] for row in listed if filters.business_products is None or row[0] in filters.business_products]
