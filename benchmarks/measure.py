@@ -39,9 +39,13 @@ def run(*arguments: str, ok: tuple[int, ...] = (0,)) -> Measured:
     watched = psutil.Process(process.pid)
     peak = 0
     cpu: dict[int, float] = {}
-    while process.poll() is None:
+    while True:
         peak = max(peak, _look(watched, cpu))
-        time.sleep(_LOOK_SECONDS)
+        try:
+            process.wait(_LOOK_SECONDS)  # no longer than it takes, for some take but a second
+        except subprocess.TimeoutExpired:
+            continue
+        break
     wall = time.perf_counter() - started
     output = process.stdout.read() if process.stdout else ""
     if process.returncode not in ok:
