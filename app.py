@@ -4,8 +4,16 @@ The main script lies elsewhere: with `pages/` beside it, a fresh server would ru
 """
 
 import streamlit as st
+from starlette.middleware import Middleware
 from starlette.routing import Route
 
 from bwp_client.ui.startup import lifespan, log_error, readyz
+from bwp_client.ui.way_back import WayBack
 
-app = st.App("bwp_client/ui/main.py", lifespan=lifespan, routes=[Route("/readyz", readyz)], on_script_error=log_error)
+app = st.App(
+    "bwp_client/ui/main.py",
+    lifespan=lifespan,
+    routes=[Route("/readyz", readyz)],
+    middleware=[Middleware(WayBack)],
+    on_script_error=log_error,
+)

@@ -147,7 +147,9 @@ def _cpu(server: psutil.Process) -> float:
 
 
 async def _each_page(server: psutil.Process) -> None:
-    print("| page | first visit, s | CPU s | again, ms | CPU ms | another filter, ms | CPU ms |\n|---|---|---|---|---|---|---|")
+    print(
+        "| page | first visit, s | CPU s | again, ms | CPU ms | another filter, ms | CPU ms |\n|---|---|---|---|---|---|---|"
+    )
     for page in PAGES:
         async with _visit() as socket:
             visitor = Visitor(socket, page=page)
@@ -203,8 +205,14 @@ async def _many(server: psutil.Process, people: int, reruns: int) -> None:
     looking.cancel()
     took, cpu = time.perf_counter() - started, _cpu(server) - before
     cuts = statistics.quantiles(times, n=100)
-    print(f"\n{people} people, about {THINK_SECONDS:.0f} s between clicks, {len(times):,} clicks in {took:.0f} s: ", end="")
-    print(f"median {cuts[49] * 1000:.0f} ms, 95th percentile {cuts[94] * 1000:.0f} ms, 99th {cuts[98] * 1000:.0f} ms; ", end="")
+    print(
+        f"\n{people} people, about {THINK_SECONDS:.0f} s between clicks, {len(times):,} clicks in {took:.0f} s: ",
+        end="",
+    )
+    print(
+        f"median {cuts[49] * 1000:.0f} ms, 95th percentile {cuts[94] * 1000:.0f} ms, 99th {cuts[98] * 1000:.0f} ms; ",
+        end="",
+    )
     print(f"CPU {cpu / len(times) * 1000:.0f} ms a click.")
     print(f"Server's memory at each tenth, MB: {', '.join(f'{one:.0f}' for one in memory)}.")
 

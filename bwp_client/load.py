@@ -19,7 +19,7 @@ from uuid import uuid4
 from bwp_client.errors import BwpError, UsageError, WarehouseError
 from bwp_client.events import LATEST_AHEAD
 from bwp_client.load_counts import Group, LoadProgress, LoadResult, Todo
-from bwp_client.memory import keep_freed_memory
+from bwp_client.memory import hand_back_freed_memory, keep_freed_memory
 from bwp_client.sources import Source, SourceObject
 from bwp_client.sources.parcels import MAX_PARCEL_ROWS, TOO_OLD, Job, Parcel, Unreadable, Window
 from bwp_client.sources.workers import stage_all
@@ -32,7 +32,8 @@ from bwp_client.warehouse.outcomes import is_behind, refresh_outcomes
 
 ROWS_PER_PASS = 250_000
 """Rows that one deduplicating pass takes at most; it bounds memory."""
-LEDGER_MEMORY = "200MB"
+DATABASE_MEMORY = "400MB"
+"""What DuckDB may take before it spills: the Delta writer needs as much again."""
 OBJECTS_PER_LOOK = 10_000
 """Objects that are listed before the ledger is asked about them."""
 ROWS_PER_GROUP = 1_000_000
@@ -135,7 +136,7 @@ class _Load:
         self._groups = 0
         self._published_bytes = 0
         self._waiting: list[tuple[Parcel, Callable[[], None]]] = []
-        self._connection = connect(folder / "spill")
+        self._connection = connect(folder / "spill", memory_limit=DATABASE_MEMORY)
         self._todo = Todo()
         self._read_before = False
         self._unreadable: list[Unreadable] = []
@@ -168,7 +169,7 @@ class _Load:
     def _unread(self, *, reread: bool) -> Iterator[SourceObject]:
         """List the source, the whole of it each time, so that no late key is missed; give what was not read yet."""
         items = self._source.objects()
-        with closing(connect(self._folder / "ledger-spill", memory_limit=LEDGER_MEMORY)) as connection:
+        with closing(self._connection.cursor()) as connection:
             ledger = None
             while listed := list(islice(items, OBJECTS_PER_LOOK)):
                 ledger = ledger or ObjectsRead(
@@ -241,9 +242,11 @@ class _Load:
         elif not last or not (is_behind(warehouse) or unpublished(warehouse)):
             return
         if last:
-            group.versions[TableName.OUTCOMES.value] = refresh_outcomes(warehouse)
+            hand_back_freed_memory()
+            with closing(self._connection.cursor()) as connection:
+                group.versions[TableName.OUTCOMES.value] = refresh_outcomes(warehouse, connection=connection)
             # What a load that was stopped before its run's row had stored is published with this one.
-            group.versions = unpublished(warehouse) | group.versions
+            group.versions |= unpublished(warehouse, besides=group.versions)
         self._groups += 1
         record_run(
             warehouse,
@@ -259,6 +262,7 @@ class _Load:
                 window_from=self._window_from,
                 window_to=self._window_to,
             ),
+            database=self._connection,
         )
         result.read += counts["read"]
         result.stored += group.stored

@@ -160,7 +160,9 @@ class _Asking:
     async def run(self) -> None:
         async with self.client:
             # One more than may have a question in flight (the client sees to that): one of them may be storing answers.
-            workers = {asyncio.create_task(self._work()) for _ in range(min(self.api.concurrency + 1, self.todos.total))}
+            workers = {
+                asyncio.create_task(self._work()) for _ in range(min(self.api.concurrency + 1, self.todos.total))
+            }
             keeper = asyncio.create_task(self.feed.keep_claims())
             try:
                 while not all(worker.done() for worker in workers):

@@ -71,51 +71,60 @@ def append_events(
         nonlocal floor
         floor = purge_floor(handle) or NO_FLOOR
         connection.execute("create or replace temp table reread (row_no bigint)")
+        # Most rows stay: those that don't are told apart by a short list.
+        connection.execute(
+            "create or replace temp table dropped as "
+            "from copies union select row_no from staged where occurred_at < $floor",
+            {"floor": floor},
+        )
         files = warehouse.data_files(handle)
         _refuse_mixture(warehouse, connection, files)
         near = [item for item in files if item.highs["occurred_at"] >= low and item.lows["occurred_at"] <= high]
         existing = relation(warehouse.readable(TableName.EVENTS, near), TABLES[TableName.EVENTS].schema)
-        connection.execute(
-            f"""
-            create or replace temp table kept as
-            select row_no from (select row_no, event_id, event_type, task_id from staged anti join copies using (row_no)
-                where occurred_at >= $floor)
-            anti join (
-                select event_id, event_type, task_id from {existing}
-                where occurred_at between $low and $high
-            ) as existing using (event_id, event_type, task_id)
-            """
-            if near
-            else "create or replace temp table kept as "
-            "select row_no from staged anti join copies using (row_no) where occurred_at >= $floor",
-            {"floor": floor} | ({"low": low, "high": high} if near else {}),
-        )
+        if near:
+            connection.execute(
+                f"""
+                insert into dropped
+                select row_no from staged anti join dropped using (row_no)
+                semi join (
+                    select event_id, event_type, task_id from {existing}
+                    where occurred_at between $low and $high
+                ) as existing using (event_id, event_type, task_id)
+                """,
+                {"low": low, "high": high},
+            )
         if near and read_before:
             connection.execute(
                 f"""
                 create or replace temp table reread as
-                select row_no from staged anti join kept using (row_no)
+                select row_no from staged semi join dropped using (row_no)
                 semi join {existing} as existing using (event_id, event_type, task_id, source_uri, source_offset)
                 """
             )
-        (kept,) = one_row(connection, "select count(*) from kept")
-        if kept == 0:
+        (gone,) = one_row(connection, "select count(*) from dropped")
+        if gone == rows:
             return None
-        chosen = "" if kept == rows else "semi join kept using (row_no)"
+        chosen = "anti join dropped using (row_no)" if gone else ""
         return connection.sql(_ROWS.format(load_id=quoted(load_id), chosen=chosen)).to_arrow_reader(ROWS_PER_BATCH)
 
     version = warehouse.commit(TableName.EVENTS, rows_for, app_id=APP_ID, metadata={"load_id": load_id})
     record = "distinct (source_uri, source_offset)" if several_tasks else "*"
-    records, stored, too_old, again, replayed = one_row(
+    records, stored = rows, rows - one_row(connection, "select count(*) from dropped")[0]
+    if several_tasks:
+        records, stored = one_row(
+            connection,
+            f"""
+            select count({record}), count({record}) filter (dropped.row_no is null)
+            from staged left join dropped using (row_no)
+            """,
+        )
+    too_old, again, replayed = one_row(
         connection,
         f"""
-        select count({record}), count({record}) filter (kept.row_no is not null),
-               count({record}) filter (occurred_at < $floor),
+        select count({record}) filter (occurred_at < $floor),
                count({record}) filter (reread.row_no is not null and occurred_at >= $floor),
-               count(*) filter (
-                   replay_name <> '' and kept.row_no is null and reread.row_no is null and occurred_at >= $floor
-               )
-        from staged left join kept using (row_no) left join reread using (row_no)
+               count(*) filter (replay_name <> '' and reread.row_no is null and occurred_at >= $floor)
+        from staged semi join dropped using (row_no) left join reread using (row_no)
         """,
         {"floor": floor},
     )
@@ -145,9 +154,7 @@ from staged {chosen}
 
 def _find_copies(connection: duckdb.DuckDBPyConnection) -> None:
     """Find the copies within a batch; the first of them is none. Only rows whose hash is seen twice are compared."""
-    connection.execute(
-        "create or replace temp table hashed as select row_no, hash(event_id, event_type, task_id) as key from staged"
-    )
+    connection.execute("create or replace temp table hashed as select row_no, hash(event_id) as key from staged")
     connection.execute(
         """
         create or replace temp table copies as

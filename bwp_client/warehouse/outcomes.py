@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from datetime import datetime
+from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
@@ -51,16 +53,19 @@ from grouped g join places p using (place)
 """The definition: the latest outcome by event time, FAILED on a tie; both seen = conflicting."""
 
 _READ = ("task_id", "task_kind", "business_product_id", "region", "outcome", "occurred_at")
-_TASK = "hash(task_id, task_kind)"
+_TASK = "hash(task_id)"
 _REPEATED_SQL = f"""
 create or replace temp table repeated as
 select task from (select {_TASK} as task from {{events}}) group by task having count(*) > 1
 """
 """Equal tasks have equal hashes: a hash seen once is a task with one event, and most are."""
 
+_MONTH = "strftime(make_timestamp(epoch_us(occurred_at)), '%Y-%m')"
+"""The month in UTC. Of a time with a zone it would take as long as all the rest."""
+
 _SINGLE_SQL = f"""
 select task_id, task_kind, business_product_id, region, outcome, occurred_at,
-       strftime(occurred_at, '%Y-%m') as occurred_month, false as conflicting, 1::bigint as events_seen
+       {_MONTH} as occurred_month, false as conflicting, 1::bigint as events_seen
 from {{events}} where {_TASK} not in (from repeated)
 """
 """What the definition says of a task with one event, without grouping: a fifth of the time, and no memory."""
@@ -77,7 +82,9 @@ def is_behind(warehouse: Warehouse) -> bool:
     return events_version > (covered_version(warehouse.handle(TableName.OUTCOMES)) or 0)
 
 
-def refresh_outcomes(warehouse: Warehouse, *, rebuild: bool = False) -> int:
+def refresh_outcomes(
+    warehouse: Warehouse, *, rebuild: bool = False, connection: duckdb.DuckDBPyConnection | None = None
+) -> int:
     """Bring the outcomes up to the newest events; give the outcomes table's version.
 
     Reads the event files added since the version covered, finds their tasks, and replaces only the months that
@@ -86,17 +93,15 @@ def refresh_outcomes(warehouse: Warehouse, *, rebuild: bool = False) -> int:
     Args:
         warehouse: Whose outcomes.
         rebuild: Compute everything anew, whatever is there.
+        connection: A DuckDB connection used by nobody else meanwhile; one is opened when there is none.
 
     Raises:
         WarehouseError: See `Warehouse.commit`.
     """
-    with TemporaryDirectory(prefix="bwp-outcomes-") as spill:
-        connection = connect()
-        connection.execute(f"set temp_directory = {quoted(spill)}")
-        try:
-            return _Refresh(warehouse, connection, rebuild=rebuild).run()
-        finally:
-            connection.close()
+    if connection is not None:
+        return _Refresh(warehouse, connection, rebuild=rebuild).run()
+    with TemporaryDirectory(prefix="bwp-outcomes-") as spill, closing(connect(Path(spill))) as own:
+        return _Refresh(warehouse, own, rebuild=rebuild).run()
 
 
 def _is_only_compacted(events: DeltaTable, covered: int) -> bool:
@@ -159,7 +164,7 @@ class _Refresh:
         connection.execute(
             f"""
             create or replace temp table told_again as
-            select task_id, strftime(occurred_at, '%Y-%m') as occurred_month from {all_outcomes}
+            select task_id, {_MONTH} as occurred_month from {all_outcomes}
             semi join {added_events} as added using (task_id)
             """
         )
@@ -188,7 +193,7 @@ class _Refresh:
             select * from renewed
             union all by name
             select task_id, task_kind, business_product_id, region, outcome, occurred_at,
-                   strftime(occurred_at, '%Y-%m') as occurred_month, conflicting, events_seen
+                   {_MONTH} as occurred_month, conflicting, events_seen
             from {kept} anti join told_again using (task_id)
             """
         )

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Collection
+from contextlib import closing
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 from uuid import uuid4
 
+import duckdb
 from deltalake import DeltaTable
 
 from bwp_client.warehouse.engine import relation, small_cursor, sql_type
@@ -37,10 +40,15 @@ class Run:
     window_to: datetime | None = None
 
 
-def record_run(warehouse: Warehouse, run: Run) -> VersionMap:
+def record_run(warehouse: Warehouse, run: Run, *, database: duckdb.DuckDBPyConnection | None = None) -> VersionMap:
     """Write the run's row last; give the version map that it publishes.
 
     Versions never go back: each is the larger of this run's and the newest row's.
+
+    Args:
+        warehouse: Where to.
+        run: What to write.
+        database: One that is open already.
 
     Raises:
         WarehouseError: See `Warehouse.commit`.
@@ -48,7 +56,7 @@ def record_run(warehouse: Warehouse, run: Run) -> VersionMap:
     published: VersionMap = {}
 
     def rows_for(handle: DeltaTable) -> Any:
-        newest = _newest(warehouse, handle)
+        newest = _newest(warehouse, handle, connection)
         before = newest.versions if newest else {}
         published.clear()
         for name in PUBLISHED:
@@ -71,25 +79,28 @@ def record_run(warehouse: Warehouse, run: Run) -> VersionMap:
         )
         return connection.sql(f"select {columns}", params=row).to_arrow_reader(1)
 
-    connection = small_cursor()
-    try:
+    with closing(database.cursor() if database else small_cursor()) as connection:
         warehouse.commit(TableName.RUNS, rows_for, app_id=APP_ID)
-    finally:
-        connection.close()
     return dict(published)
 
 
-def unpublished(warehouse: Warehouse) -> VersionMap:
+def unpublished(warehouse: Warehouse, *, besides: Collection[str] = ()) -> VersionMap:
     """Give the tables that a load writes and that are newer than the newest run says, with their versions.
 
     There are some while a load runs, and after one that was stopped before it could write its run's row.
 
+    Args:
+        warehouse: Whose tables.
+        besides: Tables that need not be looked at.
+
     Raises:
         RemoteError: S3 refused or failed.
     """
+    now = {name.value: warehouse.handle(name).version() for name in _WRITTEN_BY_LOADS if name.value not in besides}
+    if not now:
+        return {}
     newest = newest_run(warehouse)
     published = newest.versions if newest else {}
-    now = {name.value: warehouse.handle(name).version() for name in _WRITTEN_BY_LOADS}
     return {name: version for name, version in now.items() if version > published.get(name, 0)}
 
 
@@ -101,22 +112,24 @@ def newest_run(warehouse: Warehouse) -> Run | None:
     """
     if not warehouse.exists():
         return None
-    return _newest(warehouse, warehouse.handle(TableName.RUNS))
+    with closing(small_cursor()) as connection:
+        return _newest(warehouse, warehouse.handle(TableName.RUNS), connection)
 
 
 def list_runs(warehouse: Warehouse, *, limit: int = 200) -> list[Run]:
     """Give the newest runs, newest first."""
     if not warehouse.exists():
         return []
-    return _read(warehouse, warehouse.handle(TableName.RUNS), limit=limit)
+    with closing(small_cursor()) as connection:
+        return _read(warehouse, warehouse.handle(TableName.RUNS), connection, limit=limit)
 
 
-def _newest(warehouse: Warehouse, handle: DeltaTable) -> Run | None:
-    found = _read(warehouse, handle, limit=1)
+def _newest(warehouse: Warehouse, handle: DeltaTable, connection: duckdb.DuckDBPyConnection) -> Run | None:
+    found = _read(warehouse, handle, connection, limit=1)
     return found[0] if found else None
 
 
-def _read(warehouse: Warehouse, handle: DeltaTable, *, limit: int) -> list[Run]:
+def _read(warehouse: Warehouse, handle: DeltaTable, connection: duckdb.DuckDBPyConnection, *, limit: int) -> list[Run]:
     files = sorted(warehouse.data_files(handle), key=lambda item: item.highs["run_no"], reverse=True)
     newest, rows = [], 0
     for item in files:
@@ -125,16 +138,12 @@ def _read(warehouse: Warehouse, handle: DeltaTable, *, limit: int) -> list[Run]:
         newest.append(item)
         rows += item.rows
     source = relation(warehouse.readable(TableName.RUNS, newest), TABLES[TableName.RUNS].schema)
-    connection = small_cursor()
-    try:
-        found = connection.execute(
-            f"""
-            select run_id, kind, source, started_at, finished_at, state, counts, versions, window_from, window_to
-            from {source} order by run_no desc limit {int(limit)}
-            """
-        ).fetchall()
-    finally:
-        connection.close()
+    found = connection.execute(
+        f"""
+        select run_id, kind, source, started_at, finished_at, state, counts, versions, window_from, window_to
+        from {source} order by run_no desc limit {int(limit)}
+        """
+    ).fetchall()
     return [
         Run(
             run_id=run_id,

@@ -99,6 +99,22 @@ def test_who_is_on_the_list_gets_in_on_every_page_and_out_again(
     page.context.close()
 
 
+def test_a_link_is_come_back_to_after_signing_in(
+    browser: Browser, guarded_address: str, provider: IdentityProvider
+) -> None:
+    provider.claims = dict(ALLOWED)
+    page, outside = open_page(browser, f"{guarded_address}/tasks?kind=RETRIEVAL&due=all")
+    sign_in(page)
+    page.get_by_text("Signed in as analyst@shop.invalid").wait_for(timeout=WAIT_MS)
+    page.wait_for_selector("h1:has-text('Tasks')", timeout=WAIT_MS)
+    assert "/tasks?" in page.url
+    assert "kind=RETRIEVAL" in page.url
+    page.goto(guarded_address)
+    page.wait_for_selector("h1:has-text('Overview')", timeout=WAIT_MS)  # once, and not again
+    assert outside == []
+    page.context.close()
+
+
 @pytest.mark.parametrize(
     ("claims", "who"),
     [

@@ -1,0 +1,86 @@
+"""The cookie that keeps a link over the login: set for visitors who are not signed in, and never a way to elsewhere."""
+
+import asyncio
+
+import httpx
+import pytest
+from starlette.applications import Starlette
+from starlette.middleware import Middleware
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse
+from starlette.routing import Route
+
+from bwp_client.ui import way_back
+from bwp_client.ui.way_back import COOKIE, WayBack
+
+SIGNED_IN = {"_streamlit_user": "made up"}
+
+
+def page(request: Request) -> PlainTextResponse:
+    return PlainTextResponse(f"page {request.url.path}")
+
+
+APP = Starlette(routes=[Route("/{path:path}", page)], middleware=[Middleware(WayBack)])
+
+
+class Visitor:
+    """A browser's cookies, and nothing else of it."""
+
+    def __init__(self, cookies: dict[str, str] | None = None) -> None:
+        self.cookies = httpx.Cookies(cookies)
+
+    def get(self, path: str, accept: str = "text/html,*/*;q=0.8") -> httpx.Response:
+        return asyncio.run(self._get(path, accept))
+
+    async def _get(self, path: str, accept: str) -> httpx.Response:
+        transport = httpx.ASGITransport(APP)
+        async with httpx.AsyncClient(
+            transport=transport, base_url="http://app.invalid", cookies=self.cookies
+        ) as client:
+            answer = await client.get(path, headers={"accept": accept})
+            self.cookies = client.cookies
+            return answer
+
+
+@pytest.fixture(autouse=True)
+def _with_a_login(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(way_back, "is_configured", lambda: True)
+
+
+def test_a_link_is_kept_until_its_visitor_is_signed_in_and_then_once() -> None:
+    visitor = Visitor()
+    assert visitor.get("/tasks?due=overdue&code=A%26B").text == "page /tasks"
+    visitor.cookies.update(SIGNED_IN)
+    back = visitor.get("/")
+    assert (back.status_code, back.headers["location"]) == (303, "/tasks?due=overdue&code=A%26B")
+    assert visitor.get("/").text == "page /"
+
+
+def test_the_main_page_forgets_an_older_link() -> None:
+    visitor = Visitor()
+    visitor.get("/tasks")
+    visitor.get("/")
+    visitor.cookies.update(SIGNED_IN)
+    assert visitor.get("/").status_code == 200
+
+
+def test_what_a_page_fetches_by_itself_keeps_nothing() -> None:
+    assert COOKIE not in Visitor().get("/tasks/_stcore/host-config", accept="*/*").cookies
+    assert COOKIE not in Visitor().get("/oauth2callback?code=x").cookies
+
+
+@pytest.mark.parametrize(
+    "link", ["https://elsewhere.invalid", "//elsewhere.invalid", "/\\\\elsewhere.invalid", "javascript:1"]
+)
+def test_no_cookie_leads_elsewhere(link: str) -> None:
+    answer = Visitor(SIGNED_IN | {COOKIE: f'"{link}"'}).get("/")
+    assert answer.status_code == 200
+
+
+def test_a_link_too_long_for_a_cookie_is_not_kept() -> None:
+    assert COOKIE not in Visitor().get(f"/tasks?code={'x' * 3000}").cookies
+
+
+def test_without_a_login_there_is_no_cookie(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(way_back, "is_configured", lambda: False)
+    assert COOKIE not in Visitor().get("/tasks?due=overdue").cookies
