@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
 import tomllib
-from functools import cached_property
+from functools import lru_cache
 from ipaddress import ip_address
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
@@ -132,7 +133,7 @@ class Settings(BaseSettings):
         """Put the `[bwp]` table of the secrets file after environment and `.env`."""
         return init_settings, env_settings, dotenv_settings, _SecretsTomlSource(settings_cls)
 
-    @cached_property
+    @property
     def is_sample(self) -> bool:
         """True when nothing of one's own is configured, so the product shows its sample data."""
         if self.source is not None:
@@ -157,14 +158,19 @@ class Settings(BaseSettings):
         return self.report.out or (SAMPLE_REPORTS if self.is_sample else DEFAULT_REPORTS)
 
     @classmethod
+    @lru_cache(maxsize=4)
+    def _loaded(cls, _told: object) -> Self:
+        return cls()
+
+    @classmethod
     def load(cls, **overrides: Any) -> Self:
-        """Read the settings.
+        """Read the settings; the same object as before while environment and files are the same. Don't change it.
 
         Raises:
             SettingsError: A value is wrong; the message names the variable and what it accepts, never the value.
         """
         try:
-            return cls(**overrides)
+            return cls(**overrides) if overrides else cls._loaded(_told_by())
         except ValidationError as error:
             problems = "; ".join(
                 f"BWP_{'__'.join(str(part) for part in item['loc']).upper()}: {item['msg']}" for item in error.errors()
@@ -179,6 +185,13 @@ class Settings(BaseSettings):
                 f"The settings could not be read ({type(error).__name__}): one of the BWP_ variables or "
                 ".streamlit/secrets.toml is not valid JSON or TOML. Nothing was read or written."
             ) from None
+
+
+def _told_by() -> object:
+    """Give what tells one set of settings from another: a page reads them several times a run, at 4 ms each."""
+    names = sorted(name for name in os.environ if name.upper().startswith("BWP_"))
+    changed = [path.stat().st_mtime_ns if path.is_file() else 0 for path in (Path(".env"), SECRETS_FILE)]
+    return Path.cwd(), *((name, os.environ[name]) for name in names), *changed
 
 
 class _SecretsTomlSource(PydanticBaseSettingsSource):

@@ -26,7 +26,7 @@ parts.show_chart(
     "Failed tasks by error code",
     lambda: code_bars(codes, parts.theme(), palette),
     caption=f"A task with two codes counts under each. n {coverage['failed']:,} failed tasks, {parts.as_of(page)}.",
-    alt=describe_codes(codes),
+    alt=lambda: describe_codes(codes),
     key="codes",
     about=(MetricName.ERROR_CODES, MetricName.COVERAGE),
     opens=parts.of_code,
@@ -37,7 +37,9 @@ parts.show_chart(
     f"Failed tasks by error code and {bucket}",
     lambda: codes_over_time(over_time, parts.theme(), palette),
     caption=f"n {coverage['failed']:,} failed tasks, {parts.as_of(page)}.",
-    alt=f"Failed tasks by error code over {over_time['period_start'].nunique()} periods. " + describe_codes(codes),
+    alt=lambda: (
+        f"Failed tasks by error code over {over_time['period_start'].nunique()} periods. " + describe_codes(codes)
+    ),
     key="codes_over_time",
     about=(MetricName.ERROR_CODES_OVER_TIME,),
     opens=parts.of_period(page, bucket),

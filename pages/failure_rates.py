@@ -13,7 +13,7 @@ page = shell.page("Failure rates")
 bucket = page.choice.bucket
 rates = parts.ask(page, MetricName.FAILURE_RATE)
 if rates.empty:
-    st.info("No task of this kind ended in this period. Choose another period or fewer filters in the sidebar.")
+    products.show_nothing_rated(page)
     st.stop()
 n = int(rates["n"].sum())
 baseline = baseline_of(parts.ask_row(page, MetricName.PERIOD_COMPARISON))
@@ -27,7 +27,7 @@ parts.show_chart(
         rates, parts.theme(), baseline=baseline.rate if baseline else None, outside=marks, baseline_name=name or ""
     ),
     caption=f"{legend} n {n:,} outcomes, {parts.as_of(page)}.",
-    alt=describe_rates(rates, bucket),
+    alt=lambda: describe_rates(rates, bucket),
     key="rates",
     about=(MetricName.FAILURE_RATE,),
     opens=parts.of_period(page, bucket),
@@ -37,7 +37,7 @@ parts.show_chart(
     f"Failed and completed tasks by {bucket}",
     lambda: outcomes_over_time(rates, parts.theme()),
     caption=f"Lighter: partial {bucket}. n {n:,} outcomes, {parts.as_of(page)}.",
-    alt=describe_outcomes(rates, bucket),
+    alt=lambda: describe_outcomes(rates, bucket),
     key="outcomes",
     opens=parts.of_period(page, bucket),
 )
@@ -53,7 +53,7 @@ if named:
         caption=f"This period and the one before. Hollow: partial week. A week with fewer than {page.settings.min_n} "
         f"outcomes is not rated. n {sum(int(frame['n'].sum()) for frame in named.values()):,} outcomes, "
         f"{parts.as_of(page)}.",
-        alt=describe_products(named, "week"),
+        alt=lambda: describe_products(named, "week"),
         key="products_by_week",
         about=(MetricName.FAILURE_RATE,),
     )

@@ -14,14 +14,13 @@ page = shell.page("Overview")
 bucket = page.choice.bucket
 row = parts.ask_row(page, MetricName.PERIOD_COMPARISON)
 compared = products.compare(page)
-weekly = products.weekly(page)
 unrated = products.unrated_failures(page)
 with st.container(border=True):
     if row["n"] or not unrated:
-        st.text(why.sentence(page, row, compared))
+        st.text(parts.kept(page, "sentence", lambda: why.sentence(page, row, compared)))
     else:
         st.text(f"{unrated:,} failed, and no rate can be given: no COMPLETED event was ever loaded for these products.")
-    if episode := why.tell_episode(page, weekly):
+    if episode := parts.kept(page, "episode", lambda: why.tell_episode(page, products.weekly(page))):
         st.text(episode)
 
 rated = pd.notna(row["rate"])
@@ -29,15 +28,20 @@ coverage = parts.ask_row(page, MetricName.COVERAGE)
 columns = st.columns(4)
 columns[0].metric(
     "Failure rate",
-    percent(row["rate"]) if rated else "too few to rate",
-    None if pd.isna(row["difference"]) else f"{row['difference'] * 100:+.1f} points, {verdict(row)}",
+    percent(row["rate"]) if rated else "not rated" if unrated and not row["n"] else "too few",
+    f"{row['failed']:,} of {row['n']:,}"
+    if pd.isna(row["difference"])
+    else f"{row['difference'] * 100:+.1f} points, {verdict(row)}",
+    delta_arrow="off" if pd.isna(row["difference"]) else "auto",
     delta_color="inverse" if verdict(row) in {"higher", "lower"} else "off",
     help=parts.meaning_of(MetricName.FAILURE_RATE, MetricName.PERIOD_COMPARISON),
     border=True,
 )
 columns[1].metric(
-    "Failed tasks", f"{row['failed']:,}", f"{row['failed'] - row['previous_failed']:+,} vs. period before",
-    delta_color="off", border=True, help="Tasks that count in the rate. Products without a denominator are left out.",
+    "Failed tasks", f"{row['failed'] + unrated:,}",
+    f"{unrated:,} in no rate" if unrated else f"{row['failed'] - row['previous_failed']:+,} vs. period before",
+    delta_color="off", delta_arrow="off" if unrated else "auto", border=True,
+    help="Tasks whose outcome in this period is FAILED. Those of products without a denominator are in no rate.",
 )  # fmt: skip
 columns[2].metric(
     "Completed tasks", f"{row['completed']:,}",
@@ -67,7 +71,7 @@ if not rates.empty:
             rates, parts.theme(), baseline=baseline.rate if baseline else None, outside=marks, baseline_name=name or ""
         ),
         caption=f"{legend} n {row['n']:,} outcomes, {parts.as_of(page)}.",
-        alt=describe_rates(rates, bucket),
+        alt=lambda: describe_rates(rates, bucket),
         key="overview_rate",
         about=(MetricName.FAILURE_RATE,),
         opens=parts.of_period(page, bucket),

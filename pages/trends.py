@@ -7,19 +7,25 @@ from bwp_client.charts import codes_over_time, outcomes_over_time
 from bwp_client.charts.rates import describe_outcomes
 from bwp_client.metrics import Bucket, MetricName
 from bwp_client.metrics.filters import whole_days
-from bwp_client.metrics.statement import verdict
-from bwp_client.ui import parts, shell, trends
+from bwp_client.metrics.statement import percent, verdict
+from bwp_client.ui import parts, products, shell, trends
 
 page = shell.page("Trends")
 filters = page.choice.filters
 row = parts.ask_row(page, MetricName.PERIOD_COMPARISON)
 parts.heading("This period against the one before", MetricName.PERIOD_COMPARISON)
 columns = st.columns(3)
-columns[0].metric("This period", parts.rate_text(row), f"{row['failed']:,} of {row['n']:,}", delta_color="off",
-                  delta_arrow="off", border=True)  # fmt: skip
-previous = {"rate": row["previous_rate"], "low": row["previous_low"], "high": row["previous_high"]}
-columns[1].metric("Period before", parts.rate_text(previous), f"{row['previous_failed']:,} of {row['previous_n']:,}",
-                  delta_color="off", delta_arrow="off", border=True)  # fmt: skip
+for column, label, prefix in zip(columns, ("This period", "Period before"), ("", "previous_"), strict=False):
+    rate, low, high = (row[f"{prefix}{name}"] for name in ("rate", "low", "high"))
+    column.metric(
+        label,
+        "too few" if pd.isna(rate) else percent(rate),
+        f"{row[f'{prefix}failed']:,} of {row[f'{prefix}n']:,}"
+        + ("" if pd.isna(rate) else f" ({low * 100:.1f}–{high * 100:.1f} %)"),
+        delta_color="off",
+        delta_arrow="off",
+        border=True,
+    )
 is_compared = pd.notna(row["difference"])
 columns[2].metric(
     "Difference",
@@ -42,7 +48,7 @@ from_time, to_time = whole_days(span[0].date(), span[1].date())
 whole = filters.with_(from_time=from_time, to_time=to_time)
 weekly = trends.show_since_when(page, whole)
 if weekly.empty:
-    st.info("No task of this kind ended yet.")
+    products.show_nothing_rated(page)
     st.stop()
 parts.show_chart(
     page,
@@ -50,7 +56,7 @@ parts.show_chart(
     lambda: outcomes_over_time(weekly, parts.theme()),
     caption="Lighter: partial week. More failures with an unchanged rate mean more requests. "
     f"n {int(weekly['n'].sum()):,} outcomes, {parts.as_of(page)}.",
-    alt=describe_outcomes(weekly, "week"),
+    alt=lambda: describe_outcomes(weekly, "week"),
     key="trend_outcomes",
 )
 trends.show_hours(page)
@@ -63,7 +69,7 @@ if not codes.empty:
         lambda: codes_over_time(codes, parts.theme(), parts.colors(page)),
         caption=f"A task with two codes counts under each. n {int(weekly['failed'].sum()):,} failed tasks, "
         f"{parts.as_of(page)}.",
-        alt="Failed tasks by error code and week over all data.",
+        alt=lambda: "Failed tasks by error code and week over all data.",
         key="trend_codes",
         about=(MetricName.ERROR_CODES_OVER_TIME,),
     )

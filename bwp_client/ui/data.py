@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from typing import Any
+from typing import Any, TypeVar
 
 import pandas as pd
-import plotly.graph_objects as go
 import streamlit as st
 
 from bwp_client.completeness import Gap, gaps, last_heard, twins
@@ -21,6 +20,7 @@ from bwp_client.warehouse.schema import TableName
 from bwp_client.warehouse.snapshot import Snapshot
 
 RUN_SECONDS = 1.0
+T = TypeVar("T")
 
 
 def warehouse_in_use(settings: Settings) -> Warehouse:
@@ -199,17 +199,18 @@ def quarantine_table(uri: str, key: str, version: int, limit: int = 200) -> pd.D
         connection.close()
 
 
-def figure(snapshot: Snapshot, of: str, draw: Callable[[], go.Figure]) -> go.Figure:
-    """Give a figure, drawn once: it is shared, and must not be changed.
+def kept(snapshot: Snapshot, of: str, make: Callable[[], T]) -> T:
+    """Give something made of the data, made once: it is shared by all visitors, and must not be changed.
 
     Args:
         snapshot: The data.
-        of: What tells the figure from every other one over the same data.
-        draw: Draws it.
+        of: What tells it from everything else made of the same data.
+        make: Makes it.
     """
-    return _figure(_key(snapshot.run), of, draw)
+    made: T = _kept(_key(snapshot.run), of, make)
+    return made
 
 
-@st.cache_resource(max_entries=300, show_spinner=False)
-def _figure(key: str, of: str, _draw: Callable[[], go.Figure]) -> go.Figure:  # noqa: ARG001 - the first two are the key
-    return _draw()
+@st.cache_resource(max_entries=3000, show_spinner=False)
+def _kept(key: str, of: str, _make: Callable[[], Any]) -> Any:  # noqa: ARG001 - the first two are the key
+    return _make()

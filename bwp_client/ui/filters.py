@@ -8,8 +8,9 @@ from datetime import UTC, date, datetime, timedelta
 import streamlit as st
 
 from bwp_client.events import TaskKind
+from bwp_client.metrics import MetricName
 from bwp_client.metrics.filters import DEFAULT_DAYS, Bucket, Filters, whole_days
-from bwp_client.ui.data import Names
+from bwp_client.ui.data import Names, kept, metric
 from bwp_client.warehouse.snapshot import Snapshot
 
 
@@ -19,11 +20,21 @@ class Choice:
 
     filters: Filters
     bucket: Bucket
-    """The finest bucket that reads well over the period, unless one was chosen."""
+    """Unless one was chosen, the finest that reads well over the period and mostly holds enough outcomes to be rated."""
 
 
-def sidebar(snapshot: Snapshot, names: Names) -> Choice | None:
-    """Draw the filters and give what they say; none while the period is half chosen or the wrong way round."""
+_LENGTHS = {Bucket.DAY: 1, Bucket.WEEK: 7, Bucket.MONTH: 30}
+"""Days, finest first."""
+
+
+def sidebar(snapshot: Snapshot, names: Names, *, min_n: int) -> Choice | None:
+    """Draw the filters and give what they say; none while the period is half chosen or the wrong way round.
+
+    Args:
+        snapshot: The data.
+        names: Names the business products.
+        min_n: How many outcomes it takes to give a rate.
+    """
     span = snapshot.span()
     last = span[1].date() if span else datetime.now(UTC).date()
     first = span[0].date() if span else last
@@ -65,31 +76,38 @@ def sidebar(snapshot: Snapshot, names: Names) -> Choice | None:
         tuple(codes) or None,
         tuple(chosen_regions) or None,
     )
-    return Choice(filters, _bucket(bucket or "auto", (to_time - from_time).days))
+    (row,) = metric(snapshot, MetricName.PERIOD_COMPARISON, filters.with_(codes=None), min_n=min_n).to_dict("records")
+    return Choice(filters, _bucket(bucket or "auto", (to_time - from_time).days, row["n"], min_n))
 
 
-def _bucket(chosen: str, days: int) -> Bucket:
-    readable = Bucket.DAY if days <= 92 else Bucket.WEEK if days <= 750 else Bucket.MONTH
+def _bucket(chosen: str, days: int, outcomes: int, min_n: int) -> Bucket:
     if chosen == "auto":
-        return readable
+        readable = Bucket.DAY if days <= 92 else Bucket.WEEK if days <= 750 else Bucket.MONTH
+        wide_enough = [
+            bucket
+            for bucket, length in _LENGTHS.items()
+            if length >= _LENGTHS[readable] and 2 * length <= days and outcomes / days * length >= min_n
+        ]
+        return wide_enough[0] if wide_enough else readable
     # Over two months of hours would be more points than a screen has columns.
     return Bucket.DAY if chosen == Bucket.HOUR and days > 62 else Bucket(chosen)
 
 
 def all_codes(snapshot: Snapshot) -> list[str]:
     """Give every error code there is, first seen first."""
-    return [
-        row[0] for row in snapshot.rows("select code from failed_codes group by code order by min(occurred_at), code")
-    ]
+    return _first_column(snapshot, "select code from failed_codes group by code order by min(occurred_at), code")
 
 
 def _products(snapshot: Snapshot) -> list[str]:
-    rows = snapshot.rows(
-        "select business_product_id from product_kinds group by business_product_id order by sum(tasks) desc"
+    return _first_column(
+        snapshot, "select business_product_id from product_kinds group by business_product_id order by sum(tasks) desc"
     )
-    return [row[0] for row in rows]
 
 
 def regions_of(snapshot: Snapshot) -> list[str]:
     """Give every region there is."""
-    return [row[0] for row in snapshot.rows("select distinct region from daily_counts where region <> '' order by 1")]
+    return _first_column(snapshot, "select distinct region from daily_counts where region <> '' order by 1")
+
+
+def _first_column(snapshot: Snapshot, sql: str) -> list[str]:
+    return kept(snapshot, sql, lambda: [row[0] for row in snapshot.rows(sql)])

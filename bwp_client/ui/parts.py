@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from datetime import date, timedelta
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import pandas as pd
 import plotly.graph_objects as go
@@ -15,7 +15,8 @@ from bwp_client.charts import Theme, code_colors
 from bwp_client.metrics import METRICS, Bucket, Filters, MetricName
 from bwp_client.metrics.baseline import Baseline
 from bwp_client.metrics.statement import percent
-from bwp_client.ui.data import figure, metric
+from bwp_client.ui import data
+from bwp_client.ui.data import metric
 from bwp_client.ui.filters import all_codes
 from bwp_client.ui.shell import GO_TO, TASKS_PAGE, Page
 
@@ -23,8 +24,22 @@ if TYPE_CHECKING:
     from streamlit.elements.lib.column_types import ColumnConfig
 
 
+T = TypeVar("T")
 Opens = Callable[[Mapping[str, Any]], dict[str, Any]]
 """Gives, for a point of a chart, what `open_tasks` takes."""
+
+
+def kept(page: Page, of: str, make: Callable[[], T]) -> T:
+    """Give something made of the page's data, filters and settings, made once: it is shared, and must not be changed.
+
+    Args:
+        page: The page.
+        of: What tells it from everything else made of the same.
+        make: Makes it.
+    """
+    settings = page.settings
+    asked = f"{page.choice!r} {settings.min_n} {settings.product_names} {settings.error_codes_file} {of}"
+    return data.kept(page.snapshot, asked, make)
 
 
 def theme() -> Theme:
@@ -55,7 +70,7 @@ def show_chart(
     draw: Callable[[], go.Figure],
     *,
     caption: str,
-    alt: str,
+    alt: Callable[[], str],
     key: str,
     about: tuple[MetricName, ...] = (),
     opens: Opens | None = None,
@@ -65,22 +80,20 @@ def show_chart(
     Args:
         page: The page.
         title: Says the measure.
-        draw: Gives the figure; asked once for the same data, filters and theme.
+        draw: Gives the figure; asked once for the same data, filters, settings and theme.
         caption: Explains the marks, and gives n and as-of.
-        alt: The same in words.
+        alt: Gives the same in words, asked as rarely.
         key: The element's key.
         about: What the figure means.
         opens: For a point that is clicked, the filters to see its tasks with.
     """
     heading(title, *about)
-    chart = figure(
-        page.snapshot, f"{page.choice!r} {theme()} {page.settings.min_n} {page.settings.product_names} {key}", draw
-    )
+    chart, words = kept(page, f"{theme()} {key}", lambda: (draw(), alt()))
     if opens is None:
-        st.plotly_chart(chart, theme=None, key=key, alt=alt, config={"displayModeBar": False})
+        st.plotly_chart(chart, theme=None, key=key, alt=words, config={"displayModeBar": False})
     else:
         st.plotly_chart(
-            chart, theme=None, key=key, alt=alt, config={"displayModeBar": False}, selection_mode="points",
+            chart, theme=None, key=key, alt=words, config={"displayModeBar": False}, selection_mode="points",
             on_select=partial(_point_chosen, key, opens),
         )  # fmt: skip
         caption += " Click a mark to see its tasks."

@@ -6,12 +6,12 @@ import pandas as pd
 import streamlit as st
 
 from bwp_client.events import TaskKind
-from bwp_client.metrics import Bucket, MetricName
+from bwp_client.metrics import Bucket, Filters, MetricName
 from bwp_client.metrics.run import rated_products
 from bwp_client.metrics.statement import verdict
 from bwp_client.ui import data, why
 from bwp_client.ui.filters import regions_of
-from bwp_client.ui.parts import as_of, ask, ask_row, count_column, heading, rate_text
+from bwp_client.ui.parts import as_of, ask, ask_row, count_column, heading, kept, rate_text
 from bwp_client.ui.plain import plain
 from bwp_client.ui.shell import Page
 
@@ -25,6 +25,10 @@ def compare(page: Page) -> pd.DataFrame:
     Returns:
         `period_comparison` rows with a column business_product_id, only products with outcomes in either period.
     """
+    return kept(page, "products compared", lambda: _compare(page))
+
+
+def _compare(page: Page) -> pd.DataFrame:
     filters = page.choice.filters
     frames = [
         ask(page, MetricName.PERIOD_COMPARISON, filters.with_(business_products=(product,))).assign(
@@ -40,8 +44,22 @@ def compare(page: Page) -> pd.DataFrame:
 
 def show(page: Page, products: pd.DataFrame) -> None:
     """Show products with their rates, how these compare with the period before, and the code most met."""
+    rate = st.column_config.NumberColumn(format="%.1f %%")
+    outcomes = st.column_config.NumberColumn(
+        "n", help="Outcomes: failed and completed tasks", format="localized", width=60
+    )
+    code = st.column_config.TextColumn("Most met code", width=230)
+    st.dataframe(
+        kept(page, "products shown", lambda: _shown(page, products)), hide_index=True, key="products", placeholder="–",
+        column_config={"Outcomes (n)": outcomes, "Failure rate": rate, "Period before": rate, "Most met code": code},
+        alt="Business products with failed tasks, outcomes, failure rate, comparison with the period before and top code",
+    )  # fmt: skip
+    show_unrated(page)
+
+
+def _shown(page: Page, products: pd.DataFrame) -> pd.DataFrame:
     codes = data.codes_split(page.snapshot, page.choice.filters)
-    shown = pd.DataFrame(
+    return pd.DataFrame(
         {
             "Business product": [page.names(product) for product in products["business_product_id"]],
             "Failed": products["failed"],
@@ -56,17 +74,6 @@ def show(page: Page, products: pd.DataFrame) -> None:
             "Most met code": [_top_code(codes, product) for product in products["business_product_id"]],
         }
     )
-    rate = st.column_config.NumberColumn(format="%.1f %%")
-    outcomes = st.column_config.NumberColumn(
-        "n", help="Outcomes: failed and completed tasks", format="localized", width=60
-    )
-    code = st.column_config.TextColumn("Most met code", width=230)
-    st.dataframe(
-        shown, hide_index=True, key="products", placeholder="–",
-        column_config={"Outcomes (n)": outcomes, "Failure rate": rate, "Period before": rate, "Most met code": code},
-        alt="Business products with failed tasks, outcomes, failure rate, comparison with the period before and top code",
-    )  # fmt: skip
-    show_unrated(page)
 
 
 def show_kinds_and_regions(page: Page) -> None:
@@ -76,18 +83,9 @@ def show_kinds_and_regions(page: Page) -> None:
     regions = regions_of(page.snapshot)
     if len(regions) > 1:
         narrowed |= {region: filters.with_(regions=(region,)) for region in regions[:MAX_PRODUCTS]}
-    rows = [ask_row(page, MetricName.PERIOD_COMPARISON, chosen) for chosen in narrowed.values()]
     heading("By task kind and region" if len(regions) > 1 else "By task kind", MetricName.PERIOD_COMPARISON)
     st.dataframe(
-        pd.DataFrame(
-            {
-                "Part": list(narrowed),
-                "Failed": [row["failed"] for row in rows],
-                "Outcomes (n)": [row["n"] for row in rows],
-                "Failure rate": [rate_text(row) for row in rows],
-                "Compared": [verdict(row) for row in rows],
-            }
-        ),
+        kept(page, "kinds and regions", lambda: _parts(page, narrowed)),
         hide_index=True,
         column_config={name: count_column(name) for name in ("Failed", "Outcomes (n)")},
         key="kinds_and_regions",
@@ -96,9 +94,31 @@ def show_kinds_and_regions(page: Page) -> None:
     st.caption(f"The regions are those of {filters.task_kind.value.lower()} tasks, {as_of(page)}.")
 
 
+def _parts(page: Page, narrowed: dict[str, Filters]) -> pd.DataFrame:
+    rows = [ask_row(page, MetricName.PERIOD_COMPARISON, chosen) for chosen in narrowed.values()]
+    return pd.DataFrame(
+        {
+            "Part": list(narrowed),
+            "Failed": [row["failed"] for row in rows],
+            "Outcomes (n)": [row["n"] for row in rows],
+            "Failure rate": [rate_text(row) for row in rows],
+            "Compared": [verdict(row) for row in rows],
+        }
+    )
+
+
 def unrated_failures(page: Page) -> int:
     """Count the failed tasks of products without a denominator."""
     return int(data.unrated(page.snapshot, page.choice.filters)["failed"].sum())
+
+
+def show_nothing_rated(page: Page) -> None:
+    """Say why there is no rate: nothing ended, or nothing that ended can be rated."""
+    if unrated_failures(page):
+        show_unrated(page)
+        st.text("Why they failed stands on the error codes page, and which ones on the tasks page.")
+    else:
+        st.info("No task of this kind ended in this period. Choose another period or fewer filters in the sidebar.")
 
 
 def show_unrated(page: Page) -> None:
@@ -116,20 +136,22 @@ def show_unrated(page: Page) -> None:
 
 def show_codes(page: Page) -> None:
     """Show how often each error code was met at each product."""
+    table = kept(page, "codes by product", lambda: _codes_by_product(page))
+    if not table.empty:
+        st.dataframe(table, key="codes_by_product", alt="Failed tasks by error code and business product")
+
+
+def _codes_by_product(page: Page) -> pd.DataFrame:
     codes = data.codes_split(page.snapshot, page.choice.filters)
     if codes.empty:
-        return
+        return codes
     table = codes.assign(product=[page.names(product) for product in codes["business_product_id"]]).pivot_table(
         index="code", columns="product", values="tasks", aggfunc="sum", fill_value=0
     )
     table = table.loc[
         table.sum(axis=1).sort_values(ascending=False).index, table.sum().sort_values(ascending=False).index
     ]
-    st.dataframe(
-        table.iloc[:, :MAX_PRODUCTS].rename_axis(index="Error code", columns=None),
-        key="codes_by_product",
-        alt="Failed tasks by error code and business product",
-    )
+    return table.iloc[:, :MAX_PRODUCTS].rename_axis(index="Error code", columns=None)
 
 
 def weekly(page: Page) -> dict[str, pd.DataFrame]:
@@ -138,6 +160,10 @@ def weekly(page: Page) -> dict[str, pd.DataFrame]:
     Returns:
         `failure_rate` frames by business product ID; over at least eight whole weeks.
     """
+    return kept(page, "products by week", lambda: _weekly(page))
+
+
+def _weekly(page: Page) -> dict[str, pd.DataFrame]:
     period = why.wide(page)
     return {
         product: ask(page, MetricName.FAILURE_RATE, period.with_(business_products=(product,)), Bucket.WEEK)

@@ -62,7 +62,7 @@ def prepare() -> None:
         _nothing_yet(settings)
         st.stop()
     names = Names(settings)
-    choice = sidebar(snapshot, names)
+    choice = sidebar(snapshot, names, min_n=settings.min_n)
     if choice is None:
         st.stop()
     if GO_TO in st.session_state:

@@ -10,33 +10,27 @@ import streamlit as st
 from bwp_client.metrics import MetricName
 from bwp_client.ui import parts
 from bwp_client.ui.shell import GO_TO, TASKS_PAGE, Page
-from bwp_client.ui.worklist import dated, due_counts
+from bwp_client.ui.worklist import dated, due_counts, this_hour
 
 FIRST = 5
 
 
 def show(page: Page) -> None:
     """Draw the counts, each with a link to its tasks, and the first five."""
-    failures = dated(page, MetricName.OPEN_FAILURES)
-    due = due_counts(failures)
     parts.heading("What to do today", MetricName.OPEN_FAILURES)
-    open_tasks = failures[failures["state"] == "open"]
-    if open_tasks.empty:
+    failures = dated(page, MetricName.OPEN_FAILURES)
+    due, rows = parts.kept(page, f"today {this_hour()} {page.settings.deadlines!r}", lambda: _today(failures))
+    count = sum(due.values())
+    if rows.empty:
         st.text("No failed task of this period is open.")
         return
     with st.container(horizontal=True):
-        for label, count in due.items():
+        for label, tasks in due.items():
             with st.container(border=True, width=190):
-                st.metric(f"Open, {label}", f"{count:,}")
+                st.metric(f"Open, {label}", f"{tasks:,}")
                 st.page_link(TASKS_PAGE, label=f"See {label}", query_params={"due": label})
-    rows = open_tasks.head(FIRST)
     st.dataframe(
-        pd.DataFrame(
-            {
-                "days_left": rows["days_left"], "deadline": rows["deadline"], "product": rows["product"],
-                "code": rows["code"], "task_id": rows["task_id"], "action": rows["action"],
-            }
-        ),
+        rows,
         hide_index=True,
         column_config={
             "days_left": st.column_config.NumberColumn("Days left", width=60),
@@ -52,11 +46,17 @@ def show(page: Page) -> None:
         key="first_tasks",
         alt="The first open failures to act on, with days left, error code and next action",
     )  # fmt: skip
+    which = f"The first {FIRST} of {count:,}" if count > FIRST else f"All {count}" if count > 1 else "The only one"
     st.caption(
-        f"The first {len(rows)} of {len(open_tasks):,} open failures of this period, nearest deadline ahead first; deadlines "
-        "are upper bounds unless the day the request was received is known. Tick a row to see the task's timeline. "
+        f"{which} of the open failures of this period, nearest deadline ahead first; deadlines are upper bounds unless the "
+        "day the request was received is known. Tick a row to see the task's timeline. "
         f"{parts.as_of(page)[0].upper()}{parts.as_of(page)[1:]}."
     )
+
+
+def _today(failures: pd.DataFrame) -> tuple[dict[str, int], pd.DataFrame]:
+    rows = failures[failures["state"] == "open"].head(FIRST)
+    return due_counts(failures), rows[["days_left", "deadline", "product", "code", "task_id", "action"]]
 
 
 def _open(table: str, task_ids: list[str]) -> None:

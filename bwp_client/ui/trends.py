@@ -34,7 +34,7 @@ def show_what_changed(page: Page) -> None:
         caption=f"The change of {change:+.2f} points is {change - mix:+.2f} from products that failed more or less often "
         f"(rate) and {mix:+.2f} from outcomes moving between them (mix). n {n:,} outcomes against {before:,}, "
         f"{parts.as_of(page)}.",
-        alt=describe_contributions(frame, page.names),
+        alt=lambda: describe_contributions(frame, page.names),
         key="contributions",
         about=(MetricName.CONTRIBUTORS,),
         opens=_of_product,
@@ -69,7 +69,7 @@ def show_since_when(page: Page, whole: Filters) -> pd.DataFrame:
         caption=f"{parts.rate_legend(page, weekly, 'week')} Plain line and dashes: the level between changes; {found} found, "
         "weekly rhythm taken out, 1 false alarm in 100 searches. The sidebar's other filters apply, its period does not. "
         f"n {int(weekly['n'].sum()):,} outcomes, {parts.as_of(page)}.",
-        alt=f"{describe_rates(weekly, 'week')} {describe_changes(changes)}",
+        alt=lambda: f"{describe_rates(weekly, 'week')} {describe_changes(changes)}",
         key="trend_rate",
         about=(MetricName.CHANGE_POINTS, MetricName.FAILURE_RATE),
     )
@@ -118,7 +118,7 @@ def show_hours(page: Page) -> None:
             "Failure rate by weekday and hour",
             lambda: weekday_hour(frame, parts.theme()),
             caption=f"Empty: fewer than {page.settings.min_n} outcomes. n {n:,} outcomes, {parts.as_of(page)}.",
-            alt=describe_hours(frame),
+            alt=lambda: describe_hours(frame),
             key="weekday_hour",
             about=(MetricName.WEEKDAY_HOUR,),
         )
@@ -160,7 +160,7 @@ def show_time_to_outcome(page: Page) -> None:
             f"{title}, by {bucket}",
             partial(time_to_outcome, frame, parts.theme(), outcome=outcome),
             caption=f"{', '.join(said)}. From submission; n {row['tasks']:,} looked-up tasks, {parts.as_of(page)}.",
-            alt=", ".join(said) + ".",
+            alt=partial("{}.".format, ", ".join(said)),
             key=f"time_to_{outcome.lower()}",
             about=(MetricName.TIME_TO_OUTCOME,),
         )

@@ -21,7 +21,8 @@ def show(page: Page) -> None:
 
 def show_lines(page: Page) -> None:
     """Draw the lines, doubts first."""
-    lines = [_fresh(page), _gaps(page), _reasons(page), _silent(page)]
+    doubts = parts.kept(page, "doubts", lambda: [_gaps(page), _reasons(page), _silent(page)])
+    lines = [_fresh(page), *doubts]
     for is_fine, text in sorted(lines, key=lambda line: line[0]):
         st.text(f"{'✓' if is_fine else '⚠'} {text}")
 

@@ -41,13 +41,17 @@ _OF_WAITING = (
 _SEARCHED = ("task_id", "product", "code", "action")
 
 
+def this_hour() -> datetime:
+    """Give the moment that days left are counted from: the same for an hour, so that nothing is counted anew each time."""
+    return datetime.now(UTC).replace(minute=0, second=0, microsecond=0)
+
+
 def dated(page: Page, name: MetricName, filters: Filters | None = None) -> pd.DataFrame:
     """Give `open_failures` or `waiting` as of this hour; the frame is shared and must not be changed."""
     calendar = page.settings.deadlines
-    hour = datetime.now(UTC).replace(minute=0, second=0, microsecond=0)
     wanted = filters or page.choice.filters
     return _dated(
-        page.snapshot, version_key(page.settings), name.value, repr(wanted), wanted, repr(calendar), calendar, hour,
+        page.snapshot, version_key(page.settings), name.value, repr(wanted), wanted, repr(calendar), calendar, this_hour(),
         page.names, json.dumps(page.settings.product_names),
     )  # fmt: skip
 
