@@ -17,7 +17,7 @@ if rates.empty:
     st.stop()
 n = int(rates["n"].sum())
 baseline = baseline_of(parts.ask_row(page, MetricName.PERIOD_COMPARISON))
-marks = outside(rates, baseline)
+marks = parts.kept(page, "marks", lambda: outside(rates, baseline))
 name = None if baseline is None else parts.baseline_name(baseline)
 legend = parts.rate_legend(page, rates, bucket, dotted=name, marks=marks)
 parts.show_chart(

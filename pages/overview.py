@@ -61,7 +61,7 @@ if rated:
 rates = parts.ask(page, MetricName.FAILURE_RATE)
 if not rates.empty:
     baseline = baseline_of(row)
-    marks = outside(rates, baseline)
+    marks = parts.kept(page, "marks", lambda: outside(rates, baseline))
     name = None if baseline is None else parts.baseline_name(baseline)
     legend = parts.rate_legend(page, rates, bucket, dotted=name, marks=marks)
     parts.show_chart(

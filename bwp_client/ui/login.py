@@ -24,14 +24,14 @@ def is_configured() -> bool:
     Raises:
         SettingsError: There is a secrets file that can't be read: nobody may be let in by mistake.
     """
+    if not any(Path(path).exists() for path in st.get_option("secrets.files")):
+        return False  # Streamlit would look for them again each time, which takes longer
     try:
         return "auth" in st.secrets
     except StreamlitSecretNotFoundError:
-        if any(Path(path).exists() for path in st.get_option("secrets.files")):
-            raise SettingsError(
-                ".streamlit/secrets.toml can't be read, so nobody is let in. Mend it and start the app again."
-            ) from None
-        return False
+        raise SettingsError(
+            ".streamlit/secrets.toml can't be read, so nobody is let in. Mend it and start the app again."
+        ) from None
 
 
 def is_allowed(user: Mapping[str, Any], allowed: AuthSettings) -> bool:

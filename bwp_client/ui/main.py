@@ -3,11 +3,12 @@
 import streamlit as st
 
 from bwp_client.ui import login, shell
+from bwp_client.ui.turns import turn
 
 st.set_page_config(page_title="Data deletion failures", page_icon="🗑️", layout="wide")
 is_admitted = login.admit()
-chosen = st.navigation(
-    [
+if "pages" not in st.session_state:  # finding seven files anew would take a tenth of every run
+    st.session_state.pages = [
         st.Page("../../pages/overview.py", title="Overview", icon=":material/monitoring:", default=True),
         st.Page("../../pages/failure_rates.py", title="Failure rates", icon=":material/show_chart:"),
         st.Page("../../pages/error_codes.py", title="Error codes", icon=":material/error:"),
@@ -15,12 +16,12 @@ chosen = st.navigation(
         st.Page("../../pages/tasks.py", title="Tasks", icon=":material/checklist:"),
         st.Page("../../pages/reports.py", title="Reports", icon=":material/description:"),
         st.Page("../../pages/data_health.py", title="Data health", icon=":material/health_and_safety:"),
-    ],
-    position="sidebar" if is_admitted else "hidden",
-)
+    ]
+chosen = st.navigation(st.session_state.pages, position="sidebar" if is_admitted else "hidden")
 if is_admitted:
-    login.signed_in()
-    shell.prepare()
-    chosen.run()
+    with turn:
+        login.signed_in()
+        shell.prepare()
+        chosen.run()
 else:
     shell.forget()

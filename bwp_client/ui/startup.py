@@ -8,7 +8,7 @@ import ipaddress
 import logging
 import sys
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -87,8 +87,9 @@ def _has_sample() -> bool:
 
 
 async def _warm() -> None:
-    """Import what the first visitor needs while the browser still fetches the page's frame."""
+    """Import and read what the first visitor needs while the browser still fetches the page's frame."""
     await asyncio.to_thread(_import)
+    await asyncio.to_thread(_read)
     # Nothing of what is imported is garbage, and looking through it takes 50 ms after every run.
     gc.collect()
     gc.freeze()
@@ -98,6 +99,15 @@ def _import() -> None:
     import bwp_client.charts
     import bwp_client.metrics
     import bwp_client.ui.data  # noqa: F401
+
+
+def _read() -> None:
+    """Read the newest snapshot; what is wrong with it, the page itself says."""
+    from bwp_client.ui.data import current_snapshot
+
+    with suppress(BwpError):
+        current_snapshot(Settings.load())
+    import scipy.stats  # noqa: F401 - what looks for changes imports it, which takes half a second
 
 
 async def _sample(after: asyncio.Task[None]) -> None:

@@ -18,8 +18,7 @@ FIRST = 5
 def show(page: Page) -> None:
     """Draw the counts, each with a link to its tasks, and the first five."""
     parts.heading("What to do today", MetricName.OPEN_FAILURES)
-    failures = dated(page, MetricName.OPEN_FAILURES)
-    due, rows = parts.kept(page, f"today {this_hour()} {page.settings.deadlines!r}", lambda: _today(failures))
+    due, rows = parts.kept(page, f"today {this_hour()} {page.settings.deadlines!r}", lambda: _today(page))
     count = sum(due.values())
     if rows.empty:
         st.text("No failed task of this period is open.")
@@ -54,7 +53,8 @@ def show(page: Page) -> None:
     )
 
 
-def _today(failures: pd.DataFrame) -> tuple[dict[str, int], pd.DataFrame]:
+def _today(page: Page) -> tuple[dict[str, int], pd.DataFrame]:
+    failures = dated(page, MetricName.OPEN_FAILURES)
     rows = failures[failures["state"] == "open"].head(FIRST)
     return due_counts(failures), rows[["days_left", "deadline", "product", "code", "task_id", "action"]]
 

@@ -56,7 +56,7 @@ def dated(page: Page, name: MetricName, filters: Filters | None = None) -> pd.Da
     )  # fmt: skip
 
 
-@st.cache_resource(max_entries=12, show_spinner=False)
+@st.cache_resource(max_entries=40, show_spinner=False)
 def _dated(
     _snapshot: Snapshot,
     key: str,  # noqa: ARG001 - part of the cache key

@@ -38,23 +38,22 @@ select business_product_id, task_kind, count(*) as tasks,
        max(occurred_at) as last_at
 from outcomes group by business_product_id, task_kind;
 
-create table daily_counts as
-select cast(date_trunc('day', o.occurred_at) as timestamptz) as bucket_start, o.business_product_id, o.task_kind,
-       coalesce(o.region, '') as region, o.outcome, p.has_denominator, count(*) as tasks
+create table product_hourly_counts as
+select make_timestamptz(epoch_us(o.occurred_at) - epoch_us(o.occurred_at) % 3600000000) as bucket_start,
+       o.business_product_id, o.task_kind, coalesce(o.region, '') as region, o.outcome, p.has_denominator,
+       count(*) as tasks
 from outcomes o join product_kinds p using (business_product_id, task_kind)
 group by all;
 
 create table hourly_counts as
-select date_trunc('hour', o.occurred_at) as bucket_start, cast(null as varchar) as business_product_id, o.task_kind,
-       coalesce(o.region, '') as region, o.outcome, p.has_denominator, count(*) as tasks
-from outcomes o join product_kinds p using (business_product_id, task_kind)
-group by all;
+select bucket_start, cast(null as varchar) as business_product_id, task_kind, region, outcome, has_denominator,
+       cast(sum(tasks) as bigint) as tasks
+from product_hourly_counts group by all;
 
-create view product_hourly_counts as
-select date_trunc('hour', o.occurred_at) as bucket_start, o.business_product_id, o.task_kind,
-       coalesce(o.region, '') as region, o.outcome, p.has_denominator, count(*) as tasks
-from outcomes o join product_kinds p using (business_product_id, task_kind)
-group by all;
+create table daily_counts as
+select cast(date_trunc('day', bucket_start) as timestamptz) as bucket_start, business_product_id, task_kind, region,
+       outcome, has_denominator, cast(sum(tasks) as bigint) as tasks
+from product_hourly_counts group by all;
 
 create table tasks as
 select * from lookups

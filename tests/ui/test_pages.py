@@ -11,8 +11,9 @@ from streamlit.testing.v1 import AppTest
 from bwp_client.load import load
 from bwp_client.metrics import Bucket
 from bwp_client.sources import open_source
-from bwp_client.ui import parts
+from bwp_client.ui import filters, parts
 from bwp_client.ui.shell import TASKS_PAGE
+from bwp_client.ui.turns import MOST_AT_ONCE
 from bwp_client.warehouse import Warehouse
 
 from .conftest import PAGES
@@ -100,6 +101,43 @@ def test_one_failed_task_without_a_completed_one_is_named_not_rated(
     assert "100" not in words(app).replace("100 MB", "")
     if page == "overview":
         assert "not rated" in words(app)
+        assert [item.value for item in app.metric if item.label == "Failed tasks"] == ["1"]
+    if page in {"failure_rates", "trends"}:
+        assert "have no denominator" in words(app)
+        assert "No task of this kind ended" not in words(app)
+
+
+def test_days_with_too_few_tasks_to_rate_are_drawn_as_weeks(tmp_path: Path, open_page: OpenPage) -> None:
+    events = [event(n, "FAILED" if n % 9 == 0 else "COMPLETED", days_ago=1 + n / 12) for n in range(400)]
+    app = open_page("failure_rates", warehouse_of(tmp_path, events))
+    assert "Failure rate by week" in words(app)
+    app.selectbox(key="by").set_value("day").run()
+    assert "Failure rate by day" in words(app)
+
+
+@pytest.mark.parametrize(
+    ("days", "outcomes", "bucket"),
+    [
+        (28, 28 * 20, Bucket.DAY),
+        (28, 28 * 20 - 1, Bucket.WEEK),
+        (28, 79, Bucket.DAY),  # not even weeks hold twenty: counts by day then
+        (120, 1200, Bucket.WEEK),
+        (365, 250, Bucket.MONTH),
+        (365, 20_000, Bucket.WEEK),
+        (800, 10, Bucket.MONTH),
+        (7, 50, Bucket.DAY),  # one week alone shows nothing over time
+    ],
+)
+def test_auto_takes_the_finest_bucket_that_can_be_rated(days: int, outcomes: int, bucket: Bucket) -> None:
+    assert filters._bucket("auto", days, outcomes, min_n=20) is bucket
+
+
+def test_a_page_that_stops_half_way_lets_the_next_one_draw(tmp_path: Path, open_page: OpenPage) -> None:
+    broken = warehouse_of(tmp_path, [event(1, "FAILED")])
+    for log in (broken / "outcomes" / "_delta_log").iterdir():
+        log.write_text("{broken", encoding="utf-8")
+    for _ in range(MOST_AT_ONCE + 1):
+        assert "Nothing can be shown" in words(open_page("overview", broken))
 
 
 def test_tasks_not_looked_up_are_their_own_part_of_the_codes(tmp_path: Path, open_page: OpenPage) -> None:

@@ -302,7 +302,7 @@ def test_a_reader_of_an_older_run_is_told_to_take_a_newer_one(warehouse: Warehou
     with pytest.raises(SourceNotFoundError, match="Take a newer run"):
         held.rows("select task_id from outcomes")
     with pytest.raises(SourceNotFoundError, match="Take a newer run"):
-        held.frame("select * from product_hourly_counts")
+        held.frame("select * from outcomes")
     with pytest.raises(SourceNotFoundError, match="Take a newer run"):
         Snapshot(warehouse, run)
 
