@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 import pandas as pd
 import plotly.graph_objects as go
 
-from bwp_client.charts.template import NOT_LOOKED_UP_COLOR, PALETTE, UNCODED_COLOR, Theme, figure, label
+from bwp_client.charts.template import FEW, NOT_LOOKED_UP_COLOR, PALETTE, UNCODED_COLOR, Theme, few_ticks, figure, label
 from bwp_client.metrics.run import NOT_LOOKED_UP, UNCODED
 
 OTHERS = "(other codes)"
@@ -48,7 +48,10 @@ def code_bars(frame: pd.DataFrame, theme: Theme, colors: Mapping[str, str]) -> g
         hovertemplate="%{y}: %{x:,} failed tasks<extra></extra>",
     )
     top = int(shown["tasks"].max()) if len(shown) else 1
-    chart.update_layout(hovermode="closest", xaxis={"range": [0, top * 1.25], "title": {"text": "Failed tasks"}})
+    chart.update_layout(
+        hovermode="closest",
+        xaxis={"range": [0, top * 1.25], "title": {"text": "Failed tasks"}, "dtick": 1 if top < FEW else None},
+    )
     chart.update_yaxes(showgrid=False, rangemode="normal", type="category")
     return chart
 
@@ -80,7 +83,7 @@ def codes_over_time(frame: pd.DataFrame, theme: Theme, colors: Mapping[str, str]
             customdata=[code] * len(table),
             hovertemplate="%{y:,}",
         )
-    chart.update_layout(barmode="stack")
+    chart.update_layout(barmode="stack", **few_ticks(list(table.index), table.sum(axis=1).max()))
     return chart
 
 

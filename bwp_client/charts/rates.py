@@ -8,7 +8,18 @@ from typing import Any
 import pandas as pd
 import plotly.graph_objects as go
 
-from bwp_client.charts.template import COMPLETED, FAILED, MAX_POINTS, PALETTE, Theme, figure, ink, label, muted
+from bwp_client.charts.template import (
+    COMPLETED,
+    FAILED,
+    MAX_POINTS,
+    PALETTE,
+    Theme,
+    few_ticks,
+    figure,
+    ink,
+    label,
+    muted,
+)
 
 _RIBBON = "rgba(213,94,0,0.18)"
 _MAX_MARKERS = 120
@@ -87,6 +98,7 @@ def rate_over_time(
         )
     top = float(rated["high"].max()) if len(rated) else 0.0
     chart.update_yaxes(tickformat=".0%" if top > 0.05 else ".1%", range=[0, max(top * 1.08, _MIN_TOP)])
+    chart.update_xaxes(few_ticks(list(frame["period_start"]), top)["xaxis"])
     return chart
 
 
@@ -156,7 +168,7 @@ def outcomes_over_time(frame: pd.DataFrame, theme: Theme) -> go.Figure:
             hovertemplate="%{y:,}",
             name=name,
         )
-    chart.update_layout(barmode="stack")
+    chart.update_layout(barmode="stack", **few_ticks(list(frame["period_start"]), frame["n"].max()))
     return chart
 
 

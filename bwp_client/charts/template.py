@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from datetime import datetime
 from enum import StrEnum
 from html import escape
+from typing import Any
 
 import plotly.graph_objects as go
 import plotly.io as pio
@@ -16,6 +19,7 @@ UNCODED_COLOR = "#8A929C"
 NOT_LOOKED_UP_COLOR = "#C3C9D1"
 MAX_POINTS = 2000
 _MAX_LABEL = 40
+FEW = 5
 
 
 class Theme(StrEnum):
@@ -70,6 +74,17 @@ def muted(theme: Theme) -> str:
 def label(text: str) -> str:
     """Give text from the data for a label: its end cut off when long, and never read as the markup that Plotly knows."""
     return escape(text if len(text) <= _MAX_LABEL else text[: _MAX_LABEL - 1] + "…", quote=False)
+
+
+def few_ticks(starts: Sequence[datetime], top: float) -> dict[str, Any]:
+    """Give layout for a chart of counts by period: a lone period is named, and counts under five get no fractions.
+
+    Args:
+        starts: When the periods begin.
+        top: The largest count.
+    """
+    days = {"tickvals": [starts[0]], "tickformat": "%-d %b %Y"} if len(starts) == 1 else {}
+    return {"xaxis": days, "yaxis": {"dtick": 1} if top < FEW else {}}
 
 
 def figure(theme: Theme, *, y_title: str, height: int = 320, legend: bool = False) -> go.Figure:

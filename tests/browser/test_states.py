@@ -73,6 +73,7 @@ def draw(browser: Browser, url: str, picture: Path, look: str) -> None:
     page.set_viewport_size({"width": width, "height": 2200})
     page.wait_for_selector("h1", timeout=WAIT_MS)
     page.wait_for_selector(IDLE, timeout=WAIT_MS)
-    page.wait_for_timeout(1500)  # for what is drawn after the script has ended
+    page.wait_for_selector("[data-testid=stSkeleton]", state="detached", timeout=WAIT_MS)
+    page.wait_for_timeout(1000)  # for what a chart or table draws by itself, only for people to look at
     page.screenshot(path=picture)
     page.context.close()
