@@ -22,6 +22,8 @@ CHART = ".js-plotly-plot .main-svg .scatterlayer path.js-line"
 PORT = 8799
 WAIT_MS = 60_000
 CHANGES = 20
+SETTLE_MS = 8_000
+"""After which a server has read its data."""
 FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
 
 # Click the task kind that is not chosen; give the ms until the lines of the charts differ, and until the script is done.
@@ -30,8 +32,7 @@ CHANGE = """() => new Promise(done => {
     .map(path => path.getAttribute('d')).join('|');
   const before = lines(), started = performance.now();
   let drawn = 0;
-  [...document.querySelectorAll('[data-testid=stSidebar] button')]
-    .find(one => /^(DELETION|RETRIEVAL)$/.test(one.innerText) && one.getAttribute('aria-checked') !== 'true').click();
+  [...document.querySelectorAll('[data-testid=stSidebar] input[type=radio]')].find(one => !one.checked).click();
   const look = () => {
     const now = lines(), elapsed = performance.now() - started;
     if (!drawn && now && now !== before) drawn = elapsed;
@@ -64,6 +65,7 @@ def main() -> None:
 
 
 def _changes(page: Page, address: str) -> None:
+    _visits(page, address)
     print("| filter change on | ms to the redrawn chart | ms to the end |\n|---|---|---|")
     for name in ("", "failure_rates", "trends"):
         page.goto(f"{address}/{name}")
@@ -74,6 +76,21 @@ def _changes(page: Page, address: str) -> None:
             times.append(page.evaluate(CHANGE))
         drawn, done = (statistics.median(column) for column in zip(*times, strict=True))
         print(f"| {name or 'overview'} | {drawn:.0f} | {done:.0f} |")
+
+
+def _visits(page: Page, address: str) -> None:
+    """Open the overview in a browser that has nothing of it yet, then again; each until the rate is drawn."""
+    page.wait_for_timeout(SETTLE_MS)
+    context = page.context.browser.new_context(viewport={"width": 1360, "height": 900})  # type: ignore[union-attr]
+    for which in ("first visit, empty cache", "visit with a filled cache"):
+        visitor = context.new_page()
+        started = time.perf_counter()
+        visitor.goto(address)
+        visitor.wait_for_selector(CHART, timeout=WAIT_MS)
+        print(f"{which}, to a drawn chart: {time.perf_counter() - started:.2f} s")
+        visitor.close()
+    context.close()
+    print()
 
 
 def _start_to_chart(page: Page, home: Path, settings: dict[str, str], then: object = None) -> float:

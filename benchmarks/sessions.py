@@ -204,16 +204,17 @@ async def _many(server: psutil.Process, people: int, reruns: int) -> None:
     await asyncio.gather(*(person(number) for number in range(people)))
     looking.cancel()
     took, cpu = time.perf_counter() - started, _cpu(server) - before
-    cuts = statistics.quantiles(times, n=100)
     print(
-        f"\n{people} people, about {THINK_SECONDS:.0f} s between clicks, {len(times):,} clicks in {took:.0f} s: ",
+        f"\n{people} people, about {THINK_SECONDS:.0f} s between clicks, {len(times):,} clicks in {took:.0f} s, ",
         end="",
     )
     print(
-        f"median {cuts[49] * 1000:.0f} ms, 95th percentile {cuts[94] * 1000:.0f} ms, 99th {cuts[98] * 1000:.0f} ms; ",
-        end="",
+        f"CPU {cpu / len(times) * 1000:.0f} ms a click.\n\n| clicks | median ms | 95th percentile | 99th |\n|---|---|---|---|"
     )
-    print(f"CPU {cpu / len(times) * 1000:.0f} ms a click.")
+    half = len(times) // 2
+    for name, part in (("first half, caches filling", times[:half]), ("second half", times[half:]), ("all", times)):
+        cuts = statistics.quantiles(part, n=100)
+        print(f"| {name} | {cuts[49] * 1000:.0f} | {cuts[94] * 1000:.0f} | {cuts[98] * 1000:.0f} |")
     print(f"Server's memory at each tenth, MB: {', '.join(f'{one:.0f}' for one in memory)}.")
 
 
