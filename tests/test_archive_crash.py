@@ -76,12 +76,13 @@ def test_killed_between_two_steps(make_account: MakeAccount, tmp_path: Path, whe
 def test_stopped_by_ctrl_c_the_next_run_goes_on(make_account: MakeAccount, tmp_path: Path) -> None:
     account = make_account(visibility=10)
     account.put(privacy(EVENTS))
-    account.emulator.turn(account.archive, events_per_second=60)
+    account.emulator.turn(account.archive, events_per_second=20)
     target = tmp_path / "w"
     running = child(account, target, FIRST, FIRST + 2 * HOUR, batch=1000)
     until = time.monotonic() + 60
     while not account.waiting()[1] and running.poll() is None and time.monotonic() < until:
         time.sleep(0.01)
+    assert running.poll() is None, "the load was over before it could be stopped"
     running.send_signal(signal.SIGINT)
     _, said = running.communicate(timeout=30)
     assert running.returncode != 0, said
@@ -97,12 +98,13 @@ def test_a_run_without_a_window_goes_on_with_the_unfinished_one_and_stops(
 ) -> None:
     account = make_account(visibility=1)
     account.put(privacy(EVENTS))
-    account.emulator.turn(account.archive, events_per_second=60)
+    account.emulator.turn(account.archive, events_per_second=20)
     target = tmp_path / "w"
     running = child(account, target, FIRST, FIRST + 2 * HOUR)
     warehouse = Warehouse(str(target))
     while not account.waiting()[1] and running.poll() is None:
         time.sleep(0.01)
+    assert running.poll() is None, "the load was over before it could be killed"
     running.kill()
     running.communicate()
     result = read(account, warehouse, None, None)
