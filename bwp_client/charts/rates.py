@@ -24,7 +24,6 @@ from bwp_client.charts.template import (
 _RIBBON = "rgba(213,94,0,0.18)"
 _MAX_MARKERS = 120
 _MAX_COUNT_LABELS = 40
-_MAX_TICKS = 14
 _MIN_TOP = 0.01
 _RATE_HOVER = (
     "%{y:.1%} (%{customdata[2]:.1%}–%{customdata[3]:.1%}), %{customdata[0]:,} of %{customdata[1]:,}%{customdata[4]}"
@@ -125,8 +124,7 @@ def rates_by_product(frames: Mapping[str, pd.DataFrame], theme: Theme) -> go.Fig
             name=label(name),
         )
     starts = sorted({start for frame in frames.values() for start in frame["period_start"]})
-    if len(starts) <= _MAX_TICKS:
-        chart.update_xaxes(tickvals=starts, tickformat="%-d %b")  # Plotly's own would be Sundays
+    chart.update_xaxes(few_ticks(starts, 1.0)["xaxis"])
     chart.update_yaxes(tickformat=".0%")
     return chart
 

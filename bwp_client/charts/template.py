@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 from html import escape
 from typing import Any
@@ -20,6 +20,7 @@ NOT_LOOKED_UP_COLOR = "#C3C9D1"
 MAX_POINTS = 2000
 _MAX_LABEL = 40
 FEW = 5
+_MAX_TICKS = 14
 
 
 class Theme(StrEnum):
@@ -77,13 +78,18 @@ def label(text: str) -> str:
 
 
 def few_ticks(starts: Sequence[datetime], top: float) -> dict[str, Any]:
-    """Give layout for a chart of counts by period: a lone period is named, and counts under five get no fractions.
+    """Give layout for a chart by period: a lone one and a few weeks are named themselves, counts under five get no fractions.
+
+    Plotly's own ticks would name the Sundays, and a lone day by its milliseconds.
 
     Args:
         starts: When the periods begin.
-        top: The largest count.
+        top: The largest value.
     """
-    days = {"tickvals": [starts[0]], "tickformat": "%-d %b %Y"} if len(starts) == 1 else {}
+    are_weeks = 1 < len(starts) <= _MAX_TICKS and starts[1] - starts[0] >= timedelta(days=7)
+    days: dict[str, Any] = {"tickvals": list(starts), "tickformat": "%-d %b %Y" if len(starts) == 1 else "%-d %b"}
+    if len(starts) != 1 and not are_weeks:
+        days = {}
     return {"xaxis": days, "yaxis": {"dtick": 1} if top < FEW else {}}
 
 
