@@ -18,6 +18,8 @@ from bwp_client.warehouse.schema import PUBLISHED, TABLES, TableName
 from bwp_client.warehouse.store import Warehouse
 
 APP_ID = "bwp.runs"
+_LOOKED_AT = 20
+"""Newest rows among which an earlier attempt to write the same one is looked for."""
 _WRITTEN_BY_LOADS = (TableName.EVENTS, TableName.QUARANTINE, TableName.OBJECTS, TableName.OUTCOMES)
 
 VersionMap = dict[str, int]
@@ -56,9 +58,13 @@ def record_run(warehouse: Warehouse, run: Run, *, database: duckdb.DuckDBPyConne
     published: VersionMap = {}
 
     def rows_for(handle: DeltaTable) -> Any:
-        newest = _newest(warehouse, handle, connection)
-        before = newest.versions if newest else {}
+        recent = _read(warehouse, handle, connection, limit=_LOOKED_AT)
         published.clear()
+        for one in recent:
+            if one.run_id == run.run_id:  # an earlier attempt was stored, and its answer lost
+                published.update(one.versions)
+                return None
+        before = recent[0].versions if recent else {}
         for name in PUBLISHED:
             published[name.value] = max(run.versions.get(name.value, 0), before.get(name.value, 0))
         row = {
