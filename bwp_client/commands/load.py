@@ -66,7 +66,7 @@ def load(
                 reread=reread,
                 on_progress=report,
             )
-        _tell_load(result, uri, as_json=as_json, empty=not any(True for _ in opened.objects()))
+        _tell_load(result, uri, as_json=as_json, empty=not result.objects and not any(True for _ in opened.objects()))
 
 
 def _open(named: str, warehouse: str | None, settings: Settings) -> tuple[Source, str, str]:

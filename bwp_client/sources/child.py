@@ -15,6 +15,9 @@ from bwp_client.sources.workers import staged
 
 _NICE = 3
 
+# What is imported stays: looking through it at each end of a process takes longer than all else there.
+gc.freeze()
+
 
 def work(name: str, tasks: Any, results: Any, slots: Any) -> None:
     """Stage objects until there are no more; end with the parent process, however that ends."""
