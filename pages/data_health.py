@@ -5,15 +5,14 @@ import streamlit as st
 
 from bwp_client.metrics import MetricName
 from bwp_client.ui import actions, archives, lookups, missing, parts, shell, trust
-from bwp_client.ui.data import quarantine_table, runs_table, version_key
+from bwp_client.ui.data import not_stored, quarantine_table, runs_table, version_key
 
 page = shell.page("Data health")
-warehouse, key = page.snapshot.warehouse, version_key(page.settings)
 parts.heading("Is the picture complete?", MetricName.GAPS, MetricName.COVERAGE)
 st.caption("About the chosen period; below, about all that was loaded.")
 trust.show_lines(page)
 actions.load_and_look_up(page.settings)
-missing.show(page, key)
+missing.show(page)
 
 coverage = parts.ask_row(page, MetricName.COVERAGE)
 parts.heading("Reasons known", MetricName.COVERAGE, MetricName.LOOKUP_STATES)
@@ -29,15 +28,15 @@ for column, (label, name) in zip(
 ):  # fmt: skip
     column.metric(label, f"{coverage[name]:,}", border=True)
 
-lookups.show(page, key)
+lookups.show(page)
 
-archives.show(page.settings, key)
+archives.show(page.settings, version_key(page.settings))
 
-runs = runs_table(warehouse.uri, key)
+runs = runs_table(page.snapshot)
 st.subheader("Runs", anchor=False)
 st.caption("Every record read is stored, duplicate, ignored or quarantined; the counts add up.")
 st.dataframe(
-    pd.DataFrame(runs).drop(columns=["counts"]),
+    parts.table(page, "runs", lambda: pd.DataFrame(runs).drop(columns=["counts"])),
     hide_index=True,
     column_config={
         "finished": st.column_config.DatetimeColumn("Finished", format="DD MMM YYYY HH:mm", timezone="UTC", width=125),
@@ -52,21 +51,17 @@ st.dataframe(
     key="runs",
     alt="The newest runs with their counts",
 )  # fmt: skip
-detail = [
-    {"Count": what, "Kind": kind, "Records": count}
-    for what in ("duplicate", "ignored", "quarantined")
-    for kind, count in actions.summed(runs, what).items()
-]
-if detail:
+detail = parts.table(page, "not stored", lambda: not_stored(runs))
+if detail.num_rows:
     st.caption("What these runs did not store, and why.")
     st.dataframe(
-        pd.DataFrame(detail), hide_index=True, key="detail", column_config={"Records": parts.count_column("Records")},
+        detail, hide_index=True, key="detail", column_config={"Records": parts.count_column("Records")},
         alt="Duplicates by cause, ignored events by type, quarantined records by reason",
     )  # fmt: skip
 
 st.subheader("Quarantine", anchor=False)
-bad = quarantine_table(warehouse.uri, key, page.snapshot.versions.get("quarantine", 0))
-if bad.empty:
+bad = parts.table(page, "quarantined", lambda: quarantine_table(page.snapshot))
+if not bad.num_rows:
     st.caption("No record was refused.")
 else:
     st.caption(

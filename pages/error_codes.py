@@ -45,10 +45,15 @@ parts.show_chart(
     opens=parts.of_period(page, bucket),
 )
 parts.heading("Every code", MetricName.ERROR_CODES)
-st.dataframe(
-    codes[["code", "state", "tasks", "tasks_before", "share", "first_seen", "last_seen", "class"]].assign(
+every = parts.table(
+    page,
+    "every code",
+    lambda: codes[["code", "state", "tasks", "tasks_before", "share", "first_seen", "last_seen", "class"]].assign(
         share=codes["share"] * 100
     ),
+)
+st.dataframe(
+    every,
     hide_index=True,
     column_config={
         "code": "Error code", "state": "State", "class": "Class", "tasks": parts.count_column("Failed tasks"),
@@ -57,7 +62,7 @@ st.dataframe(
         "first_seen": st.column_config.DatetimeColumn("First seen", format="DD MMM YYYY", timezone="UTC"),
         "last_seen": st.column_config.DatetimeColumn("Last seen", format="DD MMM YYYY", timezone="UTC"),
     },
-    on_select=parts.code_rows("codes_table", codes["code"].tolist()),
+    on_select=parts.code_rows("codes_table", every),
     selection_mode="single-row",
     placeholder="–",
     key="codes_table",
@@ -65,7 +70,7 @@ st.dataframe(
 )  # fmt: skip
 st.subheader("What to do", anchor=False)
 st.dataframe(
-    codes[["code", "action"]],
+    parts.table(page, "actions", lambda: codes[["code", "action"]]),
     hide_index=True,
     column_config={
         "code": st.column_config.TextColumn("Error code", width="medium"),
@@ -85,7 +90,11 @@ else:
         f"here, {parts.as_of(page)}."
     )
     st.dataframe(
-        together[["code_set", "tasks", "tasks_before", "share"]].assign(share=together["share"] * 100),
+        parts.table(
+            page,
+            "code sets",
+            lambda: together[["code_set", "tasks", "tasks_before", "share"]].assign(share=together["share"] * 100),
+        ),
         hide_index=True,
         column_config={
             "code_set": st.column_config.TextColumn("Error codes of one task", width="large"),

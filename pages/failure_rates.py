@@ -19,7 +19,7 @@ n = int(rates["n"].sum())
 baseline = baseline_of(parts.ask_row(page, MetricName.PERIOD_COMPARISON))
 marks = parts.kept(page, "marks", lambda: outside(rates, baseline))
 name = None if baseline is None else parts.baseline_name(baseline)
-legend = parts.rate_legend(page, rates, bucket, dotted=name, marks=marks)
+legend = parts.kept(page, "legend", lambda: parts.rate_legend(page, rates, bucket, dotted=name, marks=marks))
 parts.show_chart(
     page,
     f"Failure rate by {bucket}",
@@ -44,7 +44,11 @@ parts.show_chart(
 parts.heading("By business product", MetricName.PERIOD_COMPARISON)
 products.show(page, products.compare(page))
 weekly = products.weekly(page)
-named = {page.names(product): frame for product, frame in weekly.items() if frame["rate"].notna().any()}
+named = parts.kept(
+    page,
+    "products rated by week",
+    lambda: {page.names(product): frame for product, frame in weekly.items() if frame["rate"].notna().any()},
+)
 if named:
     parts.show_chart(
         page,
@@ -60,18 +64,25 @@ if named:
 products.show_kinds_and_regions(page)
 st.subheader(f"By {bucket}", anchor=False)
 starts = f"{bucket.capitalize()} from (UTC)"
-st.dataframe(
-    pd.DataFrame(
+
+
+def by_time() -> pd.DataFrame:
+    """Give the rates as rows, the newest first."""
+    return pd.DataFrame(
         {
             starts: rates["period_start"],
             "Failed": rates["failed"],
             "Completed": rates["completed"],
             "Outcomes (n)": rates["n"],
-            "Failure rate": [parts.rate_text(row) for _, row in rates.iterrows()],
+            "Failure rate": [parts.rate_text(row) for row in rates.to_dict("records")],
             "Baseline": marks,
             "Partial": ["partial" if partial else "" for partial in rates["partial"]],
         }
-    ).iloc[::-1],
+    ).iloc[::-1]
+
+
+st.dataframe(
+    parts.table(page, "rates by time", by_time),
     hide_index=True,
     column_config={
         starts: st.column_config.DatetimeColumn(

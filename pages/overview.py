@@ -63,7 +63,7 @@ if not rates.empty:
     baseline = baseline_of(row)
     marks = parts.kept(page, "marks", lambda: outside(rates, baseline))
     name = None if baseline is None else parts.baseline_name(baseline)
-    legend = parts.rate_legend(page, rates, bucket, dotted=name, marks=marks)
+    legend = parts.kept(page, "legend", lambda: parts.rate_legend(page, rates, bucket, dotted=name, marks=marks))
     parts.show_chart(
         page,
         f"Failure rate by {bucket}",
@@ -77,13 +77,12 @@ if not rates.empty:
         opens=parts.of_period(page, bucket),
     )
 parts.heading("Why it fails", MetricName.ERROR_CODES)
-codes = parts.ask(page, MetricName.ERROR_CODES)
-codes = codes[codes["tasks"] > 0].head(8)
-if codes.empty:
+codes = parts.kept(page, "top codes", lambda: why.top_codes(page))
+if not codes.num_rows:
     st.text("No task of this kind failed in this period.")
 else:
     st.dataframe(
-        codes[["code", "state", "tasks", "tasks_before", "share", "action"]].assign(share=codes["share"] * 100),
+        codes,
         hide_index=True,
         column_config={
             "code": st.column_config.TextColumn("Error code", width=190),
@@ -93,7 +92,7 @@ else:
             "action": st.column_config.TextColumn("Next action", width=360),
         },
         placeholder="–",
-        on_select=parts.code_rows("overview_codes", codes["code"].tolist()),
+        on_select=parts.code_rows("overview_codes", codes),
         selection_mode="single-row",
         key="overview_codes",
         alt="Top error codes with state, tasks, share and next action",

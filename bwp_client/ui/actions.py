@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from typing import Any
-
 import streamlit as st
 
 from bwp_client.errors import UsageError
@@ -32,16 +29,6 @@ def load_and_look_up(settings: Settings) -> None:
         if st.button("Look up errors", disabled=is_running(state), key="enrich"):
             start_job("enrich", settings=settings)
         _tell(state, "asked")
-
-
-def summed(runs: list[dict[str, Any]], what: str) -> Counter[str]:
-    """Add up one count over runs, by cause, type or reason."""
-    total: Counter[str] = Counter()
-    for run in runs:
-        found = run["counts"].get(what)
-        if isinstance(found, dict):
-            total.update({kind: count for kind, count in found.items() if count})
-    return total
 
 
 def start_job(kind: str, *arguments: str, settings: Settings, file: str | None = None) -> None:

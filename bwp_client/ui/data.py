@@ -6,8 +6,10 @@ Cached functions are called by keyword: for each argument without one Streamlit 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
-from typing import Any, TypeVar
+from collections import Counter
+from collections.abc import Callable, Hashable
+from threading import Lock
+from typing import Any, TypeVar, cast
 
 import pandas as pd
 import streamlit as st
@@ -23,6 +25,9 @@ from bwp_client.warehouse.schema import TableName
 from bwp_client.warehouse.snapshot import Snapshot
 
 RUN_SECONDS = 1.0
+MOST_KEPT = 5000
+"""Things made of one snapshot that are remembered; the oldest is forgotten first."""
+_making_room = Lock()
 T = TypeVar("T")
 
 
@@ -62,47 +67,57 @@ def version_key(settings: Settings) -> str:
     return "" if run is None else _key(run)
 
 
+def kept(snapshot: Snapshot, of: Hashable, make: Callable[[], T]) -> T:
+    """Give something made of the data, made once: it is shared by all visitors, and must not be changed.
+
+    It is remembered by the snapshot itself, and forgotten with it: Streamlit's own caches take ten times as long to look.
+
+    Args:
+        snapshot: The data.
+        of: What tells it from everything else made of the same data.
+        make: Makes it.
+    """
+    made = snapshot.made
+    found = made.get(of, made)  # nothing is ever made of itself
+    if found is not made:
+        return cast("T", found)
+    new = make()
+    with _making_room:
+        while len(made) >= MOST_KEPT:
+            del made[next(iter(made))]
+        made[of] = new
+    return new
+
+
 def metric(
     snapshot: Snapshot, name: MetricName, filters: Filters, *, bucket: Bucket = Bucket.DAY, min_n: int
 ) -> pd.DataFrame:
-    """Compute a metric, or give the answer of the same question before."""
-    return _metric(
-        _snapshot=snapshot, key=_key(snapshot.run), name=name.value, filters_key=repr(filters), _filters=filters,
-        bucket=bucket.value, min_n=min_n,
-    )  # fmt: skip
+    """Compute a metric, or give the answer of the same question before; the frame must not be changed."""
+    return kept(
+        snapshot,
+        (name, filters, bucket, min_n),
+        lambda: run_metric(snapshot, name, filters, bucket=bucket, min_n=min_n),
+    )
 
 
-@st.cache_data(max_entries=2000, show_spinner=False)
-def _metric(
-    _snapshot: Snapshot,
-    key: str,  # noqa: ARG001 - part of the cache key
-    name: str,
-    filters_key: str,  # noqa: ARG001 - part of the cache key
-    _filters: Filters,
-    bucket: str,
-    min_n: int,
-) -> pd.DataFrame:
-    return run_metric(_snapshot, name, _filters, bucket=Bucket(bucket), min_n=min_n)
+def metric_row(snapshot: Snapshot, name: MetricName, filters: Filters, *, min_n: int) -> dict[Hashable, Any]:
+    """Compute a metric that has one row; whole numbers stay whole."""
 
+    def row() -> dict[Hashable, Any]:
+        (only,) = metric(snapshot, name, filters, min_n=min_n).to_dict("records")
+        return only
 
-@st.cache_data(max_entries=500, show_spinner=False)
-def _unrated(_snapshot: Snapshot, key: str, filters_key: str, _filters: Filters) -> pd.DataFrame:  # noqa: ARG001
-    return no_denominator(_snapshot, _filters)
+    return kept(snapshot, ("row", name, filters, min_n), row)
 
 
 def unrated(snapshot: Snapshot, filters: Filters) -> pd.DataFrame:
     """Name the products without a denominator."""
-    return _unrated(_snapshot=snapshot, key=_key(snapshot.run), filters_key=repr(filters), _filters=filters)
-
-
-@st.cache_data(max_entries=500, show_spinner=False)
-def _codes_split(_snapshot: Snapshot, key: str, filters_key: str, _filters: Filters) -> pd.DataFrame:  # noqa: ARG001
-    return codes_by_product(_snapshot, _filters)
+    return kept(snapshot, ("unrated", filters), lambda: no_denominator(snapshot, filters))
 
 
 def codes_split(snapshot: Snapshot, filters: Filters) -> pd.DataFrame:
     """Count failed tasks by error code and business product."""
-    return _codes_split(_snapshot=snapshot, key=_key(snapshot.run), filters_key=repr(filters), _filters=filters)
+    return kept(snapshot, ("codes split", filters), lambda: codes_by_product(snapshot, filters))
 
 
 @st.cache_data(ttl=60, show_spinner=False)
@@ -121,11 +136,14 @@ class Names:
         return name_of(business_product_id, self._names) if business_product_id else ""
 
 
-@st.cache_data(max_entries=4, show_spinner=False)
-def runs_table(uri: str, key: str, limit: int = 50) -> list[dict[str, Any]]:  # noqa: ARG001 - the key is for the cache
+def runs_table(snapshot: Snapshot, limit: int = 50) -> list[dict[str, Any]]:
     """Give the newest runs as rows for a table."""
+    return kept(snapshot, ("runs", limit), lambda: _runs_table(snapshot.warehouse, limit))
+
+
+def _runs_table(warehouse: Warehouse, limit: int) -> list[dict[str, Any]]:
     rows = []
-    for run in list_runs(Warehouse(uri), limit=limit):
+    for run in list_runs(warehouse, limit=limit):
         counts = run.counts
         rows.append(
             {
@@ -145,10 +163,21 @@ def runs_table(uri: str, key: str, limit: int = 50) -> list[dict[str, Any]]:  # 
     return rows
 
 
-@st.cache_data(max_entries=4, show_spinner=False)
-def lookup_runs_of(uri: str, key: str, limit: int = 10) -> list[LookupRun]:  # noqa: ARG001 - the key is for the cache
+def not_stored(runs: list[dict[str, Any]]) -> pd.DataFrame:
+    """Add up over runs what they did not store, by cause, type or reason."""
+    total: Counter[tuple[str, str]] = Counter()
+    for run in runs:
+        for what in ("duplicate", "ignored", "quarantined"):
+            found = run["counts"].get(what)
+            if isinstance(found, dict):
+                total.update({(what, kind): count for kind, count in found.items() if count})
+    order = sorted(total, key=lambda one: one[0])
+    return pd.DataFrame([{"Count": what, "Kind": kind, "Records": total[what, kind]} for what, kind in order])
+
+
+def lookup_runs_of(snapshot: Snapshot, limit: int = 10) -> list[LookupRun]:
     """Give the newest runs that asked Buy with Prime."""
-    return lookup_runs(list_runs(Warehouse(uri)))[:limit]
+    return kept(snapshot, ("lookup runs", limit), lambda: lookup_runs(list_runs(snapshot.warehouse))[:limit])
 
 
 @st.cache_data(max_entries=4, ttl=10, show_spinner=False)
@@ -177,20 +206,18 @@ def _counted(value: Any) -> int | None:
     return value if isinstance(value, int) else None
 
 
-@st.cache_data(max_entries=4, show_spinner=False)
-def completeness(_snapshot: Snapshot, key: str) -> tuple[pd.DataFrame, list[Gap], pd.DataFrame]:  # noqa: ARG001
+def completeness(snapshot: Snapshot) -> tuple[pd.DataFrame, list[Gap], pd.DataFrame]:
     """Give when each product was last heard of, the gaps, and events that may be the same one twice."""
-    return last_heard(_snapshot), gaps(_snapshot), twins(_snapshot)
+    return kept(snapshot, "completeness", lambda: (last_heard(snapshot), gaps(snapshot), twins(snapshot)))
 
 
-@st.cache_data(max_entries=4, show_spinner=False)
-def quarantine_table(uri: str, key: str, version: int, limit: int = 200) -> pd.DataFrame:  # noqa: ARG001
-    """Give the newest quarantined records."""
+def quarantine_table(snapshot: Snapshot, limit: int = 200) -> pd.DataFrame:
+    """Read the newest quarantined records."""
     from bwp_client.warehouse.engine import connect, relation
     from bwp_client.warehouse.schema import TABLES
 
-    warehouse = Warehouse(uri)
-    handle = warehouse.handle(TableName.QUARANTINE, version)
+    warehouse = snapshot.warehouse
+    handle = warehouse.handle(TableName.QUARANTINE, snapshot.versions.get(TableName.QUARANTINE.value, 0))
     files = warehouse.readable(TableName.QUARANTINE, warehouse.data_files(handle))
     connection = connect()
     try:
@@ -203,20 +230,3 @@ def quarantine_table(uri: str, key: str, version: int, limit: int = 200) -> pd.D
         ).df()
     finally:
         connection.close()
-
-
-def kept(snapshot: Snapshot, of: str, make: Callable[[], T]) -> T:
-    """Give something made of the data, made once: it is shared by all visitors, and must not be changed.
-
-    Args:
-        snapshot: The data.
-        of: What tells it from everything else made of the same data.
-        make: Makes it.
-    """
-    made: T = _kept(key=_key(snapshot.run), of=of, _make=make)
-    return made
-
-
-@st.cache_resource(max_entries=3000, show_spinner=False)
-def _kept(key: str, of: str, _make: Callable[[], Any]) -> Any:  # noqa: ARG001 - the first two are the key
-    return _make()

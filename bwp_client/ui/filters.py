@@ -10,7 +10,7 @@ import streamlit as st
 from bwp_client.events import TaskKind
 from bwp_client.metrics import MetricName
 from bwp_client.metrics.filters import DEFAULT_DAYS, Bucket, Filters, whole_days
-from bwp_client.ui.data import Names, kept, metric
+from bwp_client.ui.data import Names, kept, metric_row
 from bwp_client.warehouse.snapshot import Snapshot
 
 
@@ -76,7 +76,7 @@ def sidebar(snapshot: Snapshot, names: Names, *, min_n: int) -> Choice | None:
         tuple(codes) or None,
         tuple(chosen_regions) or None,
     )
-    (row,) = metric(snapshot, MetricName.PERIOD_COMPARISON, filters.with_(codes=None), min_n=min_n).to_dict("records")
+    row = metric_row(snapshot, MetricName.PERIOD_COMPARISON, filters.with_(codes=None), min_n=min_n)
     return Choice(filters, _bucket(bucket or "auto", (to_time - from_time).days, row["n"], min_n))
 
 

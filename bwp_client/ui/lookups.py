@@ -21,31 +21,36 @@ _RUN_STATES = {"finished": "finished", "stopped": "stopped early", "partial": "r
 _TIME_FORMAT = "DD MMM YYYY HH:mm"
 
 
-def show(page: Page, key: str) -> None:
-    """Show all of it for a snapshot, which `key` names."""
+def show(page: Page) -> None:
+    """Show all of it."""
     _show_reasons(page)
-    runs = lookup_runs_of(page.snapshot.warehouse.uri, key)
+    runs = lookup_runs_of(page.snapshot)
     if runs:
-        _show_runs(runs)
+        _show_runs(page, runs)
+
+
+def _unknown(page: Page) -> pd.DataFrame:
+    states = parts.ask(page, MetricName.LOOKUP_STATES)
+    open_ones = states[states["lookup_state"] != "found"]
+    return pd.DataFrame(
+        {
+            "Lookup": [_STATES.get(state, state) for state in open_ones["lookup_state"]],
+            "Business product": [page.names(product) for product in open_ones["business_product_id"]],
+            "Tasks": open_ones["tasks"],
+            "Why": open_ones["reason"],
+            "Last asked": open_ones["last_asked_at"],
+            "Asked again": open_ones["next_attempt_at"],
+        }
+    )
 
 
 def _show_reasons(page: Page) -> None:
-    states = parts.ask(page, MetricName.LOOKUP_STATES)
-    open_ones = states[states["lookup_state"] != "found"]
-    if open_ones.empty:
+    rows = parts.table(page, "unknown reasons", lambda: _unknown(page))
+    if not rows.num_rows:
         return
     st.caption("Failed tasks without known errors, and why; those with a time are asked about again from then on.")
     st.dataframe(
-        pd.DataFrame(
-            {
-                "Lookup": [_STATES.get(state, state) for state in open_ones["lookup_state"]],
-                "Business product": [page.names(product) for product in open_ones["business_product_id"]],
-                "Tasks": open_ones["tasks"],
-                "Why": open_ones["reason"],
-                "Last asked": open_ones["last_asked_at"],
-                "Asked again": open_ones["next_attempt_at"],
-            }
-        ),
+        rows,
         hide_index=True,
         column_config={
             "Tasks": parts.count_column("Tasks"),
@@ -60,22 +65,26 @@ def _show_reasons(page: Page) -> None:
     )
 
 
-def _show_runs(runs: list[LookupRun]) -> None:
+def _runs(runs: list[LookupRun]) -> pd.DataFrame:
+    return pd.DataFrame(
+        {
+            "Finished": [run.finished_at for run in runs],
+            "Asked": [run.asked for run in runs],
+            "Found": [run.found for run in runs],
+            "Left": [run.not_asked for run in runs],
+            "Requests": [run.requests for run in runs],
+            "A second": [run.requests_per_second for run in runs],
+            "Throttled": [run.throttled for run in runs],
+            "Tokens": [run.tokens for run in runs],
+            "State": [_RUN_STATES.get(run.state, run.state) for run in runs],
+        }
+    )
+
+
+def _show_runs(page: Page, runs: list[LookupRun]) -> None:
     st.caption(plain(said_of(runs[0])))
     st.dataframe(
-        pd.DataFrame(
-            {
-                "Finished": [run.finished_at for run in runs],
-                "Asked": [run.asked for run in runs],
-                "Found": [run.found for run in runs],
-                "Left": [run.not_asked for run in runs],
-                "Requests": [run.requests for run in runs],
-                "A second": [run.requests_per_second for run in runs],
-                "Throttled": [run.throttled for run in runs],
-                "Tokens": [run.tokens for run in runs],
-                "State": [_RUN_STATES.get(run.state, run.state) for run in runs],
-            }
-        ),
+        parts.table(page, "lookup runs", lambda: _runs(runs)),
         hide_index=True,
         column_config={
             "Finished": st.column_config.DatetimeColumn(format=_TIME_FORMAT, timezone="UTC"),

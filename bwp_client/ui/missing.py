@@ -12,13 +12,14 @@ from bwp_client.ui.plain import plain
 from bwp_client.ui.shell import Page
 
 MAX_GAPS, MAX_TWINS = 5, 50
+_TWIN_COLUMNS = {"task_id": "Task ID", "event_type": "Event type", "events": "Events"}
 
 
-def show(page: Page, key: str) -> None:
-    """Show all of it for a snapshot, which `key` names."""
-    heard, gaps, twins = completeness(page.snapshot, key)
+def show(page: Page) -> None:
+    """Show all of it."""
+    heard, gaps, twins = completeness(page.snapshot)
     st.subheader("Is anything missing?", anchor=False)
-    if silent := _silent(page, heard):
+    if silent := parts.kept(page, "silent products", lambda: _silent(page, heard)):
         st.warning(
             plain(f"Silent, which is not zero: {'; '.join(silent)}. Check that these event types are subscribed to.")
         )
@@ -28,7 +29,7 @@ def show(page: Page, key: str) -> None:
         st.caption("No day without events where its weekday usually has five or more.")
     _show_heard(page, heard)
     if not twins.empty:
-        _show_twins(twins)
+        _show_twins(page, twins)
 
 
 def _silent(page: Page, heard: pd.DataFrame) -> list[str]:
@@ -52,19 +53,23 @@ def _gaps_text(gaps: list[Gap]) -> str:
     )
 
 
+def _heard(page: Page, heard: pd.DataFrame) -> pd.DataFrame:
+    return pd.DataFrame(
+        {
+            "Business product": [page.names(product) for product in heard["business_product_id"]],
+            "Task kind": heard["task_kind"].str.capitalize(),
+            "Failed": heard["failed"],
+            "Completed": heard["completed"],
+            "Last failed": heard["last_failed_at"],
+            "Last completed": heard["last_completed_at"],
+        }
+    )
+
+
 def _show_heard(page: Page, heard: pd.DataFrame) -> None:
     time = st.column_config.DatetimeColumn(format="DD MMM YYYY HH:mm", timezone="UTC")
     st.dataframe(
-        pd.DataFrame(
-            {
-                "Business product": [page.names(product) for product in heard["business_product_id"]],
-                "Task kind": heard["task_kind"].str.capitalize(),
-                "Failed": heard["failed"],
-                "Completed": heard["completed"],
-                "Last failed": heard["last_failed_at"],
-                "Last completed": heard["last_completed_at"],
-            }
-        ),
+        parts.table(page, "products heard of", lambda: _heard(page, heard)),
         hide_index=True,
         column_config={
             "Failed": parts.count_column("Failed"),
@@ -78,13 +83,13 @@ def _show_heard(page: Page, heard: pd.DataFrame) -> None:
     )
 
 
-def _show_twins(twins: pd.DataFrame) -> None:
+def _show_twins(page: Page, twins: pd.DataFrame) -> None:
     st.caption(
         f"{len(twins):,} events say the same as another one that has a different ID. All are stored; rates count each "
         "task once, so they change nothing."
     )
     st.dataframe(
-        twins.head(MAX_TWINS).rename(columns={"task_id": "Task ID", "event_type": "Event type", "events": "Events"}),
+        parts.table(page, "twins", lambda: twins.head(MAX_TWINS).rename(columns=_TWIN_COLUMNS)),
         hide_index=True,
         column_config={
             "occurred_at": st.column_config.DatetimeColumn("Event time", format="DD MMM YYYY HH:mm", timezone="UTC"),

@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping
 from datetime import date, timedelta
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import pandas as pd
 import plotly.graph_objects as go
+import pyarrow as pa
 import streamlit as st
 
 from bwp_client.charts import Theme, code_colors
+from bwp_client.charts.drawn import Drawn
 from bwp_client.metrics import METRICS, Bucket, Filters, MetricName
 from bwp_client.metrics.baseline import Baseline
 from bwp_client.metrics.statement import percent
 from bwp_client.ui import data
-from bwp_client.ui.data import metric
+from bwp_client.ui.data import metric, metric_row
 from bwp_client.ui.filters import all_codes
 from bwp_client.ui.shell import GO_TO, TASKS_PAGE, Page
 
@@ -29,7 +31,7 @@ Opens = Callable[[Mapping[str, Any]], dict[str, Any]]
 """Gives, for a point of a chart, what `open_tasks` takes."""
 
 
-def kept(page: Page, of: str, make: Callable[[], T]) -> T:
+def kept(page: Page, of: Hashable, make: Callable[[], T]) -> T:
     """Give something made of the page's data, filters and settings, made once: it is shared, and must not be changed.
 
     Args:
@@ -37,14 +39,28 @@ def kept(page: Page, of: str, make: Callable[[], T]) -> T:
         of: What tells it from everything else made of the same.
         make: Makes it.
     """
-    settings = page.settings
-    asked = f"{page.choice!r} {settings.min_n} {settings.product_names} {settings.error_codes_file} {of}"
-    return data.kept(page.snapshot, asked, make)
+    return data.kept(page.snapshot, (page.asked, of), make)
 
 
 def theme() -> Theme:
     """Give the visitor's theme."""
     return Theme.DARK if st.context.theme.type == "dark" else Theme.LIGHT
+
+
+def table(page: Page, of: Hashable, make: Callable[[], pd.DataFrame]) -> pa.Table:
+    """Give a table as Streamlit sends it, made once: making Arrow of pandas takes longer than all the rest of it.
+
+    Args:
+        page: The page.
+        of: What tells it from everything else made of the same.
+        make: Makes its rows; an index that has a name is shown.
+    """
+    return kept(page, of, lambda: as_arrow(make()))
+
+
+def as_arrow(frame: pd.DataFrame) -> pa.Table:
+    """Give a table as Streamlit sends it."""
+    return pa.Table.from_pandas(frame, preserve_index=frame.index.name is not None)
 
 
 def heading(title: str, *about: MetricName) -> None:
@@ -88,7 +104,7 @@ def show_chart(
         opens: For a point that is clicked, the filters to see its tasks with.
     """
     heading(title, *about)
-    chart, words = kept(page, f"{theme()} {key}", lambda: (draw(), alt()))
+    chart, words = kept(page, (theme(), key), lambda: (Drawn(draw()), alt()))
     if opens is None:
         st.plotly_chart(chart, theme=None, key=key, alt=words, config={"displayModeBar": False})
     else:
@@ -149,12 +165,12 @@ def of_code(point: Mapping[str, Any]) -> dict[str, Any]:
     return {"code": str(code)} if code else {}
 
 
-def code_rows(key: str, codes: Sequence[str]) -> Callable[[], None]:
-    """Give the callback of a table whose rows are error codes."""
+def code_rows(key: str, codes: pa.Table) -> Callable[[], None]:
+    """Give the callback of a table whose rows are error codes, in a column `code`."""
 
     def chosen() -> None:
         if rows := st.session_state[key]["selection"]["rows"]:
-            open_tasks(code=codes[rows[0]])
+            open_tasks(code=codes["code"][rows[0]].as_py())
 
     return chosen
 
@@ -193,9 +209,8 @@ def ask(page: Page, name: MetricName, filters: Filters | None = None, bucket: An
 
 
 def ask_row(page: Page, name: MetricName, filters: Filters | None = None) -> dict[Hashable, Any]:
-    """Compute a metric that has one row; whole numbers stay whole."""
-    (row,) = ask(page, name, filters).to_dict("records")
-    return row
+    """Compute a metric that has one row, with the page's filters unless told otherwise; it must not be changed."""
+    return metric_row(page.snapshot, name, filters or page.choice.filters, min_n=page.settings.min_n)
 
 
 def meaning(*names: MetricName) -> None:

@@ -11,7 +11,7 @@ from bwp_client.metrics.run import rated_products
 from bwp_client.metrics.statement import verdict
 from bwp_client.ui import data, why
 from bwp_client.ui.filters import regions_of
-from bwp_client.ui.parts import as_of, ask, ask_row, count_column, heading, kept, rate_text
+from bwp_client.ui.parts import as_of, ask, ask_row, count_column, heading, kept, rate_text, table
 from bwp_client.ui.plain import plain
 from bwp_client.ui.shell import Page
 
@@ -38,8 +38,8 @@ def _compare(page: Page) -> pd.DataFrame:
     ]
     if not frames:
         return ask(page, MetricName.PERIOD_COMPARISON).head(0).assign(business_product_id=pd.Series(dtype="str"))
-    table = pd.concat(frames, ignore_index=True)
-    return table[table["n"] + table["previous_n"] > 0].sort_values("failed", ascending=False, ignore_index=True)
+    rows = pd.concat(frames, ignore_index=True)
+    return rows[rows["n"] + rows["previous_n"] > 0].sort_values("failed", ascending=False, ignore_index=True)
 
 
 def show(page: Page, products: pd.DataFrame) -> None:
@@ -50,7 +50,7 @@ def show(page: Page, products: pd.DataFrame) -> None:
     )
     code = st.column_config.TextColumn("Most met code", width=230)
     st.dataframe(
-        kept(page, "products shown", lambda: _shown(page, products)), hide_index=True, key="products", placeholder="–",
+        table(page, "products shown", lambda: _shown(page, products)), hide_index=True, key="products", placeholder="–",
         column_config={"Outcomes (n)": outcomes, "Failure rate": rate, "Period before": rate, "Most met code": code},
         alt="Business products with failed tasks, outcomes, failure rate, comparison with the period before and top code",
     )  # fmt: skip
@@ -85,7 +85,7 @@ def show_kinds_and_regions(page: Page) -> None:
         narrowed |= {region: filters.with_(regions=(region,)) for region in regions[:MAX_PRODUCTS]}
     heading("By task kind and region" if len(regions) > 1 else "By task kind", MetricName.PERIOD_COMPARISON)
     st.dataframe(
-        kept(page, "kinds and regions", lambda: _parts(page, narrowed)),
+        table(page, "kinds and regions", lambda: _parts(page, narrowed)),
         hide_index=True,
         column_config={name: count_column(name) for name in ("Failed", "Outcomes (n)")},
         key="kinds_and_regions",
@@ -109,7 +109,17 @@ def _parts(page: Page, narrowed: dict[str, Filters]) -> pd.DataFrame:
 
 def unrated_failures(page: Page) -> int:
     """Count the failed tasks of products without a denominator."""
-    return int(data.unrated(page.snapshot, page.choice.filters)["failed"].sum())
+    return sum(failed for _, failed in _unrated(page))
+
+
+def _unrated(page: Page) -> list[tuple[str, int]]:
+    """Give (business product ID, failed tasks) of the products without a denominator."""
+
+    def rows() -> list[tuple[str, int]]:
+        frame = data.unrated(page.snapshot, page.choice.filters)
+        return list(zip(frame["business_product_id"].astype(str), frame["failed"].astype(int), strict=True))
+
+    return kept(page, "not rated", rows)
 
 
 def show_nothing_rated(page: Page) -> None:
@@ -123,9 +133,8 @@ def show_nothing_rated(page: Page) -> None:
 
 def show_unrated(page: Page) -> None:
     """Name the products without a denominator."""
-    rows = list(data.unrated(page.snapshot, page.choice.filters).itertuples())
-    if rows:
-        named = ", ".join(f"{plain(page.names(str(row.business_product_id)))} ({row.failed:,} failed)" for row in rows)
+    if rows := _unrated(page):
+        named = ", ".join(f"{plain(page.names(product))} ({failed:,} failed)" for product, failed in rows)
         st.info(
             f"These are not rated: {named}. Not one COMPLETED event was ever loaded for "
             f"{'it' if len(rows) == 1 else 'them'}, so these failures have no denominator and are in no rate. "
@@ -136,22 +145,22 @@ def show_unrated(page: Page) -> None:
 
 def show_codes(page: Page) -> None:
     """Show how often each error code was met at each product."""
-    table = kept(page, "codes by product", lambda: _codes_by_product(page))
-    if not table.empty:
-        st.dataframe(table, key="codes_by_product", alt="Failed tasks by error code and business product")
+    rows = table(page, "codes by product", lambda: _codes_by_product(page))
+    if rows.num_rows:
+        st.dataframe(rows, key="codes_by_product", alt="Failed tasks by error code and business product")
 
 
 def _codes_by_product(page: Page) -> pd.DataFrame:
     codes = data.codes_split(page.snapshot, page.choice.filters)
     if codes.empty:
         return codes
-    table = codes.assign(product=[page.names(product) for product in codes["business_product_id"]]).pivot_table(
+    counts = codes.assign(product=[page.names(product) for product in codes["business_product_id"]]).pivot_table(
         index="code", columns="product", values="tasks", aggfunc="sum", fill_value=0
     )
-    table = table.loc[
-        table.sum(axis=1).sort_values(ascending=False).index, table.sum().sort_values(ascending=False).index
+    counts = counts.loc[
+        counts.sum(axis=1).sort_values(ascending=False).index, counts.sum().sort_values(ascending=False).index
     ]
-    return table.iloc[:, :MAX_PRODUCTS].rename_axis(index="Error code", columns=None)
+    return counts.iloc[:, :MAX_PRODUCTS].rename_axis(index="Error code", columns=None)
 
 
 def weekly(page: Page) -> dict[str, pd.DataFrame]:

@@ -36,6 +36,8 @@ class Page:
     snapshot: Snapshot
     names: Names
     choice: Choice
+    asked: str
+    """What tells this page from others made of the same data: its filters, and settings that change what it says."""
 
 
 def forget() -> None:
@@ -69,7 +71,8 @@ def prepare() -> None:
         target, query = st.session_state.pop(GO_TO)
         # The filters are bound to the URL and go there again by themselves.
         st.switch_page(target, query_params=query)
-    st.session_state[_KEY] = Page(settings, snapshot, names, choice)
+    asked = f"{choice!r} {settings.min_n} {settings.product_names} {settings.error_codes_file}"
+    st.session_state[_KEY] = Page(settings, snapshot, names, choice, asked)
 
 
 def page(title: str) -> Page:

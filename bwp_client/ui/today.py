@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from functools import partial
 
-import pandas as pd
+import pyarrow as pa
 import streamlit as st
 
 from bwp_client.metrics import MetricName
@@ -18,9 +18,9 @@ FIRST = 5
 def show(page: Page) -> None:
     """Draw the counts, each with a link to its tasks, and the first five."""
     parts.heading("What to do today", MetricName.OPEN_FAILURES)
-    due, rows = parts.kept(page, f"today {this_hour()} {page.settings.deadlines!r}", lambda: _today(page))
+    due, rows, task_ids = parts.kept(page, f"today {this_hour()} {page.settings.deadlines!r}", lambda: _today(page))
     count = sum(due.values())
-    if rows.empty:
+    if not task_ids:
         st.text("No failed task of this period is open.")
         return
     with st.container(horizontal=True):
@@ -40,7 +40,7 @@ def show(page: Page) -> None:
             "task_id": st.column_config.TextColumn("Task ID", width=250),
         },
         placeholder="–",
-        on_select=partial(_open, "first_tasks", rows["task_id"].tolist()),
+        on_select=partial(_open, "first_tasks", task_ids),
         selection_mode="single-row",
         key="first_tasks",
         alt="The first open failures to act on, with days left, error code and next action",
@@ -53,10 +53,11 @@ def show(page: Page) -> None:
     )
 
 
-def _today(page: Page) -> tuple[dict[str, int], pd.DataFrame]:
+def _today(page: Page) -> tuple[dict[str, int], pa.Table, list[str]]:
     failures = dated(page, MetricName.OPEN_FAILURES)
     rows = failures[failures["state"] == "open"].head(FIRST)
-    return due_counts(failures), rows[["days_left", "deadline", "product", "code", "task_id", "action"]]
+    shown = parts.as_arrow(rows[["days_left", "deadline", "product", "code", "task_id", "action"]])
+    return due_counts(failures), shown, rows["task_id"].tolist()
 
 
 def _open(table: str, task_ids: list[str]) -> None:

@@ -39,10 +39,15 @@ def show_what_changed(page: Page) -> None:
         about=(MetricName.CONTRIBUTORS,),
         opens=_of_product,
     )
-    rows = of_codes.reindex(of_codes["contribution"].abs().sort_values(ascending=False).index).head(MOST_ROWS)
+
+    def largest() -> pd.DataFrame:
+        rows = of_codes.reindex(of_codes["contribution"].abs().sort_values(ascending=False).index).head(MOST_ROWS)
+        rows = rows[["code_set", "failed", "previous_failed", "contribution"]]
+        return rows.assign(contribution=rows["contribution"] * 100)
+
     st.caption(f"The same change of {change:+.2f} points by the codes of a task, the largest parts first.")
     st.dataframe(
-        rows[["code_set", "failed", "previous_failed", "contribution"]].assign(contribution=rows["contribution"] * 100),
+        parts.table(page, "code contributions", largest),
         hide_index=True,
         column_config={
             "code_set": st.column_config.TextColumn("Error codes of one task", width="large"),
@@ -61,12 +66,13 @@ def show_since_when(page: Page, whole: Filters) -> pd.DataFrame:
     if weekly.empty:
         return weekly
     changes = parts.ask(page, MetricName.CHANGE_POINTS, whole)
+    legend = parts.kept(page, "weekly legend", lambda: parts.rate_legend(page, weekly, "week"))
     found = "1 change" if len(changes) == 1 else f"{len(changes)} changes"
     parts.show_chart(
         page,
         "Failure rate by week, all data, with its changes",
         lambda: rate_with_changes(weekly, changes, parts.theme()),
-        caption=f"{parts.rate_legend(page, weekly, 'week')} Plain line and dashes: the level between changes; {found} found, "
+        caption=f"{legend} Plain line and dashes: the level between changes; {found} found, "
         "weekly rhythm taken out, 1 false alarm in 100 searches. The sidebar's other filters apply, its period does not. "
         f"n {int(weekly['n'].sum()):,} outcomes, {parts.as_of(page)}.",
         alt=lambda: f"{describe_rates(weekly, 'week')} {describe_changes(changes)}",
@@ -74,30 +80,37 @@ def show_since_when(page: Page, whole: Filters) -> pd.DataFrame:
         about=(MetricName.CHANGE_POINTS, MetricName.FAILURE_RATE),
     )
     if not changes.empty:
-        _changes_table(changes)
+        _show_changes(page, changes)
     return weekly
 
 
-def _changes_table(changes: pd.DataFrame) -> None:
+def _changes_shown(changes: pd.DataFrame) -> pd.DataFrame:
     rows = changes.iloc[::-1]
 
-    def side(row: pd.Series, name: str) -> str:
-        return parts.rate_text({key: row[f"{name}_{key}"] for key in ("rate", "low", "high")})
+    def sides(name: str) -> list[str]:
+        return [
+            parts.rate_text({key: row[f"{name}_{key}"] for key in ("rate", "low", "high")})
+            for row in rows.to_dict("records")
+        ]
 
+    return pd.DataFrame(
+        {
+            "Changed on": rows["changed_at"].dt.date,
+            "Not before": rows["earliest"].dt.date,
+            "Not after": rows["latest"].dt.date,
+            "Direction": ["higher" if up == "up" else "lower" for up in rows["direction"]],
+            "Before": sides("before"),
+            "n before": rows["before_n"],
+            "After": sides("after"),
+            "n after": rows["after_n"],
+        }
+    )
+
+
+def _show_changes(page: Page, changes: pd.DataFrame) -> None:
     day = st.column_config.DateColumn(format="DD MMM YYYY")
     st.dataframe(
-        pd.DataFrame(
-            {
-                "Changed on": rows["changed_at"].dt.date,
-                "Not before": rows["earliest"].dt.date,
-                "Not after": rows["latest"].dt.date,
-                "Direction": ["higher" if up == "up" else "lower" for up in rows["direction"]],
-                "Before": [side(row, "before") for _, row in rows.iterrows()],
-                "n before": rows["before_n"],
-                "After": [side(row, "after") for _, row in rows.iterrows()],
-                "n after": rows["after_n"],
-            }
-        ),
+        parts.table(page, "changes", lambda: _changes_shown(changes)),
         hide_index=True,
         column_config={
             **dict.fromkeys(("Changed on", "Not before", "Not after"), day),

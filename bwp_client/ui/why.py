@@ -7,20 +7,30 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import pandas as pd
+import pyarrow as pa
 
 from bwp_client.metrics import Filters, MetricName, causes
 from bwp_client.metrics.episodes import Episode, find_episode
 from bwp_client.metrics.statement import day, percent, statement
 from bwp_client.ui import data
-from bwp_client.ui.parts import ask, rate_text
+from bwp_client.ui.parts import as_arrow, ask, rate_text
 from bwp_client.ui.shell import Page
 
 _WEEK = timedelta(weeks=1)
+TOP_CODES = 8
 
 
 def wide(page: Page) -> Filters:
     """Give this period and the one before, in whole weeks, eight of them at least: what changes are looked for in."""
     return causes.wide(page.choice.filters)
+
+
+def top_codes(page: Page) -> pa.Table:
+    """Give the codes most met, as rows of a table."""
+    codes = ask(page, MetricName.ERROR_CODES)
+    codes = codes[codes["tasks"] > 0].head(TOP_CODES)
+    shown = codes[["code", "state", "tasks", "tasks_before", "share", "action"]].assign(share=codes["share"] * 100)
+    return as_arrow(shown)
 
 
 def sentence(page: Page, row: dict[Hashable, Any], products: pd.DataFrame) -> str:

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
 
 import pandas as pd
+import pyarrow as pa
 import streamlit as st
 
 from bwp_client.deadlines import DeadlineCalendar
@@ -86,42 +89,55 @@ def due_counts(frame: pd.DataFrame) -> dict[str, int]:
 def show(page: Page) -> None:
     """Draw the worklist."""
     filters = page.choice.filters
-    earlier = _open_earlier(page.snapshot, version_key(page.settings), repr(filters), filters)
+    earlier = parts.kept(page, "open earlier", lambda: _open_earlier(page.snapshot, filters))
     ever = bool(earlier) and st.toggle(
         f"Also open failures before {filters.from_time:%d %b %Y} ({earlier:,})", key="ever", bind="query-params"
     )
-    failures = dated(page, MetricName.OPEN_FAILURES, filters.with_(from_time=EARLIEST_EVENT) if ever else None)
-    waiting = dated(page, MetricName.WAITING)
-    _counts(failures, waiting)
-    chosen = st.radio("Show", SHOWN, horizontal=True, key="due", bind="query-params")
-    sought = st.text_input(
-        "Search", key="q", bind="query-params", placeholder="Task ID, business product, error code, action"
-    )
-    rows = _matching(waiting if chosen == "waiting" else _of(failures, chosen or "open"), sought)
-    if rows.empty:
+    as_of = (ever, this_hour(), repr(page.settings.deadlines))
+
+    def failures() -> pd.DataFrame:
+        return dated(page, MetricName.OPEN_FAILURES, filters.with_(from_time=EARLIEST_EVENT) if ever else None)
+
+    _show_counts(parts.kept(page, ("counts", as_of), lambda: _counts(failures(), dated(page, MetricName.WAITING))))
+    chosen = st.radio("Show", SHOWN, horizontal=True, key="due", bind="query-params") or "open"
+    sought = (
+        st.text_input(
+            "Search", key="q", bind="query-params", placeholder="Task ID, business product, error code, action"
+        )
+        or ""
+    ).strip()
+
+    def rows() -> pd.DataFrame:
+        return _matching(dated(page, MetricName.WAITING) if chosen == "waiting" else _of(failures(), chosen), sought)
+
+    columns = _OF_WAITING if chosen == "waiting" else _OF_FAILURES
+    # What was sought is not kept: nobody seeks it twice.
+    view = _view(rows(), columns) if sought else parts.kept(page, (chosen, as_of), lambda: _view(rows(), columns))
+    if not view.count:
         st.info(
             "No request waits: every task that the shop lists has an event, or is closed."
             if chosen == "waiting" and not sought
             else "No task of this kind is in the list. Choose another period or fewer filters in the sidebar."
         )
         return
-    if chosen == "waiting":
-        _table(rows.head(MAX_ROWS), _OF_WAITING, "Waiting requests with days left, deadline and what the API said")
-    else:
-        _table(rows.head(MAX_ROWS), _OF_FAILURES, "Failed tasks with days left, deadline, error code and next action")
-    shown = f"The first {MAX_ROWS:,} of {len(rows):,} tasks; the downloads hold all" if len(rows) > MAX_ROWS else (
-        f"n {len(rows):,} tasks"
+    st.dataframe(
+        view.shown, hide_index=True, column_config=_COLUMNS, placeholder="–",
+        on_select=partial(open_chosen, "worklist", view.task_ids), selection_mode="single-row", key="worklist",
+        alt="Waiting requests with days left, deadline and what the API said" if chosen == "waiting"
+        else "Failed tasks with days left, deadline, error code and next action",
+    )  # fmt: skip
+    shown = f"The first {MAX_ROWS:,} of {view.count:,} tasks; the downloads hold all" if view.count > MAX_ROWS else (
+        f"n {view.count:,} tasks"
     )  # fmt: skip
     st.caption(
         f"{shown}. Nearest deadline first: those ahead, the soonest on top, then those over, the latest on top. Tick a row "
         f"to see its timeline. {page.settings.timezone} days, {parts.as_of(page)}."
     )
-    _downloads(rows, is_waiting=chosen == "waiting")
+    _downloads(rows, view.count, is_waiting=chosen == "waiting")
 
 
-@st.cache_data(max_entries=200, show_spinner=False)
-def _open_earlier(_snapshot: Snapshot, key: str, filters_key: str, _filters: Filters) -> int:  # noqa: ARG001
-    ((count,),) = _snapshot.rows(
+def _open_earlier(snapshot: Snapshot, filters: Filters) -> int:
+    ((count,),) = snapshot.rows(
         """
         select count(*) from failed_tasks f left join request_facts r on r.task_id = f.task_id
         where f.task_kind = $kind and f.occurred_at < $from_time and r.closed_at is null
@@ -130,26 +146,29 @@ def _open_earlier(_snapshot: Snapshot, key: str, filters_key: str, _filters: Fil
           and ($all_regions or list_contains($regions, f.region))
         """,
         {
-            "kind": _filters.task_kind.value,
-            "from_time": _filters.from_time,
-            "all_products": _filters.business_products is None,
-            "products": list(_filters.business_products or ("",)),
-            "all_regions": _filters.regions is None,
-            "regions": list(_filters.regions or ("",)),
+            "kind": filters.task_kind.value,
+            "from_time": filters.from_time,
+            "all_products": filters.business_products is None,
+            "products": list(filters.business_products or ("",)),
+            "all_regions": filters.regions is None,
+            "regions": list(filters.regions or ("",)),
         },
     )
     return int(count)
 
 
-def _counts(failures: pd.DataFrame, waiting: pd.DataFrame) -> None:
+def _counts(failures: pd.DataFrame, waiting: pd.DataFrame) -> dict[str, int]:
     due = due_counts(failures)
     states = failures["state"].value_counts()
-    shown = {
+    return {
         "Overdue": due["overdue"], "Next 7 days": due["next 7 days"], "Later": due["later"], "Waiting": len(waiting),
         "Recovered": int(states.get("recovered", 0)), "Closed": int(states.get("closed", 0)),
     }  # fmt: skip
+
+
+def _show_counts(counts: dict[str, int]) -> None:
     with st.container(horizontal=True):
-        for label, count in shown.items():
+        for label, count in counts.items():
             st.metric(label, f"{count:,}", border=True, width=132)
 
 
@@ -164,29 +183,30 @@ def _of(failures: pd.DataFrame, chosen: str) -> pd.DataFrame:
     return failures[is_open & (days > SOON_DAYS)] if chosen == "later" else failures[is_open]
 
 
-def _matching(rows: pd.DataFrame, sought: str | None) -> pd.DataFrame:
-    text = (sought or "").strip()
-    if not text or rows.empty:
+def _matching(rows: pd.DataFrame, sought: str) -> pd.DataFrame:
+    if not sought or rows.empty:
         return rows
     hit = pd.Series(data=False, index=rows.index)
     for name in _SEARCHED:
         if name in rows.columns:
-            hit |= rows[name].astype(str).str.contains(text, case=False, regex=False)
+            hit |= rows[name].astype(str).str.contains(sought, case=False, regex=False)
     return rows[hit]
 
 
-def _table(rows: pd.DataFrame, columns: tuple[str, ...], alt: str) -> None:
-    bound = ["" if pd.isna(exact) else "exact" if exact else "at the latest" for exact in rows["exact"]]
-    st.dataframe(
-        rows.assign(bound=bound)[list(columns)],
-        hide_index=True,
-        column_config=_COLUMNS,
-        placeholder="–",
-        on_select=partial(open_chosen, "worklist", rows["task_id"].tolist()),
-        selection_mode="single-row",
-        key="worklist",
-        alt=alt,
-    )
+@dataclass(frozen=True, slots=True)
+class _View:
+    """What the list shows: how many tasks there are, and the first of them."""
+
+    count: int
+    shown: pa.Table
+    task_ids: list[str]
+
+
+def _view(rows: pd.DataFrame, columns: tuple[str, ...]) -> _View:
+    first = rows.head(MAX_ROWS)
+    bound = ["" if pd.isna(exact) else "exact" if exact else "at the latest" for exact in first["exact"]]
+    shown = first.assign(bound=bound)[list(columns)]
+    return _View(len(rows), parts.as_arrow(shown), first["task_id"].tolist())
 
 
 _COLUMNS = {
@@ -206,15 +226,15 @@ _COLUMNS = {
 }
 
 
-def _downloads(rows: pd.DataFrame, *, is_waiting: bool) -> None:
+def _downloads(rows: Callable[[], pd.DataFrame], count: int, *, is_waiting: bool) -> None:
     name = "waiting-requests" if is_waiting else "failed-tasks"
     with st.container(horizontal=True):
-        st.download_button("CSV", lambda: to_csv(rows), f"{name}.csv", "text/csv", on_click="ignore", key="as_csv")
+        st.download_button("CSV", lambda: to_csv(rows()), f"{name}.csv", "text/csv", on_click="ignore", key="as_csv")
         st.download_button(
-            "Parquet", lambda: to_parquet(rows), f"{name}.parquet", "application/vnd.apache.parquet", on_click="ignore",
-            key="as_parquet",
+            "Parquet", lambda: to_parquet(rows()), f"{name}.parquet", "application/vnd.apache.parquet",
+            on_click="ignore", key="as_parquet",
         )  # fmt: skip
         st.download_button(
-            f"Task IDs ({len(rows):,})", lambda: "".join(f"{task}\n" for task in rows["task_id"]), f"{name}-ids.txt",
+            f"Task IDs ({count:,})", lambda: "".join(f"{task}\n" for task in rows()["task_id"]), f"{name}-ids.txt",
             "text/plain", on_click="ignore", key="as_ids", help="One task ID a line: the requests to submit again.",
         )  # fmt: skip

@@ -7,7 +7,7 @@ Never the events. A snapshot is never changed, so threads may share it; each que
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Hashable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime
 from importlib.resources import files
@@ -107,6 +107,8 @@ class Snapshot:
         self.warehouse = warehouse
         self.run = run
         self._rows = rows
+        self.made: dict[Hashable, Any] = {}
+        """What readers made of it and want to keep as long as it lives."""
         self._connection = connect(memory_limit=MEMORY_LIMIT)
         if rows is not None:
             # One thread: sums of fractions come out the same to the last digit, and so does a report made of them.
