@@ -96,7 +96,9 @@ def rate_over_time(
             name="Outside the baseline",
         )
     top = float(rated["high"].max()) if len(rated) else 0.0
-    chart.update_yaxes(tickformat=".0%" if top > 0.05 else ".1%", range=[0, max(top * 1.08, _MIN_TOP)], automargin=False)
+    chart.update_yaxes(
+        tickformat=".0%" if top > 0.05 else ".1%", range=[0, max(top * 1.08, _MIN_TOP)], automargin=False
+    )
     chart.update_xaxes(few_ticks(list(frame["period_start"]), top)["xaxis"], automargin=False)
     # Rates and days always need the same room; to measure it takes the browser a third of the drawing.
     chart.update_layout(margin={"l": 62, "b": 42, "autoexpand": False})

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Annotated
 
@@ -22,7 +22,9 @@ def sample(
     events: Annotated[int, typer.Option(min=1, max=100_000_000, help="Records to write.")],
     out: Annotated[Path, typer.Option(help="A folder without sample files.")],
     seed: Annotated[int, typer.Option(min=0, help="Same seed, same events.")] = SAMPLE_SEED,
-    until: Annotated[str | None, typer.Option(metavar="DATE", help="The last day; today.")] = None,
+    until: Annotated[
+        str | None, typer.Option(metavar="DATE", help="The last day; today, once it is 06:00 UTC.")
+    ] = None,
     as_json: JsonOption = False,
 ) -> None:
     """Write realistic sample events."""
@@ -32,7 +34,7 @@ def sample(
         from bwp_client.sandbox.sample import write_sample
 
         try:
-            last = date.fromisoformat(until) if until else datetime.now(UTC).date()
+            last = date.fromisoformat(until) if until else _last_day()
             with Progress(as_json=as_json) as progress:
                 summary = write_sample(
                     out,
@@ -94,6 +96,13 @@ def sandbox(
             ) from error
 
 
+def _last_day() -> date:
+    """Give the newest day that a sample can end on without holding events of the future."""
+    from bwp_client.sandbox.timeline import LAST_HOUR_UTC
+
+    return (datetime.now(UTC) - timedelta(hours=LAST_HOUR_UTC)).date()
+
+
 def sample_folder() -> Path:
     """Generate the sample events once, beside the tables they are loaded into."""
     from bwp_client.sandbox.catalog import PRODUCT_NAMES
@@ -108,6 +117,6 @@ def sample_folder() -> Path:
                 left.unlink()
         home.mkdir(parents=True, exist_ok=True)
         (home / SAMPLE_NAMES_FILE).write_text(json.dumps(PRODUCT_NAMES), encoding="utf-8")
-        write_sample(partial, events=SAMPLE_EVENTS, seed=SAMPLE_SEED, until=datetime.now(UTC).date())
+        write_sample(partial, events=SAMPLE_EVENTS, seed=SAMPLE_SEED, until=_last_day())
         partial.rename(folder)
     return folder

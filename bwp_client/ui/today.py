@@ -34,9 +34,9 @@ def show(page: Page) -> None:
         column_config={
             "days_left": st.column_config.NumberColumn("Days left", width=60),
             "deadline": st.column_config.DateColumn("Deadline", format="DD MMM YYYY", width=90),
-            "code": st.column_config.TextColumn("Error code", width=150),
-            "action": st.column_config.TextColumn("Next action", width=330),
-            "product": st.column_config.TextColumn("Business product", width=145),
+            "product": st.column_config.TextColumn("Business product", width=140),
+            "code": st.column_config.TextColumn("Error code", width=145),
+            "action": st.column_config.TextColumn("Next action", width=325),
             "task_id": st.column_config.TextColumn("Task ID", width=250),
         },
         placeholder="–",
@@ -56,7 +56,7 @@ def show(page: Page) -> None:
 def _today(page: Page) -> tuple[dict[str, int], pa.Table, list[str]]:
     failures = dated(page, MetricName.OPEN_FAILURES)
     rows = failures[failures["state"] == "open"].head(FIRST)
-    shown = parts.as_arrow(rows[["days_left", "deadline", "product", "code", "task_id", "action"]])
+    shown = parts.as_arrow(rows[["days_left", "deadline", "product", "code", "action", "task_id"]])
     return due_counts(failures), shown, rows["task_id"].tolist()
 
 

@@ -31,8 +31,8 @@ def show_what_changed(page: Page) -> None:
         page,
         "What changed, by business product",
         lambda: contributions(frame, page.names, parts.theme()),
-        caption=f"The change of {change:+.2f} points is {change - mix:+.2f} from products that failed more or less often "
-        f"(rate) and {mix:+.2f} from outcomes moving between them (mix). n {n:,} outcomes against {before:,}, "
+        caption=f"The change of {change:+z.2f} points is {change - mix:+z.2f} from products that failed more or less often "
+        f"(rate) and {mix:+z.2f} from outcomes moving between them (mix). n {n:,} outcomes against {before:,}, "
         f"{parts.as_of(page)}.",
         alt=lambda: describe_contributions(frame, page.names),
         key="contributions",

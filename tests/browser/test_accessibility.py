@@ -3,11 +3,10 @@
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page
-from support.browser import IDLE, PAGES, TABLE, WAIT_MS, open_page, wait_until_drawn
+from support.browser import IDLE, PAGES, PHONE_WIDTH, TABLE, WAIT_MS, open_page, wait_until_drawn
 
 pytestmark = pytest.mark.browser
 RULES = {"runOnly": {"type": "tag", "values": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa"]}}
-PHONE_WIDTH = 390
 BACKGROUND = {"light": "rgb(255, 255, 255)", "dark": "rgb(16, 21, 28)"}
 FOCUSED = """() => {
     const focused = document.activeElement;

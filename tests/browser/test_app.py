@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser
-from support.browser import CHART, PAGES, WAIT_MS, open_page, running_app, wait_until_drawn
+from support.browser import CHART, PAGES, PHONE_WIDTH, WAIT_MS, open_page, running_app, wait_until_drawn
 
 pytestmark = pytest.mark.browser
 
@@ -37,6 +37,10 @@ def test_every_page_draws_in_light_and_dark(browser: Browser, address: str, name
         page.set_viewport_size({"width": 1360, "height": 2600})
         wait_until_drawn(page, name)
         page.screenshot(path=Path(folder) / f"{name or 'overview'}-{scheme}.png")
+        page.set_viewport_size({"width": PHONE_WIDTH, "height": 3600})
+        wait_until_drawn(page, name)
+        page.wait_for_timeout(1000)  # for what a chart or table draws by itself, only for people to look at
+        page.screenshot(path=Path(folder) / f"{name or 'overview'}-{scheme}-phone.png")
 
 
 def test_a_filter_goes_into_the_url_and_survives_page_links_and_reload(browser: Browser, address: str) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser
-from support.browser import IDLE, PAGES, WAIT_MS, open_page, running_app
+from support.browser import IDLE, PAGES, PHONE_WIDTH, WAIT_MS, open_page, running_app
 from support.events import envelope, write
 
 from bwp_client.load import load
@@ -17,7 +17,6 @@ from bwp_client.warehouse import Warehouse
 
 pytestmark = pytest.mark.browser
 STATES = ("empty", "no_completed", "no_lookups", "one_task")
-PHONE_WIDTH = 390
 PRODUCTS = ("bp-2f1c8f1e-0000-4000-8000-000000000001", "bp-7d3a5b90-0000-4000-8000-000000000002")
 
 

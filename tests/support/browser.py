@@ -21,6 +21,7 @@ TABLE = "[data-testid=stDataFrame]"
 WITHOUT_CHART = {"tasks", "data_health"}
 IDLE = "[data-testid=stApp][data-test-script-state=notRunning]"
 WAIT_MS = 60_000
+PHONE_WIDTH = 390
 FLAGS = [
     "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
     "--disable-component-update", "--disable-sync",
