@@ -13,6 +13,8 @@ from bwp_client.ui.shell import GO_TO, TASKS_PAGE, Page
 from bwp_client.ui.worklist import dated, due_counts, this_hour
 
 FIRST = 5
+ROW_HEIGHT = 66
+"""From 64 on a table breaks long texts: room for a whole action of three lines beside a whole task ID."""
 
 
 def show(page: Page) -> None:
@@ -31,13 +33,14 @@ def show(page: Page) -> None:
     st.dataframe(
         rows,
         hide_index=True,
+        row_height=ROW_HEIGHT,
         column_config={
             "days_left": st.column_config.NumberColumn("Days left", width=60),
-            "deadline": st.column_config.DateColumn("Deadline", format="DD MMM YYYY", width=90),
-            "product": st.column_config.TextColumn("Business product", width=140),
-            "code": st.column_config.TextColumn("Error code", width=145),
-            "action": st.column_config.TextColumn("Next action", width=325),
-            "task_id": st.column_config.TextColumn("Task ID", width=250),
+            "deadline": st.column_config.DateColumn("Deadline", format="DD MMM YYYY", width=88),
+            "product": st.column_config.TextColumn("Business product", width=125),
+            "code": st.column_config.TextColumn("Error code", width=160),
+            "action": st.column_config.TextColumn("Next action", width=172),
+            "task_id": st.column_config.TextColumn("Task ID", width=262),
         },
         placeholder="–",
         on_select=partial(_open, "first_tasks", task_ids),
