@@ -20,6 +20,8 @@ with st.container(border=True):
         st.text(parts.kept(page, "sentence", lambda: why.sentence(page, row, compared)))
     else:
         st.text(f"{unrated:,} failed, and no rate can be given: no COMPLETED event was ever loaded for these products.")
+    if newest := parts.kept(page, "lately", lambda: why.lately(page)):
+        st.text(newest)
     if episode := parts.kept(page, "episode", lambda: why.tell_episode(page, products.weekly(page))):
         st.text(episode)
 
@@ -39,9 +41,9 @@ columns[0].metric(
 )
 columns[1].metric(
     "Failed tasks", f"{row['failed'] + unrated:,}",
-    f"{unrated:,} in no rate" if unrated else f"{row['failed'] - row['previous_failed']:+,} vs. period before",
+    f"{unrated:,} of them not rated" if unrated else f"{row['failed'] - row['previous_failed']:+,} vs. period before",
     delta_color="off", delta_arrow="off" if unrated else "auto", border=True,
-    help="Tasks whose outcome in this period is FAILED. Those of products without a denominator are in no rate.",
+    help="Tasks whose outcome in this period is FAILED. Those of products without a denominator are not rated.",
 )  # fmt: skip
 columns[2].metric(
     "Completed tasks", f"{row['completed']:,}",
@@ -55,7 +57,8 @@ columns[3].metric(
 )  # fmt: skip
 if rated:
     st.caption(
-        f"95 % interval {row['low'] * 100:.1f}–{row['high'] * 100:.1f} %, n {row['n']:,} outcomes, {parts.as_of(page)}"
+        f"{row['failed']:,} failed of {row['n']:,} outcomes, 95 % interval {row['low'] * 100:.1f}–{row['high'] * 100:.1f} %, "
+        f"{parts.as_of(page)}"
     )
 
 rates = parts.ask(page, MetricName.FAILURE_RATE)
@@ -97,7 +100,10 @@ else:
         key="overview_codes",
         alt="Top error codes with state, tasks, share and next action",
     )  # fmt: skip
-    st.caption(f"Tick a row to see its tasks. n {coverage['failed']:,} failed tasks, {parts.as_of(page)}.")
+    st.caption(
+        "A task with two codes counts under each. Tick a row to see its tasks. "
+        f"n {coverage['failed']:,} failed tasks, {parts.as_of(page)}."
+    )
 parts.heading("Where it fails", MetricName.FAILURE_RATE, MetricName.PERIOD_COMPARISON)
 if compared.empty:
     products.show_unrated(page)

@@ -193,7 +193,7 @@ def rate_legend(
         said.append(
             "Diamond: further from it than luck explains (any mark by luck in 1 chart of 20)."
             if (marks != "").any()
-            else f"No {bucket} lies further from it than luck explains."
+            else f"No {bucket} is marked: among so many, some intervals miss the line by luck."
         )
     if rates["rate"].isna().any():
         said.append(f"Grey: failed/outcomes, fewer than {page.settings.min_n} and too few to rate.")

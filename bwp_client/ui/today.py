@@ -29,7 +29,11 @@ def show(page: Page) -> None:
         for label, tasks in due.items():
             with st.container(border=True, width=190):
                 st.metric(f"Open, {label}", f"{tasks:,}")
-                st.page_link(TASKS_PAGE, label=f"See {label}", query_params={"due": label})
+                st.page_link(
+                    TASKS_PAGE, label=f"See {label}", query_params={"due": label}, icon=":material/arrow_forward:"
+                )
+    if due["overdue"] and rows.num_rows and due["overdue"] < count:
+        st.text(f"The next to come due; {due['overdue']:,} are overdue already (“See overdue” above).")
     st.dataframe(
         rows,
         hide_index=True,
@@ -51,7 +55,8 @@ def show(page: Page) -> None:
     which = f"The first {FIRST} of {count:,}" if count > FIRST else f"All {count}" if count > 1 else "The only one"
     st.caption(
         f"{which} of the open failures of this period, nearest deadline ahead first; deadlines are upper bounds unless the "
-        "day the request was received is known. Tick a row to see the task's timeline. "
+        "day the request was received is known. What cannot be done in time may be extended, if the shopper is told before "
+        "the deadline. Tick a row to see the task's timeline. "
         f"{parts.as_of(page)[0].upper()}{parts.as_of(page)[1:]}."
     )
 

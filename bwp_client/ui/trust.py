@@ -16,7 +16,7 @@ def show(page: Page) -> None:
     """Draw the lines with a link to what to do."""
     parts.heading("Can I trust this?", MetricName.GAPS, MetricName.COVERAGE)
     show_lines(page)
-    st.page_link(HEALTH_PAGE, label="Data health: what is missing and what to do")
+    st.page_link(HEALTH_PAGE, label="Data health: what is missing and what to do", icon=":material/arrow_forward:")
 
 
 def show_lines(page: Page) -> None:

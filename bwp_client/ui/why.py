@@ -11,9 +11,10 @@ import pyarrow as pa
 
 from bwp_client.metrics import Filters, MetricName, causes
 from bwp_client.metrics.episodes import Episode, find_episode
+from bwp_client.metrics.run import rated_products
 from bwp_client.metrics.statement import day, percent, statement
 from bwp_client.ui import data
-from bwp_client.ui.parts import as_arrow, ask, rate_text
+from bwp_client.ui.parts import as_arrow, ask, ask_row, rate_text
 from bwp_client.ui.shell import Page
 
 _WEEK = timedelta(weeks=1)
@@ -46,6 +47,16 @@ def sentence(page: Page, row: dict[Hashable, Any], products: pd.DataFrame) -> st
     return statement(row, filters.to_time - filters.from_time, cause, page.names)
 
 
+def lately(page: Page) -> str | None:
+    """Say how the newest week of a longer period compares with the week before it; none where it says nothing new."""
+    filters = page.choice.filters
+    if filters.to_time - filters.from_time < 2 * _WEEK or not rated_products(page.snapshot, filters):
+        return None
+    row = ask_row(page, MetricName.PERIOD_COMPARISON, filters.with_(from_time=filters.to_time - _WEEK))
+    text = statement(row, _WEEK, None, page.names)
+    return f"Last 7 days of this period: {text[0].lower()}{text[1:]}"
+
+
 def tell_episode(page: Page, weekly: dict[str, pd.DataFrame]) -> str | None:
     """Say in one sentence which product stood out, from when to when, and with which code; none when none did.
 
@@ -64,8 +75,8 @@ def tell_episode(page: Page, weekly: dict[str, pd.DataFrame]) -> str | None:
     when = f"from {day(start)} to {day(last)}" if is_over else f"since {day(start)}"
     return (
         f"{page.names(product)} stood out {when}: {rate_text(row)}, n {row['n']:,}, against "
-        f"{percent(episode.usual_rate)} in its other weeks{_mostly(page, filters, row['failed'])}."
-        + (" After that it did not." if is_over else "")
+        f"{percent(episode.usual_rate)} in its other weeks since {day(wide(page).from_time)}"
+        f"{_mostly(page, filters, row['failed'])}." + (" After that it did not." if is_over else "")
     )
 
 

@@ -244,3 +244,23 @@ def test_no_chart_has_over_two_thousand_points_a_trace(page: str, loaded: Path, 
         for trace in figure["data"]:  # type: ignore[attr-defined]
             values = trace.get("y") if trace.get("y") is not None else []
             assert len(values if isinstance(values, list) else []) <= 2000
+
+
+def test_the_overview_says_how_the_newest_week_went(tmp_path: Path, open_page: OpenPage) -> None:
+    def week(days_ago: int, failed: int, outcomes: int) -> list[dict[str, object]]:
+        return [
+            event(
+                days_ago * 1000 + number, "FAILED" if number < failed else "COMPLETED", days_ago=days_ago + number % 5
+            )
+            for number in range(outcomes)
+        ]
+
+    warehouse = warehouse_of(tmp_path, [*week(1, 10, 200), *week(8, 60, 200), *week(15, 8, 200)])
+    said = words(open_page("overview", warehouse))
+    # Wilson's interval of 10 in 200, and the week before it, not the period before.
+    assert (
+        "Last 7 days of this period: failure rate 5.0 % (2.7–9.0 %, n 200), lower than the 7 days before (30.0 %)."
+        in said
+    )
+    start = (datetime.now(UTC) - timedelta(days=10)).date().isoformat()
+    assert "Last 7 days" not in words(open_page("overview", warehouse, **{"from": start}))
