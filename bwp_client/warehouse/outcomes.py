@@ -9,6 +9,8 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 import duckdb
+import numpy as np
+import pyarrow as pa
 from deltalake import DeltaTable
 
 from bwp_client.errors import SourceNotFoundError
@@ -19,6 +21,9 @@ from bwp_client.warehouse.store import ROWS_PER_BATCH, DataFile, Warehouse
 
 APP_ID = "bwp.outcomes.events_version"
 """The app transaction of the outcomes table; its version is the events version that the outcomes cover."""
+
+ROWS_PER_SORT = 1_000_000
+"""Hashes of tasks that come from DuckDB at a time."""
 
 COMPACTION = "OPTIMIZE"
 """How the log names a commit that changes no row."""
@@ -54,11 +59,6 @@ from grouped g join places p using (place)
 
 _READ = ("task_id", "task_kind", "business_product_id", "region", "outcome", "occurred_at")
 _TASK = "hash(task_id)"
-_REPEATED_SQL = f"""
-create or replace temp table repeated as
-select task from (select {_TASK} as task from {{events}}) group by task having count(*) > 1
-"""
-"""Equal tasks have equal hashes: a hash seen once is a task with one event, and most are."""
 
 _MONTH = "strftime(make_timestamp(epoch_us(occurred_at)), '%Y-%m')"
 """The month in UTC. Of a time with a zone it would take as long as all the rest."""
@@ -111,6 +111,21 @@ def _is_only_compacted(events: DeltaTable, covered: int) -> bool:
         return False
     since = events.history(commits)
     return len(since) == commits and all(commit["operation"] == COMPACTION for commit in since)
+
+
+def _repeated(connection: duckdb.DuckDBPyConnection, events: str) -> pa.Table:
+    """Give the hashes of tasks with several events: a hash seen once is a task with one event, and most are.
+
+    To sort 8 bytes a row takes half the CPU time of grouping them, and a fraction of the memory.
+    """
+    batches = connection.sql(f"select {_TASK} as task from {events}").to_arrow_reader(ROWS_PER_SORT)
+    parts = [np.frombuffer(batch["task"].buffers()[1] or b"", np.uint64)[: batch.num_rows] for batch in batches]
+    tasks = np.concatenate([np.zeros(0, np.uint64), *parts])
+    del parts
+    tasks.sort()
+    several = np.unique(tasks[1:][tasks[1:] == tasks[:-1]])
+    column = pa.Array.from_buffers(pa.uint64(), len(several), [None, pa.py_buffer(several)])
+    return pa.Table.from_arrays([column], names=["task"])
 
 
 class _Refresh:
@@ -201,7 +216,7 @@ class _Refresh:
     def _outcomes_of(self, events: str) -> str:
         """Give SQL for the outcomes of events; what it reads must stay until it was run."""
         connection = self._connection
-        connection.execute(_REPEATED_SQL.format(events=events))
+        connection.register("repeated", _repeated(connection, events))
         connection.execute(
             f"create or replace temp table several as select {', '.join(_READ)} from {events} "
             f"where {_TASK} in (from repeated)"
