@@ -5,6 +5,7 @@ It outlives reruns and closed tabs. Its output goes to files, and what is known 
 
 from __future__ import annotations
 
+import atexit
 import json
 import os
 import shutil
@@ -63,6 +64,7 @@ class Jobs:
         self._lock = threading.Lock()
         self._jobs: dict[str, _Job] = {}
         self._folder = Path(mkdtemp(prefix="bwp-jobs-"))
+        atexit.register(shutil.rmtree, self._folder, ignore_errors=True)
         self._started = 0
 
     def start(
