@@ -5,7 +5,6 @@ It outlives reruns and closed tabs. Its output goes to files, and what is known 
 
 from __future__ import annotations
 
-import atexit
 import json
 import os
 import shutil
@@ -64,8 +63,11 @@ class Jobs:
         self._lock = threading.Lock()
         self._jobs: dict[str, _Job] = {}
         self._folder = Path(mkdtemp(prefix="bwp-jobs-"))
-        atexit.register(shutil.rmtree, self._folder, ignore_errors=True)
         self._started = 0
+
+    def forget(self) -> None:
+        """Remove what jobs wrote; one that still runs goes on, and nobody is told of it."""
+        shutil.rmtree(self._folder, ignore_errors=True)
 
     def start(
         self,

@@ -57,6 +57,7 @@ async def lifespan(_app: Any) -> AsyncIterator[None]:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
         sample_api().stop()
+        jobs().forget()
         gc.unfreeze()
 
 

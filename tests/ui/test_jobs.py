@@ -1,8 +1,5 @@
 """Work started from a page is a child process of the command line."""
 
-import os
-import subprocess
-import sys
 import time
 from pathlib import Path
 
@@ -47,18 +44,3 @@ def test_a_job_that_fails_tells_its_reason(tmp_path: Path) -> None:
 
 def test_a_kind_never_started_has_no_state() -> None:
     assert Jobs().state("enrich") is None
-
-
-def test_a_server_that_ends_leaves_no_folder_behind(tmp_path: Path) -> None:
-    program = (
-        "from bwp_client.ui.jobs import Jobs; import time\n"
-        "jobs = Jobs(); jobs.start('status')\n"
-        "while jobs.running(): time.sleep(0.05)\n"
-        "import os; print(os.listdir(os.environ['TMPDIR']))\n"
-    )
-    environment = {**os.environ, "TMPDIR": str(tmp_path), "BWP_WAREHOUSE": str(tmp_path / "nothing")}
-    done = subprocess.run(
-        [sys.executable, "-c", program], env=environment, cwd=tmp_path, capture_output=True, text=True, check=True
-    )
-    assert "bwp-jobs-" in done.stdout
-    assert list(tmp_path.iterdir()) == []

@@ -1,10 +1,13 @@
 """What the server does before it answers."""
 
+import signal
 import socket
+import time
 from contextlib import closing
 from pathlib import Path
 
 import pytest
+from support.browser import free_port, link_app, start_app
 
 from bwp_client.ui.startup import answer_at_once
 
@@ -25,3 +28,20 @@ def test_messages_do_not_wait_for_the_ones_before(family: socket.AddressFamily) 
                 assert accepted.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
                 assert not visitor.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
     assert {path.name for path in Path("/dev/fd").iterdir()} == open_before
+
+
+def test_a_server_that_is_stopped_leaves_no_folder_of_its_jobs(tmp_path: Path) -> None:
+    home, temporary = tmp_path / "home", tmp_path / "t"
+    home.mkdir()
+    temporary.mkdir()
+    link_app(home)
+    port = free_port()
+    server = start_app(home, port, home / "server.log", TMPDIR=str(temporary))
+    deadline = time.monotonic() + 60
+    while not list(temporary.glob("bwp-jobs-*/load-1.*")):  # the sample's load, which a new server starts
+        assert server.poll() is None, (home / "server.log").read_text()
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    server.send_signal(signal.SIGTERM)
+    server.wait(30)
+    assert not list(temporary.glob("bwp-jobs-*"))
