@@ -42,12 +42,14 @@ columns[0].metric(
 columns[1].metric(
     "Failed tasks", f"{row['failed'] + unrated:,}",
     f"{unrated:,} of them not rated" if unrated else f"{row['failed'] - row['previous_failed']:+,} vs. period before",
-    delta_color="off", delta_arrow="off" if unrated else "auto", border=True,
+    delta_color="off", border=True,
+    delta_arrow="off" if unrated or row["failed"] == row["previous_failed"] else "auto",
     help="Tasks whose outcome in this period is FAILED. Those of products without a denominator are not rated.",
 )  # fmt: skip
 columns[2].metric(
     "Completed tasks", f"{row['completed']:,}",
     f"{row['completed'] - row['previous_completed']:+,} vs. period before", delta_color="off", border=True,
+    delta_arrow="off" if row["completed"] == row["previous_completed"] else "auto",
     help="Tasks whose outcome in this period is COMPLETED.",
 )  # fmt: skip
 columns[3].metric(
