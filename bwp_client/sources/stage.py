@@ -39,6 +39,8 @@ from bwp_client.sources.wrappers import Wrapper, unwrap
 
 MAX_RAW_BYTES = 1024 * 1024
 """What is kept of a record that can't be read again; a queue's message is no larger."""
+FEW_LINES = 100
+"""So many lines take the exact decoder no longer than reading columns takes for any number of lines."""
 MAX_IGNORED_TYPES = 100
 MAX_TYPE_LENGTH = 80
 OTHER_TYPES = "(other types)"
@@ -100,8 +102,9 @@ class Stager:
             if self._is_full():
                 yield self._pack()
         for place in sorted(alone):
-            item, raw, _ = group[place]
-            yield from self.read(item, BytesIO(raw))
+            item, raw, text = group[place]
+            is_short = len(group) > 1 and text.count(b"\n") <= FEW_LINES
+            yield from self.read(item, BytesIO(raw), one_by_one=is_short)
 
     def _take_together(self, found: Together, items: list[SourceObject]) -> None:
         rows, owners = found.rows, found.owners
@@ -123,18 +126,21 @@ class Stager:
                 _ignore(counts[owner], event_type, count)
             self._finished.append((items[owner], counts[owner]))
 
-    def read(self, item: SourceObject, stream: BinaryIO | None = None) -> Iterator[Parcel]:
+    def read(
+        self, item: SourceObject, stream: BinaryIO | None = None, *, one_by_one: bool = False
+    ) -> Iterator[Parcel]:
         """Read one object; give a parcel whenever one is full.
 
         Args:
             item: The object.
             stream: Its raw bytes, where they were fetched before.
+            one_by_one: Leave every line to the exact decoder.
 
         Raises:
             BwpError: The object could not be opened or read; it is not counted as finished.
         """
         self._item, self._counts = item, ObjectCounts()
-        cutter = RecordCutter(self._take_lines)
+        cutter = RecordCutter(None if one_by_one else self._take_lines)
         cut: CutShortError | None = None
         with stream or self._source.open(item) as stream:
             try:

@@ -86,7 +86,8 @@ def outcome(shelf: Shelf, folder: Path, window: Window, *, alone: bool) -> tuple
     for parcel in parcels:
         if parcel.events:
             table = pa.ipc.open_stream(parcel.events.read_bytes()).read_all()
-            rows.update(tuple(row.items()) for row in table.to_pylist())
+            # Staged, no key and an empty one are the same.
+            rows.update(tuple((row | {"idempotency_key": row["idempotency_key"] or ""}).items()) for row in table.to_pylist())
         if parcel.quarantine:
             table = pa.ipc.open_stream(parcel.quarantine.read_bytes()).read_all()
             refused.update(tuple(row.items()) for row in table.to_pylist())
