@@ -7,7 +7,7 @@ from bwp_client.charts import outcomes_over_time, rate_over_time, rates_by_produ
 from bwp_client.charts.rates import describe_outcomes, describe_products, describe_rates
 from bwp_client.metrics import MetricName
 from bwp_client.metrics.baseline import baseline_of, outside
-from bwp_client.ui import parts, products, shell
+from bwp_client.ui import parts, products, shell, submissions
 
 page = shell.page("Failure rates")
 bucket = page.choice.bucket
@@ -62,6 +62,7 @@ if named:
         about=(MetricName.FAILURE_RATE,),
     )
 products.show_kinds_and_regions(page)
+submissions.show(page, parts.all_data(page))
 st.subheader(f"By {bucket}", anchor=False)
 starts = f"{bucket.capitalize()} from (UTC)"
 
@@ -93,4 +94,4 @@ st.dataframe(
     key="rates_table",
     alt=f"Failed, completed and failure rate for each {bucket}",
 )
-parts.meaning(MetricName.FAILURE_RATE, MetricName.PERIOD_COMPARISON)
+parts.meaning(MetricName.FAILURE_RATE, MetricName.PERIOD_COMPARISON, MetricName.SUBMISSION_RATE)

@@ -6,7 +6,6 @@ import streamlit as st
 from bwp_client.charts import codes_over_time, outcomes_over_time
 from bwp_client.charts.rates import describe_outcomes
 from bwp_client.metrics import Bucket, MetricName
-from bwp_client.metrics.filters import whole_days
 from bwp_client.metrics.statement import percent, verdict
 from bwp_client.ui import parts, products, shell, trends
 
@@ -40,12 +39,10 @@ st.caption(
     f"{filters.from_time:%d %b %Y} to {filters.to_time - pd.Timedelta(days=1):%d %b %Y}, "
     f"against {filters.before_time:%d %b %Y} to {filters.from_time - pd.Timedelta(days=1):%d %b %Y}, {parts.as_of(page)}."
 )
-span = page.snapshot.span()
-if span is None:
+if page.snapshot.span() is None:
     st.stop()
 trends.show_what_changed(page)
-from_time, to_time = whole_days(span[0].date(), span[1].date())
-whole = filters.with_(from_time=from_time, to_time=to_time)
+whole = parts.all_data(page)
 weekly = trends.show_since_when(page, whole)
 if weekly.empty:
     products.show_nothing_rated(page)

@@ -1,6 +1,7 @@
 """One SQL file per metric, run over a snapshot with the same filters everywhere."""
 
+from bwp_client.metrics.definitions import METRICS, MetricName
 from bwp_client.metrics.filters import Bucket, Filters
-from bwp_client.metrics.run import METRICS, MetricName, no_denominator, run_metric
+from bwp_client.metrics.run import no_denominator, run_metric
 
 __all__ = ["METRICS", "Bucket", "Filters", "MetricName", "no_denominator", "run_metric"]

@@ -7,10 +7,12 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
+from bwp_client.metrics.definitions import MetricName
 from bwp_client.metrics.filters import Filters
-from bwp_client.metrics.run import NOT_LOOKED_UP, MetricName
+from bwp_client.metrics.run import NOT_LOOKED_UP
 from bwp_client.metrics.statement import verdict
 
 MOST = 0.5
@@ -18,6 +20,9 @@ MOST = 0.5
 MIN_WEEKS = 8
 MIN_MORE = 5
 """Fewer tasks more or less than this are nobody's cause."""
+FEWEST_EXPECTED = 5
+"""Code sets of which a period should hold fewer tasks than this are tested as one (W. G. Cochran, 1954)."""
+ALPHA = 0.05
 _EXACT = 1e-12
 _CHANCE = 3.8414588207  # the square of the normal distribution's 97.5 % point
 
@@ -33,6 +38,8 @@ class Cause:
     """True when there are several products, the reasons are known, and none of either makes up most of it."""
     is_mix: bool = False
     """True when more or fewer outcomes came from products that fail more: no product itself failed more or less."""
+    may_be_requests: bool = False
+    """True when more or fewer requests alone could look like this: see `moved_alike`."""
 
 
 def wide(filters: Filters) -> Filters:
@@ -73,7 +80,7 @@ def find_cause(
     contributors_of: Callable[[str | None], pd.DataFrame],
     changes_of: Callable[[str | None], pd.DataFrame],
 ) -> Cause | None:
-    """Find what makes up most of the change; none when there is no clear change or what it is can't be told.
+    """Find what makes up most of the change; none when there is no clear change.
 
     Args:
         comparison: The one row of a `period_comparison` frame.
@@ -91,10 +98,35 @@ def find_cause(
     product = _lead_product(by_product, products, said, sign, change)
     if product is None and sign * by_product["mix_effect"].sum() > MOST * change:
         return Cause(is_mix=True)
-    code_set = _lead_code_set(parts if product is None else contributors_of(product), sign)
+    own = parts if product is None else contributors_of(product)
+    code_set, alike = _lead_code_set(own, sign), moved_alike(own)
     if product is None and code_set is None:
-        return Cause(is_spread=True) if len(by_product) > 1 and _are_codes_known(parts, sign) else None
-    return Cause(product, code_set, _since(changes_of(product), said))
+        return Cause(is_spread=len(by_product) > 1 and _are_codes_known(parts, sign), may_be_requests=alike)
+    return Cause(product, code_set, _since(changes_of(product), said), may_be_requests=alike)
+
+
+def moved_alike(contributors: pd.DataFrame) -> bool:
+    """Tell whether all codes grew or shrank by the same factor, as far as can be told (Pearson's chi-squared test).
+
+    Failures come sooner than completions, so a surge of requests raises the rate for a while though no request became more
+    likely to fail. It multiplies every code alike; a cause of another kind seldom does. What is not looked up tells nothing.
+
+    Args:
+        contributors: A `contributors` frame.
+    """
+    from scipy.stats import chi2_contingency
+
+    sets = contributors[contributors["part"] == "code_set"]
+    if not sets["previous_failed"].sum():
+        return False  # nothing failed before: more requests make nothing of nothing
+    counts = sets.loc[sets["code_set"] != NOT_LOOKED_UP, ["failed", "previous_failed"]].to_numpy(dtype=float)
+    expected = np.outer(counts.sum(axis=1), counts.sum(axis=0)) / max(counts.sum(), 1)
+    is_rare = expected.min(axis=1, initial=np.inf) < FEWEST_EXPECTED
+    table = np.vstack([counts[~is_rare], counts[is_rare].sum(axis=0, keepdims=True)])
+    table = table[table.sum(axis=1) > 0]
+    if len(table) < 2 or not table.sum(axis=0).all():
+        return True
+    return bool(chi2_contingency(table, correction=False).pvalue >= ALPHA)
 
 
 def _lead_product(by_product: pd.DataFrame, products: pd.DataFrame, said: str, sign: int, change: float) -> str | None:

@@ -49,7 +49,11 @@ def statement(row: Any, period: timedelta, cause: Cause | None, name_of: Callabl
     was = f"({percent(row['previous_rate'])})"
     if said == "no clear change":
         return f"{text}, no clear change from {before} {was}."
-    return f"{text}, {said} than {before} {was}{_because(said, cause, name_of)}."
+    text = f"{text}, {said} than {before} {was}{_because(said, cause, name_of)}."
+    if cause is None or not cause.may_be_requests:
+        return text
+    requests = "More" if row["failed"] > row["previous_failed"] else "Fewer"
+    return f"{text} {requests} requests alone could look like this for a while: what fails comes sooner than what completes."
 
 
 def duration(period: timedelta) -> str:
@@ -79,5 +83,7 @@ def _because(said: str, cause: Cause | None, name_of: Callable[[str], str]) -> s
         cause.code_set or "",
         "" if cause.business_product_id is None else f"at {name_of(cause.business_product_id)}",
     ]
+    if not any(parts):
+        return ""
     since = "" if cause.since is None else f" since {day(cause.since)}"
     return f"; most of the {change} is {' '.join(part for part in parts if part)}{since}"

@@ -144,7 +144,7 @@ def _message(code: str | None, task_id: str, fields: TaskFields, dice: int) -> s
         which = f"order {order} is" if dice >> 32 & 1 else "one or more orders are"
         return f"The {what} task {task_id} failed: {which} not closed."
     if code == catalog.DATA_SUBJECT_NOT_FOUND:
-        who = f" {catalog.canary_email(fields.number)}" if dice >> 32 & 15 == 0 else ""
+        who = f" {catalog.canary_email(fields.number)}" if dice >> 32 & 3 == 0 else ""
         return f"The {what} task {task_id} failed: the data subject{who} was not found."
     if code == catalog.LEGAL_HOLD_ACTIVE:
         return f"The {what} task {task_id} failed: a legal hold is active."

@@ -126,9 +126,7 @@ class Stager:
                 _ignore(counts[owner], event_type, count)
             self._finished.append((items[owner], counts[owner]))
 
-    def read(
-        self, item: SourceObject, stream: BinaryIO | None = None, *, one_by_one: bool = False
-    ) -> Iterator[Parcel]:
+    def read(self, item: SourceObject, stream: BinaryIO | None = None, *, one_by_one: bool = False) -> Iterator[Parcel]:
         """Read one object; give a parcel whenever one is full.
 
         Args:

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import streamlit as st
 
+from bwp_client.charts.trends import duration_text
 from bwp_client.errors import UsageError
 from bwp_client.settings import SAMPLE_SOURCE, Settings
+from bwp_client.ui.data import completed_not_looked_up
 from bwp_client.ui.jobs import JobState, JobStatus, jobs
 from bwp_client.ui.plain import plain
+from bwp_client.ui.shell import Page
 from bwp_client.ui.startup import enrich_environment
 
 
@@ -29,6 +32,19 @@ def load_and_look_up(settings: Settings) -> None:
         if st.button("Look up errors", disabled=is_running(state), key="enrich"):
             start_job("enrich", settings=settings)
         _tell(state, "asked")
+
+
+def offer_completed(page: Page) -> None:
+    """Draw the button that looks up completed tasks too, with how long that may take; it may stand on a page once."""
+    if st.button("Look up completed tasks too", disabled=is_running(jobs().state("enrich")), key="look_up_completed"):
+        start_job("enrich", "--completed", settings=page.settings)
+    tasks = completed_not_looked_up(page.snapshot)
+    if tasks and not page.settings.is_sample:
+        pace = page.settings.api.requests_per_second
+        st.caption(
+            f"{tasks:,} tasks, which takes about {duration_text(tasks / pace)} at {pace:g} requests a second "
+            "(BWP_API__REQUESTS_PER_SECOND)."
+        )
 
 
 def start_job(kind: str, *arguments: str, settings: Settings, file: str | None = None) -> None:

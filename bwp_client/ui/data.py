@@ -120,6 +120,19 @@ def codes_split(snapshot: Snapshot, filters: Filters) -> pd.DataFrame:
     return kept(snapshot, ("codes split", filters), lambda: codes_by_product(snapshot, filters))
 
 
+def completed_not_looked_up(snapshot: Snapshot) -> int:
+    """Count the completed tasks whose submission is not known."""
+
+    def count() -> int:
+        ((tasks,),) = snapshot.rows(
+            "select (select coalesce(sum(tasks - failed), 0)::bigint from product_kinds)"
+            " - (select count(*) from timed_tasks where outcome = 'COMPLETED')"
+        )
+        return int(tasks)
+
+    return kept(snapshot, "completed not looked up", count)
+
+
 @st.cache_data(ttl=60, show_spinner=False)
 def _names(uri: str, configured: str) -> dict[str, str]:
     return product_names(uri, json.loads(configured))

@@ -16,6 +16,7 @@ from bwp_client.charts import Theme, code_colors
 from bwp_client.charts.drawn import Drawn
 from bwp_client.metrics import METRICS, Bucket, Filters, MetricName
 from bwp_client.metrics.baseline import Baseline
+from bwp_client.metrics.filters import whole_days
 from bwp_client.metrics.statement import percent
 from bwp_client.ui import data
 from bwp_client.ui.data import metric, metric_row
@@ -29,6 +30,15 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 Opens = Callable[[Mapping[str, Any]], dict[str, Any]]
 """Gives, for a point of a chart, what `open_tasks` takes."""
+
+
+def all_data(page: Page) -> Filters:
+    """Give the page's filters over all data there is, not over its period."""
+    span = page.snapshot.span()
+    if span is None:
+        return page.choice.filters
+    from_time, to_time = whole_days(span[0].date(), span[1].date())
+    return page.choice.filters.with_(from_time=from_time, to_time=to_time)
 
 
 def kept(page: Page, of: Hashable, make: Callable[[], T]) -> T:

@@ -11,7 +11,7 @@ from bwp_client.charts import contributions, rate_with_changes, time_to_outcome,
 from bwp_client.charts.rates import describe_rates
 from bwp_client.charts.trends import describe_changes, describe_contributions, describe_hours, duration_text
 from bwp_client.metrics import Bucket, Filters, MetricName
-from bwp_client.ui import parts
+from bwp_client.ui import actions, parts
 from bwp_client.ui.shell import Page
 
 MOST_ROWS = 12
@@ -160,8 +160,9 @@ def show_time_to_outcome(page: Page) -> None:
         if not rows or pd.isna(rows[0]["median_seconds"]):
             parts.heading(title, MetricName.TIME_TO_OUTCOME)
             n = rows[0]["tasks"] if rows else 0
-            more = "" if outcome == "FAILED" else " To look up completed ones: python -m bwp_client enrich --completed."
-            st.caption(f"Too few tasks were looked up to say (n {n:,}).{more}")
+            st.caption(f"Too few tasks were looked up to say (n {n:,}).")
+            if outcome == "COMPLETED":
+                actions.offer_completed(page)
             continue
         (row,) = rows
         said = [f"Half took no longer than {duration_text(row['median_seconds'])}"]

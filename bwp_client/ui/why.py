@@ -52,8 +52,9 @@ def lately(page: Page) -> str | None:
     filters = page.choice.filters
     if filters.to_time - filters.from_time < 2 * _WEEK or not rated_products(page.snapshot, filters):
         return None
-    row = ask_row(page, MetricName.PERIOD_COMPARISON, filters.with_(from_time=filters.to_time - _WEEK))
-    text = statement(row, _WEEK, None, page.names)
+    week = filters.with_(from_time=filters.to_time - _WEEK)
+    cause = causes.Cause(may_be_requests=causes.moved_alike(ask(page, MetricName.CONTRIBUTORS, week)))
+    text = statement(ask_row(page, MetricName.PERIOD_COMPARISON, week), _WEEK, cause, page.names)
     return f"Last 7 days of this period: {text[0].lower()}{text[1:]}"
 
 

@@ -83,6 +83,7 @@ from failed_tasks;
 
 create table timed_tasks as
 select o.task_id, o.task_kind, o.business_product_id, coalesce(o.region, '') as region, o.outcome, o.occurred_at,
+       least(t.submitted_at, o.occurred_at) as submitted_at,
        greatest(epoch_us(o.occurred_at) - epoch_us(t.submitted_at), 0) / 1e6 as seconds
 from outcomes o join tasks t on t.task_id = o.task_id and t.task_kind = o.task_kind
 where t.lookup_state = 'found' and t.submitted_at is not null;

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from statistics import median
@@ -9,6 +10,7 @@ from statistics import median
 import numpy as np
 import pandas as pd
 import pytest
+from statsmodels.stats.proportion import proportion_confint
 from support.shop import Task, frame_of, random_tasks, shop_of
 
 from bwp_client.events import TaskKind
@@ -127,6 +129,86 @@ def test_time_to_outcome(snapshot: Snapshot, rows: pd.DataFrame, filters: Filter
             else:
                 expected = np.quantile(times, share, method="inverted_cdf")
                 assert row[f"{column}_seconds"] == pytest.approx(expected, abs=1e-5)
+
+
+def timed_tasks(rows: pd.DataFrame, filters: Filters) -> pd.DataFrame:
+    """Give the tasks of rated products that the filters name, whenever they ended, with when they were submitted."""
+    kept = rated(rows, rows)
+    kept = kept[kept["kind"] == filters.task_kind.value]
+    for column, wanted in (("product", filters.business_products), ("region", filters.regions)):
+        kept = kept[kept[column].isin(wanted)] if wanted else kept
+    kept = kept[kept["at"] >= filters.from_time]
+    return kept.assign(submitted=kept["at"] - pd.to_timedelta(kept["seconds"], unit="s"))
+
+
+@over_filters
+@pytest.mark.parametrize("unasked", [0, 0.04, 0.2], ids=["all known", "most known", "too few known"])
+def test_submission_rate(tmp_path: Path, filters: Filters, unasked: float) -> None:
+    """Both answers to what was looked up: nearly all completed tasks, and too few of them."""
+    dice = np.random.default_rng(11)
+    tasks = [
+        replace(
+            task,
+            codes=task.codes or ((None,) if task.outcome == "FAILED" else None),
+            submitted_at=None if asked < unasked else task.at - timedelta(seconds=float(seconds)),
+        )
+        for task, asked, seconds in zip(
+            random_tasks(5, 3000, start=START, days=70), dice.random(3000), dice.exponential(200_000, 3000), strict=True
+        )
+    ]
+    tasks = [replace(task, codes=None) if task.submitted_at is None else task for task in tasks]
+    rows, snapshot = frame_of(tasks), shop_of(tmp_path, tasks)
+    found = run_metric(snapshot, "submission_rate", filters, bucket=Bucket.WEEK, min_n=MIN_N)
+    ended = timed_tasks(rows, filters)
+    week = ended["submitted"].dt.floor("D") - pd.to_timedelta(ended["submitted"].dt.day_of_week, unit="D")
+    is_in = (ended["submitted"] >= filters.from_time) & (ended["submitted"] < filters.to_time)
+    wanted = dict(list(ended[is_in].groupby(week[is_in])))
+    assert list(found["period_start"]) == sorted(wanted)
+    done = np.sort(ended.loc[~ended["failed"] & ended["seconds"].notna(), "seconds"])
+    settles = done[math.ceil(0.99 * len(done)) - 1] if len(done) else 0.0
+    end_of_data = snapshot.run.finished_at
+    for row in found.to_dict("records"):
+        start, those = row["period_start"], wanted[row["period_start"]]
+        since = ended[ended["at"].dt.floor("D") >= start]
+        failed, n = int(with_code(those, filters.codes).sum()), len(those)
+        shares = [since.loc[since["failed"] == side, "seconds"].notna().mean() for side in (True, False)]
+        shares = [1.0 if math.isnan(share) else share for share in shares]
+        assert (row["failed"], row["completed"], row["n"]) == (failed, int((~those["failed"]).sum()), n)
+        assert [row["failed_known"], row["completed_known"]] == pytest.approx(shares)
+        assert row["settles_seconds"] == pytest.approx(settles, abs=1e-4)
+        is_early = start < filters.from_time or start + timedelta(days=7) > filters.to_time
+        assert row["partial"] == (is_early or start + timedelta(days=7, seconds=settles) > end_of_data)
+        if n < MIN_N or min(shares) < 0.95:
+            assert pd.isna(row["rate"])
+            continue
+        low, high = proportion_confint(failed, n, method="wilson")
+        assert (row["rate"], row["low"], row["high"]) == pytest.approx((failed / n, low, high))
+    if filters == FILTERS["all"]:
+        assert found["rate"].notna().any() == (unasked < 0.05)
+
+
+def test_a_surge_leaves_the_rate_by_submission_alone(tmp_path: Path) -> None:
+    """Of every request 1 in 10 fails at once, the others complete after 30 days; requests grow threefold half-way."""
+    today = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
+    monday = today - timedelta(days=today.weekday(), weeks=14)
+    tasks = []
+    for day in range(98):
+        asked = monday + timedelta(days=day, hours=9)
+        for number in range(60 if day >= 50 else 20):
+            outcome, days = ("FAILED", 0) if number % 10 == 0 else ("COMPLETED", 30)
+            at = asked + timedelta(days=days, hours=1)
+            codes = ("C1",) if outcome == "FAILED" else None
+            tasks.append(Task(f"t-{day}-{number}", outcome, at, codes=codes, submitted_at=asked))
+    snapshot = shop_of(tmp_path, [task for task in tasks if task.at < today])
+    filters = Filters(monday, monday + timedelta(weeks=14))
+    by_outcome = run_metric(snapshot, "failure_rate", filters, bucket=Bucket.WEEK)
+    by_submission = run_metric(snapshot, "submission_rate", filters, bucket=Bucket.WEEK)
+    assert by_outcome["rate"].iloc[8] > 0.2
+    # The newest weeks hold no completed task yet; how far those of the tenth are depends on what day it is today.
+    assert by_submission["rate"].iloc[:9].tolist() == pytest.approx([0.1] * 9)
+    assert by_submission["rate"].iloc[-3] == 1
+    partial = by_submission["partial"].tolist()
+    assert (partial[:9], partial[10:]) == ([False] * 9, [True] * 4)
 
 
 @over_filters

@@ -7,8 +7,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from bwp_client.metrics.definitions import MetricName
 from bwp_client.metrics.filters import Filters
-from bwp_client.metrics.run import MetricName, parameters, sql_of
+from bwp_client.metrics.run import parameters, sql_of
 
 NOW = datetime(2026, 3, 2, tzinfo=UTC)
 FILTERS = Filters(NOW, NOW + timedelta(days=7))

@@ -3,11 +3,14 @@
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import numpy as np
+import pandas as pd
 import pytest
+from statsmodels.stats.contingency_tables import Table
 from support.shop import Task, shop_of
 
 from bwp_client.metrics import run_metric
-from bwp_client.metrics.causes import Cause, find_cause
+from bwp_client.metrics.causes import Cause, find_cause, moved_alike
 from bwp_client.metrics.filters import Filters
 from bwp_client.metrics.statement import duration, statement, verdict
 from bwp_client.warehouse.snapshot import Snapshot
@@ -44,8 +47,6 @@ def said(snapshot: Snapshot) -> str:
 
     def of(product: str | None) -> Filters:
         return FILTERS if product is None else FILTERS.with_(business_products=(product,))
-
-    import pandas as pd
 
     products = pd.concat(
         [run_metric(snapshot, "period_comparison", of(name)).assign(business_product_id=name) for name in PRODUCTS]
@@ -121,6 +122,97 @@ def test_a_reason_that_is_not_looked_up_is_no_reason(tmp_path: Path) -> None:
 def test_more_requests_alone_are_no_change(tmp_path: Path) -> None:
     tasks = tasks_of("bp-a", [(1, 20)] * 28 + [(5, 100)] * 28) + tasks_of("bp-b", [(1, 20)] * 28 + [(5, 100)] * 28)
     assert said(shop_of(tmp_path, tasks)).endswith("no clear change from the 4 weeks before (4.8 %).")
+
+
+def surge(factor: int, *, codes: dict[str, tuple[int, int]]) -> list[Task]:
+    """Give tasks of which failures come at once and completions after 30 days; requests grow for the last 25 days.
+
+    `codes` says how many of a day's requests fail with each code, before the surge and in it (there by `factor` more).
+    """
+    tasks = []
+    for place in range(-30, 56):
+        grown = factor if place >= 31 else 1
+        asked = START + timedelta(days=place, hours=9)
+        done = asked + timedelta(days=30)
+        for code, counts in codes.items():
+            failing = counts[place >= 31] * grown if place >= 0 else 0
+            tasks += [
+                Task(f"{code}-{place}-{number}", "FAILED", asked, codes=(code,), submitted_at=asked)
+                for number in range(failing)
+            ]
+        if START <= done < END:
+            tasks += [Task(f"ok-{place}-{number}", "COMPLETED", done) for number in range(60 * grown)]
+    return tasks
+
+
+ALIKE = "More requests alone could look like this for a while: what fails comes sooner than what completes."
+
+
+def test_a_surge_of_requests_is_not_told_as_if_more_of_them_failed(tmp_path: Path) -> None:
+    text = said(shop_of(tmp_path, surge(3, codes={"C1": (2, 2), "C2": (1, 1), "C3": (1, 1)})))
+    assert "higher than the 4 weeks before" in text
+    assert ALIKE in text
+
+
+def test_fewer_requests_may_lower_the_rate(tmp_path: Path) -> None:
+    tasks = [
+        task
+        for code, (before, now) in {"C1": (6, 2), "C2": (3, 1)}.items()
+        for task in tasks_of("bp-a", [(before, 40)] * 28 + [(now, 40)] * 28, code=code)
+    ]
+    text = said(shop_of(tmp_path, tasks))
+    assert "lower than the 4 weeks before" in text
+    assert "Fewer requests alone could look like this for a while" in text
+
+
+def test_one_code_that_grew_is_no_surge(tmp_path: Path) -> None:
+    text = said(shop_of(tmp_path, surge(1, codes={"C1": (2, 6), "C2": (1, 1), "C3": (1, 1)})))
+    assert "most of the rise is C1" in text
+    assert ALIKE not in text
+
+
+def test_codes_that_are_not_known_rule_no_surge_out(tmp_path: Path) -> None:
+    tasks = tasks_of("bp-a", [(1, 40)] * 56) + tasks_of("bp-b", [(1, 20)] * 28 + [(6, 20)] * 28, code=None)
+    assert ALIKE in said(shop_of(tmp_path, tasks))
+
+
+def test_codes_that_grow_by_one_factor_are_seldom_told_apart() -> None:
+    """The test's own rate of error is 1 in 20."""
+    dice = np.random.default_rng(1)
+    now, before = dice.poisson([90, 60, 30, 8, 2], (2000, 5)), dice.poisson([30, 20, 10, 3, 1], (2000, 5))
+    drawn = [dict(zip("ABCDE", zip(*pair, strict=True), strict=True)) for pair in zip(now, before, strict=True)]
+    assert 0.03 < sum(not moved_alike(contributors(counts)) for counts in drawn) / len(drawn) < 0.08
+
+
+def test_the_test_of_codes_is_pearsons() -> None:
+    """Against statsmodels, the rare codes put together by hand."""
+    counts = {"A": (90, 30), "B": (52, 30), "C": (31, 9), "D": (3, 1), "E": (2, 2)}
+    table = Table(np.array([(90, 30), (52, 30), (31, 9), (5, 3)]), shift_zeros=False)
+    assert moved_alike(contributors(counts)) == (table.test_nominal_association().pvalue >= 0.05)
+    assert not moved_alike(contributors(counts | {"B": (20, 60)}))
+
+
+@pytest.mark.parametrize(
+    ("counts", "wanted"),
+    [
+        ({"A": (30, 10)}, True),
+        ({"(not looked up)": (30, 10), "A": (30, 10)}, True),
+        ({"(not looked up)": (90, 1), "A": (30, 30), "B": (30, 30)}, True),
+        ({"A": (30, 0), "B": (10, 0)}, False),
+        ({"(not looked up)": (30, 0)}, False),
+        ({"A": (1, 1), "B": (2, 0)}, True),
+        ({"A": (0, 30), "B": (0, 20)}, True),
+        ({}, False),
+    ],
+)
+def test_few_codes_tell_nothing(counts: dict[str, tuple[int, int]], wanted: bool) -> None:
+    assert moved_alike(contributors(counts)) is wanted
+
+
+def contributors(counts: dict[str, tuple[int, int]]) -> pd.DataFrame:
+    """Give the code part of a `contributors` frame."""
+    rows = [("code_set", name, now, before) for name, (now, before) in counts.items()]
+    return pd.DataFrame(rows, columns=["part", "code_set", "failed", "previous_failed"])
 
 
 @pytest.mark.parametrize(

@@ -87,7 +87,9 @@ def outcome(shelf: Shelf, folder: Path, window: Window, *, alone: bool) -> tuple
         if parcel.events:
             table = pa.ipc.open_stream(parcel.events.read_bytes()).read_all()
             # Staged, no key and an empty one are the same.
-            rows.update(tuple((row | {"idempotency_key": row["idempotency_key"] or ""}).items()) for row in table.to_pylist())
+            rows.update(
+                tuple((row | {"idempotency_key": row["idempotency_key"] or ""}).items()) for row in table.to_pylist()
+            )
         if parcel.quarantine:
             table = pa.ipc.open_stream(parcel.quarantine.read_bytes()).read_all()
             refused.update(tuple(row.items()) for row in table.to_pylist())
