@@ -10,7 +10,12 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from bwp_client.events import ROW_FIELDS
+
 IntArray = npt.NDArray[np.int64]
+UTC_US = pa.timestamp("us", "UTC")
+STAGED = tuple(name.removesuffix("_us") for name in ROW_FIELDS)
+"""The columns of a staged row, `source_offset` apart."""
 
 
 def text_array(values: Sequence[str]) -> pa.StringArray:
@@ -32,8 +37,10 @@ def bytes_array(values: Sequence[bytes]) -> pa.BinaryArray:
     )
 
 
-def dictionary(column: pa.StringArray) -> pa.DictionaryArray:
-    """Give a column as codes for its distinct texts, null as empty text."""
+def dictionary(column: pa.StringArray | pa.DictionaryArray) -> pa.DictionaryArray:
+    """Give a column as codes for its distinct texts, null as empty text; one that is so already as it is."""
+    if isinstance(column, pa.DictionaryArray):
+        return column
     encoded = column.dictionary_encode(null_encoding="encode")
     return pa.DictionaryArray.from_arrays(encoded.indices, encoded.dictionary.fill_null(_NO_TEXT))
 

@@ -18,9 +18,20 @@ import pyarrow.compute as pc
 import pyarrow.json as pj
 
 from bwp_client.events import EARLIEST_US, EVENT_TYPES, MAX_ID_LENGTH
-from bwp_client.sources.arrays import IntArray, bool_array, dictionary, int64_array, lengths, mask, numbers, text_array
+from bwp_client.sources.alike import Shapes, read_alike
+from bwp_client.sources.arrays import (
+    STAGED,
+    UTC_US,
+    IntArray,
+    bool_array,
+    dictionary,
+    int64_array,
+    lengths,
+    mask,
+    numbers,
+    text_array,
+)
 
-UTC_US = pa.timestamp("us", "UTC")
 _TEXT = pa.string()
 _ENVELOPE = pa.schema(
     [
@@ -37,17 +48,12 @@ _ENVELOPE = pa.schema(
 )
 _REQUIRED = ("id", "detail-type", "source", "account", "time", "region", "resources", "detail")
 _PARSE = pj.ParseOptions(explicit_schema=_ENVELOPE, unexpected_field_behavior="ignore")
-STAGED = (
-    "event_type", "business_product_id", "task_id", "occurred_at", "envelope_id", "idempotency_key", "event_source",
-    "account", "region", "replay_name", "api_version", "subscription_id",
-)  # fmt: skip
-"""The columns of a staged row, `source_offset` apart."""
 _BRACE = ord("{")
 _MAX_BRACKETS = 500
 """The exact decoder refuses to go a thousand deep, from wherever it is called."""
 _FIRST_BEYOND_ASCII = 0x80
 _CHARTED = text_array(list(EVENT_TYPES))
-_PLAIN_TIME = r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$"
+_PLAIN_TIME = r"^[1-9]\d{3}-\d\d-\d\dT\d\d:\d\d:\d\dZ$"
 _PLAIN_ID = "^[!-.0-~]+$"
 """Without a bound on the length, for compiling that would take longer than matching; see `_plain_ids`."""
 _IS_VISIBLE = np.array([re.fullmatch(_PLAIN_ID, chr(code)) is not None for code in range(256)])
@@ -70,7 +76,9 @@ class Lines:
     """The places of the lines that were not taken."""
 
 
-def read_lines(text: memoryview, start: int, begins: IntArray, ends: IntArray, *, latest_us: int) -> Lines | None:
+def read_lines(
+    text: memoryview, start: int, begins: IntArray, ends: IntArray, shapes: Shapes, *, latest_us: int
+) -> Lines | None:
     """Read lines into columns.
 
     Args:
@@ -78,45 +86,88 @@ def read_lines(text: memoryview, start: int, begins: IntArray, ends: IntArray, *
         start: Where the text begins in the object.
         begins: Where each line begins in the text.
         ends: Where each line ends in the text.
+        shapes: How lines were written that were met before.
         latest_us: The newest event time accepted, in µs since 1970.
 
     Returns:
         None when some line is no JSON object by itself, or a time no time.
     """
+    alike = read_alike(text, begins, ends, shapes, latest_us=latest_us)
+    is_left = np.ones(len(begins), dtype=bool)
+    is_left[alike.places] = is_left[alike.ignored_places] = False
+    others = np.flatnonzero(is_left)
+    rows, places = alike.rows, alike.places
+    ignored, ignored_places = text_array(alike.ignored), alike.ignored_places
+    if len(others):
+        try:
+            parsed = _parsed(text, begins[others], ends[others])
+            taken = None if parsed is None else _taken(parsed, others, latest_us)
+        except (pa.ArrowInvalid, pa.ArrowNotImplementedError, UnicodeDecodeError):
+            return None
+        if taken is None:
+            return None
+        rows, places = _joined(rows, taken.rows), np.concatenate((places, taken.places))
+        ignored = pa.concat_arrays([ignored, taken.ignored])
+        ignored_places = np.concatenate((ignored_places, taken.ignored_places))
+        is_left[taken.places] = is_left[taken.ignored_places] = False
+    return Lines(
+        rows.append_column("source_offset", int64_array(start + begins[places])),
+        ignored,
+        ignored_places,
+        np.flatnonzero(is_left).tolist(),
+    )
+
+
+def _parsed(text: memoryview, begins: IntArray, ends: IntArray) -> pa.RecordBatch | None:
+    """Give lines as envelopes; none where some line is no JSON object, or where Arrow might take what is no JSON for it."""
     codes = np.frombuffer(text, dtype=np.uint8)
     if not (codes[begins] == _BRACE).all():
         return None  # so every line gives at least one row, and as many rows as lines means one each
-    begin, end = int(begins[0]), int(ends[-1])
-    if _may_hold_nan(codes[begin:end]):
-        return None  # Arrow would read NaN and Infinity, which are no JSON
     if _may_be_deep(text, begins, ends):
         return None  # Arrow would follow any nesting, the exact decoder does not
-    part = text[begin:end]
-    if not _is_utf8(part, codes[begin:end]):
+    begin, end = int(begins[0]), int(ends[-1])
+    part: memoryview | bytes = text[begin:end]
+    if int((ends - begins).sum()) + len(begins) < end - begin:  # others stand between them
+        part = b"\n".join([text[first:last] for first, last in zip(begins.tolist(), ends.tolist(), strict=True)])
+    codes = np.frombuffer(part, dtype=np.uint8)
+    if _may_hold_nan(codes):
+        return None  # Arrow would read NaN and Infinity, which are no JSON
+    if not _is_utf8(part, codes):
         return None  # Arrow would take the bytes as they are
     options = pj.ReadOptions(use_threads=False, block_size=len(part) + 1)
-    try:
-        table = pj.read_json(pa.BufferReader(part), read_options=options, parse_options=_PARSE)
-        if table.num_rows != len(begins):
-            return None
-        (batch,) = table.combine_chunks().to_batches()
-        well_formed = reduce(np.logical_and, (mask(batch[name].is_valid()) for name in _REQUIRED))
-        charted = mask(pc.is_in(batch["detail-type"], value_set=_CHARTED))
-        others = _plain_others(batch, np.flatnonzero(well_formed & ~charted))
-        if others is None:
-            return None
-        single = np.diff(numbers(batch["resources"].offsets)) == 1
-        rows, places = _rows(batch, np.flatnonzero(well_formed & charted & single), latest_us)
-    except (pa.ArrowInvalid, pa.ArrowNotImplementedError, UnicodeDecodeError):
+    table = pj.read_json(pa.BufferReader(part), read_options=options, parse_options=_PARSE)
+    if table.num_rows != len(begins):
         return None
-    handled = np.zeros(len(begins), dtype=bool)
-    handled[others] = handled[places] = True
-    return Lines(
-        rows.append_column("source_offset", int64_array(start + begins[places])),
-        batch["detail-type"].take(int64_array(others)),
-        others,
-        np.flatnonzero(~handled).tolist(),
-    )
+    (batch,) = table.combine_chunks().to_batches()
+    return batch
+
+
+@dataclass(frozen=True, slots=True)
+class _Taken:
+    rows: pa.RecordBatch
+    places: IntArray
+    ignored: pa.StringArray
+    ignored_places: IntArray
+
+
+def _taken(envelopes: pa.RecordBatch, lines: IntArray, latest_us: int) -> _Taken | None:
+    """Take what is beyond doubt of envelopes; `lines` says which line each is."""
+    well_formed = reduce(np.logical_and, (mask(envelopes[name].is_valid()) for name in _REQUIRED))
+    types = dictionary(envelopes["detail-type"])
+    charted = _all_in(types, lambda texts: mask(pc.is_in(texts, value_set=_CHARTED)))
+    others = _plain_others(envelopes, np.flatnonzero(well_formed & ~charted))
+    if others is None:
+        return None
+    single = np.diff(numbers(envelopes["resources"].offsets)) == 1
+    rows, places = _rows(envelopes, np.flatnonzero(well_formed & charted & single), latest_us)
+    return _Taken(rows, lines[places], types.take(int64_array(others)).cast(_TEXT), lines[others])
+
+
+def _joined(first: pa.RecordBatch, second: pa.RecordBatch) -> pa.RecordBatch:
+    if not first.num_rows or not second.num_rows:
+        return first if first.num_rows else second
+    (batch,) = pa.Table.from_batches([first, second]).unify_dictionaries().combine_chunks().to_batches()
+    return batch
 
 
 def _may_be_deep(text: memoryview, begins: IntArray, ends: IntArray) -> bool:
@@ -128,7 +179,7 @@ def _may_be_deep(text: memoryview, begins: IntArray, ends: IntArray) -> bool:
     return False
 
 
-def _is_utf8(part: memoryview, codes: npt.NDArray[np.uint8]) -> bool:
+def _is_utf8(part: memoryview | bytes, codes: npt.NDArray[np.uint8]) -> bool:
     if codes.max() < _FIRST_BEYOND_ASCII:
         return True
     try:

@@ -27,11 +27,12 @@ from bwp_client.events import (
     rows_of,
 )
 from bwp_client.scrub import excerpt
-from bwp_client.sources.arrays import IntArray, bytes_array, int64_array, numbers, text_array
+from bwp_client.sources.alike import Shapes
+from bwp_client.sources.arrays import UTC_US, IntArray, bytes_array, int64_array, numbers, text_array
 from bwp_client.sources.base import SourceObject
 from bwp_client.sources.context import with_context
 from bwp_client.sources.decode import CutShortError, TooMuchTextError, blocks
-from bwp_client.sources.lines import UTC_US, read_lines
+from bwp_client.sources.lines import read_lines
 from bwp_client.sources.parcels import ROWS_PER_PARCEL, TOO_OLD, Job, ObjectCounts, Parcel
 from bwp_client.sources.records import Found, RecordCutter, Unread
 from bwp_client.sources.together import TEXT_BYTES, Together, read_together, whole_text
@@ -66,6 +67,7 @@ class Stager:
         self._latest_us = job.latest_us
         self._floor_us = job.floor_us
         self._keep_raw = job.keep_raw
+        self._shapes = Shapes()
         self._batches: list[pa.RecordBatch] = []
         self._rows: list[EventRow] = []
         self._offsets: list[int] = []
@@ -95,7 +97,11 @@ class Stager:
 
     def _read_group(self, group: list[tuple[SourceObject, bytes, bytes]]) -> Iterator[Parcel]:
         alone = set(range(len(group)))
-        found = read_together([text for _, _, text in group], latest_us=self._latest_us) if len(group) > 1 else None
+        found = (
+            read_together([text for _, _, text in group], self._shapes, latest_us=self._latest_us)
+            if len(group) > 1
+            else None
+        )
         if found is not None:
             alone = found.left
             self._take_together(found, [item for item, _, _ in group])
@@ -166,7 +172,7 @@ class Stager:
 
     def _take_lines(self, text: memoryview, start: int, begins: IntArray, ends: IntArray) -> list[int] | None:
         """Take lines as columns; say which are left to the exact decoder, or None when none was taken."""
-        lines = read_lines(text, start, begins, ends, latest_us=self._latest_us)
+        lines = read_lines(text, start, begins, ends, self._shapes, latest_us=self._latest_us)
         if lines is None:
             return None
         for item in pc.value_counts(lines.ignored):

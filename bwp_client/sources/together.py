@@ -9,6 +9,7 @@ from io import BytesIO
 import numpy as np
 import pyarrow as pa
 
+from bwp_client.sources.alike import Shapes
 from bwp_client.sources.arrays import IntArray, int64_array, numbers
 from bwp_client.sources.decode import CutShortError, blocks
 from bwp_client.sources.lines import read_lines
@@ -49,17 +50,18 @@ def whole_text(raw: bytes) -> bytes | None:
     return text if text.endswith(b"\n") else text + b"\n"
 
 
-def read_together(texts: list[bytes], *, latest_us: int) -> Together | None:
+def read_together(texts: list[bytes], shapes: Shapes, *, latest_us: int) -> Together | None:
     """Read the lines of several objects; none where some line of them is no JSON object by itself.
 
     Args:
         texts: What `whole_text` gave.
+        shapes: How lines were written that were met before.
         latest_us: The newest event time accepted, in µs since 1970.
     """
     joined = b"".join(texts)
     starts = np.cumsum([0, *map(len, texts)])
     begins, ends = line_bounds(joined, len(joined))
-    lines = read_lines(memoryview(joined), 0, begins, ends, latest_us=latest_us)
+    lines = read_lines(memoryview(joined), 0, begins, ends, shapes, latest_us=latest_us)
     if lines is None:
         return None
     owner = np.searchsorted(starts, begins, side="right") - 1

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from support.events import envelope, resource
 
 from bwp_client.events import EVENT_TYPES, ROW_FIELDS, Refused, decode_record, rows_of
+from bwp_client.sources.alike import Shapes
 from bwp_client.sources.lines import read_lines
 
 LATEST = 1_800_000_000_000_000
@@ -72,6 +73,7 @@ ODD = {
     "duplicate type": GOOD[:-1] + ', "detail-type": "OTHER"}',
     "other type": text(**{"detail-type": "ORDER_CREATED"}),
     "other type, bad time": text(time="never", **{"detail-type": "ORDER_CREATED"}),
+    "other type, year 0": text(time="0000-05-01T00:00:00Z", **{"detail-type": "ORDER_CREATED"}),
     "other type, no task": text(resources=[], **{"detail-type": "ORDER_CREATED"}),
     "other type, 30 February": text(time="2026-02-30T00:00:00Z", **{"detail-type": "ORDER_CREATED"}),
     "other type, null resource": text(resources=[None], **{"detail-type": "ORDER_CREATED"}),
@@ -127,7 +129,7 @@ def compare(lines: list[str]) -> int:
     data = [line.encode("utf-8", "surrogatepass") for line in lines]
     ends = np.cumsum([len(line) + 1 for line in data]) - 1
     begins = ends - [len(line) for line in data]
-    found = read_lines(memoryview(b"\n".join(data) + b"\n"), 1000, begins, ends, latest_us=LATEST)
+    found = read_lines(memoryview(b"\n".join(data) + b"\n"), 1000, begins, ends, Shapes(), latest_us=LATEST)
     if found is None:
         return 0
     taken = [place for place in range(len(data)) if place not in set(found.left)]

@@ -1,0 +1,221 @@
+"""Lines that are read by place get the same verdicts as the exact decoder gives them one by one."""
+
+import json
+from collections.abc import Callable
+from uuid import UUID
+
+import numpy as np
+import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+from support.events import envelope, resource
+
+from bwp_client.events import EVENT_TYPES, Refused, decode_record, rows_of
+from bwp_client.sources.alike import FEWEST, MOST_SHAPES, Alike, Shapes, read_alike
+from bwp_client.sources.arrays import STAGED
+from bwp_client.sources.records import line_bounds
+
+LATEST = 1_800_000_000_000_000
+COUNT = FEWEST + MOST_SHAPES
+
+
+def uuid(number: int) -> str:
+    return str(UUID(int=number * 0x9E3779B97F4A7C15F39CC0605CEDC835 % 2**128))
+
+
+def plain(number: int, **changes) -> dict:
+    time = f"2026-0{number % 9 + 1}-{number % 28 + 1:02d}T{number % 24:02d}:{number % 60:02d}:59Z"
+    product = "bp-" + uuid(number % 3)
+    return envelope(uuid(number), id=uuid(number + 1000), time=time, product=product) | changes
+
+
+def enveloped(number: int) -> dict:
+    inner = plain(number)
+    detail = {
+        "idempotencyKey": uuid(number + 2000),
+        "eventDescriptor": inner["detail-type"],
+        "resources": inner["resources"],
+        "eventId": inner["id"],
+        "eventTime": inner["time"],
+        "apiVersion": "2024-11-01",
+        "subscriptionId": uuid(7),
+        "data": {"id": "x", "time": "never", "list": [{"id": "y"}, "z", 3, None]},
+    }
+    return inner | {"detail": detail}
+
+
+def ignored(number: int) -> dict:
+    return plain(number, resources=["order/1", "order/2"]) | {"detail-type": "ORDER_CREATED"}
+
+
+KINDS: dict[str, Callable[[int], dict]] = {
+    "plain": plain,
+    "enveloped": enveloped,
+    "replayed": lambda number: plain(number) | {"replay-name": "again"},
+    "ignored": ignored,
+}
+
+
+def lines_of(kind: str, count: int = COUNT) -> list[bytes]:
+    return [json.dumps(KINDS[kind](number)).encode() for number in range(count)]
+
+
+def verdict(line: bytes) -> list | str:
+    """Give the rows, or the ignored type, as the exact decoder sees the line."""
+    decoded = decode_record(line)
+    if decoded.detail_type not in EVENT_TYPES:
+        return decoded.detail_type
+    return [list(row) for row in rows_of(decoded, latest_us=LATEST)]
+
+
+def check(text: bytes) -> Alike:
+    """Compare every line that was taken with the exact decoder's verdict."""
+    begins, ends = line_bounds(text, len(text))
+    found = read_alike(memoryview(text), begins, ends, Shapes(), latest_us=LATEST)
+    columns = [found.rows[name].cast("int64") if name == "occurred_at" else found.rows[name] for name in STAGED]
+    rows = [list(row) for row in zip(*(column.to_pylist() for column in columns), strict=True)]
+    assert len(rows) == len(found.places)
+    taken = [(place, [row]) for place, row in zip(found.places.tolist(), rows, strict=True)]
+    taken += zip(found.ignored_places.tolist(), found.ignored, strict=True)
+    assert len({place for place, _ in taken}) == len(taken)
+    for place, made in taken:
+        line = text[begins[place] : ends[place]]
+        try:
+            assert made == verdict(line), line
+        except Refused as refused:
+            pytest.fail(f"taken, but the exact decoder says {refused}: {line!r}")
+    return found
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_lines_that_are_alike_are_all_taken(kind: str) -> None:
+    found = check(b"\n".join(lines_of(kind)) + b"\n")
+    assert len(found.ignored if kind == "ignored" else found.places) == COUNT
+
+
+def test_kinds_may_be_mixed() -> None:
+    mixed = [line for group in zip(*map(lines_of, KINDS), strict=True) for line in group]
+    found = check(b"\n".join(mixed) + b"\n")
+    assert len(found.places) + len(found.ignored) == len(mixed)
+
+
+def test_few_lines_are_left() -> None:
+    found = check(b"\n".join(lines_of("plain", FEWEST - 1)) + b"\n")
+    assert not len(found.places)
+
+
+@pytest.mark.parametrize("end", [b"\r\n", b"\n\n", b" \n"])
+def test_other_ends_of_lines_are_left_or_right(end: bytes) -> None:
+    check(end.join(lines_of("plain")) + end)
+
+
+def test_the_last_line_may_be_without_its_end() -> None:
+    assert len(check(b"\n".join(lines_of("plain"))).places) == COUNT - 1
+
+
+CHANGES = {
+    "a quote that ends a text": (b'"id": "', b'"id": "",'),
+    "a name of a field": (b'"region"', b'"regiox"'),
+    "a slash in a task": (b"personalDataDeletionTask/", b"personalDataDeletionTask//"),
+    "a space in a task": (b"personalDataDeletionTask/", b"personalDataDeletionTask/ "),
+    "another path": (b"businessProduct/", b"businessProducx/"),
+    "a letter in a time": (b":59Z", b":5xZ"),
+    "a time that no clock has": (b":59Z", b":60Z"),
+    "a day that no calendar has": (b'"time": "2026-0', b'"time": "2026-9'),
+    "a year too early": (b'"time": "2026', b'"time": "2016'),
+    "a year too late": (b'"time": "2026', b'"time": "2096'),
+    "year 0": (b'"time": "2026', b'"time": "0000'),
+    "an escape": (b'"id": "', b'"id": "\\n'),
+    "a letter beyond ASCII": (b'"id": "', b'"id": "\xc3\xa9'),
+    "broken UTF-8": (b'"id": "', b'"id": "\xff'),
+    "a control character": (b'"id": "', b'"id": "\x01'),
+    "DEL": (b'"id": "', b'"id": "\x7f'),
+    "another region": (b"us-east-1", b"us-west-2"),
+    "another type": (b"TASK_FAILED", b"TASK_FAILEX"),
+    "a closing brace": (b'"}', b'"]'),
+    "no brace": (b"{", b" "),
+}
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("change", CHANGES)
+@pytest.mark.parametrize("place", [0, 5])
+def test_a_line_that_is_not_quite_alike_gets_the_exact_verdict(kind: str, change: str, place: int) -> None:
+    lines = lines_of(kind)
+    old, new = CHANGES[change]
+    length = len(lines[place])
+    lines[place] = lines[place].replace(old, new, 1)
+    # Of the same length as the others, or it would not be looked at beside them.
+    while len(lines[place]) > length:
+        at = lines[place].rindex(b"-")
+        lines[place] = lines[place][: at + 1] + lines[place][at + 2 :]
+    found = check(b"\n".join(lines) + b"\n")
+    taken = {*found.places.tolist(), *found.ignored_places.tolist()}
+    assert taken >= set(range(COUNT)) - {place}
+
+
+def test_many_shapes_of_one_length() -> None:
+    regions = [f"r-{number:02d}" for number in range(MOST_SHAPES + 1)]
+    lines = [json.dumps(plain(number, region=regions[number // FEWEST])).encode() for number in range(9 * FEWEST)]
+    found = check(b"\n".join(lines) + b"\n")
+    assert len(found.places) == MOST_SHAPES * FEWEST
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        {"resources": [resource("t-1"), resource("t-2")]},
+        {"resources": []},
+        {"resources": ["businessProduct/b/personalDataDeletionTask/t/more/x"]},
+        {"resources": [resource("t" * 201)]},
+        {"id": ""},
+        {"id": "i" * 201},
+        {"time": "2026-05-01T00:00:00+00:00"},
+        {"detail": {"idempotencyKey": ""}},
+        {"detail": {"idempotencyKey": None}},
+        {"detail": {"idempotencyKey": "k" * 201}},
+        {"detail": {"idempotencyKey": "k"}},
+        {"detail.apiVersion": "2", "detail": {"apiVersion": "1"}},
+        {"replay-name": None},
+        {"extra": {"id": "other", "resources": ["x"], "detail": {"apiVersion": "3"}}},
+        {"extra": [["x"], {"id": "y"}, "z"]},
+    ],
+)
+def test_odd_lines_that_are_alike_get_the_exact_verdict(line: dict) -> None:
+    check((json.dumps(plain(1) | line).encode() + b"\n") * COUNT)
+
+
+@pytest.mark.parametrize("name", ["id", "time", "resources", "detail", "detail-type", "region"])
+def test_of_two_fields_of_one_name_the_exact_decoder_chooses(name: str) -> None:
+    value = json.dumps({"detail": {"apiVersion": "9"}, "resources": [resource("other")]}.get(name, "other"))
+    line = json.dumps(plain(1))[:-1] + f', "{name}": {value}}}'
+    check((line.encode() + b"\n") * COUNT)
+
+
+MUTATIONS = st.lists(
+    st.tuples(
+        st.integers(0, COUNT - 1),
+        st.integers(0, 1000),
+        st.one_of(st.sampled_from(list(b'"\\/:,{}[]0 9\n\xff')), st.integers(0, 255)),
+    ),
+    max_size=6,
+)
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.sampled_from(sorted(KINDS)), MUTATIONS)
+@example("plain", [(0, 30, ord('"'))])
+def test_any_changed_bytes_get_the_exact_verdict(kind: str, mutations: list[tuple[int, int, int]]) -> None:
+    lines = [bytearray(line) for line in lines_of(kind)]
+    for place, at, code in mutations:
+        lines[place][at % len(lines[place])] = code
+    found = check(b"\n".join(lines) + b"\n")
+    assert len(found.places) + len(found.ignored) >= COUNT - 2 * len(mutations)
+
+
+def test_the_places_are_those_of_the_lines() -> None:
+    lines = lines_of("plain")
+    text = b"\n".join([b"{}", *lines]) + b"\n"
+    begins, ends = line_bounds(text, len(text))
+    found = read_alike(memoryview(text), begins, ends, Shapes(), latest_us=LATEST)
+    assert np.array_equal(np.sort(found.places), np.arange(1, COUNT + 1))
