@@ -69,7 +69,7 @@ class Alike:
     ignored_places: IntArray
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class _Shape:
     """How a line is written."""
 
@@ -97,13 +97,17 @@ class Shapes:
 
     def sort_out(self, lines: Codes) -> Iterator[tuple[_Shape, Flags]]:
         """Give, of lines of one length, shapes and which lines have each; what has none of them is left."""
-        known = self._known.setdefault(lines.shape[1], [])
+        known = self._known.get(lines.shape[1], [])
         left = np.ones(len(lines), dtype=bool)
-        for shape in known:
-            chosen = _have(lines, shape) & left
-            if chosen.any():
-                left &= ~chosen
-                yield shape, chosen
+        for shape in [*known]:
+            chosen = _chosen(lines, left, shape)
+            if not chosen.any():
+                continue
+            # What was met last is looked for first.
+            known.remove(shape)
+            known.insert(0, shape)
+            left &= ~chosen
+            yield shape, chosen
             if not left.any():
                 return
         for first in np.flatnonzero(left).tolist():
@@ -113,17 +117,19 @@ class Shapes:
             if made is None:
                 left[first] = False
                 continue
-            self._remember(made)
-            chosen = _have(lines, made) & left
+            known = self._remember(made)
+            chosen = _chosen(lines, left, made)
             left &= ~chosen
             yield made, chosen
 
-    def _remember(self, shape: _Shape) -> None:
+    def _remember(self, shape: _Shape) -> list[_Shape]:
         if self._count >= MOST_KNOWN:
             self._known.clear()
             self._count = 0
-        self._known.setdefault(len(shape.line), []).append(shape)
         self._count += 1
+        known = self._known.setdefault(len(shape.line), [])
+        known.append(shape)
+        return known
 
 
 def read_alike(text: memoryview, begins: IntArray, ends: IntArray, shapes: Shapes, *, latest_us: int) -> Alike:
@@ -194,10 +200,14 @@ def _plain(text: memoryview, begins: IntArray, ends: IntArray) -> IntArray:
     return ended
 
 
-def _have(lines: Codes, shape: _Shape) -> Flags:
-    """Tell which lines have a shape, the range of their times apart."""
+def _chosen(lines: Codes, left: Flags, shape: _Shape) -> Flags:
+    """Tell which of the lines that are left have a shape, the range of their times apart."""
+    some = lines if left.all() else lines[left]
     step = _BYTES_COMPARED // len(shape.line)
-    return np.concatenate([_same(lines[at : at + step], shape) for at in range(0, len(lines), step)])
+    same = [_same(some[at : at + step], shape) for at in range(0, len(some), step)]
+    chosen = np.zeros(len(lines), dtype=bool)
+    chosen[left] = np.concatenate(same)
+    return chosen
 
 
 def _same(lines: Codes, shape: _Shape) -> Flags:
