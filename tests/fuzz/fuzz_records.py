@@ -1,7 +1,8 @@
 """Coverage-guided fuzzing of how objects are read: `python tests/fuzz/fuzz_records.py -max_total_time=600 CORPUS`.
 
 Needs atheris (`pip install atheris`), which is not installed with the other tools. Whatever the bytes, nothing but a
-verdict may come out, the counts add up, and a good event on a line of its own behind them is found.
+verdict may come out, the counts add up, and a good event on a line of its own behind them is found. Lines that are read by
+place get the exact decoder's verdict, whatever bytes of them are changed.
 """
 
 import json
@@ -15,12 +16,14 @@ sys.path[:0] = [str(folder) for folder in Path(__file__).parents[1:3]]
 with atheris.instrument_imports(include=["bwp_client.events", "bwp_client.sources"]):
     import bwp_client.sources.stage  # noqa: F401
 
+from support.alike import COUNT, KINDS, check, lines_of  # noqa: E402
 from support.events import envelope  # noqa: E402
 from support.packing import framed_snappy, hadoop_snappy, zipped  # noqa: E402
 from support.staging import stage  # noqa: E402
 from support.wire import lambda_sqs, logs, sns  # noqa: E402
 
 GOOD = json.dumps(envelope("t-good", id="good")).encode()
+ALIKE = [lines_of(kind) for kind in KINDS]
 SEEDS = [
     GOOD,
     GOOD + GOOD,
@@ -40,6 +43,8 @@ def one(data: bytes) -> None:
     """Read bytes in two ways that differ only in where they are cut, and followed by a good event."""
     if len(data) < 2:
         return
+    check((data[1:].split(b"\n", 1)[0] + b"\n") * COUNT)
+    change_some(data)
     sizes = [1 + data[0] * 4]
     found, refused, counts = stage(data[1:], [1_000_000])
     again, refused_again, counts_again = stage(data[1:], sizes)
@@ -53,6 +58,15 @@ def one(data: bytes) -> None:
     if not is_packed and text[:1] != b"[" and not {34, 91, 92, 123} & set(text):
         behind, _, _ = stage(data[1:] + b"\n" + GOOD, sizes)
         assert "good" in {name for _, name in behind}, "a good event was lost"
+
+
+def change_some(data: bytes) -> None:
+    """Change bytes of lines that are alike, three bytes saying which one to what."""
+    lines = [bytearray(line) for line in ALIKE[data[0] % len(ALIKE)]]
+    for which, at, code in zip(data[1::3], data[2::3], data[3::3], strict=False):
+        line = lines[which % 4]
+        line[(which // 4 * 16 + at) % len(line)] = code
+    check(b"\n".join(lines) + b"\n")
 
 
 if __name__ == "__main__":
