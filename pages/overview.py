@@ -20,10 +20,10 @@ with st.container(border=True):
         st.text(parts.kept(page, "sentence", lambda: why.sentence(page, row, compared)))
     else:
         st.text(f"{unrated:,} failed, and no rate can be given: no COMPLETED event was ever loaded for these products.")
-    if newest := parts.kept(page, "lately", lambda: why.lately(page)):
-        st.text(newest)
     if episode := parts.kept(page, "episode", lambda: why.tell_episode(page, products.weekly(page))):
         st.text(episode)
+    if newest := parts.kept(page, "lately", lambda: why.lately(page)):
+        st.text(newest)
 
 rated = pd.notna(row["rate"])
 coverage = parts.ask_row(page, MetricName.COVERAGE)

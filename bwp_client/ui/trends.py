@@ -48,6 +48,7 @@ def show_what_changed(page: Page) -> None:
     st.caption(f"The same change of {change:+.2f} points by the codes of a task, the largest parts first.")
     st.dataframe(
         parts.table(page, "code contributions", largest),
+        height="content",
         hide_index=True,
         column_config={
             "code_set": st.column_config.TextColumn("Error codes of one task", width="large"),

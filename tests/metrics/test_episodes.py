@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 from scipy.stats import fisher_exact
 
-from bwp_client.metrics.episodes import _chance, find_episode
+from bwp_client.metrics.episodes import _runs, find_episode
 
 START = datetime(2026, 3, 2, tzinfo=UTC)
 
@@ -58,13 +58,33 @@ def test_a_surge_of_requests_alone_is_no_episode() -> None:
     assert find_episode({"any": weeks([*[(5, 100)] * 8, (50, 1000)])}) is None
 
 
+def test_a_bad_fortnight_stands_out_before_another_products_one_odd_week() -> None:
+    """Taken one by one, each of its weeks would make the other look usual."""
+    luma = [(13, 179), (7, 150), (5, 166), (9, 138), (18, 157), (20, 146), (5, 160)]
+    harbor = [(5, 238), (8, 230), (2, 221), (8, 252), (5, 231), (15, 189), (10, 248)]
+    episode = find_episode({"harbor": weeks(harbor), "luma": weeks(luma)})
+    assert episode is not None
+    assert episode.business_product_id == "luma"
+    assert (episode.from_time, episode.to_time) == (START + timedelta(weeks=4), START + timedelta(weeks=6))
+
+
+def test_weeks_with_a_gap_between_them_are_no_run() -> None:
+    frame = weeks([(5, 100)] * 6)
+    apart = frame.drop(index=3).reset_index(drop=True)
+    runs = {(first, last) for first, last, *_ in _runs(apart).itertuples(index=False)}
+    assert (1, 2) in runs
+    assert (2, 3) not in runs
+
+
 def test_the_chance_is_that_of_fishers_exact_test() -> None:
     frame = weeks([(5, 100), (9, 120), (20, 90), (4, 60)])
-    for place in range(4):
-        failed, n = frame["failed"][place], frame["n"][place]
+    runs = _runs(frame)
+    assert len(runs) == 4 + 3
+    for first, last, _, chance in runs.itertuples(index=False):
+        inside = frame.loc[first:last]
+        failed, n = inside["failed"].sum(), inside["n"].sum()
         others, other_n = frame["failed"].sum() - failed, frame["n"].sum() - n
         table = [[failed, n - failed], [others, other_n - others]]
-        chance = _chance(int(failed), int(n), int(frame["failed"].sum()), int(frame["n"].sum()))
         assert chance == pytest.approx(fisher_exact(table, alternative="greater").pvalue)
 
 
