@@ -24,6 +24,8 @@ PROCESSING_DAYS = 30
 
 _GDPR_MONTHS, _GDPR_EXTENDED_MONTHS = 1, 3
 _CCPA_DAYS, _CCPA_EXTENDED_DAYS = 45, 90
+LONGEST_DAYS = _CCPA_DAYS + 2
+"""What failed longer ago than this is overdue under any law and in any zone, extensions apart."""
 
 
 class Rule(StrEnum):

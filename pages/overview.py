@@ -22,8 +22,11 @@ with st.container(border=True):
         st.text(f"{unrated:,} failed, and no rate can be given: no COMPLETED event was ever loaded for these products.")
     if episode := parts.kept(page, "episode", lambda: why.tell_episode(page, products.weekly(page))):
         st.text(episode)
+    if rising := parts.kept(page, "rising codes", lambda: why.tell_codes(page)):
+        st.text(rising)
     if newest := parts.kept(page, "lately", lambda: why.lately(page)):
         st.text(newest)
+    st.text(today.sentence(page))
 
 rated = pd.notna(row["rate"])
 coverage = parts.ask_row(page, MetricName.COVERAGE)
@@ -55,7 +58,8 @@ columns[2].metric(
 columns[3].metric(
     "Reasons known", f"{coverage['coverage']:.0%}" if coverage["failed"] else "–",
     f"{coverage['found']:,} of {coverage['failed']:,} failed tasks", delta_color="off", delta_arrow="off", border=True,
-    help=parts.meaning_of(MetricName.COVERAGE) + " Products that are not rated are included.",
+    help=parts.meaning_of(MetricName.COVERAGE)
+    + " Products that are not rated are included; a choice of error codes does not narrow it.",
 )  # fmt: skip
 if rated:
     st.caption(

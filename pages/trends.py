@@ -64,7 +64,8 @@ if not codes.empty:
         page,
         "Failed tasks by error code and week, all data",
         lambda: codes_over_time(codes, parts.theme(), parts.colors(page)),
-        caption=f"A task with two codes counts under each. n {int(weekly['failed'].sum()):,} failed tasks, "
+        caption="A task with two codes counts under each. n "
+        f"{int(codes.drop_duplicates('period_start')['failed'].sum()):,} failed tasks, products that are not rated included, "
         f"{parts.as_of(page)}.",
         alt=lambda: "Failed tasks by error code and week over all data.",
         key="trend_codes",

@@ -5,10 +5,11 @@ from zoneinfo import ZoneInfo
 
 import pandas as pd
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bwp_client.deadlines import (
+    LONGEST_DAYS,
     Basis,
     Deadline,
     DeadlineCalendar,
@@ -219,3 +220,24 @@ def test_a_hold_is_flagged_exactly_when_it_is_over_after_the_last_day(
     assert ends is not None
     found = judge_hold(deadline, submitted_at=submitted, holding_period_days=days_held, now=submitted)
     assert (found is Hold.MISSES) == (ends.astimezone(ZoneInfo(name)).date() > deadline.last_day)
+
+
+@settings(max_examples=200, deadline=None)
+@given(
+    moment=st.datetimes(
+        noon("2020-01-01").replace(tzinfo=None),
+        timezones=st.just(UTC),
+        max_value=noon("2040-01-01").replace(tzinfo=None),
+    ),
+    rule=st.sampled_from(Rule),
+    zone=st.sampled_from(["UTC", "Pacific/Kiritimati", "Etc/GMT+12", "Europe/Berlin"]),
+    now_zone_hours=st.integers(0, 23),
+)
+def test_what_failed_longer_ago_than_any_law_gives_is_overdue(
+    moment: datetime, rule: Rule, zone: str, now_zone_hours: int
+) -> None:
+    counted = DeadlineCalendar(rule, ZoneInfo(zone))
+    deadline = counted.deadline(None, failed_at=moment)
+    assert deadline is not None
+    now = moment + timedelta(days=LONGEST_DAYS, hours=now_zone_hours, microseconds=1)
+    assert counted.days_left(deadline, now) < 0

@@ -99,10 +99,23 @@ def find_cause(
     if product is None and sign * by_product["mix_effect"].sum() > MOST * change:
         return Cause(is_mix=True)
     own = parts if product is None else contributors_of(product)
-    code_set, alike = _lead_code_set(own, sign), moved_alike(own)
+    code_set, alike = _lead_code_set(own, sign), may_be_requests(comparison, own)
     if product is None and code_set is None:
         return Cause(is_spread=len(by_product) > 1 and _are_codes_known(parts, sign), may_be_requests=alike)
     return Cause(product, code_set, _since(changes_of(product), said), may_be_requests=alike)
+
+
+def may_be_requests(comparison: Mapping[Any, Any], contributors: pd.DataFrame) -> bool:
+    """Tell whether more or fewer requests alone could look like this change.
+
+    They move failures first and completions later, so all outcomes go the same way as the failures; and all codes do.
+
+    Args:
+        comparison: The one row of a `period_comparison` frame.
+        contributors: The `contributors` frame of the same tasks, or of the product that makes up most of the change.
+    """
+    failures = comparison["failed"] - comparison["previous_failed"]
+    return bool(failures * (comparison["n"] - comparison["previous_n"]) > 0) and moved_alike(contributors)
 
 
 def moved_alike(contributors: pd.DataFrame) -> bool:

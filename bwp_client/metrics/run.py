@@ -148,23 +148,23 @@ def no_denominator(snapshot: Snapshot, filters: Filters) -> pd.DataFrame:
     """Name the products left out of rates because not one COMPLETED event of theirs was ever loaded.
 
     Returns:
-        Columns business_product_id and failed (tasks in the filters' period).
+        Columns business_product_id and failed (tasks that the filters name).
     """
     return snapshot.frame(
         """
-        select business_product_id, cast(sum(tasks) as bigint) as failed
-        from daily_counts
-        where task_kind = $task_kind and not has_denominator
-          and bucket_start >= $from_time and bucket_start < $to_time
-          and ($all_products or array_contains($business_products, business_product_id))
-          and ($all_regions or array_contains($regions, region))
-        group by business_product_id order by failed desc, business_product_id
+        select f.business_product_id, count(*) as failed
+        from failed_tasks f
+        join product_kinds p on p.business_product_id = f.business_product_id and p.task_kind = f.task_kind
+        where f.task_kind = $task_kind and not p.has_denominator
+          and f.occurred_at >= $from_time and f.occurred_at < $to_time
+          and ($all_products or array_contains($business_products, f.business_product_id))
+          and ($all_regions or array_contains($regions, f.region))
+          and ($all_codes or f.task_id in (
+              select task_id from failed_codes where task_kind = $task_kind and array_contains($codes, code)
+          ))
+        group by f.business_product_id order by failed desc, f.business_product_id
         """,
-        {
-            key: value
-            for key, value in parameters(filters).items()
-            if key not in {"before_time", "all_codes", "codes", "min_n"}
-        },
+        {key: value for key, value in parameters(filters).items() if key not in {"before_time", "min_n"}},
     )
 
 

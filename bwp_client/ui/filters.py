@@ -23,6 +23,8 @@ class Choice:
     """Unless one was chosen, the finest that reads well over the period and mostly holds enough outcomes to be rated."""
 
 
+NARROWING = ("product", "code", "region")
+"""The keys of the filters that leave tasks out, period and task kind apart."""
 _LENGTHS = {Bucket.DAY: 1, Bucket.WEEK: 7, Bucket.MONTH: 30}
 """Days, finest first."""
 

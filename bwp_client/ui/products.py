@@ -46,12 +46,12 @@ def show(page: Page, products: pd.DataFrame) -> None:
     """Show products with their rates, how these compare with the period before, and the code most met."""
     rate = st.column_config.NumberColumn(format="%.1f %%")
     outcomes = st.column_config.NumberColumn(
-        "n", help="Outcomes: failed and completed tasks", format="localized", width=60
+        "Outcomes", help="Failed and completed tasks", format="localized", width=75
     )
-    code = st.column_config.TextColumn("Most met code", width=230)
+    code = st.column_config.TextColumn("Most frequent code", width=215)
     st.dataframe(
         table(page, "products shown", lambda: _shown(page, products)), hide_index=True, key="products", placeholder="–",
-        column_config={"Outcomes (n)": outcomes, "Failure rate": rate, "Period before": rate, "Most met code": code},
+        column_config={"Outcomes (n)": outcomes, "Failure rate": rate, "Period before": rate, "Most frequent code": code},
         alt="Business products with failed tasks, outcomes, failure rate, comparison with the period before and top code",
     )  # fmt: skip
     show_unrated(page)
@@ -71,7 +71,7 @@ def _shown(page: Page, products: pd.DataFrame) -> pd.DataFrame:
             ],
             "Period before": products["previous_rate"] * 100,
             "Compared": [verdict(row) for _, row in products.iterrows()],
-            "Most met code": [_top_code(codes, product) for product in products["business_product_id"]],
+            "Most frequent code": [_top_code(codes, product) for product in products["business_product_id"]],
         }
     )
 

@@ -11,7 +11,7 @@ from bwp_client.errors import BwpError
 from bwp_client.metrics.codes import guidance
 from bwp_client.settings import Settings
 from bwp_client.ui.data import Names, current_snapshot, version_key, warehouse_in_use
-from bwp_client.ui.filters import Choice, sidebar
+from bwp_client.ui.filters import NARROWING, Choice, sidebar
 from bwp_client.ui.jobs import JobStatus, jobs
 from bwp_client.ui.plain import plain
 from bwp_client.warehouse.snapshot import Snapshot
@@ -83,7 +83,28 @@ def page(title: str) -> Page:
         st.stop()
     st.title(title, anchor=False)
     st.caption(_freshness(prepared))
+    _tell_filters(prepared)
     return prepared
+
+
+def _tell_filters(prepared: Page) -> None:
+    """Say which filters narrow the page, for they stay when one goes from page to page; offer to take them away."""
+    filters = prepared.choice.filters
+    chosen = [
+        *(f"product {prepared.names(product)}" for product in filters.business_products or ()),
+        *(f"error code {code}" for code in filters.codes or ()),
+        *(f"region {region}" for region in filters.regions or ()),
+    ]
+    if chosen:
+        with st.container(border=True, horizontal=True, vertical_alignment="center"):
+            st.text(f"Only {', '.join(chosen)}.")
+            st.button("Show all", on_click=_show_all, key="show_all")
+
+
+def _show_all() -> None:
+    for key in NARROWING:
+        if key in st.session_state:
+            st.session_state[key] = []
 
 
 def _freshness(prepared: Page) -> str:

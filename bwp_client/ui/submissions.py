@@ -52,8 +52,8 @@ def _tell_missing(page: Page, rates: pd.DataFrame) -> None:
     failed, completed = rates[["failed_known", "completed_known"]].iloc[0] if len(rates) else (0.0, 0.0)
     st.text(
         "Failures come sooner than completions, so more requests alone raise the rate for a while; the rate by submission "
-        f"they leave as it is. It takes {KNOWN_SHARE * 100:.0f} % of the failed and of the completed tasks to be looked up: "
-        f"{percent(failed)} and {percent(completed)} are."
+        f"they leave as it is. For it {KNOWN_SHARE * 100:.0f} % of both have to be looked up: of the failed tasks "
+        f"{percent(failed)} are, of the completed ones {percent(completed)}."
     )
     if completed < KNOWN_SHARE:
         actions.offer_completed(page)

@@ -12,13 +12,15 @@ import pyarrow as pa
 from bwp_client.metrics import Filters, MetricName, causes
 from bwp_client.metrics.episodes import Episode, find_episode
 from bwp_client.metrics.run import rated_products
-from bwp_client.metrics.statement import day, percent, statement
+from bwp_client.metrics.statement import day, duration, percent, statement
 from bwp_client.ui import data
 from bwp_client.ui.parts import as_arrow, ask, ask_row, rate_text
 from bwp_client.ui.shell import Page
 
 _WEEK = timedelta(weeks=1)
 TOP_CODES = 8
+_TOLD_STATES = ("new", "returned", "rising")
+_TOLD_CODES = 2
 
 
 def wide(page: Page) -> Filters:
@@ -53,9 +55,26 @@ def lately(page: Page) -> str | None:
     if filters.to_time - filters.from_time < 2 * _WEEK or not rated_products(page.snapshot, filters):
         return None
     week = filters.with_(from_time=filters.to_time - _WEEK)
-    cause = causes.Cause(may_be_requests=causes.moved_alike(ask(page, MetricName.CONTRIBUTORS, week)))
-    text = statement(ask_row(page, MetricName.PERIOD_COMPARISON, week), _WEEK, cause, page.names)
+    row = ask_row(page, MetricName.PERIOD_COMPARISON, week)
+    alike = causes.may_be_requests(row, ask(page, MetricName.CONTRIBUTORS, week))
+    text = statement(row, _WEEK, causes.Cause(may_be_requests=alike), page.names)
     return f"Last 7 days of this period: {text[0].lower()}{text[1:]}"
+
+
+def tell_codes(page: Page) -> str | None:
+    """Say which error codes are new, returned or rising, the most frequent first; none when none is."""
+    codes = ask(page, MetricName.ERROR_CODES)
+    rows = codes[codes["state"].isin(_TOLD_STATES)].to_dict("records")
+    if not rows:
+        return None
+    before = duration(page.choice.filters.to_time - page.choice.filters.from_time)
+    said = [
+        f"{row['code']} is {row['state']}: {row['tasks']:,} failed tasks, {row['tasks_before']:,} in the {before} before; "
+        f"first seen {day(row['first_seen'])}, last {day(row['last_seen'])}."
+        for row in rows[:_TOLD_CODES]
+    ]
+    more = len(rows) - _TOLD_CODES
+    return " ".join([*said, *([f"{more} more on the error codes page."] if more > 0 else [])])
 
 
 def tell_episode(page: Page, weekly: dict[str, pd.DataFrame]) -> str | None:

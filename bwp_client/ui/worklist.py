@@ -23,11 +23,15 @@ from bwp_client.ui.shell import Page
 from bwp_client.warehouse.snapshot import Snapshot
 
 SOON_DAYS = 7
+ROW_HEIGHT = 66
+"""From 64 on a table breaks long texts: room for a whole action of three lines beside a whole task ID."""
+_HEIGHT = 10 * ROW_HEIGHT + 40
 MAX_ROWS = 1000
 """More rows than this nobody scrolls through; the downloads hold all."""
 SHOWN = ("open", "overdue", "next 7 days", "later", "waiting", "recovered", "closed")
 _OF_FAILURES = (
-    "days_left", "deadline", "product", "code", "action", "task_id", "bound", "failed_at", "age_days", "hold", "lookup_state",
+    "days_left", "deadline", "product", "code", "action", "task_id", "extended_deadline", "bound", "failed_at", "age_days",
+    "hold", "lookup_state",
 )  # fmt: skip
 _OF_WAITING = (
     "days_left",
@@ -41,6 +45,10 @@ _OF_WAITING = (
     "bound",
     "hold",
 )
+_ORDERS = {
+    "overdue": "The least overdue first. An extension holds only if the shopper was told of it before the deadline: where "
+    "that was not done, tell the shopper now, and note why.",
+}
 _SEARCHED = ("task_id", "product", "code", "action")
 
 
@@ -89,7 +97,7 @@ def due_counts(frame: pd.DataFrame) -> dict[str, int]:
 def show(page: Page) -> None:
     """Draw the worklist."""
     filters = page.choice.filters
-    earlier = parts.kept(page, "open earlier", lambda: _open_earlier(page.snapshot, filters))
+    earlier = parts.kept(page, "open earlier", lambda: count_open(page.snapshot, filters, before=filters.from_time))
     ever = bool(earlier) and st.toggle(
         f"Also open failures before {filters.from_time:%d %b %Y} ({earlier:,})", key="ever", bind="query-params"
     )
@@ -121,7 +129,7 @@ def show(page: Page) -> None:
         )
         return
     st.dataframe(
-        view.shown, hide_index=True, column_config=_COLUMNS, placeholder="–",
+        view.shown, hide_index=True, column_config=COLUMNS, placeholder="–", row_height=ROW_HEIGHT, height=_HEIGHT,
         on_select=partial(open_chosen, "worklist", view.task_ids), selection_mode="single-row", key="worklist",
         alt="Waiting requests with days left, deadline and what the API said" if chosen == "waiting"
         else "Failed tasks with days left, deadline, error code and next action",
@@ -130,24 +138,30 @@ def show(page: Page) -> None:
         f"n {view.count:,} tasks"
     )  # fmt: skip
     st.caption(
-        f"{shown}. Nearest deadline first: those ahead, the soonest on top, then those over, the latest on top. Tick a row "
-        f"to see its timeline. {page.settings.timezone} days, {parts.as_of(page)}."
+        f"{shown}. {_ORDERS.get(chosen, 'Nearest deadline first; those already overdue come last.')} Tick a row to see its "
+        f"timeline. {page.settings.timezone} days, {parts.as_of(page)}."
     )
     _downloads(rows, view.count, is_waiting=chosen == "waiting")
 
 
-def _open_earlier(snapshot: Snapshot, filters: Filters) -> int:
+def count_open(snapshot: Snapshot, filters: Filters, *, before: datetime) -> int:
+    """Count the open failures of before a moment; of the filters, the period does not apply."""
     ((count,),) = snapshot.rows(
         """
         select count(*) from failed_tasks f left join request_facts r on r.task_id = f.task_id
-        where f.task_kind = $kind and f.occurred_at < $from_time and r.closed_at is null
+        where f.task_kind = $kind and f.occurred_at < $before and r.closed_at is null
           and not coalesce(r.is_recovered, false)
           and ($all_products or list_contains($products, f.business_product_id))
           and ($all_regions or list_contains($regions, f.region))
+          and ($all_codes or f.task_id in (
+              select task_id from failed_codes where task_kind = $kind and list_contains($codes, code)
+          ))
         """,
         {
             "kind": filters.task_kind.value,
-            "from_time": filters.from_time,
+            "before": before,
+            "all_codes": filters.codes is None,
+            "codes": list(filters.codes or ("",)),
             "all_products": filters.business_products is None,
             "products": list(filters.business_products or ("",)),
             "all_regions": filters.regions is None,
@@ -209,14 +223,15 @@ def _view(rows: pd.DataFrame, columns: tuple[str, ...]) -> _View:
     return _View(len(rows), parts.as_arrow(shown), first["task_id"].tolist())
 
 
-_COLUMNS = {
-    "days_left": st.column_config.NumberColumn("Days left", width=65),
-    "deadline": st.column_config.DateColumn("Deadline", format="DD MMM YYYY", width=95),
+COLUMNS = {
+    "days_left": st.column_config.NumberColumn("Days left", width=60),
+    "deadline": st.column_config.DateColumn("Deadline", format="DD MMM YYYY", width=88),
+    "extended_deadline": st.column_config.DateColumn("If extended", format="DD MMM YYYY", width=95),
     "bound": st.column_config.TextColumn("How sure", width=85),
-    "task_id": st.column_config.TextColumn("Task ID", width=150),
-    "product": st.column_config.TextColumn("Business product", width=130),
-    "code": st.column_config.TextColumn("Error code", width=165),
-    "action": st.column_config.TextColumn("Next action", width=245),
+    "task_id": st.column_config.TextColumn("Task ID", width=262),
+    "product": st.column_config.TextColumn("Business product", width=110),
+    "code": st.column_config.TextColumn("Error code", width=185),
+    "action": st.column_config.TextColumn("Next action", width=165),
     "failed_at": st.column_config.DatetimeColumn("Failed", format="DD MMM YYYY", timezone="UTC", width=95),
     "received_at": st.column_config.DatetimeColumn("Received", format="DD MMM YYYY", timezone="UTC", width=95),
     "age_days": st.column_config.NumberColumn("Age in days", width=80),

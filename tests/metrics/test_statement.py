@@ -10,7 +10,7 @@ from statsmodels.stats.contingency_tables import Table
 from support.shop import Task, shop_of
 
 from bwp_client.metrics import run_metric
-from bwp_client.metrics.causes import Cause, find_cause, moved_alike
+from bwp_client.metrics.causes import Cause, find_cause, may_be_requests, moved_alike
 from bwp_client.metrics.filters import Filters
 from bwp_client.metrics.statement import duration, statement, verdict
 from bwp_client.warehouse.snapshot import Snapshot
@@ -163,6 +163,21 @@ def test_fewer_requests_may_lower_the_rate(tmp_path: Path) -> None:
     text = said(shop_of(tmp_path, tasks))
     assert "lower than the 4 weeks before" in text
     assert "Fewer requests alone could look like this for a while" in text
+
+
+@pytest.mark.parametrize(
+    ("now", "before", "wanted"),
+    [
+        ((130, 2176), (84, 2253), False),  # more failures among fewer outcomes
+        ((130, 2300), (84, 2253), True),
+        ((84, 2176), (130, 2253), True),
+        ((84, 2300), (130, 2253), False),
+        ((84, 2300), (84, 2253), False),
+    ],
+)
+def test_more_requests_bring_more_outcomes(now: tuple[int, int], before: tuple[int, int], wanted: bool) -> None:
+    row = dict(zip(("failed", "n", "previous_failed", "previous_n"), (*now, *before), strict=True))
+    assert may_be_requests(row, contributors({"A": (now[0], before[0])})) is wanted
 
 
 def test_one_code_that_grew_is_no_surge(tmp_path: Path) -> None:

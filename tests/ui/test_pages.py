@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from streamlit.testing.v1 import AppTest
+from support.lookups import looked_up, store_lookups
 
 from bwp_client.load import load
 from bwp_client.metrics import Bucket
@@ -264,3 +265,17 @@ def test_the_overview_says_how_the_newest_week_went(tmp_path: Path, open_page: O
     )
     start = (datetime.now(UTC) - timedelta(days=10)).date().isoformat()
     assert "Last 7 days" not in words(open_page("overview", warehouse, **{"from": start}))
+
+
+def test_the_overview_names_codes_that_are_new(tmp_path: Path, open_page: OpenPage) -> None:
+    old = [event(number, "FAILED", days_ago=40) for number in range(8)]
+    new = [event(100 + number, "FAILED", days_ago=3) for number in range(6)]
+    done = [event(1000 + number, "COMPLETED", days_ago=number % 50) for number in range(200)]
+    warehouse = warehouse_of(tmp_path, [*old, *new, *done])
+    asked = [looked_up(f"task-{number}", errors=["OLD_CODE"]) for number in range(8)]
+    asked += [looked_up(f"task-{100 + number}", errors=["NEW_CODE"]) for number in range(6)]
+    store_lookups(Warehouse(str(warehouse)), asked)
+    said = words(open_page("overview", warehouse))
+    seen = datetime.now(UTC) - timedelta(days=3)
+    assert f"NEW_CODE is new: 6 failed tasks, 0 in the 4 weeks before; first seen {seen.day} {seen:%b %Y}" in said
+    assert "OLD_CODE is" not in said

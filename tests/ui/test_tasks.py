@@ -182,3 +182,32 @@ def test_pasted_ids_are_told_and_unknown_ones_become_requests(home: Path, open_p
     waiting = app.dataframe[0].value
     assert waiting["task_id"].tolist() == ["nobody-knows"]
     assert rows(Warehouse(str(home)), TableName.REQUESTS, "business_product_id") == [(PRODUCT,)]
+
+
+def test_the_overview_counts_open_failures_whenever_they_failed(home: Path, open_page: OpenPage) -> None:
+    """As the tasks page does, with those of before the period: one is 200 days old."""
+    start = (NOW - timedelta(days=3)).date().isoformat()
+    app = open_page("overview", home, **{"from": start})
+    assert not app.exception
+    counts = metrics(app)
+    assert (counts["Open, overdue"], counts["Open, next 7 days"], counts["Open, later"]) == ("2", "1", "3")
+    assert "Open failures, whenever they failed: 2 overdue, 0 due today, 1 in the 7 days after, 3 later." in words(app)
+    (first,) = [table.value for table in app.dataframe if "days_left" in table.value.columns]
+    assert first["task_id"].tolist() == ["fail-0", "fail-4", "fail-3", "fail-2", "fail-1"]
+    tasks = metrics(open_page("tasks", home, ever="true", **{"from": start}))
+    assert [tasks[name] for name in ("Overdue", "Next 7 days", "Later")] == ["2", "1", "3"]
+
+
+def test_open_failures_are_counted_by_their_code(home: Path, open_page: OpenPage) -> None:
+    said = words(open_page("overview", home, code="ORDERS_NOT_CLOSED"))
+    assert "Open failures, whenever they failed: 0 overdue, 0 due today, 1 in the 7 days after, 0 later." in said
+    assert not open_page("tasks", home, code="ORDERS_NOT_CLOSED").toggle
+
+
+def test_filters_that_stay_are_named_and_can_be_taken_away(home: Path, open_page: OpenPage) -> None:
+    app = open_page("overview", home, code="ORDERS_NOT_CLOSED")
+    assert "Only error code ORDERS_NOT_CLOSED." in words(app)
+    assert metrics(app)["Failed tasks"] == "1"
+    app.button(key="show_all").click().run()
+    assert "Only error code" not in words(app)
+    assert metrics(app)["Failed tasks"] == "5"
