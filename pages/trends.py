@@ -3,9 +3,9 @@
 import pandas as pd
 import streamlit as st
 
-from bwp_client.charts import codes_over_time, outcomes_over_time
+from bwp_client.charts import outcomes_over_time
 from bwp_client.charts.rates import describe_outcomes
-from bwp_client.metrics import Bucket, MetricName
+from bwp_client.metrics import MetricName
 from bwp_client.metrics.statement import percent, verdict
 from bwp_client.ui import parts, products, shell, trends
 
@@ -56,21 +56,7 @@ parts.show_chart(
     alt=lambda: describe_outcomes(weekly, "week"),
     key="trend_outcomes",
 )
-trends.show_hours(page)
-trends.show_time_to_outcome(page)
-codes = parts.ask(page, MetricName.ERROR_CODES_OVER_TIME, whole, Bucket.WEEK)
-if not codes.empty:
-    parts.show_chart(
-        page,
-        "Failed tasks by error code and week, all data",
-        lambda: codes_over_time(codes, parts.theme(), parts.colors(page)),
-        caption="A task with two codes counts under each. n "
-        f"{int(codes.drop_duplicates('period_start')['failed'].sum()):,} failed tasks, products that are not rated included, "
-        f"{parts.as_of(page)}.",
-        alt=lambda: "Failed tasks by error code and week over all data.",
-        key="trend_codes",
-        about=(MetricName.ERROR_CODES_OVER_TIME,),
-    )
+trends.show_more(page, whole)
 parts.meaning(
     MetricName.PERIOD_COMPARISON, MetricName.CONTRIBUTORS, MetricName.CHANGE_POINTS, MetricName.WEEKDAY_HOUR,
     MetricName.TIME_TO_OUTCOME,

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
 
 import pandas as pd
 import streamlit as st
 
-from bwp_client.charts import contributions, rate_with_changes, time_to_outcome, weekday_hour
+from bwp_client.charts import codes_over_time, contributions, rate_with_changes, time_to_outcome, weekday_hour
 from bwp_client.charts.rates import describe_rates
 from bwp_client.charts.trends import describe_changes, describe_contributions, describe_hours, duration_text
 from bwp_client.metrics import Bucket, Filters, MetricName
@@ -119,6 +120,39 @@ def _show_changes(page: Page, changes: pd.DataFrame) -> None:
         },
         key="changes",
         alt="Days on which the failure rate changed, with the rates before and after",
+    )
+
+
+def show_more(page: Page, whole: Filters) -> None:
+    """Draw what is looked at next, one of it at a time: the part that is open is in the address."""
+    shown: dict[str, Callable[[], None]] = {
+        "Error codes by week": lambda: show_codes(page, whole),
+        "Weekday and hour": lambda: show_hours(page),
+        "Time to outcome": lambda: show_time_to_outcome(page),
+    }
+    tabs = st.tabs(list(shown), key="more", on_change="rerun", bind="query-params")
+    for tab, show in zip(tabs, shown.values(), strict=True):
+        if tab.open:
+            with tab:
+                show()
+
+
+def show_codes(page: Page, whole: Filters) -> None:
+    """Draw the failed tasks by error code and week over all data."""
+    codes = parts.ask(page, MetricName.ERROR_CODES_OVER_TIME, whole, Bucket.WEEK)
+    if codes.empty:
+        st.text("No task of this kind failed.")
+        return
+    failed = int(codes.drop_duplicates("period_start")["failed"].sum())
+    parts.show_chart(
+        page,
+        "Failed tasks by error code and week, all data",
+        lambda: codes_over_time(codes, parts.theme(), parts.colors(page)),
+        caption=f"A task with two codes counts under each. n {failed:,} failed tasks, products that are not rated included, "
+        f"{parts.as_of(page)}.",
+        alt=lambda: "Failed tasks by error code and week over all data.",
+        key="trend_codes",
+        about=(MetricName.ERROR_CODES_OVER_TIME,),
     )
 
 

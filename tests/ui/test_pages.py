@@ -279,3 +279,23 @@ def test_the_overview_names_codes_that_are_new(tmp_path: Path, open_page: OpenPa
     seen = datetime.now(UTC) - timedelta(days=3)
     assert f"NEW_CODE is new: 6 failed tasks, 0 in the 4 weeks before; first seen {seen.day} {seen:%b %Y}" in said
     assert "OLD_CODE is" not in said
+
+
+@pytest.mark.parametrize(
+    ("query", "title"),
+    [
+        ({}, "Failed tasks by error code and week, all data"),
+        ({"more": "Weekday and hour"}, "Failure rate by weekday and hour"),
+        ({"more": "Time to outcome"}, "Time until a task completed"),
+        ({"more": "nothing"}, "Failed tasks by error code and week, all data"),
+    ],
+)
+def test_one_part_of_what_is_looked_at_next_is_drawn(
+    query: dict[str, str], title: str, loaded: Path, open_page: OpenPage
+) -> None:
+    app = open_page("trends", loaded, **query)
+    assert not app.exception
+    drawn = {str(item.value) for item in app.subheader}
+    others = {"Failed tasks by error code and week, all data", "Failure rate by weekday and hour"} - {title}
+    assert title in drawn
+    assert not others & drawn
