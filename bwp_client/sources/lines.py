@@ -18,7 +18,7 @@ import pyarrow.compute as pc
 import pyarrow.json as pj
 
 from bwp_client.events import EARLIEST_US, EVENT_TYPES, MAX_ID_LENGTH
-from bwp_client.sources.alike import Shapes, read_alike
+from bwp_client.sources.alike import read_alike
 from bwp_client.sources.arrays import (
     STAGED,
     UTC_US,
@@ -31,6 +31,7 @@ from bwp_client.sources.arrays import (
     numbers,
     text_array,
 )
+from bwp_client.sources.shapes import Shapes
 
 _TEXT = pa.string()
 _ENVELOPE = pa.schema(

@@ -27,7 +27,6 @@ from bwp_client.events import (
     rows_of,
 )
 from bwp_client.scrub import excerpt
-from bwp_client.sources.alike import Shapes
 from bwp_client.sources.arrays import UTC_US, IntArray, bytes_array, int64_array, numbers, text_array
 from bwp_client.sources.base import SourceObject
 from bwp_client.sources.context import with_context
@@ -35,6 +34,7 @@ from bwp_client.sources.decode import CutShortError, TooMuchTextError, blocks
 from bwp_client.sources.lines import read_lines
 from bwp_client.sources.parcels import ROWS_PER_PARCEL, TOO_OLD, Job, ObjectCounts, Parcel
 from bwp_client.sources.records import Found, RecordCutter, Unread
+from bwp_client.sources.shapes import Shapes
 from bwp_client.sources.together import TEXT_BYTES, Together, read_together, whole_text
 from bwp_client.sources.wrappers import Wrapper, unwrap
 

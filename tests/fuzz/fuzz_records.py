@@ -15,7 +15,8 @@ sys.path[:0] = [str(folder) for folder in Path(__file__).parents[1:3]]
 
 # Comparing arrays under instrumentation keeps each of them for ever, and what is read by place compares nothing else.
 with atheris.instrument_imports(
-    include=["bwp_client.events", "bwp_client.sources"], exclude=["bwp_client.sources.alike"]
+    include=["bwp_client.events", "bwp_client.sources"],
+    exclude=["bwp_client.sources.alike", "bwp_client.sources.shapes"],
 ):
     import bwp_client.sources.stage  # noqa: F401
 
@@ -23,7 +24,7 @@ from support.alike import COUNT, KINDS, check, lines_of  # noqa: E402
 from support.events import envelope  # noqa: E402
 from support.packing import framed_snappy, hadoop_snappy, zipped  # noqa: E402
 from support.staging import stage  # noqa: E402
-from support.wire import lambda_sqs, logs, sns  # noqa: E402
+from support.wire import lambda_sqs, logs, sns, webhook  # noqa: E402
 
 GOOD = json.dumps(envelope("t-good", id="good")).encode()
 ALIKE = [lines_of(kind) for kind in KINDS]
@@ -34,6 +35,7 @@ SEEDS = [
     json.dumps(sns(GOOD.decode())).encode(),
     json.dumps(logs([GOOD.decode(), "x"])).encode(),
     json.dumps(lambda_sqs([json.dumps(sns(GOOD.decode()))])).encode(),
+    json.dumps(webhook(envelope("t-good", id="good"))).encode(),
     b"\x1f\x8b\x08",
     b"\x28\xb5\x2f\xfd",
     framed_snappy(GOOD),

@@ -8,9 +8,11 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from support.alike import COUNT, KINDS, LATEST, check, lines_of, plain
 from support.events import resource
+from support.wire import webhook
 
-from bwp_client.sources.alike import FEWEST, MOST_SHAPES, Shapes, read_alike
+from bwp_client.sources.alike import read_alike
 from bwp_client.sources.records import line_bounds
+from bwp_client.sources.shapes import FEWEST, MOST_SHAPES, Shapes
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -109,6 +111,22 @@ def test_many_shapes_of_one_length() -> None:
 )
 def test_odd_lines_that_are_alike_get_the_exact_verdict(line: dict) -> None:
     check((json.dumps(plain(1) | line).encode() + b"\n") * COUNT)
+
+
+def test_what_a_webhook_sends_is_left() -> None:
+    """The same decoder takes it, but its fields have other names."""
+    found = check(b"".join(json.dumps(webhook(plain(number))).encode() + b"\n" for number in range(COUNT)))
+    assert not len(found.places)
+
+
+def test_shapes_that_are_met_no_more_make_room() -> None:
+    shapes = Shapes()
+    for number in range(3 * MOST_SHAPES):
+        line = json.dumps(plain(1, region=f"r-{number:02d}")).encode() + b"\n"
+        begins, ends = line_bounds(line * FEWEST, len(line) * FEWEST)
+        found = read_alike(memoryview(line * FEWEST), begins, ends, shapes, latest_us=LATEST)
+        assert len(found.places) == FEWEST
+    assert len(shapes) == MOST_SHAPES
 
 
 @pytest.mark.parametrize("name", ["id", "time", "resources", "detail", "detail-type", "region"])

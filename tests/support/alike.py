@@ -7,9 +7,10 @@ from uuid import UUID
 import pytest
 
 from bwp_client.events import EVENT_TYPES, Refused, decode_record, rows_of
-from bwp_client.sources.alike import FEWEST, MOST_SHAPES, Alike, Shapes, read_alike
+from bwp_client.sources.alike import Alike, read_alike
 from bwp_client.sources.arrays import STAGED
 from bwp_client.sources.records import line_bounds
+from bwp_client.sources.shapes import FEWEST, MOST_SHAPES, Shapes
 from support.events import envelope
 
 LATEST = 1_800_000_000_000_000
