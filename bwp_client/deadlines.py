@@ -24,8 +24,6 @@ PROCESSING_DAYS = 30
 
 _GDPR_MONTHS, _GDPR_EXTENDED_MONTHS = 1, 3
 _CCPA_DAYS, _CCPA_EXTENDED_DAYS = 45, 90
-LONGEST_DAYS = _CCPA_DAYS + 2
-"""What failed longer ago than this is overdue under any law and in any zone, extensions apart."""
 
 
 class Rule(StrEnum):
@@ -121,6 +119,13 @@ class DeadlineCalendar:
     def rule_for(self, business_product_id: str | None) -> Rule:
         """Give the law that a business product's requests are under."""
         return self.rules.get(business_product_id or "", self.rule)
+
+    @property
+    def longest_days(self) -> int:
+        """What failed longer ago than so many days is overdue under each law that applies here, extensions apart."""
+        longest = {Rule.GDPR: 31, Rule.CCPA: _CCPA_DAYS}
+        # One more for the day of receipt, which is not counted, and one for the hours between two zones' midnights.
+        return max(longest[rule] for rule in {self.rule, *self.rules.values()}) + 2
 
     def day_of(self, moment: datetime) -> date:
         """Give the shop's day of a moment."""

@@ -9,7 +9,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bwp_client.deadlines import (
-    LONGEST_DAYS,
     Basis,
     Deadline,
     DeadlineCalendar,
@@ -239,5 +238,5 @@ def test_what_failed_longer_ago_than_any_law_gives_is_overdue(
     counted = DeadlineCalendar(rule, ZoneInfo(zone))
     deadline = counted.deadline(None, failed_at=moment)
     assert deadline is not None
-    now = moment + timedelta(days=LONGEST_DAYS, hours=now_zone_hours, microseconds=1)
+    now = moment + timedelta(days=counted.longest_days, hours=now_zone_hours, microseconds=1)
     assert counted.days_left(deadline, now) < 0

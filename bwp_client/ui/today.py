@@ -9,7 +9,6 @@ from functools import partial
 import pyarrow as pa
 import streamlit as st
 
-from bwp_client.deadlines import LONGEST_DAYS
 from bwp_client.events import EARLIEST_EVENT
 from bwp_client.metrics import MetricName
 from bwp_client.ui import parts
@@ -86,7 +85,7 @@ def _kept(page: Page) -> _Today:
 def _today(page: Page) -> _Today:
     """Look at all data, not at the period; what failed so long ago that it is overdue under any law is only counted."""
     ever = parts.all_data(page)
-    since = max(this_hour() - timedelta(days=LONGEST_DAYS), EARLIEST_EVENT)
+    since = max(this_hour() - timedelta(days=page.settings.deadlines.longest_days), EARLIEST_EVENT)
     failures = dated(
         page, MetricName.OPEN_FAILURES, ever.with_(from_time=since, to_time=max(ever.to_time, this_hour()))
     )
