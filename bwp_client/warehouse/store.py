@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -105,18 +106,22 @@ class Warehouse:
             RemoteError: S3 refused or failed.
             WarehouseError: The local folder can't be written.
         """
-        with explained(self.uri):
-            for name, spec in TABLES.items():
-                if DeltaTable.is_deltatable(self.address(name), storage_options=self._options()):
-                    continue
-                DeltaTable.create(
-                    self.address(name),
-                    spec.schema,
-                    mode="ignore",
-                    partition_by=list(spec.partition_by),
-                    configuration={"delta.dataSkippingStatsColumns": ",".join(spec.ranged)},
-                    storage_options=self._options(),
-                )
+        # On S3 each question takes its time, and none waits for another's answer.
+        with explained(self.uri), ThreadPoolExecutor(len(TABLES)) as pool:
+            list(pool.map(self._create, [table for table in TABLES if table is not TableName.RUNS]))
+            self._create(TableName.RUNS)
+
+    def _create(self, table: TableName) -> None:
+        spec = TABLES[table]
+        if not DeltaTable.is_deltatable(self.address(table), storage_options=self._options()):
+            DeltaTable.create(
+                self.address(table),
+                spec.schema,
+                mode="ignore",
+                partition_by=list(spec.partition_by),
+                configuration={"delta.dataSkippingStatsColumns": ",".join(spec.ranged)},
+                storage_options=self._options(),
+            )
 
     def handle(self, table: TableName, version: int | None = None) -> DeltaTable:
         """Open a table at its newest version, or at the one given.
