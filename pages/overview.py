@@ -36,7 +36,7 @@ columns[0].metric(
     percent(row["rate"]) if rated else "not rated" if unrated and not row["n"] else "too few",
     f"{row['failed']:,} of {row['n']:,}"
     if pd.isna(row["difference"])
-    else f"{row['difference'] * 100:+.1f} points, {verdict(row)}",
+    else f"{row['difference'] * 100:+.1f} points, {'not clear' if verdict(row) == 'no clear change' else verdict(row)}",
     delta_arrow="off" if pd.isna(row["difference"]) else "auto",
     delta_color="inverse" if verdict(row) in {"higher", "lower"} else "off",
     help=parts.meaning_of(MetricName.FAILURE_RATE, MetricName.PERIOD_COMPARISON),
@@ -62,9 +62,10 @@ columns[3].metric(
     + " Products that are not rated are included; a choice of error codes does not narrow it.",
 )  # fmt: skip
 if rated:
+    other = ", other failures among them" if page.choice.filters.codes else ""
     st.caption(
-        f"{row['failed']:,} failed of {row['n']:,} outcomes, 95 % interval {row['low'] * 100:.1f}–{row['high'] * 100:.1f} %, "
-        f"{parts.as_of(page)}"
+        f"{row['failed']:,} failed of {row['n']:,} outcomes{other}, 95 % interval "
+        f"{row['low'] * 100:.1f}–{row['high'] * 100:.1f} %, {parts.as_of(page)}"
     )
 
 rates = parts.ask(page, MetricName.FAILURE_RATE)
@@ -108,7 +109,7 @@ else:
     )  # fmt: skip
     st.caption(
         "A task with two codes counts under each. Tick a row to see its tasks. "
-        f"n {coverage['failed']:,} failed tasks, {parts.as_of(page)}."
+        f"n {coverage['failed']:,} failed tasks{' with any code' if page.choice.filters.codes else ''}, {parts.as_of(page)}."
     )
 parts.heading("Where it fails", MetricName.FAILURE_RATE, MetricName.PERIOD_COMPARISON)
 if compared.empty:

@@ -23,6 +23,10 @@ def code_colors(codes: Iterable[str]) -> dict[str, str]:
     return colors
 
 
+LABEL_PIXELS = 90
+"""Room for what stands beside the longest bar, however narrow the chart is."""
+
+
 def code_bars(frame: pd.DataFrame, theme: Theme, colors: Mapping[str, str]) -> go.Figure:
     """Draw failed tasks by code, most first.
 
@@ -50,7 +54,8 @@ def code_bars(frame: pd.DataFrame, theme: Theme, colors: Mapping[str, str]) -> g
     top = int(shown["tasks"].max()) if len(shown) else 1
     chart.update_layout(
         hovermode="closest",
-        xaxis={"range": [0, top * 1.25], "title": {"text": "Failed tasks"}, "dtick": 1 if top < FEW else None},
+        xaxis={"range": [0, top], "title": {"text": "Failed tasks"}, "dtick": 1 if top < FEW else None},
+        margin={"r": LABEL_PIXELS},
     )
     chart.update_yaxes(showgrid=False, rangemode="normal", type="category")
     return chart

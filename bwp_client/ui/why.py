@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Hashable
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -46,6 +47,8 @@ def sentence(page: Page, row: dict[Hashable, Any], products: pd.DataFrame) -> st
     """
     filters = page.choice.filters
     cause = causes.cause_of(lambda name, chosen: ask(page, name, chosen), filters, row, products)
+    if cause and filters.codes:
+        cause = replace(cause, code_set=None)  # the one that was asked for
     return statement(row, filters.to_time - filters.from_time, cause, page.names)
 
 

@@ -208,6 +208,7 @@ def test_filters_that_stay_are_named_and_can_be_taken_away(home: Path, open_page
     app = open_page("overview", home, code="ORDERS_NOT_CLOSED")
     assert "Only error code ORDERS_NOT_CLOSED." in words(app)
     assert metrics(app)["Failed tasks"] == "1"
+    assert "1 failed of 35 outcomes, other failures among them" in words(app)
     app.button(key="show_all").click().run()
     assert "Only error code" not in words(app)
     assert metrics(app)["Failed tasks"] == "5"
