@@ -18,7 +18,7 @@ for column, label, prefix in zip(columns, ("This period", "Period before"), ("",
     rate, low, high = (row[f"{prefix}{name}"] for name in ("rate", "low", "high"))
     column.metric(
         label,
-        "too few" if pd.isna(rate) else percent(rate),
+        percent(rate) if pd.notna(rate) else "too few" if row[f"{prefix}n"] else "not rated",
         f"{row[f'{prefix}failed']:,} of {row[f'{prefix}n']:,}"
         + ("" if pd.isna(rate) else f" ({low * 100:.1f}–{high * 100:.1f} %)"),
         delta_color="off",
