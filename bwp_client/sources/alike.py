@@ -30,7 +30,7 @@ class Alike:
     """What became of lines that are like others."""
 
     rows: pa.RecordBatch
-    """The staged columns, `source_offset` apart."""
+    """The staged columns, `source_offset` apart; the rows of one length and shape follow each other."""
     places: IntArray
     """Which line each row is."""
     ignored: list[str]

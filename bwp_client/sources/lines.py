@@ -69,7 +69,7 @@ class Lines:
     """What became of a batch of lines."""
 
     rows: pa.RecordBatch
-    """The staged columns, with `source_offset` counted from the object's begin."""
+    """The staged columns, in no order, with `source_offset` counted from the object's begin."""
     ignored: pa.StringArray
     """The types of events that we don't chart, one for each such line."""
     ignored_places: IntArray
