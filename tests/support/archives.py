@@ -18,7 +18,8 @@ FIRST = datetime(2026, 5, 1, tzinfo=UTC)
 QUICK = Pace(poll_seconds=0, empty_polls=3, settle_seconds=0.5, look_seconds=0.1, stall_seconds=30, batch_seconds=1.0)
 
 CHILD = """
-import sys
+import signal, sys
+signal.signal(signal.SIGINT, signal.default_int_handler)  # which a test run in the background would have it ignore
 from datetime import datetime
 from bwp_client.archive_counts import Pace
 from bwp_client.load_archive import load_archive
