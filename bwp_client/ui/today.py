@@ -93,6 +93,9 @@ def _today(page: Page) -> _Today:
     due = due_counts(failures)
     due["overdue"] += earlier
     is_open = failures[failures["state"] == "open"]
+    if is_open.empty and earlier:
+        failures = dated(page, MetricName.OPEN_FAILURES, ever)
+        is_open = failures[failures["state"] == "open"]
     rows = is_open.head(FIRST)
     shown = parts.as_arrow(rows[["days_left", "deadline", "product", "code", "action", "task_id"]])
     return _Today(due, int((is_open["days_left"] == 0).sum()), shown, rows["task_id"].tolist())

@@ -25,7 +25,8 @@ from bwp_client.warehouse.snapshot import Snapshot
 SOON_DAYS = 7
 ROW_HEIGHT = 66
 """From 64 on a table breaks long texts: room for a whole action of three lines beside a whole task ID."""
-_HEIGHT = 10 * ROW_HEIGHT + 40
+_ROWS_AT_ONCE = 10
+_HEIGHT = _ROWS_AT_ONCE * ROW_HEIGHT + 40
 MAX_ROWS = 1000
 """More rows than this nobody scrolls through; the downloads hold all."""
 SHOWN = ("open", "overdue", "next 7 days", "later", "waiting", "recovered", "closed")
@@ -45,10 +46,10 @@ _OF_WAITING = (
     "bound",
     "hold",
 )
-_ORDERS = {
-    "overdue": "The least overdue first. An extension holds only if the shopper was told of it before the deadline: where "
-    "that was not done, tell the shopper now, and note why.",
-}
+_OVERDUE = (
+    "The least overdue first. An extension holds only if the shopper was told of it before the deadline: where that was not "
+    "done, tell the shopper now, and note why."
+)
 _SEARCHED = ("task_id", "product", "code", "action")
 
 
@@ -129,7 +130,8 @@ def show(page: Page) -> None:
         )
         return
     st.dataframe(
-        view.shown, hide_index=True, column_config=COLUMNS, placeholder="–", row_height=ROW_HEIGHT, height=_HEIGHT,
+        view.shown, hide_index=True, column_config=COLUMNS, placeholder="–", row_height=ROW_HEIGHT,
+        height=_HEIGHT if view.count > _ROWS_AT_ONCE else "content",
         on_select=partial(open_chosen, "worklist", view.task_ids), selection_mode="single-row", key="worklist",
         alt="Waiting requests with days left, deadline and what the API said" if chosen == "waiting"
         else "Failed tasks with days left, deadline, error code and next action",
@@ -138,8 +140,8 @@ def show(page: Page) -> None:
         f"n {view.count:,} tasks"
     )  # fmt: skip
     st.caption(
-        f"{shown}. {_ORDERS.get(chosen, 'Nearest deadline first; those already overdue come last.')} Tick a row to see its "
-        f"timeline. {page.settings.timezone} days, {parts.as_of(page)}."
+        f"{shown}. {_OVERDUE if chosen == 'overdue' else 'Nearest deadline first; those already overdue come last.'} "
+        f"Tick a row to see its timeline. {page.settings.timezone} days, {parts.as_of(page)}."
     )
     _downloads(rows, view.count, is_waiting=chosen == "waiting")
 

@@ -198,6 +198,16 @@ def test_the_overview_counts_open_failures_whenever_they_failed(home: Path, open
     assert [tasks[name] for name in ("Overdue", "Next 7 days", "Later")] == ["2", "1", "3"]
 
 
+def test_where_all_that_is_open_is_long_overdue_the_overview_lists_it(tmp_path: Path, open_page: OpenPage) -> None:
+    events = [envelope(f"old-{n}", outcome="FAILED", time=NOW - timedelta(days=100 + n)) for n in range(7)]
+    write(tmp_path / "events.json", events)
+    load(Warehouse(str(tmp_path / "w")), open_source(str(tmp_path / "events.json")))
+    app = open_page("overview", tmp_path / "w")
+    assert metrics(app)["Open, overdue"] == "7"
+    (first,) = [table.value for table in app.dataframe if "days_left" in table.value.columns]
+    assert first["task_id"].tolist() == [f"old-{n}" for n in range(5)]
+
+
 def test_open_failures_are_counted_by_their_code(home: Path, open_page: OpenPage) -> None:
     said = words(open_page("overview", home, code="ORDERS_NOT_CLOSED"))
     assert "Open failures, whenever they failed: 0 overdue, 0 due today, 1 in the 7 days after, 0 later." in said
