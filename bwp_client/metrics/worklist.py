@@ -6,13 +6,15 @@ from collections.abc import Iterator
 from datetime import datetime
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
-from bwp_client.deadlines import DeadlineCalendar, hold_ends_at, judge_hold
+from bwp_client.deadlines import DeadlineCalendar, judge_hold
 from bwp_client.metrics.codes import guidance_for
 
 JOIN = " + "
-_LATE = ["deadline", "days_left", "rule", "basis", "exact", "extended_deadline", "hold_ends_at", "hold"]
+_OF_DAYS = ["deadline", "days_left", "rule", "basis", "exact", "extended_deadline", "hold"]
+_LATE = [*_OF_DAYS[:-1], "hold_ends_at", "hold"]
 OPEN_COLUMNS = [
     "task_id", "state", *_LATE, "code", "class", "action", "failed_at", "age_days", "business_product_id", "region",
     "received_at", "submitted_at", "holding_period_days", "lookup_state", "replaced_by", "closed_at",
@@ -54,22 +56,38 @@ def _fold(codes: tuple[str, ...]) -> tuple[str, str, str]:
 
 
 def _late(frame: pd.DataFrame, calendar: DeadlineCalendar, now: datetime, age_from: str) -> pd.DataFrame:
-    rows = [_row(item, calendar, now, age_from) for item in _moments(frame)]
-    late = pd.DataFrame(rows, columns=[*_LATE, "age_days"], index=frame.index)
+    """Add when each row must be done: all but `hold_ends_at` depends on days alone, so rows of equal days are dated once."""
+    found = frame.assign(hold_ends_at=_hold_ends_at(frame))
+    moments = ["received_at", "submitted_at", *(["failed_at"] if "failed_at" in frame.columns else [])]
+    alike = found[["business_product_id", "holding_period_days"]].assign(
+        **{name: _days(found[name], calendar) for name in (*moments, "hold_ends_at")}
+    )
+    set_of = alike.groupby([*alike.columns], dropna=False, sort=False).ngroup().to_numpy()
+    _, first_of = np.unique(set_of, return_index=True)
+    rows = [_row(item, calendar, now, age_from) for item in _moments(found.iloc[first_of], moments)]
+    late = pd.DataFrame(rows, columns=[*_OF_DAYS, "age_days"]).take(set_of).set_axis(frame.index)
     for name in ("days_left", "age_days"):
         late[name] = late[name].astype("Int64")
     late["exact"] = late["exact"].astype("boolean")
-    late["hold_ends_at"] = pd.to_datetime(late["hold_ends_at"], utc=True).astype("datetime64[us, UTC]")
-    found = pd.concat([frame, late], axis=1)
+    found = pd.concat([found, late], axis=1)
     found["holding_period_days"] = found["holding_period_days"].astype("Int64")
     days = found["days_left"]
     order = pd.DataFrame({"over": days < 0, "distance": days.abs(), "task": found["task_id"]})
     return found.loc[order.sort_values(["over", "distance", "task"]).index].reset_index(drop=True)
 
 
-def _moments(frame: pd.DataFrame) -> Iterator[dict[str, Any]]:
-    names = ["business_product_id", "received_at", "submitted_at", "holding_period_days"]
-    names += ["failed_at"] if "failed_at" in frame.columns else []
+def _hold_ends_at(frame: pd.DataFrame) -> pd.Series:
+    held = pd.to_timedelta(frame["holding_period_days"].astype("Float64").to_numpy(float, na_value=np.nan), unit="D")
+    return (pd.to_datetime(frame["submitted_at"], utc=True) + held).astype("datetime64[us, UTC]")
+
+
+def _days(moments: pd.Series, calendar: DeadlineCalendar) -> pd.Series:
+    days: pd.Series = pd.to_datetime(moments, utc=True).dt.tz_convert(calendar.zone).dt.tz_localize(None).dt.floor("D")
+    return days
+
+
+def _moments(frame: pd.DataFrame, moments: list[str]) -> Iterator[dict[str, Any]]:
+    names = ["business_product_id", "holding_period_days", *moments]
     columns = []
     for name in names:
         values = frame[name].astype(object).where(frame[name].notna(), None).tolist()
@@ -86,11 +104,10 @@ def _row(item: dict[str, Any], calendar: DeadlineCalendar, now: datetime, age_fr
     deadline = calendar.deadline(
         product, received_at=item["received_at"], submitted_at=submitted, failed_at=item.get("failed_at")
     )
-    ends_at = hold_ends_at(submitted, held)
     if deadline is None:
-        return None, None, calendar.rule_for(product).value, None, None, None, ends_at, "", age
+        return None, None, calendar.rule_for(product).value, None, None, None, "", age
     hold = judge_hold(deadline, submitted_at=submitted, holding_period_days=held, now=now)
     return (
         deadline.last_day, calendar.days_left(deadline, now), deadline.rule.value, deadline.basis.value,
-        deadline.is_exact, deadline.extended_last_day, ends_at, hold.value, age,
+        deadline.is_exact, deadline.extended_last_day, hold.value, age,
     )  # fmt: skip

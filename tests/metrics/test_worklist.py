@@ -7,12 +7,14 @@ from typing import Any
 
 import pandas as pd
 import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
 from support.events import PRODUCT, envelope, write
 from support.lookups import looked_up, store_lookups
 
-from bwp_client.deadlines import DeadlineCalendar, Rule
+from bwp_client.deadlines import DeadlineCalendar, Rule, hold_ends_at, judge_hold
 from bwp_client.load import load
-from bwp_client.metrics import Filters, run_metric
+from bwp_client.metrics import Filters, run_metric, worklist
 from bwp_client.request_file import read_requests
 from bwp_client.sources import open_source
 from bwp_client.warehouse import Warehouse
@@ -134,6 +136,57 @@ def test_the_rule_and_the_zone_are_the_products_and_the_shops(ask: Ask) -> None:
     assert dict(zip(frame["task_id"], zip(frame["rule"], frame["deadline"], strict=True), strict=True)) == {
         "t": ("CCPA", date(2026, 6, 15)), "u": ("GDPR", date(2026, 6, 1)),
     }  # fmt: skip
+
+
+# A few days about the last Sunday of March, when Berlin's clocks change, to the minute about midnight.
+MOMENTS = st.builds(
+    lambda day, minute: datetime(2026, 3, 27, 22, 30, tzinfo=UTC) + timedelta(days=day, minutes=minute),
+    st.integers(0, 4),
+    st.integers(0, 90),
+)
+TASKS = st.tuples(
+    st.sampled_from(["bp-gdpr", "bp-ccpa"]),
+    st.none() | MOMENTS,
+    st.none() | MOMENTS,
+    MOMENTS,
+    st.none() | st.sampled_from([0, 1, 27, 28, 29, 30, 31, 32, 180]),
+)
+
+
+# Submitted on one day, and the clocks change before the holding periods end: on two days.
+@example(
+    [
+        ("bp-gdpr", None, datetime(2026, 3, 28, 22, 40, tzinfo=UTC) - early, datetime(2026, 3, 30, tzinfo=UTC), 31)
+        for early in (timedelta(hours=12), timedelta())
+    ],
+    "Europe/Berlin",
+    datetime(2026, 3, 31, tzinfo=UTC),
+)
+@given(st.lists(TASKS, min_size=1, max_size=40), st.sampled_from(["UTC", "Europe/Berlin"]), MOMENTS)
+def test_each_of_many_tasks_is_dated_as_if_it_were_alone(
+    tasks: list[tuple[str, Any, Any, datetime, int | None]], zone: str, now: datetime
+) -> None:
+    calendar = DeadlineCalendar.of({"*": "GDPR", "bp-ccpa": "CCPA"}, zone)
+    names = ["business_product_id", "received_at", "submitted_at", "failed_at", "holding_period_days"]
+    frame = pd.DataFrame(tasks, columns=names).assign(
+        task_id=[f"task-{number}" for number in range(len(tasks))], code="(uncoded)", state="open", region="us-east-1",
+        lookup_state="found", replaced_by=None, closed_at=pd.NaT,
+    )  # fmt: skip
+    for name in names[1:4]:
+        frame[name] = pd.to_datetime(frame[name], utc=True).astype("datetime64[us, UTC]")
+    frame["holding_period_days"] = frame["holding_period_days"].astype("Int32")
+    found = worklist.open_failures(frame, calendar, now).set_index("task_id")
+    for number, (product, received, submitted, failed, held) in enumerate(tasks):
+        row = found.loc[f"task-{number}"]
+        deadline = calendar.deadline(product, received_at=received, submitted_at=submitted, failed_at=failed)
+        assert deadline is not None
+        hold = judge_hold(deadline, submitted_at=submitted, holding_period_days=held, now=now)
+        assert (row["deadline"], row["extended_deadline"]) == (deadline.last_day, deadline.extended_last_day)
+        assert (row["rule"], row["basis"], row["exact"]) == (deadline.rule, deadline.basis, deadline.is_exact)
+        assert (row["days_left"], row["hold"]) == (calendar.days_left(deadline, now), hold)
+        assert row["age_days"] == (calendar.day_of(now) - calendar.day_of(failed)).days
+        ends_at = hold_ends_at(submitted, held)
+        assert row["hold_ends_at"] == ends_at or (ends_at is None and pd.isna(row["hold_ends_at"]))
 
 
 def test_filters_choose_the_tasks(ask: Ask) -> None:

@@ -8,6 +8,7 @@ from streamlit.testing.v1 import AppTest
 
 from bwp_client.load import load
 from bwp_client.sources import open_source
+from bwp_client.ui.jobs import jobs
 from bwp_client.warehouse import Warehouse
 
 MAIN = Path(__file__).parents[2] / "bwp_client" / "ui" / "main.py"
@@ -19,6 +20,12 @@ def loaded(sample_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Pat
     folder = tmp_path_factory.mktemp("warehouse") / "w"
     load(Warehouse(str(folder)), open_source(str(sample_folder)))
     return folder
+
+
+@pytest.fixture(autouse=True)
+def _no_jobs_of_other_tests() -> None:
+    """A server is told of its own jobs alone; all tests of one process would share them."""
+    jobs.cache_clear()
 
 
 @pytest.fixture

@@ -22,11 +22,6 @@ def words(app: AppTest) -> str:
     return "\n".join(str(one.value) for one in [*app.caption, *app.subheader, *app.text, *app.warning])
 
 
-@pytest.fixture(autouse=True)
-def _other_jobs() -> None:
-    jobs.cache_clear()
-
-
 def replays(app: AppTest) -> Any:
     (frame,) = (table.value for table in app.dataframe if "replay" in table.value.columns)
     return frame

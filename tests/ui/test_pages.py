@@ -58,7 +58,7 @@ def figures(app: AppTest) -> list[dict[str, object]]:
 def test_a_page_over_loaded_data_shows_its_figures_and_their_n(page: str, loaded: Path, open_page: OpenPage) -> None:
     app = open_page(page, loaded)
     assert not app.exception
-    assert not app.error
+    assert not app.error, [one.value for one in app.error]
     assert "all times UTC" in words(app)
     if page == "data_health":
         assert len(app.dataframe) >= 3
