@@ -94,8 +94,8 @@ class Wire:
 
     async def close(self) -> None:
         """Close every connection."""
-        for lane in self._lanes:
-            await lane.close()  # type: ignore[no-untyped-call]
+        while self._lanes:
+            await self._lanes.pop().close()  # type: ignore[no-untyped-call]
         if self._client is not None:
             await self._client.aclose()
 
@@ -109,6 +109,12 @@ class Wire:
         await lane.connect()  # type: ignore[no-untyped-call]
         self._lanes.append(lane)
         return lane
+
+    async def _give_up(self, lane: HTTPXAsyncTransport) -> None:
+        """Close a connection whose question was cut short: httpcore may count it as in use for ever."""
+        if lane in self._lanes:
+            self._lanes.remove(lane)
+            await lane.close()  # type: ignore[no-untyped-call]
 
     def _client_options(self, *, connections: int) -> dict[str, Any]:
         assert self._tls is not None
@@ -148,14 +154,19 @@ class Wire:
                 result = await lane.execute(
                     _Question(task_kind, task_id), extra_args={"headers": headers, "extensions": {_CALL: call}}
                 )
+        except asyncio.CancelledError:
+            await self._give_up(lane)
+            raise
         except TimeoutError:
+            await self._give_up(lane)
             return Reply(_status(call), trouble=Trouble.SLOW)
         except TransportConnectionFailed as error:
             return Reply(_status(call), trouble=_connection_trouble(error.__cause__))
         except TransportError:
             return _unreadable(call)
         finally:
-            self._idle.append(lane)
+            if lane in self._lanes:
+                self._idle.append(lane)
         errors = result.errors if isinstance(result.errors, list) else [result.errors] if result.errors else []
         return Reply(
             _status(call), result.data, tuple(errors), retry_after_seconds=_wait(call), server_time=_server_time(call)

@@ -25,7 +25,8 @@ def connect(spill_folder: Path | None = None, *, memory_limit: str = MEMORY_LIMI
     if spill_folder is not None:
         config["temp_directory"] = str(spill_folder)
     connection = duckdb.connect(":memory:", config=config)
-    connection.execute("set TimeZone = 'UTC'")
+    # A cursor takes over what is set for all, and the machine's own zone where the connection alone was told another.
+    connection.execute("set global TimeZone = 'UTC'")
     return connection
 
 
