@@ -122,10 +122,13 @@ class Feed:
 
     async def _claim_more(self) -> None:
         while self._has_more():
-            choice = _Choice(self._place, self._is_through, self._passed_over)
+            offered = dict(self._passed_over)
+            choice = _Choice(self._place, self._is_through, offered)
             wanted = min(self._left, self._wanted() - len(self._ready))
             chosen = await self._take(partial(choice.make, self._todos, wanted=wanted))
-            self._place, self._is_through, self._passed_over = choice.place, choice.is_through, choice.passed_over
+            given_back = {place: until for place, until in self._passed_over.items() if place not in offered}
+            self._place, self._is_through = choice.place, choice.is_through
+            self._passed_over = given_back | choice.passed_over
             self._ready.extend(chosen)
             self._left -= len(chosen)
             if chosen:
