@@ -3,7 +3,9 @@
 Each run of full, rated weeks of a product, up to `MOST_WEEKS` and half of those it has, is compared with the product's
 other weeks by Fisher's exact test, one-sided: a bad fortnight is looked at as a whole, for each of its weeks would make the
 other look usual. The least likely run is named, and only when the chance of such a one arising by luck is below 5 % over all
-products and runs looked at (Bonferroni), so that looking at many does not make one stand out.
+products and runs looked at (Bonferroni), so that looking at many does not make one stand out. Neighbouring weeks in which the
+product failed far more than in those left, too, belong to it; and it is over only where what came after, the newest days
+included, failed far less.
 """
 
 from __future__ import annotations
@@ -33,7 +35,7 @@ class Episode:
     usual_rate: float
     """The failure rate of the product's other weeks."""
     is_over: bool
-    """True when a later full week did not stand out."""
+    """True when what came after it clearly failed less."""
 
 
 def find_episode(weekly: Mapping[str, pd.DataFrame]) -> Episode | None:
@@ -54,18 +56,43 @@ def find_episode(weekly: Mapping[str, pd.DataFrame]) -> Episode | None:
     if not found:
         return None
     _, product, first, last = min(found)
-    return _episode(product, rated[product], first, last)
+    return _episode(product, weekly[product], *_stretched(rated[product], first, last), rated[product])
 
 
-def _episode(product: str, frame: pd.DataFrame, first: int, last: int) -> Episode:
-    others = frame.drop(index=range(first, last + 1))
+def _episode(product: str, weeks: pd.DataFrame, first: int, last: int, frame: pd.DataFrame) -> Episode:
+    run, others = frame.loc[first:last], frame.drop(index=range(first, last + 1))
+    to_time = _starts(frame, last) + _WEEK
     return Episode(
         business_product_id=product,
         from_time=_starts(frame, first),
-        to_time=_starts(frame, last) + _WEEK,
+        to_time=to_time,
         usual_rate=int(others["failed"].sum()) / int(others["n"].sum()),
-        is_over=last < len(frame) - 1,
+        is_over=_chance_of_so_many(run, weeks[weeks["period_start"] >= to_time]) < FALSE_ALARM,
     )
+
+
+def _stretched(frame: pd.DataFrame, first: int, last: int) -> tuple[int, int]:
+    """Take in the weeks before and after a run that stand out from those left, for a run was looked for up to a length."""
+    for step in (1, -1):
+        while last - first < len(frame) - 2:
+            edge = last if step > 0 else first
+            place = edge + step
+            if not 0 <= place < len(frame) or _starts(frame, place) - _starts(frame, edge) != step * _WEEK:
+                break
+            left = frame.drop(index=[*range(first, last + 1), place])
+            if _chance_of_so_many(frame.loc[place:place], left) >= FALSE_ALARM:
+                break
+            first, last = min(first, place), max(last, place)
+    return first, last
+
+
+def _chance_of_so_many(weeks: pd.DataFrame, others: pd.DataFrame) -> float:
+    """Give how likely so many failures in some weeks are by luck, against others (Fisher's exact test, one-sided)."""
+    from scipy.stats import hypergeom
+
+    failed, n = int(weeks["failed"].sum()), int(weeks["n"].sum())
+    all_failed, all_n = failed + int(others["failed"].sum()), n + int(others["n"].sum())
+    return float(hypergeom.sf(failed - 1, all_n, all_failed, n))
 
 
 def _full(frame: pd.DataFrame) -> pd.DataFrame:

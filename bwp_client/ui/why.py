@@ -91,30 +91,37 @@ def tell_episode(page: Page, weekly: dict[str, pd.DataFrame]) -> str | None:
     if episode is None:
         return None
     product = episode.business_product_id
-    start, end, is_over = _days(page, episode)
-    filters = page.choice.filters.with_(from_time=start, to_time=end, business_products=(product,))
+    start, end = _days(page, episode)
+    to_time = page.choice.filters.to_time
+    filters = page.choice.filters.with_(from_time=start, to_time=end or to_time, business_products=(product,))
     (row,) = ask(page, MetricName.PERIOD_COMPARISON, filters).to_dict("records")
-    last = end - timedelta(days=1)
-    when = f"from {day(start)} to {day(last)}" if is_over else f"since {day(start)}"
-    return (
+    when = f"since {day(start)}" if end is None else f"from {day(start)} to {day(end - timedelta(days=1))}"
+    said = (
         f"{page.names(product)} stood out {when}: {rate_text(row)}, n {row['n']:,}, against "
         f"{percent(episode.usual_rate)} in its other weeks since {day(wide(page).from_time)}"
-        f"{_mostly(page, filters, row['failed'])}." + (" After that it did not." if is_over else "")
+        f"{_mostly(page, filters, row['failed'])}."
     )
+    if end is None:
+        return said
+    (after,) = ask(page, MetricName.PERIOD_COMPARISON, filters.with_(from_time=end, to_time=to_time)).to_dict("records")
+    rated = f", {percent(after['rate'])}" if pd.notna(after["rate"]) else ""
+    return f"{said} After that {after['failed']:,} of {after['n']:,} failed{rated}."
 
 
-def _days(page: Page, episode: Episode) -> tuple[datetime, datetime, bool]:
-    """Give the episode's first day, the day after its last, and whether it is over; to the day where changes tell."""
+def _days(page: Page, episode: Episode) -> tuple[datetime, datetime | None]:
+    """Give the episode's first day, and the day after its last, none where it lasts; to the day where changes tell."""
+    to_time = page.choice.filters.to_time
     filters = wide(page).with_(business_products=(episode.business_product_id,))
     changes = ask(page, MetricName.CHANGE_POINTS, filters)
-    start, end, is_over = episode.from_time, episode.to_time, episode.is_over
-    for row in changes.to_dict("records"):
-        at = row["changed_at"].to_pydatetime()
-        if row["direction"] == "up" and abs(at - episode.from_time) <= _WEEK:
-            start = at
-        if row["direction"] == "down" and abs(at - episode.to_time) <= _WEEK and at > start:
-            end, is_over = at, True
-    return start, min(end, page.choice.filters.to_time), is_over
+    ups, downs = (
+        [time.to_pydatetime() for time in changes.loc[changes["direction"] == way, "changed_at"]]
+        for way in ("up", "down")
+    )
+    near = [time for time in ups if abs(time - episode.from_time) <= _WEEK and time < episode.to_time]
+    start = near[-1] if near else episode.from_time
+    near = [time for time in downs if abs(time - episode.to_time) <= _WEEK and time > start]
+    end = near[-1] if near else episode.to_time if episode.is_over else to_time
+    return start, end if end < to_time else None
 
 
 def _mostly(page: Page, filters: Filters, failed: int) -> str:

@@ -34,7 +34,37 @@ def test_two_bad_weeks_in_a_row_are_one_episode_with_its_beginning_and_end() -> 
 
 
 def test_an_episode_that_reaches_the_newest_full_week_is_not_over() -> None:
-    episode = find_episode({"bad": weeks([*[(5, 100)] * 6, (25, 100), (3, 40)], partial_last=True)})
+    episode = find_episode({"bad": weeks([*[(5, 100)] * 6, (25, 100), (9, 40)], partial_last=True)})
+    assert episode is not None
+    assert not episode.is_over
+
+
+def test_a_rise_that_lasts_is_not_over_however_many_weeks_it_has_taken() -> None:
+    """The run that is looked for is at most half of all weeks, so the first ones of a long rise would do."""
+    for bad in range(2, 8):
+        episode = find_episode({"bad": weeks([*[(7, 168)] * 3, *[(35, 168)] * bad, (20, 96)], partial_last=True)})
+        assert episode is not None
+        assert episode.from_time == START + timedelta(weeks=3)
+        assert episode.to_time == START + timedelta(weeks=3 + bad)
+        assert episode.usual_rate == pytest.approx(7 / 168)
+        assert not episode.is_over
+
+
+def test_the_newest_days_tell_whether_it_is_over_though_their_week_is_not_full_or_not_rated() -> None:
+    bad = [*[(0, 70)] * 7, (56, 70)]
+    over = find_episode({"bad": weeks([*bad, (0, 120)], partial_last=True)})
+    assert over is not None
+    assert over.is_over
+    few = find_episode({"bad": weeks([*bad, (0, 8)])})
+    assert few is not None
+    assert few.is_over
+    cannot_tell = find_episode({"bad": weeks([*bad, (1, 2)])})
+    assert cannot_tell is not None
+    assert not cannot_tell.is_over
+
+
+def test_an_episode_without_a_clear_end_is_not_called_over() -> None:
+    episode = find_episode({"bad": weeks([*[(5, 100)] * 6, (40, 100), (4, 12), (5, 14)])})
     assert episode is not None
     assert not episode.is_over
 

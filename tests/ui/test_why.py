@@ -1,0 +1,60 @@
+"""What the overview says of a product that stood out, over whole weeks of made-up outcomes."""
+
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from streamlit.testing.v1 import AppTest
+from support.events import envelope, write
+
+from bwp_client.load import load
+from bwp_client.sources import open_source
+from bwp_client.warehouse import Warehouse
+
+MONDAY = datetime(2026, 1, 5, tzinfo=UTC)
+Days = Sequence[tuple[int, int]]
+OpenPage = Callable[..., AppTest]
+
+
+@pytest.fixture
+def say(tmp_path: Path, open_page: OpenPage) -> Callable[[Days], list[str]]:
+    """Give what the overview's head says over days of (failed, outcomes)."""
+
+    def run(days: Days) -> list[str]:
+        events = [
+            envelope(
+                f"task-{day}-{number}",
+                outcome="FAILED" if number < failed else "COMPLETED",
+                time=MONDAY + timedelta(days=day, minutes=3 * number),
+            )
+            for day, (failed, n) in enumerate(days)
+            for number in range(n)
+        ]
+        write(tmp_path / "events.json", events)
+        load(Warehouse(str(tmp_path / "w")), open_source(str(tmp_path / "events.json")))
+        app = open_page("overview", tmp_path / "w")
+        assert not app.exception
+        return [text.value for text in app.text if " stood out " in text.value]
+
+    return run
+
+
+def test_a_rise_that_gets_worse_where_its_run_of_weeks_ends_is_told(say: Callable[[Days], list[str]]) -> None:
+    worse = [(2, 2), (2, 2), (2, 2), (2, 3), (2, 3), (2, 3), (1, 3)]
+    (said,) = say([(0, 10)] * 35 + [(2, 10)] * 7 + worse * 2)
+    assert " since " in said
+    assert "After that" not in said
+
+
+def test_a_rise_that_lasts_is_not_said_to_be_over(say: Callable[[Days], list[str]]) -> None:
+    (said,) = say([(1, 24)] * 35 + [(5, 24)] * 35)
+    assert " stood out since 9 Feb 2026: 20.8 % " in said
+    assert ", n 840, against 4.2 % in its other weeks" in said
+    assert "After that" not in said
+
+
+def test_what_came_after_is_told_in_numbers(say: Callable[[Days], list[str]]) -> None:
+    (said,) = say([(0, 10)] * 49 + [(8, 10)] * 7 + [(0, 20)] * 6)
+    assert " stood out from 23 Feb 2026 to 1 Mar 2026: 80.0 % " in said
+    assert said.endswith(" After that 0 of 120 failed, 0.0 %.")
