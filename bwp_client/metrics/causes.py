@@ -154,25 +154,41 @@ def _lead_product(by_product: pd.DataFrame, products: pd.DataFrame, said: str, s
 
 
 def _lead_code_set(parts: pd.DataFrame, sign: int) -> str | None:
-    """Give the set of codes that makes up most of the change, if it moved beyond luck."""
-    sets = parts[(parts["part"] == "code_set") & parts["contribution"].notna()]
-    if sets.empty:
+    """Give the set of codes that makes up most of the change, if it moved beyond luck whatever is not looked up."""
+    known, hidden = _code_sets(parts)
+    if known.empty:
         return None
-    change = sign * sets["contribution"].sum()
-    lead = sets.iloc[int((sign * sets["contribution"]).argmax())]
-    now, before = lead["failed"] * lead["previous_n"], lead["previous_failed"] * lead["n"]
-    spread = lead["failed"] * lead["previous_n"] ** 2 + lead["previous_failed"] * lead["n"] ** 2
-    is_clear = sign * (lead["failed"] - lead["previous_failed"]) >= MIN_MORE and (now - before) ** 2 > _CHANCE * spread
-    if lead["code_set"] == NOT_LOOKED_UP or not is_clear or sign * lead["contribution"] <= MOST * change + _EXACT:
+    lead = known.iloc[int((sign * known["contribution"]).argmax())]
+    # At worst, all that was not looked up on the side with fewer failures had these codes.
+    failed = lead["failed"] + (hidden["failed"] if sign < 0 else 0)
+    before = lead["previous_failed"] + (hidden["previous_failed"] if sign > 0 else 0)
+    n, n_before = lead["n"], lead["previous_n"]
+    spread = failed * n_before**2 + before * n**2
+    if sign * (failed - before) < MIN_MORE or (failed * n_before - before * n) ** 2 <= _CHANCE * spread:
+        return None
+    if sign * (failed / n - before / n_before) <= MOST * _change(parts, sign) + _EXACT:
         return None
     return str(lead["code_set"])
 
 
 def _are_codes_known(parts: pd.DataFrame, sign: int) -> bool:
-    """Tell whether what is not looked up is too small a part of the change to hide a code that makes up most of it."""
+    """Tell whether no set of codes makes up most of the change, whatever is not looked up."""
+    known, hidden = _code_sets(parts)
+    n = parts.loc[parts["part"] == "code_set", ["n", "previous_n"]].max()
+    most = float((sign * known["contribution"]).max()) if len(known) else 0.0
+    may_be = hidden["failed"] / n["n"] if sign > 0 else hidden["previous_failed"] / n["previous_n"]
+    return bool(most + may_be <= MOST * _change(parts, sign))
+
+
+def _code_sets(parts: pd.DataFrame) -> tuple[pd.DataFrame, pd.Series]:
+    """Give the rows of codes that are known, and how many failed tasks were not looked up, now and before."""
     sets = parts[(parts["part"] == "code_set") & parts["contribution"].notna()]
-    hidden = sign * sets.loc[sets["code_set"] == NOT_LOOKED_UP, "contribution"].sum()
-    return bool(hidden <= MOST * sign * sets["contribution"].sum())
+    is_hidden = sets["code_set"] == NOT_LOOKED_UP
+    return sets[~is_hidden], sets.loc[is_hidden, ["failed", "previous_failed"]].sum()
+
+
+def _change(parts: pd.DataFrame, sign: int) -> float:
+    return sign * float(parts.loc[parts["part"] == "code_set", "contribution"].sum())
 
 
 def _since(changes: pd.DataFrame, said: str) -> datetime | None:

@@ -61,7 +61,9 @@ METRICS: dict[MetricName, Metric] = {
         "all failed tasks. New: first seen in this period. Returned: seen earlier, but not in the period before. Rising: "
         "at least 5 more tasks than in the period before, a share of all outcomes at least half as high again, and more "
         "than luck explains 19 times of 20. A surge of requests lets codes rise until its completions are in. Quiet: seen "
-        "earlier, not in this period. Ongoing: everything else. Where the data begin too late to tell, a code is ongoing.",
+        "earlier, not in this period. Ongoing: everything else. Where the data begin too late to tell, or less than "
+        f"{KNOWN_SHARE * 100:.0f} % of the failures before were looked up, a code is ongoing; where less of this period's "
+        "were, none is quiet.",
     ),
     MetricName.ERROR_CODES_OVER_TIME: Metric(
         "Error codes over time",

@@ -2,6 +2,8 @@
 -- "(uncoded)" had no code in the answer; "(not looked up)" has no answer yet.
 -- Rising compares shares of all outcomes, so that more requests alone make no code rise: at least five more tasks, a share
 -- at least half as high again, and a difference beyond what luck gives 19 times of 20 (two Poisson counts).
+-- What was not looked up may have had any code: new, returned and rising are said only where, at the products that ever had the
+-- code, at least $known_share of the failures of the period before were looked up, and quiet where as many of this period were.
 with in_period as (
     select code, count(distinct task_id) as tasks
     from failed_codes
@@ -51,17 +53,52 @@ outcomes as (
       and ($all_regions or array_contains($regions, region))
 ),
 history as (
-    select min(occurred_at) as first_failure from failed_tasks where task_kind = $task_kind
+    select min(bucket_start) as first_outcome
+    from counts
+    where task_kind = $task_kind
+      and ($all_products or array_contains($business_products, business_product_id))
+      and ($all_regions or array_contains($regions, region))
+),
+looked_up as (
+    select business_product_id,
+           sum(case when occurred_at >= $from_time then 1 else 0 end) as failed,
+           sum(case when occurred_at >= $from_time and lookup_state = 'found' then 1 else 0 end) as known,
+           sum(case when occurred_at < $from_time then 1 else 0 end) as failed_before,
+           sum(case when occurred_at < $from_time and lookup_state = 'found' then 1 else 0 end) as known_before
+    from failed_tasks
+    where task_kind = $task_kind
+      and occurred_at >= $before_time and occurred_at < $to_time
+      and ($all_regions or array_contains($regions, region))
+    group by business_product_id
+),
+places as (
+    select distinct code, business_product_id
+    from failed_codes
+    where task_kind = $task_kind
+      and occurred_at < $to_time
+      and ($all_codes or array_contains($codes, code))
+      and ($all_products or array_contains($business_products, business_product_id))
+      and ($all_regions or array_contains($regions, region))
+),
+told as (
+    select p.code,
+           case when sum(l.known) >= $known_share * sum(l.failed) then 1 else 0 end as is_known,
+           case when sum(l.known_before) >= $known_share * sum(l.failed_before) then 1 else 0 end as is_known_before
+    from places p
+    join looked_up l on l.business_product_id = p.business_product_id
+    group by p.code
 ),
 joined as (
     select e.code, coalesce(p.tasks, 0) as tasks, coalesce(b.tasks, 0) as tasks_before,
-           e.first_seen, e.last_seen, e.seen_earlier, f.failed, h.first_failure,
+           e.first_seen, e.last_seen, e.seen_earlier, f.failed, h.first_outcome,
+           coalesce(t.is_known, 1) as is_known, coalesce(t.is_known_before, 1) as is_known_before,
            cast(coalesce(p.tasks, 0) as double) * o.previous_n as weighed,
            cast(coalesce(b.tasks, 0) as double) * o.n as weighed_before, cast(o.n as double) as n,
            cast(o.previous_n as double) as previous_n
     from ever e
     left join in_period p on p.code = e.code
     left join in_period_before b on b.code = e.code
+    left join told t on t.code = e.code
     cross join failures f
     cross join history h
     cross join outcomes o
@@ -73,10 +110,11 @@ select code,
        first_seen,
        last_seen,
        case when code = '(not looked up)' then null
-            when tasks = 0 then 'quiet'
-            when seen_earlier = 0 and first_failure < $from_time then 'new'
-            when seen_earlier = 1 and tasks_before = 0 and first_failure < $before_time then 'returned'
-            when tasks >= tasks_before + 5 and 2 * weighed >= 3 * weighed_before and first_failure < $from_time
+            when tasks = 0 then case when is_known = 1 then 'quiet' end
+            when is_known_before = 0 then 'ongoing'
+            when seen_earlier = 0 and first_outcome < $from_time then 'new'
+            when seen_earlier = 1 and tasks_before = 0 and first_outcome < $before_time then 'returned'
+            when tasks >= tasks_before + 5 and 2 * weighed >= 3 * weighed_before and first_outcome < $from_time
                  and (weighed - weighed_before) * (weighed - weighed_before)
                      > 3.8414588207 * (tasks * previous_n * previous_n + tasks_before * n * n) then 'rising'
             else 'ongoing' end as state

@@ -170,7 +170,10 @@ def no_denominator(snapshot: Snapshot, filters: Filters) -> pd.DataFrame:
 
 def _summaries(filters: Filters, bucket: Bucket) -> dict[str, str]:
     """Choose, for each name that SQL files give to counts, the smallest summary that can answer."""
-    whole_days = all(time.hour == time.minute == time.second == 0 for time in (filters.from_time, filters.to_time))
+    cuts = [time.astimezone(UTC) for time in (filters.from_time, filters.to_time)]
+    if any(time.minute or time.second or time.microsecond for time in cuts):
+        return dict.fromkeys(("counts", "product_counts", "hour_counts"), "exact_counts")
+    whole_days = not any(time.hour for time in cuts)
     hours = "hourly_counts" if filters.business_products is None else "product_hourly_counts"
     return {
         "counts": "daily_counts" if bucket is not Bucket.HOUR and whole_days else hours,

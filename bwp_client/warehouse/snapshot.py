@@ -38,11 +38,15 @@ select business_product_id, task_kind, count(*) as tasks,
        max(occurred_at) as last_at
 from outcomes group by business_product_id, task_kind;
 
+create view exact_counts as
+select o.occurred_at as bucket_start, o.business_product_id, o.task_kind, coalesce(o.region, '') as region, o.outcome,
+       p.has_denominator, 1 as tasks
+from outcomes o join product_kinds p using (business_product_id, task_kind);
+
 create table product_hourly_counts as
-select make_timestamptz(epoch_us(o.occurred_at) - epoch_us(o.occurred_at) % 3600000000) as bucket_start,
-       o.business_product_id, o.task_kind, coalesce(o.region, '') as region, o.outcome, p.has_denominator,
-       count(*) as tasks
-from outcomes o join product_kinds p using (business_product_id, task_kind)
+select make_timestamptz(epoch_us(bucket_start) - epoch_us(bucket_start) % 3600000000) as bucket_start,
+       business_product_id, task_kind, region, outcome, has_denominator, count(*) as tasks
+from exact_counts
 group by all;
 
 create table hourly_counts as

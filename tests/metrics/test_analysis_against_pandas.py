@@ -3,7 +3,7 @@
 import math
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
 from statistics import median
 
@@ -70,6 +70,10 @@ FILTERS = {
     "one product": Filters(MIDDLE, END, business_products=("bp-b",)),
     "region, and from the middle of an hour": Filters(
         MIDDLE + timedelta(hours=5, minutes=13), END - timedelta(minutes=7), regions=("eu-west-1",)
+    ),
+    "from a fraction of a second": Filters(MIDDLE + timedelta(milliseconds=500), END),
+    "in another zone": Filters(
+        *(time.replace(hour=2, tzinfo=timezone(timedelta(hours=2, minutes=30))) for time in (MIDDLE, END))
     ),
     "a code": Filters(MIDDLE, END, codes=("ORDERS_NOT_CLOSED", "(uncoded)")),
     "retrievals": Filters(MIDDLE, END, task_kind=TaskKind.RETRIEVAL),
@@ -213,9 +217,6 @@ def test_a_surge_leaves_the_rate_by_submission_alone(tmp_path: Path) -> None:
 
 @over_filters
 def test_weekday_hour(snapshot: Snapshot, rows: pd.DataFrame, filters: Filters) -> None:
-    filters = filters.with_(
-        from_time=filters.from_time.replace(minute=0), to_time=filters.to_time.replace(minute=0)
-    )  # counts are kept by the hour
     found = run_metric(snapshot, "weekday_hour", filters, min_n=5)
     now, _ = periods(rows, filters)
     ended = rated(rows[rows["kind"] == filters.task_kind.value], now)
@@ -234,8 +235,18 @@ def test_weekday_hour(snapshot: Snapshot, rows: pd.DataFrame, filters: Filters) 
 
 
 @over_filters
+def test_the_failure_rate_by_the_hour(snapshot: Snapshot, rows: pd.DataFrame, filters: Filters) -> None:
+    found = run_metric(snapshot, "failure_rate", filters, bucket=Bucket.HOUR)
+    now, _ = periods(rows, filters)
+    ended = rated(rows[rows["kind"] == filters.task_kind.value], now)
+    hours = ended.assign(numerator=with_code(ended, filters.codes)).groupby(ended["at"].dt.floor("h"))["numerator"]
+    assert found["period_start"].tolist() == [hour for hour, _ in hours]
+    assert found["n"].tolist() == hours.count().tolist()
+    assert found["failed"].tolist() == hours.sum().astype(int).tolist()
+
+
+@over_filters
 def test_contributors(snapshot: Snapshot, rows: pd.DataFrame, filters: Filters) -> None:
-    filters = filters.with_(from_time=filters.from_time.replace(minute=0), to_time=filters.to_time.replace(minute=0))
     found = run_metric(snapshot, "contributors", filters, min_n=MIN_N)
     of_kind = rows[rows["kind"] == filters.task_kind.value]
     now, before = (rated(of_kind, part) for part in periods(rows, filters))
@@ -316,6 +327,59 @@ def test_the_states_of_error_codes(tmp_path: Path) -> None:
     }  # fmt: skip
 
 
+STEADY = [
+    Task(f"{outcome}-{day}-{number}", outcome, at, codes=("A",), submitted_at=at)
+    for day in range(70)
+    for outcome, count in (("FAILED", 3), ("COMPLETED", 20))
+    for number in range(count)
+    for at in [START + timedelta(days=day, hours=number)]
+]
+
+
+@pytest.mark.parametrize(
+    ("is_asked", "wanted"),
+    [
+        (lambda _: True, "ongoing"),
+        (lambda day: day >= 35, "ongoing"),  # else it would be new
+        (lambda day: day >= 35 or day % 6 == 0, "ongoing"),  # else it would be rising
+        (lambda day: day < 35, None),  # else it would be quiet
+        (lambda day: day != 20, "ongoing"),
+    ],
+)
+def test_no_state_is_told_of_what_was_not_looked_up(
+    tmp_path: Path, is_asked: Callable[[int], bool], wanted: str | None
+) -> None:
+    tasks = [
+        task if is_asked((task.at - START).days) else replace(task, codes=None, submitted_at=None) for task in STEADY
+    ]
+    assert states_of(shop_of(tmp_path, tasks)).get("A") == wanted
+
+
+def test_a_product_that_is_never_looked_up_hides_no_state_of_the_others(tmp_path: Path) -> None:
+    others = [
+        replace(task, task_id=f"b-{task.task_id}", product="bp-b", codes=None, submitted_at=None) for task in STEADY
+    ]
+    new = [
+        Task(f"new-{number}", "FAILED", at, codes=("NEW",), submitted_at=at)
+        for number in range(5)
+        for at in [START + timedelta(days=60, hours=number)]
+    ]
+    assert states_of(shop_of(tmp_path, STEADY + others + new))["NEW"] == "new"
+    elsewhere = [replace(task, task_id=f"b-{task.task_id}", product="bp-b") for task in new]
+    assert states_of(shop_of(tmp_path / "elsewhere", STEADY + others + elsewhere))["NEW"] == "ongoing"
+
+
+def test_the_first_code_of_all_is_new_where_tasks_were_completed_before(tmp_path: Path) -> None:
+    completed = [task for task in STEADY if task.outcome == "COMPLETED"]
+    failed = [replace(task, codes=("NEW",)) for task in STEADY if task.outcome == "FAILED" and task.at >= MIDDLE]
+    assert states_of(shop_of(tmp_path, completed + failed)) == {"NEW": "new"}
+    with_products = [replace(task, product="bp-young") for task in STEADY if task.at >= MIDDLE]
+    older = [replace(task, task_id=f"b-{task.task_id}", codes=("B",)) for task in STEADY]
+    snapshot = shop_of(tmp_path / "young", older + with_products)
+    of_young = Filters(MIDDLE, END, business_products=("bp-young",))
+    assert run_metric(snapshot, "error_codes", of_young)["state"].tolist() == ["ongoing"]
+
+
 def test_a_code_does_not_rise_by_more_requests_alone(tmp_path: Path) -> None:
     tasks = []
     for day in range(70):
@@ -330,7 +394,7 @@ def test_a_code_does_not_rise_by_more_requests_alone(tmp_path: Path) -> None:
 
 
 def states_of(snapshot: Snapshot) -> dict[str, str]:
-    # Earlier than the first failure nothing can be new or returned, so the day before the data says nothing.
+    # Earlier than the first outcome nothing can be new or returned, so the day before the data says nothing.
     frame = run_metric(snapshot, "error_codes", Filters(MIDDLE, END))
     assert all(math.isfinite(share) for share in frame["share"])
     return dict(zip(frame["code"], frame["state"], strict=True))

@@ -119,6 +119,38 @@ def test_a_reason_that_is_not_looked_up_is_no_reason(tmp_path: Path) -> None:
     assert "most of the rise is at B since 30 Mar 2026." in text
 
 
+def test_a_code_is_no_reason_where_the_failures_before_were_not_looked_up(tmp_path: Path) -> None:
+    """Before, any of them may have had the code."""
+    tasks = tasks_of("bp-a", [(10, 100)] * 28, code=None) + tasks_of("bp-b", [(1, 100)] * 56)
+    for code, failed in {"C1": 12, "C2": 8}.items():
+        tasks += tasks_of("bp-a", [(0, 0)] * 28 + [(failed, 50)] * 28, code=code)
+    text = said(shop_of(tmp_path, tasks))
+    assert "most of the rise is at A since 30 Mar 2026." in text
+
+
+def test_a_few_that_are_not_looked_up_hide_no_reason(tmp_path: Path) -> None:
+    tasks = tasks_of("bp-a", [(1, 100)] * 28, code=None) + tasks_of("bp-a", [(9, 100)] * 28 + [(20, 100)] * 28)
+    tasks += tasks_of("bp-a", [(0, 0)] * 28 + [(1, 0)] * 28, code=None) + tasks_of("bp-b", [(1, 100)] * 56)
+    assert "most of the rise is SOME_CODE at A since 30 Mar 2026." in said(shop_of(tmp_path, tasks))
+
+
+@pytest.mark.parametrize("is_rise", [True, False])
+def test_no_code_is_ruled_out_where_what_is_not_looked_up_may_be_its(tmp_path: Path, is_rise: bool) -> None:
+    """Of ten more a day four have one code of many, and four were not looked up."""
+    codes = {"C1": 2, "C2": 2, "C3": 2, None: 4}
+    tasks = [
+        task
+        for product in PRODUCTS
+        for code, number in codes.items()
+        for few, many in [((1, 0), (1 + number, 0))]
+        for task in tasks_of(product, [few] * 28 + [many] * 28 if is_rise else [many] * 28 + [few] * 28, code=code)
+    ]
+    tasks += [task for product in PRODUCTS for task in tasks_of(product, [(0, 100)] * 56, code="")]
+    text = said(shop_of(tmp_path, tasks))
+    assert ("higher" if is_rise else "lower") in text
+    assert "no one code" not in text
+
+
 def test_more_requests_alone_are_no_change(tmp_path: Path) -> None:
     tasks = tasks_of("bp-a", [(1, 20)] * 28 + [(5, 100)] * 28) + tasks_of("bp-b", [(1, 20)] * 28 + [(5, 100)] * 28)
     assert said(shop_of(tmp_path, tasks)).endswith("no clear change from the 4 weeks before (4.8 %).")
