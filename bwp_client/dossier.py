@@ -31,8 +31,8 @@ _COUNTED = {
 }
 _FROM = {
     Basis.RECEIVED: "Counted from the receipt that the shop entered, so it is exact.",
-    Basis.SUBMITTED: "Counted from the submission to Buy with Prime. The request came before that, so the true deadline is "
-    "this day or an earlier one.",
+    Basis.SUBMITTED: "Counted from the submission to Buy with Prime, the first one where the request was submitted again. It "
+    "came before that, so the true deadline is this day or an earlier one.",
     Basis.FAILED: "Counted from the failure, since neither receipt nor submission is known. The true deadline is earlier.",
 }
 

@@ -23,8 +23,8 @@ _LOOKUP_COLUMNS = (
     "errors", "asked_at", "attempt", "next_attempt_at", "reason",
 )  # fmt: skip
 _REQUEST_COLUMNS = (
-    "task_kind", "business_product_id", "received_at", "replaced_by", "closed_at", "note", "is_recovered",
-    "is_replacement",
+    "task_kind", "business_product_id", "received_at", "first_submitted_at", "replaced_by", "closed_at", "note",
+    "is_recovered", "is_replacement",
 )  # fmt: skip
 
 
@@ -122,10 +122,11 @@ def tell_task(snapshot: Snapshot, task_id: str, calendar: DeadlineCalendar) -> T
     known = [*events, *lookups, *([request] if request else [])]
     product = next((item["business_product_id"] for item in known if item["business_product_id"]), None)
     failed = [event["occurred_at"] for event in events if event["outcome"] == "FAILED"]
+    known_submissions = [submitted, *([request["first_submitted_at"]] if request else [])]
     deadline = calendar.deadline(
         product,
         received_at=request["received_at"] if request else None,
-        submitted_at=submitted,
+        submitted_at=min((at for at in known_submissions if at is not None), default=None),
         failed_at=failed[-1] if failed else None,
     )
     earlier = snapshot.rows("select task_id from replacements where later_id = $task order by 1", {"task": task_id})

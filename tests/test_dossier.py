@@ -9,7 +9,7 @@ import pytest
 from support.events import PRODUCT, envelope, write
 from support.lookups import looked_up, store_lookups
 
-from bwp_client.deadlines import DeadlineCalendar
+from bwp_client.deadlines import Basis, DeadlineCalendar
 from bwp_client.dossier import as_html, as_json, dossier
 from bwp_client.load import load
 from bwp_client.request_file import read_requests
@@ -46,10 +46,13 @@ def snapshot(tmp_path_factory: pytest.TempPathFactory) -> Snapshot:
             looked_up("t-1", state="failed", attempt=1, asked_at=datetime(2026, 5, 12, 10, tzinfo=UTC), reason="made up"),
             looked_up("t-1", submitted_at=submitted, holding_period_days=10, errors=["ORDERS_NOT_CLOSED", None],
                       message=HOSTILE, attempt=2, asked_at=datetime(2026, 5, 13, tzinfo=UTC)),
+            looked_up("again", submitted_at=submitted),
+            looked_up("again-2", submitted_at=datetime(2026, 5, 16, tzinfo=UTC), state="pending", status="IN_PROGRESS"),
         ],
     )  # fmt: skip
     (folder / "r.csv").write_text(
         f'task_id,received_at,replaced_by,note\nt-1,2026-04-28,t-3,"{HOSTILE.replace(chr(34), "")}"\nwaits,2026-05-02,,\n'
+        "again,,again-2,\n"
     )
     found = read_requests(folder / "r.csv", zone=DeadlineCalendar().zone, now=NOW)
     import_requests(warehouse, found.rows, found.given, source="r.csv")
@@ -108,6 +111,9 @@ def test_a_task_in_anothers_place_says_so(snapshot: Snapshot) -> None:
     assert found.replaces == ["t-1"]
     assert found.deadline is not None
     assert found.deadline.last_day == date(2026, 5, 28)
+    again = story(snapshot, "again-2").deadline  # of what was submitted twice, the first submission counts
+    assert again is not None
+    assert (again.last_day, again.basis, again.is_exact) == (date(2026, 6, 1), Basis.SUBMITTED, False)
 
 
 def test_nothing_is_known_of_an_unknown_task(snapshot: Snapshot) -> None:

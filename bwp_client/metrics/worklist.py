@@ -58,7 +58,12 @@ def _fold(codes: tuple[str, ...]) -> tuple[str, str, str]:
 def _late(frame: pd.DataFrame, calendar: DeadlineCalendar, now: datetime, age_from: str) -> pd.DataFrame:
     """Add when each row must be done: all but `hold_ends_at` depends on days alone, so rows of equal days are dated once."""
     found = frame.assign(hold_ends_at=_hold_ends_at(frame))
-    moments = ["received_at", "submitted_at", *(["failed_at"] if "failed_at" in frame.columns else [])]
+    moments = [
+        "received_at",
+        "first_submitted_at",
+        "submitted_at",
+        *(["failed_at"] if "failed_at" in frame.columns else []),
+    ]
     alike = found[["business_product_id", "holding_period_days"]].assign(
         **{name: _days(found[name], calendar) for name in (*moments, "hold_ends_at")}
     )
@@ -102,7 +107,10 @@ def _row(item: dict[str, Any], calendar: DeadlineCalendar, now: datetime, age_fr
     began = item[age_from]
     age = None if began is None else (calendar.day_of(now) - calendar.day_of(began)).days
     deadline = calendar.deadline(
-        product, received_at=item["received_at"], submitted_at=submitted, failed_at=item.get("failed_at")
+        product,
+        received_at=item["received_at"],
+        submitted_at=item["first_submitted_at"],
+        failed_at=item.get("failed_at"),
     )
     if deadline is None:
         return None, None, calendar.rule_for(product).value, None, None, None, "", age

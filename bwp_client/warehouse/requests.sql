@@ -15,16 +15,25 @@ select task_id, task_kind, business_product_id, outcome, occurred_at
 from outcomes
 where task_id in (select task_id from requests union select later_id from replacements);
 
--- One row per task that a request names. A task in another's place inherits the first receipt.
+-- One row per task that a request names. A task in another's place inherits the first receipt, and the first submission: the
+-- request came before both.
 create table request_facts as
 with named as (
     select task_id from requests union select later_id from replacements
 ),
 earlier as (
-    select x.later_id as task_id, min(r.received_at) as received_at,
+    select x.later_id as task_id, min(r.received_at) as received_at, min(t.submitted_at) as first_submitted_at,
            min(r.task_kind) as task_kind, min(r.business_product_id) as business_product_id
-    from replacements x join requests r on r.task_id = x.task_id
+    from replacements x
+    join requests r on r.task_id = x.task_id
+    left join tasks t on t.task_id = x.task_id
     group by x.later_id
+),
+seen as (
+    select task_id, min(task_kind) as task_kind
+    from (select task_id, task_kind from named_outcomes union all select task_id, task_kind from tasks)
+    where task_id in (select task_id from named)
+    group by task_id
 ),
 recovered as (
     select distinct x.task_id
@@ -32,20 +41,22 @@ recovered as (
     where o.outcome = 'COMPLETED'
 )
 select n.task_id,
-       coalesce(r.task_kind, e.task_kind, 'DELETION') as task_kind,
+       coalesce(r.task_kind, e.task_kind, s.task_kind, 'DELETION') as task_kind,
        coalesce(r.business_product_id, e.business_product_id) as business_product_id,
        least(r.received_at, e.received_at) as received_at,
+       e.first_submitted_at,
        r.replaced_by, r.closed_at, r.note,
        v.task_id is not null as is_recovered,
        e.task_id is not null as is_replacement
 from named n
 left join requests r on r.task_id = n.task_id
 left join earlier e on e.task_id = n.task_id
+left join seen s on s.task_id = n.task_id
 left join recovered v on v.task_id = n.task_id;
 
 create table waiting_requests as
 select f.task_id, f.task_kind, coalesce(f.business_product_id, t.business_product_id) as business_product_id,
-       f.received_at, f.replaced_by, f.note, coalesce(t.lookup_state, 'not_asked') as lookup_state, t.status,
+       f.received_at, f.first_submitted_at, f.replaced_by, f.note, coalesce(t.lookup_state, 'not_asked') as lookup_state, t.status,
        t.submitted_at, t.holding_period_days, t.asked_at
 from request_facts f
 left join tasks t on t.task_id = f.task_id and t.task_kind = f.task_kind
@@ -55,11 +66,11 @@ where f.closed_at is null and not f.is_recovered and f.task_id not in (select ta
 create table request_starts as
 select coalesce(f.task_id, t.task_id) as task_id, coalesce(t.task_kind, f.task_kind) as task_kind,
        coalesce(t.business_product_id, f.business_product_id, '') as business_product_id,
-       coalesce(least(f.received_at, t.submitted_at), f.received_at, t.submitted_at) as start_at,
+       least(f.received_at, f.first_submitted_at, t.submitted_at) as start_at,
        f.received_at is not null as is_listed, coalesce(f.is_replacement, false) as is_replacement
 from (select * from tasks where submitted_at is not null) t
-full join (select * from request_facts where received_at is not null) f
-    on f.task_id = t.task_id and f.task_kind = t.task_kind;
+full join request_facts f on f.task_id = t.task_id and f.task_kind = t.task_kind
+where coalesce(f.received_at, f.first_submitted_at, t.submitted_at) is not null;
 
 create table timed_completions as
 select o.task_id, o.task_kind, o.business_product_id, coalesce(o.region, '') as region, o.occurred_at,

@@ -13,6 +13,7 @@ from support.events import PRODUCT, envelope, write
 from support.lookups import looked_up, store_lookups
 
 from bwp_client.deadlines import DeadlineCalendar, Rule, hold_ends_at, judge_hold
+from bwp_client.events import TaskKind
 from bwp_client.load import load
 from bwp_client.metrics import Filters, run_metric, worklist
 from bwp_client.request_file import read_requests
@@ -83,6 +84,26 @@ def test_a_task_in_anothers_place_inherits_the_first_receipt(ask: Ask) -> None:
     assert frame["deadline"].tolist() == [date(2026, 5, 20)] * 2
     assert frame["days_left"].tolist() == [0, 0]
     assert frame["exact"].tolist() == [True, True]
+
+
+def test_a_task_in_anothers_place_inherits_the_first_submission(ask: Ask) -> None:
+    """Where no receipt is known, the request came before the first of its tasks was submitted."""
+    lookups = [
+        looked_up("first", submitted_at=at("2026-04-25")),
+        looked_up("second", submitted_at=at("2026-05-11")),
+        looked_up("third", state="pending", submitted_at=at("2026-05-14"), status="ON_HOLD", holding_period_days=15),
+    ]
+    requests = "task_id,replaced_by\nfirst,second\nsecond,third\n"
+    events = [event("first", "2026-05-01"), event("second", "2026-05-12")]
+    failed = ask("open_failures", events, requests, lookups).set_index("task_id")
+    assert failed["deadline"].tolist() == [date(2026, 5, 25)] * 2
+    assert failed["basis"].tolist() == ["submitted"] * 2
+    assert not failed["exact"].any()
+    (third,) = ask("waiting", [], requests, lookups).to_dict("records")
+    assert third["deadline"] == date(2026, 5, 25)
+    assert third["submitted_at"] == at("2026-05-14")
+    assert third["hold_ends_at"] == at("2026-05-29")
+    assert third["hold"] == "ends after the deadline"
 
 
 def test_the_nearest_deadline_comes_first_and_each_says_what_it_is_counted_from(ask: Ask) -> None:
@@ -168,11 +189,13 @@ def test_each_of_many_tasks_is_dated_as_if_it_were_alone(
 ) -> None:
     calendar = DeadlineCalendar.of({"*": "GDPR", "bp-ccpa": "CCPA"}, zone)
     names = ["business_product_id", "received_at", "submitted_at", "failed_at", "holding_period_days"]
-    frame = pd.DataFrame(tasks, columns=names).assign(
+    frame = pd.DataFrame(tasks, columns=names)
+    frame = frame.assign(
+        first_submitted_at=frame["submitted_at"],
         task_id=[f"task-{number}" for number in range(len(tasks))], code="(uncoded)", state="open", region="us-east-1",
         lookup_state="found", replaced_by=None, closed_at=pd.NaT,
     )  # fmt: skip
-    for name in names[1:4]:
+    for name in (*names[1:4], "first_submitted_at"):
         frame[name] = pd.to_datetime(frame[name], utc=True).astype("datetime64[us, UTC]")
     frame["holding_period_days"] = frame["holding_period_days"].astype("Int32")
     found = worklist.open_failures(frame, calendar, now).set_index("task_id")
@@ -221,6 +244,31 @@ def test_a_listed_request_without_an_event_is_waiting(ask: Ask) -> None:
     assert by_task.loc["next", "deadline"] == date(2026, 5, 20)  # received with the task it replaces
     assert by_task.loc["unknown", "deadline"] is None
     assert by_task.loc["old", "age_days"] == (NOW.date() - date(2025, 1, 1)).days
+
+
+def test_a_request_that_came_after_the_newest_event_is_waiting(ask: Ask) -> None:
+    frame = ask("waiting", [event("t", "2026-05-01")], "task_id,received_at\nnew,2026-05-19\n",
+                filters=FILTERS.with_(to_time=datetime(2026, 5, 2, tzinfo=UTC)))  # fmt: skip
+    assert frame["task_id"].tolist() == ["new"]
+
+
+def test_a_request_is_of_the_kind_that_its_task_is(ask: Ask) -> None:
+    """A list that names no kind is of deletions, unless an event or a lookup knows better."""
+    events = [event("r", "2026-05-10", "COMPLETED", kind="RETRIEVAL"), event("d", "2026-05-10", "COMPLETED")]
+    requests = "task_id,received_at\nr,2026-05-01\nd,2026-05-01\nunknown,2026-05-01\n"
+    for kind, listed, timed in ((TaskKind.DELETION, 2, 1), (TaskKind.RETRIEVAL, 1, 1)):
+        (row,) = ask("disclosure", events, requests, filters=FILTERS.with_(task_kind=kind)).to_dict("records")
+        assert (row["received"], row["listed"], row["timed"]) == (listed, listed, timed)
+
+
+def test_a_request_submitted_again_counts_once_and_from_its_first_submission(ask: Ask) -> None:
+    lookups = [
+        looked_up("first", submitted_at=at("2026-04-25")),
+        looked_up("second", submitted_at=at("2026-05-11"), status="COMPLETED"),
+    ]
+    events = [event("first", "2026-05-01"), event("second", "2026-05-15", "COMPLETED")]
+    (row,) = ask("disclosure", events, "task_id,replaced_by\nfirst,second\n", lookups).to_dict("records")
+    assert (row["received"], row["listed"], row["timed"], row["median_days"]) == (1, 0, 1, 20.0)
 
 
 def test_a_circle_of_replacements_does_no_harm(ask: Ask) -> None:
