@@ -38,7 +38,8 @@ places as (
     from (select distinct business_product_id, region, task_kind from facts)
 ),
 grouped as (
-    select f.task_id, f.task_kind, max(p.place) as place,
+    select f.task_id, f.task_kind,
+           arg_max(p.place, row(p.region is not null, f.occurred_at, f.outcome = 'FAILED', p.place)) as place,
            max(case when f.outcome = 'FAILED' then f.occurred_at end) as failed_at,
            max(case when f.outcome = 'COMPLETED' then f.occurred_at end) as completed_at,
            count(*) as events_seen
@@ -55,7 +56,8 @@ select g.task_id, g.task_kind, p.business_product_id, p.region,
        g.events_seen
 from grouped g join places p using (place)
 """
-"""The definition: the latest outcome by event time, FAILED on a tie; both seen = conflicting."""
+"""The definition: the latest outcome by event time, FAILED on a tie; both seen = conflicting. Of several places the
+latest one whose region is known."""
 
 _READ = ("task_id", "task_kind", "business_product_id", "region", "outcome", "occurred_at")
 _TASK = "hash(task_id)"

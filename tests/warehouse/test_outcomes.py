@@ -108,6 +108,18 @@ def test_a_known_region_is_kept_when_a_webhook_tells_the_same_task(tmp_path: Pat
     assert (task, region, outcome, at, conflicting, seen) == ("t", "eu-west-1", "FAILED", START, False, 2)
 
 
+def test_a_task_told_of_two_products_is_of_the_one_told_last(tmp_path: Path) -> None:
+    late = START + timedelta(days=50)
+    events = [
+        envelope("t", outcome="COMPLETED", time=START, product="bp-z", region="us-east-1"),
+        envelope("t", outcome="FAILED", time=late, product="bp-a", region="eu-west-1"),
+    ]
+    warehouse = Warehouse(str(tmp_path / "warehouse"))
+    load(warehouse, open_source(str(write(tmp_path / "a.json", events))))
+    ((_, _, product, region, outcome, at, conflicting, _),) = outcomes(warehouse)
+    assert (product, region, outcome, at, conflicting) == ("bp-a", "eu-west-1", "FAILED", late, True)
+
+
 def test_nothing_new_makes_no_new_version(tmp_path: Path) -> None:
     warehouse = Warehouse(str(tmp_path / "warehouse"))
     load(warehouse, open_source(str(write(tmp_path / "a.json", story(1)))))
