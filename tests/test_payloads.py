@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from support.tables import outcomes, rows
+from support.wire import lambda_sns, lambda_sqs, logs, received
 
 from bwp_client.events import QuarantineReason, Refused, task_in_resource
 from bwp_client.load import LoadResult, load
@@ -234,6 +235,18 @@ def test_an_event_that_names_several_tasks_ends_each_of_them(store: Store) -> No
     assert (result.read, result.stored, result.duplicate) == (2, 1, 1)
     found = [(row[0], row[2], row[4]) for row in outcomes(warehouse)]
     assert found == [(f"t-{number}", f"bp-{number % 2}", "FAILED") for number in range(5)]
+
+
+@pytest.mark.parametrize("wrap", [lambda_sqs, lambda_sns, received, logs])
+def test_what_comes_in_one_wrapper_is_counted_one_by_one_also_beside_an_event_of_several_tasks(
+    store: Store, wrap: Callable[[list[str]], dict[str, Any]]
+) -> None:
+    plain = [json.loads(DELETION_FAILED) | {"id": f"e-{number}"} for number in range(3)]
+    several = b() | {"resources": [f"businessProduct/bp-1/personalDataDeletionTask/t-{number}" for number in range(4)]}
+    wrapper = wrap([json.dumps(event) for event in (*plain, several, plain[0], several)])
+    result, warehouse = store(wrapper, b() | {"resources": ["businessProduct/bp-1/personalDataDeletionTask/t-9"]})
+    assert (result.read, result.stored, result.duplicate) == (7, 5, 2)
+    assert len(rows(warehouse, TableName.EVENTS, "event_id")) == 3 + 4 + 1
 
 
 SAME = {

@@ -22,7 +22,8 @@ def with_context(rows: pa.RecordBatch, owners: IntArray, source_uris: Sequence[s
     """Add what follows from the columns; make repeating columns dictionaries, null as empty text.
 
     Added are `source_uri`, `task_kind`, `outcome`, `occurred_month` and `context`: the first 128 bits of the SHA-256 of
-    the shared texts, as hexadecimal digits, the part of an event's fingerprint that needs to be hashed only once.
+    the shared texts, as hexadecimal digits, the part of an event's fingerprint that needs to be hashed only once. Where it is
+    not there, each row is the first, 0, of its record by `place_in_record`.
 
     Args:
         rows: The staged columns.
@@ -50,6 +51,8 @@ def with_context(rows: pa.RecordBatch, owners: IntArray, source_uris: Sequence[s
     months = numbers(columns["occurred_at"]).view("datetime64[us]").astype("datetime64[M]")
     place, first = _coded(months.astype(np.int64))
     columns["occurred_month"] = _told_once(place, [str(months[row]) for row in first])
+    # Last in any case, for all batches of a file have their columns in one order.
+    columns["place_in_record"] = columns.pop("place_in_record", int64_array(np.zeros(rows.num_rows, dtype=np.int64)))
     return pa.RecordBatch.from_arrays(list(columns.values()), names=list(columns))
 
 

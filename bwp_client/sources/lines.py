@@ -49,7 +49,7 @@ _ENVELOPE = pa.schema(
 )
 _REQUIRED = ("id", "detail-type", "source", "account", "time", "region", "resources", "detail")
 _PARSE = pj.ParseOptions(explicit_schema=_ENVELOPE, unexpected_field_behavior="ignore")
-_BRACE = ord("{")
+_BRACE, _CLOSING, _RETURN = b"{}\r"
 _MAX_BRACKETS = 500
 """The exact decoder refuses to go a thousand deep, from wherever it is called."""
 _FIRST_BEYOND_ASCII = 0x80
@@ -122,8 +122,8 @@ def read_lines(
 def _parsed(text: memoryview, begins: IntArray, ends: IntArray) -> pa.RecordBatch | None:
     """Give lines as envelopes; none where some line is no JSON object, or where Arrow might take what is no JSON for it."""
     codes = np.frombuffer(text, dtype=np.uint8)
-    if not (codes[begins] == _BRACE).all():
-        return None  # so every line gives at least one row, and as many rows as lines means one each
+    if not (codes[begins] == _BRACE).all() or not _are_closed(codes, ends):
+        return None  # so no value goes on in the next line, and as many rows as lines means one each
     if _may_be_deep(text, begins, ends):
         return None  # Arrow would follow any nesting, the exact decoder does not
     begin, end = int(begins[0]), int(ends[-1])
@@ -169,6 +169,14 @@ def _joined(first: pa.RecordBatch, second: pa.RecordBatch) -> pa.RecordBatch:
         return first if first.num_rows else second
     (batch,) = pa.Table.from_batches([first, second]).unify_dictionaries().combine_chunks().to_batches()
     return batch
+
+
+def _are_closed(codes: npt.NDArray[np.uint8], ends: IntArray) -> bool:
+    """Tell whether every line ends with a brace, but for a carriage return."""
+    last = codes[ends - 1]
+    if (last == _CLOSING).all():
+        return True
+    return bool((np.where(last == _RETURN, codes[ends - 2], last) == _CLOSING).all())
 
 
 def _may_be_deep(text: memoryview, begins: IntArray, ends: IntArray) -> bool:

@@ -17,6 +17,8 @@ from bwp_client.sources.wrappers import Wrapper, read_record
 
 JOIN = re.compile(rb"(?<=\})[ \t\r\n]*(?=\{)")
 ARRAY_JOIN = re.compile(rb"(?<=\})[ \t\r\n]*,[ \t\r\n]*(?=\{)")
+BOM = b"\xef\xbb\xbf"
+"""Joined files have one at each of their begins."""
 _BETWEEN = b" \t\r\n,[]"
 """What may stand between records; brackets too, for a file may hold one array after another."""
 _START = re.compile(rb'\{[ \t\r\n]*"')
@@ -253,8 +255,13 @@ def _verdict(raw: bytes) -> Record | Unread:
 
 
 def _skip(data: bytes, position: int) -> int:
-    while position < len(data) and data[position] in _BETWEEN:
-        position += 1
+    while position < len(data):
+        if data[position] in _BETWEEN:
+            position += 1
+        elif data.startswith(BOM, position):
+            position += len(BOM)
+        else:
+            break
     return position
 
 

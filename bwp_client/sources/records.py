@@ -14,6 +14,7 @@ from bwp_client.events import QuarantineReason, Refused
 from bwp_client.sources.arrays import IntArray
 from bwp_client.sources.pieces import (
     ARRAY_JOIN,
+    BOM,
     JOIN,
     MAX_AT_ONCE,
     Found,
@@ -28,7 +29,6 @@ from bwp_client.sources.wrappers import read_record
 
 __all__ = ["MAX_RECORD_BYTES", "Found", "RecordCutter", "TakeLines", "Unread"]
 
-_BOM = b"\xef\xbb\xbf"
 _NEWLINE = 0x0A
 _BYTES_AT_ONCE = 128 * 1024
 _LINES_AT_ONCE = 256
@@ -61,7 +61,7 @@ class RecordCutter:
         """Give the records that are complete with this block, in lists of bounded length."""
         data = self._rest + block if self._rest else block
         if self._is_array is None:
-            if len(data) < len(_BOM) and _BOM.startswith(data):
+            if len(data) < len(BOM) and BOM.startswith(data):
                 self._rest = data
                 return
             data = self._begin(data)
@@ -83,9 +83,9 @@ class RecordCutter:
             yield [_as_cut(*found) for found in records] if cut_short else records
 
     def _begin(self, data: bytes) -> bytes:
-        if data.startswith(_BOM):
-            self._offset += len(_BOM)
-            data = data[len(_BOM) :]
+        if data.startswith(BOM):
+            self._offset += len(BOM)
+            data = data[len(BOM) :]
         head = data.lstrip(SPACE)
         if not head:
             return data

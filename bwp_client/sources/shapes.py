@@ -171,11 +171,23 @@ def _shape_of(codes: Codes) -> Shape | None:
     doubled = {name for name, count in seen.items() if count > 1 and name}
     if doubled - (set() if is_charted else {"path"}) or not {"envelope_id", "time"} <= spans.keys():
         return None  # what a webhook sends has other names
+    if any(line[slice(*spans.get(name, (0, 0)))] != text for name, text in _read(event, is_charted=is_charted)):
+        return None  # of two objects of one name the exact decoder reads one
     if not _fix_time(line, spans["time"], is_fixed):
         return None
     if is_charted and not _fix_path(line, spans, is_fixed):
         return None
     return Shape(event, codes, is_fixed, spans, line.count(b'"'), is_charted)
+
+
+def _read(event: Envelope, *, is_charted: bool) -> Iterator[tuple[str, bytes]]:
+    """Give the texts that may differ as the exact decoder read them."""
+    yield "envelope_id", event.id.encode()
+    yield "time", event.time.isoformat().replace("+00:00", "Z").encode()
+    yield "idempotency_key", (event.detail.idempotency_key or "").encode()
+    yield "subscription_id", (event.detail.subscription_id or "").encode()
+    if is_charted:
+        yield "path", "".join(event.resources).encode()
 
 
 def _texts(line: bytes) -> Iterator[tuple[tuple[str, ...], tuple[int, int]]]:

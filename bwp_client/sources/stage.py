@@ -71,6 +71,7 @@ class Stager:
         self._batches: list[pa.RecordBatch] = []
         self._rows: list[EventRow] = []
         self._offsets: list[int] = []
+        self._places: list[int] = []
         self._row_count = 0
         self._item = SourceObject("", "", 0)
         self._counts = ObjectCounts()
@@ -247,6 +248,7 @@ class Stager:
         self._row_count += len(made)
         self._rows.extend(made)
         self._offsets.extend([offset] * len(made))
+        self._places.extend(range(len(made)))
         self._several = self._several or len(made) > 1
 
     def _refuse(self, offset: int, raw: bytes, reason: QuarantineReason, place: int | None = None) -> None:
@@ -265,7 +267,8 @@ class Stager:
             for name, values in zip(ROW_FIELDS, zip(*self._rows, strict=True), strict=True)
         }
         arrays["source_offset"] = int64_array(self._offsets)
-        self._rows, self._offsets, waiting = [], [], len(self._rows)
+        arrays["place_in_record"] = int64_array(self._places)
+        self._rows, self._offsets, self._places, waiting = [], [], [], len(self._rows)
         self._add_batch(pa.RecordBatch.from_arrays(list(arrays.values()), names=list(arrays)))
         self._row_count -= waiting
 

@@ -53,7 +53,7 @@ def append_events(
         connection: A DuckDB connection used by nobody else meanwhile.
         staged: Arrow files with the columns of a staged event row (see `sources.context`).
         load_id: Written to each row.
-        several_tasks: Some record gave several rows; records are then counted by where they stand.
+        several_tasks: Some record gave several rows; records are then counted apart from rows.
         read_before: Some of the objects may have been read before; duplicates for that reason are then told apart.
 
     Raises:
@@ -108,7 +108,8 @@ def append_events(
         return connection.sql(_ROWS.format(load_id=quoted(load_id), chosen=chosen)).to_arrow_reader(ROWS_PER_BATCH)
 
     version = warehouse.commit(TableName.EVENTS, rows_for, app_id=APP_ID, metadata={"load_id": load_id})
-    record = "distinct (source_uri, source_offset)" if several_tasks else "*"
+    # The rows of a record follow each other; its offset does not tell it, for those in a wrapper all have the wrapper's.
+    record = "distinct row_no - place_in_record" if several_tasks else "*"
     records, stored = rows, rows - one_row(connection, "select count(*) from dropped")[0]
     if several_tasks:
         records, stored = one_row(
@@ -123,7 +124,7 @@ def append_events(
         f"""
         select count({record}) filter (occurred_at < $floor),
                count({record}) filter (reread.row_no is not null and occurred_at >= $floor),
-               count(*) filter (replay_name <> '' and reread.row_no is null and occurred_at >= $floor)
+               count({record}) filter (replay_name <> '' and reread.row_no is null and occurred_at >= $floor)
         from staged semi join dropped using (row_no) left join reread using (row_no)
         """,
         {"floor": floor},

@@ -119,6 +119,28 @@ def test_what_a_webhook_sends_is_left() -> None:
     assert not len(found.places)
 
 
+@pytest.mark.parametrize(
+    "line",
+    [
+        '{"detail": {"idempotencyKey": "k-1"}, %s, "detail": {}}',
+        '{"detail": {}, %s, "detail": {"idempotencyKey": "k-1"}}',
+        '{"detail": {"subscriptionId": "s-1"}, %s, "detail": {"apiVersion": "1"}}',
+        '{%s, "resources": []}',
+        '{"resources": [], %s}',
+    ],
+)
+def test_of_two_objects_or_lists_of_one_name_the_exact_decoder_reads_one(line: str) -> None:
+    lines = [line % json.dumps(event)[1:-1] for event in ({**plain(at), "detail": {}} for at in range(COUNT))]
+    if '%s, "detail"' in line:
+        lines = [text.replace(', "detail": {}, "detail"', ', "detail"') for text in lines]
+    check("\n".join(lines).encode() + b"\n")
+
+
+def test_a_webhook_body_with_names_of_an_envelope_is_read_as_the_webhook() -> None:
+    bodies = [webhook(plain(at)) | {"id": "other-id", "time": "2026-01-01T00:00:00Z"} for at in range(COUNT)]
+    check(b"".join(json.dumps(body).encode() + b"\n" for body in bodies))
+
+
 def test_shapes_that_are_met_no_more_make_room() -> None:
     shapes = Shapes()
     for number in range(3 * MOST_SHAPES):

@@ -37,6 +37,16 @@ def test_every_record_is_found_once(texts: list[str], framing: str, size: int, b
         assert json.JSONDecoder().raw_decode(data[offset:].decode())[0] == event
 
 
+@pytest.mark.parametrize("end", [b"\n", b"", b"\r\n"])
+@pytest.mark.parametrize("size", [1, 7, 300, 10_000])
+def test_files_that_were_joined_have_a_byte_order_mark_each(end: bytes, size: int) -> None:
+    events = [envelope(f"t-{place}", id=f"e-{place}") for place in range(4)]
+    lines = [json.dumps(event).encode() + end for event in events]
+    data = b"".join(b"\xef\xbb\xbf" + lines[at] + lines[at + 1] for at in (0, 2))
+    found = cut(data, size)
+    assert [getattr(record, "id", record) for _, record in found] == ["e-0", "e-1", "e-2", "e-3"]
+
+
 @settings(max_examples=80, deadline=None)
 @given(st.integers(1, 900), st.lists(st.booleans(), min_size=1, max_size=12))
 def test_bad_lines_cost_only_themselves(size: int, good: list[bool]) -> None:

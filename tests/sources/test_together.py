@@ -105,6 +105,21 @@ def test_together_equals_alone(chosen: list, window: Window) -> None:
         assert outcome(shelf, Path(one), window, alone=False) == outcome(shelf, Path(two), window, alone=True)
 
 
+@pytest.mark.parametrize("end", [b"", b"\n", b"\r\n"])
+def test_no_record_goes_on_from_one_object_into_the_next(tmp_path: Path, end: bytes) -> None:
+    """What is cut would go on in what follows, and two records in one line would make up for it in number."""
+    event = json.dumps(envelope("t-1")).encode()
+    cut, rest = event[:-1] + b', "x":', b"{}}"
+    joined = json.dumps(envelope("t-2")).encode() + json.dumps(envelope("t-3")).encode()
+    shelf = Shelf([text + end for text in (cut, rest, joined)])
+    one, two = tmp_path / "one", tmp_path / "two"
+    one.mkdir()
+    two.mkdir()
+    together = outcome(shelf, one, Window(), alone=False)
+    assert together == outcome(shelf, two, Window(), alone=True)
+    assert sorted(dict(row)["task_id"] for row in together[0]) == ["t-2", "t-3"]
+
+
 @pytest.mark.parametrize("count", [1, 2, 300])
 def test_an_object_that_can_not_be_opened_costs_only_itself(tmp_path: Path, count: int) -> None:
     good = json.dumps(envelope("t")).encode() + b"\n"
