@@ -7,6 +7,8 @@ import unicodedata
 from functools import lru_cache
 from typing import Final
 
+from bwp_client.scrub import without_addresses
+
 MAX_MESSAGE_CHARACTERS: Final = 500
 MAX_LABEL_CHARACTERS: Final = 100
 
@@ -14,11 +16,6 @@ MAX_LABEL_CHARACTERS: Final = 100
 # chooses that.
 _MAX_READ_CHARACTERS: Final = 4_000
 
-_AT_IN_DISGUISE = re.compile(r"%40|&#0*64;|&#x0*40;|&commat;|\\u0040|\s*[(\[{<]\s*at\s*[)\]}>]\s*", re.IGNORECASE)
-# Braces are allowed before the @; the other brackets end an address only.
-_BEFORE = r"[^\s@<>()\[\],;:\"]"
-_AFTER = r"[^\s@<>()\[\]{},;:\"]"
-_EMAIL = re.compile(rf"(?:\"[^\"]{{0,64}}\"|{_BEFORE}*)(?:@{_AFTER}*)+")
 _UUID = re.compile(r"[0-9a-f]{8}(?:-?[0-9a-f]{4}){3}-?[0-9a-f]{12}", re.IGNORECASE)
 _NUMBER = re.compile(r"\d(?:[ .,()/\-]{0,2}\d){4,}")
 _HEX_HEAD = re.compile(r"[0-9a-f]{8}", re.IGNORECASE)
@@ -40,9 +37,7 @@ def scrub_label(label: str, task_id: str) -> str:
 
 
 def _without_ids(text: str, task_id: str) -> str:
-    text = _readable(text)
-    if "@" in text:
-        text = _EMAIL.sub("<email>", text)
+    text = without_addresses(_readable(text)).strip()
     text = _UUID.sub("<id>", text)
     forms = _forms_of(task_id)
     lowered = text.lower()
@@ -58,7 +53,7 @@ def _readable(text: str) -> str:
     text = unicodedata.normalize("NFKC", text)
     kept = (" " if char in "\t\r\n\x0b\x0c\x85\u2028\u2029" else char for char in text)
     text = "".join(char for char in kept if char.isprintable())
-    return _AT_IN_DISGUISE.sub("@", text).strip()
+    return text.strip()
 
 
 @lru_cache(maxsize=256)

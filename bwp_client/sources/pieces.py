@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from bwp_client.events import Envelope, QuarantineReason, Refused
-from bwp_client.sources.scan import BRACE, MAX_RECORD_BYTES, SPACE, Shape, closing, scan
+from bwp_client.sources.scan import BRACE, MAX_RECORD_BYTES, SPACE, Long, Shape, closing, scan
 from bwp_client.sources.wrappers import Wrapper, read_record
 
 JOIN = re.compile(rb"(?<=\})[ \t\r\n]*(?=\{)")
@@ -21,6 +21,7 @@ BOM = b"\xef\xbb\xbf"
 """Joined files have one at each of their begins."""
 _BETWEEN = b" \t\r\n,[]"
 """What may stand between records; brackets too, for a file may hold one array after another."""
+_LINE_OF_ITS_OWN = re.compile(rb'\n(?=\{[ \t]*")')
 _START = re.compile(rb'\{[ \t\r\n]*"')
 _BYTES_PER_TOKEN = 2
 _TOKENS_AT_LEAST = 10_000
@@ -55,6 +56,8 @@ class Cut:
     """There is more, but this is enough for one go."""
     is_open: bool
     """What was refused last may go on in what follows."""
+    long: Long | None
+    """The text ended in a value that is too long, and refused; this follows it on."""
 
 
 def cut_pieces(
@@ -72,7 +75,7 @@ def cut_pieces(
     """
     pieces = _Pieces(data, start, joins, records, final=final, continues=continues)
     used = pieces.cut()
-    return Cut(used, pieces.is_full, pieces.is_open)
+    return Cut(used, pieces.is_full, pieces.is_open, pieces.long)
 
 
 def decoded(record: memoryview) -> Record | None:
@@ -83,6 +86,28 @@ def decoded(record: memoryview) -> Record | None:
         return read_record(record)
     except Refused:
         return None
+
+
+def follow(long: Long, data: bytes, position: int, *, final: bool) -> tuple[Shape, int]:
+    """Follow a value that is too long for a record; it breaks off where a line of its own is an event.
+
+    Returns:
+        What becomes of it, and up to where the text was dealt with.
+    """
+    end, view = len(data), memoryview(data)
+    is_event = False
+    for found in _LINE_OF_ITS_OWN.finditer(data, position):
+        begin, line_end = found.end(), data.find(b"\n", found.end())
+        if line_end < 0 and not final:
+            if len(data) - begin < MAX_RECORD_BYTES:
+                end = found.start()  # what it is can be told when the rest of it is there
+            break
+        record = decoded(view[begin : line_end if line_end >= 0 else len(data)])
+        if isinstance(record, Envelope) and record.source:
+            end, is_event = begin, True
+            break
+    shape, at = long.follow(data[:end], position)
+    return (Shape.BROKEN if is_event and shape is Shape.OPEN else shape), at
 
 
 def is_pretty(piece: bytes) -> bool:
@@ -113,6 +138,7 @@ class _Pieces:
         self._end = len(data.rstrip(_BETWEEN))
         self._refused_begin = _skip(data, 0) if continues else -1
         self.is_full = self.is_open = False
+        self.long: Long | None = None
 
     def cut(self) -> int:
         data = self._data
@@ -128,8 +154,8 @@ class _Pieces:
                 if join is None and waiting:
                     return position
                 end, following = join or (self._end, len(data))
-                found = self._take(position, end)
-                if not isinstance(found, Unread):
+                found = self._judge(position, end)
+                if not isinstance(found, QuarantineReason):
                     self._records.append((self._start + position, found))
                     position = following
                     continue
@@ -137,11 +163,24 @@ class _Pieces:
                 shape, at = self._look(position)
                 if shape is Shape.CLOSED:
                     self._budget = budget  # it is never looked at again
-                    self._records.append((self._start + position, found if at == end else self._take(position, at)))
+                    self._take(position, at)
                     position = _skip(data, at)
                     continue
                 if shape is Shape.OPEN and waiting:
                     return position
+                # In an array, what follows a record that was cut off would pass for a part of it.
+                is_long = shape is Shape.LONG or (shape is Shape.OPEN and len(data) - position >= MAX_RECORD_BYTES)
+                if is_long and self._joins is JOIN:
+                    long = Long()
+                    shape, at = follow(long, data, position, final=self._final)
+                    self._take(position, at)
+                    if shape is Shape.OPEN:
+                        self.long = long
+                        return at
+                    position = _skip(data, at)
+                    if shape is Shape.BROKEN:
+                        self._refused_begin = position
+                    continue
             whole = self._next_whole(position)
             if whole is not None:
                 begin, end, record = whole
@@ -157,13 +196,19 @@ class _Pieces:
                 self.is_open = not self._final and end == len(data)
         return len(data)
 
-    def _take(self, begin: int, end: int) -> Record | Unread:
+    def _take(self, begin: int, end: int) -> None:
+        found = self._judge(begin, end)
+        record = Unread(self._data[begin:end], found) if isinstance(found, QuarantineReason) else found
+        self._records.append((self._start + begin, record))
+
+    def _judge(self, begin: int, end: int) -> Record | QuarantineReason:
+        """Give the record, or why it is none; its bytes are not copied, for there may be many a try at a long text."""
         if end - begin > MAX_RECORD_BYTES:
-            return Unread(self._data[begin:end], QuarantineReason.TOO_LARGE)
+            return QuarantineReason.TOO_LARGE
         try:
             return read_record(self._view[begin:end])
         except Refused as refused:
-            return Unread(self._data[begin:end], refused.reason)
+            return refused.reason
 
     def _join_after(self, position: int) -> tuple[int, int] | None:
         """Give the begin and end of the next join; none when there is no more."""

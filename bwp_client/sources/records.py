@@ -22,9 +22,10 @@ from bwp_client.sources.pieces import (
     Unread,
     cut_pieces,
     decoded,
+    follow,
     is_pretty,
 )
-from bwp_client.sources.scan import MAX_RECORD_BYTES, SPACE, closing
+from bwp_client.sources.scan import MAX_RECORD_BYTES, SPACE, Long, Shape, closing
 from bwp_client.sources.wrappers import read_record
 
 __all__ = ["MAX_RECORD_BYTES", "Found", "RecordCutter", "TakeLines", "Unread"]
@@ -53,6 +54,7 @@ class RecordCutter:
         self._one_per_line = True
         self._any_line = False
         self._is_open = False
+        self._long: Long | None = None
         self._has_more = False
         self._current = b""
         self._current_start = 0
@@ -100,6 +102,10 @@ class RecordCutter:
         self._has_more = True
         while self._has_more:
             self._has_more = False
+            if self._long:
+                data = self._follow(data, final=final)
+                if self._long:
+                    return
             self._current, self._current_start = data, self._offset
             records: list[Found] = []
             if self._one_per_line and not self._is_array:
@@ -112,6 +118,16 @@ class RecordCutter:
             if not used:
                 return
 
+    def _follow(self, data: bytes, *, final: bool) -> bytes:
+        """Leave out what belongs to a value that was refused for its length; give what follows."""
+        assert self._long is not None
+        shape, used = follow(self._long, data, 0, final=final)
+        self._offset += used
+        self._rest = data[used:]
+        if shape is not Shape.OPEN:
+            self._long, self._is_open = None, shape is Shape.BROKEN
+        return self._rest
+
     def _pieces(self, data: bytes, begin: int, records: list[Found], *, final: bool) -> int:
         """Cut the data from `begin` on; give up to where it is dealt with."""
         joins = ARRAY_JOIN if self._is_array else JOIN
@@ -119,8 +135,9 @@ class RecordCutter:
         cut = cut_pieces(part, self._offset + begin, joins, records, final=final, continues=self._is_open)
         self._has_more = self._has_more or cut.is_full
         self._is_open = cut.is_open or (self._is_open and not cut.used)
+        self._long = cut.long
         # What goes on after a line's end, or was never a line's begin, is not looked for among lines.
-        self._one_per_line = self._one_per_line and not self._is_open
+        self._one_per_line = self._one_per_line and not (self._is_open or self._long)
         return begin + cut.used
 
     def _lines(self, data: bytes, records: list[Found], *, final: bool) -> int:

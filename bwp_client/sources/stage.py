@@ -6,6 +6,7 @@ Nothing here imports pandas (a quarter of a second of start-up), hence the colum
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from io import BytesIO
@@ -45,6 +46,8 @@ FEW_LINES = 100
 MAX_IGNORED_TYPES = 100
 MAX_TYPE_LENGTH = 80
 OTHER_TYPES = "(other types)"
+_TYPE_NAME = re.compile(r"[\w .:/()\-]*")
+"""An @ would be an address."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -311,8 +314,8 @@ class Stager:
 
 
 def _ignore(counts: ObjectCounts, event_type: str, records: int = 1) -> None:
-    """Count events of a type we don't chart; the name comes from outside, so its length and variety are bounded."""
+    """Count events of a type we don't chart; the name comes from outside, so its length, letters and variety are bounded."""
     name = event_type[:MAX_TYPE_LENGTH]
-    if not name.isprintable() or (name not in counts.ignored and len(counts.ignored) >= MAX_IGNORED_TYPES):
+    if not _TYPE_NAME.fullmatch(name) or (name not in counts.ignored and len(counts.ignored) >= MAX_IGNORED_TYPES):
         name = OTHER_TYPES
     counts.ignored[name] += records

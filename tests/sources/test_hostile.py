@@ -59,6 +59,89 @@ def test_an_excerpt_carries_no_address_and_no_long_number() -> None:
     assert row["excerpt"].isprintable()
 
 
+ADDRESSES = {
+    "plain": "jane.doe@example.com",
+    "escaped": "jane.doe\\u0040example.com",
+    "of a web address": "jane.doe%40example.com",
+    "of a web page": "mailto:jane.doe&#64;example.com",
+    "wide": "jane.doe＠example.com",
+    "of other letters": "jane.döe@müller.de",
+    "of no Latin letter": "jane.иван@почта.рф",
+    "quoted": '\\"jane doe\\"@example.com',
+    "of a number": "jane@[192.168.2.1]",
+    "in words": "jane.doe (at) example.com",
+    "long": "jane." + "x" * 200 + "@example.com",
+}
+
+
+@pytest.mark.parametrize("address", ADDRESSES.values(), ids=ADDRESSES)
+@pytest.mark.parametrize("code", ["utf-8", "utf-16", "utf-16-be"])
+def test_no_address_of_any_form_gets_into_an_excerpt(address: str, code: str) -> None:
+    data = f'{{"bad": "{address}", "more'.encode(code)
+    _, (row,), _ = staged_tables(data, [1000])
+    assert "jane" not in row["excerpt"]
+    assert "example" not in row["excerpt"]
+
+
+@pytest.mark.parametrize("before", range(1100, 1216, 5))
+def test_an_address_that_the_excerpts_end_cuts_is_left_out(before: int) -> None:
+    data = b'{"a": ' + b"1" * before + b' "jane.doe.of.springfield@example.com", "b": "' + b"x" * 400
+    _, (row,), _ = staged_tables(data, [1000])
+    assert "jane" not in row["excerpt"]
+    assert row["excerpt"].startswith('{"a": <number>')
+
+
+def test_an_excerpt_of_one_long_word_is_shown() -> None:
+    _, (row,), _ = staged_tables(b'{"' + b"x" * 5000, [1000])
+    assert len(row["excerpt"]) == 300
+
+
+def test_a_flood_of_words_that_are_no_address_is_scrubbed_soon() -> None:
+    line = b"{" + b"a" * 1150 + b" @\n"
+    _, refused, _ = staged_tables(line * 2000, [1_000_000])
+    assert len(refused) == 2000
+
+
+def test_a_type_with_an_address_is_not_named() -> None:
+    event = envelope("t") | {"detail-type": "jane.doe@example.com"}
+    _, _, counts = stage(text(event).encode(), [1000])
+    assert counts.ignored == {"(other types)": 1}
+
+
+@pytest.mark.parametrize("count", [450_000, 1_200_000])
+@pytest.mark.parametrize("size", [1_000_000, 4_194_304])
+def test_a_long_record_of_many_small_objects_is_one_row(count: int, size: int) -> None:
+    big = '{"id":"big","x":[' + '{"a":"}"},' * count + "1]}"
+    data = "\n".join([EVENT, big, text(GOOD)]).encode()
+    found, refused, _ = stage(data, [size])
+    assert [name for _, name in found] == ["e-1", "good"]
+    assert refused == [(data.index(big.encode()), "record_too_large")]
+
+
+def test_events_inside_a_long_record_are_not_taken_for_events() -> None:
+    big = '{"x": "' + "a" * 9_000_000 + f'", "y": [{EVENT}, {EVENT}]}}'
+    found, refused, _ = stage("\n".join([big, text(GOOD)]).encode(), [1_000_000])
+    assert [name for _, name in found] == ["good"]
+    assert refused == [(0, "record_too_large")]
+
+
+@pytest.mark.parametrize("end", ["", "}", "]]", '"', "\n"])
+def test_what_follows_a_long_record_that_breaks_off_is_found(end: str) -> None:
+    big = '{"id":"big","x":[' + '{"a":[1, "\\\\"]},' * 500_000 + end
+    data = "\n".join([EVENT, big, text(GOOD), EVENT]).encode()
+    for size in (1_000_000, data.index(text(GOOD).encode()) + 20):
+        found, refused, _ = stage(data, [size])
+        assert [name for _, name in found] == ["e-1", "good", "e-1"]
+        assert refused[0][1] == "record_too_large"
+
+
+def test_a_flood_of_lines_with_commas_between_is_cut_soon() -> None:
+    """A try at each must not copy all that follows."""
+    found, refused, _ = stage(('{"a":1},' * 300_000 + text(GOOD)).encode(), [1_000_000])
+    assert [name for _, name in found] == ["good"]
+    assert len(refused) == 300_000
+
+
 @pytest.mark.parametrize("joint", ["\n", "", ","])
 def test_a_record_of_any_size_is_one_row(joint: str) -> None:
     big = text(envelope("t", id="big", detail={"data": "x" * 30_000_000}))
