@@ -38,6 +38,8 @@ OBJECTS_PER_LOOK = 10_000
 """Objects that are listed before the ledger is asked about them."""
 ROWS_PER_GROUP = 1_000_000
 """Rows after which a long load publishes what it has."""
+REFUSED_PER_GROUP = 150_000
+"""The same of quarantine rows: these are stored in one go, each with its excerpt."""
 
 
 _STAGING = "bwp-load-"
@@ -185,9 +187,13 @@ class _Load:
     def _accept(self, parcel: Parcel, done: Callable[[], None]) -> None:
         self._waiting.append((parcel, done))
         # One more parcel might be too much for a pass.
-        if sum(waiting.rows for waiting, _ in self._waiting) > ROWS_PER_PASS - MAX_PARCEL_ROWS:
+        rows, refused = (
+            sum(counts) for counts in zip(*((one.rows, one.refused) for one, _ in self._waiting), strict=True)
+        )
+        if max(rows, refused) > ROWS_PER_PASS - MAX_PARCEL_ROWS:
             self._append_waiting()
-        if self._group.stored + self._group.duplicate.total() >= ROWS_PER_GROUP:
+        group = self._group
+        if group.stored + group.duplicate.total() >= ROWS_PER_GROUP or group.refused >= REFUSED_PER_GROUP:
             self._publish(last=False)
 
     def _append_waiting(self) -> None:
@@ -216,6 +222,7 @@ class _Load:
                 self._result.objects += 1
             if parcel.quarantine:
                 group.quarantine.append(parcel.quarantine)
+                group.refused += parcel.refused
             if parcel.events:
                 parcel.events.unlink()
             done()

@@ -49,6 +49,8 @@ class Group:
     started_at: datetime
     objects: list[SourceObject] = field(default_factory=list)
     quarantine: list[Path] = field(default_factory=list)
+    refused: int = 0
+    """The rows of those files; `quarantined` counts them once their object is finished."""
     stored: int = 0
     duplicate: Counter[str] = field(default_factory=Counter)
     ignored: Counter[str] = field(default_factory=Counter)

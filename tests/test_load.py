@@ -280,3 +280,35 @@ def test_duplicates_are_told_apart_by_their_cause(warehouse: Warehouse, tmp_path
     assert (done.stored, done.duplicate) == (1, 13)
     wanted = {"same object again": 10, "replay": 1, "redelivery": 2}
     assert list_runs(warehouse)[0].counts["duplicate"] == wanted
+
+
+def test_many_refused_records_of_one_object_are_published_as_they_come(
+    warehouse: Warehouse, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in (
+        ("load.REFUSED_PER_GROUP", 1000),
+        ("load.ROWS_PER_PASS", 80_800),
+        ("load.MAX_PARCEL_ROWS", 80_000),
+    ):
+        monkeypatch.setattr(f"bwp_client.{name}", value)
+    monkeypatch.setattr("bwp_client.sources.stage.ROWS_PER_PARCEL", 500)
+    monkeypatch.setattr("bwp_client.sources.stage.RECORDS_AT_ONCE", 100)
+    lines = [f"broken {number}" for number in range(5000)] + [json.dumps(event) for event in many(50)]
+    (tmp_path / "in.json").write_text("\n".join(lines))
+    result = read(warehouse, tmp_path / "in.json")
+    assert adds_up(result)
+    assert (result.read, result.stored, result.quarantined) == (5050, 50, 5000)
+    runs = list_runs(warehouse)
+    assert len(runs) > 3
+    assert sum(run.counts["quarantined"].get("not_json", 0) for run in runs) == 5000
+    assert len(set(rows(warehouse, TableName.QUARANTINE, "offset"))) == 5000
+    again = read(warehouse, tmp_path / "in.json", reread=True)
+    assert (again.stored, again.duplicate, again.quarantined) == (0, 50, 5000)
+    assert len(rows(warehouse, TableName.QUARANTINE, "offset")) == 5000
+
+
+def test_a_path_that_is_no_utf8_is_read_and_named(warehouse: Warehouse, tmp_path: Path) -> None:
+    path = os.fsdecode(os.fsencode(tmp_path) + b"/\xff.json")
+    Path(path).write_text(json.dumps(envelope("t")))
+    assert read(warehouse, Path(path)).stored == 1
+    assert list_runs(warehouse)[0].source.endswith("/\\xff.json")

@@ -52,7 +52,8 @@ def _event(row: dict[str, Any]) -> dict[str, Any]:
             except msgspec.DecodeError:
                 continue  # no record that can be read; the decoder says so
             event[name] = _named(decoded) if isinstance(decoded, dict) else decoded
-    return event
+    # An empty object has no place in Parquet: its column is null, or not there at all.
+    return {"detail": {}, **event} if "detail-type" in event else event
 
 
 def _named(row: dict[str, Any]) -> dict[str, Any]:

@@ -23,8 +23,8 @@ class FileSource:
 
     @property
     def label(self) -> str:
-        """The absolute path."""
-        return str(self._root)
+        """The absolute path; bytes of it that are no UTF-8 are shown as such."""
+        return os.fsencode(self._root).decode("utf-8", "backslashreplace")
 
     def objects(self) -> Iterator[SourceObject]:
         """List the files in the order of their paths."""

@@ -74,6 +74,8 @@ class Parcel:
     several_tasks: bool
     """Some record in it gave more than one row."""
     quarantine: Path | None
+    refused: int
+    """Quarantine rows."""
     finished: list[tuple[SourceObject, ObjectCounts]]
 
 

@@ -43,6 +43,7 @@ MAX_RAW_BYTES = 1024 * 1024
 """What is kept of a record that can't be read again; a queue's message is no larger."""
 FEW_LINES = 100
 """So many lines take the exact decoder no longer than reading columns takes for any number of lines."""
+RECORDS_AT_ONCE = 20_000
 MAX_IGNORED_TYPES = 100
 MAX_TYPE_LENGTH = 80
 OTHER_TYPES = "(other types)"
@@ -206,9 +207,11 @@ class Stager:
 
     def _take_all(self, cutter: RecordCutter, lists: Iterator[list[Found]]) -> Iterator[Parcel]:
         for records in lists:
-            self._take(cutter, records)
-            if self._is_full():
-                yield self._pack()
+            # A text of nothing but damaged lines gives a million of them at once.
+            for at in range(0, len(records), RECORDS_AT_ONCE):
+                self._take(cutter, records[at : at + RECORDS_AT_ONCE])
+                if self._is_full():
+                    yield self._pack()
 
     def _take(self, cutter: RecordCutter, records: list[Found]) -> None:
         for offset, found in records:
@@ -285,7 +288,7 @@ class Stager:
         self._gather()
         self._parcels += 1
         events = self._write("events", pa.Table.from_batches(self._batches)) if self._batches else None
-        parcel = Parcel(events, self._row_count, self._several, self._pack_bad(), self._finished)
+        parcel = Parcel(events, self._row_count, self._several, self._pack_bad(), len(self._bad), self._finished)
         self._batches, self._bad, self._finished = [], [], []
         self._row_count, self._several = 0, False
         return parcel

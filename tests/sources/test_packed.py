@@ -121,6 +121,16 @@ def test_parquet_gives_what_the_json_gave(form: str) -> None:
     assert told(as_parquet(table, row_group_size=2)) == told(text_of(events()))
 
 
+@pytest.mark.parametrize("has_column", [True, False])
+def test_parquet_has_no_place_for_an_empty_detail(has_column: bool) -> None:
+    thin = [event | {"detail": {}} for event in events()]
+    kind = pa.struct([("idempotencyKey", pa.string())])
+    table = pa.Table.from_pylist(in_glue([{k: v for k, v in event.items() if k != "detail"} for event in thin]))
+    if has_column:
+        table = table.append_column("detail", pa.nulls(len(thin), kind))
+    assert told(as_parquet(table)) == told(text_of(thin))
+
+
 def test_parquet_of_webhook_bodies() -> None:
     bodies = [webhook(event) for event in events()]
     for body in bodies:
