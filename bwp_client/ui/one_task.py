@@ -10,14 +10,14 @@ import pandas as pd
 import streamlit as st
 
 from bwp_client import dossier
-from bwp_client.deadlines import Hold, judge_hold
+from bwp_client.deadlines import Deadline, Hold, judge_hold
 from bwp_client.timeline import REBUILT, TaskStory, rebuilt, tell_task
 from bwp_client.ui import actions, parts, request_entry
 from bwp_client.ui.data import version_key
 from bwp_client.ui.jobs import jobs
 from bwp_client.ui.plain import plain
 from bwp_client.ui.shell import Page
-from bwp_client.warehouse.snapshot import Snapshot
+from bwp_client.warehouse.snapshot import NOT_LOOKED_UP, Snapshot
 
 _HOLD = {
     Hold.MISSES: "it ends after the deadline, so this task could never be in time.",
@@ -95,9 +95,18 @@ def _head(page: Page, story: TaskStory) -> None:
         f"If extended: {deadline.extended_last_day:%d %b %Y}.",
         border=True,
     )
+    if not is_over:
+        st.text(_extension(deadline, calendar.days_left(deadline, now)))
     hold = judge_hold(deadline, submitted_at=story.submitted_at, holding_period_days=story.holding_period_days, now=now)
     if hold and not is_over:
         st.warning(f"Its holding period of {story.holding_period_days} days: {_HOLD[hold]}", icon="⚠️")
+
+
+def _extension(deadline: Deadline, days_left: int) -> str:
+    until = f"{deadline.extended_last_day.day} {deadline.extended_last_day:%b %Y}"
+    if days_left < 0:
+        return f"The deadline is over. An extension to {until} holds only if the shopper was told of it before."
+    return f"What can't be done by then may be extended to {until}, if the shopper is told before the deadline."
 
 
 def _product(page: Page, story: TaskStory) -> str:
@@ -110,13 +119,17 @@ def _reasons(story: TaskStory) -> None:
     st.subheader("Why it failed", anchor=False)
     st.dataframe(
         pd.DataFrame(
-            [(code, known.code_class, known.action, message) for code, message, known in story.errors],
-            columns=["Error code", "Class", "Next action", "Message"],
+            [(code, known.code_class, known.action) for code, _, known in story.errors],
+            columns=["Error code", "Class", "Next action"],
         ),
         hide_index=True,
         key="task_errors",
-        alt="Error codes of this task with class, next action and message",
+        alt="Error codes of this task with class and next action",
     )
+    # Whole, for a message is what an unknown code's next action hangs on, and a table would cut it.
+    for code, message, _ in story.errors:
+        if code != NOT_LOOKED_UP:
+            st.text(f"Message of {code}: {message}" if message else f"No message came with {code}.")
 
 
 def _timeline(story: TaskStory) -> None:
@@ -132,7 +145,12 @@ def _timeline(story: TaskStory) -> None:
             }
         ),
         hide_index=True,
-        column_config={"When (UTC)": st.column_config.DatetimeColumn(format="DD MMM YYYY HH:mm:ss", timezone="UTC")},
+        column_config={
+            "When (UTC)": st.column_config.DatetimeColumn(format="DD MMM YYYY HH:mm:ss", timezone="UTC", width=150),
+            "What": st.column_config.TextColumn(width=190),
+            "Detail": st.column_config.TextColumn(width=420),
+            "Who says so": st.column_config.TextColumn(width=110),
+        },
         key="timeline",
         alt="What happened to this task, in the order of time",
     )

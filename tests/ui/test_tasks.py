@@ -132,6 +132,14 @@ def test_one_task_shows_its_reasons_timeline_and_rebuilt_events(home: Path, open
     assert '"detail-type": "PERSONAL_DATA_DELETION_TASK_FAILED"' in app.code[0].value
     assert "Rebuilt from the stored columns" in words(app)
     assert not any("javascript" in str(element.value) for element in app.markdown)
+    assert "Message of ORDERS_NOT_CLOSED: [click](javascript:alert(1)) <script>" in [text.value for text in app.text]
+    assert "if the shopper is told before the deadline." in words(app)
+
+
+def test_an_overdue_task_says_what_an_extension_takes(home: Path, open_page: OpenPage) -> None:
+    app = open_page("tasks", home, task="fail-1")
+    assert "The deadline is over. An extension to " in words(app)
+    assert "holds only if the shopper was told of it before." in words(app)
 
 
 def test_an_unknown_task_is_said_to_be_unknown(home: Path, open_page: OpenPage) -> None:
