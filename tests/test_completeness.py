@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from support.events import envelope, many, write
 from support.tables import command, command_json, fingerprints, outcomes, reasons
+from support.wire import lambda_sqs
 
 from bwp_client.completeness import gaps, last_heard, twins
 from bwp_client.load import load
@@ -80,6 +81,21 @@ def test_a_retry_stores_what_can_be_read_now_and_keeps_the_rest(
     assert len(fingerprints(warehouse)) == 51
     again = retry(warehouse)
     assert (again.records, again.resolved, again.still_refused, again.stored) == (3, 0, 2, 0)
+
+
+def test_records_kept_of_one_wrapper_are_all_tried_again_one_a_retry(tmp_path: Path) -> None:
+    events = [envelope(f"t-{number}", time="2026-05-09T00:00:00Z") for number in range(3)]
+    bodies = [*map(json.dumps, events), '{"no": "envelope"}']
+    write(tmp_path / "in.json", [lambda_sqs(bodies)])
+    warehouse = Warehouse(str(tmp_path / "warehouse"))
+    early = datetime(2026, 5, 1, tzinfo=UTC)  # eight days before: refused as too far ahead
+    load(warehouse, open_source(str(tmp_path / "in.json")), keep_raw=True, clock=lambda: early)
+    (tmp_path / "in.json").unlink()
+    assert len(reasons(warehouse)) == 4
+    for _ in range(5):
+        retry(warehouse)
+    assert sorted(row[0] for row in outcomes(warehouse)) == ["t-0", "t-1", "t-2"]
+    assert reasons(warehouse) == ["not_an_envelope"]
 
 
 def test_the_quarantine_can_be_listed_and_retried_from_the_command_line(tmp_path: Path) -> None:

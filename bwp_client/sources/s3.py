@@ -51,22 +51,34 @@ class S3Source:
             raise explain_s3_error(error, self._uri) from error
 
     def _below(self, folder: str) -> Iterator[SourceObject]:
-        """List a folder with the fast client; from where that fails on, with boto3."""
+        """List a folder with the fast client where its name means the same to it; from where that fails on, with boto3."""
         from obstore.exceptions import BaseError
 
         last = ""
         try:
-            for page in list_below(self._bucket, folder):
+            for page in list_below(self._bucket, folder) if self._is_plain(folder) else ():
                 for key, etag, size in page:
                     if size:
                         yield SourceObject(f"s3://{self._bucket}/{key}", etag, size)
                     else:  # what it calls "a/b" may be the marker "a/b/"
-                        yield from self._described(*self._pages(Prefix=key, MaxKeys=1))
+                        (first,) = self._pages(Prefix=key, MaxKeys=1)
+                        uri = f"s3://{self._bucket}/{key}"
+                        yield from (item for item in self._described(first) if item.uri == uri and not item.size_bytes)
                     last = key
-        except (BaseError, OSError):
-            after = {"StartAfter": last} if last else {}
-            for page in self._pages(Prefix=folder, **after):
-                yield from self._described(page)
+            if last:
+                return
+        except (BaseError, OSError, ValueError):
+            pass
+        after = {"StartAfter": last} if last else {}
+        for page in self._pages(Prefix=folder, **after):
+            yield from self._described(page)
+
+    def _is_plain(self, folder: str) -> bool:
+        """Tell whether no part of the name is empty or of dots only, which the fast client leaves out or refuses."""
+        if not folder:
+            (first,) = self._pages(Prefix="/", MaxKeys=1)
+            return not first.get("Contents")
+        return all(part.strip(".") for part in folder.removesuffix("/").split("/"))
 
     def _pages(self, **query: Any) -> Iterator[Any]:
         if "MaxKeys" in query:

@@ -2,8 +2,11 @@
 
 import threading
 from collections.abc import Iterator
+from html import escape
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import ClassVar
+from urllib.parse import parse_qs
 
 import pytest
 from support.events import envelope, many, outcomes_of, text_of
@@ -20,23 +23,42 @@ WHOLE, LATER = text_of(EVENTS), text_of([envelope("later")])
 
 
 class Answers(BaseHTTPRequestHandler):
-    """Two objects, `a` and `b`; a test may say how getting `a` ends."""
+    """Two objects, `a` and `b`, and a folder marker, or those of a test; it may say how getting `a` ends."""
 
     trouble = ""
+    sizes: ClassVar[dict[str, int]] = {"in/": 0, "in/a": len(WHOLE), "in/b": len(LATER)}
 
     def do_GET(self) -> None:
-        name = self.path.partition("?")[0].rsplit("/", 1)[-1]
-        if "list-type=2" in self.path:
-            listed = "".join(
-                f"<Contents><Key>in/{key}</Key><ETag>&quot;{key}1&quot;</ETag><Size>{len(data)}</Size></Contents>"
-                for key, data in (("", b""), ("a", WHOLE), ("b", LATER))
-            )
-            self._answer(200, f"<ListBucketResult>{listed}</ListBucketResult>".encode())
+        path, _, query = self.path.partition("?")
+        name = path.rsplit("/", 1)[-1]
+        if "list-type=2" in query:
+            asked = {key: values[0] for key, values in parse_qs(query, keep_blank_values=True).items()}
+            self._answer(200, self._listed(**{key.replace("-", "_"): value for key, value in asked.items()}).encode())
         elif name == "a" and self.trouble not in {"", "cut"}:
             status, code = self.trouble.split()
             self._answer(int(status), f"<Error><Code>{code}</Code><Message>m</Message></Error>".encode())
         else:
             self._answer(200, WHOLE if name == "a" else LATER, cut=name == "a" and self.trouble == "cut")
+
+    def _listed(
+        self, prefix: str = "", delimiter: str = "", max_keys: str = "1000", start_after: str = "", **_: str
+    ) -> str:
+        """List as S3 does: in the order of bytes, the marker of a folder among its neighbours."""
+        found: dict[str, str] = {}
+        for key in sorted(self.sizes, key=str.encode):
+            folder, slash, _rest = key[len(prefix) :].partition(delimiter) if delimiter else ("", "", "")
+            if not key.startswith(prefix) or key <= start_after or len(found) == int(max_keys):
+                continue
+            if slash:
+                whole = escape(prefix + folder + slash)
+                found[whole] = f"<CommonPrefixes><Prefix>{whole}</Prefix></CommonPrefixes>"
+            else:
+                etag = key.rsplit("/", 1)[-1] + "1"
+                found[key] = (
+                    f"<Contents><Key>{escape(key)}</Key><LastModified>2026-05-01T12:00:00.000Z</LastModified>"
+                    f"<ETag>&quot;{etag}&quot;</ETag><Size>{self.sizes[key]}</Size></Contents>"
+                )
+        return f"<ListBucketResult><IsTruncated>false</IsTruncated>{''.join(found.values())}</ListBucketResult>"
 
     def _answer(self, status: int, body: bytes, *, cut: bool = False) -> None:
         self.send_response(status)
@@ -105,3 +127,22 @@ def test_an_object_that_cannot_be_read_costs_only_itself(
 
 def test_a_folder_marker_is_no_object(server: type[Answers]) -> None:
     assert [item.uri for item in open_source("s3://bucket/in/").objects()] == ["s3://bucket/in/a", "s3://bucket/in/b"]
+
+
+@pytest.mark.parametrize("prefix", ["in/", "in", "in/d1", "", "in/d1/"])
+def test_what_sorts_beside_a_folder_marker_is_listed_once(server: type[Answers], prefix: str) -> None:
+    keys = ["in/d1 y.json", "in/d1-x.json", "in/d1.json", "in/d1/z.json", "in/e", "in/f/g.json"]
+    server.sizes = {**dict.fromkeys(keys, 7), "in/empty": 0} | dict.fromkeys(["in/", "in/d1/", "in/e/", "in/f/"], 0)
+    listed = sorted(item.uri for item in open_source(f"s3://bucket/{prefix}").objects())
+    assert listed == sorted(f"s3://bucket/{key}" for key in [*keys, "in/empty"] if key.startswith(prefix))
+
+
+@pytest.mark.parametrize(
+    "prefix", ["/", "/in/", "/in", "in//", "in//x/", "in/../", "in/../x", "", "in/", "in", "none/"]
+)
+@pytest.mark.parametrize("odd", [[], ["in//a.json", "in//x/a.json", "in/../a.json", "in/../x.json"]])
+def test_a_prefix_means_what_it_says_slash_by_slash(server: type[Answers], prefix: str, odd: list[str]) -> None:
+    keys = ["/in/a.json", "in/a.json", *odd]
+    server.sizes = dict.fromkeys(keys, 7)
+    listed = sorted(item.uri for item in open_source(f"s3://bucket/{prefix}").objects())
+    assert listed == sorted(f"s3://bucket/{key}" for key in keys if key.startswith(prefix))
