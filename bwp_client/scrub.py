@@ -7,6 +7,7 @@ import unicodedata
 
 EXCERPT_CHARACTERS = 300
 
+_UNPRINTABLE = "·"
 _READ_BYTES = 4 * EXCERPT_CHARACTERS
 _LONGEST_ADDRESS = 254
 """RFC 5321, with the brackets left out."""
@@ -16,6 +17,24 @@ _DISGUISED = re.compile(r"%40|&#0*64;|&#x0*40;|&commat;|\\u0040|\s*[(\[{<]\s*at\
 _IN_ADDRESS = r"[^\s<>()\[\],;:\"]"
 _ANY_ADDRESS = re.compile(rf"(?:\"[^\"]{{0,64}}\"|(?<!{_IN_ADDRESS})){_IN_ADDRESS}*@(?:(?![{{}}@]){_IN_ADDRESS})*")
 _LAST_RUN = re.compile(rf"(?<!{_IN_ADDRESS}){_IN_ADDRESS}+\Z")
+# Whatever follows the name of a secret may be the secret: in JSON, TOML, YAML, a query, or an XML or JSON element of its own.
+_SECRET_NAME = re.compile(
+    r"secret|passw(?:or)?d|passphrase|pwd|token|client[^a-z0-9]{0,2}id|api[^a-z0-9]{0,2}key|access[^a-z0-9]{0,2}key"
+    r"|private[^a-z0-9]{0,2}key|authorization|bearer|cookie|credential|signature|notify[^a-z0-9]{0,2}url",
+    re.IGNORECASE,
+)
+_ESCAPED = re.compile(r"\\+u00([2-7][0-9a-f])|%(?:25)*([2-7][0-9a-f])|&#x0*([2-7][0-9a-f]);", re.IGNORECASE)
+_USER_OF_ADDRESS = re.compile(r"(?<=://)[^\s\"'<>]*@")
+_CUT_ADDRESS = re.compile(r"(?<=://)[^\s\"'<>]*\Z")
+# Looking for words is a tenth of the work of looking for the pattern, and nearly every record has none of them.
+_WORDS_OF_SECRETS = (
+    "secret", "pass", "pwd", "token", "client", "key", "authorization", "bearer", "cookie", "credential", "signature", "url",
+)  # fmt: skip
+# What no name stands before: access keys of AWS, and long runs of capital and small letters with digits.
+_AWS_KEY = re.compile(r"\b(?:AKIA|ASIA)[A-Z0-9]{12,}")
+_LONG_WORD = re.compile(r"(?<![\w+-])[\w+-]{32,}")
+_LINE_OF_KEY = re.compile(r"[A-Za-z0-9+/]{40,}={0,2}\s*")
+_SECRET = "<secret>"  # noqa: S105 - what stands in its place
 _EMAIL = re.compile(r"[A-Za-z0-9._%+'-]{1,64}@[A-Za-z0-9-]{1,63}(?:\.[A-Za-z0-9-]{1,63})*")
 _TELEPHONE = re.compile(r"(?:\+|\b00)\d[\d ().\-/]{5,}\d|(?<!\d)\(?\d{3}\)?[ .\-]\d{3}[ .\-]\d{4}(?!\d)")
 _NUMBER = re.compile(r"\d(?:[ .\-]?\d){4,}")
@@ -27,12 +46,47 @@ def without_addresses(text: str) -> str:
     return _ANY_ADDRESS.sub("<email>", text) if "@" in text else text
 
 
+def without_secrets(text: str) -> str:
+    """Put `<secret>` in place of all that follows the name of a secret, and of what looks like a key or a password itself."""
+    text = unicodedata.normalize("NFKC", text)
+    if "\\u00" in text or "%" in text or "&#" in text:
+        text = _ESCAPED.sub(_unescaped, text)
+    end = _end_of_secret_name(text)
+    if end is None and _UNPRINTABLE in text and _end_of_secret_name(text.replace(_UNPRINTABLE, "")) is not None:
+        return _SECRET
+    if _LINE_OF_KEY.fullmatch(text):
+        return _SECRET
+    text = text if end is None else f"{text[:end]} {_SECRET}"
+    text = _USER_OF_ADDRESS.sub(f"{_SECRET}@", text) if "@" in text else text
+    return _LONG_WORD.sub(_unless_random, _AWS_KEY.sub(_SECRET, text))
+
+
+def _end_of_secret_name(text: str) -> int | None:
+    lowered = text.lower()
+    if not any(word in lowered for word in _WORDS_OF_SECRETS):
+        return None
+    found = _SECRET_NAME.search(text)
+    return found.end() if found else None
+
+
+def _unless_random(found: re.Match[str]) -> str:
+    word = found[0]
+    is_random = any(map(str.isdigit, word)) and word != word.lower() and word != word.upper()
+    return _SECRET if is_random else word
+
+
+def _unescaped(found: re.Match[str]) -> str:
+    return chr(int(next(filter(None, found.groups())), 16))
+
+
 def excerpt(raw: bytes) -> str:
-    """Give the first part of unreadable bytes as printable text, without e-mail addresses and long numbers."""
+    """Return the first part of unreadable bytes as printable text, without secrets, e-mail addresses and long numbers."""
     text = raw[:_READ_BYTES].decode(_encoding(raw[:_READ_BYTES]), "replace")
-    if len(raw) > _READ_BYTES and (last := _LAST_RUN.search(text)):
-        text = text[: max(last.start(), len(text) - _LONGEST_ADDRESS)]  # it may be the begin of an address
-    text = "".join(character if character.isprintable() else "·" for character in text)
+    if len(raw) > _READ_BYTES:
+        text = _CUT_ADDRESS.sub("", text)  # its user and password may stand before an @ that is no longer there
+        if last := _LAST_RUN.search(text):
+            text = text[: max(last.start(), len(text) - _LONGEST_ADDRESS)]  # it may be the begin of an address
+    text = without_secrets("".join(character if character.isprintable() else _UNPRINTABLE for character in text))
     return _NUMBER.sub("<number>", without_addresses(text))[:EXCERPT_CHARACTERS]
 
 

@@ -96,6 +96,7 @@ class Settings(BaseSettings):
     )
 
     source: str | None = None
+    sources: list[str] = Field(default_factory=list)
     warehouse: str | None = None
     api: ApiSettings = Field(default_factory=ApiSettings)
     archive: ArchiveSettings = Field(default_factory=ArchiveSettings)
@@ -138,7 +139,11 @@ class Settings(BaseSettings):
         """True when nothing of one's own is configured, so the product shows its sample data."""
         if self.source is not None:
             return self.source.startswith(SAMPLE_SOURCE)
-        return self.warehouse is None and not (Path(DEFAULT_WAREHOUSE) / "runs" / "_delta_log").is_dir()
+        return (
+            self.warehouse is None
+            and not self.sources
+            and not (Path(DEFAULT_WAREHOUSE) / "runs" / "_delta_log").is_dir()
+        )
 
     @property
     def deadlines(self) -> DeadlineCalendar:

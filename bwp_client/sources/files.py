@@ -9,16 +9,36 @@ from typing import BinaryIO
 
 from bwp_client.errors import SourceNotFoundError, UsageError
 from bwp_client.sources.base import SourceObject
+from bwp_client.sources.off_limits import SYSTEM_FOLDERS, why_refused
+
+_SHOWN = 200
 
 
 class FileSource:
-    """Reads a file, or a folder with everything below it except hidden files."""
+    """Reads a file, or a folder with everything below it except hidden files.
+
+    What `off_limits` names is refused: as the source itself, and each file of a folder that is a link to such a file.
+    """
 
     def __init__(self, path: str) -> None:
-        self._root = Path(path).expanduser().absolute()
-        if not self._root.exists():
+        try:
+            self._root = Path(path).expanduser().absolute()
+            exists = self._root.exists()
+            why = why_refused(self._root) if exists else None
+        except (OSError, RuntimeError) as error:  # no right to look, a name that is too long, or nobody's home
+            reason = getattr(error, "strerror", None) or str(error)
+            raise UsageError(
+                f"Nothing was loaded: {path[:_SHOWN]} can't be looked at ({reason}). "
+                "Check the path; the warehouse is unchanged."
+            ) from error
+        if not exists:
             raise SourceNotFoundError(
                 f"Nothing was loaded: {self._root} does not exist. Check the path; the warehouse is unchanged."
+            )
+        if why:
+            raise UsageError(
+                f"Nothing was loaded: {self._root} {why}, and such files are never read as events. "
+                "The warehouse is unchanged. Put the events into a folder of their own, and load that."
             )
 
     @property
@@ -32,7 +52,11 @@ class FileSource:
             yield _describe(self._root)
             return
         for folder, subfolders, names in os.walk(self._root):
-            subfolders[:] = sorted(name for name in subfolders if not name.startswith("."))
+            subfolders[:] = sorted(
+                name
+                for name in subfolders
+                if not name.startswith(".") and str(Path(folder, name)) not in SYSTEM_FOLDERS
+            )
             for name in sorted(names):
                 path = Path(folder, name)
                 if not name.startswith(".") and path.is_file():
@@ -46,6 +70,11 @@ class FileSource:
         """
         path = Path.from_uri(item.uri) if hasattr(Path, "from_uri") else path_of(item.uri)
         try:
+            if why := why_refused(path):
+                raise UsageError(
+                    f"{path} was not read: it {why}, and such files are never read as events. What else was found is "
+                    "loaded. Take it, or the link to it, out of the folder."
+                )
             return path.open("rb")
         except OSError as error:
             raise UsageError(

@@ -41,11 +41,21 @@ def _form(settings: Settings, replays: list[dict[str, Any]]) -> None:
         return
     source = settings.source or ""
     named = source.removeprefix(_SCHEME) if source.startswith(_SCHEME) else ""
+    offered = actions.offered_sources(settings)
+    if offered is not None:
+        offered = [one for one in offered if one.startswith(_SCHEME)]
+        if not offered:
+            st.caption(
+                "Behind a login, pages read the archives that BWP_SOURCE and BWP_SOURCES name; neither names one."
+            )
+            return
     with st.form("archive", border=True):
         name, first, last = st.columns([2, 1, 1])
-        archive = name.text_input(
-            "Archive", value=named or (replays[0]["archive"] if replays else ""), key="archive_name"
-        )
+        if offered is None:
+            known = named or (replays[0]["archive"] if replays else "")
+            archive = name.text_input("Archive", value=known, key="archive_name")
+        else:
+            archive = name.selectbox("Archive", [one.removeprefix(_SCHEME) for one in offered], key="archive_name")
         begin = first.date_input("First day", value=None, format="YYYY-MM-DD", key="archive_from")
         end = last.date_input("Last day", value=None, format="YYYY-MM-DD", key="archive_to")
         st.caption(
@@ -57,8 +67,8 @@ def _form(settings: Settings, replays: list[dict[str, Any]]) -> None:
             if not archive.strip():
                 st.warning("Name the archive.")
                 return
-            window = [*(["--from", str(begin)] if begin else []), *(["--to", str(end)] if end else [])]
-            actions.start_job("load", _SCHEME + archive.strip(), *window, settings=settings)
+            window = {name: str(day) for name, day in (("from", begin), ("to", end)) if day}
+            actions.start_job("load", _SCHEME + archive.strip(), options=window, settings=settings)
         _tell(state)
 
 

@@ -11,7 +11,7 @@ import shutil
 import subprocess
 import sys
 import threading
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import lru_cache
@@ -22,6 +22,10 @@ from typing import Any
 from bwp_client.errors import ExitCode, UsageError
 
 _TAIL_BYTES = 8192
+
+
+Options = Mapping[str, str | Sequence[str] | bool]
+"""Options of a command by name without dashes: a text is its value, several texts repeat it, True sets a flag."""
 
 
 class JobStatus(StrEnum):
@@ -73,21 +77,25 @@ class Jobs:
         self,
         kind: str,
         *arguments: str,
+        options: Options | None = None,
         environment: Mapping[str, str] | None = None,
         in_background: bool = False,
         file: str | None = None,
     ) -> None:
-        """Start `python -m bwp_client KIND ARGUMENTS --json`; in the background it yields to who looks at pages.
+        """Start `python -m bwp_client KIND OPTIONS --json -- ARGUMENTS`; in the background it yields to who looks at pages.
+
+        Whatever a text holds, it stays the argument or the option's value that it was given as.
 
         Args:
             kind: The command.
-            arguments: What follows it.
+            arguments: Its arguments.
+            options: Its options.
             environment: Variables to set for it.
             in_background: Let others have the processor first.
             file: Text of a CSV file to give it as its first argument.
 
         Raises:
-            UsageError: One of this kind is running.
+            UsageError: One of this kind is running, or a text can't be an argument of a process.
         """
         with self._lock:
             job = self._jobs.get(kind)
@@ -99,22 +107,21 @@ class Jobs:
                 entered = self._folder / f"entered-on-a-page-{self._started}.csv"
                 entered.write_text(file, encoding="utf-8")
                 arguments = (str(entered), *arguments)
+            command = [sys.executable, "-m", "bwp_client", kind, *_written(options or {}), "--json", "--", *arguments]
             with out.open("wb") as out_stream, log.open("wb") as log_stream:
-                process = subprocess.Popen(
-                    [
-                        *(yielding() if in_background else []),
-                        sys.executable,
-                        "-m",
-                        "bwp_client",
-                        kind,
-                        *arguments,
-                        "--json",
-                    ],
-                    stdin=subprocess.DEVNULL,
-                    stdout=out_stream,
-                    stderr=log_stream,
-                    env={**os.environ, **(environment or {})},
-                )
+                try:
+                    process = subprocess.Popen(
+                        [*(yielding() if in_background else []), *command],
+                        stdin=subprocess.DEVNULL,
+                        stdout=out_stream,
+                        stderr=log_stream,
+                        env={**os.environ, **(environment or {})},
+                    )
+                except (OSError, ValueError) as error:  # too long, or a NUL in it
+                    raise UsageError(
+                        f"It was not started: what was entered can't be handed over ({type(error).__name__}). "
+                        "Nothing was changed; enter less, and plain text."
+                    ) from error
             self._jobs[kind] = _Job(process, out, log)
 
     def state(self, kind: str) -> JobState | None:
@@ -150,6 +157,17 @@ def yielding() -> list[str]:
     """Give what to put before a command so that it gets the processor only when others leave it."""
     nice = shutil.which("nice")
     return [nice, "-n", "10"] if nice else []
+
+
+def _written(options: Options) -> list[str]:
+    """Return options as arguments; name and value are one, so that no value is taken for an option."""
+    written = []
+    for name, value in options.items():
+        if isinstance(value, bool):
+            written += [f"--{name}"] if value else []
+        else:
+            written += [f"--{name}={text}" for text in ([value] if isinstance(value, str) else value)]
+    return written
 
 
 @lru_cache(maxsize=1)

@@ -185,7 +185,7 @@ def _records(page: Page, story: TaskStory) -> None:
     if answer is None or answer["lookup_state"] != "found":
         running = actions.is_running(jobs().state("enrich"))
         if st.button("Look it up now", disabled=running, key="look_up_task"):
-            actions.start_job("enrich", "--task", story.task_id, settings=page.settings)
+            actions.start_job("enrich", options={"task": story.task_id}, settings=page.settings)
 
 
 def _text(value: Any) -> str:

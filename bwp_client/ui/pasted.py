@@ -60,8 +60,7 @@ def show(page: Page) -> None:
                     page, [{"task_id": task, "task_kind": kind, "business_product_id": product} for task in unknown]
                 )
         if st.button("Look up errors", disabled=actions.is_running(jobs().state("enrich")), key="look_up_pasted"):
-            named = [part for task in rows["task_id"] for part in ("--task", task)]
-            actions.start_job("enrich", *named, settings=page.settings)
+            actions.start_job("enrich", options={"task": rows["task_id"].tolist()}, settings=page.settings)
     request_entry.tell()
 
 

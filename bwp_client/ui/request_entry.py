@@ -47,9 +47,8 @@ def store(page: Page, rows: list[dict[str, Any]]) -> None:
     writer = csv.DictWriter(text, list(rows[0]))
     writer.writeheader()
     writer.writerows(rows)
-    actions.start_job(
-        "import", "--warehouse", page.snapshot.warehouse.uri, settings=page.settings, file=text.getvalue()
-    )
+    options = {"warehouse": page.snapshot.warehouse.uri}
+    actions.start_job("import", options=options, settings=page.settings, file=text.getvalue())
 
 
 def tell() -> None:

@@ -20,7 +20,7 @@ from bwp_client.reports.store import open_store
 from bwp_client.settings import Settings
 from bwp_client.ui.actions import is_running, start_job
 from bwp_client.ui.data import warehouse_in_use
-from bwp_client.ui.jobs import JobState, JobStatus, jobs
+from bwp_client.ui.jobs import JobState, JobStatus, Options, jobs
 from bwp_client.ui.plain import plain
 
 HEIGHT = 900
@@ -76,10 +76,11 @@ def make(settings: Settings) -> None:
             "Publish even if the checks refuse it", key="report_force", help="The reasons are printed on page one."
         )
         if st.button("Make a report", disabled=is_running(state) or not chosen, key="report_make"):
-            start_job(
-                "report", "--period", str(chosen).strip(), "--task-kind", str(kind), "--out", settings.reports_uri,
-                "--warehouse", warehouse_in_use(settings).uri, *(["--force"] if is_forced else []), settings=settings,
-            )  # fmt: skip
+            options: Options = {
+                "period": str(chosen).strip(), "task-kind": str(kind), "out": settings.reports_uri,
+                "warehouse": warehouse_in_use(settings).uri, "force": is_forced,
+            }  # fmt: skip
+            start_job("report", options=options, settings=settings)
         _tell(state)
 
 

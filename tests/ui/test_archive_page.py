@@ -78,4 +78,4 @@ def test_the_form_starts_a_load_of_its_window(
     assert "is DISABLED" in state.text
     assert len(account.replays()) == 1
     started = jobs()._jobs["load"].process.args
-    assert f"archive://{account.archive} --from 2026-05-01 --to 2026-05-01" in " ".join(map(str, started))  # type: ignore[arg-type]
+    assert f"--from=2026-05-01 --to=2026-05-01 --json -- archive://{account.archive}" in " ".join(map(str, started))  # type: ignore[arg-type]

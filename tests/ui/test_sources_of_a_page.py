@@ -1,0 +1,81 @@
+"""Behind a login a page loads only what the settings name; without one its visitor has this machine's rights anyway."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from bwp_client.settings import Settings
+from bwp_client.ui import actions
+from bwp_client.ui.jobs import jobs
+
+from .test_pages import words
+
+OpenPage = Callable[..., AppTest]
+OTHERS = (
+    ".streamlit/secrets.toml",
+    "/proc/self/environ",
+    "s3://another-bucket/x",
+    "archive://another",
+    "",
+    "sample://",
+)
+
+
+@pytest.fixture
+def _login(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Configure a login, and be signed in."""
+    monkeypatch.setattr(actions, "is_configured", lambda: True)
+    monkeypatch.setenv("BWP_SOURCE", "s3://ours/events")
+    monkeypatch.setenv("BWP_SOURCES", json.dumps(["s3://ours/events", "s3://ours/older", "archive://ours"]))
+
+
+@pytest.mark.usefixtures("_login")
+def test_the_form_offers_what_the_settings_name(loaded: Path, open_page: OpenPage) -> None:
+    app = open_page("data_health", loaded)
+    assert not app.exception
+    assert app.selectbox(key="load_source").options == ["s3://ours/events", "s3://ours/older", "archive://ours"]
+    assert not [field for field in app.text_input if field.key == "load_source"]
+
+
+@pytest.mark.usefixtures("_login")
+def test_the_archive_form_offers_the_archives_of_the_settings(
+    loaded: Path, open_page: OpenPage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("BWP_ARCHIVE__RULE_NAME", "rule")
+    monkeypatch.setenv("BWP_ARCHIVE__QUEUE_URL", "https://queue.invalid/q")
+    assert open_page("data_health", loaded).selectbox(key="archive_name").options == ["ours"]
+    monkeypatch.setenv("BWP_SOURCES", "[]")
+    app = open_page("data_health", loaded)
+    assert "neither names one" in words(app)
+    assert not [one for one in app.button if one.label == "Replay and load"]
+
+
+@pytest.mark.usefixtures("_login")
+def test_without_a_source_of_the_settings_nothing_is_loaded(
+    loaded: Path, open_page: OpenPage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("BWP_SOURCE")
+    monkeypatch.delenv("BWP_SOURCES")
+    app = open_page("data_health", loaded)
+    assert "neither is set" in words(app)
+    assert app.button(key="load").disabled
+
+
+@pytest.mark.usefixtures("_login")
+@pytest.mark.parametrize("source", OTHERS)
+def test_what_was_not_offered_is_refused_whatever_the_browser_sends(
+    source: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told: list[str] = []
+    monkeypatch.setattr(actions.st, "warning", told.append)
+    actions.start_job("load", source, settings=Settings.load())
+    assert jobs().state("load") is None
+    assert "pages load only the sources that the settings name" in told[0].replace("\\", "")
+
+
+def test_without_a_login_any_path_may_be_typed(loaded: Path, open_page: OpenPage) -> None:
+    app = open_page("data_health", loaded)
+    assert app.text_input(key="load_source").value == ""
