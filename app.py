@@ -7,6 +7,7 @@ import streamlit as st
 from starlette.middleware import Middleware
 from starlette.routing import Route
 
+from bwp_client.ui.loopback import LoopbackOnly
 from bwp_client.ui.startup import lifespan, log_error, readyz
 from bwp_client.ui.way_back import WayBack
 
@@ -14,6 +15,6 @@ app = st.App(
     "bwp_client/ui/main.py",
     lifespan=lifespan,
     routes=[Route("/readyz", readyz)],
-    middleware=[Middleware(WayBack)],
+    middleware=[Middleware(LoopbackOnly), Middleware(WayBack)],
     on_script_error=log_error,
 )

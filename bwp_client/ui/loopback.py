@@ -1,0 +1,102 @@
+"""Without a login the app answers this machine alone, whatever server it runs in and whatever stands before it."""
+
+from __future__ import annotations
+
+import re
+from ipaddress import IPv6Address, ip_address
+from typing import Final
+
+from starlette.datastructures import Headers
+from starlette.responses import PlainTextResponse
+from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.websockets import WebSocketClose
+
+from bwp_client.errors import SettingsError
+from bwp_client.ui.login import is_configured
+
+OPEN: Final = ("/readyz", "/_stcore/health")
+"""What answers everybody: health checks come from other machines, and learn nothing of the data."""
+_FORWARDED_FOR: Final = (
+    "x-forwarded-for", "x-real-ip", "x-client-ip", "x-cluster-client-ip", "true-client-ip", "cf-connecting-ip",
+    "fly-client-ip", "x-original-forwarded-for", "x-original-host", "x-forwarded-host", "x-forwarded-server",
+)  # fmt: skip
+_FORWARDED_PART: Final = re.compile(r"[;,]\s*")
+_HOST: Final = re.compile(r"\[([^\[\]]+)\](?::\d*)?|([^:\[\]]+)(?::\d*)?")
+_POLICY_VIOLATION: Final = 1008
+_REASON: Final = (
+    "Nothing is shown: no login is configured, so this app answers its own machine alone, and this request comes from "
+    "elsewhere or through a proxy. Open it on http://127.0.0.1 or http://localhost there, or add [auth] to "
+    ".streamlit/secrets.toml and start it again (docs/login.md).\n"
+)
+
+
+class LoopbackOnly:
+    """Middleware: refuses whoever is not on this machine while no login is configured."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve a request, or refuse it with 403; a websocket is closed before it opens."""
+        reason = _why_refused(scope) if scope["type"] in ("http", "websocket") else None
+        if reason is None:
+            await self._app(scope, receive, send)
+        elif scope["type"] == "http":
+            await PlainTextResponse(reason, status_code=403)(scope, receive, send)
+        else:
+            await WebSocketClose(_POLICY_VIOLATION, "No login is configured.")(scope, receive, send)
+
+
+def _why_refused(scope: Scope) -> str | None:
+    if scope["path"] in OPEN and scope["type"] == "http":
+        return None
+    try:
+        if is_configured():
+            return None
+    except SettingsError as error:
+        return None if is_from_this_machine(scope) else f"{error}\n"  # the page says it to this machine
+    return None if is_from_this_machine(scope) else _REASON
+
+
+def is_from_this_machine(scope: Scope) -> bool:
+    """Tell whether a request comes from this machine, to an address of it that only it can reach, and for nobody else.
+
+    A request over a Unix socket does not count: it has no peer, and what uses such a socket is a proxy.
+    """
+    peer, server = scope.get("client"), scope.get("server")
+    if not peer or not server or not _is_loopback(peer[0]) or not _is_loopback(server[0]):
+        return False
+    headers = Headers(scope=scope)
+    hosts = headers.getlist("host")
+    if len(hosts) != 1 or not _is_loopback(_host_in(hosts[0])):
+        return False  # a name of elsewhere: a proxy, or a site whose name was made to lead here
+    named = [part for name in _FORWARDED_FOR for value in headers.getlist(name) for part in value.split(",")]
+    for value in headers.getlist("forwarded"):
+        for part in _FORWARDED_PART.split(value.lower()):
+            name, _, told = part.partition("=")
+            if name.strip() in ("for", "host", "by"):
+                named.append(told.strip().strip('"'))
+            elif name.strip() != "proto":
+                return False
+    return all(_is_loopback(_host_in(part.strip())) for part in named)
+
+
+def _host_in(text: str) -> str:
+    """Return the host in `host`, `host:port` or `[IPv6]:port`; an IPv6 address may also stand bare."""
+    if text.count(":") > 1 and not text.startswith("["):
+        return text
+    found = _HOST.fullmatch(text)
+    return (found[1] or found[2]) if found else ""
+
+
+def _is_loopback(host: str) -> bool:
+    """Tell whether a host is this machine's own; a text that is neither an address nor `localhost` is not."""
+    name = host.lower().removesuffix(".")
+    if name == "localhost" or name.endswith(".localhost"):
+        return True
+    try:
+        address = ip_address(host)
+    except ValueError:
+        return False
+    mapped = address.ipv4_mapped if isinstance(address, IPv6Address) else None
+    return (mapped or address).is_loopback
