@@ -1,11 +1,14 @@
 """The login: OpenID Connect by Streamlit's own means, and the list of who may in.
 
-Without `[auth]` in the secrets the app is open, and then it serves this machine only (see `startup.refuse_open_address`).
+Without `[auth]` in the secrets the app is open, and then it serves this machine only (see `loopback`).
 """
 
 from __future__ import annotations
 
+import logging
+import tomllib
 from collections.abc import Mapping
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -15,23 +18,81 @@ from streamlit.errors import StreamlitSecretNotFoundError
 from bwp_client.errors import BwpError, SettingsError
 from bwp_client.settings import AuthSettings, Settings
 
+log = logging.getLogger(__name__)
 _SHARED = {"redirect_uri", "cookie_secret", "expose_tokens", "cookie_expiry"}
 
 
+class _LoginFound:
+    """The secrets files that were there when `[auth]` was found in one; empty as long as there is no login.
+
+    Once found, a login is there until the server ends: a file that goes away later is one that can't be read.
+    """
+
+    def __init__(self) -> None:
+        self.files: tuple[Path, ...] = ()
+        self.is_reported = False
+
+
+_found = _LoginFound()
+
+
 def is_configured() -> bool:
-    """Tell whether `[auth]` stands in the secrets.
+    """Tell whether there is a login: `[auth]` stands in the secrets, or stood there at any time since the start.
 
     Raises:
-        SettingsError: There is a secrets file that can't be read: nobody may be let in by mistake.
+        SettingsError: There is a secrets file that can't be read, or one that held the login is gone: nobody is let in.
     """
-    if not any(Path(path).exists() for path in st.get_option("secrets.files")):
-        return False  # Streamlit would look for them again each time, which takes longer
     try:
-        return "auth" in st.secrets
-    except StreamlitSecretNotFoundError:
+        if _found.files:
+            for path in _found.files:
+                _look_into(path)
+        else:
+            _find_login()
+    except (OSError, ValueError, StreamlitSecretNotFoundError) as error:
+        if not _found.is_reported:
+            reason = type(error).__name__  # a traceback might quote the file
+            log.error("The secrets can't be read (%s), so nobody is let in until they can be.", reason)  # noqa: TRY400
+            _found.is_reported = True
         raise SettingsError(
             ".streamlit/secrets.toml can't be read, so nobody is let in. Mend it and start the app again."
         ) from None
+    _found.is_reported = False
+    return bool(_found.files)
+
+
+def _find_login() -> None:
+    """Look for `[auth]`, in the files as well as in what Streamlit read of them at first: it may have been added since."""
+    files = tuple(path for path in map(Path, st.get_option("secrets.files")) if _is_there(path))
+    if not files:
+        return  # Streamlit would look for them again each time, which takes longer
+    if "auth" in st.secrets or any(_has_auth(path, path.stat().st_mtime_ns) for path in files if not path.is_dir()):
+        _found.files = files
+
+
+def _is_there(path: Path) -> bool:
+    """Tell whether a path exists, even if only as a link that leads nowhere now, as while a volume is mounted anew."""
+    try:
+        path.lstat()
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    return True
+
+
+def _look_into(path: Path) -> None:
+    """Do nothing where a file can be read.
+
+    Raises:
+        OSError: It can't be.
+    """
+    if path.is_dir():
+        path.stat()
+    else:
+        path.open("rb").close()
+
+
+@lru_cache(maxsize=8)
+def _has_auth(path: Path, _changed_ns: int) -> bool:
+    return "auth" in tomllib.loads(path.read_text(encoding="utf-8"))
 
 
 def is_allowed(user: Mapping[str, Any], allowed: AuthSettings) -> bool:
@@ -86,9 +147,10 @@ def signed_in() -> None:
 
 
 def _sign_in() -> None:
+    providers = _providers()
     st.title("Data deletion failures", anchor=False)
     st.text("Sign in to see how often deletions fail, why, and which are about to be late.")
-    for provider in _providers():
+    for provider in providers:
         label = "Sign in" if provider is None else f"Sign in with {provider}"
         st.button(label, type="primary", on_click=st.login, args=(provider,), key=f"sign_in_{provider}")
 
@@ -105,7 +167,13 @@ def _refused() -> None:
 
 
 def _providers() -> list[str | None]:
-    """Give the names of the identity providers; none for the one without a name."""
+    """Return the names of the identity providers; none for the one without a name.
+
+    Raises:
+        SettingsError: Streamlit read the secrets before the login was added to them.
+    """
+    if "auth" not in st.secrets:
+        raise SettingsError("[auth] was added while the app was running, so nobody is let in. Start the app again.")
     section = st.secrets["auth"]
     if "client_id" in section:
         return [None]

@@ -43,7 +43,7 @@ def enrich_environment(settings: Settings) -> dict[str, str]:
 async def lifespan(_app: Any) -> AsyncIterator[None]:
     """Prepare the server, and end its children with it."""
     is_sample = _settings_or_exit().is_sample
-    refuse_open_address()
+    refuse_open_address(has_login=_login_or_exit())
     answer_at_once()
     if is_sample and not _has_sample():
         jobs().start("load", SAMPLE_SOURCE)  # meanwhile this process imports
@@ -69,7 +69,16 @@ def _settings_or_exit() -> Settings:
         raise SystemExit(2) from None
 
 
-def refuse_open_address() -> None:
+def _login_or_exit() -> bool:
+    """Decide whether there is a login; it never falls open afterwards."""
+    try:
+        return is_configured()
+    except BwpError as error:
+        sys.stderr.write(f"Not started: {error}\n")
+        raise SystemExit(2) from None
+
+
+def refuse_open_address(*, has_login: bool) -> None:
     """Refuse to serve beyond this machine without a login.
 
     Raises:
@@ -80,7 +89,7 @@ def refuse_open_address() -> None:
         is_local = address == "localhost" or ipaddress.ip_address(address).is_loopback
     except ValueError:
         is_local = False
-    if not is_local and not is_configured():
+    if not is_local and not has_login:
         sys.stderr.write(
             f"Not started: server.address is {address}, which others can reach, and no login is configured. "
             "Set it to 127.0.0.1, or add [auth] to .streamlit/secrets.toml.\n"

@@ -52,7 +52,7 @@ def _has_login() -> bool:
     try:
         return is_configured()
     except SettingsError:
-        return False  # the page itself says what is wrong
+        return True  # there is one that can't be read; the page itself says so
 
 
 def _is_ours(link: str) -> bool:

@@ -148,6 +148,32 @@ def test_a_claim_lets_in_as_well(browser: Browser, guarded_address: str, provide
     page.context.close()
 
 
+def test_a_secrets_file_that_goes_away_lets_nobody_in_until_it_is_back(
+    browser: Browser, guarded: Path, guarded_address: str, provider: IdentityProvider
+) -> None:
+    provider.claims = dict(ALLOWED)
+    signed_in, _ = open_page(browser, guarded_address)
+    sign_in(signed_in)
+    signed_in.get_by_text("Signed in as analyst@shop.invalid").wait_for(timeout=WAIT_MS)
+    secrets, away = guarded / ".streamlit" / "secrets.toml", guarded / "away.toml"
+    secrets.rename(away)
+    try:
+        stranger, _ = open_page(browser, f"{guarded_address}/tasks")
+        signed_in.reload()
+        for page in (stranger, signed_in):
+            page.get_by_role("heading", name="Nothing can be shown").wait_for(timeout=WAIT_MS)
+            page.wait_for_selector(IDLE, timeout=WAIT_MS)
+            assert nothing_shown(page)
+    finally:
+        away.rename(secrets)
+    stranger.reload()
+    stranger.get_by_role("button", name="Sign in").wait_for(timeout=WAIT_MS)
+    signed_in.reload()
+    signed_in.get_by_text("Signed in as analyst@shop.invalid").wait_for(timeout=WAIT_MS)
+    stranger.context.close()
+    signed_in.context.close()
+
+
 @pytest.mark.parametrize("name", PAGES)
 def test_every_page_on_a_fresh_server_asks_to_sign_in_and_shows_nothing(
     browser: Browser, guarded: Path, name: str

@@ -1,0 +1,93 @@
+"""Once there is a login, it is there until the server ends, whatever becomes of the file that it stands in."""
+
+import logging
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from bwp_client.errors import SettingsError
+from bwp_client.ui import login, loopback, way_back
+
+AUTH = '[auth]\ncookie_secret = "x"\nclient_id = "y"\n'
+
+
+@pytest.fixture
+def read_at_first(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
+    """Give what Streamlit read of the secrets when it first looked; it does not look again."""
+    secrets: dict[str, Any] = {}
+    monkeypatch.setattr(login.st, "secrets", secrets)
+    return secrets
+
+
+@pytest.fixture
+def file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, read_at_first: dict[str, Any]) -> Path:
+    """Give the path of a secrets file that is not there, on a server that has just been started."""
+    assert not read_at_first
+    path = tmp_path / "secrets.toml"
+    monkeypatch.setattr(login.st, "get_option", lambda _: [str(tmp_path / "none.toml"), str(path)])
+    monkeypatch.setattr(login, "_found", login._LoginFound())
+    return path
+
+
+def test_a_file_that_goes_away_lets_nobody_in_and_is_logged_once(file: Path, caplog: pytest.LogCaptureFixture) -> None:
+    file.write_text(AUTH)
+    assert login.is_configured()
+    file.unlink()
+    with caplog.at_level(logging.ERROR):
+        for _ in range(3):
+            with pytest.raises(SettingsError, match="nobody is let in"):
+                login.is_configured()
+    assert len(caplog.records) == 1
+    file.write_text(AUTH)
+    assert login.is_configured()
+    file.unlink()
+    with caplog.at_level(logging.ERROR), pytest.raises(SettingsError):
+        login.is_configured()
+    assert len(caplog.records) == 2
+
+
+@pytest.mark.parametrize("text", ["", "[bwp]\n", "[auth\nbroken"])
+def test_a_file_that_is_emptied_or_broken_leaves_the_login(file: Path, text: str) -> None:
+    file.write_text(AUTH)
+    assert login.is_configured()
+    file.write_text(text)
+    assert login.is_configured()
+
+
+def test_a_link_to_nowhere_in_its_place_is_no_way_in(file: Path) -> None:
+    file.symlink_to(file.parent / "elsewhere")
+    with pytest.raises(SettingsError):
+        login.is_configured()
+    file.unlink()
+    file.write_text(AUTH)
+    assert login.is_configured()
+    file.unlink()
+    file.symlink_to(file.parent / "elsewhere")
+    with pytest.raises(SettingsError):
+        login.is_configured()
+
+
+def test_a_login_that_is_added_later_is_one(file: Path) -> None:
+    assert not login.is_configured()
+    file.write_text("[bwp]\n")
+    assert not login.is_configured()
+    file.write_text(AUTH)
+    assert login.is_configured()
+    with pytest.raises(SettingsError, match="added while the app was running"):
+        login._providers()
+
+
+def test_a_file_that_cannot_be_read_lets_nobody_in_before_there_was_a_login_too(file: Path) -> None:
+    file.write_text("[auth\n")
+    with pytest.raises(SettingsError):
+        login.is_configured()
+
+
+def test_neither_middleware_takes_it_for_no_login(file: Path) -> None:
+    file.write_text(AUTH)
+    assert login.is_configured()
+    file.unlink()
+    assert way_back._has_login()
+    scope = {"type": "http", "path": "/", "client": ("203.0.113.7", 1), "server": ("192.0.2.2", 1), "headers": []}
+    assert "nobody is let in" in str(loopback._why_refused(scope))
