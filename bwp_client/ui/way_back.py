@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import Final
+from urllib.parse import quote
 
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
@@ -15,6 +16,7 @@ from bwp_client.ui.login import is_configured
 COOKIE: Final = "bwp_way_back"
 SECONDS: Final = 600
 MAX_LENGTH: Final = 2_000
+_AS_SENT: Final = "!$%&'()*+,-./:;=?@[]_~"
 _LOGIN: Final = ("/oauth2callback", "/auth/")
 
 
@@ -29,7 +31,7 @@ class WayBack:
         if scope["type"] != "http" or not _is_page(request := Request(scope)) or not _has_login():
             await self._app(scope, receive, send)
             return
-        link = f"{scope['path']}{f'?{request.url.query}' if request.url.query else ''}"
+        link = _link(scope)
         if not any(name.startswith(AUTH_COOKIE_NAME) for name in request.cookies):
             await self._app(scope, receive, _with_link(send, "" if link == "/" else link))
             return
@@ -45,7 +47,13 @@ class WayBack:
 def _is_page(request: Request) -> bool:
     """Tell whether somebody goes to a page: what a page fetches by itself asks for no HTML."""
     is_visit = request.method == "GET" and "text/html" in request.headers.get("accept", "")
-    return is_visit and not request.url.path.startswith(_LOGIN)
+    return is_visit and not request.scope["path"].startswith(_LOGIN)
+
+
+def _link(scope: Scope) -> str:
+    """Return path and query as ASCII, as a header takes them: a visitor may send any bytes as either."""
+    query = quote(scope.get("query_string", b""), safe=_AS_SENT)
+    return f"{quote(scope['path'])}{f'?{query}' if query else ''}"
 
 
 def _has_login() -> bool:

@@ -9,6 +9,7 @@ from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse
 from starlette.routing import Route
+from starlette.types import Message
 
 from bwp_client.ui import way_back
 from bwp_client.ui.way_back import COOKIE, WayBack
@@ -67,6 +68,50 @@ def test_the_main_page_forgets_an_older_link() -> None:
 def test_what_a_page_fetches_by_itself_keeps_nothing() -> None:
     assert COOKIE not in Visitor().get("/tasks/_stcore/host-config", accept="*/*").cookies
     assert COOKIE not in Visitor().get("/oauth2callback?code=x").cookies
+
+
+def raw_get(path: str, query: bytes) -> list[Message]:
+    """Send what a library would not let through, and return what comes back."""
+    sent: list[Message] = []
+
+    async def receive() -> Message:
+        return {"type": "http.request", "body": b""}
+
+    async def send(message: Message) -> None:
+        sent.append(message)
+
+    scope = {
+        "type": "http", "method": "GET", "path": path, "raw_path": path.encode(), "query_string": query, "scheme": "http",
+        "headers": [(b"accept", b"text/html"), (b"host", b"[")], "server": ("127.0.0.1", 1), "client": ("127.0.0.1", 1),
+    }  # fmt: skip
+    asyncio.run(WayBack(PlainTextResponse("page"))(scope, receive, send))
+    return sent
+
+
+ODD_LINKS = (
+    ("/日本", b""), ("/tasks", "code=日本".encode()), ("/tasks", b"code=\xff\xfe\r\nx: y"), ("/\ufffd\u0085", b""),
+    ("/é", b"a=%C3%A9"),
+)  # fmt: skip
+
+
+@pytest.mark.parametrize(("path", "query"), ODD_LINKS)
+def test_a_link_of_any_letters_is_kept_as_ascii(path: str, query: bytes) -> None:
+    start = raw_get(path, query)[0]
+    assert start["status"] == 200
+    (cookie,) = (value for name, value in start["headers"] if name == b"set-cookie")
+    assert cookie.startswith(f"{COOKIE}=".encode())
+    assert b"Max-Age=600" in cookie
+    assert cookie.isascii()
+    assert b"\r" not in cookie
+    assert b"\n" not in cookie
+
+
+def test_a_link_of_other_letters_is_come_back_to() -> None:
+    visitor = Visitor()
+    link = "/%E6%97%A5%E6%9C%AC?code=%E6%97%A5&a=b%26c+d"
+    assert visitor.get(link).status_code == 200
+    visitor.cookies.update(SIGNED_IN)
+    assert visitor.get("/").headers["location"] == link
 
 
 @pytest.mark.parametrize(
