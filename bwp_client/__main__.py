@@ -14,7 +14,7 @@ _GARBAGE_THRESHOLD = 100_000
 
 def main() -> None:
     """Run the command line."""
-    from bwp_client.cli import app
+    from bwp_client.cli.app import app
 
     app()
 

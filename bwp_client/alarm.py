@@ -8,9 +8,9 @@ from typing import Any
 
 import pandas as pd
 
-from bwp_client.limits import Limits
 from bwp_client.metrics import Filters, MetricName, run_metric
-from bwp_client.metrics.statement import percent
+from bwp_client.metrics.wording import percent
+from bwp_client.monitoring.thresholds import Limits
 from bwp_client.settings import Settings
 from bwp_client.warehouse.snapshot import Snapshot
 

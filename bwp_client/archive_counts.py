@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from bwp_client.errors import RemoteError, TerminalRemoteError, TransientRemoteError
-from bwp_client.load_counts import LoadResult
+from bwp_client.load.results import LoadResult
 from bwp_client.sources.eventbridge import LONG_POLL_SECONDS
-from bwp_client.sources.replays import ReplayStatus
+from bwp_client.sources.eventbridge.replays import ReplayStatus
 from bwp_client.warehouse.replays import ReplayState
 
 

@@ -10,7 +10,7 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined, Template
 
 from bwp_client.deadlines import Basis, Deadline, Rule
-from bwp_client.timeline import REBUILT, TaskStory, rebuilt
+from bwp_client.tasks.history import REBUILT, TaskStory, rebuilt
 
 PROVES = (
     "Buy with Prime delivered the events below, with these times, and they were read from the places named.",

@@ -13,15 +13,15 @@ from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from uuid import uuid4
 
-from bwp_client.archive_counts import ArchiveProgress, ArchiveResult, Pace, not_complete
 from bwp_client.errors import BwpError, TerminalRemoteError, UsageError
 from bwp_client.load import load
+from bwp_client.load.archive_results import ArchiveProgress, ArchiveResult, Pace, not_complete
 from bwp_client.settings import ArchiveSettings
 from bwp_client.sources import archive, replays
 from bwp_client.sources.eventbridge import Clients, is_final, open_clients
-from bwp_client.sources.messages import MessageBatch, replay_of
-from bwp_client.sources.queue import Keeper, Message
-from bwp_client.sources.replays import ReplayStatus, Window
+from bwp_client.sources.eventbridge.messages import MessageBatch, replay_of
+from bwp_client.sources.eventbridge.queue import Keeper, Message
+from bwp_client.sources.eventbridge.replays import ReplayStatus, Window
 from bwp_client.warehouse import Run, TableName, Warehouse, record_run
 from bwp_client.warehouse.replays import Replay, ReplayState, list_replays, record_replay
 

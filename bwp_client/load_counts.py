@@ -8,8 +8,8 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from bwp_client.load.staged import ObjectCounts
 from bwp_client.sources import SourceObject
-from bwp_client.sources.parcels import ObjectCounts
 
 
 @dataclass(slots=True)

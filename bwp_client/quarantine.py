@@ -16,11 +16,11 @@ from deltalake import DeltaTable
 
 from bwp_client.errors import BwpError
 from bwp_client.load import load
-from bwp_client.load_counts import LoadProgress
+from bwp_client.load.results import LoadProgress
 from bwp_client.sources import Source, SourceObject, open_source
 from bwp_client.warehouse import TABLES, Run, TableName, Warehouse, record_run
 from bwp_client.warehouse.engine import connect, relation
-from bwp_client.warehouse.ledger import QUARANTINE_APP_ID
+from bwp_client.warehouse.objects import QUARANTINE_APP_ID
 from bwp_client.warehouse.store import ROWS_PER_BATCH, WHOLE_TABLE
 
 Key = tuple[str, str, int, str]

@@ -16,7 +16,7 @@ import pyarrow as pa
 
 from bwp_client.errors import SourceNotFoundError, UsageError
 from bwp_client.events import MAX_ID_LENGTH, TaskKind
-from bwp_client.scrub import names_a_person
+from bwp_client.redaction import names_a_person
 from bwp_client.warehouse.schema import TABLES, TableName
 
 SCHEMA: Final = TABLES[TableName.REQUESTS].schema

@@ -6,9 +6,9 @@ from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
-from bwp_client.completeness import gaps, twins
-from bwp_client.lookup_runs import lookup_runs
+from bwp_client.metrics.completeness import gaps, twins
 from bwp_client.warehouse import Run, TableName, VersionMap, Warehouse, list_runs, newest_run, record_run, unpublished
+from bwp_client.warehouse.lookup_runs import lookup_runs
 from bwp_client.warehouse.outcomes import is_behind, refresh_outcomes
 from bwp_client.warehouse.snapshot import Snapshot
 

@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any
 
 from bwp_client.deadlines import Deadline, DeadlineCalendar, hold_ends_at
-from bwp_client.metrics.codes import Guidance, guidance_for
+from bwp_client.metrics.guidance import Guidance, guidance_for
 from bwp_client.warehouse.snapshot import NOT_LOOKED_UP, UNCODED, Snapshot
 
 REBUILT = (

@@ -2,12 +2,12 @@
 
 import pandas as pd
 import streamlit as st
+from bwp_client.metrics.wording import percent, verdict
 
 from bwp_client.charts import rate_over_time
 from bwp_client.charts.rates import describe_rates
 from bwp_client.metrics import MetricName
 from bwp_client.metrics.baseline import baseline_of, outside
-from bwp_client.metrics.statement import percent, verdict
 from bwp_client.ui import parts, products, shell, today, trust, why
 
 page = shell.page("Overview")

@@ -2,11 +2,11 @@
 
 import pandas as pd
 import streamlit as st
+from bwp_client.metrics.wording import percent, verdict
 
 from bwp_client.charts import outcomes_over_time
 from bwp_client.charts.rates import describe_outcomes
 from bwp_client.metrics import MetricName
-from bwp_client.metrics.statement import percent, verdict
 from bwp_client.ui import parts, products, shell, trends
 
 page = shell.page("Trends")

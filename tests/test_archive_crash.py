@@ -26,7 +26,7 @@ DEADLY = """
 import os, signal
 import bwp_client.load_archive as loading
 from bwp_client.sources import replays
-from bwp_client.sources.queue import Queue
+from bwp_client.sources.eventbridge.queue import Queue
 def deadly(place, name, when):
     real = getattr(place, name)
     def call(*args, **kwargs):

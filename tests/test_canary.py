@@ -12,13 +12,13 @@ from pathlib import Path
 
 import pyarrow.parquet as pq
 import pytest
+from bwp_client.sandbox.api.behaviour import Knobs
+from bwp_client.sandbox.api.server import RunningSandbox, running_sandbox
 from streamlit.testing.v1 import AppTest
 from support.tables import command
 
 from bwp_client import Filters, MetricName, open_snapshot, run_metric
 from bwp_client.sandbox import gate
-from bwp_client.sandbox.knobs import Knobs
-from bwp_client.sandbox.server import RunningSandbox, running_sandbox
 
 pytestmark = pytest.mark.timeout(240)
 

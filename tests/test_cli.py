@@ -9,7 +9,7 @@ import pytest
 from support.events import many, write
 from support.tables import clean_env, command
 
-from bwp_client.console import errors_as_exit_codes
+from bwp_client.cli.console import errors_as_exit_codes
 
 pytestmark = pytest.mark.timeout(120)
 

@@ -7,11 +7,11 @@ from pathlib import Path
 import streamlit.config
 import typer
 import typer.main
+from bwp_client.metrics.guidance import guidance
 
-from bwp_client.cli import app
+from bwp_client.cli.app import app
 from bwp_client.events import QuarantineReason
 from bwp_client.metrics import METRICS, MetricName
-from bwp_client.metrics.codes import guidance
 from bwp_client.warehouse import TABLES
 
 ROOT = Path(__file__).parents[1]

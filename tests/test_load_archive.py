@@ -8,20 +8,20 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from bwp_client.load.archive import load_archive
+from bwp_client.load.archive_results import Pace
+from bwp_client.load.quarantine_retry import quarantined, retry
+from bwp_client.sources.eventbridge.messages import MessageBatch
+from bwp_client.sources.eventbridge.queue import Keeper, Message
 from support.archives import FIRST, QUICK, child, others, privacy, read
 from support.emulator import PATTERN, Account, queue_arn
 from support.events import task_of
 from support.tables import outcomes, reasons, rows
 
-from bwp_client.archive_counts import Pace
 from bwp_client.errors import TerminalRemoteError, TransientRemoteError, UsageError
 from bwp_client.load import load
-from bwp_client.load_archive import load_archive
-from bwp_client.quarantine import quarantined, retry
 from bwp_client.settings import ArchiveSettings
 from bwp_client.sources.eventbridge import Clients
-from bwp_client.sources.messages import MessageBatch
-from bwp_client.sources.queue import Keeper, Message
 from bwp_client.warehouse import TableName, Warehouse, list_runs
 from bwp_client.warehouse.replays import ReplayState, list_replays, watermark
 
@@ -81,7 +81,8 @@ def test_twenty_thousand_among_twenty_thousand(account: Account, warehouse: Ware
 def test_duplicates_any_order_new_ids_late_retries_and_a_slow_start_give_the_same_table(
     account: Account, warehouse: Warehouse, tmp_path: Path
 ) -> None:
-    from bwp_client.completeness import twins
+    from bwp_client.metrics.completeness import twins
+
     from bwp_client.warehouse.snapshot import Snapshot
 
     account.put(privacy(300))

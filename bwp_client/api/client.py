@@ -12,9 +12,9 @@ from datetime import UTC, datetime, timedelta
 from types import TracebackType
 from typing import TYPE_CHECKING, Final, Self
 
-from bwp_client.api.answers import Lookup, LookupState, TaskRef, pause_after
-from bwp_client.api.pacing import MAX_PAUSE_SECONDS, Pacer, Patience, RetryBudget
-from bwp_client.api.verdicts import AGAIN, DENIED, Signal, Verdict, judge
+from bwp_client.api.classify import AGAIN, DENIED, Signal, Verdict, judge
+from bwp_client.api.lookup import Lookup, LookupState, TaskRef, pause_after
+from bwp_client.api.rate_limit import MAX_PAUSE_SECONDS, Pacer, Patience, RetryBudget
 from bwp_client.settings import ApiCredential, ApiSettings
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from tenacity import RetryCallState
 
     from bwp_client.api.auth import Tokens
-    from bwp_client.api.wire import Wire
+    from bwp_client.api.transport import Wire
 
 TRIES: Final = 5
 FIRST_BACKOFF_SECONDS: Final = 0.5
@@ -95,7 +95,7 @@ class BuyWithPrimeClient:
 
     async def __aenter__(self) -> Self:
         from bwp_client.api.auth import Tokens
-        from bwp_client.api.wire import Wire
+        from bwp_client.api.transport import Wire
 
         self._wire = Wire(self._settings, http_transport=self._http_transport, timeout_seconds=self._timeout_seconds)
         self._tokens = Tokens(await self._wire.open(), self._settings.token_endpoint, monotonic=self._monotonic)

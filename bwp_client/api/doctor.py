@@ -14,12 +14,12 @@ from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
 from uuid import uuid4
 
-from bwp_client.api.answers import LookupState, TaskRef
+from bwp_client.api.classify import AGAIN, PERMISSION, Signal, Verdict, judge
 from bwp_client.api.client import TIMEOUT_SECONDS
 from bwp_client.api.credentials import with_stored_credentials
+from bwp_client.api.lookup import LookupState, TaskRef
 from bwp_client.api.reply import Reply
-from bwp_client.api.verdicts import AGAIN, PERMISSION, Signal, Verdict, judge
-from bwp_client.checks import Check
+from bwp_client.doctor.findings import Check
 from bwp_client.errors import BwpError
 from bwp_client.events import SAMPLE_TASK_ID_PREFIX, TaskKind
 from bwp_client.settings import ANY_PRODUCT, ApiCredential, ApiSettings
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     import httpx
 
     from bwp_client.api.auth import AccessToken, Tokens
-    from bwp_client.api.wire import Wire
+    from bwp_client.api.transport import Wire
 
 MOST_CLOCK_SECONDS: Final = 10.0
 """Runs on several machines tell by the time of day which claims still hold."""
@@ -145,7 +145,7 @@ class _Doctor:
         return checks
 
     def _wire(self, settings: ApiSettings) -> Wire:
-        from bwp_client.api.wire import Wire
+        from bwp_client.api.transport import Wire
 
         return Wire(settings, http_transport=self._http_transport, timeout_seconds=self._timeout_seconds)
 

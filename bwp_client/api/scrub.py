@@ -7,7 +7,7 @@ import unicodedata
 from functools import lru_cache
 from typing import Final
 
-from bwp_client.scrub import without_addresses
+from bwp_client.redaction import without_addresses
 
 MAX_MESSAGE_CHARACTERS: Final = 500
 MAX_LABEL_CHARACTERS: Final = 100

@@ -13,10 +13,10 @@ from datetime import UTC, datetime
 from enum import Enum, auto
 from typing import Any, Final
 
-from bwp_client.api.answers import LookupState, TaskError, TaskRef, TaskStatus
+from bwp_client.api.lookup import LookupState, TaskError, TaskRef, TaskStatus
 from bwp_client.api.queries import QUERY_FIELDS
+from bwp_client.api.redact import scrub_label, scrub_message
 from bwp_client.api.reply import Reply, Trouble
-from bwp_client.api.scrub import scrub_label, scrub_message
 
 MAX_TASK_ERRORS: Final = 20
 _MAX_HOLDING_DAYS: Final = 3_650

@@ -2,7 +2,7 @@
 
 from bwp_client.charts.codes import code_bars, code_colors, codes_over_time
 from bwp_client.charts.rates import failures_over_time, outcomes_over_time, rate_over_time, rates_by_product
-from bwp_client.charts.template import Theme
+from bwp_client.charts.theme import Theme
 from bwp_client.charts.trends import contributions, rate_with_changes, time_to_outcome, weekday_hour
 
 __all__ = [

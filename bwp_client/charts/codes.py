@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 import pandas as pd
 import plotly.graph_objects as go
 
-from bwp_client.charts.template import FEW, NOT_LOOKED_UP_COLOR, PALETTE, UNCODED_COLOR, Theme, few_ticks, figure, label
+from bwp_client.charts.theme import FEW, NOT_LOOKED_UP_COLOR, PALETTE, UNCODED_COLOR, Theme, few_ticks, figure, label
 from bwp_client.metrics.run import NOT_LOOKED_UP, UNCODED
 
 OTHERS = "(other codes)"

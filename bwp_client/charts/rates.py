@@ -8,7 +8,7 @@ from typing import Any
 import pandas as pd
 import plotly.graph_objects as go
 
-from bwp_client.charts.template import (
+from bwp_client.charts.theme import (
     COMPLETED,
     FAILED,
     MAX_POINTS,

@@ -8,7 +8,7 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from bwp_client.charts.rates import rate_over_time
-from bwp_client.charts.template import FAILED, MAX_POINTS, PALETTE, Theme, figure, ink, label, muted
+from bwp_client.charts.theme import FAILED, MAX_POINTS, PALETTE, Theme, figure, ink, label, muted
 
 WEEKDAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 _DAY_SECONDS, _HOUR_SECONDS = 86_400, 3_600

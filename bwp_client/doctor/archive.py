@@ -6,13 +6,13 @@ import json
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 
-from bwp_client.checks import Check
-from bwp_client.doctor.lines import check, permission_line
+from bwp_client.doctor.findings import Check
+from bwp_client.doctor.permissions import check, permission_line
 from bwp_client.errors import BwpError, SourceNotFoundError, TerminalRemoteError
 from bwp_client.settings import ArchiveSettings
 from bwp_client.sources import archive as archives
 from bwp_client.sources.eventbridge import Clients, explained
-from bwp_client.sources.replays import ARCHIVE_DELAY, OVERLAP
+from bwp_client.sources.eventbridge.replays import ARCHIVE_DELAY, OVERLAP
 from bwp_client.warehouse.replays import Replay, watermark
 
 RETENTION_SECONDS = 14 * 86_400

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from bwp_client.checks import Check
+from bwp_client.doctor.findings import Check
 
 _REFUSED = ("AccessDenied", "AccessDeniedException", "403", "KmsAccessDenied", "UnauthorizedOperation")
 

@@ -7,11 +7,11 @@ from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from bwp_client.aws import split_s3
-from bwp_client.checks import Check
+from bwp_client.decoding.compression import CutShortError, blocks
+from bwp_client.decoding.framing import RecordCutter, Unread
+from bwp_client.doctor.findings import Check
 from bwp_client.errors import TransientRemoteError
-from bwp_client.sources.decode import CutShortError, blocks
 from bwp_client.sources.eventbridge import explained
-from bwp_client.sources.records import RecordCutter, Unread
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client

@@ -4,7 +4,7 @@ Answers are appended in batches, so that a crash loses at most the batch in flig
 answer is seen by the next run even if its run was never published, and is not asked for again.
 """
 
-from bwp_client.enrich.journal import EnrichResult
+from bwp_client.enrich.lookup_writer import EnrichResult
 from bwp_client.enrich.pipeline import EnrichProgress, enrich
 
 __all__ = ["EnrichProgress", "EnrichResult", "enrich"]

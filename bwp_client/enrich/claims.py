@@ -14,7 +14,7 @@ from typing import Final
 import pyarrow as pa
 from deltalake import DeltaTable
 
-from bwp_client.enrich.todo import TaskKey, Todo
+from bwp_client.enrich.work_queue import TaskKey, Todo
 from bwp_client.warehouse import TABLES, TableName, Warehouse
 from bwp_client.warehouse.purge import CLAIMS_APP_ID
 from bwp_client.warehouse.store import WHOLE_TABLE

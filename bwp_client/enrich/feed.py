@@ -10,7 +10,7 @@ from functools import partial
 from typing import Final
 
 from bwp_client.enrich.claims import Claims, Held
-from bwp_client.enrich.todo import TaskKey, Todo, TodoList
+from bwp_client.enrich.work_queue import TaskKey, Todo, TodoList
 
 CLAIM_SECONDS: Final = 10.0
 """How much work a run claims at a time."""

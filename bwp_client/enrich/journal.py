@@ -13,10 +13,10 @@ import pyarrow as pa
 from deltalake import DeltaTable
 
 from bwp_client.api import BuyWithPrimeClient, Lookup, LookupState
-from bwp_client.enrich.todo import TaskKey, Todo
+from bwp_client.enrich.work_queue import TaskKey, Todo
 from bwp_client.warehouse import TABLES, Run, TableName, Warehouse, newest_run, record_run
-from bwp_client.warehouse.floor import purge_floor
 from bwp_client.warehouse.purge import LOOKUPS_APP_ID
+from bwp_client.warehouse.purge_floor import purge_floor
 
 BATCH_ANSWERS: Final = 500
 BATCH_SECONDS: Final = 10.0

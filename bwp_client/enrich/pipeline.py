@@ -14,9 +14,9 @@ from bwp_client.api import BuyWithPrimeClient, Lookup, LookupState
 from bwp_client.api.credentials import with_stored_credentials
 from bwp_client.deadlines import last_day
 from bwp_client.enrich.claims import LEASE, Claims
-from bwp_client.enrich.feed import Feed
-from bwp_client.enrich.journal import BATCH_ANSWERS, EnrichResult, Journal
-from bwp_client.enrich.todo import Todo, TodoList
+from bwp_client.enrich.dispatcher import Feed
+from bwp_client.enrich.lookup_writer import BATCH_ANSWERS, EnrichResult, Journal
+from bwp_client.enrich.work_queue import Todo, TodoList
 from bwp_client.errors import BwpError, RemoteError
 from bwp_client.settings import ApiSettings, Settings
 from bwp_client.warehouse import Warehouse

@@ -14,7 +14,7 @@ from bwp_client.events import SAMPLE_TASK_ID_PREFIX, TaskKind
 from bwp_client.settings import ANY_PRODUCT, ApiSettings
 from bwp_client.warehouse import TABLES, TableName, Warehouse
 from bwp_client.warehouse.engine import connect, one_row, quoted, relation
-from bwp_client.warehouse.floor import NO_FLOOR, purge_floor
+from bwp_client.warehouse.purge_floor import NO_FLOOR, purge_floor
 
 if TYPE_CHECKING:
     import duckdb

@@ -10,10 +10,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from bwp_client.metrics.definitions import MetricName
+from bwp_client.metrics.catalog import MetricName
 from bwp_client.metrics.filters import Filters
 from bwp_client.metrics.run import NOT_LOOKED_UP
-from bwp_client.metrics.statement import verdict
+from bwp_client.metrics.wording import verdict
 
 MOST = 0.5
 """A product or a code set is named when it makes up more than this share of the change."""

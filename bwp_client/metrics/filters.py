@@ -9,7 +9,7 @@ from typing import Any, Self
 
 from bwp_client.errors import UsageError
 from bwp_client.events import TaskKind
-from bwp_client.times import period_end, period_start, whole_days
+from bwp_client.time_ranges import period_end, period_start, whole_days
 
 __all__ = ["DEFAULT_DAYS", "Bucket", "Filters", "filters_between", "whole_days"]
 

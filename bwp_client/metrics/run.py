@@ -11,7 +11,7 @@ import pandas as pd
 
 from bwp_client.deadlines import DeadlineCalendar
 from bwp_client.errors import UsageError
-from bwp_client.metrics.definitions import KNOWN_SHARE, MetricName
+from bwp_client.metrics.catalog import KNOWN_SHARE, MetricName
 from bwp_client.metrics.filters import Bucket, Filters
 from bwp_client.warehouse.snapshot import NOT_LOOKED_UP, UNCODED, Snapshot
 
@@ -87,11 +87,11 @@ def run_metric(
         ends = [bucket.end_of(start.to_pydatetime()) for start in frame["period_start"]]
         frame["partial"] |= pd.Series([end + settles > snapshot.run.finished_at for end in ends])
     if metric is MetricName.ERROR_CODES:
-        from bwp_client.metrics.codes import with_guidance
+        from bwp_client.metrics.guidance import with_guidance
 
         frame = with_guidance(frame)
     if metric is MetricName.CHANGE_POINTS:
-        from bwp_client.metrics.changes import change_points
+        from bwp_client.metrics.change_points import change_points
 
         frame["day"] = pd.to_datetime(frame["day"], utc=True).astype("datetime64[us, UTC]")
         frame = change_points(frame, min_n=min_n)

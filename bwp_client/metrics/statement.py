@@ -10,7 +10,7 @@ import pandas as pd
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from bwp_client.metrics.causes import Cause
+    from bwp_client.metrics.attribution import Cause
 
 
 def verdict(row: Any) -> str:

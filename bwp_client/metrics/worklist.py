@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from bwp_client.deadlines import DeadlineCalendar, judge_hold
-from bwp_client.metrics.codes import guidance_for
+from bwp_client.metrics.guidance import guidance_for
 
 JOIN = " + "
 _OF_DAYS = ["deadline", "days_left", "rule", "basis", "exact", "extended_deadline", "hold"]

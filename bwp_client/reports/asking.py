@@ -8,7 +8,7 @@ import pandas as pd
 
 from bwp_client.deadlines import DeadlineCalendar
 from bwp_client.metrics import Bucket, Filters, MetricName, run_metric
-from bwp_client.reports.question import Facts, Question
+from bwp_client.reports.spec import Facts, Question
 from bwp_client.warehouse.snapshot import Snapshot
 
 

@@ -11,16 +11,16 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from bwp_client.export import to_csv, to_rows
-from bwp_client.metrics.codes import as_known_then
-from bwp_client.reports.asking import Asking
+from bwp_client.metrics.export import to_csv, to_rows
+from bwp_client.metrics.guidance import as_known_then
+from bwp_client.reports.chromium import Pictures, take_pictures
 from bwp_client.reports.content import Content, content_of
+from bwp_client.reports.context import Asking
+from bwp_client.reports.extract import facts_of, input_files, run_as_of, take_rows
 from bwp_client.reports.gate import reasons_against
-from bwp_client.reports.inputs import facts_of, input_files, run_as_of, take_rows
 from bwp_client.reports.manifest import MANIFEST, FileEntry, Manifest, code_now, entry_of
-from bwp_client.reports.pictures import Pictures, take_pictures
-from bwp_client.reports.question import Facts, Question
 from bwp_client.reports.render import render
+from bwp_client.reports.spec import Facts, Question
 from bwp_client.warehouse import Run, Warehouse
 from bwp_client.warehouse.snapshot import Snapshot
 

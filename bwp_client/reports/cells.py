@@ -9,7 +9,7 @@ from typing import Any
 
 import pandas as pd
 
-from bwp_client.metrics.statement import percent
+from bwp_client.metrics.wording import percent
 
 LABELS = {
     "n": "Outcomes (n)",

@@ -7,7 +7,7 @@ from typing import Any
 
 import pandas as pd
 
-from bwp_client.export import to_rows
+from bwp_client.metrics.export import to_rows
 from bwp_client.reports.manifest import Manifest
 from bwp_client.reports.store import ReportStore
 from bwp_client.reports.tables import TABLES

@@ -13,10 +13,10 @@ from bwp_client.charts import Theme, code_bars, code_colors, codes_over_time, ra
 from bwp_client.charts.codes import describe_codes
 from bwp_client.charts.rates import describe_rates
 from bwp_client.metrics import MetricName
+from bwp_client.metrics.attribution import cause_of
 from bwp_client.metrics.baseline import Baseline, baseline_of, outside
-from bwp_client.metrics.causes import cause_of
-from bwp_client.metrics.statement import statement
-from bwp_client.reports.asking import Asking
+from bwp_client.metrics.wording import statement
+from bwp_client.reports.context import Asking
 from bwp_client.reports.tables import TABLES
 
 

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 
 import pandas as pd
 
-from bwp_client.metrics.statement import percent
+from bwp_client.metrics.wording import percent
 from bwp_client.reports.content import Content
-from bwp_client.reports.question import Facts, Question
+from bwp_client.reports.spec import Facts, Question
 
 
 def reasons_against(

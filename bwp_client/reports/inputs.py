@@ -16,12 +16,12 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from bwp_client.errors import SourceNotFoundError
-from bwp_client.metrics.codes import guidance
-from bwp_client.names import product_names
-from bwp_client.reports.question import Facts, Question
+from bwp_client.metrics.guidance import guidance
+from bwp_client.reports.spec import Facts, Question
 from bwp_client.settings import SAMPLE_WAREHOUSE
 from bwp_client.warehouse import TABLES, Run, TableName, Warehouse, list_runs
 from bwp_client.warehouse.outcomes import OUTCOMES_SQL
+from bwp_client.warehouse.product_names import product_names
 from bwp_client.warehouse.snapshot import Snapshot
 
 ROWS_PER_GROUP = 131_072

@@ -13,7 +13,7 @@ from typing import Any, Self
 
 from bwp_client import __version__
 from bwp_client.errors import UsageError
-from bwp_client.reports.question import Facts, Question
+from bwp_client.reports.spec import Facts, Question
 
 MANIFEST = "manifest.json"
 _LIBRARIES = ("duckdb", "jinja2", "pandas", "plotly", "pyarrow")

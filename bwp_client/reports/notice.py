@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from bwp_client.notices import notify
-from bwp_client.reports.log import FORCED, REFUSED, THERE
+from bwp_client.monitoring.notify import notify
+from bwp_client.reports.attempts import FORCED, REFUSED, THERE
 from bwp_client.reports.publish import Result
-from bwp_client.reports.question import Question
+from bwp_client.reports.spec import Question
 
 
 def tell_result(url: str, question: Question, result: Result) -> bool:

@@ -8,7 +8,7 @@ from datetime import UTC, date, datetime, timedelta
 from typing import Self
 
 from bwp_client.errors import UsageError
-from bwp_client.times import whole_days
+from bwp_client.time_ranges import whole_days
 
 _DAY = timedelta(days=1)
 

@@ -11,7 +11,7 @@ from typing import Any
 from bwp_client.reports import log
 from bwp_client.reports.build import FORCED_SUFFIX, PAGE, OnProgress, build
 from bwp_client.reports.manifest import MANIFEST, Manifest
-from bwp_client.reports.question import Question
+from bwp_client.reports.spec import Question
 from bwp_client.reports.store import ReportStore
 from bwp_client.warehouse import Warehouse
 

@@ -10,9 +10,9 @@ from typing import Any, Self
 
 from bwp_client.events import TaskKind
 from bwp_client.metrics.filters import Bucket, Filters
-from bwp_client.names import name_of
 from bwp_client.reports.period import Period
 from bwp_client.settings import Settings
+from bwp_client.warehouse.product_names import name_of
 
 _MAX_DAYS_BY_DAY = 92
 

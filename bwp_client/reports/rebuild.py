@@ -9,7 +9,7 @@ from typing import Any
 
 from bwp_client.errors import SourceNotFoundError
 from bwp_client.reports.build import INPUTS, compose
-from bwp_client.reports.inputs import take_rows
+from bwp_client.reports.extract import take_rows
 from bwp_client.reports.manifest import Manifest, code_now, entry_of
 from bwp_client.reports.store import ReportStore
 from bwp_client.warehouse import Warehouse, list_runs

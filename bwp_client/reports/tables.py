@@ -8,12 +8,12 @@ from enum import StrEnum
 
 import pandas as pd
 
-from bwp_client.completeness import last_heard
 from bwp_client.metrics import METRICS, MetricName
-from bwp_client.metrics.causes import wide
+from bwp_client.metrics.attribution import wide
+from bwp_client.metrics.completeness import last_heard
 from bwp_client.metrics.run import no_denominator, rated_products
-from bwp_client.metrics.statement import verdict
-from bwp_client.reports.asking import Asking
+from bwp_client.metrics.wording import verdict
+from bwp_client.reports.context import Asking
 
 MAX_ROWS = 60
 DAYS_LEFT = (

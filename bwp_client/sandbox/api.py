@@ -22,9 +22,9 @@ from graphql import (
     visit,
 )
 
-from bwp_client.sandbox.catalog import PRODUCT_NAMES, Kind
-from bwp_client.sandbox.life import CancelError, InputError, Life, StartedTask
-from bwp_client.sandbox.story import SampleTask, task_from_id
+from bwp_client.sandbox.api.started_tasks import CancelError, InputError, Life, StartedTask
+from bwp_client.sandbox.sample.catalog import PRODUCT_NAMES, Kind
+from bwp_client.sandbox.sample.task import SampleTask, task_from_id
 
 Answer = dict[str, Any]
 _Info = GraphQLResolveInfo[Any]

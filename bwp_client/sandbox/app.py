@@ -15,12 +15,12 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from bwp_client.sandbox.api import Answer, Operation, classification_of, read_operation, refusal, run
-from bwp_client.sandbox.catalog import KNOWN_API_VERSIONS
-from bwp_client.sandbox.faults import FaultTurns, fault_response
-from bwp_client.sandbox.gate import Throttle, Tokens
-from bwp_client.sandbox.knobs import Knobs
-from bwp_client.sandbox.life import Life
-from bwp_client.sandbox.publisher import Publisher
+from bwp_client.sandbox.api.access import Throttle, Tokens
+from bwp_client.sandbox.api.behaviour import Knobs
+from bwp_client.sandbox.api.faults import FaultTurns, fault_response
+from bwp_client.sandbox.api.publisher import Publisher
+from bwp_client.sandbox.api.started_tasks import Life
+from bwp_client.sandbox.sample.catalog import KNOWN_API_VERSIONS
 
 LogLine = dict[str, Any]
 Log = Callable[[LogLine], None]

@@ -4,7 +4,7 @@ import secrets
 from collections.abc import Callable, Mapping
 from typing import Final
 
-from bwp_client.sandbox.knobs import Credential
+from bwp_client.sandbox.api.behaviour import Credential
 
 _ANYONE: Final = Credential(client_secret="")
 

@@ -12,9 +12,9 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
 from bwp_client.sandbox import catalog
-from bwp_client.sandbox.catalog import CODE_SETS, PRODUCTS, Kind, Outcome, Story
-from bwp_client.sandbox.story import SampleError, SampleTask
-from bwp_client.sandbox.task_ids import TaskFields, encode, seed_tag
+from bwp_client.sandbox.sample.catalog import CODE_SETS, PRODUCTS, Kind, Outcome, Story
+from bwp_client.sandbox.sample.task import SampleError, SampleTask
+from bwp_client.sandbox.sample.task_ids import TaskFields, encode, seed_tag
 
 DEFAULT_HOLDING_DAYS: Final = 10
 LONGEST_HOLDING_DAYS: Final = 180

@@ -5,12 +5,12 @@ from typing import Final
 import numpy as np
 
 from bwp_client.sandbox import catalog
-from bwp_client.sandbox.catalog import Kind, Outcome
-from bwp_client.sandbox.draws import I64, U64, key, mix, mix_array
-from bwp_client.sandbox.malformed import break_record
-from bwp_client.sandbox.plan import Plan
-from bwp_client.sandbox.records import Records, Shape
-from bwp_client.sandbox.timeline import Timeline
+from bwp_client.sandbox.sample.calendar import Timeline
+from bwp_client.sandbox.sample.catalog import Kind, Outcome
+from bwp_client.sandbox.sample.malformed import break_record
+from bwp_client.sandbox.sample.record_plan import Plan
+from bwp_client.sandbox.sample.records import Records, Shape
+from bwp_client.sandbox.sample.rng import I64, U64, key, mix, mix_array
 
 _HEX: Final = np.frombuffer("".join(f"{byte:02x}" for byte in range(256)).encode(), dtype=np.uint8).reshape(256, 2)
 # Where the 32 digits go in the text of a UUID, and the lines between them.

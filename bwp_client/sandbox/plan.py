@@ -5,9 +5,9 @@ from typing import Final
 
 import numpy as np
 
-from bwp_client.sandbox.draws import I64, draw_array, key, unit_array
-from bwp_client.sandbox.task_ids import MAX_NUMBER
-from bwp_client.sandbox.timeline import DAY, Timeline
+from bwp_client.sandbox.sample.calendar import DAY, Timeline
+from bwp_client.sandbox.sample.rng import I64, draw_array, key, unit_array
+from bwp_client.sandbox.sample.task_ids import MAX_NUMBER
 
 RECORDS_PER_CHUNK: Final = 100_000
 FEWEST_CHUNKS: Final = 4

@@ -3,7 +3,7 @@
 import asyncio
 from typing import Any, Final
 
-from bwp_client.sandbox.life import Life
+from bwp_client.sandbox.api.started_tasks import Life
 
 _AT_ONCE: Final = 20
 _REGION: Final = "us-east-1"

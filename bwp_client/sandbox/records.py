@@ -8,11 +8,11 @@ import numpy as np
 import numpy.typing as npt
 
 from bwp_client.sandbox import catalog
-from bwp_client.sandbox.catalog import Kind, Outcome, Story
-from bwp_client.sandbox.draws import I64, draw_array, key, unit_array
-from bwp_client.sandbox.plan import Plan, Replay
-from bwp_client.sandbox.task_ids import encode_arrays, seed_tag
-from bwp_client.sandbox.timeline import DAY, Timeline
+from bwp_client.sandbox.sample.calendar import DAY, Timeline
+from bwp_client.sandbox.sample.catalog import Kind, Outcome, Story
+from bwp_client.sandbox.sample.record_plan import Plan, Replay
+from bwp_client.sandbox.sample.rng import I64, draw_array, key, unit_array
+from bwp_client.sandbox.sample.task_ids import encode_arrays, seed_tag
 
 
 class Shape(IntEnum):

@@ -11,12 +11,12 @@ import numpy as np
 from isal import isal_zlib
 
 from bwp_client.sandbox import catalog
-from bwp_client.sandbox.catalog import PRODUCT_NAMES, Kind, Outcome, Story
-from bwp_client.sandbox.payload import Renderer
-from bwp_client.sandbox.plan import Plan
-from bwp_client.sandbox.records import Records, Shape, by_arrival
-from bwp_client.sandbox.task_ids import TaskFields, encode, seed_tag
-from bwp_client.sandbox.timeline import DAY, Timeline
+from bwp_client.sandbox.sample.calendar import DAY, Timeline
+from bwp_client.sandbox.sample.catalog import PRODUCT_NAMES, Kind, Outcome, Story
+from bwp_client.sandbox.sample.payload import Renderer
+from bwp_client.sandbox.sample.record_plan import Plan
+from bwp_client.sandbox.sample.records import Records, Shape, by_arrival
+from bwp_client.sandbox.sample.task_ids import TaskFields, encode, seed_tag
 
 __all__ = ["PRODUCT_NAMES", "SampleSummary", "waiting_task_ids", "write_sample"]
 

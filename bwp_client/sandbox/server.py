@@ -14,8 +14,8 @@ from typing import Final
 import uvicorn
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
-from bwp_client.sandbox.app import Log, LogLine, create_app
-from bwp_client.sandbox.knobs import Knobs
+from bwp_client.sandbox.api.app import Log, LogLine, create_app
+from bwp_client.sandbox.api.behaviour import Knobs
 
 _STOPPING: Final = (signal.SIGINT, signal.SIGTERM)
 _STDIN: Final = 0

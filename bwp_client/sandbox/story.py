@@ -5,9 +5,9 @@ from datetime import UTC, datetime, timedelta
 from typing import Final
 
 from bwp_client.sandbox import catalog
-from bwp_client.sandbox.catalog import CODE_SETS, PRODUCTS, Kind, Product, Story
-from bwp_client.sandbox.draws import draw, mix, unit
-from bwp_client.sandbox.task_ids import TaskFields, decode
+from bwp_client.sandbox.sample.catalog import CODE_SETS, PRODUCTS, Kind, Product, Story
+from bwp_client.sandbox.sample.rng import draw, mix, unit
+from bwp_client.sandbox.sample.task_ids import TaskFields, decode
 
 _HOLDING_PERIODS_DAYS: Final = (10,) * 14 + (0, 1, 3, 5, 7, 14, 21, 30)
 _DAY_SECONDS: Final = 86_400.0

@@ -11,8 +11,8 @@ from uuid import UUID
 
 import numpy as np
 
-from bwp_client.sandbox.catalog import CODE_SETS, PRODUCTS, Kind, Story
-from bwp_client.sandbox.draws import I64, U64, mix, mix_array
+from bwp_client.sandbox.sample.catalog import CODE_SETS, PRODUCTS, Kind, Story
+from bwp_client.sandbox.sample.rng import I64, U64, mix, mix_array
 
 PREFIX: Final = "5eed5eed-"
 EPOCH_2020: Final = 1_577_836_800

@@ -7,9 +7,9 @@ from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 
 from bwp_client.errors import BwpError
+from bwp_client.load.small_objects import SMALL_BYTES
+from bwp_client.load.staged import Job
 from bwp_client.sources.base import Source, SourceObject
-from bwp_client.sources.parcels import Job
-from bwp_client.sources.together import SMALL_BYTES
 
 FETCHES = 16
 """Objects on their way at a time, in each process: most of a fetch is waiting."""

@@ -11,9 +11,9 @@ from dataclasses import dataclass
 import numpy as np
 import pyarrow as pa
 
+from bwp_client.decoding.arrow_arrays import STAGED, UTC_US, IntArray, dictionary, int64_array, numbers, text_array
+from bwp_client.decoding.line_layouts import BYTES_COMPARED, DIGITS, FEWEST, SHARED, Codes, Flags, Shape, Shapes
 from bwp_client.events import EARLIEST_US
-from bwp_client.sources.arrays import STAGED, UTC_US, IntArray, dictionary, int64_array, numbers, text_array
-from bwp_client.sources.shapes import BYTES_COMPARED, DIGITS, FEWEST, SHARED, Codes, Flags, Shape, Shapes
 
 _LONGEST = 4096
 _BYTES_AT_ONCE = 1024 * 1024

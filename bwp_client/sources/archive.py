@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from bwp_client.errors import SettingsError, SourceNotFoundError, UsageError
 from bwp_client.settings import ArchiveSettings
 from bwp_client.sources.eventbridge import Clients, explained
-from bwp_client.sources.pattern import WANTED, pattern_problem
+from bwp_client.sources.eventbridge.event_pattern import WANTED, pattern_problem
 
 if TYPE_CHECKING:
     from mypy_boto3_events.type_defs import TargetOutputTypeDef

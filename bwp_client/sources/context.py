@@ -9,8 +9,8 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from bwp_client.decoding.arrow_arrays import IntArray, dictionary, int64_array, numbers, text_array
 from bwp_client.events import EVENT_TYPES
-from bwp_client.sources.arrays import IntArray, dictionary, int64_array, numbers, text_array
 
 SHARED = ("event_type", "business_product_id", "event_source", "account", "region", "api_version", "subscription_id")
 """What goes into the digest. `replay_name` does not: a replayed event says the same as before."""

@@ -14,7 +14,7 @@ import msgspec
 import pyarrow as pa
 from pyarrow import parquet
 
-from bwp_client.sources.raw import CutShortError
+from bwp_client.decoding.byte_reader import CutShortError
 
 _ROWS = 1000
 _NAMES = {

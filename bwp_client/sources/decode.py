@@ -12,8 +12,8 @@ from typing import BinaryIO
 import pyarrow as pa
 from isal import isal_zlib
 
-from bwp_client.sources.packed import unpacker_of
-from bwp_client.sources.raw import CutShortError, Raw
+from bwp_client.decoding.byte_reader import CutShortError, Raw
+from bwp_client.decoding.compression_formats import unpacker_of
 
 __all__ = ["CutShortError", "TooMuchTextError", "blocks"]
 

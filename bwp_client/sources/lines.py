@@ -17,9 +17,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.json as pj
 
-from bwp_client.events import EARLIEST_US, EVENT_TYPES, MAX_ID_LENGTH
-from bwp_client.sources.alike import read_alike
-from bwp_client.sources.arrays import (
+from bwp_client.decoding.arrow_arrays import (
     STAGED,
     UTC_US,
     IntArray,
@@ -31,7 +29,9 @@ from bwp_client.sources.arrays import (
     numbers,
     text_array,
 )
-from bwp_client.sources.shapes import Shapes
+from bwp_client.decoding.layout_reader import read_alike
+from bwp_client.decoding.line_layouts import Shapes
+from bwp_client.events import EARLIEST_US, EVENT_TYPES, MAX_ID_LENGTH
 
 _TEXT = pa.string()
 _ENVELOPE = pa.schema(

@@ -10,7 +10,7 @@ from typing import BinaryIO
 from uuid import uuid4
 
 from bwp_client.sources.base import SourceObject
-from bwp_client.sources.queue import Message
+from bwp_client.sources.eventbridge.queue import Message
 
 
 class MessageBatch:

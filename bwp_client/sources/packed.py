@@ -16,7 +16,7 @@ from typing import BinaryIO, cast
 
 import cramjam
 
-from bwp_client.sources.raw import CutShortError, Raw
+from bwp_client.decoding.byte_reader import CutShortError, Raw
 
 _SNAPPY_MAGIC = b"\xff\x06\0\0sNaPpY"
 _ZIP_MAGIC = b"PK\x03\x04"
@@ -116,7 +116,7 @@ def _unzip(raw: Raw) -> Iterator[bytes]:
 
 
 def _from_parquet(raw: Raw) -> Iterator[bytes]:
-    from bwp_client.sources.converted import json_lines
+    from bwp_client.decoding.parquet_records import json_lines
 
     with _seekable(raw) as copy:
         yield from json_lines(copy)

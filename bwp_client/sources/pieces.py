@@ -11,9 +11,9 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from bwp_client.decoding.json_scan import BRACE, MAX_RECORD_BYTES, SPACE, Long, Shape, closing, scan
+from bwp_client.decoding.wrappers import Wrapper, read_record
 from bwp_client.events import Envelope, QuarantineReason, Refused
-from bwp_client.sources.scan import BRACE, MAX_RECORD_BYTES, SPACE, Long, Shape, closing, scan
-from bwp_client.sources.wrappers import Wrapper, read_record
 
 JOIN = re.compile(rb"(?<=\})[ \t\r\n]*(?=\{)")
 ARRAY_JOIN = re.compile(rb"(?<=\})[ \t\r\n]*,[ \t\r\n]*(?=\{)")

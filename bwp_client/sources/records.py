@@ -10,9 +10,9 @@ from collections.abc import Callable, Iterator
 
 import numpy as np
 
-from bwp_client.events import QuarantineReason, Refused
-from bwp_client.sources.arrays import IntArray
-from bwp_client.sources.pieces import (
+from bwp_client.decoding.arrow_arrays import IntArray
+from bwp_client.decoding.json_scan import MAX_RECORD_BYTES, SPACE, Long, Shape, closing
+from bwp_client.decoding.resync import (
     ARRAY_JOIN,
     BOM,
     JOIN,
@@ -25,8 +25,8 @@ from bwp_client.sources.pieces import (
     follow,
     is_pretty,
 )
-from bwp_client.sources.scan import MAX_RECORD_BYTES, SPACE, Long, Shape, closing
-from bwp_client.sources.wrappers import read_record
+from bwp_client.decoding.wrappers import read_record
+from bwp_client.events import QuarantineReason, Refused
 
 __all__ = ["MAX_RECORD_BYTES", "Found", "RecordCutter", "TakeLines", "Unread"]
 

@@ -14,8 +14,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from bwp_client.decoding.wrappers import read_record
 from bwp_client.events import EVENT_TYPES, MAX_ID_LENGTH, Envelope, Refused
-from bwp_client.sources.wrappers import read_record
 
 MOST_SHAPES = 8
 """Shapes that are remembered, and tried, for the lines of one length."""

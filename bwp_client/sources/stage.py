@@ -17,6 +17,12 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from bwp_client.decoding.arrow_arrays import UTC_US, IntArray, bytes_array, int64_array, numbers, text_array
+from bwp_client.decoding.columnar import read_lines
+from bwp_client.decoding.compression import CutShortError, TooMuchTextError, blocks
+from bwp_client.decoding.framing import Found, RecordCutter, Unread
+from bwp_client.decoding.line_layouts import Shapes
+from bwp_client.decoding.wrappers import Wrapper, unwrap
 from bwp_client.events import (
     EVENT_TYPES,
     OCCURRED_AT_US,
@@ -27,17 +33,11 @@ from bwp_client.events import (
     Refused,
     rows_of,
 )
-from bwp_client.scrub import excerpt
-from bwp_client.sources.arrays import UTC_US, IntArray, bytes_array, int64_array, numbers, text_array
+from bwp_client.load.derived_columns import with_context
+from bwp_client.load.small_objects import TEXT_BYTES, Together, read_together, whole_text
+from bwp_client.load.staged import ROWS_PER_PARCEL, TOO_OLD, Job, ObjectCounts, Parcel
+from bwp_client.redaction import excerpt
 from bwp_client.sources.base import SourceObject
-from bwp_client.sources.context import with_context
-from bwp_client.sources.decode import CutShortError, TooMuchTextError, blocks
-from bwp_client.sources.lines import read_lines
-from bwp_client.sources.parcels import ROWS_PER_PARCEL, TOO_OLD, Job, ObjectCounts, Parcel
-from bwp_client.sources.records import Found, RecordCutter, Unread
-from bwp_client.sources.shapes import Shapes
-from bwp_client.sources.together import TEXT_BYTES, Together, read_together, whole_text
-from bwp_client.sources.wrappers import Wrapper, unwrap
 
 MAX_RAW_BYTES = 1024 * 1024
 """What is kept of a record that can't be read again; a queue's message is no larger."""

@@ -9,11 +9,11 @@ from io import BytesIO
 import numpy as np
 import pyarrow as pa
 
-from bwp_client.sources.arrays import IntArray, int64_array, numbers
-from bwp_client.sources.decode import CutShortError, blocks
-from bwp_client.sources.lines import read_lines
-from bwp_client.sources.records import line_bounds
-from bwp_client.sources.shapes import Shapes
+from bwp_client.decoding.arrow_arrays import IntArray, int64_array, numbers
+from bwp_client.decoding.columnar import read_lines
+from bwp_client.decoding.compression import CutShortError, blocks
+from bwp_client.decoding.framing import line_bounds
+from bwp_client.decoding.line_layouts import Shapes
 
 SMALL_BYTES = 256 * 1024
 """Objects up to this size, as they are stored, are read together."""

@@ -17,8 +17,8 @@ from tempfile import gettempdir
 from typing import Any
 
 from bwp_client.errors import BwpError
+from bwp_client.load.staged import Job, Parcel, Unreadable
 from bwp_client.sources.base import SourceObject
-from bwp_client.sources.parcels import Job, Parcel, Unreadable
 
 INLINE_BYTES = 3 * 1024 * 1024
 """Loads smaller than this are staged at once here: starting workers would take longer."""
@@ -138,8 +138,8 @@ def _from_workers(items: Iterator[SourceObject], job: Job) -> Iterator[Handed]:
 
 def staged(tasks: Iterable[tuple[SourceObject, Job]], name: str) -> Iterator[Parcel | Unreadable]:
     """Give the parcels of objects, read in this process."""
-    from bwp_client.sources.ahead import batches  # heavy: a process that only starts workers need not wait for it
-    from bwp_client.sources.stage import Stager
+    from bwp_client.load.prefetch import batches  # heavy: a process that only starts workers need not wait for it
+    from bwp_client.load.staging import Stager
 
     stager = None
     for job, found in batches(tasks):

@@ -12,8 +12,8 @@ from bwp_client.settings import SAMPLE_SOURCE, Settings
 from bwp_client.ui.data import completed_not_looked_up
 from bwp_client.ui.jobs import JobState, JobStatus, Options, jobs
 from bwp_client.ui.login import is_configured
-from bwp_client.ui.plain import plain
-from bwp_client.ui.shell import Page
+from bwp_client.ui.markdown import plain
+from bwp_client.ui.page import Page
 from bwp_client.ui.startup import enrich_environment
 
 

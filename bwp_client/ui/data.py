@@ -14,13 +14,13 @@ from typing import Any, TypeVar, cast
 import pandas as pd
 import streamlit as st
 
-from bwp_client.completeness import Gap, gaps, last_heard, twins
-from bwp_client.lookup_runs import LookupRun, lookup_runs
 from bwp_client.metrics import Bucket, Filters, MetricName, no_denominator, run_metric
+from bwp_client.metrics.completeness import Gap, gaps, last_heard, twins
 from bwp_client.metrics.splits import codes_by_product
-from bwp_client.names import name_of, product_names
 from bwp_client.settings import SAMPLE_SOURCE, SAMPLE_WAREHOUSE, Settings
 from bwp_client.warehouse import Run, Warehouse, list_runs, newest_run
+from bwp_client.warehouse.lookup_runs import LookupRun, lookup_runs
+from bwp_client.warehouse.product_names import name_of, product_names
 from bwp_client.warehouse.schema import TableName
 from bwp_client.warehouse.snapshot import Snapshot
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 import pandas as pd
 import streamlit as st
 
-from bwp_client.lookup_runs import LookupRun
 from bwp_client.metrics import MetricName
-from bwp_client.metrics.statement import percent
+from bwp_client.metrics.wording import percent
 from bwp_client.ui import parts
 from bwp_client.ui.data import lookup_runs_of
-from bwp_client.ui.plain import plain
-from bwp_client.ui.shell import Page
+from bwp_client.ui.markdown import plain
+from bwp_client.ui.page import Page
+from bwp_client.warehouse.lookup_runs import LookupRun
 
 _STATES = {
     "not_asked": "Not asked", "pending": "Pending", "found": "Found", "not_found": "Not found", "denied": "Denied",

@@ -3,7 +3,7 @@
 import streamlit as st
 
 from bwp_client.ui import login, shell
-from bwp_client.ui.turns import turn
+from bwp_client.ui.concurrency import turn
 
 st.set_page_config(page_title="Data deletion failures", page_icon="🗑️", layout="wide")
 is_admitted = login.admit()

@@ -5,11 +5,11 @@ from __future__ import annotations
 import pandas as pd
 import streamlit as st
 
-from bwp_client.completeness import Gap
+from bwp_client.metrics.completeness import Gap
 from bwp_client.ui import parts
 from bwp_client.ui.data import completeness
-from bwp_client.ui.plain import plain
-from bwp_client.ui.shell import Page
+from bwp_client.ui.markdown import plain
+from bwp_client.ui.page import Page
 
 MAX_GAPS, MAX_TWINS = 5, 50
 _TWIN_COLUMNS = {"task_id": "Task ID", "event_type": "Event type", "events": "Events"}

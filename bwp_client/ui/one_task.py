@@ -11,12 +11,12 @@ import streamlit as st
 
 from bwp_client import dossier
 from bwp_client.deadlines import Deadline, Hold, judge_hold
-from bwp_client.timeline import REBUILT, TaskStory, rebuilt, tell_task
+from bwp_client.tasks.history import REBUILT, TaskStory, rebuilt, tell_task
 from bwp_client.ui import actions, parts, request_entry
 from bwp_client.ui.data import version_key
 from bwp_client.ui.jobs import jobs
-from bwp_client.ui.plain import plain
-from bwp_client.ui.shell import Page
+from bwp_client.ui.markdown import plain
+from bwp_client.ui.page import Page
 from bwp_client.warehouse.snapshot import NOT_LOOKED_UP, Snapshot
 
 _HOLD = {

@@ -13,15 +13,15 @@ import pyarrow as pa
 import streamlit as st
 
 from bwp_client.charts import Theme, code_colors
-from bwp_client.charts.drawn import Drawn
+from bwp_client.charts.frozen_figure import Drawn
 from bwp_client.metrics import METRICS, Bucket, Filters, MetricName
 from bwp_client.metrics.baseline import Baseline
 from bwp_client.metrics.filters import whole_days
-from bwp_client.metrics.statement import percent
+from bwp_client.metrics.wording import percent
 from bwp_client.ui import data
 from bwp_client.ui.data import metric, metric_row
 from bwp_client.ui.filters import all_codes
-from bwp_client.ui.shell import GO_TO, TASKS_PAGE, Page
+from bwp_client.ui.page import GO_TO, TASKS_PAGE, Page
 
 if TYPE_CHECKING:
     from streamlit.elements.lib.column_types import ColumnConfig

@@ -11,8 +11,8 @@ import streamlit as st
 from bwp_client.ui import actions, request_entry
 from bwp_client.ui.data import version_key
 from bwp_client.ui.jobs import jobs
-from bwp_client.ui.one_task import open_chosen
-from bwp_client.ui.shell import Page
+from bwp_client.ui.page import Page
+from bwp_client.ui.sections.task_detail import open_chosen
 from bwp_client.warehouse.snapshot import Snapshot
 
 MAX_PASTED = 1000

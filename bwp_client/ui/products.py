@@ -8,12 +8,12 @@ import streamlit as st
 from bwp_client.events import TaskKind
 from bwp_client.metrics import Bucket, Filters, MetricName
 from bwp_client.metrics.run import rated_products
-from bwp_client.metrics.statement import verdict
+from bwp_client.metrics.wording import verdict
 from bwp_client.ui import data, why
+from bwp_client.ui.components import as_of, ask, ask_row, count_column, heading, kept, rate_text, table
 from bwp_client.ui.filters import regions_of
-from bwp_client.ui.parts import as_of, ask, ask_row, count_column, heading, kept, rate_text, table
-from bwp_client.ui.plain import plain
-from bwp_client.ui.shell import Page
+from bwp_client.ui.markdown import plain
+from bwp_client.ui.page import Page
 
 MAX_PRODUCTS = 20
 MAX_LINES = 6

@@ -12,7 +12,7 @@ import streamlit as st
 from bwp_client.events import TaskKind
 from bwp_client.ui import actions
 from bwp_client.ui.jobs import JobStatus, jobs
-from bwp_client.ui.shell import Page
+from bwp_client.ui.page import Page
 
 
 def form(page: Page, task_id: str, known: dict[str, Any] | None) -> None:

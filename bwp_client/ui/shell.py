@@ -8,12 +8,12 @@ from datetime import UTC, datetime
 import streamlit as st
 
 from bwp_client.errors import BwpError
-from bwp_client.metrics.codes import guidance
+from bwp_client.metrics.guidance import guidance
 from bwp_client.settings import Settings
 from bwp_client.ui.data import Names, current_snapshot, version_key, warehouse_in_use
 from bwp_client.ui.filters import NARROWING, Choice, sidebar
 from bwp_client.ui.jobs import JobStatus, jobs
-from bwp_client.ui.plain import plain
+from bwp_client.ui.markdown import plain
 from bwp_client.warehouse.snapshot import Snapshot
 
 GO_TO = "go_to"

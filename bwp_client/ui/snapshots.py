@@ -18,10 +18,10 @@ from bwp_client.reports.compare import compare
 from bwp_client.reports.manifest import MANIFEST, Manifest
 from bwp_client.reports.store import open_store
 from bwp_client.settings import Settings
-from bwp_client.ui.actions import is_running, start_job
 from bwp_client.ui.data import warehouse_in_use
 from bwp_client.ui.jobs import JobState, JobStatus, Options, jobs
-from bwp_client.ui.plain import plain
+from bwp_client.ui.markdown import plain
+from bwp_client.ui.sections.job_buttons import is_running, start_job
 
 HEIGHT = 900
 OTHER = "another"

@@ -9,10 +9,10 @@ from bwp_client.charts import rate_over_time
 from bwp_client.charts.rates import describe_rates
 from bwp_client.charts.trends import duration_text
 from bwp_client.metrics import Bucket, Filters, MetricName
-from bwp_client.metrics.definitions import KNOWN_SHARE
-from bwp_client.metrics.statement import percent
+from bwp_client.metrics.catalog import KNOWN_SHARE
+from bwp_client.metrics.wording import percent
 from bwp_client.ui import actions, parts
-from bwp_client.ui.shell import Page
+from bwp_client.ui.page import Page
 
 
 def show(page: Page, whole: Filters) -> None:

@@ -12,8 +12,8 @@ import streamlit as st
 from bwp_client.events import EARLIEST_EVENT
 from bwp_client.metrics import MetricName
 from bwp_client.ui import parts
-from bwp_client.ui.shell import GO_TO, TASKS_PAGE, Page
-from bwp_client.ui.worklist import COLUMNS, ROW_HEIGHT, count_open, dated, due_counts, this_hour
+from bwp_client.ui.page import GO_TO, TASKS_PAGE, Page
+from bwp_client.ui.sections.worklist import COLUMNS, ROW_HEIGHT, count_open, dated, due_counts, this_hour
 
 FIRST = 5
 

@@ -13,7 +13,7 @@ from bwp_client.charts.rates import describe_rates
 from bwp_client.charts.trends import describe_changes, describe_contributions, describe_hours, duration_text
 from bwp_client.metrics import Bucket, Filters, MetricName
 from bwp_client.ui import actions, parts
-from bwp_client.ui.shell import Page
+from bwp_client.ui.page import Page
 
 MOST_ROWS = 12
 

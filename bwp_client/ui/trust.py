@@ -7,7 +7,7 @@ import streamlit as st
 
 from bwp_client.metrics import MetricName
 from bwp_client.ui import data, parts
-from bwp_client.ui.shell import Page, ago
+from bwp_client.ui.page import Page, ago
 
 HEALTH_PAGE = "../../pages/data_health.py"
 

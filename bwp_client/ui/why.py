@@ -13,10 +13,10 @@ import pyarrow as pa
 from bwp_client.metrics import Filters, MetricName, causes
 from bwp_client.metrics.episodes import Episode, find_episode
 from bwp_client.metrics.run import rated_products
-from bwp_client.metrics.statement import day, duration, percent, statement
+from bwp_client.metrics.wording import day, duration, percent, statement
 from bwp_client.ui import data
-from bwp_client.ui.parts import as_arrow, ask, ask_row, rate_text
-from bwp_client.ui.shell import Page
+from bwp_client.ui.components import as_arrow, ask, ask_row, rate_text
+from bwp_client.ui.page import Page
 
 _WEEK = timedelta(weeks=1)
 TOP_CODES = 8

@@ -14,12 +14,12 @@ import streamlit as st
 
 from bwp_client.deadlines import DeadlineCalendar
 from bwp_client.events import EARLIEST_EVENT
-from bwp_client.export import to_csv, to_parquet
 from bwp_client.metrics import Filters, MetricName, run_metric
+from bwp_client.metrics.export import to_csv, to_parquet
 from bwp_client.ui import parts
 from bwp_client.ui.data import Names, version_key
-from bwp_client.ui.one_task import open_chosen
-from bwp_client.ui.shell import Page
+from bwp_client.ui.page import Page
+from bwp_client.ui.sections.task_detail import open_chosen
 from bwp_client.warehouse.snapshot import Snapshot
 
 SOON_DAYS = 7

@@ -13,7 +13,7 @@ from deltalake import DeltaTable
 from bwp_client.errors import MixedDataError
 from bwp_client.events import SAMPLE_TASK_ID_PREFIX
 from bwp_client.warehouse.engine import one_row, quoted, register_staged, relation
-from bwp_client.warehouse.floor import NO_FLOOR, purge_floor
+from bwp_client.warehouse.purge_floor import NO_FLOOR, purge_floor
 from bwp_client.warehouse.schema import TABLES, TableName
 from bwp_client.warehouse.store import ROWS_PER_BATCH, DataFile, Warehouse
 

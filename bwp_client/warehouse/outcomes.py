@@ -15,7 +15,7 @@ from deltalake import DeltaTable
 
 from bwp_client.errors import SourceNotFoundError
 from bwp_client.warehouse.engine import connect, quoted, relation
-from bwp_client.warehouse.floor import floor_mark, purge_floor
+from bwp_client.warehouse.purge_floor import floor_mark, purge_floor
 from bwp_client.warehouse.schema import TABLES, TableName
 from bwp_client.warehouse.store import ROWS_PER_BATCH, DataFile, Warehouse
 

@@ -19,9 +19,9 @@ from deltalake import DeltaTable
 from bwp_client.errors import SourceNotFoundError, UsageError
 from bwp_client.warehouse import events, ledger, requests
 from bwp_client.warehouse.engine import connect, one_row, quoted, relation
-from bwp_client.warehouse.floor import floor_mark, purge_floor
 from bwp_client.warehouse.maintenance import newest_versions
 from bwp_client.warehouse.outcomes import refresh_outcomes
+from bwp_client.warehouse.purge_floor import floor_mark, purge_floor
 from bwp_client.warehouse.runs import Run, newest_run, record_run
 from bwp_client.warehouse.schema import TABLES, TableName
 from bwp_client.warehouse.store import ROWS_PER_BATCH, WHOLE_TABLE, DataFile, Warehouse

@@ -33,7 +33,7 @@ from bwp_client.errors import (
     TransientRemoteError,
     WarehouseError,
 )
-from bwp_client.warehouse.copies import local_copies
+from bwp_client.warehouse.file_cache import local_copies
 from bwp_client.warehouse.schema import TABLES, TableName
 
 COMMIT_ATTEMPTS = 30

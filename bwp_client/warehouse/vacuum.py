@@ -13,7 +13,7 @@ from urllib.parse import unquote
 
 from bwp_client.aws import explain_s3_error, s3_client, split_s3
 from bwp_client.errors import SourceNotFoundError, WarehouseError
-from bwp_client.warehouse.copies import forget_copies
+from bwp_client.warehouse.file_cache import forget_copies
 from bwp_client.warehouse.schema import TableName
 from bwp_client.warehouse.store import Warehouse, explained
 

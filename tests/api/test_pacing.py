@@ -2,8 +2,7 @@ import asyncio
 import time
 
 import pytest
-
-from bwp_client.api.pacing import Pacer, RetryBudget
+from bwp_client.api.rate_limit import Pacer, RetryBudget
 
 
 class Clock:

@@ -11,13 +11,13 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
+from bwp_client.sandbox.api.behaviour import Knobs
+from bwp_client.sandbox.api.server import RunningSandbox, running_sandbox
 from support import enrich_child
 from support.asking import Shop, eager
 from support.tables import clean_env
 
 from bwp_client.load import load
-from bwp_client.sandbox.knobs import Knobs
-from bwp_client.sandbox.server import RunningSandbox, running_sandbox
 from bwp_client.sources import open_source
 from bwp_client.warehouse import TableName, Warehouse
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import pandas as pd
 import pytest
+from bwp_client.tasks.request_file import read_requests
 from hypothesis import example, given
 from hypothesis import strategies as st
 from support.events import PRODUCT, envelope, write
@@ -16,7 +17,6 @@ from bwp_client.deadlines import DeadlineCalendar, Rule, hold_ends_at, judge_hol
 from bwp_client.events import TaskKind
 from bwp_client.load import load
 from bwp_client.metrics import Filters, run_metric, worklist
-from bwp_client.request_file import read_requests
 from bwp_client.sources import open_source
 from bwp_client.warehouse import Warehouse
 from bwp_client.warehouse.requests import import_requests

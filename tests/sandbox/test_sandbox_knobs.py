@@ -4,13 +4,12 @@ import time
 
 import httpx
 import pytest
-
-from bwp_client.sandbox.app import create_app
-from bwp_client.sandbox.catalog import PRODUCTS, Kind, Story
-from bwp_client.sandbox.faults import FAULTS
-from bwp_client.sandbox.knobs import Credential, Knobs
-from bwp_client.sandbox.server import running_sandbox
-from bwp_client.sandbox.task_ids import EPOCH_2020, TaskFields, encode
+from bwp_client.sandbox.api.app import create_app
+from bwp_client.sandbox.api.behaviour import Credential, Knobs
+from bwp_client.sandbox.api.faults import FAULTS
+from bwp_client.sandbox.api.server import running_sandbox
+from bwp_client.sandbox.sample.catalog import PRODUCTS, Kind, Story
+from bwp_client.sandbox.sample.task_ids import EPOCH_2020, TaskFields, encode
 
 LUMA, KESTREL = PRODUCTS[1].business_product_id, PRODUCTS[2].business_product_id
 TASK = encode(TaskFields(7, Kind.DELETION, 1, Story.FAILED, 0, 42, EPOCH_2020 + 200_000_000))

@@ -4,10 +4,9 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from bwp_client.sandbox.api.behaviour import Knobs
+from bwp_client.sandbox.api.server import running_sandbox
 from support.requesting import CANCEL, Shop, refusal
-
-from bwp_client.sandbox.knobs import Knobs
-from bwp_client.sandbox.server import running_sandbox
 
 LONG_AGO = datetime(2026, 3, 1, 9, tzinfo=UTC)
 TOKEN = "0123456789" * 4

@@ -9,14 +9,13 @@ import time
 
 import httpx
 import pytest
-
-from bwp_client.sandbox.knobs import Knobs
-from bwp_client.sandbox.server import running_sandbox, serve
+from bwp_client.sandbox.api.behaviour import Knobs
+from bwp_client.sandbox.api.server import running_sandbox, serve
 
 CHILD = """
 import sys
-from bwp_client.sandbox.knobs import Knobs
-from bwp_client.sandbox.server import serve
+from bwp_client.sandbox.api.behaviour import Knobs
+from bwp_client.sandbox.api.server import serve
 serve(Knobs(), port=0, on_ready=lambda port: print(port, flush=True), exit_with_stdin=True)
 """
 

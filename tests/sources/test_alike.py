@@ -4,15 +4,14 @@ import json
 
 import numpy as np
 import pytest
+from bwp_client.decoding.framing import line_bounds
+from bwp_client.decoding.layout_reader import read_alike
+from bwp_client.decoding.line_layouts import FEWEST, MOST_SHAPES, Shapes
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from support.alike import COUNT, KINDS, LATEST, check, lines_of, plain
 from support.events import resource
 from support.wire import webhook
-
-from bwp_client.sources.alike import read_alike
-from bwp_client.sources.records import line_bounds
-from bwp_client.sources.shapes import FEWEST, MOST_SHAPES, Shapes
 
 
 @pytest.mark.parametrize("kind", KINDS)

@@ -9,8 +9,10 @@ from typing import Any
 import boto3
 import pytest
 from botocore.stub import Stubber
+from bwp_client.load.archive import load_archive
+from bwp_client.load.archive_results import Pace
+from bwp_client.sources.eventbridge.queue import Keeper, Message
 
-from bwp_client.archive_counts import Pace
 from bwp_client.errors import (
     BwpError,
     SettingsError,
@@ -19,10 +21,8 @@ from bwp_client.errors import (
     TransientRemoteError,
     UsageError,
 )
-from bwp_client.load_archive import load_archive
 from bwp_client.settings import ArchiveSettings
 from bwp_client.sources.eventbridge import Clients, open_clients
-from bwp_client.sources.queue import Keeper, Message
 from bwp_client.warehouse import Warehouse
 from bwp_client.warehouse.replays import ReplayState, list_replays
 

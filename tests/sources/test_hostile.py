@@ -167,8 +167,8 @@ import resource, sys
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from bwp_client.sources import open_source
-from bwp_client.sources.parcels import Job, Window
-from bwp_client.sources.stage import Stager
+from bwp_client.load.staged import Job, Window
+from bwp_client.load.staging import Stager
 source = open_source(sys.argv[1])
 before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 with TemporaryDirectory() as folder:

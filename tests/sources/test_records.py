@@ -4,12 +4,12 @@ import json
 from itertools import chain
 
 import pytest
+from bwp_client.decoding.framing import RecordCutter, Unread
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from support.events import envelope, text_of
 
 from bwp_client.events import QuarantineReason
-from bwp_client.sources.records import RecordCutter, Unread
 
 FRAMINGS = ["lines", "joined", "pretty", "array"]
 TRICKY = st.text(st.sampled_from('ab{}[]",:\\\n /é😀'), max_size=12)

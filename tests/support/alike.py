@@ -5,12 +5,12 @@ from collections.abc import Callable
 from uuid import UUID
 
 import pytest
+from bwp_client.decoding.arrow_arrays import STAGED
+from bwp_client.decoding.framing import line_bounds
+from bwp_client.decoding.layout_reader import Alike, read_alike
+from bwp_client.decoding.line_layouts import FEWEST, MOST_SHAPES, Shapes
 
 from bwp_client.events import EVENT_TYPES, Refused, decode_record, rows_of
-from bwp_client.sources.alike import Alike, read_alike
-from bwp_client.sources.arrays import STAGED
-from bwp_client.sources.records import line_bounds
-from bwp_client.sources.shapes import FEWEST, MOST_SHAPES, Shapes
 from support.events import envelope
 
 LATEST = 1_800_000_000_000_000

@@ -6,8 +6,9 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from bwp_client.archive_counts import ArchiveResult, Pace
-from bwp_client.load_archive import load_archive
+from bwp_client.load.archive import load_archive
+from bwp_client.load.archive_results import ArchiveResult, Pace
+
 from bwp_client.settings import ArchiveSettings
 from bwp_client.warehouse import Warehouse
 from support.emulator import Account
@@ -21,8 +22,8 @@ CHILD = """
 import signal, sys
 signal.signal(signal.SIGINT, signal.default_int_handler)  # which a test run in the background would have it ignore
 from datetime import datetime
-from bwp_client.archive_counts import Pace
-from bwp_client.load_archive import load_archive
+from bwp_client.load.archive_results import Pace
+from bwp_client.load.archive import load_archive
 from bwp_client.settings import Settings
 from bwp_client.warehouse import Warehouse
 target, archive, start, end, batch = sys.argv[1:]

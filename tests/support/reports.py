@@ -8,7 +8,7 @@ from typing import Any
 
 from typer.testing import CliRunner, Result
 
-from bwp_client.cli import app
+from bwp_client.cli.app import app
 from bwp_client.load import load
 from bwp_client.sources import open_source
 from bwp_client.warehouse import Warehouse

@@ -7,10 +7,10 @@ from tempfile import TemporaryDirectory
 from typing import Any, BinaryIO
 
 import pyarrow as pa
+from bwp_client.load.staged import Job, Window
+from bwp_client.load.staging import Stager
 
 from bwp_client.sources import SourceObject
-from bwp_client.sources.parcels import Job, Window
-from bwp_client.sources.stage import Stager
 
 LATEST = 1_800_000_000_000_000
 ITEM = SourceObject("test://object", "1", 0)

@@ -6,6 +6,8 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from bwp_client.ui.concurrency import MOST_AT_ONCE
+from bwp_client.ui.page import TASKS_PAGE
 from streamlit.testing.v1 import AppTest
 from support.lookups import looked_up, store_lookups
 
@@ -13,8 +15,6 @@ from bwp_client.load import load
 from bwp_client.metrics import Bucket
 from bwp_client.sources import open_source
 from bwp_client.ui import filters, parts
-from bwp_client.ui.shell import TASKS_PAGE
-from bwp_client.ui.turns import MOST_AT_ONCE
 from bwp_client.warehouse import Warehouse
 
 from .conftest import PAGES

@@ -4,6 +4,7 @@ import asyncio
 
 import httpx
 import pytest
+from bwp_client.ui.login_redirect import COOKIE, WayBack
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.requests import Request
@@ -12,7 +13,6 @@ from starlette.routing import Route
 from starlette.types import Message
 
 from bwp_client.ui import way_back
-from bwp_client.ui.way_back import COOKIE, WayBack
 
 SIGNED_IN = {"_streamlit_user": "made up"}
 

@@ -7,7 +7,8 @@ from typing import Annotated
 
 import typer
 
-from bwp_client.commands.options import (
+from bwp_client.cli.console import errors_as_exit_codes, note, print_json
+from bwp_client.cli.options import (
     BusinessProductOption,
     JsonOption,
     NotifyOption,
@@ -17,9 +18,8 @@ from bwp_client.commands.options import (
     choice,
     warehouse_uri,
 )
-from bwp_client.console import errors_as_exit_codes, note, print_json
 from bwp_client.errors import BwpError, ExitCode
-from bwp_client.limits import Limits
+from bwp_client.monitoring.thresholds import Limits
 
 DEFAULTS = Limits()
 
@@ -41,9 +41,9 @@ def check(
 ) -> None:
     """End with exit code 1, and a notice, when failures, a new code, a deadline or silence need a person."""
     with errors_as_exit_codes(as_json=as_json):
-        from bwp_client.alarm import check as run_check
-        from bwp_client.alarm import last_days
         from bwp_client.events import TaskKind
+        from bwp_client.monitoring.alerts import check as run_check
+        from bwp_client.monitoring.alerts import last_days
         from bwp_client.settings import Settings
         from bwp_client.warehouse import Warehouse
         from bwp_client.warehouse.snapshot import Snapshot
@@ -80,7 +80,7 @@ def check(
 
 
 def _tell(url: str | None, title: str, lines: list[str]) -> None:
-    from bwp_client.notices import notify
+    from bwp_client.monitoring.notify import notify
 
     if url and not notify(url, title, lines):
         note("The notice could not be delivered. Check its address and the network.")

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import typer
 
-from bwp_client.commands.care import maintain, purge, quarantine, status
-from bwp_client.commands.check import check
-from bwp_client.commands.doctor import doctor
-from bwp_client.commands.enrich import enrich
-from bwp_client.commands.load import load
-from bwp_client.commands.metric import metric
-from bwp_client.commands.report import report
-from bwp_client.commands.requests import import_
-from bwp_client.commands.sample import sample, sandbox
+from bwp_client.cli.check import check
+from bwp_client.cli.doctor import doctor
+from bwp_client.cli.enrich import enrich
+from bwp_client.cli.import_requests import import_
+from bwp_client.cli.load import load
+from bwp_client.cli.metric import metric
+from bwp_client.cli.report import report
+from bwp_client.cli.sample import sample, sandbox
+from bwp_client.cli.warehouse import maintain, purge, quarantine, status
 
 app = typer.Typer(
     help="See how often Buy with Prime data deletions fail, why, and which are about to be late.",

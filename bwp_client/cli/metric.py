@@ -7,7 +7,8 @@ from typing import Annotated
 
 import typer
 
-from bwp_client.commands.options import (
+from bwp_client.cli.console import errors_as_exit_codes, print_json
+from bwp_client.cli.options import (
     BusinessProductOption,
     CodeOption,
     FromOption,
@@ -19,7 +20,6 @@ from bwp_client.commands.options import (
     choice,
     warehouse_uri,
 )
-from bwp_client.console import errors_as_exit_codes, print_json
 from bwp_client.errors import UsageError
 
 
@@ -39,8 +39,8 @@ def metric(
     """Compute a metric over the given period; the last 28 days of data when none is given."""
     with errors_as_exit_codes(as_json=as_json):
         from bwp_client.events import TaskKind
-        from bwp_client.export import to_csv, to_rows
         from bwp_client.metrics import Bucket, run_metric
+        from bwp_client.metrics.export import to_csv, to_rows
         from bwp_client.metrics.filters import filters_between
         from bwp_client.settings import Settings
         from bwp_client.warehouse import Warehouse

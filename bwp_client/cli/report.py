@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from bwp_client.commands.options import (
+from bwp_client.cli.console import Progress, errors_as_exit_codes, note, print_json
+from bwp_client.cli.options import (
     BusinessProductOption,
     CodeOption,
     JsonOption,
@@ -18,14 +19,13 @@ from bwp_client.commands.options import (
     choice,
     warehouse_uri,
 )
-from bwp_client.console import Progress, errors_as_exit_codes, note, print_json
 from bwp_client.errors import BwpError, ExitCode, UsageError
 
 if TYPE_CHECKING:
     from datetime import datetime
 
     from bwp_client.reports.publish import Result
-    from bwp_client.reports.question import Question
+    from bwp_client.reports.spec import Question
     from bwp_client.settings import Settings
 
 OutOption = Annotated[
@@ -61,9 +61,9 @@ def make(
         return
     with errors_as_exit_codes(as_json=as_json):
         from bwp_client.events import TaskKind
-        from bwp_client.reports.inputs import begins_at
+        from bwp_client.reports.extract import begins_at
         from bwp_client.reports.period import Period
-        from bwp_client.reports.question import Question
+        from bwp_client.reports.spec import Question
         from bwp_client.reports.store import open_store
         from bwp_client.settings import Settings
         from bwp_client.warehouse import Warehouse
@@ -114,8 +114,8 @@ def _make(
     question: Question, store: Any, settings: Settings, warehouse: str | None, notify: str | None, *, force: bool,
     as_json: bool,
 ) -> Result:  # fmt: skip
-    from bwp_client.reports.notice import tell_failure, tell_result
-    from bwp_client.reports.pictures import find_browser
+    from bwp_client.reports.chromium import find_browser
+    from bwp_client.reports.notify import tell_failure, tell_result
     from bwp_client.reports.publish import make_report
     from bwp_client.warehouse import Warehouse
 
@@ -141,7 +141,7 @@ def _make(
 
 
 def _tell(results: list[Result], *, as_json: bool) -> None:
-    from bwp_client.reports.log import REFUSED
+    from bwp_client.reports.attempts import REFUSED
 
     if as_json:
         caught_up = [result.as_json() for result in results[:-1]]
@@ -159,7 +159,7 @@ def _tell(results: list[Result], *, as_json: bool) -> None:
 
 
 def _lines(result: Result) -> list[str]:
-    from bwp_client.reports.log import REFUSED
+    from bwp_client.reports.attempts import REFUSED
 
     if result.state == REFUSED:
         return [
@@ -175,7 +175,7 @@ def _moment(text: str | None) -> datetime:
     """Read `--as-of`; a date means all that was known that day, and nobody knows what comes later than now."""
     from datetime import UTC, datetime
 
-    from bwp_client.times import period_end, period_start
+    from bwp_client.time_ranges import period_end, period_start
 
     now = datetime.now(UTC)
     if text is None:
@@ -228,7 +228,7 @@ def compare(
 def log(out: OutOption = None, as_json: JsonOption = False) -> None:
     """List every attempt to make a report, newest first."""
     with errors_as_exit_codes(as_json=as_json):
-        from bwp_client.reports.log import attempts
+        from bwp_client.reports.attempts import attempts
         from bwp_client.reports.store import open_store
         from bwp_client.settings import Settings
 

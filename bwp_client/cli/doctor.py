@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from bwp_client.commands.options import JsonOption, WarehouseOption, warehouse_uri
-from bwp_client.console import errors_as_exit_codes, print_json
+from bwp_client.cli.console import errors_as_exit_codes, print_json
+from bwp_client.cli.options import JsonOption, WarehouseOption, warehouse_uri
 from bwp_client.errors import ExitCode, UsageError
 
 API = "api"
 
 if TYPE_CHECKING:
-    from bwp_client.checks import Check
+    from bwp_client.doctor.findings import Check
     from bwp_client.settings import Settings
     from bwp_client.warehouse import Warehouse
 
@@ -29,7 +29,7 @@ def doctor(
 ) -> None:
     """Check that a source, or the API, is set up rightly; nothing is changed, and no replay is started."""
     with errors_as_exit_codes(as_json=as_json):
-        from bwp_client.checks import as_json as checks_json
+        from bwp_client.doctor.findings import as_json as checks_json
         from bwp_client.settings import Settings
         from bwp_client.warehouse import Warehouse
 
@@ -53,8 +53,8 @@ Checks = Callable[[str, "Settings", "Warehouse"], Iterator["Check"]]
 
 def _archive(named: str, settings: Settings, warehouse: Warehouse) -> Iterator[Check]:
     from bwp_client.doctor.archive import check_archive
-    from bwp_client.sources.archive import archive_name, needed
     from bwp_client.sources.eventbridge import open_clients
+    from bwp_client.sources.eventbridge.archive import archive_name, needed
     from bwp_client.warehouse.replays import list_replays
 
     clients = open_clients(needed(settings.archive)[1])
@@ -70,7 +70,7 @@ def _s3(named: str, _settings: Settings, _warehouse: Warehouse) -> Iterator[Chec
 
 
 def _path(named: str, _settings: Settings, _warehouse: Warehouse) -> Iterator[Check]:
-    from bwp_client.checks import Check
+    from bwp_client.doctor.findings import Check
     from bwp_client.sources import open_source
 
     source = open_source(named)
@@ -83,8 +83,8 @@ def _path(named: str, _settings: Settings, _warehouse: Warehouse) -> Iterator[Ch
 
 
 def _api(_named: str, settings: Settings, warehouse: Warehouse) -> Iterator[Check]:
-    from bwp_client.api.doctor import check_api
-    from bwp_client.enrich.todo import known_tasks
+    from bwp_client.doctor.api import check_api
+    from bwp_client.enrich.work_queue import known_tasks
 
     yield from check_api(settings.api, known_tasks(warehouse))
 

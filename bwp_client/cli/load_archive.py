@@ -6,12 +6,12 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from bwp_client.console import Progress, note, print_json
+from bwp_client.cli.console import Progress, note, print_json
 from bwp_client.errors import ExitCode
-from bwp_client.times import period_end, period_start
+from bwp_client.time_ranges import period_end, period_start
 
 if TYPE_CHECKING:
-    from bwp_client.archive_counts import ArchiveProgress, ArchiveResult
+    from bwp_client.load.archive_results import ArchiveProgress, ArchiveResult
     from bwp_client.settings import Settings
 
 
@@ -19,7 +19,7 @@ def load_from_archive(
     url: str, settings: Settings, warehouse_uri: str, *, from_: str | None, to: str | None, as_json: bool
 ) -> None:
     """Run the load, show how far the replay is, and say what came of it."""
-    from bwp_client.load_archive import load_archive
+    from bwp_client.load.archive import load_archive
     from bwp_client.warehouse import Warehouse
 
     with Progress(as_json=as_json) as progress:

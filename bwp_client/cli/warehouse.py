@@ -7,9 +7,9 @@ from typing import Annotated
 
 import typer
 
-from bwp_client.commands.load import load_text
-from bwp_client.commands.options import JsonOption, WarehouseOption, warehouse_uri
-from bwp_client.console import Progress, errors_as_exit_codes, note, print_json
+from bwp_client.cli.console import Progress, errors_as_exit_codes, note, print_json
+from bwp_client.cli.load import load_text
+from bwp_client.cli.options import JsonOption, WarehouseOption, warehouse_uri
 from bwp_client.errors import ExitCode, SourceNotFoundError
 
 RETAIN_HOURS = 7 * 24
@@ -18,8 +18,8 @@ RETAIN_HOURS = 7 * 24
 def status(warehouse: WarehouseOption = None, as_json: JsonOption = False) -> None:
     """Say what is in the warehouse and what needs attention."""
     with errors_as_exit_codes(as_json=as_json):
+        from bwp_client.monitoring.status import status_of
         from bwp_client.settings import Settings
-        from bwp_client.status import status_of
         from bwp_client.warehouse import Warehouse
 
         state = status_of(Warehouse(warehouse_uri(warehouse, Settings.load())))
@@ -44,7 +44,7 @@ def quarantine(
 ) -> None:
     """Show quarantined records, or read them again after a fix and store what can be read now."""
     with errors_as_exit_codes(as_json=as_json):
-        from bwp_client.quarantine import quarantined, retry
+        from bwp_client.load.quarantine_retry import quarantined, retry
         from bwp_client.settings import Settings
         from bwp_client.warehouse import Warehouse
 
@@ -112,7 +112,7 @@ def purge(
         from bwp_client.reports.publish import published_from_before
         from bwp_client.reports.store import open_store
         from bwp_client.settings import Settings
-        from bwp_client.times import day_start
+        from bwp_client.time_ranges import day_start
         from bwp_client.warehouse import Warehouse
         from bwp_client.warehouse.purge import purge as run_purge
 

@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from bwp_client.commands.options import FromOption, JsonOption, ToOption, WarehouseOption, warehouse_uri
-from bwp_client.console import Progress, errors_as_exit_codes, note, print_json
+from bwp_client.cli.console import Progress, errors_as_exit_codes, note, print_json
+from bwp_client.cli.options import FromOption, JsonOption, ToOption, WarehouseOption, warehouse_uri
 from bwp_client.errors import ExitCode, MixedDataError, UsageError
 
 if TYPE_CHECKING:
-    from bwp_client.load_counts import LoadProgress, LoadResult
+    from bwp_client.load.results import LoadProgress, LoadResult
     from bwp_client.settings import Settings
     from bwp_client.sources import Source
 
@@ -41,7 +41,7 @@ def load(
                 "BWP_SOURCE; sample:// loads sample data."
             )
         if named.startswith("archive://"):
-            from bwp_client.commands.load_archive import load_from_archive
+            from bwp_client.cli.load_archive import load_from_archive
 
             if reread:
                 raise UsageError("Nothing was started: leave --reread out; a window of an archive is always read anew.")
@@ -49,7 +49,7 @@ def load(
             return
         opened, label, uri = _open(named, warehouse, settings)
         from bwp_client.load import load as run_load
-        from bwp_client.times import period_end, period_start
+        from bwp_client.time_ranges import period_end, period_start
         from bwp_client.warehouse import Warehouse
 
         with Progress(as_json=as_json) as progress:
@@ -71,7 +71,7 @@ def load(
 
 def _open(named: str, warehouse: str | None, settings: Settings) -> tuple[Source, str, str]:
     """Give the source, how runs name it, and the warehouse it goes to; sample data has one place of its own."""
-    from bwp_client.commands.sample import sample_folder
+    from bwp_client.cli.sample import sample_folder
     from bwp_client.settings import SAMPLE_SOURCE, SAMPLE_WAREHOUSE
     from bwp_client.sources import FileSource, open_source
 
@@ -85,8 +85,8 @@ def _open(named: str, warehouse: str | None, settings: Settings) -> tuple[Source
 
 def _prepare_workers(named: str) -> None:
     """Where much may be to read, let workers get ready while this process still imports."""
+    from bwp_client.load.workers import is_large, prepare
     from bwp_client.sources import FileSource
-    from bwp_client.sources.workers import is_large, prepare
 
     if named.startswith("s3://"):
         prepare("boto3.session", "obstore.auth.boto3", "obstore.store")

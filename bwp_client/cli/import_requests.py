@@ -7,8 +7,8 @@ from typing import Annotated
 
 import typer
 
-from bwp_client.commands.options import JsonOption, WarehouseOption, warehouse_uri
-from bwp_client.console import errors_as_exit_codes, note, print_json
+from bwp_client.cli.console import errors_as_exit_codes, note, print_json
+from bwp_client.cli.options import JsonOption, WarehouseOption, warehouse_uri
 
 
 def import_(
@@ -21,8 +21,8 @@ def import_(
         from dataclasses import asdict
         from datetime import UTC, datetime
 
-        from bwp_client.request_file import read_requests
         from bwp_client.settings import Settings
+        from bwp_client.tasks.request_file import read_requests
         from bwp_client.warehouse import Warehouse
         from bwp_client.warehouse.requests import import_requests
 

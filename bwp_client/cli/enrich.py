@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from bwp_client.commands.options import JsonOption, WarehouseOption, warehouse_uri
-from bwp_client.console import Progress, errors_as_exit_codes, note, print_json
+from bwp_client.cli.console import Progress, errors_as_exit_codes, note, print_json
+from bwp_client.cli.options import JsonOption, WarehouseOption, warehouse_uri
 from bwp_client.errors import ExitCode
 
 if TYPE_CHECKING:

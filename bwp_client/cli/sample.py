@@ -9,8 +9,8 @@ from typing import Annotated
 
 import typer
 
-from bwp_client.commands.options import JsonOption
-from bwp_client.console import Progress, errors_as_exit_codes, note, print_json
+from bwp_client.cli.console import Progress, errors_as_exit_codes, note, print_json
+from bwp_client.cli.options import JsonOption
 from bwp_client.errors import SettingsError, UsageError
 
 SAMPLE_EVENTS = 50_000
@@ -67,8 +67,8 @@ def sandbox(
 ) -> None:
     """Serve a local Buy with Prime API that knows every sample task."""
     with errors_as_exit_codes(as_json=as_json):
-        from bwp_client.sandbox.knobs import Knobs
-        from bwp_client.sandbox.server import serve
+        from bwp_client.sandbox.api.behaviour import Knobs
+        from bwp_client.sandbox.api.server import serve
 
         def ready(chosen: int) -> None:
             endpoint, token_endpoint = (f"http://127.0.0.1:{chosen}/{path}" for path in ("graphql", "token"))
@@ -98,15 +98,15 @@ def sandbox(
 
 def _last_day() -> date:
     """Give the newest day that a sample can end on without holding events of the future."""
-    from bwp_client.sandbox.timeline import LAST_HOUR_UTC
+    from bwp_client.sandbox.sample.calendar import LAST_HOUR_UTC
 
     return (datetime.now(UTC) - timedelta(hours=LAST_HOUR_UTC)).date()
 
 
 def sample_folder() -> Path:
     """Generate the sample events once, beside the tables they are loaded into."""
-    from bwp_client.sandbox.catalog import PRODUCT_NAMES
     from bwp_client.sandbox.sample import write_sample
+    from bwp_client.sandbox.sample.catalog import PRODUCT_NAMES
     from bwp_client.settings import SAMPLE_WAREHOUSE
 
     home = Path(SAMPLE_WAREHOUSE)
