@@ -3,9 +3,10 @@
 import time
 
 import pytest
-from bwp_client.redaction import EXCERPT_CHARACTERS, excerpt
 from hypothesis import given
 from hypothesis import strategies as st
+
+from bwp_client.redaction import EXCERPT_CHARACTERS, excerpt
 
 NAMES = (
     "secret", "client_secret", "cookie_secret", "BWP_API__CLIENT_SECRET", "password", "DB_PASSWORD", "passwd", "passphrase",

@@ -3,12 +3,12 @@
 from datetime import UTC, date, datetime
 
 import pytest
-from bwp_client.time_ranges import period_end, period_start, whole_days
 from hypothesis import given
 from hypothesis import strategies as st
 
 from bwp_client.errors import UsageError
 from bwp_client.metrics.filters import Bucket, Filters, filters_between
+from bwp_client.time_ranges import period_end, period_start, whole_days
 
 DATA_END = datetime(2026, 3, 31, 17, 4, tzinfo=UTC)
 
