@@ -73,7 +73,7 @@ def test_a_retry_stores_what_can_be_read_now_and_keeps_the_rest(
     assert len(reasons(warehouse)) == 4
     (folder / "c.json").unlink()
     monkeypatch.setattr("bwp_client.events.EARLIEST_US", 0)
-    monkeypatch.setattr("bwp_client.sources.lines.EARLIEST_US", 0)
+    monkeypatch.setattr("bwp_client.decoding.columnar.EARLIEST_US", 0)
     done = retry(warehouse)
     assert (done.records, done.resolved, done.still_refused, done.out_of_reach, done.stored) == (4, 1, 2, 1, 1)
     assert sorted(reasons(warehouse)) == sorted(["not_an_envelope", "not_an_envelope", "not_an_envelope"])

@@ -16,7 +16,7 @@ sys.path[:0] = [str(folder) for folder in Path(__file__).parents[1:3]]
 # Comparing arrays under instrumentation keeps each of them for ever, and what is read by place compares nothing else.
 with atheris.instrument_imports(
     include=["bwp_client.events", "bwp_client.sources"],
-    exclude=["bwp_client.sources.alike", "bwp_client.sources.shapes"],
+    exclude=["bwp_client.decoding.layout_reader", "bwp_client.decoding.line_layouts"],
 ):
     import bwp_client.sources.stage  # noqa: F401
 

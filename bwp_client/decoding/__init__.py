@@ -1,0 +1,1 @@
+"""Bytes to records: compression, framing, wrappers, columnar reading."""
