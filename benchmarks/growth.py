@@ -59,7 +59,7 @@ def main() -> None:
 
 def _measure(warehouse: str, source: str) -> None:
     """Load, and say how long the outcomes took."""
-    import bwp_client.load as loading
+    import bwp_client.load.pipeline as loading
     from bwp_client.sources import open_source
     from bwp_client.warehouse import Warehouse
 

@@ -24,7 +24,7 @@ MakeAccount = Callable[..., Account]
 # Kills its own process, as the kernel would, around a call.
 DEADLY = """
 import os, signal
-import bwp_client.load_archive as loading
+import bwp_client.load.archive as loading
 from bwp_client.sources import replays
 from bwp_client.sources.eventbridge.queue import Queue
 def deadly(place, name, when):

@@ -22,7 +22,7 @@ FILES, EVENTS = 4, 2500  # enough bytes that child processes read them
 KILLED_LOAD = """
 import os, signal, sys
 from bwp_client.warehouse.store import Warehouse
-import bwp_client.load as loading
+import bwp_client.load.pipeline as loading
 table, when, source, target = sys.argv[1:]
 commit = Warehouse.commit
 def deadly(self, name, *args, **kwargs):

@@ -27,7 +27,8 @@ from support.tables import fingerprints, outcomes, reasons, rows
 
 from bwp_client.errors import MixedDataError, SourceNotFoundError, UsageError
 from bwp_client.events import SAMPLE_TASK_ID_PREFIX
-from bwp_client.load import LoadResult, load
+from bwp_client.load import load
+from bwp_client.load.pipeline import LoadResult
 from bwp_client.sources import open_source
 from bwp_client.warehouse import TableName, Warehouse, list_runs
 
@@ -286,13 +287,13 @@ def test_many_refused_records_of_one_object_are_published_as_they_come(
     warehouse: Warehouse, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for name, value in (
-        ("load.REFUSED_PER_GROUP", 1000),
-        ("load.ROWS_PER_PASS", 80_800),
-        ("load.MAX_PARCEL_ROWS", 80_000),
+        ("REFUSED_PER_GROUP", 1000),
+        ("ROWS_PER_PASS", 80_800),
+        ("MAX_PARCEL_ROWS", 80_000),
     ):
-        monkeypatch.setattr(f"bwp_client.{name}", value)
-    monkeypatch.setattr("bwp_client.sources.stage.ROWS_PER_PARCEL", 500)
-    monkeypatch.setattr("bwp_client.sources.stage.RECORDS_AT_ONCE", 100)
+        monkeypatch.setattr(f"bwp_client.load.pipeline.{name}", value)
+    monkeypatch.setattr("bwp_client.load.staging.ROWS_PER_PARCEL", 500)
+    monkeypatch.setattr("bwp_client.load.staging.RECORDS_AT_ONCE", 100)
     lines = [f"broken {number}" for number in range(5000)] + [json.dumps(event) for event in many(50)]
     (tmp_path / "in.json").write_text("\n".join(lines))
     result = read(warehouse, tmp_path / "in.json")

@@ -13,7 +13,8 @@ from support.tables import outcomes, rows
 from support.wire import lambda_sns, lambda_sqs, logs, received
 
 from bwp_client.events import QuarantineReason, Refused, task_in_resource
-from bwp_client.load import LoadResult, load
+from bwp_client.load import load
+from bwp_client.load.pipeline import LoadResult
 from bwp_client.sources import open_source
 from bwp_client.warehouse import TableName, Warehouse
 

@@ -15,10 +15,10 @@ sys.path[:0] = [str(folder) for folder in Path(__file__).parents[1:3]]
 
 # Comparing arrays under instrumentation keeps each of them for ever, and what is read by place compares nothing else.
 with atheris.instrument_imports(
-    include=["bwp_client.events", "bwp_client.sources"],
+    include=["bwp_client.events", "bwp_client.decoding", "bwp_client.load"],
     exclude=["bwp_client.decoding.layout_reader", "bwp_client.decoding.line_layouts"],
 ):
-    import bwp_client.sources.stage  # noqa: F401
+    import bwp_client.load.staging  # noqa: F401
 
 from support.alike import COUNT, KINDS, check, lines_of  # noqa: E402
 from support.events import envelope  # noqa: E402

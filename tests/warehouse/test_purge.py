@@ -22,7 +22,8 @@ from support.overtaken import Overtaken
 from support.tables import clean_env, command, command_json, fingerprints, outcomes, rows
 
 from bwp_client.errors import SourceNotFoundError, UsageError
-from bwp_client.load import LoadResult, load
+from bwp_client.load import load
+from bwp_client.load.pipeline import LoadResult
 from bwp_client.sources import open_source
 from bwp_client.warehouse import TABLES, TableName, Warehouse, list_runs, newest_run
 from bwp_client.warehouse.maintenance import maintain

@@ -30,7 +30,7 @@ _LOOK_SECONDS = 1.0
 _TEMPORARY_FOLDER_BYTES = 70
 """A socket's name has at most 107 bytes, of which multiprocessing takes 32."""
 _WORKERS = os.cpu_count() or 1
-_CHILD = "bwp_client.sources.child"
+_CHILD = "bwp_client.load.worker_process"
 _CONTEXT = multiprocessing.get_context("forkserver")
 
 
