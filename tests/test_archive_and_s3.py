@@ -20,7 +20,7 @@ def test_the_same_events_by_archive_and_by_s3_are_stored_once(
     bucket: Bucket, account: Account, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, first: str
 ) -> None:
     from bwp_client.aws import s3_client
-    from bwp_client.sources.eventbridge import Clients
+    from bwp_client.sources.eventbridge.aws_clients import Clients
 
     live = account.another_queue("firehose", {"source": [{"prefix": "aws.partner/"}]})
     events = privacy(120)

@@ -19,7 +19,7 @@ from support.tables import command
 
 from bwp_client.doctor.archive import check_archive
 from bwp_client.doctor.s3 import check_s3
-from bwp_client.sources.eventbridge import Clients
+from bwp_client.sources.eventbridge.aws_clients import Clients
 from bwp_client.warehouse import Warehouse
 from bwp_client.warehouse.replays import Replay, ReplayState, list_replays
 

@@ -8,11 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from bwp_client.load.archive import load_archive
-from bwp_client.load.archive_results import Pace
-from bwp_client.load.quarantine_retry import quarantined, retry
-from bwp_client.sources.eventbridge.messages import MessageBatch
-from bwp_client.sources.eventbridge.queue import Keeper, Message
 from support.archives import FIRST, QUICK, child, others, privacy, read
 from support.emulator import PATTERN, Account, queue_arn
 from support.events import task_of
@@ -20,8 +15,13 @@ from support.tables import outcomes, reasons, rows
 
 from bwp_client.errors import TerminalRemoteError, TransientRemoteError, UsageError
 from bwp_client.load import load
+from bwp_client.load.archive import load_archive
+from bwp_client.load.archive_results import Pace
+from bwp_client.load.quarantine_retry import quarantined, retry
 from bwp_client.settings import ArchiveSettings
-from bwp_client.sources.eventbridge import Clients
+from bwp_client.sources.eventbridge.aws_clients import Clients
+from bwp_client.sources.eventbridge.messages import MessageBatch
+from bwp_client.sources.eventbridge.queue import Keeper, Message
 from bwp_client.warehouse import TableName, Warehouse, list_runs
 from bwp_client.warehouse.replays import ReplayState, list_replays, watermark
 

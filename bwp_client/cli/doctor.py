@@ -53,8 +53,8 @@ Checks = Callable[[str, "Settings", "Warehouse"], Iterator["Check"]]
 
 def _archive(named: str, settings: Settings, warehouse: Warehouse) -> Iterator[Check]:
     from bwp_client.doctor.archive import check_archive
-    from bwp_client.sources.eventbridge import open_clients
     from bwp_client.sources.eventbridge.archive import archive_name, needed
+    from bwp_client.sources.eventbridge.aws_clients import open_clients
     from bwp_client.warehouse.replays import list_replays
 
     clients = open_clients(needed(settings.archive)[1])

@@ -10,8 +10,8 @@ from bwp_client.doctor.findings import Check
 from bwp_client.doctor.permissions import check, permission_line
 from bwp_client.errors import BwpError, SourceNotFoundError, TerminalRemoteError
 from bwp_client.settings import ArchiveSettings
-from bwp_client.sources import archive as archives
-from bwp_client.sources.eventbridge import Clients, explained
+from bwp_client.sources.eventbridge import archive as archives
+from bwp_client.sources.eventbridge.aws_clients import Clients, explained
 from bwp_client.sources.eventbridge.replays import ARCHIVE_DELAY, OVERLAP
 from bwp_client.warehouse.replays import Replay, watermark
 

@@ -11,7 +11,7 @@ from bwp_client.decoding.compression import CutShortError, blocks
 from bwp_client.decoding.framing import RecordCutter, Unread
 from bwp_client.doctor.findings import Check
 from bwp_client.errors import TransientRemoteError
-from bwp_client.sources.eventbridge import explained
+from bwp_client.sources.eventbridge.aws_clients import explained
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client

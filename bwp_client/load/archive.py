@@ -17,8 +17,8 @@ from bwp_client.errors import BwpError, TerminalRemoteError, UsageError
 from bwp_client.load import load
 from bwp_client.load.archive_results import ArchiveProgress, ArchiveResult, Pace, not_complete
 from bwp_client.settings import ArchiveSettings
-from bwp_client.sources import archive, replays
-from bwp_client.sources.eventbridge import Clients, is_final, open_clients
+from bwp_client.sources.eventbridge import archive, replays
+from bwp_client.sources.eventbridge.aws_clients import Clients, is_final, open_clients
 from bwp_client.sources.eventbridge.messages import MessageBatch, replay_of
 from bwp_client.sources.eventbridge.queue import Keeper, Message
 from bwp_client.sources.eventbridge.replays import ReplayStatus, Window

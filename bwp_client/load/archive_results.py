@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 from bwp_client.errors import RemoteError, TerminalRemoteError, TransientRemoteError
 from bwp_client.load.results import LoadResult
-from bwp_client.sources.eventbridge import LONG_POLL_SECONDS
+from bwp_client.sources.eventbridge.aws_clients import LONG_POLL_SECONDS
 from bwp_client.sources.eventbridge.replays import ReplayStatus
 from bwp_client.warehouse.replays import ReplayState
 

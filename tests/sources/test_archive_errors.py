@@ -9,9 +9,6 @@ from typing import Any
 import boto3
 import pytest
 from botocore.stub import Stubber
-from bwp_client.load.archive import load_archive
-from bwp_client.load.archive_results import Pace
-from bwp_client.sources.eventbridge.queue import Keeper, Message
 
 from bwp_client.errors import (
     BwpError,
@@ -21,8 +18,11 @@ from bwp_client.errors import (
     TransientRemoteError,
     UsageError,
 )
+from bwp_client.load.archive import load_archive
+from bwp_client.load.archive_results import Pace
 from bwp_client.settings import ArchiveSettings
-from bwp_client.sources.eventbridge import Clients, open_clients
+from bwp_client.sources.eventbridge.aws_clients import Clients, open_clients
+from bwp_client.sources.eventbridge.queue import Keeper, Message
 from bwp_client.warehouse import Warehouse
 from bwp_client.warehouse.replays import ReplayState, list_replays
 

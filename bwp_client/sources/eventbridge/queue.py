@@ -11,7 +11,7 @@ from itertools import islice
 from typing import TYPE_CHECKING
 
 from bwp_client.errors import BwpError, TransientRemoteError
-from bwp_client.sources.eventbridge import THREADS, explained
+from bwp_client.sources.eventbridge.aws_clients import THREADS, explained
 
 if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient

@@ -8,8 +8,8 @@ from typing import Any
 from uuid import uuid4
 
 from bwp_client.errors import TerminalRemoteError, UsageError
-from bwp_client.sources.eventbridge import Clients, code_and_message, explained
 from bwp_client.sources.eventbridge.archive import Archive, Setup
+from bwp_client.sources.eventbridge.aws_clients import Clients, code_and_message, explained
 from bwp_client.warehouse.replays import Replay, ReplayState, watermark
 
 ARCHIVE_DELAY = timedelta(minutes=10)

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from bwp_client.errors import SettingsError, SourceNotFoundError, UsageError
 from bwp_client.settings import ArchiveSettings
-from bwp_client.sources.eventbridge import Clients, explained
+from bwp_client.sources.eventbridge.aws_clients import Clients, explained
 from bwp_client.sources.eventbridge.event_pattern import WANTED, pattern_problem
 
 if TYPE_CHECKING:
