@@ -17,7 +17,7 @@ import duckdb
 from deltalake import DeltaTable
 
 from bwp_client.errors import SourceNotFoundError, UsageError
-from bwp_client.warehouse import events, ledger, requests
+from bwp_client.warehouse import events, objects, requests
 from bwp_client.warehouse.engine import connect, one_row, quoted, relation
 from bwp_client.warehouse.maintenance import newest_versions
 from bwp_client.warehouse.outcomes import refresh_outcomes
@@ -144,7 +144,7 @@ class _Purge:
         result.requests = self._rewrite(TableName.REQUESTS, requests.APP_ID, _REQUESTS_LEFT)
         result.lookups = self._rewrite(TableName.LOOKUPS, LOOKUPS_APP_ID, _LOOKUPS_LEFT)
         self._rewrite(TableName.CLAIMS, CLAIMS_APP_ID, _CLAIMS_LEFT)
-        result.quarantine = self._rewrite(TableName.QUARANTINE, ledger.QUARANTINE_APP_ID, _QUARANTINE_LEFT)
+        result.quarantine = self._rewrite(TableName.QUARANTINE, objects.QUARANTINE_APP_ID, _QUARANTINE_LEFT)
         self._purge_events()
         refresh_outcomes(warehouse)
         record_run(
