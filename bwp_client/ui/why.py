@@ -10,7 +10,7 @@ from typing import Any
 import pandas as pd
 import pyarrow as pa
 
-from bwp_client.metrics import Filters, MetricName, causes
+from bwp_client.metrics import Filters, MetricName, attribution
 from bwp_client.metrics.episodes import Episode, find_episode
 from bwp_client.metrics.run import rated_products
 from bwp_client.metrics.wording import day, duration, percent, statement
@@ -26,7 +26,7 @@ _TOLD_CODES = 2
 
 def wide(page: Page) -> Filters:
     """Give this period and the one before, in whole weeks, eight of them at least: what changes are looked for in."""
-    return causes.wide(page.choice.filters)
+    return attribution.wide(page.choice.filters)
 
 
 def top_codes(page: Page) -> pa.Table:
@@ -46,7 +46,7 @@ def sentence(page: Page, row: dict[Hashable, Any], products: pd.DataFrame) -> st
         products: The same by product.
     """
     filters = page.choice.filters
-    cause = causes.cause_of(lambda name, chosen: ask(page, name, chosen), filters, row, products)
+    cause = attribution.cause_of(lambda name, chosen: ask(page, name, chosen), filters, row, products)
     if cause and filters.codes:
         cause = replace(cause, code_set=None)  # the one that was asked for
     return statement(row, filters.to_time - filters.from_time, cause, page.names)
@@ -59,8 +59,8 @@ def lately(page: Page) -> str | None:
         return None
     week = filters.with_(from_time=filters.to_time - _WEEK)
     row = ask_row(page, MetricName.PERIOD_COMPARISON, week)
-    alike = causes.may_be_requests(row, ask(page, MetricName.CONTRIBUTORS, week))
-    text = statement(row, _WEEK, causes.Cause(may_be_requests=alike), page.names)
+    alike = attribution.may_be_requests(row, ask(page, MetricName.CONTRIBUTORS, week))
+    text = statement(row, _WEEK, attribution.Cause(may_be_requests=alike), page.names)
     return f"Last 7 days of this period: {text[0].lower()}{text[1:]}"
 
 
