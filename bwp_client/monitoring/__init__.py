@@ -1,0 +1,1 @@
+"""Alert rules, notices and status."""
