@@ -9,8 +9,8 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
-from bwp_client import dossier
 from bwp_client.deadlines import Deadline, Hold, judge_hold
+from bwp_client.tasks import dossier
 from bwp_client.tasks.history import REBUILT, TaskStory, rebuilt, tell_task
 from bwp_client.ui import actions, parts, request_entry
 from bwp_client.ui.data import version_key

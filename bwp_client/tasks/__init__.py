@@ -1,0 +1,1 @@
+"""One task's history, its dossier, and the shop's request file."""
