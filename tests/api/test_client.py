@@ -78,7 +78,7 @@ def test_tries_are_spread_by_full_jitter_between_nothing_and_a_doubling_bound(be
 def test_retry_after_is_honoured(bench, task, status, value, monkeypatch):
     bench.api.answers = [throttled(status, retry_after=value), GOOD]
     if not value.isdigit():
-        monkeypatch.setattr("bwp_client.api.wire.retry_after_seconds", lambda text: 7.0 if text == value else None)
+        monkeypatch.setattr("bwp_client.api.transport.retry_after_seconds", lambda text: 7.0 if text == value else None)
     [lookup] = bench.look_up(task, jitter=lambda _low, _high: 0.25)
     assert lookup.lookup_state is LookupState.FOUND
     assert sum(bench.time.slept) == pytest.approx(7.25)
