@@ -103,7 +103,7 @@ class TodoList:
                 self._seen_files = {item.path for item in files_of_table}
         self.products = self._products(sources[TableName.OUTCOMES.value])
         """Business products with events, the largest first."""
-        sql = (files("bwp_client.enrich") / "todo.sql").read_text(encoding="utf-8")
+        sql = (files("bwp_client.enrich") / "work_queue.sql").read_text(encoding="utf-8")
         connection.execute(
             sql.format(**sources),
             {
