@@ -8,7 +8,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from bwp_client.reports import log
+from bwp_client.reports import attempts
 from bwp_client.reports.build import FORCED_SUFFIX, PAGE, OnProgress, build
 from bwp_client.reports.manifest import MANIFEST, Manifest
 from bwp_client.reports.spec import Question
@@ -60,7 +60,7 @@ def make_report(
     Raises:
         BwpError: It could not be made; nothing was published.
     """
-    with log.logged(store, question.key) as attempt:
+    with attempts.logged(store, question.key) as attempt:
         result = _make(warehouse, question, store, product_names, browser, on_progress, force=force)
         attempt.key, attempt.state = result.key, result.state
         attempt.reasons, attempt.link = result.reasons, result.link
@@ -78,17 +78,19 @@ def _make(
     force: bool,
 ) -> Result:
     if question.key in store.published():
-        return _result(store, store.manifest(question.key), log.THERE)
+        return _result(store, store.manifest(question.key), attempts.THERE)
     with TemporaryDirectory(prefix="bwp-report-") as folder:
         draft = build(
             warehouse, question, Path(folder), product_names=product_names, browser=browser, force=force,
             on_progress=on_progress,
         )  # fmt: skip
         if draft.reasons and not force:
-            return Result(question.key, log.REFUSED, reasons=list(draft.reasons))
+            return Result(question.key, attempts.REFUSED, reasons=list(draft.reasons))
         is_new = store.publish(draft.folder, draft.manifest)
         manifest = draft.manifest if is_new else store.manifest(draft.manifest.key)
-        return _result(store, manifest, (log.FORCED if draft.reasons else log.PUBLISHED) if is_new else log.THERE)
+        return _result(
+            store, manifest, (attempts.FORCED if draft.reasons else attempts.PUBLISHED) if is_new else attempts.THERE
+        )
 
 
 def published_series(store: ReportStore) -> set[str]:
