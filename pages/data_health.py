@@ -4,18 +4,20 @@ import pandas as pd
 import streamlit as st
 
 from bwp_client.metrics import MetricName
-from bwp_client.ui import actions, archives, lookups, missing, parts, shell, trust
+from bwp_client.ui import components
+from bwp_client.ui import page as page_frame
 from bwp_client.ui.data import not_stored, quarantine_table, runs_table, version_key
+from bwp_client.ui.sections import archive_replays, data_gaps, data_trust, job_buttons, lookups
 
-page = shell.page("Data health")
-parts.heading("Is the picture complete?", MetricName.GAPS, MetricName.COVERAGE)
+page = page_frame.page("Data health")
+components.heading("Is the picture complete?", MetricName.GAPS, MetricName.COVERAGE)
 st.caption("About the chosen period; below, about all that was loaded.")
-trust.show_lines(page)
-actions.load_and_look_up(page.settings)
-missing.show(page)
+data_trust.show_lines(page)
+job_buttons.load_and_look_up(page.settings)
+data_gaps.show(page)
 
-coverage = parts.ask_row(page, MetricName.COVERAGE)
-parts.heading("Reasons known", MetricName.COVERAGE, MetricName.LOOKUP_STATES)
+coverage = components.ask_row(page, MetricName.COVERAGE)
+components.heading("Reasons known", MetricName.COVERAGE, MetricName.LOOKUP_STATES)
 st.caption("Failed tasks in the chosen period, by where their lookup stands.")
 columns = st.columns(6)
 for column, (label, name) in zip(
@@ -30,20 +32,20 @@ for column, (label, name) in zip(
 
 lookups.show(page)
 
-archives.show(page.settings, version_key(page.settings))
+archive_replays.show(page.settings, version_key(page.settings))
 
 runs = runs_table(page.snapshot)
 st.subheader("Runs", anchor=False)
 st.caption("Every record read is stored, duplicate, ignored or quarantined; the counts add up.")
 st.dataframe(
-    parts.table(page, "runs", lambda: pd.DataFrame(runs).drop(columns=["counts"])),
+    components.table(page, "runs", lambda: pd.DataFrame(runs).drop(columns=["counts"])),
     hide_index=True,
     column_config={
         "finished": st.column_config.DatetimeColumn("Finished", format="DD MMM YYYY HH:mm", timezone="UTC", width=125),
         "run": st.column_config.TextColumn("Run", width=50), "source": st.column_config.TextColumn("Source", width=130),
-        "read": parts.count_column("Read or asked"), "stored": parts.count_column("Stored or found"),
-        "duplicate": parts.count_column("Duplicate"), "ignored": parts.count_column("Ignored"),
-        "quarantined": parts.count_column("Quarantined"),
+        "read": components.count_column("Read or asked"), "stored": components.count_column("Stored or found"),
+        "duplicate": components.count_column("Duplicate"), "ignored": components.count_column("Ignored"),
+        "quarantined": components.count_column("Quarantined"),
         "seconds": st.column_config.NumberColumn("Seconds", format="%.1f", width=65),
         "state": st.column_config.TextColumn("State", width=70),
     },
@@ -51,16 +53,16 @@ st.dataframe(
     key="runs",
     alt="The newest runs with their counts",
 )  # fmt: skip
-detail = parts.table(page, "not stored", lambda: not_stored(runs))
+detail = components.table(page, "not stored", lambda: not_stored(runs))
 if detail.num_rows:
     st.caption("What these runs did not store, and why.")
     st.dataframe(
-        detail, hide_index=True, key="detail", column_config={"Records": parts.count_column("Records")},
+        detail, hide_index=True, key="detail", column_config={"Records": components.count_column("Records")},
         alt="Duplicates by cause, ignored events by type, quarantined records by reason",
     )  # fmt: skip
 
 st.subheader("Quarantine", anchor=False)
-bad = parts.table(page, "quarantined", lambda: quarantine_table(page.snapshot))
+bad = components.table(page, "quarantined", lambda: quarantine_table(page.snapshot))
 if not bad.num_rows:
     st.caption("No record was refused.")
 else:
@@ -74,10 +76,10 @@ else:
         column_config={
             "seen_at": st.column_config.DatetimeColumn("Seen", format="DD MMM YYYY HH:mm", timezone="UTC", width=125),
             "reason": st.column_config.TextColumn("Reason", width=150), "file": "File",
-            "offset": parts.count_column("Byte offset"),
+            "offset": components.count_column("Byte offset"),
             "excerpt": st.column_config.TextColumn("Excerpt", width="large"), "source_uri": "Full address",
         },
         key="quarantine",
         alt="Quarantined records with reason, source, byte offset and excerpt",
     )  # fmt: skip
-parts.meaning(MetricName.COVERAGE, MetricName.LOOKUP_STATES)
+components.meaning(MetricName.COVERAGE, MetricName.LOOKUP_STATES)

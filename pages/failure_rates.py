@@ -7,62 +7,64 @@ from bwp_client.charts import outcomes_over_time, rate_over_time, rates_by_produ
 from bwp_client.charts.rates import describe_outcomes, describe_products, describe_rates
 from bwp_client.metrics import MetricName
 from bwp_client.metrics.baseline import baseline_of, outside
-from bwp_client.ui import parts, products, shell, submissions
+from bwp_client.ui import components
+from bwp_client.ui import page as page_frame
+from bwp_client.ui.sections import products, submission_rate
 
-page = shell.page("Failure rates")
+page = page_frame.page("Failure rates")
 bucket = page.choice.bucket
-rates = parts.ask(page, MetricName.FAILURE_RATE)
+rates = components.ask(page, MetricName.FAILURE_RATE)
 if rates.empty:
     products.show_nothing_rated(page)
     st.stop()
 n = int(rates["n"].sum())
-baseline = baseline_of(parts.ask_row(page, MetricName.PERIOD_COMPARISON))
-marks = parts.kept(page, "marks", lambda: outside(rates, baseline))
-name = None if baseline is None else parts.baseline_name(baseline)
-legend = parts.kept(page, "legend", lambda: parts.rate_legend(page, rates, bucket, dotted=name, marks=marks))
-parts.show_chart(
+baseline = baseline_of(components.ask_row(page, MetricName.PERIOD_COMPARISON))
+marks = components.kept(page, "marks", lambda: outside(rates, baseline))
+name = None if baseline is None else components.baseline_name(baseline)
+legend = components.kept(page, "legend", lambda: components.rate_legend(page, rates, bucket, dotted=name, marks=marks))
+components.show_chart(
     page,
     f"Failure rate by {bucket}",
     lambda: rate_over_time(
-        rates, parts.theme(), baseline=baseline.rate if baseline else None, outside=marks, baseline_name=name or ""
+        rates, components.theme(), baseline=baseline.rate if baseline else None, outside=marks, baseline_name=name or ""
     ),
-    caption=f"{legend} n {n:,} outcomes, {parts.as_of(page)}.",
+    caption=f"{legend} n {n:,} outcomes, {components.as_of(page)}.",
     alt=lambda: describe_rates(rates, bucket),
     key="rates",
     about=(MetricName.FAILURE_RATE,),
-    opens=parts.of_period(page, bucket),
+    opens=components.of_period(page, bucket),
 )
-parts.show_chart(
+components.show_chart(
     page,
     f"Failed and completed tasks by {bucket}",
-    lambda: outcomes_over_time(rates, parts.theme()),
-    caption=f"Lighter: partial {bucket}. n {n:,} outcomes, {parts.as_of(page)}.",
+    lambda: outcomes_over_time(rates, components.theme()),
+    caption=f"Lighter: partial {bucket}. n {n:,} outcomes, {components.as_of(page)}.",
     alt=lambda: describe_outcomes(rates, bucket),
     key="outcomes",
-    opens=parts.of_period(page, bucket),
+    opens=components.of_period(page, bucket),
 )
-parts.heading("By business product", MetricName.PERIOD_COMPARISON)
+components.heading("By business product", MetricName.PERIOD_COMPARISON)
 products.show(page, products.compare(page))
 weekly = products.weekly(page)
-named = parts.kept(
+named = components.kept(
     page,
     "products rated by week",
     lambda: {page.names(product): frame for product, frame in weekly.items() if frame["rate"].notna().any()},
 )
 if named:
-    parts.show_chart(
+    components.show_chart(
         page,
         "Failure rate by business product and week",
-        lambda: rates_by_product(named, parts.theme()),
+        lambda: rates_by_product(named, components.theme()),
         caption=f"This period and the one before. Hollow: partial week. A week with fewer than {page.settings.min_n} "
         f"outcomes is not rated. n {sum(int(frame['n'].sum()) for frame in named.values()):,} outcomes, "
-        f"{parts.as_of(page)}.",
+        f"{components.as_of(page)}.",
         alt=lambda: describe_products(named, "week"),
         key="products_by_week",
         about=(MetricName.FAILURE_RATE,),
     )
 products.show_kinds_and_regions(page)
-submissions.show(page, parts.all_data(page))
+submission_rate.show(page, components.all_data(page))
 st.subheader(f"By {bucket}", anchor=False)
 starts = f"{bucket.capitalize()} from (UTC)"
 
@@ -75,7 +77,7 @@ def by_time() -> pd.DataFrame:
             "Failed": rates["failed"],
             "Completed": rates["completed"],
             "Outcomes (n)": rates["n"],
-            "Failure rate": [parts.rate_text(row) for row in rates.to_dict("records")],
+            "Failure rate": [components.rate_text(row) for row in rates.to_dict("records")],
             "Baseline": marks,
             "Partial": ["partial" if partial else "" for partial in rates["partial"]],
         }
@@ -83,15 +85,15 @@ def by_time() -> pd.DataFrame:
 
 
 st.dataframe(
-    parts.table(page, "rates by time", by_time),
+    components.table(page, "rates by time", by_time),
     hide_index=True,
     column_config={
         starts: st.column_config.DatetimeColumn(
             format="DD MMM YYYY HH:mm" if bucket == "hour" else "DD MMM YYYY", timezone="UTC"
         ),
-        **{name: parts.count_column(name) for name in ("Failed", "Completed", "Outcomes (n)")},
+        **{name: components.count_column(name) for name in ("Failed", "Completed", "Outcomes (n)")},
     },
     key="rates_table",
     alt=f"Failed, completed and failure rate for each {bucket}",
 )
-parts.meaning(MetricName.FAILURE_RATE, MetricName.PERIOD_COMPARISON, MetricName.SUBMISSION_RATE)
+components.meaning(MetricName.FAILURE_RATE, MetricName.PERIOD_COMPARISON, MetricName.SUBMISSION_RATE)

@@ -2,34 +2,36 @@
 
 import pandas as pd
 import streamlit as st
-from bwp_client.metrics.wording import percent, verdict
 
 from bwp_client.charts import rate_over_time
 from bwp_client.charts.rates import describe_rates
 from bwp_client.metrics import MetricName
 from bwp_client.metrics.baseline import baseline_of, outside
-from bwp_client.ui import parts, products, shell, today, trust, why
+from bwp_client.metrics.wording import percent, verdict
+from bwp_client.ui import components
+from bwp_client.ui import page as page_frame
+from bwp_client.ui.sections import data_trust, narrative, products, today
 
-page = shell.page("Overview")
+page = page_frame.page("Overview")
 bucket = page.choice.bucket
-row = parts.ask_row(page, MetricName.PERIOD_COMPARISON)
+row = components.ask_row(page, MetricName.PERIOD_COMPARISON)
 compared = products.compare(page)
 unrated = products.unrated_failures(page)
 with st.container(border=True):
     if row["n"] or not unrated:
-        st.text(parts.kept(page, "sentence", lambda: why.sentence(page, row, compared)))
+        st.text(components.kept(page, "sentence", lambda: narrative.sentence(page, row, compared)))
     else:
         st.text(f"{unrated:,} failed, and no rate can be given: no COMPLETED event was ever loaded for these products.")
-    if episode := parts.kept(page, "episode", lambda: why.tell_episode(page, products.weekly(page))):
+    if episode := components.kept(page, "episode", lambda: narrative.tell_episode(page, products.weekly(page))):
         st.text(episode)
-    if rising := parts.kept(page, "rising codes", lambda: why.tell_codes(page)):
+    if rising := components.kept(page, "rising codes", lambda: narrative.tell_codes(page)):
         st.text(rising)
-    if newest := parts.kept(page, "lately", lambda: why.lately(page)):
+    if newest := components.kept(page, "lately", lambda: narrative.lately(page)):
         st.text(newest)
     st.text(today.sentence(page))
 
 rated = pd.notna(row["rate"])
-coverage = parts.ask_row(page, MetricName.COVERAGE)
+coverage = components.ask_row(page, MetricName.COVERAGE)
 columns = st.columns(4)
 columns[0].metric(
     "Failure rate",
@@ -39,7 +41,7 @@ columns[0].metric(
     else f"{row['difference'] * 100:+.1f} points, {'not clear' if verdict(row) == 'no clear change' else verdict(row)}",
     delta_arrow="off" if pd.isna(row["difference"]) else "auto",
     delta_color="inverse" if verdict(row) in {"higher", "lower"} else "off",
-    help=parts.meaning_of(MetricName.FAILURE_RATE, MetricName.PERIOD_COMPARISON),
+    help=components.meaning_of(MetricName.FAILURE_RATE, MetricName.PERIOD_COMPARISON),
     border=True,
 )
 columns[1].metric(
@@ -58,36 +60,42 @@ columns[2].metric(
 columns[3].metric(
     "Reasons known", f"{coverage['coverage']:.0%}" if coverage["failed"] else "–",
     f"{coverage['found']:,} of {coverage['failed']:,} failed tasks", delta_color="off", delta_arrow="off", border=True,
-    help=parts.meaning_of(MetricName.COVERAGE)
+    help=components.meaning_of(MetricName.COVERAGE)
     + " Products that are not rated are included; a choice of error codes does not narrow it.",
 )  # fmt: skip
 if rated:
     other = ", other failures among them" if page.choice.filters.codes else ""
     st.caption(
         f"{row['failed']:,} failed of {row['n']:,} outcomes{other}, 95 % interval "
-        f"{row['low'] * 100:.1f}–{row['high'] * 100:.1f} %, {parts.as_of(page)}"
+        f"{row['low'] * 100:.1f}–{row['high'] * 100:.1f} %, {components.as_of(page)}"
     )
 
-rates = parts.ask(page, MetricName.FAILURE_RATE)
+rates = components.ask(page, MetricName.FAILURE_RATE)
 if not rates.empty:
     baseline = baseline_of(row)
-    marks = parts.kept(page, "marks", lambda: outside(rates, baseline))
-    name = None if baseline is None else parts.baseline_name(baseline)
-    legend = parts.kept(page, "legend", lambda: parts.rate_legend(page, rates, bucket, dotted=name, marks=marks))
-    parts.show_chart(
+    marks = components.kept(page, "marks", lambda: outside(rates, baseline))
+    name = None if baseline is None else components.baseline_name(baseline)
+    legend = components.kept(
+        page, "legend", lambda: components.rate_legend(page, rates, bucket, dotted=name, marks=marks)
+    )
+    components.show_chart(
         page,
         f"Failure rate by {bucket}",
         lambda: rate_over_time(
-            rates, parts.theme(), baseline=baseline.rate if baseline else None, outside=marks, baseline_name=name or ""
+            rates,
+            components.theme(),
+            baseline=baseline.rate if baseline else None,
+            outside=marks,
+            baseline_name=name or "",
         ),
-        caption=f"{legend} n {row['n']:,} outcomes, {parts.as_of(page)}.",
+        caption=f"{legend} n {row['n']:,} outcomes, {components.as_of(page)}.",
         alt=lambda: describe_rates(rates, bucket),
         key="overview_rate",
         about=(MetricName.FAILURE_RATE,),
-        opens=parts.of_period(page, bucket),
+        opens=components.of_period(page, bucket),
     )
-parts.heading("Why it fails", MetricName.ERROR_CODES)
-codes = parts.kept(page, "top codes", lambda: why.top_codes(page))
+components.heading("Why it fails", MetricName.ERROR_CODES)
+codes = components.kept(page, "top codes", lambda: narrative.top_codes(page))
 if not codes.num_rows:
     st.text("No task of this kind failed in this period.")
 else:
@@ -102,20 +110,20 @@ else:
             "action": st.column_config.TextColumn("Next action", width=360),
         },
         placeholder="–",
-        on_select=parts.code_rows("overview_codes", codes),
+        on_select=components.code_rows("overview_codes", codes),
         selection_mode="single-row",
         key="overview_codes",
         alt="Top error codes with state, tasks, share and next action",
     )  # fmt: skip
     st.caption(
         "A task with two codes counts under each. Tick a row to see its tasks. "
-        f"n {coverage['failed']:,} failed tasks{' with any code' if page.choice.filters.codes else ''}, {parts.as_of(page)}."
+        f"n {coverage['failed']:,} failed tasks{' with any code' if page.choice.filters.codes else ''}, {components.as_of(page)}."
     )
-parts.heading("Where it fails", MetricName.FAILURE_RATE, MetricName.PERIOD_COMPARISON)
+components.heading("Where it fails", MetricName.FAILURE_RATE, MetricName.PERIOD_COMPARISON)
 if compared.empty:
     products.show_unrated(page)
 else:
     products.show(page, compared)
 today.show(page)
-trust.show(page)
-parts.meaning(MetricName.FAILURE_RATE, MetricName.PERIOD_COMPARISON, MetricName.ERROR_CODES, MetricName.COVERAGE)
+data_trust.show(page)
+components.meaning(MetricName.FAILURE_RATE, MetricName.PERIOD_COMPARISON, MetricName.ERROR_CODES, MetricName.COVERAGE)

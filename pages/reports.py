@@ -3,9 +3,10 @@
 import streamlit as st
 
 from bwp_client.errors import BwpError
-from bwp_client.ui import shell, snapshots
+from bwp_client.ui import page as page_frame
+from bwp_client.ui.sections import reports as snapshots
 
-page = shell.page("Reports")
+page = page_frame.page("Reports")
 st.subheader("Make one now", anchor=False)
 snapshots.make(page.settings)
 st.subheader("Published", anchor=False)

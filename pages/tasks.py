@@ -3,18 +3,20 @@
 import streamlit as st
 
 from bwp_client.metrics import MetricName
-from bwp_client.ui import one_task, parts, pasted, shell, worklist
+from bwp_client.ui import components
+from bwp_client.ui import page as page_frame
+from bwp_client.ui.sections import pasted_tasks, task_detail, worklist
 
-page = shell.page("Tasks")
+page = page_frame.page("Tasks")
 task_id = st.text_input("One task", key="task", bind="query-params", placeholder="Paste a task ID to see its timeline")
 if task_id and task_id.strip():
-    one_task.show(page, task_id.strip())
+    task_detail.show(page, task_id.strip())
     st.stop()
 worklist.show(page)
 with st.expander("Paste task IDs to see and look up"):
-    pasted.show(page)
+    pasted_tasks.show(page)
 with st.expander("Import the shop's list of requests"):
     st.text("When requests were received, replaced or closed, as a CSV file with at least the column task_id:")
     st.code("python -m bwp_client import requests.csv", language=None, wrap_lines=True)
     st.text("To enter one request, open its task and fill in the form there.")
-parts.meaning(MetricName.OPEN_FAILURES, MetricName.WAITING)
+components.meaning(MetricName.OPEN_FAILURES, MetricName.WAITING)

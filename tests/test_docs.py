@@ -7,11 +7,11 @@ from pathlib import Path
 import streamlit.config
 import typer
 import typer.main
-from bwp_client.metrics.guidance import guidance
 
 from bwp_client.cli.app import app
 from bwp_client.events import QuarantineReason
 from bwp_client.metrics import METRICS, MetricName
+from bwp_client.metrics.guidance import guidance
 from bwp_client.warehouse import TABLES
 
 ROOT = Path(__file__).parents[1]
@@ -72,5 +72,5 @@ def test_every_code_with_guidance_has_a_class_and_an_action() -> None:
 
 
 def test_no_deprecated_streamlit_width_argument_is_left() -> None:
-    for path in [*ROOT.glob("pages/*.py"), *ROOT.glob("bwp_client/ui/*.py")]:
+    for path in [*ROOT.glob("pages/*.py"), *ROOT.glob("bwp_client/ui/**/*.py")]:
         assert "use_container_width" not in path.read_text(encoding="utf-8"), path

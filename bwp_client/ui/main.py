@@ -2,7 +2,8 @@
 
 import streamlit as st
 
-from bwp_client.ui import login, shell
+from bwp_client.ui import login
+from bwp_client.ui import page as page_frame
 from bwp_client.ui.concurrency import turn
 
 st.set_page_config(page_title="Data deletion failures", page_icon="🗑️", layout="wide")
@@ -21,7 +22,7 @@ chosen = st.navigation(st.session_state.pages, position="sidebar" if is_admitted
 if is_admitted:
     with turn:
         login.signed_in()
-        shell.prepare()
+        page_frame.prepare()
         chosen.run()
 else:
-    shell.forget()
+    page_frame.forget()

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from bwp_client.errors import SettingsError
-from bwp_client.ui import login, loopback, way_back
+from bwp_client.ui import login, login_redirect, loopback
 
 AUTH = '[auth]\ncookie_secret = "x"\nclient_id = "y"\n'
 
@@ -88,6 +88,6 @@ def test_neither_middleware_takes_it_for_no_login(file: Path) -> None:
     file.write_text(AUTH)
     assert login.is_configured()
     file.unlink()
-    assert way_back._has_login()
+    assert login_redirect._has_login()
     scope = {"type": "http", "path": "/", "client": ("203.0.113.7", 1), "server": ("192.0.2.2", 1), "headers": []}
     assert "nobody is let in" in str(loopback._why_refused(scope))

@@ -6,15 +6,15 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from bwp_client.ui.concurrency import MOST_AT_ONCE
-from bwp_client.ui.page import TASKS_PAGE
 from streamlit.testing.v1 import AppTest
 from support.lookups import looked_up, store_lookups
 
 from bwp_client.load import load
 from bwp_client.metrics import Bucket
 from bwp_client.sources import open_source
-from bwp_client.ui import filters, parts
+from bwp_client.ui import components, filters
+from bwp_client.ui.concurrency import MOST_AT_ONCE
+from bwp_client.ui.page import TASKS_PAGE
 from bwp_client.warehouse import Warehouse
 
 from .conftest import PAGES
@@ -184,15 +184,15 @@ def test_a_point_stands_for_the_days_of_its_period_within_the_pages(loaded: Path
     page, last = app.session_state["page"], app.session_state["to"]
     day = last - timedelta(days=5)
     point = {"x": f"{day}T00:00:00", "customdata": [1, 20, 0.0, 0.2, ""]}
-    assert parts.of_period(page, Bucket.DAY)(point) == {"start": day, "end": day}
+    assert components.of_period(page, Bucket.DAY)(point) == {"start": day, "end": day}
     point = {"x": f"{last - timedelta(days=2)}", "customdata": ["A_CODE"]}
-    assert parts.of_period(page, Bucket.WEEK)(point) == {
+    assert components.of_period(page, Bucket.WEEK)(point) == {
         "start": last - timedelta(days=2),
         "end": last,
         "code": "A_CODE",
     }
-    assert parts.of_code({"y": "A_CO…", "customdata": "A_CODE"}) == {"code": "A_CODE"}
-    assert parts.of_code({"y": "A_CO…"}) == {}
+    assert components.of_code({"y": "A_CO…", "customdata": "A_CODE"}) == {"code": "A_CODE"}
+    assert components.of_code({"y": "A_CO…"}) == {}
 
 
 def test_what_a_click_asks_for_is_shown_on_the_tasks_page(loaded: Path, open_page: OpenPage) -> None:

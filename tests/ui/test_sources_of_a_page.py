@@ -8,8 +8,8 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from bwp_client.settings import Settings
-from bwp_client.ui import actions
 from bwp_client.ui.jobs import jobs
+from bwp_client.ui.sections import job_buttons
 
 from .test_pages import words
 
@@ -27,7 +27,7 @@ OTHERS = (
 @pytest.fixture
 def _login(monkeypatch: pytest.MonkeyPatch) -> None:
     """Configure a login, and be signed in."""
-    monkeypatch.setattr(actions, "is_configured", lambda: True)
+    monkeypatch.setattr(job_buttons, "is_configured", lambda: True)
     monkeypatch.setenv("BWP_SOURCE", "s3://ours/events")
     monkeypatch.setenv("BWP_SOURCES", json.dumps(["s3://ours/events", "s3://ours/older", "archive://ours"]))
 
@@ -70,8 +70,8 @@ def test_what_was_not_offered_is_refused_whatever_the_browser_sends(
     source: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     told: list[str] = []
-    monkeypatch.setattr(actions.st, "warning", told.append)
-    actions.start_job("load", source, settings=Settings.load())
+    monkeypatch.setattr(job_buttons.st, "warning", told.append)
+    job_buttons.start_job("load", source, settings=Settings.load())
     assert jobs().state("load") is None
     assert "pages load only the sources that the settings name" in told[0].replace("\\", "")
 

@@ -46,7 +46,10 @@ def home(tmp_path: Path) -> Path:
 @pytest.fixture
 def own_jobs(monkeypatch: pytest.MonkeyPatch) -> Jobs:
     jobs = Jobs()
-    for module in ("actions", "one_task", "request_entry", "pasted", "shell"):
+    for module in (
+        "page",
+        *(f"sections.{name}" for name in ("job_buttons", "task_detail", "request_form", "pasted_tasks")),
+    ):
         monkeypatch.setattr(f"bwp_client.ui.{module}.jobs", lambda: jobs)
     assert jobs_module.jobs() is not jobs
     return jobs

@@ -4,7 +4,6 @@ import asyncio
 
 import httpx
 import pytest
-from bwp_client.ui.login_redirect import COOKIE, WayBack
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.requests import Request
@@ -12,7 +11,8 @@ from starlette.responses import PlainTextResponse
 from starlette.routing import Route
 from starlette.types import Message
 
-from bwp_client.ui import way_back
+from bwp_client.ui import login_redirect as way_back
+from bwp_client.ui.login_redirect import COOKIE, WayBack
 
 SIGNED_IN = {"_streamlit_user": "made up"}
 

@@ -12,11 +12,12 @@ import streamlit as st
 from bwp_client.deadlines import Deadline, Hold, judge_hold
 from bwp_client.tasks import dossier
 from bwp_client.tasks.history import REBUILT, TaskStory, rebuilt, tell_task
-from bwp_client.ui import actions, parts, request_entry
+from bwp_client.ui import components
 from bwp_client.ui.data import version_key
 from bwp_client.ui.jobs import jobs
 from bwp_client.ui.markdown import plain
 from bwp_client.ui.page import Page
+from bwp_client.ui.sections import job_buttons, request_form
 from bwp_client.warehouse.snapshot import NOT_LOOKED_UP, Snapshot
 
 _HOLD = {
@@ -37,7 +38,7 @@ def show(page: Page, task_id: str) -> None:
             "Check the ID. If it is right, its outcome is still to come, or its events were never loaded. "
             "Enter it as a request below, and it is looked up with the next lookups."
         )
-        request_entry.form(page, task_id, None)
+        request_form.form(page, task_id, None)
         return
     _head(page, story)
     _reasons(story)
@@ -45,7 +46,7 @@ def show(page: Page, task_id: str) -> None:
     _downloads(page, story)
     _records(page, story)
     st.subheader("What the shop knows", anchor=False)
-    request_entry.form(page, story.task_id, story.request)
+    request_form.form(page, story.task_id, story.request)
 
 
 def open_task(task_id: str) -> None:
@@ -183,9 +184,9 @@ def _records(page: Page, story: TaskStory) -> None:
         st.text("It was never looked up.")
     answer = story.answer
     if answer is None or answer["lookup_state"] != "found":
-        running = actions.is_running(jobs().state("enrich"))
+        running = job_buttons.is_running(jobs().state("enrich"))
         if st.button("Look it up now", disabled=running, key="look_up_task"):
-            actions.start_job("enrich", options={"task": story.task_id}, settings=page.settings)
+            job_buttons.start_job("enrich", options={"task": story.task_id}, settings=page.settings)
 
 
 def _text(value: Any) -> str:
@@ -213,4 +214,4 @@ def _downloads(page: Page, story: TaskStory) -> None:
             "Dossier (JSON)", lambda: dossier.as_json(content()), f"task-{name}.json", "application/json",
             on_click="ignore", key="dossier_json",
         )  # fmt: skip
-    st.caption(f"The dossier says what is known of this task, what that proves and what not; {parts.as_of(page)}.")
+    st.caption(f"The dossier says what is known of this task, what that proves and what not; {components.as_of(page)}.")

@@ -10,9 +10,9 @@ from typing import Any
 import streamlit as st
 
 from bwp_client.events import TaskKind
-from bwp_client.ui import actions
 from bwp_client.ui.jobs import JobStatus, jobs
 from bwp_client.ui.page import Page
+from bwp_client.ui.sections import job_buttons
 
 
 def form(page: Page, task_id: str, known: dict[str, Any] | None) -> None:
@@ -30,7 +30,7 @@ def form(page: Page, task_id: str, known: dict[str, Any] | None) -> None:
             "select 1 from failed_tasks where task_id = $task limit 1", {"task": task_id}
         )
         product = _product_choice(page) if is_new else ""
-        if st.form_submit_button("Store", disabled=actions.is_running(jobs().state("import"))):
+        if st.form_submit_button("Store", disabled=job_buttons.is_running(jobs().state("import"))):
             row = {
                 "task_id": task_id, "received_at": received, "replaced_by": replaced_by.strip(), "closed_at": closed,
                 "note": note.strip(),
@@ -48,7 +48,7 @@ def store(page: Page, rows: list[dict[str, Any]]) -> None:
     writer.writeheader()
     writer.writerows(rows)
     options = {"warehouse": page.snapshot.warehouse.uri}
-    actions.start_job("import", options=options, settings=page.settings, file=text.getvalue())
+    job_buttons.start_job("import", options=options, settings=page.settings, file=text.getvalue())
 
 
 def tell() -> None:

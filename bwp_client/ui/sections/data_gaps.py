@@ -6,7 +6,7 @@ import pandas as pd
 import streamlit as st
 
 from bwp_client.metrics.completeness import Gap
-from bwp_client.ui import parts
+from bwp_client.ui import components
 from bwp_client.ui.data import completeness
 from bwp_client.ui.markdown import plain
 from bwp_client.ui.page import Page
@@ -19,7 +19,7 @@ def show(page: Page) -> None:
     """Show all of it."""
     heard, gaps, twins = completeness(page.snapshot)
     st.subheader("Is anything missing?", anchor=False)
-    if silent := parts.kept(page, "silent products", lambda: _silent(page, heard)):
+    if silent := components.kept(page, "silent products", lambda: _silent(page, heard)):
         st.warning(
             plain(f"Silent, which is not zero: {'; '.join(silent)}. Check that these event types are subscribed to.")
         )
@@ -69,11 +69,11 @@ def _heard(page: Page, heard: pd.DataFrame) -> pd.DataFrame:
 def _show_heard(page: Page, heard: pd.DataFrame) -> None:
     time = st.column_config.DatetimeColumn(format="DD MMM YYYY HH:mm", timezone="UTC")
     st.dataframe(
-        parts.table(page, "products heard of", lambda: _heard(page, heard)),
+        components.table(page, "products heard of", lambda: _heard(page, heard)),
         hide_index=True,
         column_config={
-            "Failed": parts.count_column("Failed"),
-            "Completed": parts.count_column("Completed"),
+            "Failed": components.count_column("Failed"),
+            "Completed": components.count_column("Completed"),
             "Last failed": time,
             "Last completed": time,
         },
@@ -89,7 +89,7 @@ def _show_twins(page: Page, twins: pd.DataFrame) -> None:
         "task once, so they change nothing."
     )
     st.dataframe(
-        parts.table(page, "twins", lambda: twins.head(MAX_TWINS).rename(columns=_TWIN_COLUMNS)),
+        components.table(page, "twins", lambda: twins.head(MAX_TWINS).rename(columns=_TWIN_COLUMNS)),
         hide_index=True,
         column_config={
             "occurred_at": st.column_config.DatetimeColumn("Event time", format="DD MMM YYYY HH:mm", timezone="UTC"),

@@ -7,7 +7,7 @@ import streamlit as st
 
 from bwp_client.metrics import MetricName
 from bwp_client.metrics.wording import percent
-from bwp_client.ui import parts
+from bwp_client.ui import components
 from bwp_client.ui.data import lookup_runs_of
 from bwp_client.ui.markdown import plain
 from bwp_client.ui.page import Page
@@ -30,7 +30,7 @@ def show(page: Page) -> None:
 
 
 def _unknown(page: Page) -> pd.DataFrame:
-    states = parts.ask(page, MetricName.LOOKUP_STATES)
+    states = components.ask(page, MetricName.LOOKUP_STATES)
     open_ones = states[states["lookup_state"] != "found"]
     return pd.DataFrame(
         {
@@ -45,7 +45,7 @@ def _unknown(page: Page) -> pd.DataFrame:
 
 
 def _show_reasons(page: Page) -> None:
-    rows = parts.table(page, "unknown reasons", lambda: _unknown(page))
+    rows = components.table(page, "unknown reasons", lambda: _unknown(page))
     if not rows.num_rows:
         return
     st.caption("Failed tasks without known errors, and why; those with a time are asked about again from then on.")
@@ -53,7 +53,7 @@ def _show_reasons(page: Page) -> None:
         rows,
         hide_index=True,
         column_config={
-            "Tasks": parts.count_column("Tasks"),
+            "Tasks": components.count_column("Tasks"),
             "Lookup": st.column_config.TextColumn(width=100),
             "Why": st.column_config.TextColumn(width="medium"),
             "Last asked": st.column_config.DatetimeColumn(format=_TIME_FORMAT, timezone="UTC", width=125),
@@ -84,12 +84,13 @@ def _runs(runs: list[LookupRun]) -> pd.DataFrame:
 def _show_runs(page: Page, runs: list[LookupRun]) -> None:
     st.caption(plain(said_of(runs[0])))
     st.dataframe(
-        parts.table(page, "lookup runs", lambda: _runs(runs)),
+        components.table(page, "lookup runs", lambda: _runs(runs)),
         hide_index=True,
         column_config={
             "Finished": st.column_config.DatetimeColumn(format=_TIME_FORMAT, timezone="UTC"),
             **{
-                name: parts.count_column(name) for name in ("Asked", "Found", "Left", "Requests", "Throttled", "Tokens")
+                name: components.count_column(name)
+                for name in ("Asked", "Found", "Left", "Requests", "Throttled", "Tokens")
             },
             "A second": st.column_config.NumberColumn(format="%.1f"),
         },

@@ -6,7 +6,7 @@ import pandas as pd
 import streamlit as st
 
 from bwp_client.metrics import MetricName
-from bwp_client.ui import data, parts
+from bwp_client.ui import components, data
 from bwp_client.ui.page import Page, ago
 
 HEALTH_PAGE = "../../pages/data_health.py"
@@ -14,14 +14,14 @@ HEALTH_PAGE = "../../pages/data_health.py"
 
 def show(page: Page) -> None:
     """Draw the lines with a link to what to do."""
-    parts.heading("Can I trust this?", MetricName.GAPS, MetricName.COVERAGE)
+    components.heading("Can I trust this?", MetricName.GAPS, MetricName.COVERAGE)
     show_lines(page)
     st.page_link(HEALTH_PAGE, label="Data health: what is missing and what to do", icon=":material/arrow_forward:")
 
 
 def show_lines(page: Page) -> None:
     """Draw the lines, doubts first."""
-    doubts = parts.kept(page, "doubts", lambda: [_gaps(page), _reasons(page), _silent(page)])
+    doubts = components.kept(page, "doubts", lambda: [_gaps(page), _reasons(page), _silent(page)])
     lines = [_fresh(page), *doubts]
     for is_fine, text in sorted(lines, key=lambda line: line[0]):
         st.text(f"{'✓' if is_fine else '⚠'} {text}")
@@ -39,7 +39,7 @@ def _fresh(page: Page) -> tuple[bool, str]:
 
 
 def _gaps(page: Page) -> tuple[bool, str]:
-    gaps = parts.ask(page, MetricName.GAPS)
+    gaps = components.ask(page, MetricName.GAPS)
     if gaps.empty:
         return True, "No day of this period is without events where its weekday usually has five or more."
     days = int(gaps["days"].sum())
@@ -51,7 +51,7 @@ def _gaps(page: Page) -> tuple[bool, str]:
 
 
 def _reasons(page: Page) -> tuple[bool, str]:
-    row = parts.ask_row(page, MetricName.COVERAGE)
+    row = components.ask_row(page, MetricName.COVERAGE)
     if not row["failed"]:
         return True, "No failed task, so no reason to look up."
     text = f"The reason is known for {row['found']:,} of {row['failed']:,} failed tasks ({row['coverage']:.0%})."

@@ -9,11 +9,12 @@ from bwp_client.events import TaskKind
 from bwp_client.metrics import Bucket, Filters, MetricName
 from bwp_client.metrics.run import rated_products
 from bwp_client.metrics.wording import verdict
-from bwp_client.ui import data, why
+from bwp_client.ui import data
 from bwp_client.ui.components import as_of, ask, ask_row, count_column, heading, kept, rate_text, table
 from bwp_client.ui.filters import regions_of
 from bwp_client.ui.markdown import plain
 from bwp_client.ui.page import Page
+from bwp_client.ui.sections import narrative
 
 MAX_PRODUCTS = 20
 MAX_LINES = 6
@@ -173,7 +174,7 @@ def weekly(page: Page) -> dict[str, pd.DataFrame]:
 
 
 def _weekly(page: Page) -> dict[str, pd.DataFrame]:
-    period = why.wide(page)
+    period = narrative.wide(page)
     return {
         product: ask(page, MetricName.FAILURE_RATE, period.with_(business_products=(product,)), Bucket.WEEK)
         for product in rated_products(page.snapshot, page.choice.filters)[:MAX_LINES]

@@ -11,8 +11,9 @@ from bwp_client.charts.trends import duration_text
 from bwp_client.metrics import Bucket, Filters, MetricName
 from bwp_client.metrics.catalog import KNOWN_SHARE
 from bwp_client.metrics.wording import percent
-from bwp_client.ui import actions, parts
+from bwp_client.ui import components
 from bwp_client.ui.page import Page
+from bwp_client.ui.sections import job_buttons
 
 
 def show(page: Page, whole: Filters) -> None:
@@ -22,21 +23,21 @@ def show(page: Page, whole: Filters) -> None:
         page: The page.
         whole: Its filters over all data.
     """
-    rates = parts.ask(page, MetricName.SUBMISSION_RATE, whole, Bucket.WEEK)
+    rates = components.ask(page, MetricName.SUBMISSION_RATE, whole, Bucket.WEEK)
     known = _known(rates)
     if known["rate"].isna().all():
-        parts.heading("By submission", MetricName.SUBMISSION_RATE)
+        components.heading("By submission", MetricName.SUBMISSION_RATE)
         _tell_missing(page, rates)
         return
     settles = duration_text(rates["settles_seconds"].iloc[0])
-    parts.show_chart(
+    components.show_chart(
         page,
         "Failure rate by week of submission, all data",
-        lambda: rate_over_time(known, parts.theme()),
+        lambda: rate_over_time(known, components.theme()),
         caption="Of the tasks submitted in a week, whenever they ended: more requests alone change nothing here. "
-        f"{parts.rate_legend(page, known, 'week')} A week is partial until {settles} after it: 1 in 100 completed tasks took "
+        f"{components.rate_legend(page, known, 'week')} A week is partial until {settles} after it: 1 in 100 completed tasks took "
         "longer. The sidebar's period does not apply. "
-        f"n {int(known['n'].sum()):,} looked-up tasks, {parts.as_of(page)}.",
+        f"n {int(known['n'].sum()):,} looked-up tasks, {components.as_of(page)}.",
         alt=lambda: describe_rates(known, "week"),
         key="submission_rate",
         about=(MetricName.SUBMISSION_RATE,),
@@ -56,4 +57,4 @@ def _tell_missing(page: Page, rates: pd.DataFrame) -> None:
         f"{percent(failed)} are, of the completed ones {percent(completed)}."
     )
     if completed < KNOWN_SHARE:
-        actions.offer_completed(page)
+        job_buttons.offer_completed(page)

@@ -8,10 +8,10 @@ from functools import partial
 import pandas as pd
 import streamlit as st
 
-from bwp_client.ui import actions, request_entry
 from bwp_client.ui.data import version_key
 from bwp_client.ui.jobs import jobs
 from bwp_client.ui.page import Page
+from bwp_client.ui.sections import job_buttons, request_form
 from bwp_client.ui.sections.task_detail import open_chosen
 from bwp_client.warehouse.snapshot import Snapshot
 
@@ -51,17 +51,19 @@ def show(page: Page) -> None:
         if unknown:
             product = st.selectbox(
                 "Business product of the unknown ones",
-                ["", *request_entry.products(page)],
+                ["", *request_form.products(page)],
                 format_func=lambda product: page.names(product) or "not known",
             )
-            if st.button(f"Add {len(unknown):,} to the requests", disabled=actions.is_running(jobs().state("import"))):
+            if st.button(
+                f"Add {len(unknown):,} to the requests", disabled=job_buttons.is_running(jobs().state("import"))
+            ):
                 kind = page.choice.filters.task_kind.value
-                request_entry.store(
+                request_form.store(
                     page, [{"task_id": task, "task_kind": kind, "business_product_id": product} for task in unknown]
                 )
-        if st.button("Look up errors", disabled=actions.is_running(jobs().state("enrich")), key="look_up_pasted"):
-            actions.start_job("enrich", options={"task": rows["task_id"].tolist()}, settings=page.settings)
-    request_entry.tell()
+        if st.button("Look up errors", disabled=job_buttons.is_running(jobs().state("enrich")), key="look_up_pasted"):
+            job_buttons.start_job("enrich", options={"task": rows["task_id"].tolist()}, settings=page.settings)
+    request_form.tell()
 
 
 @st.cache_data(max_entries=20, show_spinner="Looking for the tasks…")

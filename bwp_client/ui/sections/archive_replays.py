@@ -8,9 +8,10 @@ import pandas as pd
 import streamlit as st
 
 from bwp_client.settings import Settings
-from bwp_client.ui import actions, parts
+from bwp_client.ui import components
 from bwp_client.ui.data import replays_table, warehouse_in_use
 from bwp_client.ui.jobs import JobState, JobStatus, jobs
+from bwp_client.ui.sections import job_buttons
 
 _SCHEME = "archive://"
 _STATES = {
@@ -41,7 +42,7 @@ def _form(settings: Settings, replays: list[dict[str, Any]]) -> None:
         return
     source = settings.source or ""
     named = source.removeprefix(_SCHEME) if source.startswith(_SCHEME) else ""
-    offered = actions.offered_sources(settings)
+    offered = job_buttons.offered_sources(settings)
     if offered is not None:
         offered = [one for one in offered if one.startswith(_SCHEME)]
         if not offered:
@@ -63,12 +64,12 @@ def _form(settings: Settings, replays: list[dict[str, Any]]) -> None:
             "without a last one it ends ten minutes ago. Your live rules hear nothing of it."
         )
         state = jobs().state("load")
-        if st.form_submit_button("Replay and load", disabled=actions.is_running(state)):
+        if st.form_submit_button("Replay and load", disabled=job_buttons.is_running(state)):
             if not archive.strip():
                 st.warning("Name the archive.")
                 return
             window = {name: str(day) for name, day in (("from", begin), ("to", end)) if day}
-            actions.start_job("load", _SCHEME + archive.strip(), options=window, settings=settings)
+            job_buttons.start_job("load", _SCHEME + archive.strip(), options=window, settings=settings)
         _tell(state)
 
 
@@ -98,9 +99,9 @@ def _table(replays: list[dict[str, Any]]) -> None:
             "from": st.column_config.DatetimeColumn("From", format=time, timezone="UTC", width=125),
             "to": st.column_config.DatetimeColumn("To", format=time, timezone="UTC", width=125),
             "state": st.column_config.TextColumn("State", width=75),
-            "received": parts.count_column("Messages"), "stored": parts.count_column("Stored"),
-            "duplicate": parts.count_column("Duplicate"), "quarantined": parts.count_column("Quarantined"),
-            "foreign": parts.count_column("Of others"),
+            "received": components.count_column("Messages"), "stored": components.count_column("Stored"),
+            "duplicate": components.count_column("Duplicate"), "quarantined": components.count_column("Quarantined"),
+            "foreign": components.count_column("Of others"),
             "recorded": st.column_config.DatetimeColumn("As of", format=time, timezone="UTC", width=125),
             "replay": st.column_config.TextColumn("Replay"),
         },

@@ -11,7 +11,7 @@ import streamlit as st
 
 from bwp_client.events import EARLIEST_EVENT
 from bwp_client.metrics import MetricName
-from bwp_client.ui import parts
+from bwp_client.ui import components
 from bwp_client.ui.page import GO_TO, TASKS_PAGE, Page
 from bwp_client.ui.sections.worklist import COLUMNS, ROW_HEIGHT, count_open, dated, due_counts, this_hour
 
@@ -20,7 +20,7 @@ FIRST = 5
 
 def show(page: Page) -> None:
     """Draw the counts, each with a link to its tasks, and the first five."""
-    parts.heading("What to do today", MetricName.OPEN_FAILURES)
+    components.heading("What to do today", MetricName.OPEN_FAILURES)
     today = _kept(page)
     due, task_ids = today.due, today.task_ids
     count = sum(due.values())
@@ -55,7 +55,7 @@ def show(page: Page) -> None:
         f"{which} open failures, whenever they failed, nearest deadline ahead first; deadlines are upper bounds unless the "
         "day the request was received is known. What cannot be done in time may be extended, if the shopper is told before "
         "the deadline. Tick a row to see the task's timeline. "
-        f"{parts.as_of(page)[0].upper()}{parts.as_of(page)[1:]}."
+        f"{components.as_of(page)[0].upper()}{components.as_of(page)[1:]}."
     )
 
 
@@ -79,12 +79,12 @@ class _Today:
 
 
 def _kept(page: Page) -> _Today:
-    return parts.kept(page, f"today {this_hour()} {page.settings.deadlines!r}", lambda: _today(page))
+    return components.kept(page, f"today {this_hour()} {page.settings.deadlines!r}", lambda: _today(page))
 
 
 def _today(page: Page) -> _Today:
     """Look at all data, not at the period; what failed so long ago that it is overdue under any law is only counted."""
-    ever = parts.all_data(page)
+    ever = components.all_data(page)
     since = max(this_hour() - timedelta(days=page.settings.deadlines.longest_days), EARLIEST_EVENT)
     failures = dated(
         page, MetricName.OPEN_FAILURES, ever.with_(from_time=since, to_time=max(ever.to_time, this_hour()))
@@ -97,7 +97,7 @@ def _today(page: Page) -> _Today:
         failures = dated(page, MetricName.OPEN_FAILURES, ever)
         is_open = failures[failures["state"] == "open"]
     rows = is_open.head(FIRST)
-    shown = parts.as_arrow(rows[["days_left", "deadline", "product", "code", "action", "task_id"]])
+    shown = components.as_arrow(rows[["days_left", "deadline", "product", "code", "action", "task_id"]])
     return _Today(due, int((is_open["days_left"] == 0).sum()), shown, rows["task_id"].tolist())
 
 

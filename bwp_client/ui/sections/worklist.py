@@ -16,7 +16,7 @@ from bwp_client.deadlines import DeadlineCalendar
 from bwp_client.events import EARLIEST_EVENT
 from bwp_client.metrics import Filters, MetricName, run_metric
 from bwp_client.metrics.export import to_csv, to_parquet
-from bwp_client.ui import parts
+from bwp_client.ui import components
 from bwp_client.ui.data import Names, version_key
 from bwp_client.ui.page import Page
 from bwp_client.ui.sections.task_detail import open_chosen
@@ -98,7 +98,9 @@ def due_counts(frame: pd.DataFrame) -> dict[str, int]:
 def show(page: Page) -> None:
     """Draw the worklist."""
     filters = page.choice.filters
-    earlier = parts.kept(page, "open earlier", lambda: count_open(page.snapshot, filters, before=filters.from_time))
+    earlier = components.kept(
+        page, "open earlier", lambda: count_open(page.snapshot, filters, before=filters.from_time)
+    )
     ever = bool(earlier) and st.toggle(
         f"Also open failures before {filters.from_time:%d %b %Y} ({earlier:,})", key="ever", bind="query-params"
     )
@@ -107,7 +109,7 @@ def show(page: Page) -> None:
     def failures() -> pd.DataFrame:
         return dated(page, MetricName.OPEN_FAILURES, filters.with_(from_time=EARLIEST_EVENT) if ever else None)
 
-    _show_counts(parts.kept(page, ("counts", as_of), lambda: _counts(failures(), dated(page, MetricName.WAITING))))
+    _show_counts(components.kept(page, ("counts", as_of), lambda: _counts(failures(), dated(page, MetricName.WAITING))))
     chosen = st.radio("Show", SHOWN, horizontal=True, key="due", bind="query-params") or "open"
     sought = (
         st.text_input(
@@ -121,7 +123,7 @@ def show(page: Page) -> None:
 
     columns = _OF_WAITING if chosen == "waiting" else _OF_FAILURES
     # What was sought is not kept: nobody seeks it twice.
-    view = _view(rows(), columns) if sought else parts.kept(page, (chosen, as_of), lambda: _view(rows(), columns))
+    view = _view(rows(), columns) if sought else components.kept(page, (chosen, as_of), lambda: _view(rows(), columns))
     if not view.count:
         st.info(
             "No request waits: every task that the shop lists has an event, or is closed."
@@ -141,7 +143,7 @@ def show(page: Page) -> None:
     )  # fmt: skip
     st.caption(
         f"{shown}. {_OVERDUE if chosen == 'overdue' else 'Nearest deadline first; those already overdue come last.'} "
-        f"Tick a row to see its timeline. {page.settings.timezone} days, {parts.as_of(page)}."
+        f"Tick a row to see its timeline. {page.settings.timezone} days, {components.as_of(page)}."
     )
     _downloads(rows, view.count, is_waiting=chosen == "waiting")
 
@@ -222,7 +224,7 @@ def _view(rows: pd.DataFrame, columns: tuple[str, ...]) -> _View:
     first = rows.head(MAX_ROWS)
     bound = ["" if pd.isna(exact) else "exact" if exact else "at the latest" for exact in first["exact"]]
     shown = first.assign(bound=bound)[list(columns)]
-    return _View(len(rows), parts.as_arrow(shown), first["task_id"].tolist())
+    return _View(len(rows), components.as_arrow(shown), first["task_id"].tolist())
 
 
 COLUMNS = {

@@ -12,29 +12,30 @@ from bwp_client.charts import codes_over_time, contributions, rate_with_changes,
 from bwp_client.charts.rates import describe_rates
 from bwp_client.charts.trends import describe_changes, describe_contributions, describe_hours, duration_text
 from bwp_client.metrics import Bucket, Filters, MetricName
-from bwp_client.ui import actions, parts
+from bwp_client.ui import components
 from bwp_client.ui.page import Page
+from bwp_client.ui.sections import job_buttons
 
 MOST_ROWS = 12
 
 
 def show_what_changed(page: Page) -> None:
     """Split the change of the rate by product and by code."""
-    frame = parts.ask(page, MetricName.CONTRIBUTORS)
+    frame = components.ask(page, MetricName.CONTRIBUTORS)
     if frame["contribution"].isna().all():
-        parts.heading("What changed", MetricName.CONTRIBUTORS)
+        components.heading("What changed", MetricName.CONTRIBUTORS)
         st.caption(f"This period or the one before has fewer than {page.settings.min_n} outcomes: too few to compare.")
         return
     of_products, of_codes = frame[frame["part"] == "product"], frame[frame["part"] == "code_set"]
     change, mix = of_products["contribution"].sum() * 100, of_products["mix_effect"].sum() * 100
     n, before = int(of_products["n"].sum()), int(of_products["previous_n"].sum())
-    parts.show_chart(
+    components.show_chart(
         page,
         "What changed, by business product",
-        lambda: contributions(frame, page.names, parts.theme()),
+        lambda: contributions(frame, page.names, components.theme()),
         caption=f"The change of {change:+z.2f} points is {change - mix:+z.2f} from products that failed more or less often "
         f"(rate) and {mix:+z.2f} from outcomes moving between them (mix). n {n:,} outcomes against {before:,}, "
-        f"{parts.as_of(page)}.",
+        f"{components.as_of(page)}.",
         alt=lambda: describe_contributions(frame, page.names),
         key="contributions",
         about=(MetricName.CONTRIBUTORS,),
@@ -48,13 +49,13 @@ def show_what_changed(page: Page) -> None:
 
     st.caption(f"The same change of {change:+.2f} points by the codes of a task, the largest parts first.")
     st.dataframe(
-        parts.table(page, "code contributions", largest),
+        components.table(page, "code contributions", largest),
         height="content",
         hide_index=True,
         column_config={
             "code_set": st.column_config.TextColumn("Error codes of one task", width="large"),
-            "failed": parts.count_column("Failed tasks"),
-            "previous_failed": parts.count_column("Period before"),
+            "failed": components.count_column("Failed tasks"),
+            "previous_failed": components.count_column("Period before"),
             "contribution": st.column_config.NumberColumn("Points of the rate", format="%+.2f"),
         },
         key="code_contributions",
@@ -64,19 +65,19 @@ def show_what_changed(page: Page) -> None:
 
 def show_since_when(page: Page, whole: Filters) -> pd.DataFrame:
     """Draw the rate over all data with the days on which it changed; give the weekly rates."""
-    weekly = parts.ask(page, MetricName.FAILURE_RATE, whole, Bucket.WEEK)
+    weekly = components.ask(page, MetricName.FAILURE_RATE, whole, Bucket.WEEK)
     if weekly.empty:
         return weekly
-    changes = parts.ask(page, MetricName.CHANGE_POINTS, whole)
-    legend = parts.kept(page, "weekly legend", lambda: parts.rate_legend(page, weekly, "week"))
+    changes = components.ask(page, MetricName.CHANGE_POINTS, whole)
+    legend = components.kept(page, "weekly legend", lambda: components.rate_legend(page, weekly, "week"))
     found = "1 change" if len(changes) == 1 else f"{len(changes)} changes"
-    parts.show_chart(
+    components.show_chart(
         page,
         "Failure rate by week, all data, with its changes",
-        lambda: rate_with_changes(weekly, changes, parts.theme()),
+        lambda: rate_with_changes(weekly, changes, components.theme()),
         caption=f"{legend} Plain line and dashes: the level between changes; {found} found, "
         "weekly rhythm taken out, 1 false alarm in 100 searches. The sidebar's other filters apply, its period does not. "
-        f"n {int(weekly['n'].sum()):,} outcomes, {parts.as_of(page)}.",
+        f"n {int(weekly['n'].sum()):,} outcomes, {components.as_of(page)}.",
         alt=lambda: f"{describe_rates(weekly, 'week')} {describe_changes(changes)}",
         key="trend_rate",
         about=(MetricName.CHANGE_POINTS, MetricName.FAILURE_RATE),
@@ -91,7 +92,7 @@ def _changes_shown(changes: pd.DataFrame) -> pd.DataFrame:
 
     def sides(name: str) -> list[str]:
         return [
-            parts.rate_text({key: row[f"{name}_{key}"] for key in ("rate", "low", "high")})
+            components.rate_text({key: row[f"{name}_{key}"] for key in ("rate", "low", "high")})
             for row in rows.to_dict("records")
         ]
 
@@ -112,11 +113,11 @@ def _changes_shown(changes: pd.DataFrame) -> pd.DataFrame:
 def _show_changes(page: Page, changes: pd.DataFrame) -> None:
     day = st.column_config.DateColumn(format="DD MMM YYYY")
     st.dataframe(
-        parts.table(page, "changes", lambda: _changes_shown(changes)),
+        components.table(page, "changes", lambda: _changes_shown(changes)),
         hide_index=True,
         column_config={
             **dict.fromkeys(("Changed on", "Not before", "Not after"), day),
-            **{name: parts.count_column(name) for name in ("n before", "n after")},
+            **{name: components.count_column(name) for name in ("n before", "n after")},
         },
         key="changes",
         alt="Days on which the failure rate changed, with the rates before and after",
@@ -139,17 +140,17 @@ def show_more(page: Page, whole: Filters) -> None:
 
 def show_codes(page: Page, whole: Filters) -> None:
     """Draw the failed tasks by error code and week over all data."""
-    codes = parts.ask(page, MetricName.ERROR_CODES_OVER_TIME, whole, Bucket.WEEK)
+    codes = components.ask(page, MetricName.ERROR_CODES_OVER_TIME, whole, Bucket.WEEK)
     if codes.empty:
         st.text("No task of this kind failed.")
         return
     failed = int(codes.drop_duplicates("period_start")["failed"].sum())
-    parts.show_chart(
+    components.show_chart(
         page,
         "Failed tasks by error code and week, all data",
-        lambda: codes_over_time(codes, parts.theme(), parts.colors(page)),
+        lambda: codes_over_time(codes, components.theme(), components.colors(page)),
         caption=f"A task with two codes counts under each. n {failed:,} failed tasks, products that are not rated included, "
-        f"{parts.as_of(page)}.",
+        f"{components.as_of(page)}.",
         alt=lambda: "Failed tasks by error code and week over all data.",
         key="trend_codes",
         about=(MetricName.ERROR_CODES_OVER_TIME,),
@@ -158,20 +159,20 @@ def show_codes(page: Page, whole: Filters) -> None:
 
 def show_hours(page: Page) -> None:
     """Draw the failure rate by weekday and hour."""
-    frame = parts.ask(page, MetricName.WEEKDAY_HOUR)
+    frame = components.ask(page, MetricName.WEEKDAY_HOUR)
     n = int(frame["n"].sum())
     if frame["rate"].notna().any():
-        parts.show_chart(
+        components.show_chart(
             page,
             "Failure rate by weekday and hour",
-            lambda: weekday_hour(frame, parts.theme()),
-            caption=f"Empty: fewer than {page.settings.min_n} outcomes. n {n:,} outcomes, {parts.as_of(page)}.",
+            lambda: weekday_hour(frame, components.theme()),
+            caption=f"Empty: fewer than {page.settings.min_n} outcomes. n {n:,} outcomes, {components.as_of(page)}.",
             alt=lambda: describe_hours(frame),
             key="weekday_hour",
             about=(MetricName.WEEKDAY_HOUR,),
         )
         return
-    parts.heading("Failure rate by weekday and hour", MetricName.WEEKDAY_HOUR)
+    components.heading("Failure rate by weekday and hour", MetricName.WEEKDAY_HOUR)
     st.caption(
         f"No weekday and hour has {page.settings.min_n} outcomes in this period (n {n:,}): choose a longer one, or read the "
         f"days of the week: {_weekdays(frame)}."
@@ -188,27 +189,27 @@ def _weekdays(frame: pd.DataFrame) -> str:
 def show_time_to_outcome(page: Page) -> None:
     """Say how long tasks took until they failed or completed, and draw it over time."""
     bucket = Bucket.WEEK if page.choice.bucket in (Bucket.DAY, Bucket.HOUR) else page.choice.bucket
-    frame = parts.ask(page, MetricName.TIME_TO_OUTCOME, bucket=bucket)
+    frame = components.ask(page, MetricName.TIME_TO_OUTCOME, bucket=bucket)
     whole = frame[frame["period_start"].isna()]
     for outcome, title in (("FAILED", "Time until a task failed"), ("COMPLETED", "Time until a task completed")):
         rows = whole[whole["outcome"] == outcome].to_dict("records")
         if not rows or pd.isna(rows[0]["median_seconds"]):
-            parts.heading(title, MetricName.TIME_TO_OUTCOME)
+            components.heading(title, MetricName.TIME_TO_OUTCOME)
             n = rows[0]["tasks"] if rows else 0
             st.caption(f"Too few tasks were looked up to say (n {n:,}).")
             if outcome == "COMPLETED":
-                actions.offer_completed(page)
+                job_buttons.offer_completed(page)
             continue
         (row,) = rows
         said = [f"Half took no longer than {duration_text(row['median_seconds'])}"]
         said += [f"9 of 10 no longer than {duration_text(row['p90_seconds'])}"]
         if pd.notna(row["p99_seconds"]):
             said.append(f"99 of 100 no longer than {duration_text(row['p99_seconds'])}")
-        parts.show_chart(
+        components.show_chart(
             page,
             f"{title}, by {bucket}",
-            partial(time_to_outcome, frame, parts.theme(), outcome=outcome),
-            caption=f"{', '.join(said)}. From submission; n {row['tasks']:,} looked-up tasks, {parts.as_of(page)}.",
+            partial(time_to_outcome, frame, components.theme(), outcome=outcome),
+            caption=f"{', '.join(said)}. From submission; n {row['tasks']:,} looked-up tasks, {components.as_of(page)}.",
             alt=partial("{}.".format, ", ".join(said)),
             key=f"time_to_{outcome.lower()}",
             about=(MetricName.TIME_TO_OUTCOME,),
