@@ -23,7 +23,7 @@ from typing import Any
 
 import psutil
 
-from bwp_client.sandbox.sample import write_sample
+from bwp_client.sandbox.sample.writer import write_sample
 
 CREDENTIALS = {"*": {"client_id": "bench", "client_secret": "bench"}}
 CONFIGURED = ((50.0, 8), (120.0, 8), (1000.0, 4))

@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, settings
 from playwright.sync_api import Browser, sync_playwright
 from support.browser import FLAGS, find_browser
 
-from bwp_client.sandbox.sample import write_sample
+from bwp_client.sandbox.sample.writer import write_sample
 
 # Drawing takes long only where the machine is busy.
 settings.register_profile("steady", deadline=None, suppress_health_check=[HealthCheck.too_slow])

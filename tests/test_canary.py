@@ -12,13 +12,13 @@ from pathlib import Path
 
 import pyarrow.parquet as pq
 import pytest
-from bwp_client.sandbox.api.behaviour import Knobs
-from bwp_client.sandbox.api.server import RunningSandbox, running_sandbox
 from streamlit.testing.v1 import AppTest
 from support.tables import command
 
 from bwp_client import Filters, MetricName, open_snapshot, run_metric
-from bwp_client.sandbox import gate
+from bwp_client.sandbox.api import access
+from bwp_client.sandbox.api.behaviour import Knobs
+from bwp_client.sandbox.api.server import RunningSandbox, running_sandbox
 
 pytestmark = pytest.mark.timeout(240)
 
@@ -39,15 +39,15 @@ main()
 def tokens(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """Remember each token that the local API gives out."""
     given: list[str] = []
-    issue = gate.Tokens.issue
+    issue = access.Tokens.issue
 
-    def listening(self: gate.Tokens, client_id: str, client_secret: str) -> str | None:
+    def listening(self: access.Tokens, client_id: str, client_secret: str) -> str | None:
         token = issue(self, client_id, client_secret)
         if token:
             given.append(token)
         return token
 
-    monkeypatch.setattr(gate.Tokens, "issue", listening)
+    monkeypatch.setattr(access.Tokens, "issue", listening)
     return given
 
 

@@ -31,7 +31,7 @@ def sample(
     with errors_as_exit_codes(as_json=as_json):
         from dataclasses import asdict
 
-        from bwp_client.sandbox.sample import write_sample
+        from bwp_client.sandbox.sample.writer import write_sample
 
         try:
             last = date.fromisoformat(until) if until else _last_day()
@@ -105,8 +105,8 @@ def _last_day() -> date:
 
 def sample_folder() -> Path:
     """Generate the sample events once, beside the tables they are loaded into."""
-    from bwp_client.sandbox.sample import write_sample
     from bwp_client.sandbox.sample.catalog import PRODUCT_NAMES
+    from bwp_client.sandbox.sample.writer import write_sample
     from bwp_client.settings import SAMPLE_WAREHOUSE
 
     home = Path(SAMPLE_WAREHOUSE)

@@ -10,7 +10,7 @@ import pytest
 from support.asking import Shop
 
 from bwp_client.load import load
-from bwp_client.sandbox.sample import write_sample
+from bwp_client.sandbox.sample.writer import write_sample
 from bwp_client.sources import open_source
 from bwp_client.warehouse import Warehouse
 

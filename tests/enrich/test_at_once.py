@@ -11,13 +11,13 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
-from bwp_client.sandbox.api.behaviour import Knobs
-from bwp_client.sandbox.api.server import RunningSandbox, running_sandbox
 from support import enrich_child
 from support.asking import Shop, eager
 from support.tables import clean_env
 
 from bwp_client.load import load
+from bwp_client.sandbox.api.behaviour import Knobs
+from bwp_client.sandbox.api.server import RunningSandbox, running_sandbox
 from bwp_client.sources import open_source
 from bwp_client.warehouse import TableName, Warehouse
 
@@ -28,7 +28,7 @@ class Asked:
     """Which task each question was about, as the wire carried it; and a signal when there were enough of them."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        from bwp_client.sandbox import app
+        from bwp_client.sandbox.api import app
 
         self.tasks: list[str] = []
         self._waiters: list[tuple[int, threading.Event]] = []

@@ -5,11 +5,11 @@ from typing import Any
 
 import pyarrow as pa
 import pytest
-from bwp_client.sandbox.api.server import running_sandbox
 from deltalake import write_deltalake
 from support.asking import ANY, REAL_PRODUCT, Shop, asked_about, event
 
-from bwp_client.sandbox.sample import waiting_task_ids
+from bwp_client.sandbox.api.server import running_sandbox
+from bwp_client.sandbox.sample.writer import waiting_task_ids
 from bwp_client.warehouse import TABLES, TableName
 
 NOW = datetime(2026, 4, 2, 12, tzinfo=UTC)

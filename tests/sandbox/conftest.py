@@ -11,7 +11,7 @@ from typing import Any
 import httpx
 import pytest
 
-from bwp_client.sandbox.sample import SampleSummary, write_sample
+from bwp_client.sandbox.sample.writer import SampleSummary, write_sample
 
 UNTIL = date(2026, 3, 31)
 PRIVACY = {

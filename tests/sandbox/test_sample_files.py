@@ -8,9 +8,9 @@ from collections import Counter, defaultdict
 from datetime import date, datetime, timedelta
 
 import pytest
-from bwp_client.sandbox.sample.task import task_from_id
 
-from bwp_client.sandbox.sample import PRODUCT_NAMES, write_sample
+from bwp_client.sandbox.sample.task import task_from_id
+from bwp_client.sandbox.sample.writer import PRODUCT_NAMES, write_sample
 
 UNTIL = date(2026, 3, 31)
 DETAIL_KEYS = {"idempotencyKey", "eventDescriptor", "resources", "eventId"}

@@ -6,13 +6,13 @@ from datetime import UTC, date, datetime, timedelta
 from uuid import UUID
 
 import pytest
-from bwp_client.sandbox.sample.catalog import CODE_SETS, PRODUCTS, Kind, Story
-from bwp_client.sandbox.sample.task import task_from_id
-from bwp_client.sandbox.sample.task_ids import EPOCH_2020, MAX_NUMBER, TaskFields, decode, encode
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bwp_client.sandbox.sample import waiting_task_ids
+from bwp_client.sandbox.sample.catalog import CODE_SETS, PRODUCTS, Kind, Story
+from bwp_client.sandbox.sample.task import task_from_id
+from bwp_client.sandbox.sample.task_ids import EPOCH_2020, MAX_NUMBER, TaskFields, decode, encode
+from bwp_client.sandbox.sample.writer import waiting_task_ids
 
 UNTIL = date(2026, 3, 31)
 

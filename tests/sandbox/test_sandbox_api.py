@@ -6,13 +6,13 @@ import time
 from datetime import UTC, date, datetime
 
 import pytest
+
+from bwp_client.sandbox.api.graphql import SCHEMA, read_operation, run
 from bwp_client.sandbox.api.server import running_sandbox
 from bwp_client.sandbox.api.started_tasks import Life
 from bwp_client.sandbox.sample.catalog import PRODUCTS, Kind, Story
 from bwp_client.sandbox.sample.task_ids import EPOCH_2020, TaskFields, encode
-
-from bwp_client.sandbox.api import SCHEMA, read_operation, run
-from bwp_client.sandbox.sample import waiting_task_ids
+from bwp_client.sandbox.sample.writer import waiting_task_ids
 
 AT = EPOCH_2020 + 200_000_000
 HARBOR, LUMA = PRODUCTS[0].business_product_id, PRODUCTS[1].business_product_id

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
-from bwp_client.sandbox import catalog
+from bwp_client.sandbox.sample import catalog
 from bwp_client.sandbox.sample.catalog import CODE_SETS, PRODUCTS, Kind, Outcome, Story
 from bwp_client.sandbox.sample.task import SampleError, SampleTask
 from bwp_client.sandbox.sample.task_ids import TaskFields, encode, seed_tag

@@ -5,7 +5,7 @@ from typing import Final
 from starlette.responses import HTMLResponse, JSONResponse, Response
 from starlette.types import Receive, Scope, Send
 
-from bwp_client.sandbox.api import Operation, refusal
+from bwp_client.sandbox.api.graphql import Operation, refusal
 
 _HTML: Final = "<html><head><title>Service unavailable</title></head><body>Please try again later.</body></html>"
 _CUT: Final = b'{"data": {"personalDataDeletionTask": {"taskId": "'

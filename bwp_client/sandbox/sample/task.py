@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
-from bwp_client.sandbox import catalog
+from bwp_client.sandbox.sample import catalog
 from bwp_client.sandbox.sample.catalog import CODE_SETS, PRODUCTS, Kind, Product, Story
 from bwp_client.sandbox.sample.rng import draw, mix, unit
 from bwp_client.sandbox.sample.task_ids import TaskFields, decode

@@ -10,7 +10,7 @@ from typing import Final
 import numpy as np
 from isal import isal_zlib
 
-from bwp_client.sandbox import catalog
+from bwp_client.sandbox.sample import catalog
 from bwp_client.sandbox.sample.calendar import DAY, Timeline
 from bwp_client.sandbox.sample.catalog import PRODUCT_NAMES, Kind, Outcome, Story
 from bwp_client.sandbox.sample.payload import Renderer

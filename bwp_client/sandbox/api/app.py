@@ -14,10 +14,10 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from bwp_client.sandbox.api import Answer, Operation, classification_of, read_operation, refusal, run
 from bwp_client.sandbox.api.access import Throttle, Tokens
 from bwp_client.sandbox.api.behaviour import Knobs
 from bwp_client.sandbox.api.faults import FaultTurns, fault_response
+from bwp_client.sandbox.api.graphql import Answer, Operation, classification_of, read_operation, refusal, run
 from bwp_client.sandbox.api.publisher import Publisher
 from bwp_client.sandbox.api.started_tasks import Life
 from bwp_client.sandbox.sample.catalog import KNOWN_API_VERSIONS

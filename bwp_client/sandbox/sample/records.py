@@ -7,7 +7,7 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
-from bwp_client.sandbox import catalog
+from bwp_client.sandbox.sample import catalog
 from bwp_client.sandbox.sample.calendar import DAY, Timeline
 from bwp_client.sandbox.sample.catalog import Kind, Outcome, Story
 from bwp_client.sandbox.sample.record_plan import Plan, Replay

@@ -4,7 +4,7 @@ from typing import Final
 
 import numpy as np
 
-from bwp_client.sandbox import catalog
+from bwp_client.sandbox.sample import catalog
 from bwp_client.sandbox.sample.calendar import Timeline
 from bwp_client.sandbox.sample.catalog import Kind, Outcome
 from bwp_client.sandbox.sample.malformed import break_record

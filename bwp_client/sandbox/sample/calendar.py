@@ -7,7 +7,7 @@ from typing import Final
 
 import numpy as np
 
-from bwp_client.sandbox import catalog
+from bwp_client.sandbox.sample import catalog
 from bwp_client.sandbox.sample.rng import F64, I64, draw_array, key, unit_array
 
 DAY: Final = 86_400

@@ -1,0 +1,1 @@
+"""A local Buy with Prime API."""
