@@ -6,15 +6,15 @@ from html.parser import HTMLParser
 from typing import Any
 
 import pytest
-from bwp_client.tasks.dossier import as_html, as_json, dossier
-from bwp_client.tasks.history import TaskStory, rebuilt, tell_task
-from bwp_client.tasks.request_file import read_requests
 from support.events import PRODUCT, envelope, write
 from support.lookups import looked_up, store_lookups
 
 from bwp_client.deadlines import Basis, DeadlineCalendar
 from bwp_client.load import load
 from bwp_client.sources import open_source
+from bwp_client.tasks.dossier import as_html, as_json, dossier
+from bwp_client.tasks.history import TaskStory, rebuilt, tell_task
+from bwp_client.tasks.request_file import read_requests
 from bwp_client.warehouse import Warehouse
 from bwp_client.warehouse.requests import import_requests
 from bwp_client.warehouse.snapshot import Snapshot

@@ -9,8 +9,6 @@ from typing import Any
 import boto3
 import pytest
 from botocore.stub import Stubber
-from bwp_client.doctor.findings import Check
-from bwp_client.doctor.permissions import permission_line
 from support.archives import FIRST, privacy, read, settings_of
 from support.emulator import Account, queue_arn
 from support.events import many, text_of
@@ -18,6 +16,8 @@ from support.s3 import Bucket
 from support.tables import command
 
 from bwp_client.doctor.archive import check_archive
+from bwp_client.doctor.findings import Check
+from bwp_client.doctor.permissions import permission_line
 from bwp_client.doctor.s3 import check_s3
 from bwp_client.sources.eventbridge.aws_clients import Clients
 from bwp_client.warehouse import Warehouse

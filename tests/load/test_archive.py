@@ -82,7 +82,6 @@ def test_duplicates_any_order_new_ids_late_retries_and_a_slow_start_give_the_sam
     account: Account, warehouse: Warehouse, tmp_path: Path
 ) -> None:
     from bwp_client.metrics.completeness import twins
-
     from bwp_client.warehouse.snapshot import Snapshot
 
     account.put(privacy(300))

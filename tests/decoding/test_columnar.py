@@ -5,12 +5,12 @@ from collections import Counter
 
 import numpy as np
 import pytest
-from bwp_client.decoding.columnar import read_lines
-from bwp_client.decoding.line_layouts import Shapes
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from support.events import envelope, resource
 
+from bwp_client.decoding.columnar import read_lines
+from bwp_client.decoding.line_layouts import Shapes
 from bwp_client.events import EVENT_TYPES, ROW_FIELDS, Refused, decode_record, rows_of
 
 LATEST = 1_800_000_000_000_000

@@ -2,12 +2,11 @@
 
 import asyncio
 
+from bwp_client.api.reply import Trouble
 from bwp_client.api.transport import Wire
+from bwp_client.events import TaskKind
 from bwp_client.sandbox.api.behaviour import Knobs
 from bwp_client.sandbox.api.server import running_sandbox
-
-from bwp_client.api.reply import Trouble
-from bwp_client.events import TaskKind
 from bwp_client.settings import ApiSettings, Settings
 
 TICKS = 60

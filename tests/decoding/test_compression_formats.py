@@ -7,13 +7,14 @@ from datetime import UTC, datetime
 
 import pyarrow as pa
 import pytest
-from bwp_client.decoding.compression import CutShortError, TooMuchTextError, blocks
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from support.events import envelope, text_of
 from support.packing import as_parquet, framed_snappy, hadoop_snappy, in_glue, zipped
 from support.staging import Dripping, staged_tables
 from support.wire import webhook
+
+from bwp_client.decoding.compression import CutShortError, TooMuchTextError, blocks
 
 EVENTS = [
     envelope(f"t-{place}", id=f"{random.Random(place).getrandbits(256):x}", outcome="FAILED") for place in range(3000)

@@ -4,11 +4,11 @@ import json
 from itertools import chain
 
 import pytest
-from bwp_client.decoding.framing import RecordCutter, Unread
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from support.events import envelope, text_of
 
+from bwp_client.decoding.framing import RecordCutter, Unread
 from bwp_client.events import QuarantineReason
 
 FRAMINGS = ["lines", "joined", "pretty", "array"]

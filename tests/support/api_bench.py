@@ -8,11 +8,11 @@ from typing import Any
 
 import pytest
 from pydantic import SecretStr
-from support.scripted_api import ScriptedApi, scripted_api
 
 from bwp_client.api import BuyWithPrimeClient, Lookup, TaskRef
 from bwp_client.events import TaskKind
 from bwp_client.settings import ApiCredential, ApiSettings
+from support.scripted_api import ScriptedApi, scripted_api
 
 PRODUCT = "bp-0c7d3a52-6f0e-4c55-9a41-2f6a1f3b8e10"
 TASK_ID = "7e1b2c90-5a3d-4f6e-8b1a-0d2c4e6f8a01"

@@ -5,13 +5,13 @@ from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from bwp_client.load.quarantine_retry import retry
-from bwp_client.metrics.completeness import gaps, last_heard, twins
 from support.events import envelope, many, write
 from support.tables import command, command_json, fingerprints, outcomes, reasons
 from support.wire import lambda_sqs
 
 from bwp_client.load import load
+from bwp_client.load.quarantine_retry import retry
+from bwp_client.metrics.completeness import gaps, last_heard, twins
 from bwp_client.sources import open_source
 from bwp_client.warehouse import Warehouse
 from bwp_client.warehouse.snapshot import Snapshot

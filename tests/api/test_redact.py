@@ -2,9 +2,10 @@ import re
 import uuid
 
 import pytest
-from bwp_client.api.redact import MAX_MESSAGE_CHARACTERS, scrub_label, scrub_message
 from hypothesis import given
 from hypothesis import strategies as st
+
+from bwp_client.api.redact import MAX_MESSAGE_CHARACTERS, scrub_label, scrub_message
 
 TASK_ID = "7e1b2c90-5a3d-4f6e-8b1a-0d2c4e6f8a01"
 

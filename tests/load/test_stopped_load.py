@@ -5,12 +5,12 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from bwp_client.monitoring.status import bring_up_to_date, status_of
 from support.events import envelope, many, text_of
 from support.failing import Failing, StoppedError
 from support.tables import fingerprints, outcomes, reasons
 
 from bwp_client.load import load
+from bwp_client.monitoring.status import bring_up_to_date, status_of
 from bwp_client.sources import open_source
 from bwp_client.warehouse import TableName, Warehouse, list_runs, newest_run
 from bwp_client.warehouse.snapshot import Snapshot

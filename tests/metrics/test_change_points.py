@@ -6,11 +6,11 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from bwp_client.metrics.change_points import FALSE_ALARM, change_points
 from statsmodels.stats.proportion import proportion_confint
 from support.shop import Task, shop_of
 
 from bwp_client.metrics import run_metric
+from bwp_client.metrics.change_points import FALSE_ALARM, change_points
 from bwp_client.metrics.filters import Filters
 
 START = pd.Timestamp("2025-05-25", tz="UTC")

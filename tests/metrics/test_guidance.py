@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-from bwp_client.metrics.guidance import guidance_for, with_guidance
 
 from bwp_client.errors import SettingsError
+from bwp_client.metrics.guidance import guidance_for, with_guidance
 
 OWN = """
 [[codes]]

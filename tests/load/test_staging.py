@@ -7,11 +7,12 @@ import random
 import zlib
 
 import pytest
-from bwp_client.decoding.compression import CutShortError, blocks
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from support.events import envelope, resource
 from support.staging import Dripping, stage
+
+from bwp_client.decoding.compression import CutShortError, blocks
 
 # What might be taken for the end of a record, inside a string.
 TRICKY = st.text(st.sampled_from('ab{}[]",:\\\n\r\t /é😀\0'), max_size=10) | st.sampled_from(

@@ -6,12 +6,13 @@ import random
 from typing import Any
 
 import pytest
-from bwp_client.decoding.compression import CutShortError, TooMuchTextError, blocks
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from support.events import envelope, text_of
 from support.staging import Dripping, stage, staged_tables
 from support.wire import zstd
+
+from bwp_client.decoding.compression import CutShortError, TooMuchTextError, blocks
 
 SKIPPED = b"\x5a\x2a\x4d\x18\x05\0\0\0hello"
 TEXT = b"".join(b'{"id":"%032x"}\n' % random.Random(place).getrandbits(128) for place in range(40_000))

@@ -25,7 +25,7 @@ MakeAccount = Callable[..., Account]
 DEADLY = """
 import os, signal
 import bwp_client.load.archive as loading
-from bwp_client.sources import replays
+from bwp_client.sources.eventbridge import replays
 from bwp_client.sources.eventbridge.queue import Queue
 def deadly(place, name, when):
     real = getattr(place, name)

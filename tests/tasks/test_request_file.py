@@ -6,13 +6,13 @@ from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import pytest
-from bwp_client.tasks.request_file import RequestFile, read_requests
 from support.events import envelope, write
 from support.failing import Failing, StoppedError
 from support.overtaken import Overtaken
 from support.tables import command, command_json, rows
 
 from bwp_client.errors import MixedDataError, SourceNotFoundError, UsageError
+from bwp_client.tasks.request_file import RequestFile, read_requests
 from bwp_client.warehouse import TableName, Warehouse, list_runs, newest_run
 from bwp_client.warehouse.requests import import_requests
 

@@ -4,14 +4,15 @@ import json
 
 import numpy as np
 import pytest
-from bwp_client.decoding.framing import line_bounds
-from bwp_client.decoding.layout_reader import read_alike
-from bwp_client.decoding.line_layouts import FEWEST, MOST_SHAPES, Shapes
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from support.alike import COUNT, KINDS, LATEST, check, lines_of, plain
 from support.events import resource
 from support.wire import webhook
+
+from bwp_client.decoding.framing import line_bounds
+from bwp_client.decoding.layout_reader import read_alike
+from bwp_client.decoding.line_layouts import FEWEST, MOST_SHAPES, Shapes
 
 
 @pytest.mark.parametrize("kind", KINDS)

@@ -6,13 +6,13 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from bwp_client.metrics.attribution import Cause, find_cause, may_be_requests, moved_alike
-from bwp_client.metrics.wording import duration, statement, verdict
 from statsmodels.stats.contingency_tables import Table
 from support.shop import Task, shop_of
 
 from bwp_client.metrics import run_metric
+from bwp_client.metrics.attribution import Cause, find_cause, may_be_requests, moved_alike
 from bwp_client.metrics.filters import Filters
+from bwp_client.metrics.wording import duration, statement, verdict
 from bwp_client.warehouse.snapshot import Snapshot
 
 START = datetime(2026, 3, 2, tzinfo=UTC)

@@ -11,16 +11,16 @@ from typing import BinaryIO
 
 import pyarrow as pa
 import pytest
-from bwp_client.load.prefetch import batches
-from bwp_client.load.small_objects import SMALL_BYTES
-from bwp_client.load.staged import Job, Parcel, Unreadable, Window
-from bwp_client.load.staging import Stager
-from bwp_client.load.workers import staged
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from support.events import envelope, resource
 
 from bwp_client.errors import TransientRemoteError
+from bwp_client.load.prefetch import batches
+from bwp_client.load.small_objects import SMALL_BYTES
+from bwp_client.load.staged import Job, Parcel, Unreadable, Window
+from bwp_client.load.staging import Stager
+from bwp_client.load.workers import staged
 from bwp_client.sources import SourceObject
 
 LATEST = 1_800_000_000_000_000

@@ -2,6 +2,7 @@ import asyncio
 import time
 
 import pytest
+
 from bwp_client.api.rate_limit import Pacer, RetryBudget
 
 

@@ -4,18 +4,18 @@ import json
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from bwp_client.doctor.api import check_api
-from bwp_client.doctor.findings import Check
-from bwp_client.sandbox.api.behaviour import Credential, Knobs
-from bwp_client.sandbox.api.server import running_sandbox
-from bwp_client.sandbox.sample.catalog import PRODUCTS
-from bwp_client.sandbox.sample.task_ids import TaskFields, encode
 from pydantic import SecretStr
 from support.scripted_api import http, token
 from support.tables import command
 
 from bwp_client.api import TaskRef
+from bwp_client.doctor.api import check_api
+from bwp_client.doctor.findings import Check
 from bwp_client.events import TaskKind
+from bwp_client.sandbox.api.behaviour import Credential, Knobs
+from bwp_client.sandbox.api.server import running_sandbox
+from bwp_client.sandbox.sample.catalog import PRODUCTS
+from bwp_client.sandbox.sample.task_ids import TaskFields, encode
 from bwp_client.settings import ApiCredential, ApiSettings
 
 FIRST, SECOND = (product.business_product_id for product in PRODUCTS[:2])

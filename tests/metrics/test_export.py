@@ -6,6 +6,7 @@ import json
 
 import pandas as pd
 import pytest
+
 from bwp_client.metrics.export import defused, to_csv, to_rows
 
 
