@@ -4,10 +4,10 @@ The main script lies elsewhere: with `pages/` beside it, a fresh server would ru
 """
 
 import streamlit as st
-from bwp_client.ui.login_redirect import WayBack
 from starlette.middleware import Middleware
 from starlette.routing import Route
 
+from bwp_client.ui.login_redirect import WayBack
 from bwp_client.ui.loopback import LoopbackOnly
 from bwp_client.ui.startup import lifespan, log_error, readyz
 

@@ -44,9 +44,8 @@ def main() -> None:
 def _bare(warehouse: str, period: str) -> None:
     from bwp_client.reports.context import Asking
     from bwp_client.reports.extract import facts_of
-    from bwp_client.reports.spec import Question
-
     from bwp_client.reports.period import Period
+    from bwp_client.reports.spec import Question
     from bwp_client.reports.tables import TABLES
     from bwp_client.settings import Settings
     from bwp_client.warehouse.snapshot import open_snapshot

@@ -117,7 +117,8 @@ else:
     )  # fmt: skip
     st.caption(
         "A task with two codes counts under each. Tick a row to see its tasks. "
-        f"n {coverage['failed']:,} failed tasks{' with any code' if page.choice.filters.codes else ''}, {components.as_of(page)}."
+        f"n {coverage['failed']:,} failed tasks{' with any code' if page.choice.filters.codes else ''}, "
+        f"{components.as_of(page)}."
     )
 components.heading("Where it fails", MetricName.FAILURE_RATE, MetricName.PERIOD_COMPARISON)
 if compared.empty:

@@ -39,7 +39,8 @@ columns[2].metric(
 )
 st.caption(
     f"{filters.from_time:%d %b %Y} to {filters.to_time - pd.Timedelta(days=1):%d %b %Y}, "
-    f"against {filters.before_time:%d %b %Y} to {filters.from_time - pd.Timedelta(days=1):%d %b %Y}, {components.as_of(page)}."
+    f"against {filters.before_time:%d %b %Y} to {filters.from_time - pd.Timedelta(days=1):%d %b %Y}, "
+    f"{components.as_of(page)}."
 )
 if page.snapshot.span() is None:
     st.stop()

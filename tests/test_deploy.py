@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from bwp_client.sources.eventbridge.event_pattern import pattern_problem
 from support.events import envelope, write
 
 from bwp_client.doctor.archive import RETENTION_SECONDS, VISIBILITY_SECONDS
+from bwp_client.sources.eventbridge.event_pattern import pattern_problem
 
 AWS = Path(__file__).parents[1] / "deploy" / "aws"
 TEMPLATES = sorted(AWS.glob("*.yaml"))

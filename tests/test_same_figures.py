@@ -7,13 +7,13 @@ from pathlib import Path
 
 import nbformat
 import pytest
-from bwp_client.metrics.wording import percent
 from nbclient import NotebookClient
 from streamlit.testing.v1 import AppTest
 from support.tables import command_json
 
 from bwp_client import open_snapshot
 from bwp_client.load import load
+from bwp_client.metrics.wording import percent
 from bwp_client.sources import open_source
 from bwp_client.warehouse import Warehouse
 

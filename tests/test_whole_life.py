@@ -6,14 +6,14 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from bwp_client.sandbox.api.behaviour import Knobs
-from bwp_client.sandbox.api.server import running_sandbox
 from streamlit.testing.v1 import AppTest
 from support.archives import read
 from support.emulator import Account
 from support.requesting import CANCEL, Shop
 from support.tables import command_json, rows
 
+from bwp_client.sandbox.api.behaviour import Knobs
+from bwp_client.sandbox.api.server import running_sandbox
 from bwp_client.warehouse import TableName, Warehouse
 
 MAIN = Path(__file__).parents[1] / "bwp_client" / "ui" / "main.py"

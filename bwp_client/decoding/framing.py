@@ -140,7 +140,7 @@ class RecordCutter:
         self._one_per_line = self._one_per_line and not (self._is_open or self._long)
         return begin + cut.used
 
-    def _lines(self, data: bytes, records: list[Found], *, final: bool) -> int:
+    def _lines(self, data: bytes, records: list[Found], *, final: bool) -> int:  # noqa: C901 - three ways to the slow path
         """Decode batches of lines at once; give how many bytes are dealt with."""
         complete = len(data) if final else data.rfind(b"\n") + 1
         if not complete:

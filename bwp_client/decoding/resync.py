@@ -140,7 +140,7 @@ class _Pieces:
         self.is_full = self.is_open = False
         self.long: Long | None = None
 
-    def cut(self) -> int:
+    def cut(self) -> int:  # noqa: C901 - five outcomes of a cut
         data = self._data
         position = _skip(data, 0)
         most = len(self._records) + MAX_AT_ONCE

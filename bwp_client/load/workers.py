@@ -85,7 +85,7 @@ def is_large(items: Iterable[SourceObject]) -> bool:
     return any(total >= INLINE_BYTES for total in accumulate(item.size_bytes for item in items))
 
 
-def _from_workers(items: Iterator[SourceObject], job: Job) -> Iterator[Handed]:
+def _from_workers(items: Iterator[SourceObject], job: Job) -> Iterator[Handed]:  # noqa: C901 - start, feed, collect, end
     prepare()
     tasks: Any = _CONTEXT.Queue()
     results: Any = _CONTEXT.Queue()

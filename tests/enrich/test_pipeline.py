@@ -6,14 +6,14 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from bwp_client.sandbox.api.behaviour import Credential, Knobs
-from bwp_client.sandbox.api.server import running_sandbox
 from pydantic import SecretStr
 from support.asking import ANY, START, Shop, asked_about, eager, event, impatient
 
 from bwp_client.enrich import EnrichResult
 from bwp_client.errors import MixedDataError, SettingsError, SourceNotFoundError, TransientRemoteError
 from bwp_client.load import load
+from bwp_client.sandbox.api.behaviour import Credential, Knobs
+from bwp_client.sandbox.api.server import running_sandbox
 from bwp_client.settings import ApiCredential
 from bwp_client.sources import open_source
 from bwp_client.warehouse import TableName, Warehouse, list_runs, newest_run

@@ -5,15 +5,15 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from bwp_client.monitoring.status import status_of
-from bwp_client.sandbox.api.behaviour import Credential, Knobs
-from bwp_client.sandbox.api.server import running_sandbox
-from bwp_client.warehouse.lookup_runs import lookup_runs
 from streamlit.testing.v1 import AppTest
 from support.asking import Shop, impatient
 
 from bwp_client.metrics import Filters, MetricName, run_metric
+from bwp_client.monitoring.status import status_of
+from bwp_client.sandbox.api.behaviour import Credential, Knobs
+from bwp_client.sandbox.api.server import running_sandbox
 from bwp_client.warehouse import Run, TableName, list_runs
+from bwp_client.warehouse.lookup_runs import lookup_runs
 from bwp_client.warehouse.snapshot import Snapshot
 
 MAIN = Path(__file__).parents[2] / "bwp_client" / "ui" / "main.py"

@@ -4,10 +4,10 @@ import time
 from collections import Counter
 
 import pytest
-from bwp_client.sandbox.api.behaviour import Credential, Knobs
-from bwp_client.sandbox.api.server import running_sandbox
 from pydantic import SecretStr
 
+from bwp_client.sandbox.api.behaviour import Credential, Knobs
+from bwp_client.sandbox.api.server import running_sandbox
 from bwp_client.settings import ApiCredential
 
 LIFE_SECONDS = 2.0

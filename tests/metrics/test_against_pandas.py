@@ -4,12 +4,12 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-from bwp_client.metrics.export import to_rows
 from support.events import PRIVACY, is_proper, key_of, raw_values, task_of, time_of
 from support.tables import command_json
 
 from bwp_client.events import TaskKind
 from bwp_client.metrics import Bucket, run_metric
+from bwp_client.metrics.export import to_rows
 from bwp_client.metrics.filters import filters_between
 from bwp_client.warehouse import Warehouse
 from bwp_client.warehouse.snapshot import Snapshot

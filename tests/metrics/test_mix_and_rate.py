@@ -4,10 +4,10 @@ from datetime import UTC, datetime, timedelta
 
 import duckdb
 import pytest
-from bwp_client.metrics.catalog import MetricName
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from bwp_client.metrics.catalog import MetricName
 from bwp_client.metrics.filters import Filters
 from bwp_client.metrics.run import parameters, sql_of
 

@@ -7,7 +7,6 @@ from typing import Any
 
 import pandas as pd
 import pytest
-from bwp_client.tasks.request_file import read_requests
 from hypothesis import example, given
 from hypothesis import strategies as st
 from support.events import PRODUCT, envelope, write
@@ -18,6 +17,7 @@ from bwp_client.events import TaskKind
 from bwp_client.load import load
 from bwp_client.metrics import Filters, run_metric, worklist
 from bwp_client.sources import open_source
+from bwp_client.tasks.request_file import read_requests
 from bwp_client.warehouse import Warehouse
 from bwp_client.warehouse.requests import import_requests
 from bwp_client.warehouse.snapshot import Snapshot

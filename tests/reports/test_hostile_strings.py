@@ -9,12 +9,13 @@ from typing import Any
 
 import pandas as pd
 import pytest
-from bwp_client.metrics.export import to_csv
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from playwright.sync_api import Browser
 from support.events import envelope
 from support.reports import MONDAY, look_up, make_warehouse, report_json
+
+from bwp_client.metrics.export import to_csv
 
 HOSTILE = [
     "<script>window.pwned=1</script>",

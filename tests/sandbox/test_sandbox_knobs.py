@@ -4,6 +4,7 @@ import time
 
 import httpx
 import pytest
+
 from bwp_client.sandbox.api.app import create_app
 from bwp_client.sandbox.api.behaviour import Credential, Knobs
 from bwp_client.sandbox.api.faults import FAULTS

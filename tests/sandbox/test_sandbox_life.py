@@ -4,9 +4,10 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from support.requesting import CANCEL, Shop, refusal
+
 from bwp_client.sandbox.api.behaviour import Knobs
 from bwp_client.sandbox.api.server import running_sandbox
-from support.requesting import CANCEL, Shop, refusal
 
 LONG_AGO = datetime(2026, 3, 1, 9, tzinfo=UTC)
 TOKEN = "0123456789" * 4

@@ -9,6 +9,7 @@ import time
 
 import httpx
 import pytest
+
 from bwp_client.sandbox.api.behaviour import Knobs
 from bwp_client.sandbox.api.server import running_sandbox, serve
 

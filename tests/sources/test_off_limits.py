@@ -6,12 +6,12 @@ import socket
 from pathlib import Path
 
 import pytest
-from bwp_client.load.quarantine_retry import retry
 from support.events import envelope, many, write
 from support.tables import command, rows
 
 from bwp_client.errors import SourceNotFoundError, UsageError
 from bwp_client.load import load
+from bwp_client.load.quarantine_retry import retry
 from bwp_client.sources import FileSource, open_source
 from bwp_client.sources.off_limits import why_refused
 from bwp_client.warehouse import TableName, Warehouse

@@ -5,11 +5,11 @@ from collections.abc import Callable
 from uuid import UUID
 
 import pytest
+
 from bwp_client.decoding.arrow_arrays import STAGED
 from bwp_client.decoding.framing import line_bounds
 from bwp_client.decoding.layout_reader import Alike, read_alike
 from bwp_client.decoding.line_layouts import FEWEST, MOST_SHAPES, Shapes
-
 from bwp_client.events import EVENT_TYPES, Refused, decode_record, rows_of
 from support.events import envelope
 

@@ -8,7 +8,6 @@ from typing import Any
 
 from bwp_client.load.archive import load_archive
 from bwp_client.load.archive_results import ArchiveResult, Pace
-
 from bwp_client.settings import ArchiveSettings
 from bwp_client.warehouse import Warehouse
 from support.emulator import Account

@@ -5,11 +5,11 @@ from datetime import UTC, datetime
 from typing import Any
 
 import duckdb
-from bwp_client.sandbox.api.server import RunningSandbox
 from pydantic import SecretStr
 
 from bwp_client.api import BuyWithPrimeClient
 from bwp_client.enrich import EnrichProgress, EnrichResult, enrich
+from bwp_client.sandbox.api.server import RunningSandbox
 from bwp_client.settings import ApiCredential, Settings
 from bwp_client.warehouse import TableName, Warehouse
 

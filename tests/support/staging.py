@@ -7,9 +7,9 @@ from tempfile import TemporaryDirectory
 from typing import Any, BinaryIO
 
 import pyarrow as pa
+
 from bwp_client.load.staged import Job, Window
 from bwp_client.load.staging import Stager
-
 from bwp_client.sources import SourceObject
 
 LATEST = 1_800_000_000_000_000

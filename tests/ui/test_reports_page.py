@@ -66,9 +66,9 @@ def test_a_damaged_report_is_named_and_the_others_are_shown(
     assert "bad can" in app.warning[0].value
     assert list(app.dataframe[0].value["Key"]) == [key]
     (place / key / "report.html").write_text("<script>alert(1)</script>")
-    from bwp_client.ui.sections import reports as snapshots
+    from bwp_client.ui.sections import reports as section
 
-    snapshots._file.clear()  # type: ignore[attr-defined]
+    section._file.clear()  # type: ignore[attr-defined]
     changed = open_page("reports", loaded)
     assert "is not what was published" in " ".join(item.value for item in changed.text)
     assert not changed.get("iframe")

@@ -7,13 +7,13 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from bwp_client.monitoring.status import bring_up_to_date, status_of
 from support.events import NOW, envelope, many, outcomes_of, write
 from support.overtaken import Overtaken
 from support.tables import command, command_json, fingerprints, outcomes, rows
 
 from bwp_client.errors import SourceNotFoundError
 from bwp_client.load import load
+from bwp_client.monitoring.status import bring_up_to_date, status_of
 from bwp_client.sources import open_source
 from bwp_client.warehouse import TableName, Warehouse, list_runs, newest_run
 from bwp_client.warehouse.maintenance import MaintainResult, compact

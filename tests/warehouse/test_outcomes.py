@@ -5,11 +5,11 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from bwp_client.monitoring.status import bring_up_to_date
 from support.events import envelope, outcomes_of, write
 from support.tables import outcomes
 
 from bwp_client.load import load
+from bwp_client.monitoring.status import bring_up_to_date
 from bwp_client.sources import open_source
 from bwp_client.warehouse import Warehouse
 from bwp_client.warehouse.outcomes import refresh_outcomes

@@ -14,8 +14,6 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from bwp_client.monitoring.status import status_of
-from bwp_client.warehouse.file_cache import cache_folder
 from support.events import envelope, many, outcomes_of, write
 from support.failing import Failing, StoppedError
 from support.overtaken import Overtaken
@@ -24,8 +22,10 @@ from support.tables import clean_env, command, command_json, fingerprints, outco
 from bwp_client.errors import SourceNotFoundError, UsageError
 from bwp_client.load import load
 from bwp_client.load.pipeline import LoadResult
+from bwp_client.monitoring.status import status_of
 from bwp_client.sources import open_source
 from bwp_client.warehouse import TABLES, TableName, Warehouse, list_runs, newest_run
+from bwp_client.warehouse.file_cache import cache_folder
 from bwp_client.warehouse.maintenance import maintain
 from bwp_client.warehouse.purge import PURGED_TEXT, purge
 from bwp_client.warehouse.schema import PUBLISHED

@@ -35,8 +35,8 @@ def show(page: Page, whole: Filters) -> None:
         "Failure rate by week of submission, all data",
         lambda: rate_over_time(known, components.theme()),
         caption="Of the tasks submitted in a week, whenever they ended: more requests alone change nothing here. "
-        f"{components.rate_legend(page, known, 'week')} A week is partial until {settles} after it: 1 in 100 completed tasks took "
-        "longer. The sidebar's period does not apply. "
+        f"{components.rate_legend(page, known, 'week')} A week is partial until {settles} after it: 1 in 100 completed tasks "
+        "took longer. The sidebar's period does not apply. "
         f"n {int(known['n'].sum()):,} looked-up tasks, {components.as_of(page)}.",
         alt=lambda: describe_rates(known, "week"),
         key="submission_rate",
