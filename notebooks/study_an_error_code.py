@@ -22,7 +22,7 @@ days = 84
 
 # %%
 from bwp_client import Bucket, Filters, MetricName, open_snapshot, run_metric
-from bwp_client.charts import Theme, failures_over_time, rate_over_time
+from bwp_client.charts import Theme, code_colors, codes_over_time, rate_over_time
 
 snapshot = open_snapshot(warehouse)
 filters = Filters.last_days(snapshot.span()[1], days)
@@ -40,7 +40,8 @@ weekly = run_metric(snapshot, MetricName.FAILURE_RATE, with_code, bucket=Bucket.
 rate_over_time(weekly, Theme.LIGHT)
 
 # %%
-failures_over_time(weekly, Theme.LIGHT)
+by_week = run_metric(snapshot, MetricName.ERROR_CODES_OVER_TIME, with_code, bucket=Bucket.WEEK)
+codes_over_time(by_week, Theme.LIGHT, code_colors([code]))
 
 # %% [markdown]
 # ## Where

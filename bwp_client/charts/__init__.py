@@ -1,7 +1,7 @@
 """Plotly figures from metric frames: pure functions, the same for pages, notebooks and reports."""
 
 from bwp_client.charts.codes import code_bars, code_colors, codes_over_time
-from bwp_client.charts.rates import failures_over_time, outcomes_over_time, rate_over_time, rates_by_product
+from bwp_client.charts.rates import outcomes_over_time, rate_over_time, rates_by_product
 from bwp_client.charts.theme import Theme
 from bwp_client.charts.trends import contributions, rate_with_changes, time_to_outcome, weekday_hour
 
@@ -11,7 +11,6 @@ __all__ = [
     "code_colors",
     "codes_over_time",
     "contributions",
-    "failures_over_time",
     "outcomes_over_time",
     "rate_over_time",
     "rate_with_changes",

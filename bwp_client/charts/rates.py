@@ -133,26 +133,6 @@ def rates_by_product(frames: Mapping[str, pd.DataFrame], theme: Theme) -> go.Fig
     return chart
 
 
-def failures_over_time(frame: pd.DataFrame, theme: Theme) -> go.Figure:
-    """Draw failed tasks per period as bars; partial periods lighter.
-
-    Args:
-        frame: A `failure_rate` frame.
-        theme: Light or dark.
-    """
-    frame = frame.tail(MAX_POINTS)
-    chart = figure(theme, y_title="Failed tasks", height=220)
-    chart.add_bar(
-        x=list(frame["period_start"]),
-        y=list(frame["failed"]),
-        marker={"color": FAILED, "opacity": _opacity(frame)},
-        customdata=list(frame["n"]),
-        hovertemplate="%{y:,} failed of %{customdata:,} outcomes<extra></extra>",
-        name="Failed tasks",
-    )
-    return chart
-
-
 def outcomes_over_time(frame: pd.DataFrame, theme: Theme) -> go.Figure:
     """Draw completed and failed tasks per period, stacked; partial periods lighter.
 

@@ -13,7 +13,6 @@ from bwp_client.charts import (
     code_bars,
     code_colors,
     codes_over_time,
-    failures_over_time,
     outcomes_over_time,
     rate_over_time,
     rates_by_product,
@@ -118,7 +117,7 @@ def test_templates_are_registered_and_do_not_change_the_default() -> None:
 
 
 def test_partial_bars_are_lighter() -> None:
-    chart = failures_over_time(rates(), Theme.DARK)
+    chart = outcomes_over_time(rates(), Theme.DARK)
     assert list(chart.data[0].marker.opacity) == [1.0, 1.0, 1.0, 1.0, 0.45]
 
 
