@@ -13,7 +13,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from bwp_client.metrics import METRICS, Bucket, Filters, MetricName, no_denominator, run_metric
+    from datetime import datetime
+
+    import pandas as pd
+
+    from bwp_client.deadlines import DeadlineCalendar
+    from bwp_client.metrics import METRICS, Bucket, Filters, MetricName, no_denominator
+    from bwp_client.metrics.guidance import GuidanceTable
     from bwp_client.warehouse.snapshot import Snapshot, open_snapshot
 
 __version__ = "0.1.0"
@@ -29,6 +35,53 @@ __all__ = [
 ]
 
 _FROM_SNAPSHOT = {"Snapshot", "open_snapshot"}
+
+
+def run_metric(
+    snapshot: Snapshot,
+    name: MetricName | str,
+    filters: Filters,
+    *,
+    bucket: Bucket | None = None,
+    min_n: int = 20,
+    calendar: DeadlineCalendar | None = None,
+    guidance: GuidanceTable | None = None,
+    now: datetime | None = None,
+) -> pd.DataFrame:
+    """Compute one metric with the deadlines and the error codes file of the settings; see `bwp_client.metrics.run_metric`.
+
+    Args:
+        snapshot: The data.
+        name: Which metric.
+        filters: Which tasks count.
+        bucket: How time is grouped, for metrics over time; by day when not given.
+        min_n: Fewer outcomes than this are not rated.
+        calendar: How deadlines are counted; as the settings say when not given.
+        guidance: Class and next action of each error code; as the settings say when not given.
+        now: The moment from which days left and ages are counted; the present when not given.
+
+    Returns:
+        The metric's columns, listed in `docs/cli.md`; one row per period, code, task or comparison.
+
+    Raises:
+        UsageError: There is no such metric.
+        SettingsError: A setting is wrong, or the error codes file can't be read.
+    """
+    from bwp_client import metrics
+    from bwp_client.metrics.guidance import read_guidance
+    from bwp_client.settings import Settings
+
+    settings = Settings.load()
+    return metrics.run_metric(
+        snapshot,
+        name,
+        filters,
+        bucket=bucket or metrics.Bucket.DAY,
+        min_n=min_n,
+        calendar=calendar or settings.deadlines,
+        guidance=guidance or read_guidance(settings.error_codes_file),
+        now=now,
+    )
 
 
 def __getattr__(name: str) -> Any:

@@ -3,13 +3,13 @@
 import pandas as pd
 import streamlit as st
 
-from bwp_client.charts import outcomes_over_time, rate_over_time, rates_by_product
-from bwp_client.charts.rates import describe_outcomes, describe_products, describe_rates
+from bwp_client.charts import outcomes_over_time, rates_by_product
+from bwp_client.charts.rates import describe_outcomes, describe_products
 from bwp_client.metrics import MetricName
-from bwp_client.metrics.baseline import baseline_of, outside
+from bwp_client.metrics.wording import rate_with_interval
 from bwp_client.ui import components
 from bwp_client.ui import page as page_frame
-from bwp_client.ui.sections import products, submission_rate
+from bwp_client.ui.sections import products, rate_chart, submission_rate
 
 page = page_frame.page("Failure rates")
 bucket = page.choice.bucket
@@ -18,22 +18,7 @@ if rates.empty:
     products.show_nothing_rated(page)
     st.stop()
 n = int(rates["n"].sum())
-baseline = baseline_of(components.ask_row(page, MetricName.PERIOD_COMPARISON))
-marks = components.kept(page, "marks", lambda: outside(rates, baseline))
-name = None if baseline is None else components.baseline_name(baseline)
-legend = components.kept(page, "legend", lambda: components.rate_legend(page, rates, bucket, dotted=name, marks=marks))
-components.show_chart(
-    page,
-    f"Failure rate by {bucket}",
-    lambda: rate_over_time(
-        rates, components.theme(), baseline=baseline.rate if baseline else None, outside=marks, baseline_name=name or ""
-    ),
-    caption=f"{legend} n {n:,} outcomes, {components.as_of(page)}.",
-    alt=lambda: describe_rates(rates, bucket),
-    key="rates",
-    about=(MetricName.FAILURE_RATE,),
-    opens=components.of_period(page, bucket),
-)
+marks = rate_chart.show(page, rates, "rates")
 components.show_chart(
     page,
     f"Failed and completed tasks by {bucket}",
@@ -77,7 +62,7 @@ def by_time() -> pd.DataFrame:
             "Failed": rates["failed"],
             "Completed": rates["completed"],
             "Outcomes (n)": rates["n"],
-            "Failure rate": [components.rate_text(row) for row in rates.to_dict("records")],
+            "Failure rate": [rate_with_interval(row) for row in rates.to_dict("records")],
             "Baseline": marks,
             "Partial": ["partial" if partial else "" for partial in rates["partial"]],
         }

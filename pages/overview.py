@@ -3,17 +3,14 @@
 import pandas as pd
 import streamlit as st
 
-from bwp_client.charts import rate_over_time
-from bwp_client.charts.rates import describe_rates
 from bwp_client.metrics import MetricName
-from bwp_client.metrics.baseline import baseline_of, outside
-from bwp_client.metrics.wording import percent, verdict
+from bwp_client.metrics.comparison import verdict
+from bwp_client.metrics.wording import interval, percent
 from bwp_client.ui import components
 from bwp_client.ui import page as page_frame
-from bwp_client.ui.sections import data_trust, narrative, products, today
+from bwp_client.ui.sections import data_trust, narrative, products, rate_chart, today
 
 page = page_frame.page("Overview")
-bucket = page.choice.bucket
 row = components.ask_row(page, MetricName.PERIOD_COMPARISON)
 compared = products.compare(page)
 unrated = products.unrated_failures(page)
@@ -67,33 +64,12 @@ if rated:
     other = ", other failures among them" if page.choice.filters.codes else ""
     st.caption(
         f"{row['failed']:,} failed of {row['n']:,} outcomes{other}, 95 % interval "
-        f"{row['low'] * 100:.1f}–{row['high'] * 100:.1f} %, {components.as_of(page)}"
+        f"{interval(row['low'], row['high'])}, {components.as_of(page)}"
     )
 
 rates = components.ask(page, MetricName.FAILURE_RATE)
 if not rates.empty:
-    baseline = baseline_of(row)
-    marks = components.kept(page, "marks", lambda: outside(rates, baseline))
-    name = None if baseline is None else components.baseline_name(baseline)
-    legend = components.kept(
-        page, "legend", lambda: components.rate_legend(page, rates, bucket, dotted=name, marks=marks)
-    )
-    components.show_chart(
-        page,
-        f"Failure rate by {bucket}",
-        lambda: rate_over_time(
-            rates,
-            components.theme(),
-            baseline=baseline.rate if baseline else None,
-            outside=marks,
-            baseline_name=name or "",
-        ),
-        caption=f"{legend} n {row['n']:,} outcomes, {components.as_of(page)}.",
-        alt=lambda: describe_rates(rates, bucket),
-        key="overview_rate",
-        about=(MetricName.FAILURE_RATE,),
-        opens=components.of_period(page, bucket),
-    )
+    rate_chart.show(page, rates, "overview_rate")
 components.heading("Why it fails", MetricName.ERROR_CODES)
 codes = components.kept(page, "top codes", lambda: narrative.top_codes(page))
 if not codes.num_rows:

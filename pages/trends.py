@@ -6,7 +6,8 @@ import streamlit as st
 from bwp_client.charts import outcomes_over_time
 from bwp_client.charts.rates import describe_outcomes
 from bwp_client.metrics import MetricName
-from bwp_client.metrics.wording import percent, verdict
+from bwp_client.metrics.comparison import verdict
+from bwp_client.metrics.wording import percent
 from bwp_client.ui import components
 from bwp_client.ui import page as page_frame
 from bwp_client.ui.sections import products, trends

@@ -11,7 +11,7 @@ import typer.main
 from bwp_client.cli.app import app
 from bwp_client.events import QuarantineReason
 from bwp_client.metrics import METRICS, MetricName
-from bwp_client.metrics.guidance import guidance
+from bwp_client.metrics.guidance import built_in_guidance
 from bwp_client.warehouse import TABLES
 
 ROOT = Path(__file__).parents[1]
@@ -28,7 +28,9 @@ def test_every_command_and_its_options_are_documented() -> None:
 
 
 def test_every_metric_has_a_file_a_meaning_and_a_place_in_the_docs() -> None:
-    files = {path.stem for path in (ROOT / "bwp_client" / "metrics").glob("*.sql")}
+    folder = ROOT / "bwp_client" / "metrics" / "sql"
+    files = {path.stem for path in folder.glob("*.sql") if not path.name.startswith("_")}
+    assert {spec.sql for spec in METRICS.values()} == {f"{name}.sql" for name in files}
     documented = set(re.findall(r"^\| `(\w+)` \| [a-z]", CLI, flags=re.MULTILINE)) & {*files, *MetricName}
     assert files == set(MetricName) == set(METRICS) == documented
 
@@ -67,8 +69,9 @@ def test_the_hidden_streamlit_option_still_exists_and_is_off() -> None:
 
 
 def test_every_code_with_guidance_has_a_class_and_an_action() -> None:
-    assert {"ORDERS_NOT_CLOSED", "DATA_SUBJECT_NOT_FOUND", "(uncoded)", "(not looked up)", "*"} <= set(guidance())
-    assert all(item.code_class and item.action for item in guidance().values())
+    table = built_in_guidance().by_code
+    assert {"ORDERS_NOT_CLOSED", "DATA_SUBJECT_NOT_FOUND", "(uncoded)", "(not looked up)", "*"} <= set(table)
+    assert all(item.code_class and item.action for item in table.values())
 
 
 def test_no_deprecated_streamlit_width_argument_is_left() -> None:

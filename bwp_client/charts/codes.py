@@ -8,7 +8,7 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from bwp_client.charts.theme import FEW, NOT_LOOKED_UP_COLOR, PALETTE, UNCODED_COLOR, Theme, few_ticks, figure, label
-from bwp_client.metrics.run import NOT_LOOKED_UP, UNCODED
+from bwp_client.warehouse.snapshot import NOT_LOOKED_UP, UNCODED
 
 OTHERS = "(other codes)"
 MAX_CODES = 8

@@ -1,4 +1,4 @@
-"""A figure that is drawn once and shown often."""
+"""A figure that is drawn once and shown many times."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ from typing import Any
 import plotly.graph_objects as go
 
 
-class Drawn(go.Figure):  # type: ignore[misc]
-    """A figure that is not changed any more: what it consists of is copied out of it only once."""
+class FrozenFigure(go.Figure):  # type: ignore[misc]
+    """An immutable figure. `to_dict()` is computed once, because Streamlit calls it on every rerun."""
 
     def __init__(self, figure: go.Figure) -> None:
         super().__init__(figure)
-        self._parts: dict[str, Any] = super().to_dict()
+        self._frozen: dict[str, Any] = super().to_dict()
 
     def to_dict(self) -> dict[str, Any]:
-        """Give its data and layout; they are shared and must not be changed."""
-        return self._parts
+        """Return the data and the layout; both are shared and must not be changed."""
+        return self._frozen

@@ -179,11 +179,3 @@ def describe_hours(frame: pd.DataFrame) -> str:
         f"Failure rate by weekday and hour: highest on {WEEKDAYS[int(top['weekday']) - 1]} {int(top['hour'])}:00 UTC with "
         f"{top['rate']:.1%}, lowest {rated['rate'].min():.1%}; {len(rated)} of 168 cells rated."
     )
-
-
-def duration_text(seconds: float) -> str:
-    """Give a duration as people say it: `12 s`, `3.5 h`, `9.2 days`."""
-    for size, unit in ((2 * _DAY_SECONDS, "days"), (2 * _HOUR_SECONDS, "h"), (120, "min")):
-        if seconds >= size:
-            return f"{seconds / {'days': _DAY_SECONDS, 'h': _HOUR_SECONDS, 'min': 60}[unit]:.1f} {unit}"
-    return f"{seconds:.0f} s"

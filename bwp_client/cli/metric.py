@@ -42,6 +42,7 @@ def metric(
         from bwp_client.metrics import Bucket, run_metric
         from bwp_client.metrics.export import to_csv, to_rows
         from bwp_client.metrics.filters import filters_between
+        from bwp_client.metrics.guidance import read_guidance
         from bwp_client.settings import Settings
         from bwp_client.warehouse import Warehouse
         from bwp_client.warehouse.snapshot import Snapshot
@@ -60,7 +61,15 @@ def metric(
             codes=tuple(code) if code else None,
             regions=tuple(region) if region else None,
         )
-        frame = run_metric(snapshot, name, filters, bucket=choice(Bucket, "--by", by.lower()), min_n=settings.min_n)
+        frame = run_metric(
+            snapshot,
+            name,
+            filters,
+            bucket=choice(Bucket, "--by", by.lower()),
+            min_n=settings.min_n,
+            calendar=settings.deadlines,
+            guidance=read_guidance(settings.error_codes_file),
+        )
         if shape == "json":
             print_json(to_rows(frame))
         elif shape == "csv":

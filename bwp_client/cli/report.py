@@ -114,6 +114,7 @@ def _make(
     question: Question, store: Any, settings: Settings, warehouse: str | None, notify: str | None, *, force: bool,
     as_json: bool,
 ) -> Result:  # fmt: skip
+    from bwp_client.metrics.guidance import read_guidance
     from bwp_client.reports.chromium import find_browser
     from bwp_client.reports.notify import tell_failure, tell_result
     from bwp_client.reports.publish import make_report
@@ -127,6 +128,7 @@ def _make(
                 question,
                 store,
                 product_names=settings.product_names,
+                guidance=read_guidance(settings.error_codes_file),
                 browser=find_browser(settings.report.browser),
                 force=force,
                 on_progress=progress,

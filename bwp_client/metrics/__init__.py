@@ -1,7 +1,8 @@
-"""One SQL file per metric, run over a snapshot with the same filters everywhere."""
+"""The metrics: each is a SQL template over a snapshot, with the same filters everywhere."""
 
 from bwp_client.metrics.catalog import METRICS, MetricName
 from bwp_client.metrics.filters import Bucket, Filters
-from bwp_client.metrics.run import no_denominator, run_metric
+from bwp_client.metrics.queries import no_denominator
+from bwp_client.metrics.run import run_metric
 
 __all__ = ["METRICS", "Bucket", "Filters", "MetricName", "no_denominator", "run_metric"]

@@ -11,9 +11,9 @@ import numpy as np
 import pandas as pd
 
 from bwp_client.metrics.catalog import MetricName
+from bwp_client.metrics.comparison import verdict
 from bwp_client.metrics.filters import Filters
-from bwp_client.metrics.run import NOT_LOOKED_UP
-from bwp_client.metrics.wording import verdict
+from bwp_client.warehouse.snapshot import NOT_LOOKED_UP
 
 MOST = 0.5
 """A product or a code set is named when it makes up more than this share of the change."""
@@ -42,8 +42,11 @@ class Cause:
     """True when more or fewer requests alone could look like this: see `moved_alike`."""
 
 
-def wide(filters: Filters) -> Filters:
-    """Give this period and the one before, in whole weeks, eight of them at least: what changes are looked for in."""
+def change_search_period(filters: Filters) -> Filters:
+    """Return the filters over this period and the one before, in whole weeks and at least eight of them.
+
+    Changes of the rate are searched in it: a short period alone holds too few days.
+    """
     start = min(filters.before_time, filters.to_time - MIN_WEEKS * timedelta(weeks=1))
     return filters.with_(from_time=start - timedelta(days=start.weekday()))
 
@@ -70,7 +73,7 @@ def cause_of(
         comparison,
         products,
         lambda product: ask(MetricName.CONTRIBUTORS, narrowed(filters, product)),
-        lambda product: ask(MetricName.CHANGE_POINTS, narrowed(wide(filters), product)),
+        lambda product: ask(MetricName.CHANGE_POINTS, narrowed(change_search_period(filters), product)),
     )
 
 

@@ -1,24 +1,35 @@
-"""Every metric: what it is called, and what its number means, in the words of the screen and the docs."""
+"""The registry of metrics: each one's title, meaning, SQL template and last step.
+
+The meaning is shown on the pages, and `docs/metrics.md` repeats it word for word.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
 
+import pandas as pd
+
+from bwp_client.metrics import change_points, error_codes, periods, worklist
+from bwp_client.metrics.context import MetricContext
+
 KNOWN_SHARE = 0.95
-"""Of the failed and of the completed tasks, how many have to be looked up for a rate by submission."""
+"""The share of failed and of completed tasks that must be looked up before a rate by submission is given."""
 
 
 class MetricName(StrEnum):
-    """Every metric; each has a SQL file of the same name."""
+    """The name of every metric, as the command line takes it."""
 
     FAILURE_RATE = "failure_rate"
     SUBMISSION_RATE = "submission_rate"
     ERROR_CODES = "error_codes"
     ERROR_CODES_OVER_TIME = "error_codes_over_time"
+    CODES_BY_PRODUCT = "codes_by_product"
     CODE_SETS = "code_sets"
     TIME_TO_OUTCOME = "time_to_outcome"
     PERIOD_COMPARISON = "period_comparison"
+    COMPARISON_BY_PRODUCT = "comparison_by_product"
     CONTRIBUTORS = "contributors"
     CHANGE_POINTS = "change_points"
     WEEKDAY_HOUR = "weekday_hour"
@@ -31,22 +42,33 @@ class MetricName(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Metric:
-    """What a metric is called on screen and what its number means."""
+class MetricSpec:
+    """How a metric is computed and explained.
+
+    Attributes:
+        title: Its name on screen.
+        meaning: The formula in words, the denominator, and the method's source.
+        sql: Its template in `metrics/sql`.
+        finish: Makes the metric's frame of the rows that the SQL returns; None where these are the frame.
+    """
 
     title: str
     meaning: str
+    sql: str
+    finish: Callable[[pd.DataFrame, MetricContext], pd.DataFrame] | None = None
 
 
-METRICS: dict[MetricName, Metric] = {
-    MetricName.FAILURE_RATE: Metric(
+METRICS: dict[MetricName, MetricSpec] = {
+    MetricName.FAILURE_RATE: MetricSpec(
         "Failure rate",
         "Failed tasks ÷ (failed + completed tasks), by the date of the outcome. The range is the 95 % Wilson interval: "
         "with so few or so many outcomes, the true rate lies in it 19 times of 20. Failures can come within seconds and "
         "completions after 40 days, so a surge of requests alone can move the rate. Under the minimum n only counts are "
         "shown.",
+        "failure_rate.sql",
+        periods.with_partial,
     ),
-    MetricName.SUBMISSION_RATE: Metric(
+    MetricName.SUBMISSION_RATE: MetricSpec(
         "Failure rate by submission",
         "Failed tasks ÷ (failed + completed tasks), by the date on which they were submitted, whenever they ended: a surge "
         "of requests alone leaves it as it is. Only looked-up tasks have a submission, so a period is rated only when "
@@ -54,8 +76,10 @@ METRICS: dict[MetricName, Metric] = {
         "completed ones are looked up by enrich --completed alone. Partial: some of its tasks may still be running, since "
         "1 in 100 completed ones took longer than there was time. What fails comes first, so such a rate begins too high. "
         "The range is the 95 % Wilson interval.",
+        "submission_rate.sql",
+        periods.with_unsettled,
     ),
-    MetricName.ERROR_CODES: Metric(
+    MetricName.ERROR_CODES: MetricSpec(
         "Error codes",
         "Failed tasks by the error code that Buy with Prime gives. A task with two codes counts under each; shares are of "
         "all failed tasks. New: first seen in this period. Returned: seen earlier, but not in the period before. Rising: "
@@ -64,77 +88,109 @@ METRICS: dict[MetricName, Metric] = {
         "earlier, not in this period. Ongoing: everything else. Where the data begin too late to tell, or less than "
         f"{KNOWN_SHARE * 100:.0f} % of the failures before were looked up, a code is ongoing; where less of this period's "
         "were, none is quiet.",
+        "error_codes.sql",
+        error_codes.with_guidance,
     ),
-    MetricName.ERROR_CODES_OVER_TIME: Metric(
+    MetricName.ERROR_CODES_OVER_TIME: MetricSpec(
         "Error codes over time",
         "Failed tasks by error code and date of the outcome. A task with two codes counts under each.",
+        "error_codes_over_time.sql",
+        periods.with_partial,
     ),
-    MetricName.CODE_SETS: Metric(
+    MetricName.CODES_BY_PRODUCT: MetricSpec(
+        "Error codes by business product",
+        "Failed tasks by error code and business product. A task with two codes counts under each.",
+        "codes_by_product.sql",
+    ),
+    MetricName.CODE_SETS: MetricSpec(
         "Codes that come together",
         "Failed tasks by all the codes that each one has. Each task counts once, so the shares add up to the whole.",
+        "code_sets.sql",
     ),
-    MetricName.TIME_TO_OUTCOME: Metric(
+    MetricName.TIME_TO_OUTCOME: MetricSpec(
         "Time to outcome",
         "From submission, as Buy with Prime tells it, to the event that says how the task ended. Half of the tasks took "
         "no longer than the median, 9 of 10 no longer than the 90th percentile, 99 of 100 no longer than the 99th, which "
         "needs 100 tasks. Only looked-up tasks count: completed ones are looked up by enrich --completed alone.",
+        "time_to_outcome.sql",
+        periods.with_partial,
     ),
-    MetricName.PERIOD_COMPARISON: Metric(
+    MetricName.PERIOD_COMPARISON: MetricSpec(
         "Against the period before",
         "The failure rate of this period minus that of the period of the same length just before it, with Newcombe's "
         "95 % interval. It is called higher or lower only when that interval leaves out zero.",
+        "period_comparison.sql",
     ),
-    MetricName.CONTRIBUTORS: Metric(
+    MetricName.COMPARISON_BY_PRODUCT: MetricSpec(
+        "Business products against the period before",
+        "Each rated business product that had outcomes in this period or in the one before, compared with itself in the "
+        "period of the same length just before this one; the product with most failed tasks comes first. The intervals "
+        "are those of the comparison of all products.",
+        "comparison_by_product.sql",
+    ),
+    MetricName.CONTRIBUTORS: MetricSpec(
         "What changed",
         "The change of the failure rate against the period before, split exactly. Rate: the product itself failed more or "
         "less often. Mix: more or fewer of all outcomes came from a product that fails more or less than the others. Both, "
         "over all products, add up to the change (Kitagawa, 1955). For codes: failed tasks with exactly these codes ÷ all "
         "outcomes, now minus before; these add up to the change too.",
+        "contributors.sql",
     ),
-    MetricName.CHANGE_POINTS: Metric(
+    MetricName.CHANGE_POINTS: MetricSpec(
         "Changes",
         "Days from which on the failure rate was another for a week or more. Expected failures follow the weekday, so a "
         "weekly rhythm is no change. Each search is tested by simulation (circular binary segmentation): a steady series "
         "shows a change in 1 of 100 searches. Before and after reach to the neighbouring changes, with 95 % Wilson "
         "intervals; the change very likely lies between earliest and latest.",
+        "change_points.sql",
+        change_points.from_daily_counts,
     ),
-    MetricName.WEEKDAY_HOUR: Metric(
+    MetricName.WEEKDAY_HOUR: MetricSpec(
         "Weekday and hour",
         "The failure rate of all outcomes that came on this weekday in this hour, both UTC. Cells under the minimum n are "
         "left empty.",
+        "weekday_hour.sql",
     ),
-    MetricName.COVERAGE: Metric(
+    MetricName.COVERAGE: MetricSpec(
         "Lookup coverage",
         "The share of failed tasks whose errors Buy with Prime has told us. The reasons shown speak for these only.",
+        "coverage.sql",
     ),
-    MetricName.GAPS: Metric(
+    MetricName.GAPS: MetricSpec(
         "Gaps",
         "Days without a single event of any kind, where this weekday has 5 or more at the median over all data. Products "
         "and regions narrow it; task kind and codes do not.",
+        "gaps.sql",
     ),
-    MetricName.OPEN_FAILURES: Metric(
+    MetricName.OPEN_FAILURES: MetricSpec(
         "Open failures",
         "Tasks that failed in the period. Open: neither closed nor replaced by a completed task. Recovered: replaced by one "
         "that completed. Closed: settled in another way. Days left: to the last day that the law allows, 0 on that day, "
         "negative when it is over. It is exact when counted from the shop's receipt; counted from the submission or the "
         "failure it is an upper bound, since the clock started earlier. Weekends and holidays at the end never add a day "
         "here, and no extension is taken.",
+        "open_failures.sql",
+        worklist.open_failures,
     ),
-    MetricName.WAITING: Metric(
+    MetricName.WAITING: MetricSpec(
         "Waiting requests",
         "Requests that the shop lists, not closed, whose task has no event yet, whenever they were received. Without a "
         "receipt or a lookup there is no deadline to tell.",
+        "waiting.sql",
+        worklist.waiting,
     ),
-    MetricName.DISCLOSURE: Metric(
+    MetricName.DISCLOSURE: MetricSpec(
         "Yearly disclosure",
         "Received: requests that began in the period, by the shop's list, else by the submission where a task was looked "
         "up; one submitted again counts once. Completed and failed: tasks by the date of the outcome. Days: from the "
         "beginning to completion, over the completed tasks whose beginning is known (timed).",
+        "disclosure.sql",
     ),
-    MetricName.LOOKUP_STATES: Metric(
+    MetricName.LOOKUP_STATES: MetricSpec(
         "Where lookups stand",
         "Failed tasks by what asking Buy with Prime about them came to, and why; shares are of all failed tasks. Found: its "
         "errors are known. Pending, and failed with a time to ask again: asked about again by a later run. Not found, "
         "denied, and failed without such a time: not asked about again unless told so.",
+        "lookup_states.sql",
     ),
 }

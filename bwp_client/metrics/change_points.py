@@ -21,6 +21,8 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from bwp_client.metrics.context import MetricContext
+
 FALSE_ALARM = 0.01
 RESAMPLES = 199
 MIN_DAYS = 7
@@ -47,6 +49,12 @@ class _Series:
 
     def part(self, start: int, stop: int) -> _Series:
         return _Series(self.failed[start:stop], self.n[start:stop], self.weekday[start:stop])
+
+
+def from_daily_counts(frame: pd.DataFrame, context: MetricContext) -> pd.DataFrame:
+    """Return the change points of the daily counts that the metric's SQL returns; see `change_points`."""
+    days = pd.to_datetime(frame["day"], utc=True).astype("datetime64[us, UTC]")
+    return change_points(frame.assign(day=days), min_n=context.min_n)
 
 
 def change_points(daily: pd.DataFrame, *, min_n: int = 20) -> pd.DataFrame:

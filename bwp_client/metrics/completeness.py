@@ -9,19 +9,8 @@ import pandas as pd
 
 from bwp_client.metrics import Filters, MetricName, run_metric
 from bwp_client.metrics.filters import whole_days
+from bwp_client.metrics.sql_templates import render
 from bwp_client.warehouse.snapshot import Snapshot
-
-TWINS_SQL = """
-with several as (
-    select task_id, task_kind from outcomes where events_seen > 1
-)
-select e.task_id, e.event_type, min(e.occurred_at) as occurred_at, count(*) as events,
-       count(distinct e.source_uri) as sources
-from events e join several s on s.task_id = e.task_id and s.task_kind = e.task_kind
-group by e.task_id, e.event_type, e.fingerprint
-having count(distinct e.event_id) > 1
-order by occurred_at desc, e.task_id
-"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,15 +40,7 @@ def last_heard(snapshot: Snapshot) -> pd.DataFrame:
     A product that never sent one of the two types has no time there: it is silent, which is not zero failures.
     Columns: business_product_id, task_kind, failed, completed, last_failed_at, last_completed_at.
     """
-    return snapshot.frame(
-        """
-        select business_product_id, task_kind,
-               count(*) filter (outcome = 'FAILED') as failed, count(*) filter (outcome = 'COMPLETED') as completed,
-               max(occurred_at) filter (outcome = 'FAILED') as last_failed_at,
-               max(occurred_at) filter (outcome = 'COMPLETED') as last_completed_at
-        from outcomes group by business_product_id, task_kind order by count(*) desc, 1, 2
-        """
-    )
+    return snapshot.frame(render("queries/last_heard.sql"))
 
 
 def twins(snapshot: Snapshot) -> pd.DataFrame:
@@ -67,4 +48,4 @@ def twins(snapshot: Snapshot) -> pd.DataFrame:
 
     Columns: task_id, event_type, occurred_at, events, sources.
     """
-    return snapshot.frame(TWINS_SQL)
+    return snapshot.frame(render("queries/twins.sql"))

@@ -1,20 +1,19 @@
-"""What is known about each error code: its class and the next action, from one data file that users can extend."""
+"""Guidance on each error code: its class and the next action, from the product's own file and one that users add."""
 
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from contextvars import ContextVar
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache, lru_cache
 from importlib.resources import files
 from pathlib import Path
-
-import pandas as pd
+from types import MappingProxyType
+from typing import Self
 
 from bwp_client.errors import SettingsError
-from bwp_client.settings import Settings
+
+_ANY_OTHER_CODE = "*"
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,33 +24,44 @@ class Guidance:
     action: str
 
 
-_told: ContextVar[dict[str, Guidance] | None] = ContextVar("told", default=None)
+@dataclass(frozen=True, slots=True, eq=False)
+class GuidanceTable:
+    """Guidance by error code. A table equals only itself, so that it can be part of a cache key."""
+
+    by_code: Mapping[str, Guidance]
+
+    @classmethod
+    def of(cls, entries: Mapping[str, Sequence[str]]) -> Self:
+        """Return the table of (class, action) by code, as the manifest of a report holds it."""
+        return cls(MappingProxyType({code: Guidance(*entry) for code, entry in entries.items()}))
+
+    def for_code(self, code: str) -> Guidance:
+        """Return the guidance on a code; an unknown code gets the general advice."""
+        return self.by_code.get(code) or self.by_code[_ANY_OTHER_CODE]
 
 
-@contextmanager
-def as_known_then(table: Mapping[str, Sequence[str]]) -> Iterator[None]:
-    """Let a table of (class, action) by code stand in for the files: a report says what was known when it was made."""
-    token = _told.set({code: Guidance(*entry) for code, entry in table.items()})
-    try:
-        yield
-    finally:
-        _told.reset(token)
+@cache
+def built_in_guidance() -> GuidanceTable:
+    """Return the table of the product's own file."""
+    text = files("bwp_client.metrics").joinpath("error_codes.toml").read_text(encoding="utf-8")
+    return GuidanceTable(MappingProxyType(_entries(text)))
 
 
-def guidance() -> dict[str, Guidance]:
-    """Give what is known, by code: the product's own file, and over it the one that the settings name.
+def read_guidance(path: Path | None) -> GuidanceTable:
+    """Return the product's own table with the entries of a user's file added; these replace entries of the same code.
+
+    The same object is returned until the file changes.
+
+    Args:
+        path: The setting `BWP_ERROR_CODES_FILE`; None for the product's own table alone.
 
     Raises:
-        SettingsError: That file is not there or is not of this form.
+        SettingsError: The file is missing or not of the expected form.
     """
-    if (told := _told.get()) is not None:
-        return told
-    ours = _own()
-    path = Settings.load().error_codes_file
     if path is None:
-        return ours
+        return built_in_guidance()
     try:
-        return ours | _read(path, path.stat().st_mtime_ns)
+        return _read(path, path.stat().st_mtime_ns)
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError, KeyError, TypeError, AttributeError) as error:
         raise SettingsError(
             f"The error codes file {path} (BWP_ERROR_CODES_FILE) could not be read ({type(error).__name__}). Nothing was "
@@ -59,29 +69,12 @@ def guidance() -> dict[str, Guidance]:
         ) from error
 
 
-def guidance_for(code: str) -> Guidance:
-    """Give what is known about a code; an unknown one gets the general advice."""
-    known = guidance()
-    return known.get(code) or known["*"]
+@lru_cache(maxsize=2)
+def _read(path: Path, _changed_ns: int) -> GuidanceTable:
+    entries = _entries(path.read_text(encoding="utf-8"))
+    return GuidanceTable(MappingProxyType({**built_in_guidance().by_code, **entries}))
 
 
 def _entries(text: str) -> dict[str, Guidance]:
     table = tomllib.loads(text)
     return {str(entry["code"]): Guidance(str(entry["class"]), str(entry["action"])) for entry in table["codes"]}
-
-
-@cache
-def _own() -> dict[str, Guidance]:
-    return _entries(files("bwp_client.metrics").joinpath("error_codes.toml").read_text(encoding="utf-8"))
-
-
-@lru_cache(maxsize=2)
-def _read(path: Path, _changed_ns: int) -> dict[str, Guidance]:
-    return _entries(path.read_text(encoding="utf-8"))
-
-
-def with_guidance(frame: pd.DataFrame) -> pd.DataFrame:
-    """Add the columns `class` and `action` to a frame with a column `code`."""
-    table = guidance()
-    known = [table.get(code) or table["*"] for code in frame["code"]]
-    return frame.assign(**{"class": [item.code_class for item in known], "action": [item.action for item in known]})

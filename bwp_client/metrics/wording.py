@@ -1,83 +1,176 @@
-"""The state in one sentence, computed, and silent where the data don't support it."""
+"""Words for numbers: rates, intervals, durations and days, the legend of a rate chart, and the state in one sentence."""
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Mapping
+from datetime import date, datetime, timedelta
+from typing import Any
 
 import pandas as pd
 
-if TYPE_CHECKING:
-    from collections.abc import Callable
+from bwp_client.metrics.attribution import Cause
+from bwp_client.metrics.baseline import Baseline
+from bwp_client.metrics.comparison import verdict
 
-    from bwp_client.metrics.attribution import Cause
-
-
-def verdict(row: Any) -> str:
-    """Say how a period compares: higher or lower only when Newcombe's interval leaves out zero."""
-    if pd.isna(row["difference"]):
-        return "too few to compare"
-    if row["difference_low"] > 0:
-        return "higher"
-    if row["difference_high"] < 0:
-        return "lower"
-    return "no clear change"
+TOO_FEW_TO_RATE = "too few to rate"
+_INTERVALS = {
+    "rate": ("low", "high"),
+    "previous_rate": ("previous_low", "previous_high"),
+    "difference": ("difference_low", "difference_high"),
+}
+_MINUTE_SECONDS, _HOUR_SECONDS, _DAY_SECONDS = 60, 3_600, 86_400
 
 
 def percent(value: float) -> str:
-    """Give a share with one decimal, `4.1 %`."""
+    """Return a share with one decimal, `4.1 %`."""
     return f"{value * 100:.1f} %"
 
 
-def statement(row: Any, period: timedelta, cause: Cause | None, name_of: Callable[[str], str]) -> str:
-    """Say the failure rate, how it compares with the period before, and what the change is made of.
+def points(value: float) -> str:
+    """Return a difference of rates in percentage points with its sign, `+0.3 points`."""
+    return f"{_signed(value)} points"
+
+
+def interval(low: float, high: float) -> str:
+    """Return the interval of a rate, `3.1–5.2 %`."""
+    return f"{low * 100:.1f}–{high * 100:.1f} %"
+
+
+def rate_with_interval(row: Mapping[Any, Any], column: str = "rate") -> str:
+    """Return a rate with its interval, `4.1 % (3.1–5.2 %)`, or that there are too few outcomes to rate.
 
     Args:
-        row: The one row of a `period_comparison` frame.
-        period: The period's length.
-        cause: From `find_cause`.
-        name_of: Gives a product's name.
+        row: Holds the rate and its bounds.
+        column: `rate`, `previous_rate` or `difference`; the difference is in points.
     """
-    if not row["n"]:
-        return "No task of this kind ended in this period."
-    if pd.isna(row["rate"]):
-        return f"{row['failed']:,} of {row['n']:,} tasks failed: too few to rate."
-    text = f"Failure rate {percent(row['rate'])} ({row['low'] * 100:.1f}–{row['high'] * 100:.1f} %, n {row['n']:,})"
-    said, before = verdict(row), f"the {duration(period)} before"
-    if said == "too few to compare":
-        return f"{text}; {before} had too few outcomes to compare."
-    was = f"({percent(row['previous_rate'])})"
-    if said == "no clear change":
-        return f"{text}, no clear change from {before} {was}."
-    text = f"{text}, {said} than {before} {was}{_because(said, cause, name_of)}."
-    if cause is None or not cause.may_be_requests:
+    value = row[column]
+    if pd.isna(value):
+        return TOO_FEW_TO_RATE
+    low, high = (row.get(bound) for bound in _INTERVALS[column])
+    is_difference = column == "difference"
+    text = points(value) if is_difference else percent(value)
+    if low is None or high is None or pd.isna(low):
         return text
-    requests = "More" if row["failed"] > row["previous_failed"] else "Fewer"
-    return f"{text} {requests} requests alone could look like this for a while: what fails comes sooner than what completes."
+    return f"{text} ({f'{_signed(low)} to {_signed(high)}' if is_difference else interval(low, high)})"
 
 
-def duration(period: timedelta) -> str:
-    """Give a length of time in words: `4 weeks`, `10 days`, `6 hours`; nothing before one of it."""
-    hours = round(period.total_seconds() / 3600)
+def _signed(value: float) -> str:
+    text = f"{value * 100:+.1f}"
+    return "0.0" if text in {"-0.0", "+0.0"} else text
+
+
+def duration(seconds: float) -> str:
+    """Return a measured duration in the largest unit of which there are two: `12 s`, `3.5 h`, `9.2 days`."""
+    for size, unit in ((_DAY_SECONDS, "days"), (_HOUR_SECONDS, "h"), (_MINUTE_SECONDS, "min")):
+        if seconds >= 2 * size:
+            return f"{seconds / size:,.1f} {unit}"
+    return f"{seconds:.0f} s"
+
+
+def period_length(period: timedelta) -> str:
+    """Return the length of a chosen period in whole units, `4 weeks`, `10 days`, `6 hours`; `day` for one day."""
+    hours = round(period.total_seconds() / _HOUR_SECONDS)
     for size, unit in ((24 * 7, "weeks"), (24, "days")):
         if hours % size == 0 and hours >= 2 * size:
             return f"{hours // size} {unit}"
     return "day" if hours == 24 else f"{hours} hours"
 
 
-def day(time: datetime) -> str:
-    """Give a day as `3 Nov 2026`."""
+def day(time: date) -> str:
+    """Return a day as `3 Nov 2026`."""
     return f"{time.day} {time:%b %Y}"
 
 
-def _because(said: str, cause: Cause | None, name_of: Callable[[str], str]) -> str:
-    change = "rise" if said == "higher" else "fall"
+def moment(time: datetime) -> str:
+    """Return a time as `3 Nov 2026 14:05`; a midnight as its day alone."""
+    is_midnight = not (time.hour or time.minute or time.second or time.microsecond)
+    return day(time) if is_midnight else f"{day(time)} {time:%H:%M}"
+
+
+def baseline_name(baseline: Baseline, *, is_explained: bool = True) -> str:
+    """Return what the baseline of a rate chart is, with the reason why it is not the period before.
+
+    Args:
+        baseline: From `baseline_of`.
+        is_explained: False leaves the reason out.
+    """
+    if baseline.is_before:
+        return "the period before"
+    return "this period as a whole" + (", for the one before has too few outcomes" if is_explained else "")
+
+
+def rate_legend(
+    rates: pd.DataFrame,
+    bucket: str,
+    min_n: int,
+    *,
+    baseline: str | None = None,
+    marks: pd.Series[str] | None = None,
+    is_explained: bool = True,
+) -> str:
+    """Return a sentence for each kind of mark that a rate chart shows.
+
+    Args:
+        rates: `rate` (float64) and `partial` (bool) of the periods shown.
+        bucket: What a period is called: `day`, `week`.
+        min_n: Fewer outcomes than this are not rated.
+        baseline: The name of the dotted line, if one is drawn.
+        marks: The periods outside the baseline, from `metrics.baseline.outside`.
+        is_explained: False leaves out how often chance alone marks a period.
+    """
+    sentences = ["Shaded: 95 % interval."]
+    if (rates["partial"] & rates["rate"].notna()).any():
+        sentences.append(f"Hollow: partial {bucket}.")
+    if baseline is not None:
+        sentences.append(f"Dotted: {baseline}.")
+    if baseline is not None and marks is not None:
+        if marks.ne("").any():
+            chance = " (any mark by luck in 1 chart of 20)" if is_explained else ""
+            sentences.append(f"Diamond: further from it than luck explains{chance}.")
+        elif is_explained:
+            sentences.append(f"No {bucket} is marked: among so many, some intervals miss the line by luck.")
+    if rates["rate"].isna().any():
+        sentences.append(f"Grey: failed/outcomes, fewer than {min_n} and too few to rate.")
+    return " ".join(sentences)
+
+
+def statement(row: Mapping[Any, Any], period: timedelta, cause: Cause | None, name_of: Callable[[str], str]) -> str:
+    """Return the failure rate, its comparison with the period before and the cause of the change, in one sentence.
+
+    Whatever the data do not support is left out.
+
+    Args:
+        row: The one row of a `period_comparison` frame.
+        period: The period's length.
+        cause: From `find_cause`.
+        name_of: Returns a product's name.
+    """
+    if not row["n"]:
+        return "No task of this kind ended in this period."
+    if pd.isna(row["rate"]):
+        return f"{row['failed']:,} of {row['n']:,} tasks failed: too few to rate."
+    text = f"Failure rate {percent(row['rate'])} ({interval(row['low'], row['high'])}, n {row['n']:,})"
+    compared, before = verdict(row), f"the {period_length(period)} before"
+    if compared == "too few to compare":
+        return f"{text}; {before} had too few outcomes to compare."
+    previous = f"({percent(row['previous_rate'])})"
+    if compared == "no clear change":
+        return f"{text}, no clear change from {before} {previous}."
+    text = f"{text}, {compared} than {before} {previous}{_because(compared, cause, name_of)}."
+    if cause is None or not cause.may_be_requests:
+        return text
+    requests = "More" if row["failed"] > row["previous_failed"] else "Fewer"
+    return f"{text} {requests} requests alone could look like this for a while: what fails comes sooner than what completes."
+
+
+def _because(compared: str, cause: Cause | None, name_of: Callable[[str], str]) -> str:
+    change = "rise" if compared == "higher" else "fall"
     if cause is None:
         return ""
     if cause.is_spread:
         return f"; no one product and no one code makes up most of the {change}"
     if cause.is_mix:
-        more = "more" if said == "higher" else "fewer"
+        more = "more" if compared == "higher" else "fewer"
         return f"; most of the {change} is that {more} outcomes came from products that fail more often"
     parts = [
         cause.code_set or "",

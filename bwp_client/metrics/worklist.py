@@ -10,7 +10,8 @@ import numpy as np
 import pandas as pd
 
 from bwp_client.deadlines import DeadlineCalendar, judge_hold
-from bwp_client.metrics.guidance import guidance_for
+from bwp_client.metrics.context import MetricContext
+from bwp_client.metrics.guidance import GuidanceTable
 
 JOIN = " + "
 _OF_DAYS = ["deadline", "days_left", "rule", "basis", "exact", "extended_deadline", "hold"]
@@ -25,7 +26,7 @@ WAITING_COLUMNS = [
 ]  # fmt: skip
 
 
-def open_failures(frame: pd.DataFrame, calendar: DeadlineCalendar, now: datetime) -> pd.DataFrame:
+def open_failures(frame: pd.DataFrame, context: MetricContext) -> pd.DataFrame:
     """Give one row per failed task, nearest deadline first; `age_days` counts from the failure.
 
     Nearest first means: the days still ahead, the soonest first, then those over, the latest first.
@@ -35,22 +36,22 @@ def open_failures(frame: pd.DataFrame, calendar: DeadlineCalendar, now: datetime
         codes.setdefault(task_id, []).append(code)
     tasks = frame.drop_duplicates("task_id").reset_index(drop=True)
     sets = [tuple(codes[task_id]) for task_id in tasks["task_id"].tolist()]
-    folded = {codes_of: _fold(codes_of) for codes_of in set(sets)}
+    folded = {codes_of: _fold(codes_of, context.guidance) for codes_of in set(sets)}
     of_task = [folded[codes_of] for codes_of in sets]
     tasks = tasks.assign(
         code=[item[0] for item in of_task],
         **{"class": [item[1] for item in of_task], "action": [item[2] for item in of_task]},
     )
-    return _late(tasks, calendar, now, "failed_at")[OPEN_COLUMNS]
+    return _late(tasks, context.calendar, context.now, "failed_at")[OPEN_COLUMNS]
 
 
-def waiting(frame: pd.DataFrame, calendar: DeadlineCalendar, now: datetime) -> pd.DataFrame:
+def waiting(frame: pd.DataFrame, context: MetricContext) -> pd.DataFrame:
     """Give one row per request, nearest deadline first; `age_days` counts from the receipt."""
-    return _late(frame.reset_index(drop=True), calendar, now, "received_at")[WAITING_COLUMNS]
+    return _late(frame.reset_index(drop=True), context.calendar, context.now, "received_at")[WAITING_COLUMNS]
 
 
-def _fold(codes: tuple[str, ...]) -> tuple[str, str, str]:
-    known = [guidance_for(code) for code in codes]
+def _fold(codes: tuple[str, ...], guidance: GuidanceTable) -> tuple[str, str, str]:
+    known = [guidance.for_code(code) for code in codes]
     classes, actions = (dict.fromkeys(texts) for texts in zip(*((g.code_class, g.action) for g in known), strict=True))
     return JOIN.join(codes), JOIN.join(classes), " ".join(actions)
 

@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from bwp_client.metrics.export import to_csv, to_rows
-from bwp_client.metrics.guidance import as_known_then
+from bwp_client.metrics.guidance import GuidanceTable
 from bwp_client.reports.chromium import Pictures, take_pictures
 from bwp_client.reports.content import Content, content_of
 from bwp_client.reports.context import Asking
@@ -48,6 +48,7 @@ def build(
     folder: Path,
     *,
     product_names: dict[str, str],
+    guidance: GuidanceTable,
     browser: str | None,
     force: bool = False,
     on_progress: OnProgress = lambda _done, _total, _text: None,
@@ -59,6 +60,7 @@ def build(
         question: What is asked.
         folder: An empty folder for it.
         product_names: The configured names of products.
+        guidance: Class and next action of each error code.
         browser: Makes PDF and PNG; none leaves them out.
         force: Print the reasons against it on page one, for it gets published all the same.
         on_progress: Called with steps done, steps in all, and what comes next.
@@ -71,7 +73,7 @@ def build(
     snapshot = Snapshot(warehouse, run_as_of(warehouse, question.as_of))
     on_progress(1, STEPS, "taking the rows")
     take_rows(snapshot, question, folder / INPUTS)
-    facts = facts_of(snapshot, question, product_names)
+    facts = facts_of(snapshot, question, product_names, guidance)
     on_progress(2, STEPS, "computing the tables")
     content = compose(question, facts, folder, ())
     on_progress(3, STEPS, "making pictures")
@@ -90,8 +92,7 @@ def compose(question: Question, facts: Facts, folder: Path, reasons: tuple[str, 
     Raises:
         SourceNotFoundError: Rows are missing.
     """
-    with as_known_then(facts.guidance):
-        content = content_of(Asking(_snapshot_of(facts, folder), question, facts))
+    content = content_of(Asking(_snapshot_of(facts, folder), question, facts))
     tables = folder / "tables"
     tables.mkdir(exist_ok=True)
     for name, frame in content.tables.items():

@@ -15,7 +15,7 @@ from bwp_client.charts.rates import describe_rates
 from bwp_client.metrics import MetricName
 from bwp_client.metrics.attribution import cause_of
 from bwp_client.metrics.baseline import Baseline, baseline_of, outside
-from bwp_client.metrics.wording import statement
+from bwp_client.metrics.wording import baseline_name, rate_legend, statement
 from bwp_client.reports.context import Asking
 from bwp_client.reports.tables import TABLES
 
@@ -122,17 +122,10 @@ def _figures(asking: Asking, tables: dict[str, pd.DataFrame], headline: Any) -> 
 
 
 def _about_rates(rates: pd.DataFrame, bucket: str, baseline: Baseline | None, marks: pd.Series[str], min_n: int) -> str:
-    """Say what the chart shows, and what each of its marks means."""
-    said = [describe_rates(rates, bucket), "Shaded: 95 % interval."]
-    if (rates["partial"] & rates["rate"].notna()).any():
-        said.append(f"Hollow: partial {bucket}.")
-    if baseline is not None:
-        said.append("Dotted: the period before." if baseline.is_before else "Dotted: this period as a whole.")
-    if marks.ne("").any():
-        said.append("Diamond: further from it than luck explains.")
-    if rates["rate"].isna().any():
-        said.append(f"Grey: failed/outcomes, fewer than {min_n} and too few to rate.")
-    return " ".join(said)
+    """Return what the chart shows, and what each of its marks means."""
+    name = None if baseline is None else baseline_name(baseline, is_explained=False)
+    legend = rate_legend(rates, bucket, min_n, baseline=name, marks=marks, is_explained=False)
+    return f"{describe_rates(rates, bucket)} {legend}"
 
 
 def _figure(name: str, title: str, after: MetricName, says: str, draw: Any) -> Figure:

@@ -8,6 +8,7 @@ import pandas as pd
 
 from bwp_client.deadlines import DeadlineCalendar
 from bwp_client.metrics import Bucket, Filters, MetricName, run_metric
+from bwp_client.metrics.guidance import GuidanceTable
 from bwp_client.reports.spec import Facts, Question
 from bwp_client.warehouse.snapshot import Snapshot
 
@@ -40,6 +41,7 @@ class Asking:
                 bucket=asked[2],
                 min_n=question.min_n,
                 calendar=DeadlineCalendar.of(question.deadline_rule, question.timezone),
+                guidance=GuidanceTable.of(self.facts.guidance),
                 now=question.as_of,
             )
         return self._answers[asked].copy(deep=False)

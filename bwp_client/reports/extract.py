@@ -16,7 +16,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from bwp_client.errors import SourceNotFoundError
-from bwp_client.metrics.guidance import guidance
+from bwp_client.metrics.guidance import GuidanceTable
 from bwp_client.reports.spec import Facts, Question
 from bwp_client.settings import SAMPLE_WAREHOUSE
 from bwp_client.warehouse import TABLES, Run, TableName, Warehouse, list_runs
@@ -112,7 +112,9 @@ def input_files(folder: Path) -> dict[TableName, Path]:
     return {name: folder / f"{name.value}.parquet" for name in _SQL}
 
 
-def facts_of(snapshot: Snapshot, question: Question, configured_names: dict[str, str]) -> Facts:
+def facts_of(
+    snapshot: Snapshot, question: Question, configured_names: dict[str, str], guidance: GuidanceTable
+) -> Facts:
     """Gather what a report says of the warehouse beside its rows."""
     warehouse, versions = snapshot.warehouse, snapshot.versions
     quarantine = warehouse.handle(TableName.QUARANTINE, versions.get(TableName.QUARANTINE.value, 0))
@@ -130,7 +132,7 @@ def facts_of(snapshot: Snapshot, question: Question, configured_names: dict[str,
         is_sample=warehouse.uri == Warehouse(SAMPLE_WAREHOUSE).uri,
         product_names={product: names[product] for product in sorted(known & set(names))},
         begins_at=(snapshot.span() or (None,))[0],
-        guidance={code: [item.code_class, item.action] for code, item in sorted(guidance().items())},
+        guidance={code: [item.code_class, item.action] for code, item in sorted(guidance.by_code.items())},
     )
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import pandas as pd
 
-from bwp_client.metrics.wording import percent
+from bwp_client.metrics.wording import day, duration, moment, percent, points, rate_with_interval
 
 LABELS = {
     "n": "Outcomes (n)",
@@ -52,13 +52,8 @@ _PERCENT = {
     "coverage",
 }
 _POINTS = {"difference", "difference_low", "difference_high", "mix_effect", "rate_effect", "contribution"}
-_INTERVALS = {
-    "rate": ("low", "high"),
-    "previous_rate": ("previous_low", "previous_high"),
-    "difference": ("difference_low", "difference_high"),
-}
+_WITH_INTERVAL = {"rate", "previous_rate", "difference"}
 _LONG_TEXT, _LONG_WORDS = 40, 30
-_TOO_FEW = "too few to rate"
 _NONE = "–"
 
 
@@ -108,35 +103,9 @@ def label(column: str) -> str:
     return LABELS.get(column) or column.replace("_", " ").capitalize()
 
 
-def rate_with_interval(row: Any, column: str = "rate") -> str:
-    """Give a rate or a difference of rates with its interval."""
-    if pd.isna(row[column]):
-        return _TOO_FEW
-    low, high = (row.get(bound) for bound in _INTERVALS[column])
-    number = _points if column in _POINTS else percent
-    if pd.isna(low):
-        return number(row[column])
-    return f"{number(row[column])} ({_bounds(column, low, high)})"
-
-
-def _bounds(column: str, low: float, high: float) -> str:
-    if column in _POINTS:
-        return f"{_signed(low)} to {_signed(high)}"
-    return f"{low * 100:.1f}–{high * 100:.1f} %"
-
-
-def _points(value: float) -> str:
-    return f"{_signed(value)} points"
-
-
-def _signed(value: float) -> str:
-    text = f"{value * 100:+.1f}"
-    return "0.0" if text in {"-0.0", "+0.0"} else text
-
-
 def _text(name: str, row: Any, name_of: Callable[[str], str]) -> str:
     value = row[name]
-    if name in _INTERVALS:
+    if name in _WITH_INTERVAL:
         return rate_with_interval(row, name)
     if not isinstance(value, list | tuple) and pd.isna(value):
         return _NONE
@@ -145,7 +114,7 @@ def _text(name: str, row: Any, name_of: Callable[[str], str]) -> str:
     if name in _PERCENT:
         return percent(value)
     if name in _POINTS:
-        return _points(value)
+        return points(value)
     return _plain(name, value)
 
 
@@ -153,10 +122,9 @@ def _plain(name: str, value: Any) -> str:
     if isinstance(value, bool):
         return "yes" if value else ""
     if isinstance(value, pd.Timestamp):
-        is_midnight = value == value.normalize()
-        return f"{value.day} {value:%b %Y}" if is_midnight else f"{value.day} {value:%b %Y %H:%M}"
+        return moment(value)
     if isinstance(value, date):
-        return f"{value.day} {value:%b %Y}"
+        return day(value)
     if name.endswith("_seconds"):
         return duration(float(value))
     if isinstance(value, float):
@@ -164,11 +132,3 @@ def _plain(name: str, value: Any) -> str:
     if isinstance(value, int):
         return f"{value:,}"
     return " ".join(str(value).split())
-
-
-def duration(seconds: float) -> str:
-    """Give a time span in its largest fitting unit."""
-    for unit, size in (("days", 86_400), ("h", 3_600), ("min", 60)):
-        if seconds >= size:
-            return f"{seconds / size:,.1f} {unit}"
-    return f"{seconds:,.1f} s"

@@ -8,6 +8,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+from bwp_client.metrics.guidance import GuidanceTable
 from bwp_client.reports import attempts
 from bwp_client.reports.build import FORCED_SUFFIX, PAGE, OnProgress, build
 from bwp_client.reports.manifest import MANIFEST, Manifest
@@ -42,6 +43,7 @@ def make_report(
     store: ReportStore,
     *,
     product_names: dict[str, str],
+    guidance: GuidanceTable,
     browser: str | None,
     force: bool = False,
     on_progress: OnProgress = lambda _done, _total, _text: None,
@@ -53,6 +55,7 @@ def make_report(
         question: What is asked.
         store: Where to publish.
         product_names: The configured names.
+        guidance: Class and next action of each error code.
         browser: Makes PDF and PNG; none leaves them out.
         force: Publish all the same, with the reasons on page one.
         on_progress: Called with steps done, steps in all, and what comes next.
@@ -61,7 +64,7 @@ def make_report(
         BwpError: It could not be made; nothing was published.
     """
     with attempts.logged(store, question.key) as attempt:
-        result = _make(warehouse, question, store, product_names, browser, on_progress, force=force)
+        result = _make(warehouse, question, store, product_names, guidance, browser, on_progress, force=force)
         attempt.key, attempt.state = result.key, result.state
         attempt.reasons, attempt.link = result.reasons, result.link
         return result
@@ -72,6 +75,7 @@ def _make(
     question: Question,
     store: ReportStore,
     product_names: dict[str, str],
+    guidance: GuidanceTable,
     browser: str | None,
     on_progress: OnProgress,
     *,
@@ -81,8 +85,8 @@ def _make(
         return _result(store, store.manifest(question.key), attempts.THERE)
     with TemporaryDirectory(prefix="bwp-report-") as folder:
         draft = build(
-            warehouse, question, Path(folder), product_names=product_names, browser=browser, force=force,
-            on_progress=on_progress,
+            warehouse, question, Path(folder), product_names=product_names, guidance=guidance, browser=browser,
+            force=force, on_progress=on_progress,
         )  # fmt: skip
         if draft.reasons and not force:
             return Result(question.key, attempts.REFUSED, reasons=list(draft.reasons))

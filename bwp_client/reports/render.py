@@ -19,9 +19,10 @@ import pandas as pd
 from markupsafe import Markup
 
 from bwp_client.metrics import METRICS
-from bwp_client.metrics.wording import percent, verdict
+from bwp_client.metrics.comparison import verdict
+from bwp_client.metrics.wording import percent, rate_with_interval
 from bwp_client.reports.content import Content
-from bwp_client.reports.formatting import rate_with_interval, shown
+from bwp_client.reports.formatting import shown
 from bwp_client.reports.spec import Facts, Question
 from bwp_client.reports.tables import TABLES, Section
 

@@ -9,10 +9,10 @@ from enum import StrEnum
 import pandas as pd
 
 from bwp_client.metrics import METRICS, MetricName
-from bwp_client.metrics.attribution import wide
+from bwp_client.metrics.attribution import change_search_period
+from bwp_client.metrics.comparison import verdict
 from bwp_client.metrics.completeness import last_heard
-from bwp_client.metrics.run import no_denominator, rated_products
-from bwp_client.metrics.wording import verdict
+from bwp_client.metrics.queries import no_denominator
 from bwp_client.reports.context import Asking
 
 MAX_ROWS = 60
@@ -75,19 +75,11 @@ def _metric(
 
 
 def _by_product(asking: Asking) -> pd.DataFrame:
-    """Compare each rated product with itself in the period before, most failures first."""
-    frames = [
-        asking.metric(MetricName.PERIOD_COMPARISON, asking.filters.with_(business_products=(product,))).assign(
-            business_product_id=product
-        )
-        for product in rated_products(asking.snapshot, asking.filters)
-    ]
-    table = pd.concat(frames or [asking.metric(MetricName.PERIOD_COMPARISON).head(0)], ignore_index=True)
-    if not frames:
-        table["business_product_id"] = pd.Series(dtype="str")
-    table["compared"] = [verdict(row) for row in table.to_dict("records")]
-    table = table[table["n"] + table["previous_n"] > 0]
-    return table.sort_values(["failed", "business_product_id"], ascending=[False, True], ignore_index=True)
+    """Return `comparison_by_product` with the verdict of each row, in the order of columns that reports always had."""
+    table = asking.metric(MetricName.COMPARISON_BY_PRODUCT)
+    products = table.pop("business_product_id").astype("str")  # also without a row
+    compared = [verdict(row) for row in table.to_dict("records")]
+    return table.assign(business_product_id=products, compared=compared)
 
 
 def _contributors(part: str) -> Callable[[Asking], pd.DataFrame]:
@@ -146,7 +138,7 @@ TABLES: tuple[ReportTable, ...] = (
     _metric(MetricName.CHANGE_POINTS, Section.CHANGED, ("changed_at",),
             ("changed_at", "direction", "earliest", "latest", "before_rate", "before_n", "after_rate", "after_n"),
             title="Days on which the rate changed",
-            ask=lambda asking: asking.metric(MetricName.CHANGE_POINTS, wide(asking.filters)),
+            ask=lambda asking: asking.metric(MetricName.CHANGE_POINTS, change_search_period(asking.filters)),
             when_empty="None in this period, the one before and the weeks around them."),
     ReportTable("open_by_deadline", Section.OPEN, "Open failures by days left", ("days_left",),
                 ("days_left", "open_failures"), _by_deadline),

@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any
 
 from bwp_client.deadlines import Deadline, DeadlineCalendar, hold_ends_at
-from bwp_client.metrics.guidance import Guidance, guidance_for
+from bwp_client.metrics.guidance import Guidance, GuidanceTable
 from bwp_client.warehouse.snapshot import NOT_LOOKED_UP, UNCODED, Snapshot
 
 REBUILT = (
@@ -54,6 +54,7 @@ class TaskStory:
     submitted_at: datetime | None
     holding_period_days: int | None
     deadline: Deadline | None
+    guidance: GuidanceTable = field(repr=False)
     replaces: list[str] = field(default_factory=list)
 
     @property
@@ -68,9 +69,9 @@ class TaskStory:
         """Why it failed: code, message, what is known of the code."""
         answer = self.answer
         if answer is None or answer["lookup_state"] != "found":
-            return [(NOT_LOOKED_UP, "", guidance_for(NOT_LOOKED_UP))]
+            return [(NOT_LOOKED_UP, "", self.guidance.for_code(NOT_LOOKED_UP))]
         told = [((error["code"] or "").strip() or UNCODED, error["message"] or "") for error in answer["errors"] or []]
-        return [(code, message, guidance_for(code)) for code, message in told or [(UNCODED, "")]]
+        return [(code, message, self.guidance.for_code(code)) for code, message in told or [(UNCODED, "")]]
 
     def moments(self) -> list[Moment]:
         """Give all of it in the order of time."""
@@ -103,13 +104,16 @@ class TaskStory:
         return [Moment(at, what, "", "shop") for name, what in names.items() if (at := self.request[name]) is not None]
 
 
-def tell_task(snapshot: Snapshot, task_id: str, calendar: DeadlineCalendar) -> TaskStory | None:
+def tell_task(
+    snapshot: Snapshot, task_id: str, calendar: DeadlineCalendar, guidance: GuidanceTable
+) -> TaskStory | None:
     """Read what is known of one task; none when nothing is.
 
     Args:
         snapshot: The data.
         task_id: Which task.
         calendar: How its deadline is counted.
+        guidance: Class and next action of each error code.
     """
     events = _dicts(snapshot, "events", _EVENT_COLUMNS, task_id, "occurred_at, event_id, replay_name")
     lookups = _dicts(snapshot, "lookups", _LOOKUP_COLUMNS, task_id, "asked_at, attempt")
@@ -141,6 +145,7 @@ def tell_task(snapshot: Snapshot, task_id: str, calendar: DeadlineCalendar) -> T
         submitted_at=submitted,
         holding_period_days=held,
         deadline=deadline,
+        guidance=guidance,
         replaces=[row[0] for row in earlier],
     )
 

@@ -13,14 +13,12 @@ import pyarrow as pa
 import streamlit as st
 
 from bwp_client.charts import Theme, code_colors
-from bwp_client.charts.frozen_figure import Drawn
+from bwp_client.charts.frozen_figure import FrozenFigure
 from bwp_client.metrics import METRICS, Bucket, Filters, MetricName
-from bwp_client.metrics.baseline import Baseline
 from bwp_client.metrics.filters import whole_days
-from bwp_client.metrics.wording import percent
+from bwp_client.metrics.queries import list_error_codes
 from bwp_client.ui import data
 from bwp_client.ui.data import metric, metric_row
-from bwp_client.ui.filters import all_codes
 from bwp_client.ui.page import GO_TO, TASKS_PAGE, Page
 
 if TYPE_CHECKING:
@@ -83,13 +81,6 @@ def meaning_of(*names: MetricName) -> str:
     return "\n\n".join(METRICS[name].meaning for name in names)
 
 
-def baseline_name(baseline: Baseline) -> str:
-    """Say what a baseline is."""
-    return (
-        "the period before" if baseline.is_before else "this period as a whole, for the one before has too few outcomes"
-    )
-
-
 def show_chart(
     page: Page,
     title: str,
@@ -114,7 +105,7 @@ def show_chart(
         opens: For a point that is clicked, the filters to see its tasks with.
     """
     heading(title, *about)
-    chart, words = kept(page, (theme(), key), lambda: (Drawn(draw()), alt()))
+    chart, words = kept(page, (theme(), key), lambda: (FrozenFigure(draw()), alt()))
     if opens is None:
         st.plotly_chart(chart, theme=None, key=key, alt=words, config={"displayModeBar": False})
     else:
@@ -190,31 +181,11 @@ def as_of(page: Page) -> str:
     return f"as of {page.snapshot.run.finished_at:%d %b %Y %H:%M} UTC"
 
 
-def rate_legend(
-    page: Page, rates: pd.DataFrame, bucket: str, *, dotted: str | None = None, marks: pd.Series[str] | None = None
-) -> str:
-    """Explain the marks that a rate chart uses, and only those."""
-    said = ["Shaded: 95 % interval."]
-    if (rates["partial"] & rates["rate"].notna()).any():
-        said.append(f"Hollow: partial {bucket}.")
-    if dotted is not None:
-        said.append(f"Dotted: {dotted}.")
-    if marks is not None and dotted is not None:
-        said.append(
-            "Diamond: further from it than luck explains (any mark by luck in 1 chart of 20)."
-            if (marks != "").any()
-            else f"No {bucket} is marked: among so many, some intervals miss the line by luck."
-        )
-    if rates["rate"].isna().any():
-        said.append(f"Grey: failed/outcomes, fewer than {page.settings.min_n} and too few to rate.")
-    return " ".join(said)
-
-
 def ask(page: Page, name: MetricName, filters: Filters | None = None, bucket: Any = None) -> pd.DataFrame:
     """Compute a metric with the page's filters unless told otherwise."""
     return metric(
         page.snapshot, name, filters or page.choice.filters, bucket=bucket or page.choice.bucket,
-        min_n=page.settings.min_n,
+        min_n=page.settings.min_n, guidance=page.guidance,
     )  # fmt: skip
 
 
@@ -230,13 +201,6 @@ def meaning(*names: MetricName) -> None:
             st.markdown(f"**{METRICS[name].title}.** {METRICS[name].meaning}")
 
 
-def rate_text(row: Any) -> str:
-    """Give a rate with its interval, or say that there are too few to rate."""
-    if pd.isna(row["rate"]):
-        return "too few to rate"
-    return f"{percent(row['rate'])} ({row['low'] * 100:.1f}–{row['high'] * 100:.1f} %)"
-
-
 def count_column(label: str) -> ColumnConfig:
     """Give the look of a column of whole numbers: thousands set apart."""
     return st.column_config.NumberColumn(label, format="localized")
@@ -244,4 +208,4 @@ def count_column(label: str) -> ColumnConfig:
 
 def colors(page: Page) -> dict[str, str]:
     """Give every code its colour."""
-    return code_colors(all_codes(page.snapshot))
+    return code_colors(data.kept(page.snapshot, "error codes", lambda: list_error_codes(page.snapshot)))

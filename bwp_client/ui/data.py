@@ -16,7 +16,8 @@ import streamlit as st
 
 from bwp_client.metrics import Bucket, Filters, MetricName, no_denominator, run_metric
 from bwp_client.metrics.completeness import Gap, gaps, last_heard, twins
-from bwp_client.metrics.splits import codes_by_product
+from bwp_client.metrics.guidance import GuidanceTable
+from bwp_client.metrics.queries import count_completed_not_looked_up
 from bwp_client.settings import SAMPLE_SOURCE, SAMPLE_WAREHOUSE, Settings
 from bwp_client.warehouse import Run, Warehouse, list_runs, newest_run
 from bwp_client.warehouse.lookup_runs import LookupRun, lookup_runs
@@ -90,13 +91,19 @@ def kept(snapshot: Snapshot, of: Hashable, make: Callable[[], T]) -> T:
 
 
 def metric(
-    snapshot: Snapshot, name: MetricName, filters: Filters, *, bucket: Bucket = Bucket.DAY, min_n: int
+    snapshot: Snapshot,
+    name: MetricName,
+    filters: Filters,
+    *,
+    bucket: Bucket = Bucket.DAY,
+    min_n: int,
+    guidance: GuidanceTable | None = None,
 ) -> pd.DataFrame:
-    """Compute a metric, or give the answer of the same question before; the frame must not be changed."""
+    """Compute a metric, or return the answer of the same question before; the frame must not be changed."""
     return kept(
         snapshot,
-        (name, filters, bucket, min_n),
-        lambda: run_metric(snapshot, name, filters, bucket=bucket, min_n=min_n),
+        (name, filters, bucket, min_n, guidance),
+        lambda: run_metric(snapshot, name, filters, bucket=bucket, min_n=min_n, guidance=guidance),
     )
 
 
@@ -115,22 +122,9 @@ def unrated(snapshot: Snapshot, filters: Filters) -> pd.DataFrame:
     return kept(snapshot, ("unrated", filters), lambda: no_denominator(snapshot, filters))
 
 
-def codes_split(snapshot: Snapshot, filters: Filters) -> pd.DataFrame:
-    """Count failed tasks by error code and business product."""
-    return kept(snapshot, ("codes split", filters), lambda: codes_by_product(snapshot, filters))
-
-
 def completed_not_looked_up(snapshot: Snapshot) -> int:
     """Count the completed tasks whose submission is not known."""
-
-    def count() -> int:
-        ((tasks,),) = snapshot.rows(
-            "select (select coalesce(sum(tasks - failed), 0)::bigint from product_kinds)"
-            " - (select count(*) from timed_tasks where outcome = 'COMPLETED')"
-        )
-        return int(tasks)
-
-    return kept(snapshot, "completed not looked up", count)
+    return kept(snapshot, "completed not looked up", lambda: count_completed_not_looked_up(snapshot))
 
 
 @st.cache_data(ttl=60, show_spinner=False)

@@ -10,6 +10,7 @@ import streamlit as st
 from bwp_client.events import TaskKind
 from bwp_client.metrics import MetricName
 from bwp_client.metrics.filters import DEFAULT_DAYS, Bucket, Filters, whole_days
+from bwp_client.metrics.queries import list_error_codes, list_products, list_regions
 from bwp_client.ui.data import Names, kept, metric_row
 from bwp_client.warehouse.snapshot import Snapshot
 
@@ -50,11 +51,12 @@ def sidebar(snapshot: Snapshot, names: Names, *, min_n: int) -> Choice | None:
         start = st.date_input("From (UTC)", value=default_from, key="from", bind="query-params")
         end = st.date_input("To, that day included (UTC)", value=last, key="to", bind="query-params")
         products = st.multiselect(
-            "Business products", _products(snapshot), format_func=names, key="product", bind="query-params",
-            placeholder="All",
+            "Business products", kept(snapshot, "products", lambda: list_products(snapshot)), format_func=names,
+            key="product", bind="query-params", placeholder="All",
         )  # fmt: skip
         codes = st.multiselect(
-            "Error codes", all_codes(snapshot), key="code", bind="query-params", placeholder="All",
+            "Error codes", kept(snapshot, "error codes", lambda: list_error_codes(snapshot)), key="code",
+            bind="query-params", placeholder="All",
             help="Narrows the failed tasks only: failed with these codes ÷ all outcomes.",
         )  # fmt: skip
         regions = regions_of(snapshot)
@@ -95,21 +97,6 @@ def _bucket(chosen: str, days: int, outcomes: int, min_n: int) -> Bucket:
     return Bucket.DAY if chosen == Bucket.HOUR and days > 62 else Bucket(chosen)
 
 
-def all_codes(snapshot: Snapshot) -> list[str]:
-    """Give every error code there is, first seen first."""
-    return _first_column(snapshot, "select code from failed_codes group by code order by min(occurred_at), code")
-
-
-def _products(snapshot: Snapshot) -> list[str]:
-    return _first_column(
-        snapshot, "select business_product_id from product_kinds group by business_product_id order by sum(tasks) desc"
-    )
-
-
 def regions_of(snapshot: Snapshot) -> list[str]:
-    """Give every region there is."""
-    return _first_column(snapshot, "select distinct region from daily_counts where region <> '' order by 1")
-
-
-def _first_column(snapshot: Snapshot, sql: str) -> list[str]:
-    return kept(snapshot, sql, lambda: [row[0] for row in snapshot.rows(sql)])
+    """Return every region there is."""
+    return kept(snapshot, "regions", lambda: list_regions(snapshot))

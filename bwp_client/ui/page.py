@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 import streamlit as st
 
 from bwp_client.errors import BwpError
-from bwp_client.metrics.guidance import guidance
+from bwp_client.metrics.guidance import GuidanceTable, read_guidance
 from bwp_client.settings import Settings
 from bwp_client.ui.data import Names, current_snapshot, version_key, warehouse_in_use
 from bwp_client.ui.filters import NARROWING, Choice, sidebar
@@ -36,6 +36,7 @@ class Page:
     snapshot: Snapshot
     names: Names
     choice: Choice
+    guidance: GuidanceTable
     asked: str
     """What tells this page from others made of the same data: its filters, and settings that change what it says."""
 
@@ -50,7 +51,7 @@ def prepare() -> None:
     forget()
     try:
         settings = Settings.load()
-        guidance()
+        guidance = read_guidance(settings.error_codes_file)
         snapshot = current_snapshot(settings)
     except BwpError as error:
         st.title("Nothing can be shown")
@@ -72,7 +73,7 @@ def prepare() -> None:
         # The filters are bound to the URL and go there again by themselves.
         st.switch_page(target, query_params=query)
     asked = f"{choice!r} {settings.min_n} {settings.product_names} {settings.error_codes_file}"
-    st.session_state[_KEY] = Page(settings, snapshot, names, choice, asked)
+    st.session_state[_KEY] = Page(settings, snapshot, names, choice, guidance, asked)
 
 
 def page(title: str) -> Page:

@@ -5,7 +5,7 @@ import pytest
 
 from bwp_client.charts import Theme, contributions, rate_with_changes, time_to_outcome, weekday_hour
 from bwp_client.charts.rates import rate_over_time
-from bwp_client.charts.trends import describe_changes, describe_contributions, describe_hours, duration_text
+from bwp_client.charts.trends import describe_changes, describe_contributions, describe_hours
 
 WEEKS = pd.date_range("2026-03-02", periods=10, freq="7D", tz="UTC")
 RATES = pd.DataFrame(
@@ -95,10 +95,3 @@ def test_times_are_in_days_or_hours(seconds: float, unit: str, value: float) -> 
     assert [trace.name for trace in chart.data] == ["Median", "90th percentile"]
     assert list(chart.data[0].y) == [value, value]
     assert chart.layout.yaxis.title.text == unit
-
-
-@pytest.mark.parametrize(
-    ("seconds", "text"), [(3, "3 s"), (300, "5.0 min"), (9_000, "2.5 h"), (100_000, "27.8 h"), (864_000, "10.0 days")]
-)
-def test_durations_as_people_say_them(seconds: float, text: str) -> None:
-    assert duration_text(seconds) == text

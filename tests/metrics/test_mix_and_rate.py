@@ -7,13 +7,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bwp_client.metrics.catalog import MetricName
 from bwp_client.metrics.filters import Filters
-from bwp_client.metrics.run import parameters, sql_of
+from bwp_client.metrics.sql_templates import bound, filter_parameters, render
 
 NOW = datetime(2026, 3, 2, tzinfo=UTC)
 FILTERS = Filters(NOW, NOW + timedelta(days=7))
-SQL = sql_of(MetricName.CONTRIBUTORS)
+SQL = render("contributors.sql")
 COUNT = st.integers(0, 400)
 PRODUCTS = st.dictionaries(st.sampled_from("abcdefgh"), st.tuples(COUNT, COUNT, COUNT, COUNT), min_size=1)
 
@@ -23,7 +22,7 @@ def connection() -> duckdb.DuckDBPyConnection:
     opened = duckdb.connect()
     opened.execute("set TimeZone = 'UTC'")
     opened.execute(
-        "create table product_counts (business_product_id varchar, task_kind varchar, region varchar, outcome varchar, "
+        "create table daily_counts (business_product_id varchar, task_kind varchar, region varchar, outcome varchar, "
         "bucket_start timestamptz, has_denominator boolean, tasks bigint)"
     )
     opened.execute(
@@ -38,7 +37,7 @@ def connection() -> duckdb.DuckDBPyConnection:
 def test_the_effects_add_up(
     connection: duckdb.DuckDBPyConnection, products: dict[str, tuple[int, int, int, int]]
 ) -> None:
-    connection.execute("delete from product_counts")
+    connection.execute("delete from daily_counts")
     rows = [
         (product, "DELETION", "r", outcome, time, True, tasks)
         for product, counts in products.items()
@@ -50,9 +49,8 @@ def test_the_effects_add_up(
         if tasks
     ]
     if rows:
-        connection.executemany("insert into product_counts values (?, ?, ?, ?, ?, ?, ?)", rows)
-    bound = {name: value for name, value in parameters(FILTERS).items() if f"${name}" in SQL}
-    found = connection.execute(SQL, bound).df()
+        connection.executemany("insert into daily_counts values (?, ?, ?, ?, ?, ?, ?)", rows)
+    found = connection.execute(SQL, bound(SQL, filter_parameters(FILTERS) | {"min_n": 20})).df()
     failed, completed, was_failed, was_completed = (sum(counts[at] for counts in products.values()) for at in range(4))
     n, was_n = failed + completed, was_failed + was_completed
     if n < 20 or was_n < 20:

@@ -1,13 +1,15 @@
 """Every metric's SQL carries over to Athena and Spark."""
 
 import re
+from importlib.resources import files
+from pathlib import Path
 
 import pytest
 import sqlglot
 from sqlglot import ErrorLevel, exp
 
 from bwp_client.metrics import METRICS
-from bwp_client.metrics.run import sql_of
+from bwp_client.metrics.sql_templates import render
 
 REFUSED = (
     exp.Qualify,
@@ -23,16 +25,19 @@ REFUSED_TEXT = re.compile(
 )
 
 
-def prepared(name: str) -> str:
-    """Give the SQL with its parameters as a template would fill them in."""
-    without_comments = re.sub(r"--[^\n]*", "", sql_of(name))
-    return without_comments.replace("'bucket'", "'day'")
+SQL_FOLDER = Path(str(files("bwp_client.metrics") / "sql"))
+QUERIES = sorted(path.relative_to(SQL_FOLDER).as_posix() for path in SQL_FOLDER.glob("queries/*.sql"))
+over_templates = pytest.mark.parametrize("template", [*(spec.sql for spec in METRICS.values()), *QUERIES])
 
 
-@pytest.mark.parametrize("name", METRICS)
-def test_the_sql_stays_in_the_portable_subset(name: str) -> None:
-    assert not REFUSED_TEXT.search(prepared(name))
-    tree = sqlglot.parse_one(prepared(name), read="duckdb")
+def without_comments(template: str) -> str:
+    return re.sub(r"--[^\n]*", "", render(template))
+
+
+@over_templates
+def test_the_sql_stays_in_the_portable_subset(template: str) -> None:
+    assert not REFUSED_TEXT.search(without_comments(template))
+    tree = sqlglot.parse_one(without_comments(template), read="duckdb")
     assert not list(tree.find_all(*REFUSED))
     for group in tree.find_all(exp.Group):
         assert not group.args.get("all")
@@ -41,13 +46,17 @@ def test_the_sql_stays_in_the_portable_subset(name: str) -> None:
 
 
 @pytest.mark.parametrize("target", ["athena", "spark"])
-@pytest.mark.parametrize("name", METRICS)
-def test_the_sql_carries_over(name: str, target: str) -> None:
+@over_templates
+def test_the_sql_carries_over(template: str, target: str) -> None:
     (rendered,) = sqlglot.transpile(
-        prepared(name), read="duckdb", write=target, unsupported_level=ErrorLevel.RAISE, error_level=ErrorLevel.RAISE
+        without_comments(template),
+        read="duckdb",
+        write=target,
+        unsupported_level=ErrorLevel.RAISE,
+        error_level=ErrorLevel.RAISE,
     )
     again = sqlglot.parse_one(rendered, read=target, error_level=ErrorLevel.RAISE)
     assert not list(again.find_all(*REFUSED))
     assert not list(again.find_all(exp.Command))
-    named = sqlglot.parse_one(prepared(name), read="duckdb").named_selects
+    named = sqlglot.parse_one(without_comments(template), read="duckdb").named_selects
     assert again.named_selects == named

@@ -11,8 +11,9 @@ from support.shop import Task, shop_of
 
 from bwp_client.metrics import run_metric
 from bwp_client.metrics.attribution import Cause, find_cause, may_be_requests, moved_alike
+from bwp_client.metrics.comparison import verdict
 from bwp_client.metrics.filters import Filters
-from bwp_client.metrics.wording import duration, statement, verdict
+from bwp_client.metrics.wording import duration, period_length, statement
 from bwp_client.warehouse.snapshot import Snapshot
 
 START = datetime(2026, 3, 2, tzinfo=UTC)
@@ -288,4 +289,11 @@ def test_without_a_clear_change_there_is_no_cause() -> None:
     [(1, "1 hours"), (24, "day"), (168, "7 days"), (336, "2 weeks"), (240, "10 days"), (672, "4 weeks")],
 )
 def test_a_period_in_words(hours: int, words: str) -> None:
-    assert duration(timedelta(hours=hours)) == words
+    assert period_length(timedelta(hours=hours)) == words
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"), [(3, "3 s"), (300, "5.0 min"), (9_000, "2.5 h"), (100_000, "27.8 h"), (864_000, "10.0 days")]
+)
+def test_durations_as_people_say_them(seconds: float, text: str) -> None:
+    assert duration(seconds) == text

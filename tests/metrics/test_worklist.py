@@ -15,7 +15,9 @@ from support.lookups import looked_up, store_lookups
 from bwp_client.deadlines import DeadlineCalendar, Rule, hold_ends_at, judge_hold
 from bwp_client.events import TaskKind
 from bwp_client.load import load
-from bwp_client.metrics import Filters, run_metric, worklist
+from bwp_client.metrics import Bucket, Filters, run_metric, worklist
+from bwp_client.metrics.context import MetricContext
+from bwp_client.metrics.guidance import built_in_guidance
 from bwp_client.sources import open_source
 from bwp_client.tasks.request_file import read_requests
 from bwp_client.warehouse import Warehouse
@@ -53,6 +55,10 @@ def ask(tmp_path: Path) -> Ask:
         return run_metric(Snapshot.newest(warehouse), name, options.pop("filters", FILTERS), **options)
 
     return run
+
+
+def context_of(calendar: DeadlineCalendar, now: datetime) -> MetricContext:
+    return MetricContext(FILTERS, Bucket.DAY, 20, calendar, built_in_guidance(), as_of=now, now=now)
 
 
 def states(frame: pd.DataFrame) -> dict[str, str]:
@@ -198,7 +204,7 @@ def test_each_of_many_tasks_is_dated_as_if_it_were_alone(
     for name in (*names[1:4], "first_submitted_at"):
         frame[name] = pd.to_datetime(frame[name], utc=True).astype("datetime64[us, UTC]")
     frame["holding_period_days"] = frame["holding_period_days"].astype("Int32")
-    found = worklist.open_failures(frame, calendar, now).set_index("task_id")
+    found = worklist.open_failures(frame, context_of(calendar, now)).set_index("task_id")
     for number, (product, received, submitted, failed, held) in enumerate(tasks):
         row = found.loc[f"task-{number}"]
         deadline = calendar.deadline(product, received_at=received, submitted_at=submitted, failed_at=failed)

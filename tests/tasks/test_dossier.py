@@ -11,6 +11,7 @@ from support.lookups import looked_up, store_lookups
 
 from bwp_client.deadlines import Basis, DeadlineCalendar
 from bwp_client.load import load
+from bwp_client.metrics.guidance import built_in_guidance
 from bwp_client.sources import open_source
 from bwp_client.tasks.dossier import as_html, as_json, dossier
 from bwp_client.tasks.history import TaskStory, rebuilt, tell_task
@@ -60,7 +61,7 @@ def snapshot(tmp_path_factory: pytest.TempPathFactory) -> Snapshot:
 
 
 def story(snapshot: Snapshot, task: str) -> TaskStory:
-    found = tell_task(snapshot, task, DeadlineCalendar())
+    found = tell_task(snapshot, task, DeadlineCalendar(), built_in_guidance())
     assert found is not None
     return found
 
@@ -117,7 +118,7 @@ def test_a_task_in_anothers_place_says_so(snapshot: Snapshot) -> None:
 
 
 def test_nothing_is_known_of_an_unknown_task(snapshot: Snapshot) -> None:
-    assert tell_task(snapshot, "nobody' or 1=1 --", DeadlineCalendar()) is None
+    assert tell_task(snapshot, "nobody' or 1=1 --", DeadlineCalendar(), built_in_guidance()) is None
 
 
 def test_an_event_is_rebuilt_from_its_columns(snapshot: Snapshot) -> None:

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 import streamlit as st
 
-from bwp_client.charts.trends import duration_text
 from bwp_client.errors import UsageError
+from bwp_client.metrics.wording import duration
 from bwp_client.settings import SAMPLE_SOURCE, Settings
 from bwp_client.ui.data import completed_not_looked_up
 from bwp_client.ui.jobs import JobState, JobStatus, Options, jobs
@@ -70,7 +70,7 @@ def offer_completed(page: Page) -> None:
     if tasks and not page.settings.is_sample:
         pace = page.settings.api.requests_per_second
         st.caption(
-            f"{tasks:,} tasks, which takes about {duration_text(tasks / pace)} at {pace:g} requests a second "
+            f"{tasks:,} tasks, which takes about {duration(tasks / pace)} at {pace:g} requests a second "
             "(BWP_API__REQUESTS_PER_SECOND)."
         )
 

@@ -12,21 +12,15 @@ import pyarrow as pa
 
 from bwp_client.metrics import Filters, MetricName, attribution
 from bwp_client.metrics.episodes import Episode, find_episode
-from bwp_client.metrics.run import rated_products
-from bwp_client.metrics.wording import day, duration, percent, statement
-from bwp_client.ui import data
-from bwp_client.ui.components import as_arrow, ask, ask_row, rate_text
+from bwp_client.metrics.queries import rated_products
+from bwp_client.metrics.wording import day, percent, period_length, rate_with_interval, statement
+from bwp_client.ui.components import as_arrow, ask, ask_row
 from bwp_client.ui.page import Page
 
 _WEEK = timedelta(weeks=1)
 TOP_CODES = 8
 _TOLD_STATES = ("new", "returned", "rising")
 _TOLD_CODES = 2
-
-
-def wide(page: Page) -> Filters:
-    """Give this period and the one before, in whole weeks, eight of them at least: what changes are looked for in."""
-    return attribution.wide(page.choice.filters)
 
 
 def top_codes(page: Page) -> pa.Table:
@@ -70,7 +64,7 @@ def tell_codes(page: Page) -> str | None:
     rows = codes[codes["state"].isin(_TOLD_STATES)].to_dict("records")
     if not rows:
         return None
-    before = duration(page.choice.filters.to_time - page.choice.filters.from_time)
+    before = period_length(page.choice.filters.to_time - page.choice.filters.from_time)
     said = [
         f"{row['code']} is {row['state']}: {row['tasks']:,} failed tasks, {row['tasks_before']:,} in the {before} before; "
         f"first seen {day(row['first_seen'])}, last {day(row['last_seen'])}."
@@ -95,10 +89,11 @@ def tell_episode(page: Page, weekly: dict[str, pd.DataFrame]) -> str | None:
     to_time = page.choice.filters.to_time
     filters = page.choice.filters.with_(from_time=start, to_time=end or to_time, business_products=(product,))
     (row,) = ask(page, MetricName.PERIOD_COMPARISON, filters).to_dict("records")
+    others_since = attribution.change_search_period(page.choice.filters).from_time
     when = f"since {day(start)}" if end is None else f"from {day(start)} to {day(end - timedelta(days=1))}"
     said = (
-        f"{page.names(product)} stood out {when}: {rate_text(row)}, n {row['n']:,}, against "
-        f"{percent(episode.usual_rate)} in its other weeks since {day(wide(page).from_time)}"
+        f"{page.names(product)} stood out {when}: {rate_with_interval(row)}, n {row['n']:,}, against "
+        f"{percent(episode.usual_rate)} in its other weeks since {day(others_since)}"
         f"{_mostly(page, filters, row['failed'])}."
     )
     if end is None:
@@ -111,7 +106,9 @@ def tell_episode(page: Page, weekly: dict[str, pd.DataFrame]) -> str | None:
 def _days(page: Page, episode: Episode) -> tuple[datetime, datetime | None]:
     """Give the episode's first day, and the day after its last, none where it lasts; to the day where changes tell."""
     to_time = page.choice.filters.to_time
-    filters = wide(page).with_(business_products=(episode.business_product_id,))
+    filters = attribution.change_search_period(page.choice.filters).with_(
+        business_products=(episode.business_product_id,)
+    )
     changes = ask(page, MetricName.CHANGE_POINTS, filters)
     ups, downs = (
         [time.to_pydatetime() for time in changes.loc[changes["direction"] == way, "changed_at"]]
@@ -125,7 +122,7 @@ def _days(page: Page, episode: Episode) -> tuple[datetime, datetime | None]:
 
 
 def _mostly(page: Page, filters: Filters, failed: int) -> str:
-    codes = data.codes_split(page.snapshot, filters)
+    codes = ask(page, MetricName.CODES_BY_PRODUCT, filters)
     top = None if codes.empty else codes.iloc[0]
     if top is None or str(top["code"]).startswith("(") or 2 * top["tasks"] < failed:
         return ""

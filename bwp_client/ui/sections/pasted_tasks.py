@@ -8,6 +8,7 @@ from functools import partial
 import pandas as pd
 import streamlit as st
 
+from bwp_client.metrics.queries import UNKNOWN_TASK, known_tasks
 from bwp_client.ui.data import version_key
 from bwp_client.ui.jobs import jobs
 from bwp_client.ui.page import Page
@@ -16,7 +17,6 @@ from bwp_client.ui.sections.task_detail import open_chosen
 from bwp_client.warehouse.snapshot import Snapshot
 
 MAX_PASTED = 1000
-_UNKNOWN = "unknown here"
 
 
 def show(page: Page) -> None:
@@ -45,7 +45,7 @@ def show(page: Page) -> None:
         key="pasted_rows",
         alt="The pasted tasks with outcome, lookup and error codes",
     )  # fmt: skip
-    unknown = rows.loc[rows["known"] == _UNKNOWN, "task_id"].tolist()
+    unknown = rows.loc[rows["known"] == UNKNOWN_TASK, "task_id"].tolist()
     st.caption(f"n {len(rows):,} tasks, {len(unknown):,} of them unknown here. Tick a row to see its timeline.")
     with st.container(horizontal=True, vertical_alignment="bottom"):
         if unknown:
@@ -68,26 +68,4 @@ def show(page: Page) -> None:
 
 @st.cache_data(max_entries=20, show_spinner="Looking for the tasks…")
 def _known(_snapshot: Snapshot, key: str, wanted: tuple[str, ...]) -> pd.DataFrame:  # noqa: ARG001
-    return _snapshot.frame(
-        """
-        with wanted as (select unnest($wanted) as task_id),
-        ended as (
-            select task_id, outcome, occurred_at, business_product_id from outcomes where list_contains($wanted, task_id)
-        ),
-        coded as (
-            select task_id, string_agg(code, ' + ' order by code) as codes
-            from failed_codes where list_contains($wanted, task_id) group by task_id
-        )
-        select w.task_id,
-               coalesce(lower(e.outcome), case when r.task_id is not null then 'waiting' end, 'unknown here') as known,
-               e.occurred_at as at, coalesce(t.lookup_state, 'not_asked') as lookup_state, c.codes,
-               coalesce(e.business_product_id, t.business_product_id, r.business_product_id) as business_product_id
-        from wanted w
-        left join ended e on e.task_id = w.task_id
-        left join tasks t on t.task_id = w.task_id
-        left join coded c on c.task_id = w.task_id
-        left join request_facts r on r.task_id = w.task_id
-        order by list_position($wanted, w.task_id)
-        """,
-        {"wanted": list(wanted)},
-    )
+    return known_tasks(_snapshot, wanted)

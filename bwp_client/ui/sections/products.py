@@ -7,14 +7,15 @@ import streamlit as st
 
 from bwp_client.events import TaskKind
 from bwp_client.metrics import Bucket, Filters, MetricName
-from bwp_client.metrics.run import rated_products
-from bwp_client.metrics.wording import verdict
+from bwp_client.metrics.attribution import change_search_period
+from bwp_client.metrics.comparison import verdict
+from bwp_client.metrics.queries import rated_products
+from bwp_client.metrics.wording import TOO_FEW_TO_RATE, interval, rate_with_interval
 from bwp_client.ui import data
-from bwp_client.ui.components import as_of, ask, ask_row, count_column, heading, kept, rate_text, table
+from bwp_client.ui.components import as_of, ask, ask_row, count_column, heading, kept, table
 from bwp_client.ui.filters import regions_of
 from bwp_client.ui.markdown import plain
 from bwp_client.ui.page import Page
-from bwp_client.ui.sections import narrative
 
 MAX_PRODUCTS = 20
 MAX_LINES = 6
@@ -24,23 +25,15 @@ def compare(page: Page) -> pd.DataFrame:
     """Compare each product with itself in the period before; most failures first.
 
     Returns:
-        `period_comparison` rows with a column business_product_id, only products with outcomes in either period.
+        `comparison_by_product` rows of the products with most tasks.
     """
     return kept(page, "products compared", lambda: _compare(page))
 
 
 def _compare(page: Page) -> pd.DataFrame:
-    filters = page.choice.filters
-    frames = [
-        ask(page, MetricName.PERIOD_COMPARISON, filters.with_(business_products=(product,))).assign(
-            business_product_id=product
-        )
-        for product in rated_products(page.snapshot, page.choice.filters)[:MAX_PRODUCTS]
-    ]
-    if not frames:
-        return ask(page, MetricName.PERIOD_COMPARISON).head(0).assign(business_product_id=pd.Series(dtype="str"))
-    rows = pd.concat(frames, ignore_index=True)
-    return rows[rows["n"] + rows["previous_n"] > 0].sort_values("failed", ascending=False, ignore_index=True)
+    largest = rated_products(page.snapshot, page.choice.filters)[:MAX_PRODUCTS]
+    rows = ask(page, MetricName.COMPARISON_BY_PRODUCT)
+    return rows[rows["business_product_id"].isin(largest)].reset_index(drop=True)
 
 
 def show(page: Page, products: pd.DataFrame) -> None:
@@ -59,7 +52,7 @@ def show(page: Page, products: pd.DataFrame) -> None:
 
 
 def _shown(page: Page, products: pd.DataFrame) -> pd.DataFrame:
-    codes = data.codes_split(page.snapshot, page.choice.filters)
+    codes = ask(page, MetricName.CODES_BY_PRODUCT)
     return pd.DataFrame(
         {
             "Business product": [page.names(product) for product in products["business_product_id"]],
@@ -67,11 +60,11 @@ def _shown(page: Page, products: pd.DataFrame) -> pd.DataFrame:
             "Outcomes (n)": products["n"],
             "Failure rate": products["rate"] * 100,
             "95 % interval": [
-                "too few to rate" if pd.isna(row["rate"]) else f"{row['low'] * 100:.1f}–{row['high'] * 100:.1f} %"
-                for _, row in products.iterrows()
+                TOO_FEW_TO_RATE if pd.isna(row["rate"]) else interval(row["low"], row["high"])
+                for row in products.to_dict("records")
             ],
             "Period before": products["previous_rate"] * 100,
-            "Compared": [verdict(row) for _, row in products.iterrows()],
+            "Compared": [verdict(row) for row in products.to_dict("records")],
             "Most frequent code": [_top_code(codes, product) for product in products["business_product_id"]],
         }
     )
@@ -102,7 +95,7 @@ def _parts(page: Page, narrowed: dict[str, Filters]) -> pd.DataFrame:
             "Part": list(narrowed),
             "Failed": [row["failed"] for row in rows],
             "Outcomes (n)": [row["n"] for row in rows],
-            "Failure rate": [rate_text(row) for row in rows],
+            "Failure rate": [rate_with_interval(row) for row in rows],
             "Compared": [verdict(row) for row in rows],
         }
     )
@@ -152,7 +145,7 @@ def show_codes(page: Page) -> None:
 
 
 def _codes_by_product(page: Page) -> pd.DataFrame:
-    codes = data.codes_split(page.snapshot, page.choice.filters)
+    codes = ask(page, MetricName.CODES_BY_PRODUCT)
     if codes.empty:
         return codes
     counts = codes.assign(product=[page.names(product) for product in codes["business_product_id"]]).pivot_table(
@@ -174,7 +167,7 @@ def weekly(page: Page) -> dict[str, pd.DataFrame]:
 
 
 def _weekly(page: Page) -> dict[str, pd.DataFrame]:
-    period = narrative.wide(page)
+    period = change_search_period(page.choice.filters)
     return {
         product: ask(page, MetricName.FAILURE_RATE, period.with_(business_products=(product,)), Bucket.WEEK)
         for product in rated_products(page.snapshot, page.choice.filters)[:MAX_LINES]

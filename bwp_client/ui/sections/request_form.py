@@ -9,7 +9,7 @@ from typing import Any
 
 import streamlit as st
 
-from bwp_client.events import TaskKind
+from bwp_client.metrics.queries import has_failed, list_products
 from bwp_client.ui.jobs import JobStatus, jobs
 from bwp_client.ui.page import Page
 from bwp_client.ui.sections import job_buttons
@@ -26,9 +26,7 @@ def form(page: Page, task_id: str, known: dict[str, Any] | None) -> None:
         replaced_by = st.text_input("Replaced by the task", value=known.get("replaced_by") or "", max_chars=200)
         closed = st.date_input("Closed on", value=_day(known.get("closed_at"), zone))
         note = st.text_input("Note", value=known.get("note") or "", max_chars=500)
-        is_new = not known and not page.snapshot.rows(
-            "select 1 from failed_tasks where task_id = $task limit 1", {"task": task_id}
-        )
+        is_new = not known and not has_failed(page.snapshot, task_id)
         product = _product_choice(page) if is_new else ""
         if st.form_submit_button("Store", disabled=job_buttons.is_running(jobs().state("import"))):
             row = {
@@ -73,14 +71,7 @@ def _product_choice(page: Page) -> str:
 
 def products(page: Page) -> list[str]:
     """Give the business products there are, the largest first."""
-    return [
-        row[0]
-        for row in page.snapshot.rows(
-            "select business_product_id from product_kinds where task_kind = $kind "
-            "group by business_product_id order by sum(tasks) desc",
-            {"kind": TaskKind(page.choice.filters.task_kind).value},
-        )
-    ]
+    return list_products(page.snapshot, page.choice.filters.task_kind)
 
 
 def _day(moment: Any, zone: Any) -> date | None:

@@ -7,10 +7,9 @@ import streamlit as st
 
 from bwp_client.charts import rate_over_time
 from bwp_client.charts.rates import describe_rates
-from bwp_client.charts.trends import duration_text
 from bwp_client.metrics import Bucket, Filters, MetricName
 from bwp_client.metrics.catalog import KNOWN_SHARE
-from bwp_client.metrics.wording import percent
+from bwp_client.metrics.wording import duration, percent, rate_legend
 from bwp_client.ui import components
 from bwp_client.ui.page import Page
 from bwp_client.ui.sections import job_buttons
@@ -29,13 +28,14 @@ def show(page: Page, whole: Filters) -> None:
         components.heading("By submission", MetricName.SUBMISSION_RATE)
         _tell_missing(page, rates)
         return
-    settles = duration_text(rates["settles_seconds"].iloc[0])
+    legend = rate_legend(known, "week", page.settings.min_n)
+    settles = duration(rates["settles_seconds"].iloc[0])
     components.show_chart(
         page,
         "Failure rate by week of submission, all data",
         lambda: rate_over_time(known, components.theme()),
         caption="Of the tasks submitted in a week, whenever they ended: more requests alone change nothing here. "
-        f"{components.rate_legend(page, known, 'week')} A week is partial until {settles} after it: 1 in 100 completed tasks "
+        f"{legend} A week is partial until {settles} after it: 1 in 100 completed tasks "
         "took longer. The sidebar's period does not apply. "
         f"n {int(known['n'].sum()):,} looked-up tasks, {components.as_of(page)}.",
         alt=lambda: describe_rates(known, "week"),

@@ -69,7 +69,7 @@ def _story(
     calendar_key: str,  # noqa: ARG001 - part of the cache key
     _page: Page,
 ) -> TaskStory | None:
-    return tell_task(_snapshot, task_id, _page.settings.deadlines)
+    return tell_task(_snapshot, task_id, _page.settings.deadlines, _page.guidance)
 
 
 def _head(page: Page, story: TaskStory) -> None:

@@ -11,9 +11,10 @@ import streamlit as st
 
 from bwp_client.events import EARLIEST_EVENT
 from bwp_client.metrics import MetricName
+from bwp_client.metrics.queries import count_open_failures
 from bwp_client.ui import components
 from bwp_client.ui.page import GO_TO, TASKS_PAGE, Page
-from bwp_client.ui.sections.worklist import COLUMNS, ROW_HEIGHT, count_open, dated, due_counts, this_hour
+from bwp_client.ui.sections.worklist import COLUMNS, ROW_HEIGHT, dated, due_counts, this_hour
 
 FIRST = 5
 
@@ -89,7 +90,7 @@ def _today(page: Page) -> _Today:
     failures = dated(
         page, MetricName.OPEN_FAILURES, ever.with_(from_time=since, to_time=max(ever.to_time, this_hour()))
     )
-    earlier = count_open(page.snapshot, ever, before=since)
+    earlier = count_open_failures(page.snapshot, ever, before=since)
     due = due_counts(failures)
     due["overdue"] += earlier
     is_open = failures[failures["state"] == "open"]

@@ -10,8 +10,9 @@ import streamlit as st
 
 from bwp_client.charts import codes_over_time, contributions, rate_with_changes, time_to_outcome, weekday_hour
 from bwp_client.charts.rates import describe_rates
-from bwp_client.charts.trends import describe_changes, describe_contributions, describe_hours, duration_text
+from bwp_client.charts.trends import describe_changes, describe_contributions, describe_hours
 from bwp_client.metrics import Bucket, Filters, MetricName
+from bwp_client.metrics.wording import duration, rate_legend, rate_with_interval
 from bwp_client.ui import components
 from bwp_client.ui.page import Page
 from bwp_client.ui.sections import job_buttons
@@ -69,7 +70,7 @@ def show_since_when(page: Page, whole: Filters) -> pd.DataFrame:
     if weekly.empty:
         return weekly
     changes = components.ask(page, MetricName.CHANGE_POINTS, whole)
-    legend = components.kept(page, "weekly legend", lambda: components.rate_legend(page, weekly, "week"))
+    legend = components.kept(page, "weekly legend", lambda: rate_legend(weekly, "week", page.settings.min_n))
     found = "1 change" if len(changes) == 1 else f"{len(changes)} changes"
     components.show_chart(
         page,
@@ -92,7 +93,7 @@ def _changes_shown(changes: pd.DataFrame) -> pd.DataFrame:
 
     def sides(name: str) -> list[str]:
         return [
-            components.rate_text({key: row[f"{name}_{key}"] for key in ("rate", "low", "high")})
+            rate_with_interval({key: row[f"{name}_{key}"] for key in ("rate", "low", "high")})
             for row in rows.to_dict("records")
         ]
 
@@ -201,10 +202,10 @@ def show_time_to_outcome(page: Page) -> None:
                 job_buttons.offer_completed(page)
             continue
         (row,) = rows
-        said = [f"Half took no longer than {duration_text(row['median_seconds'])}"]
-        said += [f"9 of 10 no longer than {duration_text(row['p90_seconds'])}"]
+        said = [f"Half took no longer than {duration(row['median_seconds'])}"]
+        said += [f"9 of 10 no longer than {duration(row['p90_seconds'])}"]
         if pd.notna(row["p99_seconds"]):
-            said.append(f"99 of 100 no longer than {duration_text(row['p99_seconds'])}")
+            said.append(f"99 of 100 no longer than {duration(row['p99_seconds'])}")
         components.show_chart(
             page,
             f"{title}, by {bucket}",

@@ -16,6 +16,8 @@ from bwp_client.deadlines import DeadlineCalendar
 from bwp_client.events import EARLIEST_EVENT
 from bwp_client.metrics import Filters, MetricName, run_metric
 from bwp_client.metrics.export import to_csv, to_parquet
+from bwp_client.metrics.guidance import GuidanceTable
+from bwp_client.metrics.queries import count_open_failures
 from bwp_client.ui import components
 from bwp_client.ui.data import Names, version_key
 from bwp_client.ui.page import Page
@@ -64,7 +66,7 @@ def dated(page: Page, name: MetricName, filters: Filters | None = None) -> pd.Da
     wanted = filters or page.choice.filters
     return _dated(
         page.snapshot, version_key(page.settings), name.value, repr(wanted), wanted, repr(calendar), calendar, this_hour(),
-        page.names, json.dumps(page.settings.product_names),
+        page.names, json.dumps(page.settings.product_names), page.guidance, id(page.guidance),
     )  # fmt: skip
 
 
@@ -80,8 +82,10 @@ def _dated(
     now: datetime,
     _names: Names,
     names_key: str,  # noqa: ARG001 - part of the cache key
+    _guidance: GuidanceTable,
+    guidance_key: int,  # noqa: ARG001 - part of the cache key
 ) -> pd.DataFrame:
-    frame = run_metric(_snapshot, name, _filters, calendar=_calendar, now=now)
+    frame = run_metric(_snapshot, name, _filters, calendar=_calendar, guidance=_guidance, now=now)
     return frame.assign(product=[_names(product) for product in frame["business_product_id"].fillna("")])
 
 
@@ -99,7 +103,7 @@ def show(page: Page) -> None:
     """Draw the worklist."""
     filters = page.choice.filters
     earlier = components.kept(
-        page, "open earlier", lambda: count_open(page.snapshot, filters, before=filters.from_time)
+        page, "open earlier", lambda: count_open_failures(page.snapshot, filters, before=filters.from_time)
     )
     ever = bool(earlier) and st.toggle(
         f"Also open failures before {filters.from_time:%d %b %Y} ({earlier:,})", key="ever", bind="query-params"
@@ -146,33 +150,6 @@ def show(page: Page) -> None:
         f"Tick a row to see its timeline. {page.settings.timezone} days, {components.as_of(page)}."
     )
     _downloads(rows, view.count, is_waiting=chosen == "waiting")
-
-
-def count_open(snapshot: Snapshot, filters: Filters, *, before: datetime) -> int:
-    """Count the open failures of before a moment; of the filters, the period does not apply."""
-    ((count,),) = snapshot.rows(
-        """
-        select count(*) from failed_tasks f left join request_facts r on r.task_id = f.task_id
-        where f.task_kind = $kind and f.occurred_at < $before and r.closed_at is null
-          and not coalesce(r.is_recovered, false)
-          and ($all_products or list_contains($products, f.business_product_id))
-          and ($all_regions or list_contains($regions, f.region))
-          and ($all_codes or f.task_id in (
-              select task_id from failed_codes where task_kind = $kind and list_contains($codes, code)
-          ))
-        """,
-        {
-            "kind": filters.task_kind.value,
-            "before": before,
-            "all_codes": filters.codes is None,
-            "codes": list(filters.codes or ("",)),
-            "all_products": filters.business_products is None,
-            "products": list(filters.business_products or ("",)),
-            "all_regions": filters.regions is None,
-            "regions": list(filters.regions or ("",)),
-        },
-    )
-    return int(count)
 
 
 def _counts(failures: pd.DataFrame, waiting: pd.DataFrame) -> dict[str, int]:

@@ -1,10 +1,11 @@
--- Days without a single event where the weekday's median, over all the data there is, is 5 or more: in the period, with
--- days in a row as one row. An archive that stops, stops for every kind and code, so only products and regions are filters.
+{% from "_macros.sql" import selected_product, selected_region, weekday with context %}
+-- Days of the period without a single event where the weekday's median over all data is 5 or more; consecutive days are one
+-- row. An archive that stops, stops for every kind and code, so only products and regions are filters.
 with present as (
     select cast(bucket_start as date) as day, sum(tasks) as events
     from daily_counts
-    where ($all_products or array_contains($business_products, business_product_id))
-      and ($all_regions or array_contains($regions, region))
+    where {{ selected_product() }}
+      and {{ selected_region() }}
     group by cast(bucket_start as date)
 ),
 span as (
@@ -24,17 +25,17 @@ calendar as (
     where n.number <= date_diff('day', s.first_day, s.last_day)
 ),
 counted as (
-    select c.day, mod(date_diff('day', cast('2018-01-01' as date), c.day), 7) as weekday, coalesce(p.events, 0) as events
+    select c.day, {{ weekday("c.day") }} as weekday, coalesce(p.events, 0) as events
     from calendar c
     left join present p on p.day = c.day
 ),
 ranked as (
-    select weekday, events, row_number() over (partition by weekday order by events) as place,
+    select weekday, events, row_number() over (partition by weekday order by events) as nth,
            count(*) over (partition by weekday) as days
     from counted
 ),
 usual as (
-    select weekday, avg(case when 2 * place >= days and 2 * place <= days + 2 then events end) as median_events
+    select weekday, avg(case when 2 * nth >= days and 2 * nth <= days + 2 then events end) as median_events
     from ranked
     group by weekday
 ),

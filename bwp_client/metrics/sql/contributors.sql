@@ -1,4 +1,5 @@
--- What the change of the failure rate against the period before is made of.
+{% from "_macros.sql" import in_either_period, selected, selected_code with context %}
+-- The parts of the change of the failure rate against the period before.
 -- Rows `product`: the change split exactly into mix (the product's share of all outcomes moved) and rate (the product itself
 -- failed more or less often), after E. M. Kitagawa (1955): rate_effect weighs with the mean share of both periods, mix_effect
 -- with how far the product's mean rate lies from the overall mean rate. Both effects over all products add up to the change.
@@ -11,23 +12,19 @@ with by_product as (
            sum(case when bucket_start >= $from_time then tasks else 0 end) as n,
            sum(case when bucket_start < $from_time and outcome = 'FAILED' then tasks else 0 end) as previous_all_failed,
            sum(case when bucket_start < $from_time then tasks else 0 end) as previous_n
-    from product_counts
-    where task_kind = $task_kind
+    from {{ product_counts }}
+    where {{ selected() }}
       and has_denominator
-      and bucket_start >= $before_time and bucket_start < $to_time
-      and ($all_products or array_contains($business_products, business_product_id))
-      and ($all_regions or array_contains($regions, region))
+      and {{ in_either_period("bucket_start") }}
     group by business_product_id
 ),
 failures as (
     select distinct business_product_id, code_set, task_id, case when occurred_at >= $from_time then 1 else 0 end as is_now
     from failed_codes
-    where task_kind = $task_kind
+    where {{ selected() }}
       and has_denominator
-      and occurred_at >= $before_time and occurred_at < $to_time
-      and ($all_codes or array_contains($codes, code))
-      and ($all_products or array_contains($business_products, business_product_id))
-      and ($all_regions or array_contains($regions, region))
+      and {{ in_either_period("occurred_at") }}
+      and {{ selected_code() }}
 ),
 coded as (
     select business_product_id, sum(is_now) as failed, sum(1 - is_now) as previous_failed

@@ -1,4 +1,5 @@
--- Requests that the shop lists and whose task has no event yet, whenever they were received; the deadline is added afterwards.
+{% from "_macros.sql" import selected_product with context %}
+-- Requests that the shop lists and whose task has no event yet, whenever they were received; `worklist.py` adds the deadlines.
 select task_id,
        business_product_id,
        received_at,
@@ -10,5 +11,5 @@ select task_id,
        replaced_by
 from waiting_requests
 where task_kind = $task_kind
-  and ($all_products or array_contains($business_products, business_product_id))
+  and {{ selected_product() }}
 order by received_at, task_id

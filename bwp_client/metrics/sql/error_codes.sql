@@ -1,63 +1,53 @@
+{% from "_macros.sql" import Z_SQUARED, in_either_period, in_period, in_period_before, selected, selected_code with context %}
 -- Failed tasks by error code; a task with two codes counts under each, and shares are of all failed tasks.
--- "(uncoded)" had no code in the answer; "(not looked up)" has no answer yet.
+-- "(uncoded)": the answer holds no code; "(not looked up)": there is no answer yet.
 -- Rising compares shares of all outcomes, so that more requests alone make no code rise: at least five more tasks, a share
--- at least half as high again, and a difference beyond what luck gives 19 times of 20 (two Poisson counts).
--- What was not looked up may have had any code: new, returned and rising are said only where, at the products that ever had the
--- code, at least $known_share of the failures of the period before were looked up, and quiet where as many of this period were.
+-- at least half as high again, and a difference beyond chance at the 95 % level (two Poisson counts).
+-- A task that was not looked up may have any code. Therefore a code is new, returned or rising only where, at the products
+-- that ever had it, at least $known_share of the failures of the period before were looked up; quiet, where as many of this
+-- period were.
 with in_period as (
     select code, count(distinct task_id) as tasks
     from failed_codes
-    where task_kind = $task_kind
-      and occurred_at >= $from_time and occurred_at < $to_time
-      and ($all_codes or array_contains($codes, code))
-      and ($all_products or array_contains($business_products, business_product_id))
-      and ($all_regions or array_contains($regions, region))
+    where {{ selected() }}
+      and {{ in_period("occurred_at") }}
+      and {{ selected_code() }}
     group by code
 ),
 in_period_before as (
     select code, count(distinct task_id) as tasks
     from failed_codes
-    where task_kind = $task_kind
-      and occurred_at >= $before_time and occurred_at < $from_time
-      and ($all_codes or array_contains($codes, code))
-      and ($all_products or array_contains($business_products, business_product_id))
-      and ($all_regions or array_contains($regions, region))
+    where {{ selected() }}
+      and {{ in_period_before("occurred_at") }}
+      and {{ selected_code() }}
     group by code
 ),
 ever as (
     select code, min(occurred_at) as first_seen, max(occurred_at) as last_seen,
            max(case when occurred_at < $from_time then 1 else 0 end) as seen_earlier
     from failed_codes
-    where task_kind = $task_kind
+    where {{ selected() }}
       and occurred_at < $to_time
-      and ($all_codes or array_contains($codes, code))
-      and ($all_products or array_contains($business_products, business_product_id))
-      and ($all_regions or array_contains($regions, region))
+      and {{ selected_code() }}
     group by code
 ),
 failures as (
     select count(*) as failed
     from failed_tasks
-    where task_kind = $task_kind
-      and occurred_at >= $from_time and occurred_at < $to_time
-      and ($all_products or array_contains($business_products, business_product_id))
-      and ($all_regions or array_contains($regions, region))
+    where {{ selected() }}
+      and {{ in_period("occurred_at") }}
 ),
 outcomes as (
     select sum(case when bucket_start >= $from_time then tasks else 0 end) as n,
            sum(case when bucket_start < $from_time then tasks else 0 end) as previous_n
-    from counts
-    where task_kind = $task_kind
-      and bucket_start >= $before_time and bucket_start < $to_time
-      and ($all_products or array_contains($business_products, business_product_id))
-      and ($all_regions or array_contains($regions, region))
+    from {{ counts }}
+    where {{ selected() }}
+      and {{ in_either_period("bucket_start") }}
 ),
 history as (
     select min(bucket_start) as first_outcome
-    from counts
-    where task_kind = $task_kind
-      and ($all_products or array_contains($business_products, business_product_id))
-      and ($all_regions or array_contains($regions, region))
+    from {{ counts }}
+    where {{ selected() }}
 ),
 looked_up as (
     select business_product_id,
@@ -66,25 +56,22 @@ looked_up as (
            sum(case when occurred_at < $from_time then 1 else 0 end) as failed_before,
            sum(case when occurred_at < $from_time and lookup_state = 'found' then 1 else 0 end) as known_before
     from failed_tasks
-    where task_kind = $task_kind
-      and occurred_at >= $before_time and occurred_at < $to_time
-      and ($all_regions or array_contains($regions, region))
+    where {{ selected() }}
+      and {{ in_either_period("occurred_at") }}
     group by business_product_id
 ),
-places as (
+products_with_code as (
     select distinct code, business_product_id
     from failed_codes
-    where task_kind = $task_kind
+    where {{ selected() }}
       and occurred_at < $to_time
-      and ($all_codes or array_contains($codes, code))
-      and ($all_products or array_contains($business_products, business_product_id))
-      and ($all_regions or array_contains($regions, region))
+      and {{ selected_code() }}
 ),
-told as (
+lookup_shares as (
     select p.code,
            case when sum(l.known) >= $known_share * sum(l.failed) then 1 else 0 end as is_known,
            case when sum(l.known_before) >= $known_share * sum(l.failed_before) then 1 else 0 end as is_known_before
-    from places p
+    from products_with_code p
     join looked_up l on l.business_product_id = p.business_product_id
     group by p.code
 ),
@@ -98,7 +85,7 @@ joined as (
     from ever e
     left join in_period p on p.code = e.code
     left join in_period_before b on b.code = e.code
-    left join told t on t.code = e.code
+    left join lookup_shares t on t.code = e.code
     cross join failures f
     cross join history h
     cross join outcomes o
@@ -116,7 +103,7 @@ select code,
             when seen_earlier = 1 and tasks_before = 0 and first_outcome < $before_time then 'returned'
             when tasks >= tasks_before + 5 and 2 * weighed >= 3 * weighed_before and first_outcome < $from_time
                  and (weighed - weighed_before) * (weighed - weighed_before)
-                     > 3.8414588207 * (tasks * previous_n * previous_n + tasks_before * n * n) then 'rising'
+                     > {{ Z_SQUARED }} * (tasks * previous_n * previous_n + tasks_before * n * n) then 'rising'
             else 'ongoing' end as state
 from joined
 order by tasks desc, code

@@ -1,4 +1,5 @@
--- How many failed tasks have their errors: found ÷ failed, and where the others stand.
+{% from "_macros.sql" import in_period, selected with context %}
+-- Found ÷ failed tasks, and how many lookups are in each other state.
 select count(*) as failed,
        count(case when lookup_state = 'found' then 1 end) as found,
        count(case when lookup_state = 'not_asked' then 1 end) as not_asked,
@@ -9,7 +10,5 @@ select count(*) as failed,
        case when count(*) > 0
             then cast(count(case when lookup_state = 'found' then 1 end) as double) / count(*) end as coverage
 from failed_tasks
-where task_kind = $task_kind
-  and occurred_at >= $from_time and occurred_at < $to_time
-  and ($all_products or array_contains($business_products, business_product_id))
-  and ($all_regions or array_contains($regions, region))
+where {{ selected() }}
+  and {{ in_period("occurred_at") }}

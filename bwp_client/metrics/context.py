@@ -1,0 +1,33 @@
+"""The arguments of a metric that are not data."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from bwp_client.deadlines import DeadlineCalendar
+from bwp_client.metrics.filters import Bucket, Filters
+from bwp_client.metrics.guidance import GuidanceTable
+
+
+@dataclass(frozen=True, slots=True)
+class MetricContext:
+    """How a metric was asked for.
+
+    Attributes:
+        filters: Which tasks count.
+        bucket: How time is grouped.
+        min_n: Fewer outcomes than this are not rated.
+        calendar: How deadlines are counted.
+        guidance: Class and next action of each error code.
+        as_of: When the run of the snapshot finished.
+        now: The moment from which days left and ages are counted.
+    """
+
+    filters: Filters
+    bucket: Bucket
+    min_n: int
+    calendar: DeadlineCalendar
+    guidance: GuidanceTable
+    as_of: datetime
+    now: datetime

@@ -1,0 +1,92 @@
+"""Questions beside the metrics: which products, codes and regions there are, and what is known of single tasks."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+import pandas as pd
+
+from bwp_client.events import TaskKind
+from bwp_client.metrics.filters import Filters
+from bwp_client.metrics.sql_templates import bound, filter_parameters, render
+from bwp_client.warehouse.snapshot import Snapshot
+
+UNKNOWN_TASK = "unknown here"
+
+
+def rated_products(snapshot: Snapshot, filters: Filters) -> list[str]:
+    """Return the IDs of the business products that are rated, the product with most tasks first."""
+    return _column(snapshot, "rated_products", filter_parameters(filters))
+
+
+def no_denominator(snapshot: Snapshot, filters: Filters) -> pd.DataFrame:
+    """Count the failed tasks of products left out of rates because not one COMPLETED event of theirs was ever loaded.
+
+    Returns:
+        business_product_id (str), failed (int64); most failures first, empty when every product is rated.
+    """
+    return _frame(snapshot, "no_denominator", filter_parameters(filters))
+
+
+def list_products(snapshot: Snapshot, task_kind: TaskKind | None = None) -> list[str]:
+    """Return the IDs of the business products with tasks of a kind (None: of any), the product with most tasks first."""
+    return _column(snapshot, "products", {"all_kinds": task_kind is None, "task_kind": task_kind and task_kind.value})
+
+
+def list_error_codes(snapshot: Snapshot) -> list[str]:
+    """Return every error code, in the order first seen."""
+    return _column(snapshot, "error_codes", {})
+
+
+def list_regions(snapshot: Snapshot) -> list[str]:
+    """Return every region, in alphabetical order."""
+    return _column(snapshot, "regions", {})
+
+
+def count_open_failures(snapshot: Snapshot, filters: Filters, *, before: datetime) -> int:
+    """Count the tasks that failed before a moment and are still open, as `open_failures` defines open.
+
+    Args:
+        snapshot: The data.
+        filters: Which tasks count; the period does not apply.
+        before: The moment, aware UTC.
+    """
+    (tasks,) = _column(snapshot, "earlier_open_failures", filter_parameters(filters) | {"before": before})
+    return int(tasks)
+
+
+def count_completed_not_looked_up(snapshot: Snapshot) -> int:
+    """Count the completed tasks whose submission is not known."""
+    (tasks,) = _column(snapshot, "completed_not_looked_up", {})
+    return int(tasks)
+
+
+def has_failed(snapshot: Snapshot, task_id: str) -> bool:
+    """Return whether the task failed."""
+    return bool(_column(snapshot, "failed_task", {"task_id": task_id}))
+
+
+def known_tasks(snapshot: Snapshot, task_ids: Sequence[str]) -> pd.DataFrame:
+    """Look up what is known of tasks.
+
+    Returns:
+        task_id (str), known (str: `failed`, `completed`, `waiting` or `unknown here`), at (the outcome's time,
+        `datetime64[us, UTC]`), lookup_state (str), codes (str, joined by ` + `), business_product_id (str), in the order of
+        `task_ids`. Of an unknown task, at, codes and business_product_id are null.
+    """
+    found = _frame(snapshot, "known_tasks", {"task_ids": list(task_ids)})
+    rows = pd.DataFrame({"task_id": list(task_ids)}).merge(found, on="task_id", how="left")
+    texts = dict.fromkeys(("known", "lookup_state", "codes", "business_product_id"), "str")
+    return rows.fillna({"known": UNKNOWN_TASK, "lookup_state": "not_asked"}).astype(texts)
+
+
+def _frame(snapshot: Snapshot, name: str, values: dict[str, Any]) -> pd.DataFrame:
+    sql = render(f"queries/{name}.sql")
+    return snapshot.frame(sql, bound(sql, values))
+
+
+def _column(snapshot: Snapshot, name: str, values: dict[str, Any]) -> list[Any]:
+    sql = render(f"queries/{name}.sql")
+    return [row[0] for row in snapshot.rows(sql, bound(sql, values))]
