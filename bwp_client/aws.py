@@ -1,51 +1,69 @@
-"""The two ways we reach S3: boto3 for objects, and the same credentials handed to Delta Lake's own client."""
+"""AWS for every room: the S3 clients, their settings for Delta Lake, and one table of AWS error codes.
+
+Callers wrap their calls in `aws_errors` (or `s3_errors`), which raises our own errors; whoever must decide by the cause
+asks `problem_of` for it instead of knowing error codes.
+"""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+import re
+from collections.abc import Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager
 from datetime import timedelta
+from enum import StrEnum
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
-from bwp_client.errors import RemoteError, SettingsError, SourceNotFoundError, TerminalRemoteError, TransientRemoteError
+from bwp_client.errors import (
+    BwpError,
+    SettingsError,
+    SourceNotFoundError,
+    TerminalRemoteError,
+    TransientRemoteError,
+    UnconfirmedError,
+    UsageError,
+)
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
+    from mypy_boto3_s3.type_defs import ObjectTypeDef
     from obstore.store import S3Store
 
 
 @lru_cache(maxsize=1)
 def s3_client() -> S3Client:
-    """Give one S3 client for this process, configured by the standard AWS variables."""
+    """Return this process's S3 client, configured by the standard AWS variables."""
     import boto3
     from botocore.config import Config
 
     config = Config(retries={"mode": "standard", "max_attempts": 5}, connect_timeout=10, read_timeout=60)
-    # A session of its own: the default one keeps whatever credentials it first met in this process.
+    # A session of its own: the default session keeps the credentials that it first found in this process.
     return boto3.Session().client("s3", config=config)
 
 
+def list_objects(bucket: str, prefix: str, client: S3Client | None = None) -> Iterator[ObjectTypeDef]:
+    """Yield every object whose key begins with a prefix, in key order, as S3 describes it.
+
+    Raises:
+        botocore.exceptions.ClientError: S3 refused or failed.
+        botocore.exceptions.BotoCoreError: S3 could not be reached.
+    """
+    pages = (client or s3_client()).get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix)
+    return (item for page in pages for item in page.get("Contents", []))
+
+
 def fetch_object(bucket: str, key: str, etag: str) -> bytes | None:
-    """Fetch one small object whole, in the version given; none when that failed: boto3 then says why, or does better."""
+    """Return a small object whole, in the given version; None if that failed, and boto3 is to be tried.
+
+    Uses obstore, which needs an eighth of boto3's CPU time.
+    """
     from obstore.exceptions import BaseError
 
     try:
         return bytes(_object_store(bucket, _endpoint()).get(key, options={"if_match": f'"{etag}"'}).bytes())
     except (BaseError, OSError):
         return None
-
-
-def list_below(bucket: str, folder: str) -> Iterator[list[tuple[str, str, int]]]:
-    """Give (key, ETag, size in bytes) of every object below a folder, in key order, a page at a time.
-
-    Raises:
-        obstore.exceptions.BaseError: S3 refused or failed, or a key is none that this client can express.
-    """
-    import obstore
-
-    for page in obstore.list(_object_store(bucket, _endpoint()), prefix=folder or None, chunk_size=1000):
-        yield [(item["path"], (item["e_tag"] or "").strip('"'), item["size"]) for item in page]
 
 
 @lru_cache(maxsize=4)
@@ -71,7 +89,7 @@ def _endpoint() -> str | None:
 
 
 def split_s3(uri: str) -> tuple[str, str]:
-    """Give (bucket, key or prefix) of an `s3://` address.
+    """Return the bucket, and the key or prefix, of an `s3://` address.
 
     Raises:
         SettingsError: The address names no bucket.
@@ -83,7 +101,7 @@ def split_s3(uri: str) -> tuple[str, str]:
 
 
 def delta_storage_options() -> dict[str, str]:
-    """Give Delta Lake's S3 client what boto3 would use: credentials, region and endpoint, read anew on each call.
+    """Return the options that make Delta Lake's S3 client use boto3's credentials, Region and endpoint; read on each call.
 
     Raises:
         SettingsError: No AWS credentials were found.
@@ -114,29 +132,183 @@ def delta_storage_options() -> dict[str, str]:
     return options
 
 
-_MISSING = {"NoSuchBucket", "NoSuchKey", "404"}
-_REFUSED = {"AccessDenied", "403", "InvalidAccessKeyId", "SignatureDoesNotMatch", "ExpiredToken", "InvalidToken"}
+class AwsProblem(StrEnum):
+    """Why AWS did not do what it was asked, whatever the service calls it."""
+
+    NO_CREDENTIALS = "no_credentials"
+    BAD_CREDENTIALS = "bad_credentials"
+    CLOCK = "clock"
+    REFUSED = "refused"
+    KEY_REFUSED = "key_refused"
+    MISSING = "missing"
+    OTHER_REGION = "other_region"
+    ARCHIVED = "archived"
+    CHANGED = "changed"
+    ENDED = "ended"
+    TAKEN = "taken"
+    INVALID = "invalid"
+    LIMIT = "limit"
+    THROTTLED = "throttled"
+    FAULT = "fault"
+    UNREACHABLE = "unreachable"
 
 
-def explain_s3_error(error: Exception, uri: str) -> SourceNotFoundError | RemoteError | SettingsError:
-    """Turn a boto3 error into ours, with what to do next; the caller raises it from the original."""
-    from botocore.exceptions import ClientError, NoCredentialsError
+_CODES: dict[AwsProblem, str] = {
+    AwsProblem.BAD_CREDENTIALS: "ExpiredToken ExpiredTokenException InvalidAccessKeyId InvalidClientTokenId InvalidToken "
+    "InvalidSignatureException SignatureDoesNotMatch TokenRefreshRequired UnrecognizedClientException",
+    AwsProblem.CLOCK: "RequestExpired RequestTimeTooSkewed",
+    AwsProblem.REFUSED: "AccessDenied AccessDeniedException UnauthorizedOperation 403",
+    AwsProblem.KEY_REFUSED: "KmsAccessDenied KMS.AccessDeniedException",
+    AwsProblem.MISSING: "NoSuchBucket NoSuchKey NonExistentQueue QueueDoesNotExist ResourceNotFoundException "
+    "ValidationException:EventSourceArn 404",
+    AwsProblem.OTHER_REGION: "AuthorizationHeaderMalformed IllegalLocationConstraintException PermanentRedirect 301",
+    AwsProblem.ARCHIVED: "InvalidObjectState",
+    AwsProblem.CHANGED: "PreconditionFailed 412",
+    AwsProblem.ENDED: "IllegalStatusException",
+    AwsProblem.TAKEN: "ResourceAlreadyExistsException",
+    AwsProblem.INVALID: "InvalidParameterValue ReceiptHandleIsInvalid ValidationException",
+    AwsProblem.LIMIT: "LimitExceededException",
+    AwsProblem.THROTTLED: "OverLimit RequestLimitExceeded RequestThrottled SlowDown ThrottledException Throttling "
+    "ThrottlingException TooManyRequestsException",
+}
+"""Every error code that has a meaning of its own; the others are faults. After a colon stands the parameter not accepted."""
 
-    if isinstance(error, NoCredentialsError):
-        return SettingsError(f"No AWS credentials were found to read {uri}. Set AWS_PROFILE or the AWS key variables.")
-    if isinstance(error, ClientError):
-        answer: Any = error.response.get("Error", {})
-        code = str(answer.get("Code", ""))
-        if code in _MISSING:
-            return SourceNotFoundError(f"{uri} does not exist ({code}). Check bucket and key. What was stored stays.")
-        if code in _REFUSED:
-            return TerminalRemoteError(
-                f"S3 refused to let us read {uri} ({code}). What was stored stays. The app needs s3:ListBucket on the "
-                "bucket and s3:GetObject on the prefix (and kms:Decrypt for encrypted objects)."
-            )
-        if code in {"PreconditionFailed", "412"}:
-            return TransientRemoteError(f"{uri} was overwritten while it was read. Load again: it is read anew.")
-        return TransientRemoteError(f"S3 failed on {uri} ({code}). What was stored stays; load again.")
-    return TransientRemoteError(
-        f"S3 could not be reached for {uri} ({type(error).__name__}). What was stored stays; load again."
+_PROBLEMS = {code: problem for problem, codes in _CODES.items() for code in codes.split()}
+
+_RENEW = "Renew them: AWS_PROFILE or the AWS key variables."
+_MESSAGES: dict[AwsProblem, tuple[type[BwpError], str, str]] = {
+    AwsProblem.NO_CREDENTIALS: (
+        SettingsError, "No AWS credentials were found for {call}", "Set AWS_PROFILE or the AWS key variables.",
+    ),
+    AwsProblem.BAD_CREDENTIALS: (TerminalRemoteError, "{service} refused the credentials for {call}", _RENEW),
+    AwsProblem.CLOCK: (
+        TerminalRemoteError, "{service} refused {call}, because this machine's clock is wrong",
+        "Switch on time synchronisation (NTP), then start the command again.",
+    ),
+    AwsProblem.REFUSED: (
+        TerminalRemoteError, "{service} refused {call}",
+        "The app needs {permission}; `doctor` lists every permission.",
+    ),
+    AwsProblem.KEY_REFUSED: (
+        TerminalRemoteError, "{service} refused {call}",
+        "The app needs kms:Decrypt on the encryption key, and {permission}; `doctor` lists every permission.",
+    ),
+    AwsProblem.MISSING: (SourceNotFoundError, "{call} does not exist", "Check its name and the Region."),
+    AwsProblem.OTHER_REGION: (TerminalRemoteError, "{call} is in another Region", "Set AWS_REGION to that Region."),
+    AwsProblem.ARCHIVED: (
+        TerminalRemoteError, "{call} is in an archive storage class", "Restore it, or keep the prefix out of Glacier.",
+    ),
+    AwsProblem.CHANGED: (TransientRemoteError, "{call} was overwritten while it was read", "{retry}"),
+    AwsProblem.ENDED: (TerminalRemoteError, "{service} refused {call}, because it has ended", "{retry}"),
+    AwsProblem.TAKEN: (TerminalRemoteError, "{service} refused {call}, because the name is taken", "{retry}"),
+    AwsProblem.INVALID: (UsageError, "{service} refused {call} as not valid", "Check the names and the window."),
+    AwsProblem.LIMIT: (
+        TransientRemoteError, "{service} refused {call}, because a limit of the account is reached", "{retry}",
+    ),
+    AwsProblem.THROTTLED: (TransientRemoteError, "{service} is throttling {call}", "{retry}"),
+    AwsProblem.FAULT: (TransientRemoteError, "{service} failed on {call}", "{retry}"),
+    AwsProblem.UNREACHABLE: (UnconfirmedError, "{service} could not be reached for {call}", "{retry}"),
+}  # fmt: skip
+"""What each problem becomes: an error type (who can fix it, whether a retry helps), what happened, and the next step."""
+
+_INVALID_PARAMETER = re.compile(r"Parameter ([\w.]+) is not valid")
+_CODE_IN_TEXT = re.compile(r"\bstatus\D{0,10}(\d{3})\b|\b([A-Z]\w+)")
+_S3_READ = "s3:ListBucket on the bucket and s3:GetObject on the prefix (and kms:Decrypt for encrypted objects)"
+
+
+def problem_of(error: BaseException) -> AwsProblem | None:
+    """Return why a call failed, or None if the error does not come from boto3.
+
+    Args:
+        error: Any exception; one of boto3, botocore or s3transfer is classified by its type and error code.
+    """
+    import boto3.exceptions
+    import botocore.exceptions
+    import s3transfer.exceptions
+
+    if isinstance(error, botocore.exceptions.ClientError):
+        code, message = _code_and_message(error)
+        problem = _PROBLEMS.get(code) or _PROBLEMS.get(code.partition(":")[0].rpartition(".")[2], AwsProblem.FAULT)
+        # S3 answers AccessDenied for the key too; the message names the action that was refused.
+        return AwsProblem.KEY_REFUSED if problem is AwsProblem.REFUSED and "kms:" in message else problem
+    no_credentials = botocore.exceptions.NoCredentialsError, botocore.exceptions.PartialCredentialsError
+    if isinstance(error, no_credentials):
+        return AwsProblem.NO_CREDENTIALS
+    unreachable = (
+        botocore.exceptions.BotoCoreError,
+        boto3.exceptions.Boto3Error,
+        s3transfer.exceptions.RetriesExceededError,
     )
+    return AwsProblem.UNREACHABLE if isinstance(error, unreachable) else None
+
+
+def problem_in(text: str) -> AwsProblem | None:
+    """Return the problem whose error code stands in another client's message, or None if no code that we know does."""
+    codes = (status or word for status, word in _CODE_IN_TEXT.findall(text))
+    return next((_PROBLEMS[code] for code in codes if code in _PROBLEMS), None)
+
+
+def _code_and_message(error: Any) -> tuple[str, str]:
+    """Return the code and message of a `ClientError`; the code of a validation error names the parameter too."""
+    answer = error.response.get("Error", {})
+    code, message = str(answer.get("Code", "")), str(answer.get("Message", ""))
+    parameter = _INVALID_PARAMETER.search(message)
+    return (f"{code}:{parameter[1]}" if parameter else code), message
+
+
+@contextmanager
+def aws_errors(
+    call: str,
+    *,
+    state: str,
+    permission: str,
+    retry: str = "Load again later.",
+    service: str = "AWS",
+    hints: Mapping[str, tuple[str, str]] | None = None,
+) -> Iterator[None]:
+    """Raise our own error, with the cause kept, where a boto3 call in the block fails.
+
+    Args:
+        call: The call and its object, such as `DescribeArchive on archive x`.
+        state: The state of the data when the call fails, as a sentence.
+        permission: The permission that the call needs.
+        retry: The next step after a failure that may pass, as a sentence.
+        service: The name of the service in messages.
+        hints: For single problems or error codes: what happened, and the next step as a sentence.
+
+    Raises:
+        SettingsError: There are no credentials.
+        UsageError: AWS knows no such object (`SourceNotFoundError`), or an argument is not valid.
+        TerminalRemoteError: AWS refused for good.
+        TransientRemoteError: AWS is throttling, or failed; `UnconfirmedError` if the call may have been carried out.
+    """
+    try:
+        yield
+    except Exception as error:
+        problem = problem_of(error)
+        if problem is None:
+            raise
+        code, status = type(error).__name__, 0
+        if isinstance(response := getattr(error, "response", None), dict):
+            code, status = _code_and_message(error)[0], response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
+        kind, happened, next_step = _MESSAGES[problem]
+        if kind is TransientRemoteError and status >= 500:
+            kind = UnconfirmedError
+        plain_code = code.partition(":")[0]
+        happened += " ({code})"
+        hint = next((hint for key, hint in (hints or {}).items() if key in (code, plain_code, problem)), None)
+        if hint is not None:
+            happened, next_step = f"{{service}} answered {{call}}: {hint[0]}", hint[1]
+        words = {"code": plain_code, "call": call, "service": service, "permission": permission, "retry": retry}
+        raise kind(f"{happened}. {{state}} {next_step}".format(state=state, **words)) from error
+
+
+def s3_errors(
+    uri: str,
+    *,
+    state: str = "What was stored stays.",
+    permission: str = _S3_READ,
+    retry: str = "To go on, load again.",
+) -> AbstractContextManager[None]:
+    """Raise our own error where an S3 call in the block fails; see `aws_errors`."""
+    return aws_errors(uri, state=state, permission=permission, retry=retry, service="S3")

@@ -9,6 +9,7 @@ The type answers two questions: who can fix it, and is it worth a retry.
     │   └── MixedDataError           sample data and real data would meet
     ├── RemoteError               3  the other side: AWS or Buy with Prime
     │   ├── TransientRemoteError     worth a retry, and retried already as often as is polite
+    │   │   └── UnconfirmedError        no answer, or a server's fault: the call may have been carried out
     │   └── TerminalRemoteError      not worth a retry: refused, unknown, not allowed
     └── WarehouseError            4  our tables or the local disk
         └── CommitConflictError      other writers won every attempt; nothing was written
@@ -64,6 +65,10 @@ class RemoteError(BwpError):
 
 class TransientRemoteError(RemoteError):
     """Worth another try later: throttled, timed out, server fault."""
+
+
+class UnconfirmedError(TransientRemoteError):
+    """No answer came, or the server failed: the call may or may not have been carried out."""
 
 
 class TerminalRemoteError(RemoteError):

@@ -6,12 +6,13 @@ import json
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 
+from bwp_client.aws import aws_errors
 from bwp_client.doctor.findings import Check
 from bwp_client.doctor.permissions import check, permission_line
 from bwp_client.errors import BwpError, SourceNotFoundError, TerminalRemoteError
 from bwp_client.settings import ArchiveSettings
 from bwp_client.sources.eventbridge import archive as archives
-from bwp_client.sources.eventbridge.aws_clients import Clients, explained
+from bwp_client.sources.eventbridge.aws_clients import Clients
 from bwp_client.sources.eventbridge.replays import ARCHIVE_DELAY, OVERLAP
 from bwp_client.warehouse.replays import Replay, watermark
 
@@ -76,7 +77,9 @@ def check_archive(
         yield from _queue(queue, queue_url)
         yield from _dead_letter_queue(clients, queue, queue_url)
     rule_arn = rule.arn if rule is not None else "(the rule)"
-    with explained("the permissions"):
+    with aws_errors(
+        "the permissions", state="Nothing was changed.", permission="them", retry="Run doctor again later."
+    ):
         yield from _permissions(clients, archive, rule_arn, queue_url)
     yield from _window(archive, known, now)
 

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from bwp_client.aws import AwsProblem, problem_of
 from bwp_client.doctor.findings import Check
-
-_REFUSED = ("AccessDenied", "AccessDeniedException", "403", "KmsAccessDenied", "UnauthorizedOperation")
 
 
 def check(what: str, problem: tuple[str, str] | None) -> Check:
@@ -32,10 +31,10 @@ def permission_line(action: str, resource: str, call: Callable[[], object], *, e
     try:
         call()
     except ClientError as error:
-        code = str(error.response.get("Error", {}).get("Code", ""))
+        code = error.response["Error"]["Code"]
         if code in expected:
             return Check(what)
-        if code in _REFUSED or "AccessDenied" in code:
+        if problem_of(error) in (AwsProblem.REFUSED, AwsProblem.KEY_REFUSED):
             return Check(f"{what} is missing", f"allow {action} on {resource} for the app's role")
         return Check(f"{what} could not be tried ({code})", "mend the lines above, then run doctor again")
     return Check(what)

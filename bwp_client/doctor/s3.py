@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import AbstractContextManager
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
-from bwp_client.aws import split_s3
+from bwp_client.aws import AwsProblem, list_objects, problem_of, s3_errors, split_s3
 from bwp_client.decoding.compression import CutShortError, blocks
 from bwp_client.decoding.framing import RecordCutter, Unread
 from bwp_client.doctor.findings import Check
-from bwp_client.errors import TransientRemoteError
-from bwp_client.sources.eventbridge.aws_clients import explained
 
 if TYPE_CHECKING:
+    from botocore.exceptions import ClientError
     from mypy_boto3_s3 import S3Client
 
 _LOOK_AT = 1000
@@ -33,24 +33,24 @@ def check_s3(uri: str, client: S3Client) -> Iterator[Check]:
     from botocore.exceptions import ClientError
 
     bucket, prefix = split_s3(uri)
-    with explained(f"s3://{bucket}"):
+    with _errors(f"s3://{bucket}"):
         try:
-            page: Any = client.list_objects_v2(Bucket=bucket, Prefix=prefix, MaxKeys=_LOOK_AT)
+            first = list(islice(list_objects(bucket, prefix, client), _LOOK_AT + 1))
         except ClientError as error:
             yield _not_listed(error, bucket, prefix)
             return
     yield Check(f"permission s3:ListBucket on arn:aws:s3:::{bucket} for prefix {prefix or '(all)'}")
-    found = [item for item in page.get("Contents", []) if item["Size"]]
+    found = [item for item in first[:_LOOK_AT] if item["Size"]]
     if not found:
         yield Check(
             f"nothing lies below {uri}",
             "check the prefix; Firehose writes its first object up to its buffering time after the first event",
         )
         return
-    more = " and more" if page.get("IsTruncated") else ""
+    more = " and more" if len(first) > _LOOK_AT else ""
     yield Check(f"{len(found):,}{more} objects below {uri}")
     newest = max(found, key=lambda item: item["LastModified"])
-    with explained(f"s3://{bucket}/{newest['Key']}"):
+    with _errors(f"s3://{bucket}/{newest['Key']}"):
         try:
             answer = client.get_object(Bucket=bucket, Key=newest["Key"])
         except ClientError as error:
@@ -60,34 +60,44 @@ def check_s3(uri: str, client: S3Client) -> Iterator[Check]:
     yield _content(answer["Body"], newest["Key"])
 
 
-def _not_listed(error: Any, bucket: str, prefix: str) -> Check:
-    code = str(error.response["Error"]["Code"])
-    if code in ("NoSuchBucket", "404"):
-        return Check(f"bucket {bucket} does not exist", "check its name, and AWS_ENDPOINT_URL where one is set")
-    if code in ("AccessDenied", "403"):
-        return Check(
-            "permission s3:ListBucket is missing",
-            f"allow s3:ListBucket on arn:aws:s3:::{bucket} with the condition s3:prefix {prefix}* for the app's role",
-        )
-    if code in ("PermanentRedirect", "AuthorizationHeaderMalformed", "301"):
-        return Check(f"bucket {bucket} is in another Region", "set AWS_REGION to the bucket's")
-    if code in ("InvalidAccessKeyId", "SignatureDoesNotMatch", "ExpiredToken", "InvalidToken"):
-        return Check(f"S3 does not accept the credentials ({code})", "renew them: AWS_PROFILE or the AWS key variables")
-    raise TransientRemoteError(f"S3 failed on s3://{bucket} ({code}). Nothing was changed; run doctor again later.")
+def _errors(uri: str) -> AbstractContextManager[None]:
+    return s3_errors(uri, state="Nothing was changed.", retry="Run doctor again later.")
 
 
-def _not_read(error: Any, bucket: str, prefix: str) -> Check:
-    told = error.response["Error"]
-    if "kms" in str(told.get("Message", "")).lower() or "KMS" in str(told["Code"]):
-        return Check(
-            "permission kms:Decrypt is missing", f"allow kms:Decrypt on the key of bucket {bucket} for the app's role"
-        )
-    if told["Code"] == "InvalidObjectState":
-        return Check(
-            "the newest object is in an archive storage class", "restore it, or keep the prefix out of Glacier"
-        )
+def _not_listed(error: ClientError, bucket: str, prefix: str) -> Check:
+    """Return the finding for a bucket that can't be listed; raise what passes by itself."""
+    match problem_of(error):
+        case AwsProblem.MISSING:
+            return Check(f"bucket {bucket} does not exist", "check its name, and AWS_ENDPOINT_URL where one is set")
+        case AwsProblem.REFUSED:
+            return Check(
+                "permission s3:ListBucket is missing",
+                f"allow s3:ListBucket on arn:aws:s3:::{bucket} with the condition s3:prefix {prefix}* for the app's role",
+            )
+        case AwsProblem.OTHER_REGION:
+            return Check(f"bucket {bucket} is in another Region", "set AWS_REGION to the bucket's")
+        case AwsProblem.BAD_CREDENTIALS:
+            code = error.response["Error"]["Code"]
+            return Check(
+                f"S3 does not accept the credentials ({code})", "renew them: AWS_PROFILE or the AWS key variables"
+            )
+    raise error
+
+
+def _not_read(error: ClientError, bucket: str, prefix: str) -> Check:
+    """Return the finding for an object that can't be read."""
+    match problem_of(error):
+        case AwsProblem.KEY_REFUSED:
+            return Check(
+                "permission kms:Decrypt is missing",
+                f"allow kms:Decrypt on the key of bucket {bucket} for the app's role",
+            )
+        case AwsProblem.ARCHIVED:
+            return Check(
+                "the newest object is in an archive storage class", "restore it, or keep the prefix out of Glacier"
+            )
     return Check(
-        f"permission s3:GetObject is missing ({told['Code']})",
+        f"permission s3:GetObject is missing ({error.response['Error']['Code']})",
         f"allow s3:GetObject on arn:aws:s3:::{bucket}/{prefix}* for the app's role",
     )
 

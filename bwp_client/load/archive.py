@@ -13,12 +13,12 @@ from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from uuid import uuid4
 
-from bwp_client.errors import BwpError, TerminalRemoteError, UsageError
+from bwp_client.errors import BwpError, TerminalRemoteError, UnconfirmedError, UsageError
 from bwp_client.load import load
 from bwp_client.load.archive_results import ArchiveProgress, ArchiveResult, Pace, not_complete
 from bwp_client.settings import ArchiveSettings
 from bwp_client.sources.eventbridge import archive, replays
-from bwp_client.sources.eventbridge.aws_clients import Clients, is_final, open_clients
+from bwp_client.sources.eventbridge.aws_clients import Clients, open_clients
 from bwp_client.sources.eventbridge.messages import MessageBatch, replay_of
 from bwp_client.sources.eventbridge.queue import Keeper, Message
 from bwp_client.sources.eventbridge.replays import ReplayStatus, Window
@@ -135,9 +135,10 @@ class _Reading:
             self._journal(one, ReplayState.PLANNED)
             try:
                 replays.start(self._clients, self._setup, one)
-            except BwpError as error:
-                if is_final(error):
-                    self._journal(one, ReplayState.REFUSED)
+            except UnconfirmedError:
+                raise  # the replay may have started: the next run finds out
+            except BwpError:
+                self._journal(one, ReplayState.REFUSED)
                 raise
             self._journal(one, ReplayState.STARTED)
         self._result.windows.append(f"{one.window_from:%Y-%m-%dT%H:%MZ}/{one.window_to:%Y-%m-%dT%H:%MZ}")

@@ -9,13 +9,13 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from tempfile import mkdtemp
 from typing import Any, Protocol
 
-from bwp_client.aws import explain_s3_error, s3_client, split_s3
-from bwp_client.errors import BwpError, SourceNotFoundError, UsageError, WarehouseError
+from bwp_client.aws import AwsProblem, list_objects, problem_of, s3_client, s3_errors, split_s3
+from bwp_client.errors import SourceNotFoundError, UsageError, WarehouseError
 from bwp_client.reports.manifest import MANIFEST, Manifest, entry
 
 LOG = "log"
@@ -188,7 +188,7 @@ class S3Store:
 
     def published(self) -> list[str]:
         """Name the publications: those whose manifest is in place."""
-        with self._explained():
+        with self._errors():
             return sorted(
                 parts[0]
                 for key in self._listed(self._prefix)
@@ -243,43 +243,41 @@ class S3Store:
         Raises:
             RemoteError: S3 refused or failed.
         """
-        with self._explained():
+        with self._errors():
             names = sorted(self._listed(f"{self._prefix}{LOG}/"))
         for name in names:
             yield self._get(name.removeprefix(self._prefix))
 
     def _listed(self, prefix: str) -> list[str]:
-        pages = s3_client().get_paginator("list_objects_v2").paginate(Bucket=self._bucket, Prefix=prefix)
-        return [item["Key"] for page in pages for item in page.get("Contents", [])]
+        return [item["Key"] for item in list_objects(self._bucket, prefix)]
 
     def _get(self, name: str) -> bytes:
-        with self._explained(name):
+        with self._errors(name):
             return s3_client().get_object(Bucket=self._bucket, Key=f"{self._prefix}{name}")["Body"].read()
 
     def _put(self, name: str, text: bytes, **condition: Any) -> bool:
         """Put one object, its transfer checked by S3 itself; False when a condition kept it out."""
         from botocore.exceptions import ClientError
 
-        with self._explained(name):
+        with self._errors(name):
             try:
                 s3_client().put_object(
                     Bucket=self._bucket, Key=f"{self._prefix}{name}", Body=text, ContentType=_content_type(name),
                     ChecksumAlgorithm="SHA256", **condition,
                 )  # fmt: skip
             except ClientError as error:
-                if condition and error.response.get("Error", {}).get("Code") in {"PreconditionFailed", "412"}:
+                if condition and problem_of(error) is AwsProblem.CHANGED:
                     return False
                 raise
         return True
 
-    @contextmanager
-    def _explained(self, name: str = "") -> Iterator[None]:
-        try:
-            yield
-        except BwpError:
-            raise
-        except Exception as error:
-            raise explain_s3_error(error, f"{self.uri}/{name}") from error
+    def _errors(self, name: str = "") -> AbstractContextManager[None]:
+        return s3_errors(
+            f"{self.uri}/{name}",
+            state="Nothing was published; earlier reports are untouched.",
+            permission="s3:ListBucket on the bucket, and s3:GetObject and s3:PutObject on the prefix",
+            retry="Start the command again.",
+        )
 
 
 def _content_type(name: str) -> str:

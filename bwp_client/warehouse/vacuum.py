@@ -11,7 +11,7 @@ from collections.abc import Collection, Iterator
 from pathlib import Path
 from urllib.parse import unquote
 
-from bwp_client.aws import explain_s3_error, s3_client, split_s3
+from bwp_client.aws import list_objects, s3_client, s3_errors, split_s3
 from bwp_client.errors import SourceNotFoundError, WarehouseError
 from bwp_client.warehouse.file_cache import forget_copies
 from bwp_client.warehouse.schema import TableName
@@ -124,11 +124,8 @@ def _names(warehouse: Warehouse, table: TableName, below: str = "") -> list[str]
     if not warehouse.is_remote:
         return [path.relative_to(address).as_posix() for path in Path(address, below).rglob("*") if path.is_file()]
     bucket, prefix = split_s3(f"{address}/")
-    try:
-        pages = s3_client().get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix + below)
-        return [item["Key"].removeprefix(prefix) for page in pages for item in page.get("Contents", [])]
-    except Exception as error:
-        raise explain_s3_error(error, address) from error
+    with s3_errors(address):
+        return [item["Key"].removeprefix(prefix) for item in list_objects(bucket, prefix + below)]
 
 
 def _delete(warehouse: Warehouse, table: TableName, paths: Collection[str]) -> None:
@@ -147,12 +144,10 @@ def _delete(warehouse: Warehouse, table: TableName, paths: Collection[str]) -> N
     bucket, prefix = split_s3(address)
     for start in range(0, len(names), _KEYS_PER_CALL):
         keys = [f"{prefix}/{name}" for name in names[start : start + _KEYS_PER_CALL]]
-        try:
+        with s3_errors(address, permission="s3:DeleteObject on the warehouse"):
             answer = s3_client().delete_objects(
                 Bucket=bucket, Delete={"Objects": [{"Key": key} for key in keys], "Quiet": True}
             )
-        except Exception as error:
-            raise explain_s3_error(error, address) from error
         if refused := answer.get("Errors"):
             raise WarehouseError(
                 f"S3 would not delete {len(refused)} files of {address} ({refused[0].get('Code')}). The tables are whole. "

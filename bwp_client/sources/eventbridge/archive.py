@@ -11,9 +11,10 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
+from bwp_client.aws import AwsProblem, aws_errors
 from bwp_client.errors import SettingsError, SourceNotFoundError, UsageError
 from bwp_client.settings import ArchiveSettings
-from bwp_client.sources.eventbridge.aws_clients import Clients, explained
+from bwp_client.sources.eventbridge.aws_clients import Clients, queue_errors
 from bwp_client.sources.eventbridge.event_pattern import WANTED, pattern_problem
 
 if TYPE_CHECKING:
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 SCHEME = "archive://"
 _NAME = re.compile(r"[.\-_A-Za-z0-9]{1,48}")
 SEE_SETUP = "docs/archive.md walks through the set-up"
+_STATE = "Nothing was started or read."
 
 
 def archive_name(url: str) -> str:
@@ -103,16 +105,22 @@ def describe_archive(clients: Clients, name: str) -> Archive:
         SourceNotFoundError: There is none of that name in this Region.
         RemoteError: AWS refused or failed.
     """
-    with explained(f"DescribeArchive on archive {name}"):
-        told = clients.events.describe_archive(ArchiveName=name)
+    missing = "the archive does not exist", "Check the name after archive:// and the Region."
+    with aws_errors(
+        f"DescribeArchive on archive {name}",
+        state=_STATE,
+        permission="events:DescribeArchive on the archive",
+        hints={AwsProblem.MISSING: missing},
+    ):
+        response = clients.events.describe_archive(ArchiveName=name)
     return Archive(
         name=name,
-        arn=told["ArchiveArn"],
-        bus_arn=told["EventSourceArn"],
-        state=told["State"],
-        created_at=told["CreationTime"],
-        retention_days=told.get("RetentionDays", 0),
-        event_count=told.get("EventCount", 0),
+        arn=response["ArchiveArn"],
+        bus_arn=response["EventSourceArn"],
+        state=response["State"],
+        created_at=response["CreationTime"],
+        retention_days=response.get("RetentionDays", 0),
+        event_count=response.get("EventCount", 0),
     )
 
 
@@ -123,18 +131,29 @@ def describe_rule(clients: Clients, name: str, bus: str) -> Rule:
         SourceNotFoundError: There is none of that name on that bus.
         RemoteError: AWS refused or failed.
     """
-    with explained(f"DescribeRule on rule {name} of bus {bus}"):
-        told = clients.events.describe_rule(Name=name, EventBusName=bus)
+    missing = "the rule does not exist on the archive's bus", "Check BWP_ARCHIVE__RULE_NAME."
+    with aws_errors(
+        f"DescribeRule on rule {name} of bus {bus}",
+        state=_STATE,
+        permission="events:DescribeRule on the rule",
+        hints={AwsProblem.MISSING: missing},
+    ):
+        response = clients.events.describe_rule(Name=name, EventBusName=bus)
     targets: list[TargetOutputTypeDef] = []
     token: dict[str, Any] = {}
     while True:
-        with explained(f"ListTargetsByRule on rule {name} of bus {bus}"):
+        with aws_errors(
+            f"ListTargetsByRule on rule {name} of bus {bus}",
+            state=_STATE,
+            permission="events:ListTargetsByRule on the rule",
+            hints={AwsProblem.MISSING: missing},
+        ):
             page = clients.events.list_targets_by_rule(Rule=name, EventBusName=bus, **token)
         targets += page["Targets"]
         if not page.get("NextToken"):
             break
         token = {"NextToken": page["NextToken"]}
-    return Rule(name, told["Arn"], told["State"], told.get("EventPattern", ""), targets)
+    return Rule(name, response["Arn"], response["State"], response.get("EventPattern", ""), targets)
 
 
 def describe_queue(clients: Clients, queue_url: str) -> dict[str, str]:
@@ -144,9 +163,9 @@ def describe_queue(clients: Clients, queue_url: str) -> dict[str, str]:
         SourceNotFoundError: There is no such queue.
         RemoteError: AWS refused or failed.
     """
-    with explained(f"GetQueueAttributes on {queue_url}", permission="sqs:GetQueueAttributes on the queue"):
-        told = clients.sqs.get_queue_attributes(QueueUrl=queue_url, AttributeNames=["All"])
-    return {str(name): value for name, value in told["Attributes"].items()}
+    with queue_errors("GetQueueAttributes", queue_url, _STATE):
+        response = clients.sqs.get_queue_attributes(QueueUrl=queue_url, AttributeNames=["All"])
+    return {str(name): value for name, value in response["Attributes"].items()}
 
 
 def archive_problem(archive: Archive) -> tuple[str, str] | None:

@@ -11,7 +11,7 @@ from itertools import islice
 from typing import TYPE_CHECKING
 
 from bwp_client.errors import BwpError, TransientRemoteError
-from bwp_client.sources.eventbridge.aws_clients import THREADS, explained
+from bwp_client.sources.eventbridge.aws_clients import THREADS, queue_errors
 
 if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient
@@ -60,7 +60,7 @@ class Queue:
         Raises:
             BwpError: The queue can't be read.
         """
-        with explained(f"ReceiveMessage on {self._url}", _STATE, "sqs:ReceiveMessage on the queue"):
+        with queue_errors("ReceiveMessage", self._url, _STATE):
             answer = self._sqs.receive_message(
                 QueueUrl=self._url, MaxNumberOfMessages=MOST_A_CALL, WaitTimeSeconds=wait_seconds
             )
@@ -89,7 +89,7 @@ class Queue:
     def _delete(self, messages: tuple[Message, ...]) -> int:
         left = dict(enumerate(messages))
         for _ in range(DELETE_ATTEMPTS):
-            with explained(f"DeleteMessage on {self._url}", _STATE, "sqs:DeleteMessage on the queue"):
+            with queue_errors("DeleteMessage", self._url, _STATE):
                 answer = self._sqs.delete_message_batch(
                     QueueUrl=self._url,
                     Entries=[{"Id": str(place), "ReceiptHandle": one.handle} for place, one in left.items()],
@@ -118,7 +118,7 @@ class Queue:
             {"Id": str(place), "ReceiptHandle": one.handle, "VisibilityTimeout": seconds}
             for place, one in enumerate(messages)
         ]
-        with explained(f"ChangeMessageVisibility on {self._url}", _STATE, "sqs:ChangeMessageVisibility on the queue"):
+        with queue_errors("ChangeMessageVisibility", self._url, _STATE):
             self._sqs.change_message_visibility_batch(QueueUrl=self._url, Entries=entries)
 
     def depth(self) -> Depth:
@@ -127,7 +127,7 @@ class Queue:
         Raises:
             RemoteError: The queue refused.
         """
-        with explained(f"GetQueueAttributes on {self._url}", _STATE, "sqs:GetQueueAttributes on the queue"):
+        with queue_errors("GetQueueAttributes", self._url, _STATE):
             told = self._sqs.get_queue_attributes(QueueUrl=self._url, AttributeNames=["All"])["Attributes"]
         return Depth(
             int(told["ApproximateNumberOfMessages"]),

@@ -7,9 +7,10 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import uuid4
 
+from bwp_client.aws import AwsProblem, aws_errors, problem_of
 from bwp_client.errors import TerminalRemoteError, UsageError
 from bwp_client.sources.eventbridge.archive import Archive, Setup
-from bwp_client.sources.eventbridge.aws_clients import Clients, code_and_message, explained
+from bwp_client.sources.eventbridge.aws_clients import Clients
 from bwp_client.warehouse.replays import Replay, ReplayState, watermark
 
 ARCHIVE_DELAY = timedelta(minutes=10)
@@ -19,6 +20,23 @@ OVERLAP = timedelta(hours=3)
 NAME_PREFIX = "bwp-"
 _MINUTE = timedelta(minutes=1)
 _NOTHING = "Nothing was started."
+_START_HINTS: dict[str, tuple[str, str]] = {
+    "ValidationException:Destination.Arn": (
+        "the destination is not the bus that the archive belongs to",
+        "A replay goes to the archive's own bus only; put rule and queue there.",
+    ),
+    "ValidationException:EventSourceArn": (
+        "the archive does not exist", "Check the name after archive:// and the Region.",
+    ),
+    "ValidationException:EventEndTime": ("the window's end is not after its start", "Give a --to after --from."),
+    AwsProblem.MISSING: (
+        "the event bus does not exist", "Check that the archive's bus was not deleted or renamed.",
+    ),
+    AwsProblem.LIMIT: (
+        "ten replays are active in this account and Region, which is the most AWS allows",
+        "Wait until one has ended, then load again.",
+    ),
+}  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,10 +119,11 @@ def start(clients: Clients, setup: Setup, replay: Replay) -> None:
     """
     from botocore.exceptions import ClientError
 
-    with explained(
+    with aws_errors(
         f"StartReplay {replay.replay_name}",
-        _NOTHING,
-        "events:StartReplay on the archive, its bus and replay/bwp-*",
+        state=_NOTHING,
+        permission="events:StartReplay on the archive, its bus and replay/bwp-*",
+        hints=_START_HINTS,
     ):
         try:
             clients.events.start_replay(
@@ -115,7 +134,7 @@ def start(clients: Clients, setup: Setup, replay: Replay) -> None:
                 Destination={"Arn": setup.archive.bus_arn, "FilterArns": [setup.rule.arn]},
             )
         except ClientError as error:
-            if code_and_message(error)[0] != "ResourceAlreadyExistsException":
+            if problem_of(error) is not AwsProblem.TAKEN:
                 raise
             found = status_of(clients, replay.replay_name)
             if found is None or not is_same(found, setup, replay):
@@ -138,19 +157,21 @@ def status_of(clients: Clients, name: str) -> ReplayStatus | None:
     """
     from botocore.exceptions import ClientError
 
-    with explained(f"DescribeReplay {name}", "What was stored stays.", "events:DescribeReplay on replay/bwp-*"):
+    with aws_errors(
+        f"DescribeReplay {name}", state="What was stored stays.", permission="events:DescribeReplay on replay/bwp-*"
+    ):
         try:
-            told: Any = clients.events.describe_replay(ReplayName=name)
+            response: Any = clients.events.describe_replay(ReplayName=name)
         except ClientError as error:
-            if code_and_message(error)[0] == "ResourceNotFoundException":
+            if problem_of(error) is AwsProblem.MISSING:
                 return None
             raise
     return ReplayStatus(
-        told["State"],
-        told.get("StateReason", ""),
-        told.get("EventLastReplayedTime"),
-        told["EventSourceArn"],
-        Window(told["EventStartTime"], told["EventEndTime"]),
+        response["State"],
+        response.get("StateReason", ""),
+        response.get("EventLastReplayedTime"),
+        response["EventSourceArn"],
+        Window(response["EventStartTime"], response["EventEndTime"]),
     )
 
 
@@ -162,11 +183,13 @@ def cancel(clients: Clients, name: str) -> None:
     """
     from botocore.exceptions import ClientError
 
-    with explained(f"CancelReplay {name}", "What was stored stays.", "events:CancelReplay on replay/bwp-*"):
+    with aws_errors(
+        f"CancelReplay {name}", state="What was stored stays.", permission="events:CancelReplay on replay/bwp-*"
+    ):
         try:
             clients.events.cancel_replay(ReplayName=name)
         except ClientError as error:
-            if code_and_message(error)[0] not in ("IllegalStatusException", "ResourceNotFoundException"):
+            if problem_of(error) not in (AwsProblem.ENDED, AwsProblem.MISSING):
                 raise
 
 
