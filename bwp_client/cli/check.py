@@ -24,7 +24,7 @@ from bwp_client.monitoring.thresholds import Limits
 DEFAULTS = Limits()
 
 
-def check(
+def check_command(
     days: Annotated[int, typer.Option(min=1, help="How far back failures and codes are looked at.")] = DEFAULTS.days,
     min_failures: Annotated[int, typer.Option(min=1, help="Fewer failures alarm nobody.")] = DEFAULTS.min_failures,
     min_rate: Annotated[

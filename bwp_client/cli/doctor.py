@@ -1,8 +1,8 @@
-"""`doctor`: looks at how a source or the API is set up; each line is OK or says the fix."""
+"""`doctor`."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated
 
@@ -12,87 +12,95 @@ from bwp_client.cli.console import errors_as_exit_codes, print_json
 from bwp_client.cli.options import JsonOption, WarehouseOption, warehouse_uri
 from bwp_client.errors import ExitCode, UsageError
 
-API = "api"
-
 if TYPE_CHECKING:
-    from bwp_client.doctor.findings import Check
+    from bwp_client.doctor.findings import Finding
     from bwp_client.settings import Settings
+    from bwp_client.sources import SourceAddress
     from bwp_client.warehouse import Warehouse
 
+API = "api"
 
-def doctor(
+
+def doctor_command(
     source: Annotated[
-        str | None, typer.Argument(help="api, archive://NAME, s3://bucket/prefix or a path; $BWP_SOURCE.")
+        str | None,
+        typer.Argument(
+            help="What to inspect: api, archive://NAME, s3://bucket/prefix or a path. The default is $BWP_SOURCE."
+        ),
     ] = None,
     warehouse: WarehouseOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Check that a source, or the API, is set up rightly; nothing is changed, and no replay is started."""
+    """Inspect how a source or the API is set up, and print each finding with its fix.
+
+    Nothing is changed, no replay is started, and no secret is shown.
+    """
     with errors_as_exit_codes(as_json=as_json):
-        from bwp_client.doctor.findings import as_json as checks_json
+        from bwp_client.doctor.findings import findings_as_json
         from bwp_client.settings import Settings
         from bwp_client.warehouse import Warehouse
 
         settings = Settings.load()
-        named = source or settings.source
-        if named is None:
+        text = source or settings.source
+        if text is None:
             raise UsageError("Nothing was checked: no source is given. Name one, or set BWP_SOURCE.")
-        lines = []
-        for line in _checks_of(named)(named, settings, Warehouse(warehouse_uri(warehouse, settings))):
-            lines.append(line)
+        findings = []
+        for finding in _inspect(text, settings, Warehouse(warehouse_uri(warehouse, settings))):
+            findings.append(finding)
             if not as_json:
-                typer.echo(line.as_text())
+                typer.echo(finding.as_text())
         if as_json:
-            print_json(checks_json(lines))
-        if not all(line.ok for line in lines):
+            print_json(findings_as_json(findings))
+        if not all(finding.ok for finding in findings):
             raise typer.Exit(int(ExitCode.NEEDS_ATTENTION))
 
 
-Checks = Callable[[str, "Settings", "Warehouse"], Iterator["Check"]]
+def _inspect(text: str, settings: Settings, warehouse: Warehouse) -> Iterator[Finding]:
+    from bwp_client.sources import Scheme, SourceAddress
+
+    if text == API:
+        return _inspect_api(settings, warehouse)
+    address = SourceAddress.parse(text)
+    match address.scheme:
+        case Scheme.ARCHIVE:
+            return _inspect_archive(address, settings, warehouse)
+        case Scheme.S3:
+            return _inspect_s3(address)
+    return _inspect_path(address)
 
 
-def _archive(named: str, settings: Settings, warehouse: Warehouse) -> Iterator[Check]:
-    from bwp_client.doctor.archive import check_archive
+def _inspect_archive(address: SourceAddress, settings: Settings, warehouse: Warehouse) -> Iterator[Finding]:
+    from bwp_client.doctor.archive import inspect_archive
     from bwp_client.sources.eventbridge.archive import archive_name, needed
     from bwp_client.sources.eventbridge.aws_clients import open_clients
     from bwp_client.warehouse.replays import list_replays
 
     clients = open_clients(needed(settings.archive)[1])
-    known = list_replays(warehouse, archive_name(named))
-    yield from check_archive(named, settings.archive, clients, known, now=datetime.now(UTC))
+    known = list_replays(warehouse, archive_name(address.text))
+    yield from inspect_archive(address.text, settings.archive, clients, known, now=datetime.now(UTC))
 
 
-def _s3(named: str, _settings: Settings, _warehouse: Warehouse) -> Iterator[Check]:
+def _inspect_s3(address: SourceAddress) -> Iterator[Finding]:
     from bwp_client.aws import s3_client
-    from bwp_client.doctor.s3 import check_s3
+    from bwp_client.doctor.s3 import inspect_s3
 
-    yield from check_s3(named, s3_client())
+    yield from inspect_s3(address.text, s3_client())
 
 
-def _path(named: str, _settings: Settings, _warehouse: Warehouse) -> Iterator[Check]:
-    from bwp_client.doctor.findings import Check
+def _inspect_path(address: SourceAddress) -> Iterator[Finding]:
+    from bwp_client.doctor.findings import Finding
     from bwp_client.sources import open_source
 
-    source = open_source(named)
+    source = open_source(address.text)
     count = sum(1 for _ in source.objects())
-    yield (
-        Check(f"{source.label} holds {count:,} files")
-        if count
-        else Check(f"{source.label} is empty", "give another path")
-    )
+    if count:
+        yield Finding(f"{source.label} holds {count:,} files")
+    else:
+        yield Finding(f"{source.label} is empty", "give another path")
 
 
-def _api(_named: str, settings: Settings, warehouse: Warehouse) -> Iterator[Check]:
-    from bwp_client.doctor.api import check_api
+def _inspect_api(settings: Settings, warehouse: Warehouse) -> Iterator[Finding]:
+    from bwp_client.doctor.api import inspect_api
     from bwp_client.enrich.work_queue import known_tasks
 
-    yield from check_api(settings.api, known_tasks(warehouse))
-
-
-_CHECKS: dict[str, Checks] = {"archive://": _archive, "s3://": _s3}
-
-
-def _checks_of(named: str) -> Checks:
-    if named == API:
-        return _api
-    return next((checks for prefix, checks in _CHECKS.items() if named.startswith(prefix)), _path)
+    yield from inspect_api(settings.api, known_tasks(warehouse))

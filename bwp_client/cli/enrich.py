@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from bwp_client.enrich import EnrichProgress
 
 
-def enrich(
+def enrich_command(
     limit: Annotated[int | None, typer.Option(min=1, help="Ask about at most so many tasks.")] = None,
     max_minutes: Annotated[float | None, typer.Option(min=0.0, help="Stop after so many minutes.")] = None,
     completed: Annotated[bool, typer.Option(help="Ask about completed tasks too, for their submission dates.")] = False,
@@ -25,13 +25,13 @@ def enrich(
 ) -> None:
     """Ask Buy with Prime why failed tasks failed."""
     with errors_as_exit_codes(as_json=as_json):
-        from bwp_client.enrich import enrich as run_enrich
+        from bwp_client.enrich import enrich
         from bwp_client.settings import Settings
         from bwp_client.warehouse import Warehouse
 
         settings = Settings.load()
         with Progress(as_json=as_json) as progress:
-            result = run_enrich(
+            result = enrich(
                 Warehouse(warehouse_uri(warehouse, settings)),
                 settings,
                 limit=limit,

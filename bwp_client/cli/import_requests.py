@@ -11,7 +11,7 @@ from bwp_client.cli.console import errors_as_exit_codes, note, print_json
 from bwp_client.cli.options import JsonOption, WarehouseOption, warehouse_uri
 
 
-def import_(
+def import_command(
     file: Annotated[Path, typer.Argument(help="A CSV file with a header; at least the column task_id.")],
     warehouse: WarehouseOption = None,
     as_json: JsonOption = False,

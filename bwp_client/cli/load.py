@@ -14,10 +14,10 @@ from bwp_client.errors import ExitCode, MixedDataError, UsageError
 if TYPE_CHECKING:
     from bwp_client.load.results import LoadProgress, LoadResult
     from bwp_client.settings import Settings
-    from bwp_client.sources import Source
+    from bwp_client.sources import Source, SourceAddress
 
 
-def load(
+def load_command(
     source: Annotated[
         str | None, typer.Argument(help="A path, s3://bucket/prefix, archive://NAME or sample://; $BWP_SOURCE.")
     ] = None,
@@ -29,8 +29,10 @@ def load(
 ) -> None:
     """Load events: each record is stored, duplicate, ignored or quarantined, and the counts add up."""
     with errors_as_exit_codes(as_json=as_json):
+        from bwp_client.sources import Scheme, SourceAddress
+
         if source:
-            _prepare_workers(source)
+            _prepare_workers(SourceAddress.parse(source))
         from bwp_client.settings import Settings
 
         settings = Settings.load()
@@ -40,15 +42,16 @@ def load(
                 "Nothing was loaded: no source is given. Name a path, s3://bucket/prefix or archive://NAME, or set "
                 "BWP_SOURCE; sample:// loads sample data."
             )
-        if named.startswith("archive://"):
+        address = SourceAddress.parse(named)
+        if address.scheme is Scheme.ARCHIVE:
             from bwp_client.cli.load_archive import load_from_archive
 
             if reread:
                 raise UsageError("Nothing was started: leave --reread out; a window of an archive is always read anew.")
             load_from_archive(named, settings, warehouse_uri(warehouse, settings), from_=from_, to=to, as_json=as_json)
             return
-        opened, label, uri = _open(named, warehouse, settings)
-        from bwp_client.load import load as run_load
+        opened, label, uri = _open(address, warehouse, settings)
+        from bwp_client.load import load
         from bwp_client.time_ranges import period_end, period_start
         from bwp_client.warehouse import Warehouse
 
@@ -57,7 +60,7 @@ def load(
             def report(state: LoadProgress) -> None:
                 progress(state.bytes_done, state.bytes_total, load_text(state))
 
-            result = run_load(
+            result = load(
                 Warehouse(uri),
                 opened,
                 label=label,
@@ -69,28 +72,28 @@ def load(
         _tell_load(result, uri, as_json=as_json, empty=not result.objects and not any(True for _ in opened.objects()))
 
 
-def _open(named: str, warehouse: str | None, settings: Settings) -> tuple[Source, str, str]:
-    """Give the source, how runs name it, and the warehouse it goes to; sample data has one place of its own."""
+def _open(address: SourceAddress, warehouse: str | None, settings: Settings) -> tuple[Source, str, str]:
+    """Return the source, its label in the runs, and the warehouse to load into: sample data has a warehouse of its own."""
     from bwp_client.cli.sample import sample_folder
     from bwp_client.settings import SAMPLE_SOURCE, SAMPLE_WAREHOUSE
-    from bwp_client.sources import FileSource, open_source
+    from bwp_client.sources import FileSource, Scheme, open_source
 
-    if not named.startswith(SAMPLE_SOURCE):
-        opened = open_source(named)
+    if address.scheme is not Scheme.SAMPLE:
+        opened = open_source(address.text)
         return opened, opened.label, warehouse_uri(warehouse, settings)
     if warehouse is not None and Path(warehouse).absolute() != Path(SAMPLE_WAREHOUSE).absolute():
         raise MixedDataError(f"Nothing was loaded: sample:// always goes to {SAMPLE_WAREHOUSE}. Leave --warehouse out.")
     return FileSource(str(sample_folder())), SAMPLE_SOURCE, SAMPLE_WAREHOUSE
 
 
-def _prepare_workers(named: str) -> None:
-    """Where much may be to read, let workers get ready while this process still imports."""
+def _prepare_workers(address: SourceAddress) -> None:
+    """Start the worker processes of a load that may be large while this process still imports."""
     from bwp_client.load.workers import is_large, prepare
-    from bwp_client.sources import FileSource
+    from bwp_client.sources import FileSource, Scheme
 
-    if named.startswith("s3://"):
+    if address.scheme is Scheme.S3:
         prepare("boto3.session", "obstore.auth.boto3", "obstore.store")
-    elif "://" not in named and is_large(FileSource(named).objects()):
+    elif address.scheme is Scheme.PATH and is_large(FileSource(address.text).objects()):
         prepare()
 
 

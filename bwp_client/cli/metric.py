@@ -23,7 +23,7 @@ from bwp_client.cli.options import (
 from bwp_client.errors import UsageError
 
 
-def metric(
+def metric_command(
     name: Annotated[str, typer.Argument(help="failure_rate, error_codes, …")],
     from_: FromOption = None,
     to: ToOption = None,

@@ -32,11 +32,11 @@ OutOption = Annotated[
     str | None, typer.Option("--out", metavar="URI", help="Folder or s3:// prefix; $BWP_REPORT__OUT or ./reports.")
 ]
 
-report = typer.Typer(help="Publish a report snapshot; rebuild, compare and list those there are.")
+report_app = typer.Typer(help="Publish a report snapshot; rebuild, compare and list those there are.")
 
 
-@report.callback(invoke_without_command=True)
-def make(
+@report_app.callback(invoke_without_command=True)
+def report_command(
     context: typer.Context,
     period: Annotated[
         str,
@@ -187,8 +187,8 @@ def _moment(text: str | None) -> datetime:
     return min(period_end(text), now)
 
 
-@report.command("rebuild")
-def rebuild(
+@report_app.command("rebuild")
+def rebuild_command(
     manifest: Annotated[str, typer.Argument(help="A report's manifest.json, or its folder; also on s3://.")],
     out: Annotated[Path | None, typer.Option(help="Keep what is made in this folder.")] = None,
     warehouse: WarehouseOption = None,
@@ -196,14 +196,14 @@ def rebuild(
 ) -> None:
     """Make a report again from the rows it carries, and compare them with the tables' history where that exists."""
     with errors_as_exit_codes(as_json=as_json):
-        from bwp_client.reports.rebuild import rebuild as run_rebuild
+        from bwp_client.reports.rebuild import rebuild
         from bwp_client.reports.store import open_published
         from bwp_client.settings import Settings
         from bwp_client.warehouse import Warehouse
 
         settings = Settings.load()
         store, found = open_published(manifest)
-        result = run_rebuild(store, found, Warehouse(warehouse_uri(warehouse, settings)), out)
+        result = rebuild(store, found, Warehouse(warehouse_uri(warehouse, settings)), out)
         if as_json:
             print_json(result.as_json())
         else:
@@ -212,22 +212,22 @@ def rebuild(
             raise typer.Exit(int(ExitCode.NEEDS_ATTENTION))
 
 
-@report.command("compare")
-def compare(
+@report_app.command("compare")
+def compare_command(
     a: Annotated[str, typer.Argument(help="A report's manifest.json, or its folder.")],
     b: Annotated[str, typer.Argument(help="Another's.")],
     as_json: JsonOption = False,  # noqa: ARG001 - it is JSON always
 ) -> None:
     """Say what changed between two reports, as JSON."""
     with errors_as_exit_codes(as_json=True):
-        from bwp_client.reports.compare import compare as run_compare
+        from bwp_client.reports.compare import compare
         from bwp_client.reports.store import open_published
 
-        print_json(run_compare(open_published(a), open_published(b)))
+        print_json(compare(open_published(a), open_published(b)))
 
 
-@report.command("log")
-def log(out: OutOption = None, as_json: JsonOption = False) -> None:
+@report_app.command("log")
+def log_command(out: OutOption = None, as_json: JsonOption = False) -> None:
     """List every attempt to make a report, newest first."""
     with errors_as_exit_codes(as_json=as_json):
         from bwp_client.reports.attempts import attempts

@@ -18,7 +18,7 @@ SAMPLE_SEED = 7
 SAMPLE_NAMES_FILE = "product-names.json"
 
 
-def sample(
+def sample_command(
     events: Annotated[int, typer.Option(min=1, max=100_000_000, help="Records to write.")],
     out: Annotated[Path, typer.Option(help="A folder without sample files.")],
     seed: Annotated[int, typer.Option(min=0, help="Same seed, same events.")] = SAMPLE_SEED,
@@ -53,7 +53,7 @@ def sample(
             note(f"Wrote {summary.records:,} records in {summary.files:,} files to {out}.")
 
 
-def sandbox(
+def sandbox_command(
     port: Annotated[int, typer.Option(min=0, max=65535, help="0 takes a free one.")] = 8765,
     latency_ms: Annotated[float, typer.Option(min=0.0, help="How long each answer takes.")] = 0.0,
     throttle_per_second: Annotated[float, typer.Option(min=0.0, help="Requests it takes a second; 0 for all.")] = 0.0,

@@ -15,7 +15,7 @@ from bwp_client.errors import ExitCode, SourceNotFoundError
 RETAIN_HOURS = 7 * 24
 
 
-def status(warehouse: WarehouseOption = None, as_json: JsonOption = False) -> None:
+def status_command(warehouse: WarehouseOption = None, as_json: JsonOption = False) -> None:
     """Say what is in the warehouse and what needs attention."""
     with errors_as_exit_codes(as_json=as_json):
         from bwp_client.monitoring.status import status_of
@@ -36,7 +36,7 @@ class QuarantineAction(StrEnum):
     RETRY = "retry"
 
 
-def quarantine(
+def quarantine_command(
     action: Annotated[QuarantineAction, typer.Argument(help="Show what could not be read, or read it again.")],
     limit: Annotated[int, typer.Option(min=1, help="The newest so many.")] = 200,
     warehouse: WarehouseOption = None,
@@ -76,7 +76,7 @@ def quarantine(
             raise typer.Exit(int(ExitCode.NEEDS_ATTENTION))
 
 
-def maintain(
+def maintain_command(
     rebuild: Annotated[bool, typer.Option(help="Compute the outcomes anew from all events.")] = False,
     retain_hours: Annotated[int, typer.Option(min=1, help="How long replaced files stay for readers.")] = RETAIN_HOURS,
     warehouse: WarehouseOption = None,
@@ -86,12 +86,12 @@ def maintain(
     with errors_as_exit_codes(as_json=as_json):
         from bwp_client.settings import Settings
         from bwp_client.warehouse import Warehouse
-        from bwp_client.warehouse.maintenance import maintain as run_maintain
+        from bwp_client.warehouse.maintenance import maintain
 
         target = Warehouse(warehouse_uri(warehouse, Settings.load()))
         if not target.exists():
             raise SourceNotFoundError(f"{target.uri} holds nothing yet. Load events first.")
-        result = run_maintain(target, rebuild=rebuild, retain_hours=retain_hours)
+        result = maintain(target, rebuild=rebuild, retain_hours=retain_hours)
         if as_json:
             print_json(result.as_json())
             return
@@ -101,7 +101,7 @@ def maintain(
         note(f"Deleted {result.deleted_files:,} files that no reader needs any more.")
 
 
-def purge(
+def purge_command(
     before: Annotated[str, typer.Option(metavar="DATE", help="The first UTC day that is kept.")],
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would go.")] = False,
     warehouse: WarehouseOption = None,
@@ -114,11 +114,11 @@ def purge(
         from bwp_client.settings import Settings
         from bwp_client.time_ranges import day_start
         from bwp_client.warehouse import Warehouse
-        from bwp_client.warehouse.purge import purge as run_purge
+        from bwp_client.warehouse.purge import purge
 
         settings = Settings.load()
         target = Warehouse(warehouse_uri(warehouse, settings))
-        result = run_purge(
+        result = purge(
             target,
             day_start(before),
             dry_run=dry_run,

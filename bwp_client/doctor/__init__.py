@@ -1,6 +1,6 @@
-"""What is set up wrong, line by line: each line is OK, or says what is wrong with the exact fix. Nothing is changed."""
+"""Inspects how S3, an archive and the API are set up. Each finding is OK, or names the fault and its fix; nothing changes."""
 
-from bwp_client.doctor.findings import Check
-from bwp_client.doctor.permissions import check, permission_line
+from bwp_client.doctor.findings import Finding
+from bwp_client.doctor.permissions import permission_finding
 
-__all__ = ["Check", "check", "permission_line"]
+__all__ = ["Finding", "permission_finding"]

@@ -19,7 +19,7 @@ from bwp_client.api.client import TIMEOUT_SECONDS
 from bwp_client.api.credentials import with_stored_credentials
 from bwp_client.api.lookup import LookupState, TaskRef
 from bwp_client.api.reply import Reply
-from bwp_client.doctor.findings import Check
+from bwp_client.doctor.findings import Finding
 from bwp_client.errors import BwpError
 from bwp_client.events import SAMPLE_TASK_ID_PREFIX, TaskKind
 from bwp_client.settings import ANY_PRODUCT, ApiCredential, ApiSettings
@@ -48,7 +48,7 @@ class _Probe:
     asked_at: datetime
 
 
-def check_api(
+def inspect_api(
     settings: ApiSettings,
     known: Iterable[TaskRef],
     *,
@@ -56,7 +56,7 @@ def check_api(
     monotonic: Callable[[], float] = time.monotonic,
     http_transport: httpx.AsyncBaseTransport | None = None,
     timeout_seconds: float = TIMEOUT_SECONDS,
-) -> list[Check]:
+) -> list[Finding]:
     """Look at everything that a lookup needs, one thing after the other.
 
     Args:
@@ -72,29 +72,29 @@ def check_api(
     try:
         settings = with_stored_credentials(settings)
     except BwpError as error:
-        return [*checks, Check("Credentials can't be read.", str(error))]
+        return [*checks, Finding("Credentials can't be read.", str(error))]
     if not settings.credentials:
         fix = f'Set BWP_API__CREDENTIALS to JSON: {{"*": {{"client_id": "…", "client_secret": "…"}}}}. Make them {_CONSOLE}.'
-        return [*checks, Check("There is no API credential.", fix)]
+        return [*checks, Finding("There is no API credential.", fix)]
     if any(task.task_id.startswith(SAMPLE_TASK_ID_PREFIX) for task in tasks.values()) and not settings.is_on_loopback:
         fix = "Set BWP_WAREHOUSE to a warehouse with your own events, or BWP_API__ENDPOINT to a sandbox."
         return [
             *checks,
-            Check("The warehouse holds sample data, which this API can't know; nothing was asked.", fix),
+            Finding("The warehouse holds sample data, which this API can't know; nothing was asked.", fix),
         ]
     products = list(dict.fromkeys([*tasks, *(name for name in settings.credentials if name != ANY_PRODUCT)]))
     doctor = _Doctor(settings, tasks, clock, monotonic, http_transport, timeout_seconds)
     return [*checks, *asyncio.run(doctor.look(products))]
 
 
-def _check_addresses(settings: ApiSettings) -> Iterator[Check]:
+def _check_addresses(settings: ApiSettings) -> Iterator[Finding]:
     for name, address in (("ENDPOINT", settings.endpoint), ("TOKEN_ENDPOINT", settings.token_endpoint)):
         parts, called = urlsplit(address), name.lower().replace("_", " ")
         host = parts.hostname or "no host"
         if parts.scheme == "https" or (parts.scheme == "http" and settings.is_on_loopback):
-            yield Check(f"Address {called}: {parts.scheme}://{host}{parts.path}")
+            yield Finding(f"Address {called}: {parts.scheme}://{host}{parts.path}")
         else:
-            yield Check(
+            yield Finding(
                 f"Address {called}: {parts.scheme or 'no scheme'}://{host} would send secrets in the open.",
                 f"Set BWP_API__{name} to an https:// address, or leave it out for the documented one.",
             )
@@ -117,7 +117,7 @@ class _Doctor:
         self._http_transport = http_transport
         self._timeout_seconds = timeout_seconds
 
-    async def look(self, products: list[str]) -> list[Check]:
+    async def look(self, products: list[str]) -> list[Finding]:
         from bwp_client.api.auth import Tokens
 
         wire = self._wire(self._settings)
@@ -141,7 +141,7 @@ class _Doctor:
             await wire.close()
         if not products:
             fix = "Load events first, or name business products in BWP_API__CREDENTIALS in place of *."
-            checks.append(Check("Target ID: no business product is known, so no question could be asked.", fix))
+            checks.append(Finding("Target ID: no business product is known, so no question could be asked.", fix))
         return checks
 
     def _wire(self, settings: ApiSettings) -> Wire:
@@ -154,23 +154,23 @@ class _Doctor:
         reply = await wire.ask(task.task_kind, task.task_id, target_id=product, token=token.value)
         return _Probe(product, credential, product in self._tasks, judge(task, reply), reply, self._clock())
 
-    async def _judge(self, probes: list[_Probe], held: dict[str, AccessToken]) -> list[Check]:
+    async def _judge(self, probes: list[_Probe], held: dict[str, AccessToken]) -> list[Finding]:
         good = {probe.credential.client_id for probe in probes if probe.verdict.signal is Signal.CLEAN}
         checks = [_check_target(probe, elsewhere=probe.credential.client_id in good) for probe in probes]
         denied = [probe for probe in probes if probe.verdict.signal is Signal.TOKEN]
         if good:
-            checks.append(Check(f"Permission: {PERMISSION}"))
+            checks.append(Finding(f"Permission: {PERMISSION}"))
         elif denied:
             fix = f'Give the credential the permission "{PERMISSION}" {_CONSOLE}; if it has it, the target ID is wrong.'
-            checks.append(Check("Permission: every question was denied.", fix))
+            checks.append(Finding("Permission: every question was denied.", fix))
         checks += await self._check_version(probes, held)
         checks += self._check_clock(probes)
         return checks
 
-    async def _check_version(self, probes: list[_Probe], held: dict[str, AccessToken]) -> list[Check]:
+    async def _check_version(self, probes: list[_Probe], held: dict[str, AccessToken]) -> list[Finding]:
         version = self._settings.version
         if any(probe.verdict.signal is Signal.CLEAN for probe in probes):
-            return [Check(f"Version: {version}")]
+            return [Finding(f"Version: {version}")]
         refused = [probe for probe in probes if probe.verdict.signal is Signal.REFUSED]
         if not refused:
             return []
@@ -184,11 +184,11 @@ class _Doctor:
             finally:
                 await wire.close()
             if again.verdict.signal is not Signal.REFUSED:
-                return [Check(f"Version: {version} is not accepted.", f"Set BWP_API__VERSION to {KNOWN_VERSION}.")]
+                return [Finding(f"Version: {version} is not accepted.", f"Set BWP_API__VERSION to {KNOWN_VERSION}.")]
         fix = "Look up the current version in the API's changelog and set BWP_API__VERSION to it."
-        return [Check(f"Version: the question was not accepted with {version}.", fix)]
+        return [Finding(f"Version: the question was not accepted with {version}.", fix)]
 
-    def _check_clock(self, probes: list[_Probe]) -> Iterator[Check]:
+    def _check_clock(self, probes: list[_Probe]) -> Iterator[Finding]:
         seen = [(probe.reply.server_time, probe.asked_at) for probe in probes if probe.reply.server_time]
         if not seen:
             return
@@ -196,15 +196,15 @@ class _Doctor:
         assert server is not None
         ahead = (ours - server).total_seconds()
         if abs(ahead) <= MOST_CLOCK_SECONDS:
-            yield Check("Clock: agrees with Buy with Prime's")
+            yield Finding("Clock: agrees with Buy with Prime's")
         else:
-            yield Check(
+            yield Finding(
                 f"Clock: {abs(ahead):,.0f} seconds {'ahead of' if ahead > 0 else 'behind'} Buy with Prime's.",
                 "Switch on time synchronisation (NTP) on this machine.",
             )
 
 
-async def _check_token(tokens: Tokens, name: str, credential: ApiCredential) -> tuple[Check, AccessToken | None]:
+async def _check_token(tokens: Tokens, name: str, credential: ApiCredential) -> tuple[Finding, AccessToken | None]:
     from bwp_client.api.auth import TokenRefusedError, TokenTroubleError
 
     whose = "all business products" if name == ANY_PRODUCT else name
@@ -212,37 +212,37 @@ async def _check_token(tokens: Tokens, name: str, credential: ApiCredential) -> 
         token = await tokens.current(credential)
     except TokenRefusedError as refused:
         fix = f"Check client_id and client_secret of {name!r} in BWP_API__CREDENTIALS, or make new ones {_CONSOLE}."
-        return Check(f"Token for {whose}: the credential was refused ({refused}).", fix), None
+        return Finding(f"Token for {whose}: the credential was refused ({refused}).", fix), None
     except TokenTroubleError as trouble:
-        return Check(f"Token for {whose}: {trouble}", "Run doctor api again in a minute."), None
-    return Check(f"Token for {whose}: given"), token
+        return Finding(f"Token for {whose}: {trouble}", "Run doctor api again in a minute."), None
+    return Finding(f"Token for {whose}: given"), token
 
 
-def _without_credential(product: str) -> Check:
+def _without_credential(product: str) -> Finding:
     fix = f'Add {product} to BWP_API__CREDENTIALS, or "*" for all business products.'
-    return Check(f"Target ID {product}: events are known, but no credential is.", fix)
+    return Finding(f"Target ID {product}: events are known, but no credential is.", fix)
 
 
-def _check_target(probe: _Probe, *, elsewhere: bool) -> Check:
+def _check_target(probe: _Probe, *, elsewhere: bool) -> Finding:
     verdict, name = probe.verdict, f"Target ID {probe.product}"
     if verdict.signal is Signal.CLEAN:
         if verdict.lookup_state is LookupState.NOT_FOUND and probe.about_known_task:
             fix = "Check that the credential is of the shop that the events come from; the task may also have been removed."
-            return Check(f"{name}: accepted, but the task of an event is not known there.", fix)
-        return Check(f"{name}: accepted")
+            return Finding(f"{name}: accepted, but the task of an event is not known there.", fix)
+        return Finding(f"{name}: accepted")
     if verdict.signal is Signal.TOKEN and elsewhere:
         fix = (
             f"The credential works for another business product, so it is not one of {probe.product}: name one that is."
         )
-        return Check(f"{name}: denied.", fix)
+        return Finding(f"{name}: denied.", fix)
     if verdict.signal is Signal.TOKEN and not probe.about_known_task:
         fix = (
             "The question was about a made-up task, which the API may deny as well: load events of this product first."
         )
-        return Check(f"{name}: denied.", fix)
+        return Finding(f"{name}: denied.", fix)
     if verdict.signal is Signal.TOKEN:
         fix = f"Check that the credential was made for {probe.product} (TargetId in its download), then the permission."
-        return Check(f"{name}: denied.", fix)
+        return Finding(f"{name}: denied.", fix)
     if verdict.signal is Signal.REFUSED:
-        return Check(f"{name}: the question was not accepted.", "See the version below.")
-    return Check(f"{name}: {verdict.reason.removesuffix(AGAIN)}", "Run doctor api again in a minute.")
+        return Finding(f"{name}: the question was not accepted.", "See the version below.")
+    return Finding(f"{name}: {verdict.reason.removesuffix(AGAIN)}", "Run doctor api again in a minute.")

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 
 from bwp_client.aws import aws_errors
-from bwp_client.doctor.findings import Check
-from bwp_client.doctor.permissions import check, permission_line
+from bwp_client.doctor.findings import Finding
+from bwp_client.doctor.permissions import permission_finding
 from bwp_client.errors import BwpError, SourceNotFoundError, TerminalRemoteError
 from bwp_client.settings import ArchiveSettings
 from bwp_client.sources.eventbridge import archive as archives
@@ -22,9 +22,9 @@ _PROBE = "bwp-doctor-probe"
 _LONG_AGO = datetime(2020, 1, 1, tzinfo=UTC)
 
 
-def check_archive(
+def inspect_archive(
     url: str, settings: ArchiveSettings, clients: Clients, known: list[Replay], *, now: datetime
-) -> Iterator[Check]:
+) -> Iterator[Finding]:
     """Give the lines, as they are found.
 
     Args:
@@ -40,14 +40,14 @@ def check_archive(
     """
     name = archives.archive_name(url)
     rule_name, queue_url = archives.needed(settings)
-    yield Check(f"settings: rule {rule_name}, queue {queue_url}")
+    yield Finding(f"settings: rule {rule_name}, queue {queue_url}")
     try:
         archive = archives.describe_archive(clients, name)
     except (SourceNotFoundError, TerminalRemoteError) as error:
         yield _wrong(f"archive {name}", error, "events:DescribeArchive", f"archive/{name}")
         return
-    yield check(f"archive {name} is {archive.state} on bus {archive.bus}", archives.archive_problem(archive))
-    yield Check(
+    yield Finding.of(f"archive {name} is {archive.state} on bus {archive.bus}", archives.archive_problem(archive))
+    yield Finding(
         f"archive {name} holds about {archive.event_count:,} events (AWS counts them once a day), "
         + (f"each for {archive.retention_days} days" if archive.retention_days else "for ever")
     )
@@ -68,11 +68,11 @@ def check_archive(
         rule = None
     if rule is not None and queue is not None:
         problems = archives.rule_problems(rule, archive.bus, queue["QueueArn"])
-        yield from (Check(*problem) for problem in problems)
+        yield from (Finding(*problem) for problem in problems)
         if not problems:
-            yield Check(f"rule {rule_name} is ENABLED, takes replays only, and sends to our queue alone")
+            yield Finding(f"rule {rule_name} is ENABLED, takes replays only, and sends to our queue alone")
         yield from _dead_letters(rule, queue["QueueArn"])
-        yield check("the queue's policy lets the rule send", archives.queue_problem(queue, rule.arn))
+        yield Finding.of("the queue's policy lets the rule send", archives.queue_problem(queue, rule.arn))
     if queue is not None:
         yield from _queue(queue, queue_url)
         yield from _dead_letter_queue(clients, queue, queue_url)
@@ -84,26 +84,26 @@ def check_archive(
     yield from _window(archive, known, now)
 
 
-def _wrong(what: str, error: BwpError, action: str, resource: str) -> Check:
+def _wrong(what: str, error: BwpError, action: str, resource: str) -> Finding:
     if isinstance(error, TerminalRemoteError):
-        return Check(f"{what} can't be looked at", f"allow {action} on {resource} for the app's role")
-    return Check(f"{what} does not exist", f"check its name and the Region, or make it: {archives.SEE_SETUP}")
+        return Finding(f"{what} can't be looked at", f"allow {action} on {resource} for the app's role")
+    return Finding(f"{what} does not exist", f"check its name and the Region, or make it: {archives.SEE_SETUP}")
 
 
-def _dead_letters(rule: archives.Rule, queue_arn: str) -> Iterator[Check]:
+def _dead_letters(rule: archives.Rule, queue_arn: str) -> Iterator[Finding]:
     if any(target["Arn"] == queue_arn and not target.get("DeadLetterConfig") for target in rule.targets):
-        yield Check(
+        yield Finding(
             f"rule {rule.name}'s target has no dead-letter queue: what can't be delivered for a day is lost",
             "set DeadLetterConfig on the target; deploy/aws/archive-reader.yaml shows how",
         )
 
 
-def _queue(queue: dict[str, str], url: str) -> Iterator[Check]:
-    def attribute(name: str, least: int, why: str) -> Check:
+def _queue(queue: dict[str, str], url: str) -> Iterator[Finding]:
+    def attribute(name: str, least: int, why: str) -> Finding:
         now = int(queue.get(name, "0"))
         if now >= least:
-            return Check(f"queue {name} is {now} s")
-        return Check(
+            return Finding(f"queue {name} is {now} s")
+        return Finding(
             f"queue {name} is {now} s: {why}",
             f"aws sqs set-queue-attributes --queue-url {url} --attributes {name}={least}",
         )
@@ -111,14 +111,14 @@ def _queue(queue: dict[str, str], url: str) -> Iterator[Check]:
     yield attribute("MessageRetentionPeriod", RETENTION_SECONDS, "a longer stop of this app loses messages")
     yield attribute("VisibilityTimeout", VISIBILITY_SECONDS, "messages come twice while they are stored")
     waiting = int(queue.get("ApproximateNumberOfMessages", "0"))
-    yield Check(f"queue holds about {waiting:,} messages now")
+    yield Finding(f"queue holds about {waiting:,} messages now")
 
 
-def _dead_letter_queue(clients: Clients, queue: dict[str, str], url: str) -> Iterator[Check]:
+def _dead_letter_queue(clients: Clients, queue: dict[str, str], url: str) -> Iterator[Finding]:
     """Say whether there is one, and whether events lie in it that no load will ever see."""
     policy = queue.get("RedrivePolicy")
     if not policy:
-        yield Check(
+        yield Finding(
             "queue has no dead-letter queue: a message of others blocks it until it expires",
             f"set RedrivePolicy on {url}; deploy/aws/archive-reader.yaml shows how",
         )
@@ -132,19 +132,19 @@ def _dead_letter_queue(clients: Clients, queue: dict[str, str], url: str) -> Ite
         return
     lost = int(dead.get("ApproximateNumberOfMessages", "0"))
     if lost:
-        yield Check(
+        yield Finding(
             f"the dead-letter queue holds about {lost:,} messages: they are in no load",
             f"aws sqs start-message-move-task --source-arn {arn}, then load again; or load their window again",
         )
     else:
-        yield Check("the dead-letter queue is empty")
+        yield Finding("the dead-letter queue is empty")
 
 
-def _permissions(clients: Clients, archive: archives.Archive, rule_arn: str, queue_url: str) -> Iterator[Check]:
+def _permissions(clients: Clients, archive: archives.Archive, rule_arn: str, queue_url: str) -> Iterator[Finding]:
     """Try each call in a way that can't have an effect: with a handle, a name or a window that is wrong on purpose."""
     prefix = archive.arn.partition(":archive/")[0]
     # The window is the wrong way round, so AWS can't start it; and it would reach our rule alone.
-    yield permission_line(
+    yield permission_finding(
         "events:StartReplay",
         f"{archive.arn}, {archive.bus_arn} and {prefix}:replay/bwp-*",
         lambda: clients.events.start_replay(
@@ -158,14 +158,14 @@ def _permissions(clients: Clients, archive: archives.Archive, rule_arn: str, que
     )
     for action in ("DescribeReplay", "CancelReplay"):
         call = clients.events.describe_replay if action == "DescribeReplay" else clients.events.cancel_replay
-        yield permission_line(
+        yield permission_finding(
             f"events:{action}",
             f"{prefix}:replay/bwp-*",
             lambda call=call: call(ReplayName=_PROBE),  # type: ignore[misc]
             expected=("ResourceNotFoundException",),
         )
     # A message that is there is given back at once.
-    yield permission_line(
+    yield permission_finding(
         "sqs:ReceiveMessage",
         "the queue",
         lambda: clients.sqs.receive_message(
@@ -173,13 +173,13 @@ def _permissions(clients: Clients, archive: archives.Archive, rule_arn: str, que
         ),
     )
     wrong_handle = ("ReceiptHandleIsInvalid", "InvalidParameterValue")
-    yield permission_line(
+    yield permission_finding(
         "sqs:DeleteMessage",
         "the queue",
         lambda: clients.sqs.delete_message(QueueUrl=queue_url, ReceiptHandle=_PROBE),
         expected=wrong_handle,
     )
-    yield permission_line(
+    yield permission_finding(
         "sqs:ChangeMessageVisibility",
         "the queue",
         lambda: clients.sqs.change_message_visibility(QueueUrl=queue_url, ReceiptHandle=_PROBE, VisibilityTimeout=0),
@@ -187,27 +187,27 @@ def _permissions(clients: Clients, archive: archives.Archive, rule_arn: str, que
     )
 
 
-def _window(archive: archives.Archive, known: list[Replay], now: datetime) -> Iterator[Check]:
+def _window(archive: archives.Archive, known: list[Replay], now: datetime) -> Iterator[Finding]:
     """Say what the next load would read, and whether the archive still has all of it."""
     latest = (now - ARCHIVE_DELAY).replace(second=0, microsecond=0)
     read_to = watermark(known)
     if read_to is None:
-        yield Check(
+        yield Finding(
             f"no window was read yet; the first load needs --from, {archive.created_at:%Y-%m-%d} at the earliest"
         )
         return
     kept_from = now - timedelta(days=archive.retention_days) if archive.retention_days else None
     if kept_from is not None and read_to < kept_from:
-        yield Check(
+        yield Finding(
             f"events from {read_to:%Y-%m-%d %H:%M} to {kept_from:%Y-%m-%d %H:%M} UTC were never read and are gone from the "
             "archive",
             f"load from elsewhere what is left of them; raise the archive's retention, and load oftener than every "
             f"{archive.retention_days} days",
         )
-    yield Check(f"the next load reads {read_to - OVERLAP:%Y-%m-%d %H:%M} to {latest:%Y-%m-%d %H:%M} UTC")
+    yield Finding(f"the next load reads {read_to - OVERLAP:%Y-%m-%d %H:%M} to {latest:%Y-%m-%d %H:%M} UTC")
     unfinished = [one.replay_name for one in known if one.state.is_open]
     if unfinished:
-        yield Check(
+        yield Finding(
             f"replay {unfinished[0]} was begun and not read to its end",
             f"load archive://{archive.name} goes on with it",
         )

@@ -1,30 +1,36 @@
-"""What `doctor` found: one line for each thing looked at, with the fix where it is not right."""
+"""A finding of `doctor`: what was inspected, with the fix where it is not right."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, Self
 
 
 @dataclass(frozen=True, slots=True)
-class Check:
-    """One thing that was looked at, and how to mend it when it is not right. Neither text ever shows a secret."""
+class Finding:
+    """The result of one inspection. Neither text ever shows a secret."""
 
     text: str
     fix: str = ""
+    """How to mend a fault; empty when all is well."""
+
+    @classmethod
+    def of(cls, inspected: str, fault: tuple[str, str] | None) -> Self:
+        """Return the finding for something inspected, or for the fault that was found in it: its text and its fix."""
+        return cls(inspected) if fault is None else cls(*fault)
 
     @property
     def ok(self) -> bool:
-        """Tell whether nothing needs to be done."""
+        """True if nothing needs to be done."""
         return not self.fix
 
     def as_text(self) -> str:
-        """Give the line for people, the fix below what it mends."""
+        """Return the finding as a line for people, with the fix below a fault."""
         return f"OK    {self.text}" if self.ok else f"WRONG {self.text}\n      fix: {self.fix}"
 
 
-def as_json(checks: Iterable[Check]) -> dict[str, Any]:
-    """Give the command line's JSON object."""
-    lines = [{"ok": check.ok} | asdict(check) for check in checks]
+def findings_as_json(findings: Iterable[Finding]) -> dict[str, Any]:
+    """Return the command line's JSON object: `ok`, and `checks` with `ok`, `text` and `fix` of each finding."""
+    lines = [{"ok": finding.ok} | asdict(finding) for finding in findings]
     return {"ok": all(line["ok"] for line in lines), "checks": lines}

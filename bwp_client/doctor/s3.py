@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from bwp_client.aws import AwsProblem, list_objects, problem_of, s3_errors, split_s3
 from bwp_client.decoding.compression import CutShortError, blocks
 from bwp_client.decoding.framing import RecordCutter, Unread
-from bwp_client.doctor.findings import Check
+from bwp_client.doctor.findings import Finding
 
 if TYPE_CHECKING:
     from botocore.exceptions import ClientError
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 _LOOK_AT = 1000
 
 
-def check_s3(uri: str, client: S3Client) -> Iterator[Check]:
+def inspect_s3(uri: str, client: S3Client) -> Iterator[Finding]:
     """Give the lines, as they are found.
 
     Args:
@@ -39,16 +39,16 @@ def check_s3(uri: str, client: S3Client) -> Iterator[Check]:
         except ClientError as error:
             yield _not_listed(error, bucket, prefix)
             return
-    yield Check(f"permission s3:ListBucket on arn:aws:s3:::{bucket} for prefix {prefix or '(all)'}")
+    yield Finding(f"permission s3:ListBucket on arn:aws:s3:::{bucket} for prefix {prefix or '(all)'}")
     found = [item for item in first[:_LOOK_AT] if item["Size"]]
     if not found:
-        yield Check(
+        yield Finding(
             f"nothing lies below {uri}",
             "check the prefix; Firehose writes its first object up to its buffering time after the first event",
         )
         return
     more = " and more" if len(first) > _LOOK_AT else ""
-    yield Check(f"{len(found):,}{more} objects below {uri}")
+    yield Finding(f"{len(found):,}{more} objects below {uri}")
     newest = max(found, key=lambda item: item["LastModified"])
     with _errors(f"s3://{bucket}/{newest['Key']}"):
         try:
@@ -56,7 +56,7 @@ def check_s3(uri: str, client: S3Client) -> Iterator[Check]:
         except ClientError as error:
             yield _not_read(error, bucket, prefix)
             return
-    yield Check(f"permission s3:GetObject on arn:aws:s3:::{bucket}/{prefix}*")
+    yield Finding(f"permission s3:GetObject on arn:aws:s3:::{bucket}/{prefix}*")
     yield _content(answer["Body"], newest["Key"])
 
 
@@ -64,52 +64,52 @@ def _errors(uri: str) -> AbstractContextManager[None]:
     return s3_errors(uri, state="Nothing was changed.", retry="Run doctor again later.")
 
 
-def _not_listed(error: ClientError, bucket: str, prefix: str) -> Check:
+def _not_listed(error: ClientError, bucket: str, prefix: str) -> Finding:
     """Return the finding for a bucket that can't be listed; raise what passes by itself."""
     match problem_of(error):
         case AwsProblem.MISSING:
-            return Check(f"bucket {bucket} does not exist", "check its name, and AWS_ENDPOINT_URL where one is set")
+            return Finding(f"bucket {bucket} does not exist", "check its name, and AWS_ENDPOINT_URL where one is set")
         case AwsProblem.REFUSED:
-            return Check(
+            return Finding(
                 "permission s3:ListBucket is missing",
                 f"allow s3:ListBucket on arn:aws:s3:::{bucket} with the condition s3:prefix {prefix}* for the app's role",
             )
         case AwsProblem.OTHER_REGION:
-            return Check(f"bucket {bucket} is in another Region", "set AWS_REGION to the bucket's")
+            return Finding(f"bucket {bucket} is in another Region", "set AWS_REGION to the bucket's")
         case AwsProblem.BAD_CREDENTIALS:
             code = error.response["Error"]["Code"]
-            return Check(
+            return Finding(
                 f"S3 does not accept the credentials ({code})", "renew them: AWS_PROFILE or the AWS key variables"
             )
     raise error
 
 
-def _not_read(error: ClientError, bucket: str, prefix: str) -> Check:
+def _not_read(error: ClientError, bucket: str, prefix: str) -> Finding:
     """Return the finding for an object that can't be read."""
     match problem_of(error):
         case AwsProblem.KEY_REFUSED:
-            return Check(
+            return Finding(
                 "permission kms:Decrypt is missing",
                 f"allow kms:Decrypt on the key of bucket {bucket} for the app's role",
             )
         case AwsProblem.ARCHIVED:
-            return Check(
+            return Finding(
                 "the newest object is in an archive storage class", "restore it, or keep the prefix out of Glacier"
             )
-    return Check(
+    return Finding(
         f"permission s3:GetObject is missing ({error.response['Error']['Code']})",
         f"allow s3:GetObject on arn:aws:s3:::{bucket}/{prefix}* for the app's role",
     )
 
 
-def _content(body: Any, key: str) -> Check:
+def _content(body: Any, key: str) -> Finding:
     """Read the first records of an object."""
     cutter = RecordCutter()
     name = key.rpartition("/")[2]
     try:
         first = next(iter(blocks(body)), b"")
     except CutShortError:
-        return Check(f"the newest object ({name}) is cut short", "load all the same; what can be read is stored")
+        return Finding(f"the newest object ({name}) is cut short", "load all the same; what can be read is stored")
     finally:
         body.close()
     records = [record for listed in cutter.feed(first) for record in listed]
@@ -119,5 +119,7 @@ def _content(body: Any, key: str) -> Check:
     refused = [found.reason.value for _, found in sample if isinstance(found, Unread)]
     if not sample or len(refused) == len(sample):
         why = refused[0] if refused else "no records"
-        return Check(f"the newest object ({name}) holds no events: {why}", "give the prefix that events are written to")
-    return Check(f"the newest object ({name}) holds events that can be read")
+        return Finding(
+            f"the newest object ({name}) holds no events: {why}", "give the prefix that events are written to"
+        )
+    return Finding(f"the newest object ({name}) holds events that can be read")

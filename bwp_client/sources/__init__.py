@@ -1,28 +1,32 @@
-"""Where events come from: `open_source` turns a URL into a source that lists objects and opens each."""
+"""Where events come from: `open_source` turns an address into a source, which lists objects and opens them."""
 
 from __future__ import annotations
 
 from bwp_client.errors import UsageError
+from bwp_client.sources.address import Scheme, SourceAddress
 from bwp_client.sources.base import Source, SourceObject
 from bwp_client.sources.files import FileSource, path_of
 from bwp_client.sources.s3 import S3Source
 
-__all__ = ["FileSource", "S3Source", "Source", "SourceObject", "open_source"]
+__all__ = ["FileSource", "S3Source", "Scheme", "Source", "SourceAddress", "SourceObject", "open_source"]
 
 
-def open_source(url: str) -> Source:
-    """Give the source behind a path or an `s3://bucket/prefix`.
+def open_source(text: str) -> Source:
+    """Return the source behind a path or an `s3://bucket/prefix`.
 
     Raises:
         SourceNotFoundError: The path does not exist.
-        UsageError: The URL's scheme is none we read.
+        UsageError: The address has another scheme.
     """
-    if url.startswith("s3://"):
-        return S3Source(url)
-    scheme, separator, _ = url.partition("://")
-    if separator and scheme != "file":
-        raise UsageError(
-            f"Nothing was loaded: '{scheme}://' is not a source we read. "
-            "Give a path, s3://bucket/prefix, archive://NAME or sample://."
-        )
-    return FileSource(str(path_of(url)) if separator else url)
+    address = SourceAddress.parse(text)
+    match address.scheme:
+        case Scheme.S3:
+            return S3Source(text)
+        case Scheme.FILE:
+            return FileSource(str(path_of(text)))
+        case Scheme.PATH:
+            return FileSource(text)
+    raise UsageError(
+        f"Nothing was loaded: '{text.removesuffix(address.rest)}' is not a source we read. "
+        "Give a path, s3://bucket/prefix, archive://NAME or sample://."
+    )

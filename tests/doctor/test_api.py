@@ -9,8 +9,8 @@ from support.scripted_api import http, token
 from support.tables import command
 
 from bwp_client.api import TaskRef
-from bwp_client.doctor.api import check_api
-from bwp_client.doctor.findings import Check
+from bwp_client.doctor.api import inspect_api
+from bwp_client.doctor.findings import Finding
 from bwp_client.events import TaskKind
 from bwp_client.sandbox.api.behaviour import Credential, Knobs
 from bwp_client.sandbox.api.server import running_sandbox
@@ -47,14 +47,14 @@ def credential(client_id: str, secret: str = SECRET) -> ApiCredential:
     return ApiCredential(client_id=client_id, client_secret=SecretStr(secret))
 
 
-def bad(checks: list[Check]) -> list[tuple[str, str]]:
+def bad(checks: list[Finding]) -> list[tuple[str, str]]:
     assert SECRET not in "".join(check.as_text() for check in checks)
     return [(check.text, check.fix) for check in checks if not check.ok]
 
 
 def test_all_is_well():
     with running_sandbox() as sandbox:
-        checks = check_api(settings_for(sandbox.url), [sample_task(0), sample_task(1)])
+        checks = inspect_api(settings_for(sandbox.url), [sample_task(0), sample_task(1)])
     assert bad(checks) == []
     assert [check.text.split(":")[0] for check in checks] == [
         "Address endpoint", "Address token endpoint", "Token for all business products",
@@ -66,20 +66,20 @@ def test_a_wrong_secret_is_named_and_the_others_are_checked_all_the_same():
     known = {"one": Credential("right", FIRST), "two": Credential(SECRET, SECOND)}
     with running_sandbox(Knobs(credentials=known)) as sandbox:
         credentials = {FIRST: credential("one", "wrong"), SECOND: credential("two")}
-        checks = check_api(settings_for(sandbox.url, credentials=credentials), [sample_task(0), sample_task(1)])
+        checks = inspect_api(settings_for(sandbox.url, credentials=credentials), [sample_task(0), sample_task(1)])
     [(text, fix)] = bad(checks)
     assert text == f"Token for {FIRST}: the credential was refused (invalid_client)."
     assert f"client_secret of {FIRST!r}" in fix
-    assert Check(f"Target ID {SECOND}: accepted") in checks
+    assert Finding(f"Target ID {SECOND}: accepted") in checks
 
 
 def test_a_credential_of_another_business_product_is_told_from_a_missing_permission():
     with running_sandbox(Knobs(credentials={"one": Credential(SECRET, FIRST)})) as sandbox:
         settings = settings_for(sandbox.url, credentials={"*": credential("one")})
-        [(text, fix)] = bad(check_api(settings, [sample_task(0), sample_task(1)]))
+        [(text, fix)] = bad(inspect_api(settings, [sample_task(0), sample_task(1)]))
         assert text == f"Target ID {SECOND}: denied."
         assert "works for another business product" in fix
-        told = bad(check_api(settings, [sample_task(1)]))
+        told = bad(inspect_api(settings, [sample_task(1)]))
     assert [text for text, _ in told] == [f"Target ID {SECOND}: denied.", "Permission: every question was denied."]
     assert "TargetId" in told[0][1]
     assert "Manage Shopper Privacy Requests" in told[1][1]
@@ -88,14 +88,14 @@ def test_a_credential_of_another_business_product_is_told_from_a_missing_permiss
 def test_a_missing_credential_is_named():
     with running_sandbox() as sandbox:
         settings = settings_for(sandbox.url, credentials={FIRST: credential("one")})
-        [(text, fix)] = bad(check_api(settings, [sample_task(0), sample_task(1)]))
+        [(text, fix)] = bad(inspect_api(settings, [sample_task(0), sample_task(1)]))
     assert text == f"Target ID {SECOND}: events are known, but no credential is."
     assert "BWP_API__CREDENTIALS" in fix
 
 
 def test_a_version_that_is_not_accepted_is_told_with_one_that_is():
     with running_sandbox() as sandbox:
-        told = bad(check_api(settings_for(sandbox.url, version="2019-01-01"), [sample_task(0)]))
+        told = bad(inspect_api(settings_for(sandbox.url, version="2019-01-01"), [sample_task(0)]))
     assert ("Version: 2019-01-01 is not accepted.", "Set BWP_API__VERSION to 2024-11-01.") in told
 
 
@@ -103,23 +103,23 @@ def test_a_version_that_is_not_accepted_is_told_with_one_that_is():
 def test_a_clock_that_is_wrong_is_told(bench, hours, said):
     moment = datetime(2026, 4, 1, 12, tzinfo=UTC)
     bench.api.answers = [http(200, {"data": {"personalDataDeletionTask": None}}, date="Wed, 01 Apr 2026 12:00:00 GMT")]
-    checks = check_api(settings_for(bench.api.url), [], clock=lambda: moment + timedelta(hours=hours))
+    checks = inspect_api(settings_for(bench.api.url), [], clock=lambda: moment + timedelta(hours=hours))
     assert [check for check in checks if check.text.startswith("Clock")] == []  # without a product nothing is asked
     settings = settings_for(bench.api.url, credentials={FIRST: credential("one")})
-    [(text, fix)] = bad(check_api(settings, [], clock=lambda: moment + timedelta(hours=hours)))
+    [(text, fix)] = bad(inspect_api(settings, [], clock=lambda: moment + timedelta(hours=hours)))
     assert said in text
     assert "NTP" in fix
 
 
 def test_a_denied_question_about_a_made_up_task_proves_nothing(bench):
     bench.api.answers = [http(200, DENIED)]
-    told = bad(check_api(settings_for(bench.api.url, credentials={FIRST: credential("one")}), []))
+    told = bad(inspect_api(settings_for(bench.api.url, credentials={FIRST: credential("one")}), []))
     assert "made-up task" in told[0][1]
 
 
 def test_a_task_of_an_event_that_is_not_known_there_is_told(bench):
     bench.api.answers = [http(200, {"data": {"personalDataDeletionTask": None}})]
-    [(text, _)] = bad(check_api(settings_for(bench.api.url), [TaskRef(TaskKind.DELETION, "t-1", FIRST)]))
+    [(text, _)] = bad(inspect_api(settings_for(bench.api.url), [TaskRef(TaskKind.DELETION, "t-1", FIRST)]))
     assert "the task of an event is not known there" in text
 
 
@@ -131,17 +131,17 @@ def test_a_task_of_an_event_that_is_not_known_there_is_told(bench):
 def test_an_api_in_trouble_is_told(bench, answer, said):
     bench.api.tokens = [token(SECRET)]
     bench.api.answers = [answer]
-    [(text, _)] = bad(check_api(settings_for(bench.api.url), [TaskRef(TaskKind.DELETION, "t-1", FIRST)]))
+    [(text, _)] = bad(inspect_api(settings_for(bench.api.url), [TaskRef(TaskKind.DELETION, "t-1", FIRST)]))
     assert said in text
 
 
 def test_nobody_listening_is_told():
-    told = bad(check_api(settings_for("http://127.0.0.1:9"), [sample_task(0)]))
+    told = bad(inspect_api(settings_for("http://127.0.0.1:9"), [sample_task(0)]))
     assert any("could not be reached" in text for text, _ in told)
 
 
 def test_sample_tasks_are_not_asked_about_elsewhere_and_secrets_are_not_sent_in_the_open():
-    told = bad(check_api(settings_for("http://192.0.2.1"), [sample_task(0)]))
+    told = bad(inspect_api(settings_for("http://192.0.2.1"), [sample_task(0)]))
     assert [text.split(":")[0] for text, _ in told[:2]] == ["Address endpoint", "Address token endpoint"]
     assert "nothing was asked" in told[2][0]
 

@@ -15,10 +15,10 @@ from support.events import many, text_of
 from support.s3 import Bucket
 from support.tables import command
 
-from bwp_client.doctor.archive import check_archive
-from bwp_client.doctor.findings import Check
-from bwp_client.doctor.permissions import permission_line
-from bwp_client.doctor.s3 import check_s3
+from bwp_client.doctor.archive import inspect_archive
+from bwp_client.doctor.findings import Finding
+from bwp_client.doctor.permissions import permission_finding
+from bwp_client.doctor.s3 import inspect_s3
 from bwp_client.sources.eventbridge.aws_clients import Clients
 from bwp_client.warehouse import Warehouse
 from bwp_client.warehouse.replays import Replay, ReplayState, list_replays
@@ -27,13 +27,13 @@ MakeAccount = Callable[..., Account]
 NOW = FIRST + timedelta(days=30)
 
 
-def lines(account: Account, known: list[Replay] | None = None) -> list[Check]:
+def lines(account: Account, known: list[Replay] | None = None) -> list[Finding]:
     clients = Clients(account.events, account.sqs)
     url = f"archive://{account.archive}"
-    return list(check_archive(url, settings_of(account), clients, known or [], now=NOW))
+    return list(inspect_archive(url, settings_of(account), clients, known or [], now=NOW))
 
 
-def wrong(found: list[Check]) -> dict[str, str]:
+def wrong(found: list[Finding]) -> dict[str, str]:
     return {one.text: one.fix for one in found if not one.ok}
 
 
@@ -112,7 +112,7 @@ def test_a_permission_is_told_from_a_refusal_on_purpose(code: str, ok: bool) -> 
     sqs = boto3.client("sqs", region_name="us-east-1", **keys)
     with Stubber(sqs) as stubs:
         stubs.add_client_error("delete_message", code)
-        line = permission_line(
+        line = permission_finding(
             "sqs:DeleteMessage", "the queue", lambda: sqs.delete_message(QueueUrl="https://q", ReceiptHandle="x"),
             expected=("ReceiptHandleIsInvalid",),
         )  # fmt: skip
@@ -161,7 +161,7 @@ def test_a_journal_of_loads_is_read_by_the_doctor(account: Account, tmp_path: Pa
 @pytest.mark.s3
 def test_s3_that_can_be_read_is_ok(bucket: Bucket) -> None:
     bucket.client.put_object(Bucket=bucket.name, Key="p/2026/05/01/a", Body=text_of(many(5), "joined"))
-    found = list(check_s3(f"{bucket.uri}/p/", bucket.client))
+    found = list(inspect_s3(f"{bucket.uri}/p/", bucket.client))
     assert wrong(found) == {}
     assert found[-1].text == "the newest object (a) holds events that can be read"
 
@@ -174,7 +174,7 @@ def test_s3_that_can_be_read_is_ok(bucket: Bucket) -> None:
 def test_s3_that_holds_no_events_says_so(bucket: Bucket, body: bytes | None, told: str) -> None:
     if body is not None:
         bucket.client.put_object(Bucket=bucket.name, Key="p/a", Body=body)
-    (fault,) = wrong(list(check_s3(f"{bucket.uri}/p/", bucket.client)))
+    (fault,) = wrong(list(inspect_s3(f"{bucket.uri}/p/", bucket.client)))
     assert told in fault
 
 
@@ -197,7 +197,7 @@ S3_REFUSALS = [
 def test_each_refusal_to_list_has_its_fix(s3_stub: Any, code: str, message: str, what: str, fix: str) -> None:
     client, stubs = s3_stub
     stubs.add_client_error("list_objects_v2", code, message)
-    ((said, mended),) = wrong(list(check_s3("s3://b/p/", client))).items()
+    ((said, mended),) = wrong(list(inspect_s3("s3://b/p/", client))).items()
     assert what in said
     assert fix in mended
 
@@ -215,6 +215,6 @@ def test_each_refusal_to_read_has_its_fix(s3_stub: Any, code: str, message: str,
     item = {"Key": "p/a", "Size": 5, "ETag": '"e"', "LastModified": datetime(2026, 5, 1, tzinfo=UTC)}
     stubs.add_response("list_objects_v2", {"Contents": [item], "IsTruncated": False})
     stubs.add_client_error("get_object", code, message)
-    ((said, mended),) = wrong(list(check_s3("s3://b/p/", client))).items()
+    ((said, mended),) = wrong(list(inspect_s3("s3://b/p/", client))).items()
     assert what in said
     assert fix in mended

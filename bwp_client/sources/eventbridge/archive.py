@@ -14,31 +14,31 @@ from typing import TYPE_CHECKING, Any
 from bwp_client.aws import AwsProblem, aws_errors
 from bwp_client.errors import SettingsError, SourceNotFoundError, UsageError
 from bwp_client.settings import ArchiveSettings
+from bwp_client.sources.address import Scheme, SourceAddress
 from bwp_client.sources.eventbridge.aws_clients import Clients, queue_errors
 from bwp_client.sources.eventbridge.event_pattern import WANTED, pattern_problem
 
 if TYPE_CHECKING:
     from mypy_boto3_events.type_defs import TargetOutputTypeDef
 
-SCHEME = "archive://"
 _NAME = re.compile(r"[.\-_A-Za-z0-9]{1,48}")
 SEE_SETUP = "docs/archive.md walks through the set-up"
 _STATE = "Nothing was started or read."
 
 
 def archive_name(url: str) -> str:
-    """Give the name in `archive://NAME`.
+    """Return the name in `archive://NAME`.
 
     Raises:
-        UsageError: It is none that AWS allows.
+        UsageError: AWS allows no such name.
     """
-    name = url.removeprefix(SCHEME)
-    if not _NAME.fullmatch(name):
+    address = SourceAddress.parse(url)
+    if address.scheme is not Scheme.ARCHIVE or not _NAME.fullmatch(address.rest):
         raise UsageError(
             f"{url[:80]!r} names no archive. Nothing was started: write archive://NAME, the name as the EventBridge "
             "console shows it (1 to 48 letters, digits, '.', '-', '_')."
         )
-    return name
+    return address.rest
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,12 +8,12 @@ import pandas as pd
 import streamlit as st
 
 from bwp_client.settings import Settings
+from bwp_client.sources import Scheme, SourceAddress
 from bwp_client.ui import components
 from bwp_client.ui.data import replays_table, warehouse_in_use
 from bwp_client.ui.jobs import JobState, JobStatus, jobs
 from bwp_client.ui.sections import job_buttons
 
-_SCHEME = "archive://"
 _STATES = {
     "planned": "Starting", "started": "Running", "complete": "Complete", "failed": "Failed", "cancelled": "Cancelled",
     "timed_out": "Given up", "refused": "Refused",
@@ -40,23 +40,25 @@ def _form(settings: Settings, replays: list[dict[str, Any]]) -> None:
             "through it in ten minutes."
         )
         return
-    source = settings.source or ""
-    named = source.removeprefix(_SCHEME) if source.startswith(_SCHEME) else ""
+    address = SourceAddress.parse(settings.source or "")
+    named = address.rest if address.scheme is Scheme.ARCHIVE else ""
     offered = job_buttons.offered_sources(settings)
+    archives = None
     if offered is not None:
-        offered = [one for one in offered if one.startswith(_SCHEME)]
-        if not offered:
+        addresses = map(SourceAddress.parse, offered)
+        archives = [address.rest for address in addresses if address.scheme is Scheme.ARCHIVE]
+        if not archives:
             st.caption(
                 "Behind a login, pages read the archives that BWP_SOURCE and BWP_SOURCES name; neither names one."
             )
             return
     with st.form("archive", border=True):
         name, first, last = st.columns([2, 1, 1])
-        if offered is None:
+        if archives is None:
             known = named or (replays[0]["archive"] if replays else "")
             archive = name.text_input("Archive", value=known, key="archive_name")
         else:
-            archive = name.selectbox("Archive", [one.removeprefix(_SCHEME) for one in offered], key="archive_name")
+            archive = name.selectbox("Archive", archives, key="archive_name")
         begin = first.date_input("First day", value=None, format="YYYY-MM-DD", key="archive_from")
         end = last.date_input("Last day", value=None, format="YYYY-MM-DD", key="archive_to")
         st.caption(
@@ -69,7 +71,9 @@ def _form(settings: Settings, replays: list[dict[str, Any]]) -> None:
                 st.warning("Name the archive.")
                 return
             window = {name: str(day) for name, day in (("from", begin), ("to", end)) if day}
-            job_buttons.start_job("load", _SCHEME + archive.strip(), options=window, settings=settings)
+            job_buttons.start_job(
+                "load", SourceAddress.of_archive(archive.strip()).text, options=window, settings=settings
+            )
         _tell(state)
 
 

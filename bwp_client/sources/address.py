@@ -1,0 +1,45 @@
+"""The address of a source as the user writes it: a path, `s3://bucket/prefix`, `archive://NAME`, `sample://`, `file://`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Self
+
+
+class Scheme(StrEnum):
+    """What kind of source an address names."""
+
+    PATH = "a path"
+    FILE = "file"
+    S3 = "s3"
+    ARCHIVE = "archive"
+    SAMPLE = "sample"
+    UNKNOWN = "unknown"
+
+
+_SCHEMES = {f"{scheme}": scheme for scheme in (Scheme.FILE, Scheme.S3, Scheme.ARCHIVE, Scheme.SAMPLE)}
+
+
+@dataclass(frozen=True, slots=True)
+class SourceAddress:
+    """A parsed address."""
+
+    text: str
+    """The address as it was written."""
+    scheme: Scheme
+    rest: str
+    """What follows `://`: the archive's name, bucket and prefix; for a path, the path."""
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        """Parse an address; one with a scheme that we don't know is `UNKNOWN`."""
+        scheme, separator, rest = text.partition("://")
+        if not separator:
+            return cls(text, Scheme.PATH, text)
+        return cls(text, _SCHEMES.get(scheme, Scheme.UNKNOWN), rest)
+
+    @classmethod
+    def of_archive(cls, name: str) -> Self:
+        """Return the address of an EventBridge archive."""
+        return cls(f"{Scheme.ARCHIVE}://{name}", Scheme.ARCHIVE, name)
