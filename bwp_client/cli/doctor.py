@@ -71,11 +71,11 @@ def _inspect(text: str, settings: Settings, warehouse: Warehouse) -> Iterator[Fi
 
 def _inspect_archive(address: SourceAddress, settings: Settings, warehouse: Warehouse) -> Iterator[Finding]:
     from bwp_client.doctor.archive import inspect_archive
-    from bwp_client.sources.eventbridge.archive import archive_name, needed
+    from bwp_client.sources.eventbridge.archive import archive_name, rule_and_queue
     from bwp_client.sources.eventbridge.aws_clients import open_clients
     from bwp_client.warehouse.replays import list_replays
 
-    clients = open_clients(needed(settings.archive)[1])
+    clients = open_clients(rule_and_queue(settings.archive)[1])
     known = list_replays(warehouse, archive_name(address.text))
     yield from inspect_archive(address.text, settings.archive, clients, known, now=datetime.now(UTC))
 

@@ -39,7 +39,7 @@ def inspect_archive(
         TransientRemoteError: AWS could not be reached.
     """
     name = archives.archive_name(url)
-    rule_name, queue_url = archives.needed(settings)
+    rule_name, queue_url = archives.rule_and_queue(settings)
     yield Finding(f"settings: rule {rule_name}, queue {queue_url}")
     try:
         archive = archives.describe_archive(clients, name)

@@ -16,12 +16,13 @@ from uuid import uuid4
 from bwp_client.errors import BwpError, TerminalRemoteError, UnconfirmedError, UsageError
 from bwp_client.load import load
 from bwp_client.load.archive_results import ArchiveProgress, ArchiveResult, Pace, not_complete
+from bwp_client.load.replay_windows import next_window, planned_replay, window_of
 from bwp_client.settings import ArchiveSettings
 from bwp_client.sources.eventbridge import archive, replays
 from bwp_client.sources.eventbridge.aws_clients import Clients, open_clients
 from bwp_client.sources.eventbridge.messages import MessageBatch, replay_of
-from bwp_client.sources.eventbridge.queue import Keeper, Message
-from bwp_client.sources.eventbridge.replays import ReplayStatus, Window
+from bwp_client.sources.eventbridge.queue import Message, VisibilityExtender
+from bwp_client.sources.eventbridge.replays import ReplayStatus
 from bwp_client.warehouse import Run, TableName, Warehouse, record_run
 from bwp_client.warehouse.replays import Replay, ReplayState, list_replays, record_replay
 
@@ -67,8 +68,8 @@ def load_archive(
     if window_from and window_to and window_to <= window_from:
         raise UsageError("Nothing was started: the window's end is not after its start. Swap --from and --to.")
     name = archive.archive_name(url)
-    clients = clients or open_clients(archive.needed(settings)[1])
-    setup = archive.ready(clients, name, settings)
+    clients = clients or open_clients(archive.rule_and_queue(settings)[1])
+    setup = archive.ready_setup(clients, name, settings)
     known = list_replays(warehouse, name)
     unfinished = [one for one in known if one.state.is_open]
     result = ArchiveResult(uuid4().hex, url, resumed=bool(unfinished))
@@ -78,11 +79,11 @@ def load_archive(
         if window_from is None and window_to is None:
             return result
         known = list_replays(warehouse, name)
-    window = replays.window_for(setup.archive, known, window_from, window_to, now=clock())
-    if any(Window(one.window_from, one.window_to).holds(window) for one in unfinished):
+    window = next_window(setup.archive, known, window_from, window_to, now=clock())
+    if any(window_of(one).contains(window) for one in unfinished):
         return result  # an unfinished one that failed has raised
     warehouse.create()
-    reading.read([replays.plan(setup.archive, known, window, setup.rule.arn, now=clock())], known)
+    reading.read([planned_replay(setup.archive, known, window, setup.rule.arn, now=clock())], known)
     return result
 
 
@@ -123,9 +124,9 @@ class _Reading:
             self._begin(one)
         self._moved_at = self._message_at = time.monotonic()
         visibility_seconds = int(self._setup.queue.get("VisibilityTimeout", "30"))
-        self._keeper = Keeper(self._clients.sqs, self._setup.queue_url, visibility_seconds)
-        self._queue = self._keeper.queue
-        with self._keeper.running():
+        self._extender = VisibilityExtender(self._clients.sqs, self._setup.queue_url, visibility_seconds)
+        self._queue = self._extender.queue
+        with self._extender.running():
             stalled = not self._drain()
         self._finish(stalled=stalled)
 
@@ -134,7 +135,7 @@ class _Reading:
         if one.state is ReplayState.PLANNED:
             self._journal(one, ReplayState.PLANNED)
             try:
-                replays.start(self._clients, self._setup, one)
+                replays.start_replay(self._clients, self._setup, one.replay_name, window_of(one))
             except UnconfirmedError:
                 raise  # the replay may have started: the next run finds out
             except BwpError:
@@ -177,8 +178,8 @@ class _Reading:
             before = self._status.get(name)
             if before is not None and before.has_ended:
                 continue
-            now = replays.status_of(self._clients, name)
-            if now is None or not replays.is_same(now, self._setup, self._open[name]):
+            now = replays.describe_replay(self._clients, name)
+            if now is None or not now.is_of(self._setup, window_of(self._open[name])):
                 self._journal(self._open[name], ReplayState.FAILED)
                 raise TerminalRemoteError(
                     f"AWS does not know replay {name} any more. What it sent before is stored as it comes; its window does "
@@ -250,7 +251,7 @@ class _Reading:
                 setattr(result, count, getattr(result, count) + getattr(done, count))
             result.received += len(group)
             self._queue.delete(group)
-            self._keeper.let_go(group)
+            self._extender.forget(group)
         self._report()
 
     def _report(self) -> None:
@@ -275,7 +276,7 @@ class _Reading:
             status = self._status[name]
             ends[name] = _ENDS[status.state] if status.has_ended and not stalled else ReplayState.TIMED_OUT
             if not status.has_ended:
-                replays.cancel(self._clients, name)
+                replays.cancel_replay(self._clients, name)
             self._journal(one, ends[name])
         self._publish(ends)
         for name, end in ends.items():

@@ -21,7 +21,7 @@ from bwp_client.load.quarantine_retry import quarantined, retry
 from bwp_client.settings import ArchiveSettings
 from bwp_client.sources.eventbridge.aws_clients import Clients
 from bwp_client.sources.eventbridge.messages import MessageBatch
-from bwp_client.sources.eventbridge.queue import Keeper, Message
+from bwp_client.sources.eventbridge.queue import Message, VisibilityExtender
 from bwp_client.warehouse import TableName, Warehouse, list_runs
 from bwp_client.warehouse.replays import ReplayState, list_replays, watermark
 
@@ -338,9 +338,9 @@ def test_what_comes_after_its_window_was_complete_is_stored_by_the_next_load(
 def test_messages_stay_hidden_while_they_are_worked_on_and_come_back_when_given_back(account: Account) -> None:
     account.sqs.send_message(QueueUrl=account.queue_url, MessageBody="{}")
     account.sqs.set_queue_attributes(QueueUrl=account.queue_url, Attributes={"VisibilityTimeout": "1"})
-    keeper = Keeper(account.sqs, account.queue_url, 1)
-    with keeper.running():
-        assert len(keeper.queue.receive(wait_seconds=1)) == 1
+    extender = VisibilityExtender(account.sqs, account.queue_url, 1)
+    with extender.running():
+        assert len(extender.queue.receive(wait_seconds=1)) == 1
         until = time.monotonic() + 3
         while time.monotonic() < until:
             assert account.waiting() == (0, 1)

@@ -1,6 +1,6 @@
-"""An EventBridge archive and what reading it needs: the bus, a rule for replays alone, and a queue for us alone.
+"""An EventBridge archive and what a replay of it needs: its bus, a rule for replays only, and a queue for this app only.
 
-Nothing here starts a replay or changes anything in the account.
+Nothing here starts a replay or changes the account.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ def archive_name(url: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Archive:
-    """What AWS says of an archive."""
+    """An archive as AWS describes it."""
 
     name: str
     arn: str
@@ -52,17 +52,17 @@ class Archive:
     created_at: datetime
     retention_days: int
     event_count: int
-    """Lags by up to a day: an estimate."""
+    """An estimate: AWS updates it once a day."""
 
     @property
     def bus(self) -> str:
-        """The bus's name; a partner's has slashes."""
+        """The name of the archive's bus; a partner's bus has slashes in its name."""
         return self.bus_arn.partition(":event-bus/")[2]
 
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """The rule that sends replayed events on to the queue."""
+    """The rule that sends replayed events to the queue."""
 
     name: str
     arn: str
@@ -73,21 +73,21 @@ class Rule:
 
 @dataclass(frozen=True, slots=True)
 class Setup:
-    """An archive with rule and queue, as found; `problems` must be empty before a replay may start."""
+    """An archive with its rule and queue; a replay may start only if there are no `problems`."""
 
     archive: Archive
     rule: Rule
     queue_url: str
     queue: dict[str, str]
     problems: list[tuple[str, str]] = field(default_factory=list)
-    """What is wrong and how to mend it."""
+    """What is wrong, and the fix, for each problem."""
 
 
-def needed(settings: ArchiveSettings) -> tuple[str, str]:
-    """Give the rule's name and the queue's address.
+def rule_and_queue(settings: ArchiveSettings) -> tuple[str, str]:
+    """Return the name of the rule and the URL of the queue.
 
     Raises:
-        SettingsError: One of them is not set.
+        SettingsError: One of the two is not set.
     """
     for name, value in (("RULE_NAME", settings.rule_name), ("QUEUE_URL", settings.queue_url)):
         if not value:
@@ -99,10 +99,10 @@ def needed(settings: ArchiveSettings) -> tuple[str, str]:
 
 
 def describe_archive(clients: Clients, name: str) -> Archive:
-    """Ask AWS about an archive.
+    """Return an archive as AWS describes it.
 
     Raises:
-        SourceNotFoundError: There is none of that name in this Region.
+        SourceNotFoundError: This Region has no archive of that name.
         RemoteError: AWS refused or failed.
     """
     missing = "the archive does not exist", "Check the name after archive:// and the Region."
@@ -125,10 +125,10 @@ def describe_archive(clients: Clients, name: str) -> Archive:
 
 
 def describe_rule(clients: Clients, name: str, bus: str) -> Rule:
-    """Ask AWS about a rule and its targets.
+    """Return a rule and its targets.
 
     Raises:
-        SourceNotFoundError: There is none of that name on that bus.
+        SourceNotFoundError: That bus has no rule of that name.
         RemoteError: AWS refused or failed.
     """
     missing = "the rule does not exist on the archive's bus", "Check BWP_ARCHIVE__RULE_NAME."
@@ -157,7 +157,7 @@ def describe_rule(clients: Clients, name: str, bus: str) -> Rule:
 
 
 def describe_queue(clients: Clients, queue_url: str) -> dict[str, str]:
-    """Ask AWS for a queue's attributes.
+    """Return the attributes of a queue.
 
     Raises:
         SourceNotFoundError: There is no such queue.
@@ -169,7 +169,7 @@ def describe_queue(clients: Clients, queue_url: str) -> dict[str, str]:
 
 
 def archive_problem(archive: Archive) -> tuple[str, str] | None:
-    """Say why an archive can't be replayed now, and what to do."""
+    """Return why an archive can't be replayed now, and the fix; None if it can."""
     if archive.state in ("ENABLED", "UPDATING"):
         return None
     return (
@@ -179,7 +179,7 @@ def archive_problem(archive: Archive) -> tuple[str, str] | None:
 
 
 def rule_problems(rule: Rule, bus: str, queue_arn: str) -> list[tuple[str, str]]:
-    """Say what about a rule would lose events, or send them elsewhere, and how to mend it."""
+    """Return each reason why a rule would lose events or send them elsewhere, with its fix."""
     problems = []
     where = f"--name {rule.name} --event-bus-name '{bus}'"
     if rule.state != "ENABLED":
@@ -218,18 +218,18 @@ def rule_problems(rule: Rule, bus: str, queue_arn: str) -> list[tuple[str, str]]
 
 
 def queue_problem(queue: dict[str, str], rule_arn: str) -> tuple[str, str] | None:
-    """Say whether the queue's policy keeps the rule from sending, and how to mend it."""
+    """Return why the queue's policy keeps the rule from sending, and the fix; None if the rule may send."""
     arn = queue["QueueArn"]
-    statement = {
+    wanted = {
         "Effect": "Allow",
         "Principal": {"Service": "events.amazonaws.com"},
         "Action": "sqs:SendMessage",
         "Resource": arn,
         "Condition": {"ArnEquals": {"aws:SourceArn": rule_arn}},
     }
-    if any(_allows(one, rule_arn) for one in _statements(queue.get("Policy", ""))):
+    if any(_allows(statement, rule_arn) for statement in _statements(queue.get("Policy", ""))):
         return None
-    return "the queue's policy does not let the rule send", f"add this statement to it: {json.dumps(statement)}"
+    return "the queue's policy does not let the rule send", f"add this statement to it: {json.dumps(wanted)}"
 
 
 def _statements(policy: str) -> list[Any]:
@@ -241,14 +241,14 @@ def _statements(policy: str) -> list[Any]:
 
 
 def _allows(statement: Any, rule_arn: str) -> bool:
-    """Tell whether a statement lets EventBridge send on behalf of the rule; other conditions count as a no."""
+    """Return whether a statement lets EventBridge send for the rule; a condition that we don't know counts as no."""
     if not isinstance(statement, dict) or statement.get("Effect") != "Allow":
         return False
     principal = statement.get("Principal")
     services = principal.get("Service") if isinstance(principal, dict) else principal
-    if not {"events.amazonaws.com", "*"} & set(_listed(services)):
+    if not {"events.amazonaws.com", "*"} & set(_as_list(services)):
         return False
-    if not {"sqs:sendmessage", "sqs:*", "*"} & {str(action).lower() for action in _listed(statement.get("Action"))}:
+    if not {"sqs:sendmessage", "sqs:*", "*"} & {str(action).lower() for action in _as_list(statement.get("Action"))}:
         return False
     conditions = statement.get("Condition") or {}
     for operator, keys in conditions.items():
@@ -257,7 +257,7 @@ def _allows(statement: Any, rule_arn: str) -> bool:
                 continue
             if key.lower() != "aws:sourcearn" or operator not in ("ArnEquals", "ArnLike", "StringEquals", "StringLike"):
                 return False
-            if not any(_arn_matches(str(value), rule_arn) for value in _listed(values)):
+            if not any(_arn_matches(str(value), rule_arn) for value in _as_list(values)):
                 return False
     return True
 
@@ -268,12 +268,12 @@ def _arn_matches(pattern: str, arn: str) -> bool:
     return fnmatchcase(arn, pattern.replace("[", "[[]"))
 
 
-def _listed(value: Any) -> list[Any]:
+def _as_list(value: Any) -> list[Any]:
     return value if isinstance(value, list) else [value]
 
 
-def look_at(clients: Clients, name: str, rule_name: str, queue_url: str) -> Setup:
-    """Look at archive, rule and queue together.
+def describe_setup(clients: Clients, name: str, rule_name: str, queue_url: str) -> Setup:
+    """Return an archive with its rule, its queue and their problems.
 
     Raises:
         UsageError: One of them does not exist.
@@ -296,18 +296,18 @@ def look_at(clients: Clients, name: str, rule_name: str, queue_url: str) -> Setu
     return Setup(archive, rule, queue_url, queue, [problem for problem in found if problem])
 
 
-def ready(clients: Clients, name: str, settings: ArchiveSettings) -> Setup:
-    """Give a set-up that a replay may be started with.
+def ready_setup(clients: Clients, name: str, settings: ArchiveSettings) -> Setup:
+    """Return a set-up without problems, with which a replay may start.
 
     Raises:
-        UsageError: Something is not as it must be; the message says what and the fix.
+        UsageError: There are problems; the message names each with its fix.
         RemoteError: AWS refused or failed.
     """
-    setup = look_at(clients, name, *needed(settings))
+    setup = describe_setup(clients, name, *rule_and_queue(settings))
     if setup.problems:
-        told = "\n".join(f"  {what}\n    fix: {fix}" for what, fix in setup.problems)
+        problems = "\n".join(f"  {problem}\n    fix: {fix}" for problem, fix in setup.problems)
         raise UsageError(
-            f"No replay was started: archive {name} can't be read safely.\n{told}\n  "
+            f"No replay was started: archive {name} can't be read safely.\n{problems}\n  "
             f"`doctor archive://{name}` checks everything; {SEE_SETUP}."
         )
     return setup

@@ -1,7 +1,7 @@
-"""Whether a rule's event pattern lets our replayed events through, and nothing that is live.
+"""Checks that a rule's event pattern matches our replayed events and no live event.
 
-The four ways of matching that such a rule needs are understood (a text, `prefix`, `exists`, `wildcard`). A pattern with
-anything else can't be judged here and is refused: nobody should start a replay on a guess.
+Understands the four matchers that such a rule needs: a string, `prefix`, `exists` and `wildcard`. A pattern with any other
+matcher is refused, because no replay should start on a guess.
 """
 
 from __future__ import annotations
@@ -18,12 +18,12 @@ _REPLAY = "bwp-"
 
 
 def pattern_problem(text: str, *, bus: str, replay_prefix: str = _REPLAY) -> str | None:
-    """Say what is wrong with an event pattern; None when all is well.
+    """Return what is wrong with an event pattern; None if it fits.
 
     Args:
-        text: The pattern as the rule has it; empty for a rule on a schedule.
-        bus: The bus it is on; a partner's bus bears its events' source as name.
-        replay_prefix: How the names of our replays begin.
+        text: The rule's pattern; empty for a rule on a schedule.
+        bus: The rule's bus; the name of a partner's bus is the source of its events.
+        replay_prefix: The prefix of our replays' names.
     """
     try:
         pattern = json.loads(text or "null")
@@ -34,46 +34,48 @@ def pattern_problem(text: str, *, bus: str, replay_prefix: str = _REPLAY) -> str
     replay = pattern.pop("replay-name", None)
     if not isinstance(replay, list) or not replay:
         return "it does not ask for `replay-name`, so live events would come too"
-    if not all(_is_on_replays_only(one) for one in replay):
+    if not all(_matches_replays_only(matcher) for matcher in replay):
         return "its `replay-name` lets live events through"
-    if not any(_matches(one, replay_prefix + "1", whole=False) for one in replay):
+    if not any(_matches(matcher, replay_prefix + "1", whole=False) for matcher in replay):
         return f"its `replay-name` does not let replays named {replay_prefix}… through"
     sources = [bus] if bus.startswith("aws.partner/") else [PARTNER]
-    if "source" in pattern and not all(_any(pattern["source"], one, whole=one == bus) for one in sources):
+    if "source" in pattern and not all(
+        _any_matches(pattern["source"], source, whole=source == bus) for source in sources
+    ):
         return f"its `source` does not let {sources[0]} through"
-    missing = [kind for kind in EVENT_TYPES if "detail-type" in pattern and not _any(pattern["detail-type"], kind)]
+    missing = [
+        kind for kind in EVENT_TYPES if "detail-type" in pattern and not _any_matches(pattern["detail-type"], kind)
+    ]
     if missing:
         return f"its `detail-type` leaves out {', '.join(missing)}"
     others = sorted(set(pattern) - {"source", "detail-type"})
     return f"it also asks for {', '.join(others)}, which we can't judge; leave it out" if others else None
 
 
-def _is_on_replays_only(one: Any) -> bool:
-    return (
-        one == {"exists": True}
-        or isinstance(one, str)
-        or (isinstance(one, dict) and set(one) <= {"prefix", "wildcard"})
-    )
+def _matches_replays_only(matcher: Any) -> bool:
+    if isinstance(matcher, dict):
+        return matcher == {"exists": True} or set(matcher) <= {"prefix", "wildcard"}
+    return isinstance(matcher, str)
 
 
-def _any(choices: Any, text: str, *, whole: bool = True) -> bool:
-    return isinstance(choices, list) and any(_matches(one, text, whole=whole) for one in choices)
+def _any_matches(matchers: Any, text: str, *, whole: bool = True) -> bool:
+    return isinstance(matchers, list) and any(_matches(matcher, text, whole=whole) for matcher in matchers)
 
 
-def _matches(one: Any, text: str, *, whole: bool = True) -> bool:
-    """Tell whether one choice matches a text; when not `whole`, whether it matches some text that begins so."""
-    if isinstance(one, str):
-        return one == text if whole else one.startswith(text)
-    if one == {"exists": True}:
+def _matches(matcher: Any, text: str, *, whole: bool = True) -> bool:
+    """Return whether a matcher accepts a text; if not `whole`, whether it accepts any text that begins with it."""
+    if isinstance(matcher, str):
+        return matcher == text if whole else matcher.startswith(text)
+    if matcher == {"exists": True}:
         return True
-    if not isinstance(one, dict) or len(one) != 1:
+    if not isinstance(matcher, dict) or len(matcher) != 1:
         return False
-    ((how, what),) = one.items()
-    if not isinstance(what, str):
+    ((kind, value),) = matcher.items()
+    if not isinstance(value, str):
         return False
-    if how == "prefix":
-        return text.startswith(what) or (not whole and what.startswith(text))
-    if how == "wildcard":
-        pattern = what.replace("[", "[[]").replace("?", "[?]")
-        return fnmatchcase(text, pattern) or (not whole and what.startswith(text))
+    if kind == "prefix":
+        return text.startswith(value) or (not whole and value.startswith(text))
+    if kind == "wildcard":
+        pattern = value.replace("[", "[[]").replace("?", "[?]")
+        return fnmatchcase(text, pattern) or (not whole and value.startswith(text))
     return False

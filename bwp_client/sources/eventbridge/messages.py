@@ -1,4 +1,4 @@
-"""A queue's messages as a source: a batch of one replay is one object, and each message tells whose it is."""
+"""Messages of a queue as a source: a batch of one replay's messages is an object."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from bwp_client.sources.eventbridge.queue import Message
 
 
 class MessageBatch:
-    """Messages of one replay as one object, a line each; there is no reading it again."""
+    """A source with one object: messages of one replay, a line each. It can't be read again after they are deleted."""
 
     def __init__(self, url: str, replay_name: str, messages: list[Message]) -> None:
-        # A line break between tokens may as well be a space, and inside a text JSON has none.
+        # JSON text holds no line break inside strings, and between tokens a space means the same.
         lines = [message.body.replace("\r", " ").replace("\n", " ") for message in messages]
         self._text = "\n".join(lines).encode("utf-8", "replace") + b"\n"
         digest = hashlib.sha256(self._text).hexdigest()
@@ -25,18 +25,20 @@ class MessageBatch:
         self._item = SourceObject(f"{url}/{replay_name}/{uuid4().hex[:12]}", digest, len(self._text))
 
     def objects(self) -> Iterator[SourceObject]:
-        """Give the one object."""
+        """Yield the object."""
         yield self._item
 
     def open(self, item: SourceObject) -> BinaryIO:  # noqa: ARG002 - there is only one
-        """Open it."""
+        """Open the object."""
         return BytesIO(self._text)
 
 
 def replay_of(body: str, known: Collection[str]) -> str | None:
-    """Give which of our replays a message is of; none for somebody else's, which is not ours to delete.
+    """Return the name of our replay that sent a message, or None for a foreign message, which is not ours to delete.
 
-    A message that is no JSON is ours when it names one of our replays.
+    Args:
+        body: The message. A message that is not JSON is ours if it holds the name of one of our replays.
+        known: The names of our replays.
     """
     try:
         event = json.loads(body)

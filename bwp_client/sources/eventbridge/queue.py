@@ -1,4 +1,4 @@
-"""The queue that a replay arrives in: receive, keep from coming twice, delete, give back."""
+"""The SQS queue that a replay is sent to: receive messages, extend their visibility timeouts, delete or release them."""
 
 from __future__ import annotations
 
@@ -17,14 +17,15 @@ if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient
     from mypy_boto3_sqs.type_defs import ChangeMessageVisibilityBatchRequestEntryTypeDef
 
-MOST_A_CALL = 10
+BATCH_MESSAGES = 10
+"""The most messages that SQS takes or returns in a call."""
 DELETE_ATTEMPTS = 5
-_STATE = "What was stored stays, and what was not comes again."
+_STATE = "What was stored stays; the other messages will come again."
 
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """One message as received; its handle serves to delete it until it becomes visible again."""
+    """A received message. Its handle deletes it until the message becomes visible again."""
 
     message_id: str
     handle: str
@@ -33,7 +34,7 @@ class Message:
 
 @dataclass(frozen=True, slots=True)
 class Depth:
-    """A queue's approximate counts."""
+    """The approximate numbers of messages in a queue."""
 
     visible: int
     not_visible: int
@@ -41,103 +42,112 @@ class Depth:
 
 
 class Queue:
-    """One queue; safe to use from several threads."""
+    """An SQS queue; safe to use from several threads."""
 
     def __init__(self, sqs: SQSClient, url: str, on_received: Callable[[list[Message]], None]) -> None:
-        """Take what is told of messages in the very thread that received them, so that a stop loses sight of none."""
+        """Open a queue.
+
+        Args:
+            sqs: The SQS client.
+            url: The queue's URL.
+            on_received: Called with each received batch, in the receiving thread and before the batch is returned, so
+                that a shutdown can release every message.
+        """
         self._sqs = sqs
         self._url = url
         self._on_received = on_received
         self._pool = ThreadPoolExecutor(THREADS, thread_name_prefix="bwp-queue")
 
     def close(self) -> None:
-        """End the threads; what they wait for is given up."""
+        """End the threads, and cancel the calls that have not begun."""
         self._pool.shutdown(wait=True, cancel_futures=True)
 
     def receive(self, *, wait_seconds: int) -> list[Message]:
-        """Give up to ten messages, waiting for the first.
+        """Return up to ten messages; wait for the first of them.
 
         Raises:
             BwpError: The queue can't be read.
         """
         with queue_errors("ReceiveMessage", self._url, _STATE):
-            answer = self._sqs.receive_message(
-                QueueUrl=self._url, MaxNumberOfMessages=MOST_A_CALL, WaitTimeSeconds=wait_seconds
+            response = self._sqs.receive_message(
+                QueueUrl=self._url, MaxNumberOfMessages=BATCH_MESSAGES, WaitTimeSeconds=wait_seconds
             )
-        messages = [Message(one["MessageId"], one["ReceiptHandle"], one["Body"]) for one in answer.get("Messages", [])]
+        messages = [
+            Message(message["MessageId"], message["ReceiptHandle"], message["Body"])
+            for message in response.get("Messages", [])
+        ]
         self._on_received(messages)
         return messages
 
     def receive_many(self, *, wait_seconds: int) -> list[Message]:
-        """Ask several times at once; nothing is no sign that the queue is empty."""
-        return [
-            one
-            for batch in self._pool.map(lambda _: self.receive(wait_seconds=wait_seconds), range(THREADS))
-            for one in batch
-        ]
+        """Return the messages of several concurrent calls. An empty list does not mean that the queue is empty."""
+        batches = self._pool.map(lambda _: self.receive(wait_seconds=wait_seconds), range(THREADS))
+        return [message for batch in batches for message in batch]
 
     def delete(self, messages: Iterable[Message]) -> int:
-        """Delete messages, those again that AWS could not delete at first; give how many were.
+        """Delete messages, with a retry of those that AWS failed to delete.
 
-        One that can't be deleted comes once more, and is a duplicate then.
+        Returns:
+            The number of deleted messages. A message that can't be deleted comes again, and is a duplicate then.
 
         Raises:
-            RemoteError: The queue refused.
+            RemoteError: The queue refused or failed.
         """
         return sum(self._pool.map(self._delete, _batches(messages)))
 
     def _delete(self, messages: tuple[Message, ...]) -> int:
-        left = dict(enumerate(messages))
+        remaining = dict(enumerate(messages))
         for _ in range(DELETE_ATTEMPTS):
             with queue_errors("DeleteMessage", self._url, _STATE):
-                answer = self._sqs.delete_message_batch(
+                response = self._sqs.delete_message_batch(
                     QueueUrl=self._url,
-                    Entries=[{"Id": str(place), "ReceiptHandle": one.handle} for place, one in left.items()],
+                    Entries=[
+                        {"Id": str(index), "ReceiptHandle": message.handle} for index, message in remaining.items()
+                    ],
                 )
-            failed = {int(one["Id"]) for one in answer.get("Failed", []) if not one["SenderFault"]}
-            lost = {int(one["Id"]) for one in answer.get("Failed", [])} - failed
-            left = {place: one for place, one in left.items() if place in failed}
-            if not left:
-                return len(messages) - len(lost)
+            failed = {int(entry["Id"]): entry["SenderFault"] for entry in response.get("Failed", [])}
+            remaining = {index: message for index, message in remaining.items() if failed.get(index) is False}
+            if not remaining:
+                return len(messages) - len(failed)  # these handles have expired
         raise TransientRemoteError(
-            f"{len(left)} messages could not be deleted from {self._url}. {_STATE} Load again later."
+            f"{len(remaining)} messages could not be deleted from {self._url}. {_STATE} Load again later."
         )
 
-    def hide(self, messages: Iterable[Message], seconds: int) -> None:
-        """Let messages come again only after so many seconds; 0 gives them back at once.
+    def set_visibility(self, messages: Iterable[Message], seconds: int) -> None:
+        """Hide messages from other receivers for a number of seconds; 0 releases them at once.
 
         Raises:
-            RemoteError: The queue refused.
+            RemoteError: The queue refused or failed.
         """
         with ThreadPoolExecutor(THREADS, thread_name_prefix="bwp-visibility") as pool:
-            for _ in pool.map(lambda batch: self._hide(batch, seconds), _batches(messages)):
+            for _ in pool.map(lambda batch: self._set_visibility(batch, seconds), _batches(messages)):
                 pass
 
-    def _hide(self, messages: tuple[Message, ...], seconds: int) -> None:
+    def _set_visibility(self, messages: tuple[Message, ...], seconds: int) -> None:
         entries: list[ChangeMessageVisibilityBatchRequestEntryTypeDef] = [
-            {"Id": str(place), "ReceiptHandle": one.handle, "VisibilityTimeout": seconds}
-            for place, one in enumerate(messages)
+            {"Id": str(index), "ReceiptHandle": message.handle, "VisibilityTimeout": seconds}
+            for index, message in enumerate(messages)
         ]
         with queue_errors("ChangeMessageVisibility", self._url, _STATE):
             self._sqs.change_message_visibility_batch(QueueUrl=self._url, Entries=entries)
 
     def depth(self) -> Depth:
-        """Give the approximate counts, which may be wrong until a minute after the last send.
+        """Return the approximate numbers of messages, which may be wrong until a minute after the last message came.
 
         Raises:
-            RemoteError: The queue refused.
+            RemoteError: The queue refused or failed.
         """
         with queue_errors("GetQueueAttributes", self._url, _STATE):
-            told = self._sqs.get_queue_attributes(QueueUrl=self._url, AttributeNames=["All"])["Attributes"]
+            attributes = self._sqs.get_queue_attributes(QueueUrl=self._url, AttributeNames=["All"])["Attributes"]
         return Depth(
-            int(told["ApproximateNumberOfMessages"]),
-            int(told["ApproximateNumberOfMessagesNotVisible"]),
-            int(told.get("ApproximateNumberOfMessagesDelayed", 0)),
+            int(attributes["ApproximateNumberOfMessages"]),
+            int(attributes["ApproximateNumberOfMessagesNotVisible"]),
+            int(attributes.get("ApproximateNumberOfMessagesDelayed", 0)),
         )
 
 
-class Keeper:
-    """Keeps messages from coming twice: while they are held, their visibility timeout is prolonged."""
+class VisibilityExtender:
+    """Extends the visibility timeouts of received messages until they are deleted, so that none comes twice."""
 
     def __init__(self, sqs: SQSClient, url: str, visibility_seconds: int) -> None:
         self.queue = Queue(sqs, url, self._hold)
@@ -148,8 +158,8 @@ class Keeper:
 
     @contextmanager
     def running(self) -> Iterator[None]:
-        """Prolong from a thread while the block runs; at its end what is still held is given back."""
-        thread = threading.Thread(target=self._prolong, name="bwp-visibility", daemon=True)
+        """Extend timeouts from a thread while the block runs; release the messages still held at its end."""
+        thread = threading.Thread(target=self._extend, name="bwp-visibility", daemon=True)
         thread.start()
         try:
             yield
@@ -157,30 +167,30 @@ class Keeper:
             self._stop.set()
             thread.join()
             self.queue.close()
-            with suppress(BwpError):  # they come by themselves after their timeout
-                self.queue.hide(self._held.values(), 0)
+            with suppress(BwpError):  # the messages become visible after their timeout anyway
+                self.queue.set_visibility(self._held.values(), 0)
 
     def _hold(self, messages: Iterable[Message]) -> None:
-        """Hold messages; one that came again is held by its newest handle."""
+        """Hold messages; a message that came again is held by its newest handle."""
         with self._lock:
-            self._held.update((one.message_id, one) for one in messages)
+            self._held.update((message.message_id, message) for message in messages)
 
-    def let_go(self, messages: Iterable[Message]) -> None:
-        """Hold messages no more, for they were deleted."""
+    def forget(self, messages: Iterable[Message]) -> None:
+        """Stop holding messages that were deleted."""
         with self._lock:
-            for one in messages:
-                self._held.pop(one.message_id, None)
+            for message in messages:
+                self._held.pop(message.message_id, None)
 
-    def _prolong(self) -> None:
+    def _extend(self) -> None:
         wait: Callable[[float], bool] = self._stop.wait
         while not wait(self._seconds / 3):
             with self._lock:
                 held = list(self._held.values())
-            with suppress(BwpError):  # tried again at the next turn; at worst a message comes twice
-                self.queue.hide(held, self._seconds)
+            with suppress(BwpError):  # the next turn tries again; at worst a message comes twice
+                self.queue.set_visibility(held, self._seconds)
 
 
 def _batches(messages: Iterable[Message]) -> Iterator[tuple[Message, ...]]:
-    coming = iter(messages)
-    while batch := tuple(islice(coming, MOST_A_CALL)):
+    iterator = iter(messages)
+    while batch := tuple(islice(iterator, BATCH_MESSAGES)):
         yield batch

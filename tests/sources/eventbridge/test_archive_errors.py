@@ -22,7 +22,7 @@ from bwp_client.load.archive import load_archive
 from bwp_client.load.archive_results import Pace
 from bwp_client.settings import ArchiveSettings
 from bwp_client.sources.eventbridge.aws_clients import Clients, open_clients
-from bwp_client.sources.eventbridge.queue import Keeper, Message
+from bwp_client.sources.eventbridge.queue import Message, VisibilityExtender
 from bwp_client.warehouse import Warehouse
 from bwp_client.warehouse.replays import ReplayState, list_replays
 
@@ -266,7 +266,7 @@ MESSAGES = [Message(f"m{place}", f"h{place}", "{}") for place in range(3)]
 
 
 def test_a_batch_that_is_deleted_in_part_is_tried_again_for_the_rest(aws: Aws) -> None:
-    queue = Keeper(aws.clients.sqs, URL, 60).queue
+    queue = VisibilityExtender(aws.clients.sqs, URL, 60).queue
     fault = {"Id": "1", "SenderFault": False, "Code": "InternalError"}
     aws.sqs.add_response("delete_message_batch", {"Successful": [{"Id": "0"}, {"Id": "2"}], "Failed": [fault]})
     rest = {"QueueUrl": URL, "Entries": [{"Id": "1", "ReceiptHandle": "h1"}]}
@@ -277,7 +277,7 @@ def test_a_batch_that_is_deleted_in_part_is_tried_again_for_the_rest(aws: Aws) -
 
 
 def test_a_handle_that_has_expired_is_not_tried_again_for_its_message_comes_back(aws: Aws) -> None:
-    queue = Keeper(aws.clients.sqs, URL, 60).queue
+    queue = VisibilityExtender(aws.clients.sqs, URL, 60).queue
     expired = {"Id": "1", "SenderFault": True, "Code": "ReceiptHandleIsInvalid"}
     aws.sqs.add_response("delete_message_batch", {"Successful": [{"Id": "0"}, {"Id": "2"}], "Failed": [expired]})
     assert queue.delete(MESSAGES) == 2
@@ -286,7 +286,7 @@ def test_a_handle_that_has_expired_is_not_tried_again_for_its_message_comes_back
 
 
 def test_messages_that_cannot_be_deleted_at_all_are_told(aws: Aws) -> None:
-    queue = Keeper(aws.clients.sqs, URL, 60).queue
+    queue = VisibilityExtender(aws.clients.sqs, URL, 60).queue
     for _ in range(5):
         faults = [{"Id": str(place), "SenderFault": False, "Code": "InternalError"} for place in range(3)]
         aws.sqs.add_response("delete_message_batch", {"Successful": [], "Failed": faults})

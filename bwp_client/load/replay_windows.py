@@ -1,0 +1,70 @@
+"""The window of an archive that a load replays next, and the journal's row for it."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from uuid import uuid4
+
+from bwp_client.errors import UsageError
+from bwp_client.sources.eventbridge.archive import Archive
+from bwp_client.sources.eventbridge.replays import ARCHIVE_DELAY, NAME_PREFIX, OVERLAP, ReplayWindow
+from bwp_client.warehouse.replays import Replay, ReplayState, watermark
+
+_MINUTE = timedelta(minutes=1)
+
+
+def next_window(
+    archive: Archive, known: list[Replay], start: datetime | None, end: datetime | None, *, now: datetime
+) -> ReplayWindow:
+    """Return the window to replay: whole minutes, an archived end, and a start that overlaps the last complete window.
+
+    Args:
+        archive: The archive.
+        known: Its replays so far.
+        start: The requested start; by default the last complete window's end less the overlap.
+        end: The requested end; by default the newest possible.
+        now: The current time.
+
+    Raises:
+        UsageError: The first window needs a start, or the window is empty.
+    """
+    newest_end = _floor(now - ARCHIVE_DELAY)
+    read_to = watermark(known)
+    wanted = start or (read_to and read_to - OVERLAP)
+    if wanted is None:
+        raise UsageError(
+            f"Nothing was started. No window of archive {archive.name} was read yet: give --from. It was made on "
+            f"{archive.created_at:%Y-%m-%d} and holds about {archive.event_count:,} events"
+            + (f", each for {archive.retention_days} days." if archive.retention_days else ".")
+        )
+    first = _floor(wanted)
+    last = min(newest_end, newest_end if end is None else _ceil(end))
+    if last <= first:
+        raise UsageError(
+            f"Nothing was started. The window from {first:%Y-%m-%d %H:%M} to {last:%Y-%m-%d %H:%M} UTC is empty. A window "
+            "ends at least 10 minutes before now, for events reach an archive late; mend --from and --to."
+        )
+    return ReplayWindow(first, last)
+
+
+def planned_replay(
+    archive: Archive, known: list[Replay], window: ReplayWindow, rule_arn: str, *, now: datetime
+) -> Replay:
+    """Return a new replay for the journal. Its name holds window and attempt, and is unique."""
+    attempt = 1 + sum(window_of(replay) == window for replay in known)
+    first, last = (f"{time:%Y%m%dT%H%M}" for time in (window.start, window.end))
+    name = f"{NAME_PREFIX}{first}-{last}-{attempt}-{uuid4().hex[:8]}"
+    return Replay(name, archive.name, rule_arn, window.start, window.end, ReplayState.PLANNED, now)
+
+
+def window_of(replay: Replay) -> ReplayWindow:
+    """Return the window of a replay in the journal."""
+    return ReplayWindow(replay.window_from, replay.window_to)
+
+
+def _floor(time: datetime) -> datetime:
+    return time.astimezone(UTC).replace(second=0, microsecond=0)
+
+
+def _ceil(time: datetime) -> datetime:
+    return _floor(time + _MINUTE - timedelta(microseconds=1))
