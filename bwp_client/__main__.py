@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-import atexit
 import gc
-import os
-import sys
-import threading
 
 _GARBAGE_THRESHOLD = 100_000
-"""Objects made before cycles among them are looked for: importing makes several hundred thousand and frees none."""
+"""Objects made before the collector looks for cycles: importing makes several hundred thousand objects and frees none."""
 
 
 def main() -> None:
@@ -20,22 +16,16 @@ def main() -> None:
 
 
 def run() -> None:
-    """Run the command line as this process's only task, and end the process at once.
-
-    Python would first take DuckDB and Arrow down piece by piece, a tenth of a second after everything is written.
-    """
+    """Run the command line as this process's only task, and end the process."""
     gc.set_threshold(_GARBAGE_THRESHOLD)
     try:
         main()
     except SystemExit as end:
-        code = end.code or 0
-        # Python's own way where there is more to do: a message to write, or a thread to wait for.
-        if not isinstance(code, int) or any(not one.daemon for one in threading.enumerate()[1:]):
-            raise
-        atexit._run_exitfuncs()  # noqa: SLF001 - what Python itself would call here
-        for stream in (sys.stdout, sys.stderr):
-            stream.flush()
-        os._exit(code)
+        if end.code is None or isinstance(end.code, int):  # else it is a message, which Python writes
+            from bwp_client.workarounds import end_process
+
+            end_process(end.code or 0)
+        raise
 
 
 if __name__ == "__main__":

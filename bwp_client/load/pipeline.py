@@ -18,7 +18,6 @@ from uuid import uuid4
 
 from bwp_client.errors import BwpError, UsageError, WarehouseError
 from bwp_client.events import LATEST_AHEAD
-from bwp_client.load.allocator import hand_back_freed_memory, keep_freed_memory
 from bwp_client.load.results import Group, LoadProgress, LoadResult, Todo
 from bwp_client.load.staged import MAX_PARCEL_ROWS, TOO_OLD, Job, Parcel, Unreadable, Window
 from bwp_client.load.workers import stage_all
@@ -29,6 +28,7 @@ from bwp_client.warehouse.events import append_events
 from bwp_client.warehouse.objects import ObjectsRead, append_quarantine, record_objects
 from bwp_client.warehouse.outcomes import is_behind, refresh_outcomes
 from bwp_client.warehouse.purge_floor import purge_floor
+from bwp_client.workarounds import hand_back_freed_memory, keep_freed_memory
 
 ROWS_PER_PASS = 250_000
 """Rows that one deduplicating pass takes at most; it bounds memory."""

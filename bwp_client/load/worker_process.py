@@ -9,9 +9,9 @@ from threading import Thread
 from typing import Any
 
 from bwp_client.load import staging as _stage  # noqa: F401 - imported here, before the workers are forked
-from bwp_client.load.allocator import keep_freed_memory
 from bwp_client.load.staged import Unreadable
 from bwp_client.load.workers import staged
+from bwp_client.workarounds import keep_freed_memory
 
 _NICE = 3
 

@@ -4,7 +4,7 @@ import streamlit as st
 
 from bwp_client.ui import login
 from bwp_client.ui import page as page_frame
-from bwp_client.ui.concurrency import turn
+from bwp_client.workarounds import page_slots
 
 st.set_page_config(page_title="Data deletion failures", page_icon="🗑️", layout="wide")
 is_admitted = login.admit()
@@ -20,7 +20,7 @@ if "pages" not in st.session_state:  # finding seven files anew would take a ten
     ]
 chosen = st.navigation(st.session_state.pages, position="sidebar" if is_admitted else "hidden")
 if is_admitted:
-    with turn:
+    with page_slots:
         login.signed_in()
         page_frame.prepare()
         chosen.run()

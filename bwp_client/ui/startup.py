@@ -6,8 +6,6 @@ import asyncio
 import gc
 import ipaddress
 import logging
-import os
-import socket
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
@@ -23,11 +21,10 @@ from bwp_client.settings import SAMPLE_SOURCE, SAMPLE_WAREHOUSE, Settings
 from bwp_client.ui.jobs import JobStatus, jobs
 from bwp_client.ui.login import is_configured
 from bwp_client.ui.sample_api import sample_api
+from bwp_client.workarounds import send_without_delay
 
 log = logging.getLogger(__name__)
 _LOOK_SECONDS = 0.1
-_OPEN_FILES = Path("/dev/fd")
-_INTERNET = (socket.AF_INET, socket.AF_INET6)
 
 
 def enrich_environment(settings: Settings) -> dict[str, str]:
@@ -44,7 +41,7 @@ async def lifespan(_app: Any) -> AsyncIterator[None]:
     """Prepare the server, and end its children with it."""
     is_sample = _settings_or_exit().is_sample
     refuse_open_address(has_login=_login_or_exit())
-    answer_at_once()
+    send_without_delay()
     if is_sample and not _has_sample():
         jobs().start("load", SAMPLE_SOURCE)  # meanwhile this process imports
     tasks = [asyncio.create_task(_warm())]
@@ -95,20 +92,6 @@ def refuse_open_address(*, has_login: bool) -> None:
             "Set it to 127.0.0.1, or add [auth] to .streamlit/secrets.toml.\n"
         )
         raise SystemExit(2)
-
-
-def answer_at_once() -> None:
-    """Have what this server listens on send each message as soon as it is written.
-
-    Streamlit binds its socket without naming the protocol, so asyncio does not take it for TCP and leaves Nagle's algorithm
-    on: a page's messages then wait 40 ms for the browser to acknowledge the one before. Connections inherit what is set here.
-    """
-    for file in _OPEN_FILES.iterdir() if _OPEN_FILES.is_dir() else ():
-        if not file.is_socket():
-            continue
-        with socket.socket(fileno=os.dup(int(file.name))) as one:
-            if one.family in _INTERNET and one.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN):
-                one.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
 
 
 def _has_sample() -> bool:

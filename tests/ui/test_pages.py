@@ -13,9 +13,9 @@ from bwp_client.load import load
 from bwp_client.metrics import Bucket
 from bwp_client.sources import open_source
 from bwp_client.ui import components, filters
-from bwp_client.ui.concurrency import MOST_AT_ONCE
 from bwp_client.ui.page import TASKS_PAGE
 from bwp_client.warehouse import Warehouse
+from bwp_client.workarounds import MOST_PAGES
 
 from .conftest import PAGES
 
@@ -139,7 +139,7 @@ def test_a_page_that_stops_half_way_lets_the_next_one_draw(tmp_path: Path, open_
     broken = warehouse_of(tmp_path, [event(1, "FAILED")])
     for log in (broken / "outcomes" / "_delta_log").iterdir():
         log.write_text("{broken", encoding="utf-8")
-    for _ in range(MOST_AT_ONCE + 1):
+    for _ in range(MOST_PAGES + 1):
         assert "Nothing can be shown" in words(open_page("overview", broken))
 
 

@@ -1,0 +1,92 @@
+"""Workarounds for other projects: each names the upstream issue that it waits for.
+
+`tests/test_workarounds.py` shows that each is still needed: a test that fails after an upgrade says which workaround can go.
+"""
+
+from __future__ import annotations
+
+import atexit
+import os
+import sys
+import threading
+from pathlib import Path
+
+_M_TRIM_THRESHOLD = -1
+_M_MMAP_THRESHOLD = -3
+_KEPT_BYTES = 256 * 1024 * 1024
+_OPEN_FILES = Path("/dev/fd")
+
+MOST_PAGES = 2
+page_slots = threading.BoundedSemaphore(MOST_PAGES)
+"""To be held while a page is drawn, so that few pages are drawn at the same time.
+
+Streamlit runs each visitor's page in a thread of its own. With many threads the one that holds a lock of Streamlit loses
+the interpreter, and all others wait for that lock. Two pages are let in, because a query releases the interpreter.
+
+Waits for https://github.com/streamlit/streamlit/issues/7851, or for a Python without the global interpreter lock.
+"""
+
+
+def end_process(code: int) -> None:
+    """End this process at once, after the exit handlers and with all output written.
+
+    Otherwise the interpreter first unloads DuckDB, Arrow and NumPy piece by piece, after all work is done. Returns without
+    effect if other threads still have work: the interpreter must wait for them.
+
+    Waits for no issue that we know of; several report that the same unloading crashes, such as
+    https://github.com/duckdb/duckdb/issues/13904.
+    """
+    if any(not thread.daemon for thread in threading.enumerate()[1:]):
+        return
+    atexit._run_exitfuncs()  # noqa: SLF001 - Python has no public function for it
+    for stream in (sys.stdout, sys.stderr):
+        stream.flush()
+    os._exit(code)
+
+
+def keep_freed_memory() -> None:
+    """Keep freed blocks for later ones instead of returning them to the system.
+
+    A loader allocates the same few megabytes again and again. By default, glibc returns them each time, and the kernel clears
+    every page anew. Only glibc has these options; elsewhere nothing is done.
+
+    Waits for no issue: it is glibc's documented default, see mallopt(3).
+    """
+    import ctypes
+
+    mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
+    if mallopt:
+        mallopt(_M_MMAP_THRESHOLD, _KEPT_BYTES)
+        mallopt(_M_TRIM_THRESHOLD, _KEPT_BYTES)
+
+
+def hand_back_freed_memory() -> None:
+    """Return all freed blocks to the system, before another allocator needs as much memory.
+
+    The counterpart of `keep_freed_memory`.
+    """
+    import ctypes
+
+    trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
+    if trim:
+        trim(0)
+
+
+def send_without_delay() -> None:
+    """Switch off Nagle's algorithm on every socket that this process listens on; accepted connections inherit the option.
+
+    Streamlit binds its socket without naming the protocol, so asyncio does not recognise it as TCP and leaves the algorithm
+    on: each message of a page then waits for the browser to acknowledge the message before.
+
+    Waits for https://github.com/python/cpython/issues/148783 (the cause is explained in
+    https://github.com/Kludex/uvicorn/issues/3149).
+    """
+    import socket
+
+    for file in _OPEN_FILES.iterdir() if _OPEN_FILES.is_dir() else ():
+        if not file.is_socket():
+            continue
+        with socket.socket(fileno=os.dup(int(file.name))) as opened:
+            is_internet = opened.family in (socket.AF_INET, socket.AF_INET6)
+            if is_internet and opened.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN):
+                opened.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)

@@ -1,0 +1,142 @@
+"""Each workaround does what it says, and is still needed: a test that fails after an upgrade says that one can go."""
+
+import asyncio
+import os
+import socket
+import subprocess
+import sys
+import threading
+from collections.abc import Callable
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+from streamlit.web.server.starlette.starlette_server import _bind_socket
+
+from bwp_client.workarounds import end_process, send_without_delay
+
+LISTS_OPEN_FILES = pytest.mark.skipif(not Path("/dev/fd").is_dir(), reason="this system does not list open files")
+
+
+def is_without_delay(connection: socket.socket) -> bool:
+    return bool(connection.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY))
+
+
+@LISTS_OPEN_FILES
+@pytest.mark.parametrize("family", [socket.AF_INET, socket.AF_INET6])
+def test_messages_do_not_wait_for_the_messages_before(family: socket.AddressFamily) -> None:
+    open_before = {path.name for path in Path("/dev/fd").iterdir()}
+    with closing(socket.socket(family, socket.SOCK_STREAM)) as server:
+        server.bind(("127.0.0.1" if family is socket.AF_INET else "::1", 0))
+        server.listen()
+        assert not is_without_delay(server)
+        send_without_delay()
+        with closing(socket.socket(family, socket.SOCK_STREAM)) as visitor:
+            visitor.connect(server.getsockname())
+            accepted, _ = server.accept()
+            with closing(accepted):
+                assert is_without_delay(accepted)
+                assert not is_without_delay(visitor)
+    assert {path.name for path in Path("/dev/fd").iterdir()} == open_before
+
+
+async def accepted_by_streamlit(prepare: Callable[[], None]) -> bool:
+    """Return whether a connection that asyncio accepts on Streamlit's socket sends without delay."""
+    connected: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
+
+    async def on_connect(_reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        connected.set_result(is_without_delay(writer.get_extra_info("socket")))
+        writer.close()
+
+    listening = _bind_socket("127.0.0.1", 0, 8)
+    prepare()
+    async with await asyncio.start_server(on_connect, sock=listening):
+        _, writer = await asyncio.open_connection(*listening.getsockname())
+        found = await connected
+        writer.close()
+        await writer.wait_closed()
+    return found
+
+
+@LISTS_OPEN_FILES
+def test_streamlit_still_needs_sending_without_delay() -> None:
+    assert not asyncio.run(accepted_by_streamlit(lambda: None)), "send_without_delay can go"
+    assert asyncio.run(accepted_by_streamlit(send_without_delay))
+
+
+EXIT = """
+import os, sys
+import deltalake, duckdb, numpy, pyarrow
+from bwp_client.workarounds import end_process
+duckdb.connect().execute("select 1").fetchall()
+spent = os.times()
+print(spent.user + spent.system)
+if sys.argv[1] == "end_process":
+    end_process(3)
+sys.exit(3)
+"""
+
+
+def exit_cpu_seconds(how: str) -> float:
+    """Return the CPU time from the end of a program's work to the end of its process."""
+    with subprocess.Popen([sys.executable, "-c", EXIT, how], stdout=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        at_end_of_work = float(process.stdout.read())
+        _, status, usage = os.wait4(process.pid, 0)
+        process.returncode = os.waitstatus_to_exitcode(status)
+    assert process.returncode == 3
+    return usage.ru_utime + usage.ru_stime - at_end_of_work
+
+
+def test_ending_the_process_at_once_still_saves_time() -> None:
+    by_python, at_once = (min(exit_cpu_seconds(how) for _ in range(5)) for how in ("python", "end_process"))
+    assert at_once < by_python / 2, "end_process can go"
+
+
+def test_a_process_with_a_working_thread_is_not_ended() -> None:
+    done = threading.Event()
+    thread = threading.Thread(target=done.wait, daemon=False)
+    thread.start()
+    end_process(1)
+    done.set()
+    thread.join()
+
+
+ALLOCATE = """
+import ctypes, resource, sys
+from bwp_client.workarounds import hand_back_freed_memory, keep_freed_memory
+
+if sys.argv[1] == "keep":
+    keep_freed_memory()
+libc = ctypes.CDLL(None)
+libc.malloc.restype = ctypes.c_void_p
+libc.free.argtypes = [ctypes.c_void_p]
+size = 4 * 1024 * 1024
+for _ in range(20):
+    blocks = [libc.malloc(size) for _ in range(16)]
+    for block in blocks:
+        ctypes.memset(block, 1, size)
+    for block in blocks:
+        libc.free(block)
+faults = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+resident = lambda: int(open("/proc/self/statm").read().split()[1]) * resource.getpagesize()
+before = resident()
+hand_back_freed_memory()
+print(faults, before - resident())
+"""
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="only glibc has these options")
+def test_glibc_still_returns_memory_that_is_needed_again() -> None:
+    def run(how: str) -> tuple[int, int]:
+        done = subprocess.run([sys.executable, "-c", ALLOCATE, how], capture_output=True, text=True, check=True)
+        faults, returned = map(int, done.stdout.split())
+        return faults, returned
+
+    (by_default, _), (when_kept, returned) = run("default"), run("keep")
+    assert when_kept < by_default / 4, "keep_freed_memory can go"
+    assert returned > 32 * 1024 * 1024
+
+
+def test_this_python_still_has_a_global_interpreter_lock() -> None:
+    assert getattr(sys, "_is_gil_enabled", lambda: True)(), "page_slots can go"
