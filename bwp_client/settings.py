@@ -13,7 +13,13 @@ from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
 from pydantic import BaseModel, Field, SecretStr, ValidationError, field_validator
-from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource, SettingsConfigDict
+from pydantic_settings import (
+    BaseSettings,
+    NoDecode,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    TomlConfigSettingsSource,
+)
 
 from bwp_client.deadlines import DeadlineCalendar
 from bwp_client.errors import SettingsError
@@ -25,6 +31,7 @@ DEFAULT_WAREHOUSE = "./warehouse"
 DEFAULT_REPORTS = "./reports"
 SAMPLE_REPORTS = "./reports-sample"
 ANY_PRODUCT = "*"
+_GROUPS = {"api", "archive", "auth", "report"}
 
 
 class ApiCredential(BaseModel):
@@ -52,7 +59,7 @@ class ApiSettings(BaseModel):
 
     @property
     def is_on_loopback(self) -> bool:
-        """True when the API is a local one, as the sandbox is."""
+        """True if the API runs on this machine, as the sandbox does."""
         host = urlsplit(self.endpoint).hostname or ""
         try:
             return host == "localhost" or ip_address(host).is_loopback
@@ -60,12 +67,12 @@ class ApiSettings(BaseModel):
             return False
 
     def credential_for(self, business_product_id: str) -> ApiCredential | None:
-        """Give the credential of a business product, else the one that serves all, else none."""
+        """Return the credential of a business product, else the credential for all products, else None."""
         return self.credentials.get(business_product_id) or self.credentials.get(ANY_PRODUCT)
 
 
 class ArchiveSettings(BaseModel):
-    """Where replayed archive events land (`BWP_ARCHIVE__…`)."""
+    """The rule and the queue that replays of an archive are sent to (`BWP_ARCHIVE__…`)."""
 
     rule_name: str | None = None
     queue_url: str | None = None
@@ -80,7 +87,7 @@ class AuthSettings(BaseModel):
 
 
 class ReportSettings(BaseModel):
-    """When a report refuses to be published, where it goes, and what makes its pictures (`BWP_REPORT__…`)."""
+    """When a report is not published, where reports are stored, and the browser for their pictures (`BWP_REPORT__…`)."""
 
     max_stale_hours: float = 48.0
     min_lookup_coverage: float = 0.9
@@ -89,7 +96,7 @@ class ReportSettings(BaseModel):
 
 
 class Settings(BaseSettings):
-    """Every setting of the product; each field's name in upper case, after `BWP_`, is its environment variable."""
+    """Every setting of the product. Its environment variable is `BWP_` and the field's name in upper case."""
 
     model_config = SettingsConfigDict(
         env_prefix="BWP_", env_nested_delimiter="__", env_file=".env", env_file_encoding="utf-8", extra="ignore"
@@ -120,7 +127,7 @@ class Settings(BaseSettings):
         try:
             return ZoneInfo(value).key
         except (ValueError, OSError):
-            raise ValueError("it is no time zone; write one such as Europe/Berlin") from None
+            raise ValueError("it is no time zone; write a name such as Europe/Berlin") from None
 
     @classmethod
     def settings_customise_sources(
@@ -131,12 +138,12 @@ class Settings(BaseSettings):
         dotenv_settings: PydanticBaseSettingsSource,
         file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003 - pydantic passes it by name
     ) -> tuple[PydanticBaseSettingsSource, ...]:
-        """Put the `[bwp]` table of the secrets file after environment and `.env`."""
+        """Read the `[bwp]` table of the secrets file after the environment and `.env`."""
         return init_settings, env_settings, dotenv_settings, _SecretsTomlSource(settings_cls)
 
     @property
     def is_sample(self) -> bool:
-        """True when nothing of one's own is configured, so the product shows its sample data."""
+        """True if the product shows its sample data: it is the source, or neither source nor warehouse is configured."""
         if self.source is not None:
             return self.source.startswith(SAMPLE_SOURCE)
         return (
@@ -147,35 +154,35 @@ class Settings(BaseSettings):
 
     @property
     def deadlines(self) -> DeadlineCalendar:
-        """How deadlines are counted."""
+        """The calendar by which deadlines are counted."""
         return DeadlineCalendar.of(self.deadline_rule, self.timezone)
 
     @property
     def warehouse_uri(self) -> str:
-        """The warehouse to use: the configured one, the sample's for sample data, else `./warehouse`."""
+        """The warehouse to use: for sample data its own warehouse, else the configured warehouse, else `./warehouse`."""
         if self.source is not None and self.source.startswith(SAMPLE_SOURCE):
             return SAMPLE_WAREHOUSE
         return self.warehouse or DEFAULT_WAREHOUSE
 
     @property
     def reports_uri(self) -> str:
-        """Where reports are published: the configured place, else a folder; the sample's never mix with others."""
+        """The folder or prefix of published reports: as configured, else a folder; reports of sample data have their own."""
         return self.report.out or (SAMPLE_REPORTS if self.is_sample else DEFAULT_REPORTS)
 
     @classmethod
     @lru_cache(maxsize=4)
-    def _loaded(cls, _told: object) -> Self:
+    def _cached(cls, _key: object) -> Self:
         return cls()
 
     @classmethod
     def load(cls, **overrides: Any) -> Self:
-        """Read the settings; the same object as before while environment and files are the same. Don't change it.
+        """Return the settings; the same object while environment and files stay the same, so don't change it.
 
         Raises:
-            SettingsError: A value is wrong; the message names the variable and what it accepts, never the value.
+            SettingsError: A value is wrong; the message names the variable and the values it accepts, never its value.
         """
         try:
-            return cls(**overrides) if overrides else cls._loaded(_told_by())
+            return cls(**overrides) if overrides else cls._cached(_state_of_sources())
         except ValidationError as error:
             problems = "; ".join(
                 f"BWP_{'__'.join(str(part) for part in item['loc']).upper()}: {item['msg']}" for item in error.errors()
@@ -192,37 +199,37 @@ class Settings(BaseSettings):
             ) from None
 
 
-def _told_by() -> object:
-    """Give what tells one set of settings from another: a page reads them several times a run, at 4 ms each."""
+def _state_of_sources() -> object:
+    """Return the cache key of the settings: working directory, `BWP_*` variables, modification times of the two files.
+
+    A page reads the settings several times a run, and reading them is slow.
+    """
     names = sorted(name for name in os.environ if name.upper().startswith("BWP_"))
     changed = [path.stat().st_mtime_ns if path.is_file() else 0 for path in (Path(".env"), SECRETS_FILE)]
     return Path.cwd(), *((name, os.environ[name]) for name in names), *changed
 
 
-class _SecretsTomlSource(PydanticBaseSettingsSource):
-    """The `[bwp]` table of `.streamlit/secrets.toml`; names in any case."""
+class _SecretsTomlSource(TomlConfigSettingsSource):
+    """The `[bwp]` table of `.streamlit/secrets.toml`, with names in any case, nested by tables or by `__`."""
 
-    def get_field_value(self, field: Any, field_name: str) -> tuple[Any, str, bool]:
-        raise NotImplementedError  # pydantic asks for it; __call__ gives everything at once
+    def __init__(self, settings_cls: type[BaseSettings]) -> None:
+        super().__init__(settings_cls, toml_file=SECRETS_FILE)
 
-    def __call__(self) -> dict[str, Any]:
-        if not SECRETS_FILE.is_file():
-            return {}
-        table = tomllib.loads(SECRETS_FILE.read_text(encoding="utf-8")).get("bwp", {})
-        return _lower_keys(table)
+    def _read_file(self, file_path: Any) -> dict[str, Any]:
+        return _nested(super()._read_file(file_path).get("bwp", {}))
 
 
-def _lower_keys(table: dict[str, Any]) -> dict[str, Any]:
-    lowered: dict[str, Any] = {}
+def _nested(table: dict[str, Any]) -> dict[str, Any]:
+    """Return a table with its names in lower case, and a table for each part of a name before `__`."""
+    nested: dict[str, Any] = {}
     for name, value in table.items():
         *parents, leaf = name.lower().split("__")
-        target = lowered
+        target = nested
         for parent in parents:
             target = target.setdefault(parent, {})
-        # Below `credentials` and `product_names` the keys are data, not setting names.
-        is_group = isinstance(value, dict) and leaf in {"api", "archive", "auth", "report"}
-        if is_group:
-            target.setdefault(leaf, {}).update(_lower_keys(value))
+        # Below `credentials` and `product_names` the keys are data, not names of settings.
+        if isinstance(value, dict) and leaf in _GROUPS:
+            target.setdefault(leaf, {}).update(_nested(value))
         else:
             target[leaf] = value
-    return lowered
+    return nested

@@ -1,0 +1,57 @@
+"""Settings come from the secrets file however their names are written, and are read anew when it changes."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from bwp_client.errors import SettingsError
+from bwp_client.settings import Settings
+
+
+@pytest.fixture
+def secrets(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    path = tmp_path / ".streamlit" / "secrets.toml"
+    path.parent.mkdir()
+    return path
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "[bwp.API]\nVersion = '2026-01-01'\n[bwp.product_names]\nBP-1 = 'Blue'\n",
+        "[bwp]\nAPI__VERSION = '2026-01-01'\nPRODUCT_NAMES = {BP-1 = 'Blue'}\n",
+        "[bwp]\napi__Version = '2026-01-01'\n[bwp.Product_Names]\nBP-1 = 'Blue'\n",
+    ],
+)
+def test_names_are_read_in_any_case_and_nesting(secrets: Path, text: str) -> None:
+    secrets.write_text(text)
+    settings = Settings.load()
+    assert settings.api.version == "2026-01-01"
+    assert settings.product_names == {"BP-1": "Blue"}  # a key of data keeps its case
+
+
+def test_environment_and_dotenv_win_over_the_secrets_file(secrets: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    secrets.write_text("[bwp]\nmin_n = 5\nsource = 'a'\ntimezone = 'Europe/Berlin'\n")
+    Path(".env").write_text("BWP_MIN_N=6\nBWP_SOURCE=b\n")
+    monkeypatch.setenv("BWP_MIN_N", "7")
+    settings = Settings.load()
+    assert (settings.min_n, settings.source, settings.timezone) == (7, "b", "Europe/Berlin")
+
+
+def test_a_changed_file_is_read_anew_and_an_unchanged_file_is_not(secrets: Path) -> None:
+    secrets.write_text("[bwp]\nmin_n = 5\n")
+    first = Settings.load()
+    assert Settings.load() is first
+    secrets.write_text("[bwp]\nmin_n = 6\n")
+    os.utime(secrets, ns=(1, 1))
+    assert Settings.load().min_n == 6
+
+
+@pytest.mark.parametrize("text", ["[bwp\n", "[bwp]\nmin_n = 'many s3cr3t'\n"])
+def test_a_wrong_file_is_reported_without_its_values(secrets: Path, text: str) -> None:
+    secrets.write_text(text)
+    with pytest.raises(SettingsError) as raised:
+        Settings.load()
+    assert "s3cr3t" not in str(raised.value)
