@@ -6,6 +6,17 @@ For notebooks and scripts::
 
     snapshot = open_snapshot("./warehouse")
     run_metric(snapshot, MetricName.FAILURE_RATE, Filters.last_days(snapshot.span()[1]))
+
+The public names; everything else may change without notice:
+
+- `open_snapshot`: opens the newest state of a warehouse.
+- `Snapshot`: a warehouse at one version of each table.
+- `run_metric`: computes a metric over a snapshot, as a DataFrame.
+- `MetricName`: the name of each metric.
+- `METRICS`: the title and the meaning of each metric.
+- `Filters`: period, task kind, business products, error codes and regions of a question.
+- `Bucket`: the length of a period in a time series: hour, day, week or month.
+- `no_denominator`: the business products whose failure rate can't be known.
 """
 
 from __future__ import annotations
@@ -85,7 +96,7 @@ def run_metric(
 
 
 def __getattr__(name: str) -> Any:
-    """Import on first use: the command line and the loader's workers start without pandas."""
+    """Import a public name on first use, so that the command line and the workers of a load start without pandas."""
     if name not in __all__:
         raise AttributeError(f"module 'bwp_client' has no attribute {name!r}")
     if name in _FROM_SNAPSHOT:

@@ -1,6 +1,6 @@
-"""Everything that can go wrong on purpose, in one tree.
+"""Every error that we raise on purpose, in one tree.
 
-The type answers two questions: who can fix it, and is it worth a retry.
+The type answers two questions: who can fix the error, and is a retry worth while.
 
     BwpError                      exit code 4 unless a subclass says otherwise
     ├── UsageError                2  the user: a wrong argument, setting or path
@@ -14,8 +14,8 @@ The type answers two questions: who can fix it, and is it worth a retry.
     └── WarehouseError            4  our tables or the local disk
         └── CommitConflictError      other writers won every attempt; nothing was written
 
-Messages say what happened, what state the data is in, and what to do next. They never carry a token, an
-e-mail address or a raw payload.
+A message says what happened, in what state the data is, and what to do next. It never holds a token, an e-mail address or
+a raw payload.
 """
 
 from __future__ import annotations
@@ -24,23 +24,27 @@ from enum import IntEnum
 
 
 class ExitCode(IntEnum):
-    """What a command's exit code means (design, section 5)."""
+    """The exit codes of every command."""
 
     DONE = 0
     NEEDS_ATTENTION = 1
+    """The command finished, and its output says what needs a person."""
     USAGE = 2
+    """An argument or a setting is wrong, or a path does not exist."""
     REMOTE = 3
+    """AWS or Buy with Prime refused, or failed for good."""
     INTERNAL = 4
+    """A fault of ours, or of the local disk; the data is unharmed."""
 
 
 class BwpError(Exception):
-    """Root of the tree; its text is shown to the user as it is."""
+    """The root of the tree. Its text is shown to the user unchanged."""
 
     exit_code = ExitCode.INTERNAL
 
 
 class UsageError(BwpError):
-    """The user can fix it: a wrong argument, setting or path."""
+    """An argument, setting or path is wrong, and the user can fix it."""
 
     exit_code = ExitCode.USAGE
 
@@ -64,20 +68,20 @@ class RemoteError(BwpError):
 
 
 class TransientRemoteError(RemoteError):
-    """Worth another try later: throttled, timed out, server fault."""
+    """A retry may succeed: throttled, timed out, or a fault of the server."""
 
 
 class UnconfirmedError(TransientRemoteError):
-    """No answer came, or the server failed: the call may or may not have been carried out."""
+    """The server failed or did not answer: the call may have been carried out."""
 
 
 class TerminalRemoteError(RemoteError):
-    """Another try would end the same way: refused, unknown, not allowed."""
+    """A retry would end the same way: refused, unknown, not allowed."""
 
 
 class WarehouseError(BwpError):
-    """Our own tables or the local disk."""
+    """Our own tables or the local disk failed."""
 
 
 class CommitConflictError(WarehouseError):
-    """Other writers won every attempt to commit; nothing was written by this one."""
+    """Other writers won every attempt to commit; this writer wrote nothing."""

@@ -1,7 +1,7 @@
-"""EventBridge envelopes: what a record must hold, which tasks it names, and why a record is refused.
+"""EventBridge events of Buy with Prime: parses a record, names its tasks, and refuses invalid records with a reason.
 
-Field names and shapes are those of the Buy with Prime event pages; generation A carries an empty `detail`, generation B
-the webhook body inside it, and a webhook delivers that body alone.
+Field names and structure follow the event pages of Buy with Prime. In generation A of the events, `detail` is empty; in
+generation B it holds the body of a webhook; a webhook delivers that body without the envelope.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from enum import StrEnum
 import msgspec
 
 SAMPLE_TASK_ID_PREFIX = "5eed5eed-"
-"""Task IDs of generated sample data begin so; a real Buy with Prime task ID is a random UUID."""
+"""The prefix of task IDs in sample data; a real task ID of Buy with Prime is a random UUID."""
 
 EARLIEST_EVENT = datetime(2020, 1, 1, tzinfo=UTC)
 LATEST_AHEAD = timedelta(days=2)
@@ -20,21 +20,21 @@ MAX_ID_LENGTH = 200
 
 
 class TaskKind(StrEnum):
-    """Which of the two data requests a task is; rates never pool them."""
+    """The kind of a task; rates never pool the two kinds."""
 
     DELETION = "DELETION"
     RETRIEVAL = "RETRIEVAL"
 
 
 class Outcome(StrEnum):
-    """How a task ended."""
+    """The outcome of a task."""
 
     COMPLETED = "COMPLETED"
     FAILED = "FAILED"
 
 
 class QuarantineReason(StrEnum):
-    """Why a record could not be read."""
+    """The reason why a record is in quarantine."""
 
     NOT_JSON = "not_json"
     NOT_AN_ENVELOPE = "not_an_envelope"
@@ -51,13 +51,13 @@ class QuarantineReason(StrEnum):
 EVENT_TYPES: dict[str, tuple[TaskKind, Outcome]] = {
     f"PERSONAL_DATA_{kind}_TASK_{outcome}": (kind, outcome) for kind in TaskKind for outcome in Outcome
 }
-"""The four privacy event types; every other type is ignored and counted."""
+"""The four types of privacy events; events of any other type are counted as ignored."""
 
 
 class Detail(msgspec.Struct, gc=False, rename="camel"):
-    """What we read of `detail` in generation B, which is also the body of a webhook; empty in generation A.
+    """The fields that we read of `detail`: all are absent in generation A.
 
-    Its `data` is never read: whatever it may hold one day, it is not ours to keep.
+    `data` is never read, because it may hold personal data.
     """
 
     idempotency_key: str | None = None
@@ -66,7 +66,7 @@ class Detail(msgspec.Struct, gc=False, rename="camel"):
 
 
 class Envelope(msgspec.Struct, gc=False, rename={"detail_type": "detail-type", "replay_name": "replay-name"}):
-    """One EventBridge event as delivered; `replay_name` is there only on events replayed from an archive."""
+    """An EventBridge event as delivered. Only events replayed from an archive have a `replay_name`."""
 
     id: str
     detail_type: str
@@ -90,9 +90,9 @@ class _Webhook(msgspec.Struct, gc=False, rename="camel"):
 
 
 EventRow = tuple[str, str, str, int, str, str, str, str, str, str, str, str]
-"""What the loader stages for one task of one event, in the order of `ROW_FIELDS`; absent texts are empty.
+"""The staged row of a task of an event, in the order of `ROW_FIELDS`; absent texts are empty.
 
-Plain tuples: at a million rows the names would cost more than the parsing.
+A plain tuple, because an object with named fields would cost more than the parsing.
 """
 
 ROW_FIELDS = (
@@ -100,11 +100,11 @@ ROW_FIELDS = (
     "account", "region", "replay_name", "api_version", "subscription_id",
 )  # fmt: skip
 OCCURRED_AT_US = ROW_FIELDS.index("occurred_at_us")
-"""Where a row keeps its event time, in µs since 1970."""
+"""The index of the event time in a row; the time is in µs since 1970."""
 
 
-class Refused(Exception):  # noqa: N818 - it is an answer, not a fault
-    """A record that cannot become rows; its reason goes to quarantine."""
+class Refused(Exception):  # noqa: N818 - a result, not a fault
+    """A record can't become rows; it goes to quarantine with the reason."""
 
     def __init__(self, reason: QuarantineReason) -> None:
         self.reason = reason
@@ -117,10 +117,10 @@ _webhook_decoder = msgspec.json.Decoder(_Webhook)
 
 
 def decode_record(record: bytes | memoryview) -> Envelope:
-    """Decode one envelope or webhook body.
+    """Decode an envelope or the body of a webhook.
 
     Raises:
-        Refused: The record is not JSON, or JSON but neither of the two.
+        Refused: The record is not JSON, or is neither of the two.
     """
     try:
         return _decoder.decode(record)
@@ -153,10 +153,10 @@ def _from_webhook(body: _Webhook) -> Envelope:
 
 
 def task_in_resource(resource: str) -> tuple[str, str]:
-    """Give (business product ID, task ID) of one path such as `businessProduct/bp-1/personalDataDeletionTask/t-1`.
+    """Return the business product ID and the task ID of a path such as `businessProduct/bp-1/personalDataDeletionTask/t-1`.
 
     Raises:
-        Refused: An odd number of parts, an empty or over-long ID, or no task in the path.
+        Refused: The path has an odd number of parts, an ID that is empty or too long, or no task.
     """
     parts = resource.split("/")
     if len(parts) % 2 or "" in parts or len(max(parts, key=len)) > MAX_ID_LENGTH or not resource.isprintable():
@@ -174,14 +174,14 @@ EARLIEST_US = int(EARLIEST_EVENT.timestamp()) * 1_000_000
 
 
 def rows_of(envelope: Envelope, *, latest_us: int) -> list[EventRow]:
-    """Give one row per task that a privacy event names; no row for an event of a type we don't chart.
+    """Return a row for each task that a privacy event names; no row for an event of another type.
 
     Args:
         envelope: The decoded event.
-        latest_us: The newest event time accepted, in µs since 1970 (now + 2 days).
+        latest_us: The newest accepted event time, in µs since 1970 (now + 2 days).
 
     Raises:
-        Refused: No task in `resources`, an odd path, or a `time` without offset or outside the accepted range.
+        Refused: `resources` names no task or has an odd path, or `time` has no offset or is out of range.
     """
     if envelope.detail_type not in EVENT_TYPES:
         return []

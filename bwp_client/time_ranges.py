@@ -1,4 +1,4 @@
-"""Periods as people write them: whole UTC days or timestamps."""
+"""Parses periods as people write them: whole UTC days, or timestamps."""
 
 from __future__ import annotations
 
@@ -7,23 +7,23 @@ from datetime import UTC, date, datetime, timedelta
 from bwp_client.errors import UsageError
 
 _FIRST_YEAR, _LAST_YEAR = 1900, 2999
-"""Far beyond any event, and far enough from where dates end that a period can be moved back by its own length."""
+"""Wide enough for any event, and far enough from `date.min` and `date.max` to move a period by its own length."""
 
 
 def period_start(text: str) -> datetime:
-    """Read `--from`: a date is the start of that UTC day.
+    """Return the time that `--from` names; a date means the start of that UTC day.
 
     Raises:
-        UsageError: Neither a date nor a timestamp.
+        UsageError: The text is neither a date nor a timestamp.
     """
     return _time(text)
 
 
 def period_end(text: str) -> datetime:
-    """Read `--to`: a date includes that whole UTC day; a timestamp is where the period stops.
+    """Return the exclusive end that `--to` names; a date means the end of that UTC day.
 
     Raises:
-        UsageError: Neither a date nor a timestamp.
+        UsageError: The text is neither a date nor a timestamp.
     """
     time = _time(text)
     try:
@@ -34,10 +34,10 @@ def period_end(text: str) -> datetime:
 
 
 def day_start(text: str) -> datetime:
-    """Read `--before`: the start of a UTC day.
+    """Return the start of the UTC day that `--before` names.
 
     Raises:
-        UsageError: It is no date.
+        UsageError: The text is not a date.
     """
     try:
         day = date.fromisoformat(text.strip())
@@ -47,7 +47,7 @@ def day_start(text: str) -> datetime:
 
 
 def whole_days(first: date, last: date) -> tuple[datetime, datetime]:
-    """Give the half-open range of whole UTC days from the first to the last, both included."""
+    """Return the half-open range of the whole UTC days from the first to the last, both included."""
     start = datetime(first.year, first.month, first.day, tzinfo=UTC)
     return start, datetime(last.year, last.month, last.day, tzinfo=UTC) + timedelta(days=1)
 
