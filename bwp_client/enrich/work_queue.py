@@ -12,8 +12,8 @@ from bwp_client.api import Lookup, TaskRef
 from bwp_client.errors import MixedDataError, SettingsError
 from bwp_client.events import SAMPLE_TASK_ID_PREFIX, TaskKind
 from bwp_client.settings import ANY_PRODUCT, ApiSettings
-from bwp_client.warehouse import TABLES, TableName, Warehouse
-from bwp_client.warehouse.engine import connect, one_row, quoted, relation
+from bwp_client.warehouse import TableName, Warehouse
+from bwp_client.warehouse.engine import connect, one_row, quoted
 from bwp_client.warehouse.purge_floor import NO_FLOOR, purge_floor
 
 if TYPE_CHECKING:
@@ -96,7 +96,7 @@ class TodoList:
         for table in (TableName.OUTCOMES, TableName.REQUESTS, TableName.LOOKUPS):
             handle = warehouse.handle(table)
             files_of_table = warehouse.data_files(handle)
-            sources[table.value] = relation(warehouse.readable(table, files_of_table), TABLES[table].schema)
+            sources[table.value] = warehouse.scan(table, files=files_of_table)
             if table is TableName.LOOKUPS:
                 self.lookups_version = handle.version()
                 floor = purge_floor(handle) or NO_FLOOR
@@ -180,7 +180,7 @@ class TodoList:
         new = [item for item in files_now if item.path not in self._seen_files]
         if not new:
             return
-        source = relation(self._warehouse.readable(TableName.LOOKUPS, new), TABLES[TableName.LOOKUPS].schema)
+        source = self._warehouse.scan(TableName.LOOKUPS, files=new)
         self._connection.execute(
             f"""
             insert into answered
@@ -253,8 +253,7 @@ def known_tasks(warehouse: Warehouse) -> list[TaskRef]:
     """
     if not warehouse.exists():
         return []
-    files_of_table = warehouse.data_files(warehouse.handle(TableName.OUTCOMES))
-    source = relation(warehouse.readable(TableName.OUTCOMES, files_of_table), TABLES[TableName.OUTCOMES].schema)
+    source = warehouse.scan(TableName.OUTCOMES)
     connection = connect()
     try:
         rows = connection.execute(

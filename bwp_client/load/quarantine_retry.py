@@ -18,8 +18,8 @@ from bwp_client.errors import BwpError
 from bwp_client.load import load
 from bwp_client.load.results import LoadProgress
 from bwp_client.sources import Source, SourceObject, open_source
-from bwp_client.warehouse import TABLES, Run, TableName, Warehouse, record_run
-from bwp_client.warehouse.engine import connect, relation
+from bwp_client.warehouse import Run, TableName, Warehouse, record_run
+from bwp_client.warehouse.engine import connect
 from bwp_client.warehouse.objects import QUARANTINE_APP_ID
 from bwp_client.warehouse.store import ROWS_PER_BATCH, WHOLE_TABLE
 
@@ -173,8 +173,7 @@ def _take_out(warehouse: Warehouse, resolved: set[Key]) -> None:
         )
 
         def rows_for(handle: DeltaTable) -> Any:
-            files = warehouse.readable(TableName.QUARANTINE, warehouse.data_files(handle))
-            table = relation(files, TABLES[TableName.QUARANTINE].schema)
+            table = warehouse.scan(TableName.QUARANTINE, handle)
             return connection.sql(
                 f'select * from {table} anti join resolved using (source_uri, etag, "offset", digest)'
             ).to_arrow_reader(ROWS_PER_BATCH)
@@ -196,8 +195,7 @@ def _take_out(warehouse: Warehouse, resolved: set[Key]) -> None:
 
 
 def _query(warehouse: Warehouse, handle: DeltaTable, sql: str) -> list[dict[str, Any]]:
-    files = warehouse.readable(TableName.QUARANTINE, warehouse.data_files(handle))
     with closing(connect()) as connection:
-        cursor = connection.execute(sql.replace("{table}", relation(files, TABLES[TableName.QUARANTINE].schema)))
+        cursor = connection.execute(sql.replace("{table}", warehouse.scan(TableName.QUARANTINE, handle)))
         names = [column[0] for column in cursor.description or []]
         return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]

@@ -220,18 +220,16 @@ def completeness(snapshot: Snapshot) -> tuple[pd.DataFrame, list[Gap], pd.DataFr
 
 def quarantine_table(snapshot: Snapshot, limit: int = 200) -> pd.DataFrame:
     """Read the newest quarantined records."""
-    from bwp_client.warehouse.engine import connect, relation
-    from bwp_client.warehouse.schema import TABLES
+    from bwp_client.warehouse.engine import connect
 
     warehouse = snapshot.warehouse
     handle = warehouse.handle(TableName.QUARANTINE, snapshot.versions.get(TableName.QUARANTINE.value, 0))
-    files = warehouse.readable(TableName.QUARANTINE, warehouse.data_files(handle))
     connection = connect()
     try:
         return connection.execute(
             f"""
             select seen_at, reason, split_part(source_uri, '/', -1) as file, "offset", excerpt, source_uri
-            from {relation(files, TABLES[TableName.QUARANTINE].schema)}
+            from {warehouse.scan(TableName.QUARANTINE, handle)}
             order by seen_at desc, source_uri, "offset" limit {int(limit)}
             """
         ).df()

@@ -12,9 +12,9 @@ from deltalake import DeltaTable
 
 from bwp_client.errors import MixedDataError
 from bwp_client.events import SAMPLE_TASK_ID_PREFIX
-from bwp_client.warehouse.engine import one_row, quoted, register_staged, relation
+from bwp_client.warehouse.engine import one_row, quoted, register_staged
 from bwp_client.warehouse.purge_floor import NO_FLOOR, purge_floor
-from bwp_client.warehouse.schema import TABLES, TableName
+from bwp_client.warehouse.schema import TableName
 from bwp_client.warehouse.store import ROWS_PER_BATCH, DataFile, Warehouse
 
 APP_ID = "bwp.events"
@@ -80,7 +80,7 @@ def append_events(
         files = warehouse.data_files(handle)
         _refuse_mixture(warehouse, connection, files)
         near = [item for item in files if item.highs["occurred_at"] >= low and item.lows["occurred_at"] <= high]
-        existing = relation(warehouse.readable(TableName.EVENTS, near), TABLES[TableName.EVENTS].schema)
+        existing = warehouse.scan(TableName.EVENTS, files=near)
         if near:
             connection.execute(
                 f"""
@@ -173,7 +173,7 @@ def _refuse_mixture(warehouse: Warehouse, connection: duckdb.DuckDBPyConnection,
     is_sample = f"starts_with(task_id, {quoted(SAMPLE_TASK_ID_PREFIX)})"
     some, every = one_row(connection, f"select bool_or({is_sample}), bool_and({is_sample}) from staged")
     if files:
-        source = relation(warehouse.readable(TableName.EVENTS, files[:1]), TABLES[TableName.EVENTS].schema)
+        source = warehouse.scan(TableName.EVENTS, files=files[:1])
         (stored,) = one_row(connection, f"select {is_sample} from {source} limit 1")
         some, every = some or stored, every and stored
     if some and not every:

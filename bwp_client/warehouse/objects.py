@@ -10,8 +10,8 @@ from typing import Any
 import duckdb
 from deltalake import DeltaTable
 
-from bwp_client.warehouse.engine import one_row, quoted, register_staged, relation
-from bwp_client.warehouse.schema import TABLES, TableName
+from bwp_client.warehouse.engine import one_row, quoted, register_staged
+from bwp_client.warehouse.schema import TableName
 from bwp_client.warehouse.store import ROWS_PER_BATCH, Warehouse
 
 OBJECTS_APP_ID = "bwp.objects"
@@ -38,12 +38,10 @@ class ObjectsRead:
             window_to: The end of it.
         """
         self._connection = connection
-        handle = warehouse.handle(TableName.OBJECTS)
-        files = warehouse.readable(TableName.OBJECTS, warehouse.data_files(handle))
         connection.execute(
             f"""
             create or replace temp table objects_read as
-            select distinct source_uri, etag, size_bytes from {relation(files, TABLES[TableName.OBJECTS].schema)}
+            select distinct source_uri, etag, size_bytes from {warehouse.scan(TableName.OBJECTS)}
             where (window_from is null or window_from <= $from) and (window_to is null or window_to >= $to)
             """,
             {"from": window_from, "to": window_to},
@@ -110,8 +108,7 @@ def append_quarantine(
         if not staged:
             return None
         register_staged(connection, "staged_refused", staged)
-        files = warehouse.readable(TableName.QUARANTINE, warehouse.data_files(handle))
-        existing = relation(files, TABLES[TableName.QUARANTINE].schema)
+        existing = warehouse.scan(TableName.QUARANTINE, handle)
         connection.execute(
             f"""
             create or replace temp table refused as

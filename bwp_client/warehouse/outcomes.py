@@ -14,9 +14,9 @@ import pyarrow as pa
 from deltalake import DeltaTable
 
 from bwp_client.errors import SourceNotFoundError
-from bwp_client.warehouse.engine import connect, quoted, relation
+from bwp_client.warehouse.engine import connect, quoted
 from bwp_client.warehouse.purge_floor import floor_mark, purge_floor
-from bwp_client.warehouse.schema import TABLES, TableName
+from bwp_client.warehouse.schema import TableName
 from bwp_client.warehouse.store import ROWS_PER_BATCH, DataFile, Warehouse
 
 APP_ID = "bwp.outcomes.events_version"
@@ -162,11 +162,11 @@ class _Refresh:
         if covered is not None and covered >= self._events_version:
             return None
         if covered is not None and _is_only_compacted(events, covered):
-            return self._result(f"select * from {relation([], TABLES[TableName.OUTCOMES].schema)}")
+            return self._result(f"select * from {warehouse.scan(TableName.OUTCOMES, files=[])}")
         event_files = warehouse.data_files(events)
         outcome_files = warehouse.data_files(outcomes)
         added = self._added(event_files, covered)
-        all_events = relation(warehouse.readable(TableName.EVENTS, event_files), TABLES[TableName.EVENTS].schema)
+        all_events = warehouse.scan(TableName.EVENTS, files=event_files)
         # A purge takes events away, which the files added can't tell.
         is_purged = self._floor != purge_floor(outcomes)
         if self._rebuild or is_purged or not outcome_files or len(added) == len(event_files):
@@ -174,10 +174,8 @@ class _Refresh:
             return self._result(self._outcomes_of(all_events))
         if not added:
             return None
-        added_events = relation(warehouse.readable(TableName.EVENTS, added), TABLES[TableName.EVENTS].schema)
-        all_outcomes = relation(
-            warehouse.readable(TableName.OUTCOMES, outcome_files), TABLES[TableName.OUTCOMES].schema
-        )
+        added_events = warehouse.scan(TableName.EVENTS, files=added)
+        all_outcomes = warehouse.scan(TableName.OUTCOMES, files=outcome_files)
         connection.execute(
             f"""
             create or replace temp table told_again as
@@ -204,7 +202,7 @@ class _Refresh:
             ).fetchall()
         ]
         in_months = [item for item in outcome_files if item.partition["occurred_month"] in self._months]
-        kept = relation(warehouse.readable(TableName.OUTCOMES, in_months), TABLES[TableName.OUTCOMES].schema)
+        kept = warehouse.scan(TableName.OUTCOMES, files=in_months)
         return self._result(
             f"""
             select * from renewed

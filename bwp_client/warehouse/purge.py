@@ -18,12 +18,12 @@ from deltalake import DeltaTable
 
 from bwp_client.errors import SourceNotFoundError, UsageError
 from bwp_client.warehouse import events, objects, requests
-from bwp_client.warehouse.engine import connect, one_row, quoted, relation
+from bwp_client.warehouse.engine import connect, one_row, quoted
 from bwp_client.warehouse.maintenance import newest_versions
 from bwp_client.warehouse.outcomes import refresh_outcomes
 from bwp_client.warehouse.purge_floor import floor_mark, purge_floor
 from bwp_client.warehouse.runs import Run, newest_run, record_run
-from bwp_client.warehouse.schema import TABLES, TableName
+from bwp_client.warehouse.schema import TableName
 from bwp_client.warehouse.store import ROWS_PER_BATCH, WHOLE_TABLE, DataFile, Warehouse
 from bwp_client.warehouse.vacuum import (
     UNFINISHED_HOURS,
@@ -134,8 +134,8 @@ class _Purge:
         self._see_gone_tasks()
         result = self.result
         for name in (TableName.REQUESTS, TableName.LOOKUPS, TableName.QUARANTINE, TableName.OUTCOMES):
-            setattr(result, name.value, self._count(self._open(name), _GOING[name]))
-        result.blanked = self._count(self._open(TableName.QUARANTINE), _BLANKED)
+            setattr(result, name.value, self._count(self._warehouse.scan(name), _GOING[name]))
+        result.blanked = self._count(self._warehouse.scan(TableName.QUARANTINE), _BLANKED)
         handle = self._warehouse.handle(TableName.EVENTS)
         result.events = sum(self._going_events(item) for item in self._old_files(handle))
 
@@ -162,7 +162,7 @@ class _Purge:
 
     def _see_gone_tasks(self) -> None:
         """Remember which tasks ended before the floor, and whose lookups stay; a task known to the shop alone stays."""
-        outcomes = self._open(TableName.OUTCOMES)
+        outcomes = self._warehouse.scan(TableName.OUTCOMES)
         self._connection.execute(
             f"""
             create or replace temp table tasks_gone as
@@ -175,7 +175,7 @@ class _Purge:
             create or replace temp table tasks_left as
             select task_id from {outcomes} where occurred_at >= $before
             union
-            select task_id from {self._open(TableName.REQUESTS)} where task_id is not null and not {_GONE}
+            select task_id from {self._warehouse.scan(TableName.REQUESTS)} where task_id is not null and not {_GONE}
             """,
             {"before": self._before},
         )
@@ -190,7 +190,7 @@ class _Purge:
 
         def rows_for(handle: DeltaTable) -> Any:
             nonlocal gone, changes
-            source = self._open(table, handle)
+            source = self._warehouse.scan(table, handle)
             gone = self._count(source, _GOING[table])
             changes = bool(gone or self._count(source, _CHANGING.get(table, "false")))
             if changes:
@@ -221,7 +221,7 @@ class _Purge:
             months.update(item.partition["occurred_month"] for item in old)
             files = self._warehouse.data_files(handle) if self._month in months else []
             cut = [item for item in files if item.partition["occurred_month"] == self._month]
-            source = relation(self._warehouse.readable(TableName.EVENTS, cut), TABLES[TableName.EVENTS].schema)
+            source = self._warehouse.scan(TableName.EVENTS, files=cut)
             month = f", '{self._month}' as occurred_month" if cut else ""
             return self._stream(f"select *{month} from {source} where occurred_at >= $before")
 
@@ -253,12 +253,8 @@ class _Purge:
     def _going_events(self, item: DataFile) -> int:
         if item.highs["occurred_at"] < self._before:
             return item.rows
-        source = relation(self._warehouse.readable(TableName.EVENTS, [item]), TABLES[TableName.EVENTS].schema)
+        source = self._warehouse.scan(TableName.EVENTS, files=[item])
         return self._count(source, "occurred_at < $before")
-
-    def _open(self, table: TableName, handle: DeltaTable | None = None) -> str:
-        files = self._warehouse.data_files(handle or self._warehouse.handle(table))
-        return relation(self._warehouse.readable(table, files), TABLES[table].schema)
 
     def _count(self, source: str, condition: str) -> int:
         sql = f"select count(*) from {source} where {condition.format(table=source)}"

@@ -14,7 +14,7 @@ from typing import Any
 
 from deltalake import DeltaTable
 
-from bwp_client.warehouse.engine import connect, relation, sql_type
+from bwp_client.warehouse.engine import connect, sql_type
 from bwp_client.warehouse.schema import TABLES, TableName
 from bwp_client.warehouse.store import Warehouse
 
@@ -81,13 +81,11 @@ def list_replays(warehouse: Warehouse, archive: str | None = None) -> list[Repla
     """
     if not warehouse.exists():
         return []
-    handle = warehouse.handle(TableName.REPLAYS)
-    files = warehouse.readable(TableName.REPLAYS, warehouse.data_files(handle))
     with closing(connect()) as connection:
         rows = connection.execute(
             f"""
             select replay_name, archive, rule, window_from, window_to, state, recorded_at, counts
-            from {relation(files, TABLES[TableName.REPLAYS].schema)} where $archive is null or archive = $archive
+            from {warehouse.scan(TableName.REPLAYS)} where $archive is null or archive = $archive
             qualify row_number() over (
                 partition by replay_name order by recorded_at desc, state <> 'planned' desc, state <> 'started' desc
             ) = 1

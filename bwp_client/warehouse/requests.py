@@ -12,7 +12,7 @@ from deltalake import DeltaTable
 
 from bwp_client.errors import MixedDataError
 from bwp_client.events import SAMPLE_TASK_ID_PREFIX
-from bwp_client.warehouse.engine import connect, one_row, quoted, relation
+from bwp_client.warehouse.engine import connect, one_row, quoted
 from bwp_client.warehouse.runs import Run, record_run
 from bwp_client.warehouse.schema import TABLES, TableName
 from bwp_client.warehouse.store import ROWS_PER_BATCH, WHOLE_TABLE, Warehouse
@@ -86,8 +86,7 @@ class _Merge:
         self._given = given
 
     def rows_for(self, handle: DeltaTable) -> Any | None:
-        files = self._warehouse.data_files(handle)
-        stored = relation(self._warehouse.readable(TableName.REQUESTS, files), _SCHEMA)
+        stored = self._warehouse.scan(TableName.REQUESTS, handle)
         self._refuse_mixture(stored)
         others = [name for name in _SCHEMA.names if name != "task_id"]
         columns = ", ".join(f"{'i' if name in self._given else 's'}.{name}" for name in others)
@@ -120,8 +119,7 @@ class _Merge:
     def _refuse_mixture(self, stored: str) -> None:
         is_sample = f"starts_with(lower(task_id), {quoted(SAMPLE_TASK_ID_PREFIX)})"
         outcomes = self._warehouse.handle(TableName.OUTCOMES)
-        files = self._warehouse.data_files(outcomes)[:1]
-        known = relation(self._warehouse.readable(TableName.OUTCOMES, files), TABLES[TableName.OUTCOMES].schema)
+        known = self._warehouse.scan(TableName.OUTCOMES, files=self._warehouse.data_files(outcomes)[:1])
         some, every = one_row(
             self.connection,
             f"""

@@ -13,7 +13,7 @@ from uuid import uuid4
 import duckdb
 from deltalake import DeltaTable
 
-from bwp_client.warehouse.engine import relation, small_cursor, sql_type
+from bwp_client.warehouse.engine import small_cursor, sql_type
 from bwp_client.warehouse.schema import PUBLISHED, TABLES, TableName
 from bwp_client.warehouse.store import Warehouse
 
@@ -143,7 +143,7 @@ def _read(warehouse: Warehouse, handle: DeltaTable, connection: duckdb.DuckDBPyC
             break
         newest.append(item)
         rows += item.rows
-    source = relation(warehouse.readable(TableName.RUNS, newest), TABLES[TableName.RUNS].schema)
+    source = warehouse.scan(TableName.RUNS, files=newest)
     found = connection.execute(
         f"""
         select run_id, kind, source, started_at, finished_at, state, counts, versions, window_from, window_to

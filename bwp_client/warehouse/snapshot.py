@@ -191,10 +191,10 @@ class Snapshot:
 
     def _view(self, name: TableName, version: int) -> None:
         if self._rows is None:
-            paths = self.warehouse.readable(name, self.warehouse.data_files(self.warehouse.handle(name, version)))
+            source = self.warehouse.scan(name, self.warehouse.handle(name, version))
         else:
-            paths = [str(self._rows[name])] if name in self._rows else []
-        self._connection.execute(f"create view {name.value} as select * from {relation(paths, TABLES[name].schema)}")
+            source = relation([str(self._rows[name])] if name in self._rows else [], TABLES[name].schema)
+        self._connection.execute(f"create view {name.value} as select * from {source}")
 
 
 def open_snapshot(warehouse: str | Path) -> Snapshot:

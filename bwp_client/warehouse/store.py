@@ -33,6 +33,7 @@ from bwp_client.errors import (
     TransientRemoteError,
     WarehouseError,
 )
+from bwp_client.warehouse.engine import relation
 from bwp_client.warehouse.file_cache import local_copies
 from bwp_client.warehouse.schema import TABLES, TableName
 
@@ -159,12 +160,24 @@ class Warehouse:
             )
         return files
 
-    def readable(self, table: TableName, files: list[DataFile]) -> list[str]:
-        """Give local paths of files; those of a warehouse on S3 are copied once into a bounded local cache.
+    def scan(self, table: TableName, handle: DeltaTable | None = None, files: list[DataFile] | None = None) -> str:
+        """Return the SQL relation that reads a table: something to write after `from` in a DuckDB query.
+
+        Args:
+            table: Which table.
+            handle: The version to read; the newest when not given.
+            files: Read only these of its data files; an empty list gives a relation with the columns and no rows.
 
         Raises:
+            SourceNotFoundError: There is no such table, or a file of that version was deleted since.
             RemoteError: S3 refused or failed.
         """
+        if files is None:
+            files = self.data_files(handle or self.handle(table))
+        return relation(self._local_paths(table, files) if files else [], TABLES[table].schema)
+
+    def _local_paths(self, table: TableName, files: list[DataFile]) -> list[str]:
+        """Return local paths of data files; those of a warehouse on S3 are copied once into a bounded local cache."""
         if self.is_remote:
             return local_copies(self.address(table), [(item.path, item.size_bytes) for item in files])
         return [f"{self.address(table)}/{unquote(item.path)}" for item in files]

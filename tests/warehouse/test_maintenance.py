@@ -111,7 +111,7 @@ def test_a_compaction_alone_reads_no_event_for_the_outcomes(
     before = outcomes(warehouse)
     compact(warehouse, TableName.EVENTS)
     with monkeypatch.context() as patched:
-        patched.setattr(Warehouse, "readable", lambda *_: pytest.fail("event files were read"))
+        patched.setattr(Warehouse, "_local_paths", lambda *_: pytest.fail("event files were read"))
         version = refresh_outcomes(warehouse)
     assert refresh_outcomes(warehouse) == version
     assert outcomes(warehouse) == before
