@@ -8,14 +8,12 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
-import stamina
-from deltalake.exceptions import CommitFailedError
+from deltalake import DeltaTable
 
-from bwp_client.errors import CommitConflictError
 from bwp_client.warehouse.outcomes import refresh_outcomes
 from bwp_client.warehouse.runs import Run, VersionMap, list_runs, newest_run, record_run
 from bwp_client.warehouse.schema import PUBLISHED, TABLES, TableName
-from bwp_client.warehouse.store import COMMIT_ATTEMPTS, NO_HOOKS, Warehouse, explained, writer_properties
+from bwp_client.warehouse.store import NO_HOOKS, Warehouse, writer_properties
 from bwp_client.warehouse.vacuum import clean_log, remove_unreferenced, write_checkpoint
 
 SMALL_FILE_BYTES: Final = 16 * 1024**2
@@ -108,31 +106,23 @@ def compact(warehouse: Warehouse, table: TableName) -> tuple[int, int] | None:
         WarehouseError: The table can't be written; nothing was changed.
         RemoteError: S3 refused or failed; nothing was changed.
     """
-    try:
-        for attempt in stamina.retry_context(
-            on=CommitFailedError, attempts=COMMIT_ATTEMPTS, timeout=None, wait_initial=0.02, wait_max=1.0
-        ):
-            handle = warehouse.handle(table)
-            files = warehouse.data_files(handle)
-            small = Counter(tuple(item.partition.values()) for item in files if item.size_bytes < SMALL_FILE_BYTES)
-            crowded = sorted(values for values, count in small.items() if count >= SMALL_FILES)
-            if not crowded:
-                return None
-            months = [(name, "in", [values[0] for values in crowded]) for name in TABLES[table].partition_by]
-            with attempt, warehouse.overtaken(table, handle), explained(warehouse.address(table)):
-                handle.optimize.compact(
-                    partition_filters=months or None,
-                    target_size=COMPACTED_FILE_BYTES,
-                    writer_properties=writer_properties(table),
-                    post_commithook_properties=NO_HOOKS,
-                )
-                return len(files), len(warehouse.data_files(handle))
-    except CommitFailedError as error:
-        raise CommitConflictError(
-            f"Other writers replaced files of {warehouse.address(table)} first, {COMMIT_ATTEMPTS} times in a row. "
-            "It was not compacted, and holds what it held; run maintain again when they are done."
-        ) from error
-    raise AssertionError("unreachable")
+
+    def attempt(handle: DeltaTable) -> tuple[int, int] | None:
+        files = warehouse.data_files(handle)
+        small = Counter(tuple(item.partition.values()) for item in files if item.size_bytes < SMALL_FILE_BYTES)
+        crowded = sorted(values for values, count in small.items() if count >= SMALL_FILES)
+        if not crowded:
+            return None
+        months = [(name, "in", [values[0] for values in crowded]) for name in TABLES[table].partition_by]
+        handle.optimize.compact(
+            partition_filters=months or None,
+            target_size=COMPACTED_FILE_BYTES,
+            writer_properties=writer_properties(table),
+            post_commithook_properties=NO_HOOKS,
+        )
+        return len(files), len(warehouse.data_files(handle))
+
+    return warehouse.retry_conflicts(table, attempt)
 
 
 def _versions_kept(warehouse: Warehouse, *, since: datetime) -> dict[TableName, set[int]]:

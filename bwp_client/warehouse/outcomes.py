@@ -15,7 +15,7 @@ from deltalake import DeltaTable
 
 from bwp_client.errors import SourceNotFoundError
 from bwp_client.warehouse.engine import connect, quoted
-from bwp_client.warehouse.purge_floor import floor_mark, purge_floor
+from bwp_client.warehouse.purge_floor import floor_transaction, purge_floor
 from bwp_client.warehouse.schema import TableName
 from bwp_client.warehouse.store import ROWS_PER_BATCH, DataFile, Warehouse
 
@@ -147,7 +147,7 @@ class _Refresh:
             app_id=APP_ID,
             app_version=lambda _: self._events_version,
             replace=self._predicate,
-            marks=lambda: floor_mark(self._floor),
+            app_transactions=lambda: floor_transaction(self._floor),
             metadata=metadata,
         )
 

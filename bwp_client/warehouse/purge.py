@@ -21,7 +21,7 @@ from bwp_client.warehouse import events, objects, requests
 from bwp_client.warehouse.engine import connect, one_row, quoted
 from bwp_client.warehouse.maintenance import newest_versions
 from bwp_client.warehouse.outcomes import refresh_outcomes
-from bwp_client.warehouse.purge_floor import floor_mark, purge_floor
+from bwp_client.warehouse.purge_floor import floor_transaction, purge_floor
 from bwp_client.warehouse.runs import Run, newest_run, record_run
 from bwp_client.warehouse.schema import TableName
 from bwp_client.warehouse.store import ROWS_PER_BATCH, WHOLE_TABLE, DataFile, Warehouse
@@ -186,7 +186,7 @@ class _Purge:
         The lookups table is told the floor as well: whoever is asking meanwhile sees it through the handle it appends with.
         """
         gone, changes = 0, False
-        marks = floor_mark(self._before) if table is TableName.LOOKUPS else {}
+        transactions = floor_transaction(self._before) if table is TableName.LOOKUPS else {}
 
         def rows_for(handle: DeltaTable) -> Any:
             nonlocal gone, changes
@@ -195,7 +195,7 @@ class _Purge:
             changes = bool(gone or self._count(source, _CHANGING.get(table, "false")))
             if changes:
                 return self._stream(left.format(table=source))
-            if marks and purge_floor(handle) != self._before:
+            if transactions and purge_floor(handle) != self._before:
                 return self._stream(f"select * from {source} where false")
             return None
 
@@ -204,7 +204,7 @@ class _Purge:
             rows_for,
             app_id=app_id,
             replace=lambda: WHOLE_TABLE if changes else None,
-            marks=lambda: marks,
+            app_transactions=lambda: transactions,
         )
         return gone
 
@@ -230,7 +230,7 @@ class _Purge:
             rows_for,
             app_id=events.APP_ID,
             replace=lambda: f"occurred_month in ({', '.join(map(quoted, sorted(months)))})" if months else None,
-            marks=lambda: floor_mark(self._before),
+            app_transactions=lambda: floor_transaction(self._before),
         )
 
     def _remove_files(self) -> None:

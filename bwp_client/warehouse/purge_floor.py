@@ -1,7 +1,7 @@
 """The purge floor: events older than it were purged, and are not stored again.
 
-It is an app transaction of the events table, written by the very commit that removes the events, so that the two can't
-part: no crash leaves one without the other, and whoever appends sees it through the handle that it appends with.
+The floor is an app transaction of the events table, written by the commit that removes the events: no crash leaves one
+without the other, and a writer sees the floor through the same handle that it appends with.
 """
 
 from __future__ import annotations
@@ -15,15 +15,15 @@ APP_ID: Final = "bwp.purge_floor"
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 NO_FLOOR: Final = _EPOCH
-"""Where every event is recent enough."""
+"""The floor of a warehouse that was never purged: every event is recent enough."""
 
 
 def purge_floor(table: DeltaTable) -> datetime | None:
-    """Give the floor that an opened table (events, or the outcomes computed from them) knows; none before any purge."""
+    """Return the floor recorded in an opened table (events, outcomes or lookups); None before the first purge."""
     floor_us = table.transaction_version(APP_ID)
     return None if floor_us is None else _EPOCH + timedelta(microseconds=floor_us)
 
 
-def floor_mark(floor: datetime | None) -> dict[str, int]:
-    """Give what a commit records of the floor, for `Warehouse.commit`."""
+def floor_transaction(floor: datetime | None) -> dict[str, int]:
+    """Return the app transaction that records the floor, for `Warehouse.commit`; empty without a floor."""
     return {} if floor is None else {APP_ID: (floor - _EPOCH) // timedelta(microseconds=1)}

@@ -1,7 +1,7 @@
-"""The tables: their columns, what they are partitioned by, and which columns the commit log keeps ranges of.
+"""The schema of each table: its columns, its partition columns, and the columns with statistics in the commit log.
 
-IDs are kept out of the log's statistics, so that a purge leaves no trace of them there. Every timestamp is UTC with a
-time zone: a naive one would raise the table's protocol version.
+IDs are not among the statistics columns, so that a purge leaves no trace of them in the log. Every timestamp is UTC with a
+time zone: a naive timestamp would raise the table's protocol version.
 """
 
 from __future__ import annotations
@@ -29,19 +29,19 @@ class TableName(StrEnum):
 
 
 PUBLISHED = tuple(table for table in TableName if table not in (TableName.CLAIMS, TableName.RUNS))
-"""The tables that readers read at the versions of a run."""
+"""The tables that readers open at the versions of a run."""
 
 
 @dataclass(frozen=True, slots=True)
 class TableSpec:
-    """How one table is laid out."""
+    """The layout of one table."""
 
     schema: pa.Schema
     partition_by: tuple[str, ...] = ()
-    ranged: tuple[str, ...] = ()
-    """Columns whose minimum and maximum each file records in the log."""
-    unique: tuple[str, ...] = ()
-    """Columns of which nearly every value is another: a dictionary of them would only cost."""
+    statistics_columns: tuple[str, ...] = ()
+    """Columns whose minimum and maximum the log records for each file."""
+    high_cardinality: tuple[str, ...] = ()
+    """Columns whose values are nearly all distinct, so that dictionary encoding would only add cost."""
 
 
 def _schema(**columns: pa.DataType) -> pa.Schema:
@@ -59,8 +59,8 @@ TABLES: dict[TableName, TableSpec] = {
             replay_name=_T, api_version=_T, source_uri=_T, source_offset=_I, load_id=_T, fingerprint=_T,
         ),
         partition_by=("occurred_month",),
-        ranged=("occurred_at",),
-        unique=("event_id", "envelope_id", "idempotency_key", "task_id", "fingerprint", "source_offset"),
+        statistics_columns=("occurred_at",),
+        high_cardinality=("event_id", "envelope_id", "idempotency_key", "task_id", "fingerprint", "source_offset"),
     ),
     TableName.OUTCOMES: TableSpec(
         _schema(
@@ -68,8 +68,8 @@ TABLES: dict[TableName, TableSpec] = {
             occurred_month=_T, conflicting=pa.bool_(), events_seen=_I,
         ),
         partition_by=("occurred_month",),
-        ranged=("occurred_at",),
-        unique=("task_id",),
+        statistics_columns=("occurred_at",),
+        high_cardinality=("task_id",),
     ),
     TableName.LOOKUPS: TableSpec(
         _schema(
@@ -77,8 +77,8 @@ TABLES: dict[TableName, TableSpec] = {
             updated_at=UTC_US, holding_period_days=_I, errors=TASK_ERRORS, asked_at=UTC_US, attempt=_I,
             next_attempt_at=UTC_US, reason=_T, run_id=_T,
         ),
-        ranged=("asked_at",),
-        unique=("task_id",),
+        statistics_columns=("asked_at",),
+        high_cardinality=("task_id",),
     ),
     TableName.CLAIMS: TableSpec(
         _schema(task_id=_T, task_kind=_T, run_id=_T, expires_at=UTC_US),
@@ -88,33 +88,33 @@ TABLES: dict[TableName, TableSpec] = {
             task_id=_T, task_kind=_T, business_product_id=_T, received_at=UTC_US, replaced_by=_T, closed_at=UTC_US,
             note=_T,
         ),
-        ranged=("received_at",),
+        statistics_columns=("received_at",),
     ),
     TableName.QUARANTINE: TableSpec(
         _schema(
             source_uri=_T, etag=_T, offset=_I, digest=_T, reason=_T, excerpt=_T, raw=pa.binary(), load_id=_T,
             seen_at=UTC_US,
         ),
-        ranged=("seen_at",),
+        statistics_columns=("seen_at",),
     ),
     TableName.OBJECTS: TableSpec(
         _schema(
             source_uri=_T, etag=_T, size_bytes=_I, window_from=UTC_US, window_to=UTC_US, load_id=_T, read_at=UTC_US,
         ),
-        ranged=("read_at",),
+        statistics_columns=("read_at",),
     ),
     TableName.REPLAYS: TableSpec(
         _schema(
             replay_name=_T, archive=_T, rule=_T, window_from=UTC_US, window_to=UTC_US, state=_T, counts=_T,
             recorded_at=UTC_US,
         ),
-        ranged=("recorded_at",),
+        statistics_columns=("recorded_at",),
     ),
     TableName.RUNS: TableSpec(
         _schema(
             run_no=_I, run_id=_T, kind=_T, source=_T, window_from=UTC_US, window_to=UTC_US, started_at=UTC_US,
             finished_at=UTC_US, state=_T, counts=_T, versions=_T,
         ),
-        ranged=("run_no", "finished_at"),
+        statistics_columns=("run_no", "finished_at"),
     ),
 }  # fmt: skip

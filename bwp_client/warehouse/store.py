@@ -1,4 +1,4 @@
-"""The warehouse: Delta Lake tables below one folder or S3 prefix, and the one way rows are committed to them."""
+"""The warehouse: Delta Lake tables below one folder or S3 prefix. `Warehouse.commit` is the only way to write rows."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 from urllib.parse import unquote
 
 import duckdb
@@ -22,43 +22,39 @@ from deltalake import (
     WriterProperties,
     write_deltalake,
 )
-from deltalake.exceptions import CommitFailedError, DeltaError, TableNotFoundError
+from deltalake.exceptions import CommitFailedError
 
 from bwp_client import aws
-from bwp_client.errors import (
-    BwpError,
-    CommitConflictError,
-    SourceNotFoundError,
-    TerminalRemoteError,
-    TransientRemoteError,
-    WarehouseError,
-)
+from bwp_client.errors import CommitConflictError, SourceNotFoundError, WarehouseError
 from bwp_client.warehouse.engine import relation
 from bwp_client.warehouse.file_cache import local_copies
 from bwp_client.warehouse.schema import TABLES, TableName
+from bwp_client.warehouse.storage_errors import storage_errors
 
 COMMIT_ATTEMPTS = 30
+T = TypeVar("T")
 NO_HOOKS = PostCommitHookProperties(cleanup_expired_logs=False)
 WHOLE_TABLE = ""
-"""What `replace` gives where every row of a table without partitions is replaced."""
+"""The predicate that `replace` returns to replace every row of a table without partitions."""
 ROWS_PER_BATCH = 16_384
-"""Rows that travel from DuckDB to the Delta writer at a time."""
+"""Rows per batch handed from DuckDB to the Delta writer."""
 
 
 def writer_properties(table: TableName) -> WriterProperties:
-    """Write ranges only for the columns that the log keeps, and no dictionary where every value is another.
+    """Return how Parquet files of a table are written.
 
-    Such texts have their lengths apart: a fifth less time, and smaller.
+    Only the statistics columns get a minimum and maximum. High-cardinality columns get no dictionary, and texts among
+    them store their lengths apart from their bytes, which is faster to write and compresses better.
     """
     spec = TABLES[table]
-    unique_texts = [name for name in spec.unique if pa.types.is_string(spec.schema.field(name).type)]
+    texts = [name for name in spec.high_cardinality if pa.types.is_string(spec.schema.field(name).type)]
     columns = {
         name: ColumnProperties(
-            dictionary_enabled=name not in spec.unique,
-            encoding="DELTA_LENGTH_BYTE_ARRAY" if name in unique_texts else None,
-            statistics_enabled="CHUNK" if name in spec.ranged else "NONE",
+            dictionary_enabled=name not in spec.high_cardinality,
+            encoding="DELTA_LENGTH_BYTE_ARRAY" if name in texts else None,
+            statistics_enabled="CHUNK" if name in spec.statistics_columns else "NONE",
         )
-        for name in (*spec.unique, *spec.ranged)
+        for name in (*spec.high_cardinality, *spec.statistics_columns)
     }
     return WriterProperties(
         compression="ZSTD",
@@ -70,7 +66,16 @@ def writer_properties(table: TableName) -> WriterProperties:
 
 @dataclass(frozen=True, slots=True)
 class DataFile:
-    """One Parquet file of a table: its path below the table and its number of rows."""
+    """One Parquet file of a table, as the table's log describes it.
+
+    Attributes:
+        path: The path below the table's address, URL-encoded.
+        rows: The number of rows.
+        size_bytes: The size of the file.
+        lows: The minimum of each statistics column.
+        highs: The maximum of each statistics column.
+        partition: The value of each partition column.
+    """
 
     path: str
     rows: int
@@ -81,34 +86,34 @@ class DataFile:
 
 
 class Warehouse:
-    """Tables below one address, on the local disk or on S3."""
+    """The tables below one address, on the local disk or on S3."""
 
     def __init__(self, uri: str) -> None:
         self.is_remote = uri.startswith("s3://")
         self.uri = uri.rstrip("/") if self.is_remote else str(Path(uri).expanduser().absolute())
 
     def address(self, table: TableName) -> str:
-        """Give a table's own address."""
+        """Return the address of a table."""
         return f"{self.uri}/{table.value}"
 
     def exists(self) -> bool:
-        """Tell whether the warehouse was ever written to (the runs table is made last).
+        """Return whether the warehouse was ever written to; the runs table is created last.
 
         Raises:
             RemoteError: S3 refused or failed.
         """
-        with explained(self.uri):
+        with storage_errors(self.uri):
             return DeltaTable.is_deltatable(self.address(TableName.RUNS), storage_options=self._options())
 
     def create(self) -> None:
-        """Make every table that is not there yet, in a new warehouse or one that an older version made.
+        """Create every missing table, in a new warehouse or in one that an older version of this program created.
 
         Raises:
             RemoteError: S3 refused or failed.
             WarehouseError: The local folder can't be written.
         """
-        # On S3 each question takes its time, and none waits for another's answer.
-        with explained(self.uri), ThreadPoolExecutor(len(TABLES)) as pool:
+        # On S3 each table costs round trips that do not depend on one another.
+        with storage_errors(self.uri), ThreadPoolExecutor(len(TABLES)) as pool:
             list(pool.map(self._create, [table for table in TABLES if table is not TableName.RUNS]))
             self._create(TableName.RUNS)
 
@@ -120,19 +125,19 @@ class Warehouse:
                 spec.schema,
                 mode="ignore",
                 partition_by=list(spec.partition_by),
-                configuration={"delta.dataSkippingStatsColumns": ",".join(spec.ranged)},
+                configuration={"delta.dataSkippingStatsColumns": ",".join(spec.statistics_columns)},
                 storage_options=self._options(),
             )
 
     def handle(self, table: TableName, version: int | None = None) -> DeltaTable:
-        """Open a table at its newest version, or at the one given.
+        """Open a table at its newest version, or at the given one.
 
         Raises:
-            SourceNotFoundError: There is no such table, or no such version any more.
+            SourceNotFoundError: The table or the version does not exist (any more).
             RemoteError: S3 refused or failed.
-            WarehouseError: The table uses a feature that we don't read.
+            WarehouseError: The table has deletion vectors, which this program does not read.
         """
-        with explained(self.address(table), version):
+        with storage_errors(self.address(table), version):
             handle = DeltaTable(self.address(table), version=version, storage_options=self._options())
         if "deletionVectors" in (handle.protocol().reader_features or []):
             raise WarehouseError(
@@ -142,12 +147,12 @@ class Warehouse:
         return handle
 
     def data_files(self, handle: DeltaTable) -> list[DataFile]:
-        """List the files of an opened table, with the ranges that its log keeps."""
+        """Return the data files of an opened table, with the statistics that its log holds."""
         actions = handle.get_add_actions(flatten=True)
         columns = {name: actions.column(name).to_pylist() for name in actions.schema.names}
         files = []
-        for at in range(actions.num_rows):
-            row = {name: values[at] for name, values in columns.items()}
+        for index in range(actions.num_rows):
+            row = {name: values[index] for name, values in columns.items()}
             files.append(
                 DataFile(
                     path=row["path"],
@@ -190,67 +195,83 @@ class Warehouse:
         app_id: str,
         app_version: Callable[[DeltaTable], int] | None = None,
         replace: Callable[[], str | None] | None = None,
-        marks: Callable[[], dict[str, int]] | None = None,
+        app_transactions: Callable[[], dict[str, int]] | None = None,
         metadata: dict[str, str] | None = None,
     ) -> int:
-        """Commit rows so that nobody else's commit can lie between looking and writing.
+        """Commit rows such that no other writer's commit can come between reading the table and writing to it.
 
-        `rows_for` is given a handle, looks at the table through it and returns Arrow data, or None for nothing to do.
-        The data is written through that same handle, never refreshed, with an app transaction: when another writer of the
-        same `app_id` committed since the handle was opened, the commit fails, and all of it is done anew.
+        `rows_for` reads the table through a handle and returns Arrow data, or None when there is nothing to write. The data
+        is written through that same handle, never refreshed, with an app transaction: if another writer of the same
+        `app_id` committed after the handle was opened, the commit fails and everything is repeated with a new handle.
 
         Args:
-            table: Where to.
-            rows_for: Makes the rows; called again on each attempt.
-            app_id: Names the writers that must not overlap.
-            app_version: What the app transaction records; the version about to be written when not given.
-            replace: A predicate over partitions to replace, asked for after `rows_for`; None appends.
-            marks: More app transactions to record with the commit, asked for after `rows_for`.
-            metadata: Text kept with the commit.
+            table: The table to write to.
+            rows_for: Returns the rows; called again on each attempt.
+            app_id: The app transaction shared by writers whose commits must not overlap.
+            app_version: Returns the version that the app transaction records; by default the version to be written.
+            replace: Returns the predicate over partitions whose rows are replaced, or None to append; called after
+                `rows_for`.
+            app_transactions: Returns further app transactions to record with the commit; called after `rows_for`.
+            metadata: Custom metadata of the commit; may be filled by `rows_for`.
 
         Returns:
             The table's version that holds the rows.
 
         Raises:
-            CommitConflictError: Others won every attempt; nothing was written.
+            CommitConflictError: Other writers won every attempt; nothing was written.
             WarehouseError: The disk is full or can't be written; nothing was committed.
             RemoteError: S3 refused or failed; nothing was committed.
         """
+
+        def attempt(handle: DeltaTable) -> int:
+            rows = rows_for(handle)
+            if rows is None:
+                return handle.version()
+            predicate = replace() if replace else None
+            versions = {app_id: app_version(handle) if app_version else handle.version() + 1}
+            versions |= app_transactions() if app_transactions else {}
+            write_deltalake(
+                handle,
+                rows,
+                mode="append" if predicate is None else "overwrite",  # type: ignore[call-overload]
+                predicate=predicate or None,
+                writer_properties=writer_properties(table),
+                commit_properties=CommitProperties(
+                    custom_metadata=metadata or None,
+                    app_transactions=[Transaction(name, version) for name, version in versions.items()],
+                ),
+                post_commithook_properties=NO_HOOKS,
+            )
+            return handle.version()
+
+        return self.retry_conflicts(table, attempt)
+
+    def retry_conflicts(self, table: TableName, attempt: Callable[[DeltaTable], T]) -> T:
+        """Call `attempt` with a new handle of the table until no other writer's commit conflicts with it.
+
+        A file or log entry that is missing because a purge or a vacuum superseded the handle counts as a conflict too.
+
+        Raises:
+            CommitConflictError: Other writers won every attempt; nothing was written.
+            WarehouseError: The table can't be written; nothing was committed.
+            RemoteError: S3 refused or failed; nothing was committed.
+        """
         try:
-            for attempt in stamina.retry_context(
+            for retry in stamina.retry_context(
                 on=CommitFailedError, attempts=COMMIT_ATTEMPTS, timeout=None, wait_initial=0.02, wait_max=1.0
             ):
                 handle = self.handle(table)
-                with attempt, self.overtaken(table, handle), explained(self.address(table)):
-                    rows = rows_for(handle)
-                    if rows is None:
-                        return handle.version()
-                    predicate = replace() if replace else None
-                    versions = {app_id: app_version(handle) if app_version else handle.version() + 1}
-                    versions |= marks() if marks else {}
-                    write_deltalake(
-                        handle,
-                        rows,
-                        mode="append" if predicate is None else "overwrite",  # type: ignore[call-overload]
-                        predicate=predicate or None,
-                        writer_properties=writer_properties(table),
-                        commit_properties=CommitProperties(
-                            custom_metadata=metadata or None,
-                            app_transactions=[Transaction(*one) for one in versions.items()],
-                        ),
-                        post_commithook_properties=NO_HOOKS,
-                    )
-                    return handle.version()
+                with retry, self._conflict_if_superseded(table, handle), storage_errors(self.address(table)):
+                    return attempt(handle)
         except CommitFailedError as error:
             raise CommitConflictError(
                 f"Other writers committed to {self.address(table)} first, {COMMIT_ATTEMPTS} times in a row. "
-                "These rows were not written; start the command again: nothing is doubled."
+                "Nothing was written; start the command again: nothing is doubled."
             ) from error
         raise AssertionError("unreachable")
 
     @contextmanager
-    def overtaken(self, table: TableName, handle: DeltaTable) -> Iterator[None]:
-        """Take a file or log that is gone for a conflict, where a purge or vacuum overtook this handle."""
+    def _conflict_if_superseded(self, table: TableName, handle: DeltaTable) -> Iterator[None]:
         try:
             yield
         except (SourceNotFoundError, duckdb.IOException) as error:
@@ -260,59 +281,3 @@ class Warehouse:
 
     def _options(self) -> dict[str, str] | None:
         return aws.delta_storage_options() if self.is_remote else None
-
-
-class explained:  # noqa: N801 - reads as a word in a with statement
-    """Turn the storage layer's errors into ours, with what state the data is in."""
-
-    def __init__(self, address: str, version: int | None = None) -> None:
-        self._address = address
-        self._version = version
-
-    def __enter__(self) -> None:
-        return None
-
-    def __exit__(self, kind: object, error: BaseException | None, _traceback: object) -> None:
-        if error is None or isinstance(error, BwpError | CommitFailedError):
-            return
-        if self._version is not None and _is_gone(error):
-            raise SourceNotFoundError(
-                f"{self._address}: version {self._version} is not there any more, since old data was purged or cleaned up. "
-                "Take a newer run: start the command again, or load the page anew."
-            ) from error
-        if isinstance(error, TableNotFoundError):
-            raise SourceNotFoundError(
-                f"{self._address} is not there. Load events first: python -m bwp_client load SOURCE."
-            ) from error
-        if not isinstance(error, DeltaError | OSError):
-            return
-        text = str(error)
-        if self._address.startswith("s3://"):
-            if any(word in text for word in ("403", "AccessDenied", "InvalidAccessKeyId", "SignatureDoesNotMatch")):
-                raise TerminalRemoteError(
-                    f"S3 refused {self._address}. Nothing was committed. The app needs s3:ListBucket, s3:GetObject, "
-                    "s3:PutObject and s3:DeleteObject there."
-                ) from error
-            if "NoSuchBucket" in text or _is_gone(error):
-                raise SourceNotFoundError(
-                    f"{self._address}: the bucket, the table or that version of it does not exist."
-                ) from error
-            raise TransientRemoteError(
-                f"S3 failed on {self._address} ({type(error).__name__}). Nothing was committed; "
-                "start the command again."
-            ) from error
-        if _is_gone(error):
-            raise SourceNotFoundError(f"{self._address}: that version is not there any more.") from error
-        raise WarehouseError(
-            f"The warehouse at {self._address} can't be used ({type(error).__name__}: {text[:200]}). Nothing was committed. "
-            "Check free space and permissions, then start the command again."
-        ) from error
-
-
-_GONE = ("invalid table version", "not found", "no files in log segment", "specified end version", "no files found")
-
-
-def _is_gone(error: BaseException) -> bool:
-    """Tell whether a version, a file of the log or a data file is not there."""
-    text = str(error).lower()
-    return isinstance(error, TableNotFoundError) or any(words in text for words in _GONE)

@@ -15,7 +15,8 @@ from bwp_client.aws import list_objects, s3_client, s3_errors, split_s3
 from bwp_client.errors import SourceNotFoundError, WarehouseError
 from bwp_client.warehouse.file_cache import forget_copies
 from bwp_client.warehouse.schema import TableName
-from bwp_client.warehouse.store import Warehouse, explained
+from bwp_client.warehouse.storage_errors import storage_errors
+from bwp_client.warehouse.store import Warehouse
 
 UNFINISHED_HOURS = 1
 """A file that no commit names may be one that is just being written; when it is older, its writer was killed."""
@@ -48,7 +49,7 @@ def remove_unreferenced(
     handle = warehouse.handle(table)
 
     def found(hours: int, *, full: bool, versions: list[int]) -> set[str]:
-        with explained(warehouse.address(table)):
+        with storage_errors(warehouse.address(table)):
             return set(
                 handle.vacuum(
                     hours, dry_run=True, enforce_retention_duration=False, full=full, keep_versions=versions or None
@@ -78,7 +79,7 @@ def forget_old_copies(warehouse: Warehouse, table: TableName) -> None:
 def unfinished_files(warehouse: Warehouse, table: TableName) -> int:
     """Count files that no commit names, young enough that somebody may be writing them."""
     handle = warehouse.handle(table)
-    with explained(warehouse.address(table)):
+    with storage_errors(warehouse.address(table)):
         replaced = handle.vacuum(0, dry_run=True, enforce_retention_duration=False, full=False)
         loose = handle.vacuum(0, dry_run=True, enforce_retention_duration=False, full=True)
     return len(set(loose) - set(replaced))
@@ -88,7 +89,7 @@ def write_checkpoint(warehouse: Warehouse, table: TableName, version: int) -> No
     """Sum up the log at a version, so that opening the table reads one file; nothing where that was done before."""
     if version and version not in _checkpoints(warehouse, table):
         handle = warehouse.handle(table, version)
-        with explained(warehouse.address(table)):
+        with storage_errors(warehouse.address(table)):
             handle.create_checkpoint()
 
 

@@ -1,0 +1,85 @@
+"""Translates the errors of the storage layer (Delta Lake, its S3 client, the file system) into ours."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from deltalake.exceptions import CommitFailedError, DeltaError, TableNotFoundError
+
+from bwp_client.errors import (
+    BwpError,
+    SourceNotFoundError,
+    TerminalRemoteError,
+    TransientRemoteError,
+    WarehouseError,
+)
+
+# Delta Lake reports S3's refusals and missing files as text only.
+_REFUSED = ("403", "AccessDenied", "InvalidAccessKeyId", "SignatureDoesNotMatch")
+_GONE = ("invalid table version", "not found", "no files in log segment", "specified end version", "no files found")
+
+
+@contextmanager
+def storage_errors(address: str, version: int | None = None) -> Iterator[None]:
+    """Raise our errors in place of the storage layer's, each with the state of the data and the next step.
+
+    A `CommitFailedError` passes through: it is a conflict between writers, and the caller retries.
+
+    Args:
+        address: The table or warehouse that the block works on, for messages.
+        version: The version that the block opens, where it opens an older one.
+
+    Raises:
+        SourceNotFoundError: The table, the bucket or that version does not exist (any more).
+        TerminalRemoteError: S3 refused.
+        TransientRemoteError: S3 failed.
+        WarehouseError: The local folder can't be read or written.
+    """
+    try:
+        yield
+    except (BwpError, CommitFailedError):
+        raise
+    except Exception as error:
+        if version is not None and _is_gone(error):
+            raise SourceNotFoundError(
+                f"{address}: version {version} is not there any more, since old data was purged or cleaned up. "
+                "Take a newer run: start the command again, or load the page anew."
+            ) from error
+        if not isinstance(error, DeltaError | OSError):
+            raise
+        raise _translated(error, address) from error
+
+
+def _translated(error: DeltaError | OSError, address: str) -> BwpError:
+    if isinstance(error, TableNotFoundError):
+        return SourceNotFoundError(f"{address} is not there. Load events first: python -m bwp_client load SOURCE.")
+    text = str(error)
+    if address.startswith("s3://"):
+        return _translated_from_s3(error, address)
+    if _is_gone(error):
+        return SourceNotFoundError(f"{address}: that version is not there any more.")
+    return WarehouseError(
+        f"The warehouse at {address} can't be used ({type(error).__name__}: {text[:200]}). Nothing was committed. "
+        "Check free space and permissions, then start the command again."
+    )
+
+
+def _translated_from_s3(error: DeltaError | OSError, address: str) -> BwpError:
+    text = str(error)
+    if any(code in text for code in _REFUSED):
+        return TerminalRemoteError(
+            f"S3 refused {address}. Nothing was committed. The app needs s3:ListBucket, s3:GetObject, "
+            "s3:PutObject and s3:DeleteObject there."
+        )
+    if "NoSuchBucket" in text or _is_gone(error):
+        return SourceNotFoundError(f"{address}: the bucket, the table or that version of it does not exist.")
+    return TransientRemoteError(
+        f"S3 failed on {address} ({type(error).__name__}). Nothing was committed; start the command again."
+    )
+
+
+def _is_gone(error: BaseException) -> bool:
+    """Return whether a version, a file of the log or a data file is missing."""
+    text = str(error).lower()
+    return isinstance(error, TableNotFoundError) or any(words in text for words in _GONE)
