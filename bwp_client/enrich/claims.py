@@ -1,30 +1,22 @@
-"""Which tasks each run is asking about just now, told to the other runs by commits to the `claims` table.
+"""The claims of one run: the tasks that it is asking about, so that other runs leave them alone.
 
 A claim holds for a minute and is renewed while its run lives; so the tasks of a run that was killed are free again within
-that minute. Every commit writes the whole small table anew, and fails when another run's came in between: then the choice is
-made again. There is no lock, so it works on S3 as on a disk.
+that minute.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection
 from datetime import datetime, timedelta
 from typing import Final
 
-import pyarrow as pa
-from deltalake import DeltaTable
-
-from bwp_client.enrich.work_queue import TaskKey, Todo
-from bwp_client.warehouse import TABLES, TableName, Warehouse
-from bwp_client.warehouse.purge import CLAIMS_APP_ID
-from bwp_client.warehouse.store import WHOLE_TABLE
+from bwp_client.enrich.work_queue import Todo
+from bwp_client.warehouse import Warehouse
+from bwp_client.warehouse.claims import Held, TaskKey, commit_claims
 
 LEASE: Final = timedelta(seconds=60)
 SAFETY_SHARE: Final = 0.2
 """The last part of a lease in which its holder does not ask any more: other machines' clocks may be ahead."""
-
-Held = Mapping[TaskKey, datetime]
-"""Tasks that other runs are asking about, with when their claims run out."""
 
 
 class Claims:
@@ -72,23 +64,16 @@ class Claims:
         chosen: list[Todo] = []
         asked_at = self._monotonic()
 
-        def rows_for(handle: DeltaTable) -> pa.Table:
+        def start_attempt() -> datetime:
             nonlocal asked_at
-            asked_at, now = self._monotonic(), self._clock()
-            others = [
-                row
-                for row in handle.to_pyarrow_table().to_pylist()
-                if row["run_id"] != self._run_id and row["expires_at"] > now
-            ]
-            chosen[:] = choose({(row["task_id"], row["task_kind"]): row["expires_at"] for row in others})
-            keys = [*mine, *(todo.key for todo in chosen)]
-            own = [
-                {"task_id": task_id, "task_kind": kind, "run_id": self._run_id, "expires_at": now + self._lease}
-                for task_id, kind in keys
-            ]
-            return pa.Table.from_pylist(others + own, schema=TABLES[TableName.CLAIMS].schema)
+            asked_at = self._monotonic()
+            return self._clock()
 
-        self._warehouse.commit(TableName.CLAIMS, rows_for, app_id=CLAIMS_APP_ID, replace=lambda: WHOLE_TABLE)
+        def choose_anew(held: Held) -> list[TaskKey]:
+            chosen[:] = choose(held)
+            return [*mine, *(todo.key for todo in chosen)]
+
+        commit_claims(self._warehouse, self._run_id, choose=choose_anew, clock=start_attempt, lease=self._lease)
         self.renewed_at = asked_at
         self.held_until = asked_at + self.lease_seconds * (1 - SAFETY_SHARE)
         return chosen

@@ -9,8 +9,9 @@ from datetime import datetime
 from functools import partial
 from typing import Final
 
-from bwp_client.enrich.claims import Claims, Held
-from bwp_client.enrich.work_queue import TaskKey, Todo, TodoList
+from bwp_client.enrich.claims import Claims
+from bwp_client.enrich.work_queue import Todo, TodoList
+from bwp_client.warehouse.claims import Held, TaskKey
 
 CLAIM_SECONDS: Final = 10.0
 """How much work a run claims at a time."""

@@ -9,14 +9,11 @@ from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from typing import Any, Final
 
-import pyarrow as pa
-from deltalake import DeltaTable
-
 from bwp_client.api import BuyWithPrimeClient, Lookup, LookupState
-from bwp_client.enrich.work_queue import TaskKey, Todo
-from bwp_client.warehouse import TABLES, Run, TableName, Warehouse, newest_run, record_run
-from bwp_client.warehouse.purge import LOOKUPS_APP_ID
-from bwp_client.warehouse.purge_floor import purge_floor
+from bwp_client.enrich.work_queue import Todo
+from bwp_client.warehouse import Run, TableName, Warehouse, newest_run, record_run
+from bwp_client.warehouse.claims import TaskKey
+from bwp_client.warehouse.lookups import append_lookups
 
 BATCH_ANSWERS: Final = 500
 BATCH_SECONDS: Final = 10.0
@@ -144,19 +141,9 @@ class Journal:
     def _store(self) -> list[TaskKey]:
         batch, self._batch = self._batch, []
         self._stored_at = self._monotonic()
-
-        def rows_for(handle: DeltaTable) -> pa.Table | None:
-            # Tasks that were purged since they were put on the list must not come back.
-            floor = purge_floor(handle)
-            rows = [
-                asdict(lookup)
-                for todo, lookup in batch
-                if floor is None or todo.occurred_at is None or todo.occurred_at >= floor
-            ]
-            return pa.Table.from_pylist(rows, schema=TABLES[TableName.LOOKUPS].schema) if rows else None
-
         if batch:
-            self._lookups_version = self._warehouse.commit(TableName.LOOKUPS, rows_for, app_id=LOOKUPS_APP_ID)
+            answers = [(asdict(lookup), todo.occurred_at) for todo, lookup in batch]
+            self._lookups_version = append_lookups(self._warehouse, answers)
         return [todo.key for todo, _ in batch]
 
     def _publish(self, state: str) -> None:

@@ -13,6 +13,7 @@ from bwp_client.errors import MixedDataError, SettingsError
 from bwp_client.events import SAMPLE_TASK_ID_PREFIX, TaskKind
 from bwp_client.settings import ANY_PRODUCT, ApiSettings
 from bwp_client.warehouse import TableName, Warehouse
+from bwp_client.warehouse.claims import TaskKey
 from bwp_client.warehouse.engine import connect, one_row, quoted
 from bwp_client.warehouse.purge_floor import NO_FLOOR, purge_floor
 
@@ -21,9 +22,6 @@ if TYPE_CHECKING:
 
 _ROWS_AT_A_TIME: Final = 500
 _MOST_PRODUCTS: Final = 20
-
-TaskKey = tuple[str, str]
-"""A task's ID and kind."""
 
 
 @dataclass(frozen=True, slots=True)

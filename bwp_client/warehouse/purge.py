@@ -17,7 +17,7 @@ import duckdb
 from deltalake import DeltaTable
 
 from bwp_client.errors import SourceNotFoundError, UsageError
-from bwp_client.warehouse import events, objects, requests
+from bwp_client.warehouse import claims, events, lookups, objects, requests
 from bwp_client.warehouse.engine import connect, one_row, quoted
 from bwp_client.warehouse.maintenance import newest_versions
 from bwp_client.warehouse.outcomes import refresh_outcomes
@@ -40,8 +40,6 @@ RAW_DAYS: Final = 30
 PURGED: Final = (
     TableName.REQUESTS, TableName.LOOKUPS, TableName.CLAIMS, TableName.QUARANTINE, TableName.EVENTS, TableName.OUTCOMES,
 )  # fmt: skip
-LOOKUPS_APP_ID: Final = "bwp.lookups"
-CLAIMS_APP_ID: Final = "bwp.claims"
 
 
 @dataclass(slots=True)
@@ -142,8 +140,8 @@ class _Purge:
     def run(self, clock: Callable[[], datetime]) -> None:
         warehouse, result = self._warehouse, self.result
         result.requests = self._rewrite(TableName.REQUESTS, requests.APP_ID, _REQUESTS_LEFT)
-        result.lookups = self._rewrite(TableName.LOOKUPS, LOOKUPS_APP_ID, _LOOKUPS_LEFT)
-        self._rewrite(TableName.CLAIMS, CLAIMS_APP_ID, _CLAIMS_LEFT)
+        result.lookups = self._rewrite(TableName.LOOKUPS, lookups.APP_ID, _LOOKUPS_LEFT)
+        self._rewrite(TableName.CLAIMS, claims.APP_ID, _CLAIMS_LEFT)
         result.quarantine = self._rewrite(TableName.QUARANTINE, objects.QUARANTINE_APP_ID, _QUARANTINE_LEFT)
         self._purge_events()
         refresh_outcomes(warehouse)

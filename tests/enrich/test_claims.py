@@ -12,7 +12,7 @@ from support.events import write
 from support.overtaken import Overtaken
 
 from bwp_client.api import TaskRef
-from bwp_client.enrich.claims import Claims, Held
+from bwp_client.enrich.claims import Claims
 from bwp_client.enrich.work_queue import Todo
 from bwp_client.events import TaskKind
 from bwp_client.load import load
@@ -20,6 +20,7 @@ from bwp_client.sandbox.api.behaviour import Knobs
 from bwp_client.sandbox.api.server import running_sandbox
 from bwp_client.sources import open_source
 from bwp_client.warehouse import TableName, Warehouse
+from bwp_client.warehouse.claims import Held
 
 LEASE = timedelta(seconds=60)
 

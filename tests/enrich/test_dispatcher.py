@@ -5,10 +5,10 @@ import threading
 from collections.abc import Callable, Iterable, Iterator
 
 from bwp_client.api import TaskRef
-from bwp_client.enrich.claims import Held
 from bwp_client.enrich.dispatcher import Feed
-from bwp_client.enrich.work_queue import TaskKey, Todo
+from bwp_client.enrich.work_queue import Todo
 from bwp_client.events import TaskKind
+from bwp_client.warehouse.claims import Held, TaskKey
 
 TODOS = [Todo(TaskRef(TaskKind.DELETION, f"task-{place}", "bp-1"), 0, None, None, None, place) for place in range(1, 4)]
 

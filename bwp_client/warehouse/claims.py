@@ -1,0 +1,61 @@
+"""The claims table: which tasks each run of `enrich` is asking about, visible to the other runs.
+
+Every commit replaces the whole small table and fails when another run's commit came in between; then the tasks are chosen
+again. There is no lock, so it works on S3 as on a local disk.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping
+from datetime import datetime, timedelta
+from typing import Final
+
+import pyarrow as pa
+from deltalake import DeltaTable
+
+from bwp_client.warehouse.schema import TABLES, TableName
+from bwp_client.warehouse.store import WHOLE_TABLE, Warehouse
+
+APP_ID: Final = "bwp.claims"
+
+TaskKey = tuple[str, str]
+"""A task's ID and kind."""
+
+Held = Mapping[TaskKey, datetime]
+"""Tasks claimed by other runs, with the time at which each claim expires."""
+
+
+def commit_claims(
+    warehouse: Warehouse,
+    run_id: str,
+    *,
+    choose: Callable[[Held], Collection[TaskKey]],
+    clock: Callable[[], datetime],
+    lease: timedelta,
+) -> None:
+    """Replace the claims of one run; the unexpired claims of other runs stay.
+
+    Args:
+        warehouse: The warehouse whose tasks are claimed.
+        run_id: The run.
+        choose: Returns the tasks to claim; called again whenever another run's commit came in between.
+        clock: Returns the time now, in UTC; called first in each attempt. The claims expire one lease later.
+        lease: How long the claims hold.
+
+    Raises:
+        WarehouseError: See `Warehouse.commit`; no new claim is held.
+    """
+
+    def rows_for(handle: DeltaTable) -> pa.Table:
+        now = clock()
+        others = [
+            row for row in handle.to_pyarrow_table().to_pylist() if row["run_id"] != run_id and row["expires_at"] > now
+        ]
+        claimed = choose({(row["task_id"], row["task_kind"]): row["expires_at"] for row in others})
+        own = [
+            {"task_id": task_id, "task_kind": task_kind, "run_id": run_id, "expires_at": now + lease}
+            for task_id, task_kind in claimed
+        ]
+        return pa.Table.from_pylist(others + own, schema=TABLES[TableName.CLAIMS].schema)
+
+    warehouse.commit(TableName.CLAIMS, rows_for, app_id=APP_ID, replace=lambda: WHOLE_TABLE)
