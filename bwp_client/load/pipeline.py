@@ -7,7 +7,6 @@ what the next load puts right: events are found stored, objects not in the ledge
 from __future__ import annotations
 
 import os
-import shutil
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from datetime import UTC, datetime
@@ -28,6 +27,7 @@ from bwp_client.warehouse.events import append_events
 from bwp_client.warehouse.objects import ObjectsRead, append_quarantine, record_objects
 from bwp_client.warehouse.outcomes import is_behind, refresh_outcomes
 from bwp_client.warehouse.purge_floor import purge_floor
+from bwp_client.warehouse.temp_folders import remove_abandoned_folders
 from bwp_client.workarounds import hand_back_freed_memory, keep_freed_memory
 
 ROWS_PER_PASS = 250_000
@@ -81,7 +81,7 @@ def load(
         raise UsageError("Nothing was loaded: the window's end is not after its start. Swap --from and --to.")
     keep_freed_memory()
     warehouse.create()
-    _clear_left_behind()
+    remove_abandoned_folders(Path(gettempdir()), _STAGING)
     with TemporaryDirectory(prefix=f"{_STAGING}{os.getpid()}-") as folder:
         return _Load(
             warehouse,
@@ -94,24 +94,6 @@ def load(
             on_progress,
             on_refused,
         ).run(reread=reread, keep_raw=keep_raw)
-
-
-def _clear_left_behind() -> None:
-    """Remove the staging folders of loads that were killed."""
-    for folder in Path(gettempdir()).glob(f"{_STAGING}*"):
-        owner = folder.name.removeprefix(_STAGING).partition("-")[0]
-        if owner.isdecimal() and not _is_running(int(owner)):
-            shutil.rmtree(folder, ignore_errors=True)
-
-
-def _is_running(process_id: int) -> bool:
-    try:
-        os.kill(process_id, 0)
-    except ProcessLookupError:
-        return False
-    except OSError:
-        return True  # somebody else's
-    return True
 
 
 class _Load:

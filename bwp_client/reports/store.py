@@ -17,6 +17,7 @@ from typing import Any, Protocol
 from bwp_client.aws import AwsProblem, list_objects, problem_of, s3_client, s3_errors, split_s3
 from bwp_client.errors import SourceNotFoundError, UsageError, WarehouseError
 from bwp_client.reports.manifest import MANIFEST, Manifest, entry
+from bwp_client.warehouse.temp_folders import remove_abandoned_folders
 
 LOG = "log"
 _PARTIAL = ".partial-"
@@ -129,7 +130,7 @@ class LocalStore:
             return False
         with _disk_is_explained(self.uri):
             self._folder.mkdir(parents=True, exist_ok=True)
-            self._clear_leftovers(manifest.key)
+            remove_abandoned_folders(self._folder, f"{_PARTIAL}{manifest.key}-")
             partial = Path(mkdtemp(prefix=f"{_PARTIAL}{manifest.key}-{os.getpid()}-", dir=self._folder))
             try:
                 for path in [*manifest.files, MANIFEST]:
@@ -161,13 +162,6 @@ class LocalStore:
         """Give the entries of the log, oldest first."""
         for path in sorted((self._folder / LOG).glob("[!.]*.json")):
             yield path.read_bytes()
-
-    def _clear_leftovers(self, key: str) -> None:
-        """Remove what publishers of this key left that are not alive any more."""
-        for path in self._folder.glob(f"{_PARTIAL}{key}-*"):
-            owner = path.name.removeprefix(f"{_PARTIAL}{key}-").split("-")[0]
-            if owner.isdigit() and not _is_alive(int(owner)):
-                shutil.rmtree(path, ignore_errors=True)
 
     def _read(self, path: Path) -> bytes:
         try:
@@ -298,16 +292,6 @@ def _sync(path: Path) -> None:
         os.fsync(handle)
     finally:
         os.close(handle)
-
-
-def _is_alive(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    return True
 
 
 @contextmanager
