@@ -44,13 +44,14 @@ def quarantine_command(
 ) -> None:
     """Show quarantined records, or read them again after a fix and store what can be read now."""
     with errors_as_exit_codes(as_json=as_json):
-        from bwp_client.load.quarantine_retry import quarantined, retry
+        from bwp_client.load.quarantine_retry import retry
         from bwp_client.settings import Settings
         from bwp_client.warehouse import Warehouse
+        from bwp_client.warehouse.quarantine import list_quarantined
 
         target = Warehouse(warehouse_uri(warehouse, Settings.load()))
         if action is QuarantineAction.LIST:
-            rows = quarantined(target, limit=limit)
+            rows = list_quarantined(target, limit=limit)
             if as_json:
                 print_json([row | {"seen_at": row["seen_at"].isoformat()} for row in rows])
             else:

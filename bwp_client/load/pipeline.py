@@ -24,9 +24,10 @@ from bwp_client.sources import Source, SourceObject
 from bwp_client.warehouse import Run, TableName, Warehouse, record_run, unpublished
 from bwp_client.warehouse.engine import connect
 from bwp_client.warehouse.events import append_events
-from bwp_client.warehouse.objects import ObjectsRead, append_quarantine, record_objects
+from bwp_client.warehouse.objects import ObjectsRead, record_objects
 from bwp_client.warehouse.outcomes import is_behind, refresh_outcomes
 from bwp_client.warehouse.purge_floor import purge_floor
+from bwp_client.warehouse.quarantine import append_quarantine
 from bwp_client.warehouse.temp_folders import remove_abandoned_folders
 from bwp_client.workarounds import hand_back_freed_memory, keep_freed_memory
 

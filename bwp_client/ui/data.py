@@ -219,19 +219,16 @@ def completeness(snapshot: Snapshot) -> tuple[pd.DataFrame, list[Gap], pd.DataFr
 
 
 def quarantine_table(snapshot: Snapshot, limit: int = 200) -> pd.DataFrame:
-    """Read the newest quarantined records."""
-    from bwp_client.warehouse.engine import connect
+    """Return the newest quarantined records.
 
-    warehouse = snapshot.warehouse
-    handle = warehouse.handle(TableName.QUARANTINE, snapshot.versions.get(TableName.QUARANTINE.value, 0))
-    connection = connect()
-    try:
-        return connection.execute(
-            f"""
-            select seen_at, reason, split_part(source_uri, '/', -1) as file, "offset", excerpt, source_uri
-            from {warehouse.scan(TableName.QUARANTINE, handle)}
-            order by seen_at desc, source_uri, "offset" limit {int(limit)}
-            """
-        ).df()
-    finally:
-        connection.close()
+    Returns:
+        seen_at (datetime64[us, UTC]), reason, file, offset (int64), excerpt and source_uri (str), newest first.
+    """
+    from bwp_client.warehouse.quarantine import list_quarantined
+
+    version = snapshot.versions.get(TableName.QUARANTINE.value, 0)
+    rows = [
+        row | {"file": row["source_uri"].rpartition("/")[2]}
+        for row in list_quarantined(snapshot.warehouse, version=version, limit=limit)
+    ]
+    return pd.DataFrame(rows, columns=["seen_at", "reason", "file", "offset", "excerpt", "source_uri"])

@@ -1,11 +1,14 @@
-"""DuckDB as this product uses it: in memory, UTC, one cursor per query."""
+"""DuckDB as this product uses it: in memory, in UTC, with one cursor per query."""
 
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from functools import cache
+from itertools import count
 from pathlib import Path
-from typing import Any
+from types import TracebackType
+from typing import Any, Self
 
 import duckdb
 import numpy as np
@@ -16,7 +19,12 @@ SMALL_MEMORY_LIMIT = "100MB"
 
 
 def connect(spill_folder: Path | None = None, *, memory_limit: str = MEMORY_LIMIT) -> duckdb.DuckDBPyConnection:
-    """Open an in-memory database; queries over the memory limit spill to a folder where one is given."""
+    """Open an in-memory database.
+
+    Args:
+        spill_folder: Where queries spill that exceed the memory limit; without a folder they fail.
+        memory_limit: The limit, in DuckDB's notation.
+    """
     config: dict[str, str | bool | int | float | list[str]] = {
         "threads": str(os.cpu_count() or 2),
         "memory_limit": memory_limit,
@@ -25,7 +33,7 @@ def connect(spill_folder: Path | None = None, *, memory_limit: str = MEMORY_LIMI
     if spill_folder is not None:
         config["temp_directory"] = str(spill_folder)
     connection = duckdb.connect(":memory:", config=config)
-    # A cursor takes over what is set for all, and the machine's own zone where the connection alone was told another.
+    # A cursor inherits global settings only; a zone set on the connection alone would leave it with the machine's zone.
     connection.execute("set global TimeZone = 'UTC'")
     return connection
 
@@ -36,17 +44,58 @@ def _small() -> duckdb.DuckDBPyConnection:
 
 
 def small_cursor() -> duckdb.DuckDBPyConnection:
-    """Give a cursor of the process's own database for small questions: opening one of their own takes 20 ms each."""
+    """Return a cursor of the database that the process shares for small queries, which cost less than opening one."""
     return _small().cursor()
 
 
+class TempTables:
+    """Temporary tables of one DuckDB connection, dropped at the end of the `with` block.
+
+    Each instance adds its own number to the names, so that two users of one connection never share a table.
+    """
+
+    def __init__(self, connection: duckdb.DuckDBPyConnection) -> None:
+        self._connection = connection
+        self._number = next(_instances)
+        self._tables: set[str] = set()
+        self._views: set[str] = set()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, _kind: type[BaseException] | None, _error: BaseException | None, _traceback: TracebackType | None
+    ) -> None:
+        for name in self._tables:
+            self._connection.execute(f"drop table if exists {name}")
+        for name in self._views:
+            self._connection.unregister(name)
+
+    def create(self, label: str, query: str, parameters: Mapping[str, Any] | None = None) -> str:
+        """Create a table from a query's rows, replacing the one of the same label; return its name."""
+        name = f"{label}_{self._number}"
+        self._connection.execute(f"create or replace temp table {name} as {query}", dict(parameters or {}))
+        self._tables.add(name)
+        return name
+
+    def register(self, label: str, rows: pa.Table) -> str:
+        """Make an Arrow table readable, replacing the one of the same label; return its name."""
+        name = f"{label}_{self._number}"
+        self._connection.register(name, rows)
+        self._views.add(name)
+        return name
+
+
+_instances = count()
+
+
 def quoted(text: str) -> str:
-    """Give a SQL string literal."""
+    """Return a SQL string literal."""
     return "'" + text.replace("'", "''") + "'"
 
 
 def relation(files: list[str], schema: pa.Schema) -> str:
-    """Give SQL that reads Parquet files with exactly these columns; an empty relation when there are no files."""
+    """Return SQL that reads Parquet files with exactly these columns; a relation without rows when there are no files."""
     if not files:
         columns = ", ".join(f"null::{sql_type(item.type)} as {item.name}" for item in schema)
         return f"(select {columns} where false)"
@@ -54,20 +103,20 @@ def relation(files: list[str], schema: pa.Schema) -> str:
     return f"read_parquet([{listed}], hive_partitioning = false)"
 
 
-def register_staged(connection: duckdb.DuckDBPyConnection, name: str, paths: list[Path]) -> None:
-    """Make the rows of staged Arrow files a view, with a `row_no` that counts them; the files are mapped, not read.
+def staged_rows(paths: list[Path]) -> pa.Table:
+    """Return the rows of staged Arrow files with a `row_no` (int64, from 0) added; the files are mapped, not read.
 
     Raises:
-        pyarrow.ArrowInvalid: A file is no Arrow stream.
+        pyarrow.ArrowInvalid: A file is not an Arrow stream.
     """
     table = pa.concat_tables([pa.ipc.open_stream(pa.memory_map(str(path))).read_all() for path in paths])
     numbers = np.arange(table.num_rows, dtype=np.int64)
     row_no = pa.Array.from_buffers(pa.int64(), len(numbers), [None, pa.py_buffer(numbers)])
-    connection.register(name, table.append_column("row_no", row_no))
+    return table.append_column("row_no", row_no)
 
 
 def sql_type(kind: pa.DataType) -> str:
-    """Give DuckDB's name of a column type."""
+    """Return DuckDB's name of a column type."""
     if pa.types.is_timestamp(kind):
         return "timestamptz"
     if pa.types.is_list(kind):
@@ -76,8 +125,8 @@ def sql_type(kind: pa.DataType) -> str:
 
 
 def one_row(
-    connection: duckdb.DuckDBPyConnection, sql: str, parameters: dict[str, Any] | None = None
+    connection: duckdb.DuckDBPyConnection, sql: str, parameters: Mapping[str, Any] | None = None
 ) -> tuple[Any, ...]:
-    """Run a query that gives exactly one row, drained, so that the connection is free again."""
-    (row,) = connection.execute(sql, parameters or {}).fetchall()
+    """Run a query that returns exactly one row, and read it to the end, so that the connection is free again."""
+    (row,) = connection.execute(sql, dict(parameters or {})).fetchall()
     return tuple(row)

@@ -1,25 +1,26 @@
-"""The ledger of objects read, and the quarantine: both append rows that are not there yet."""
+"""The objects table: which objects of a source have been read, and for which window."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
-from pathlib import Path
 from typing import Any
 
 import duckdb
 from deltalake import DeltaTable
 
-from bwp_client.warehouse.engine import one_row, quoted, register_staged
+from bwp_client.warehouse.engine import TempTables
 from bwp_client.warehouse.schema import TableName
 from bwp_client.warehouse.store import ROWS_PER_BATCH, Warehouse
 
-OBJECTS_APP_ID = "bwp.objects"
-QUARANTINE_APP_ID = "bwp.quarantine"
+APP_ID = "bwp.objects"
 
 
 class ObjectsRead:
-    """Which objects were already read, for a window that covers the one asked for; kept in DuckDB, however many."""
+    """The objects already read for a window that covers the wanted one.
+
+    The list is held in DuckDB, because there may be millions of objects, and lives as long as the connection.
+    """
 
     def __init__(
         self,
@@ -29,18 +30,18 @@ class ObjectsRead:
         window_from: datetime | None,
         window_to: datetime | None,
     ) -> None:
-        """Look at the ledger once.
+        """Read the objects table once.
 
         Args:
-            warehouse: Whose ledger.
-            connection: A DuckDB connection used by nobody else meanwhile.
-            window_from: The begin of the window asked for.
-            window_to: The end of it.
+            warehouse: The warehouse whose objects table is read.
+            connection: The DuckDB connection that holds the list.
+            window_from: The begin of the wanted window; None for all past.
+            window_to: The end of the wanted window; None for all future.
         """
         self._connection = connection
-        connection.execute(
+        self._table = TempTables(connection).create(
+            "objects_read",
             f"""
-            create or replace temp table objects_read as
             select distinct source_uri, etag, size_bytes from {warehouse.scan(TableName.OBJECTS)}
             where (window_from is null or window_from <= $from) and (window_to is null or window_to >= $to)
             """,
@@ -48,9 +49,9 @@ class ObjectsRead:
         )
 
     def among(self, uris: list[str]) -> set[tuple[str, str, int]]:
-        """Give (uri, etag, size) of what was read of some objects."""
+        """Return (URI, ETag, size in bytes) of the objects read before between the first and last of some URIs."""
         rows = self._connection.execute(
-            "select source_uri, etag, size_bytes from objects_read where source_uri between $first and $last",
+            f"select source_uri, etag, size_bytes from {self._table} where source_uri between $first and $last",
             {"first": min(uris), "last": max(uris)},
         ).fetchall()
         return set(rows)
@@ -66,13 +67,29 @@ def record_objects(
     load_id: str,
     read_at: datetime,
 ) -> int:
-    """Write which objects, as (uri, etag, size), were read; give the table's version."""
+    """Append objects that were read.
+
+    Args:
+        warehouse: The warehouse to write to.
+        connection: The DuckDB connection that makes the rows.
+        items: (URI, ETag, size in bytes) of each object.
+        window_from: The begin of the window that was read; None for all past.
+        window_to: The end of the window that was read; None for all future.
+        load_id: Written to each row.
+        read_at: Written to each row.
+
+    Returns:
+        The table's version that holds the objects.
+
+    Raises:
+        WarehouseError: See `Warehouse.commit`.
+    """
     uris, etags, sizes = (list(column) for column in zip(*items, strict=True)) if items else ([], [], [])
 
     def rows_for(_: DeltaTable) -> Any:
         if not items:
             return None
-        # Through DuckDB, for building a table from Python rows would make pyarrow import pandas.
+        # Made by DuckDB, because building an Arrow table from Python rows imports pandas.
         return connection.sql(
             """
             select source_uri, etag, size_bytes, $from::timestamptz as window_from, $to::timestamptz as window_to,
@@ -91,42 +108,4 @@ def record_objects(
             },
         ).to_arrow_reader(ROWS_PER_BATCH)
 
-    return warehouse.commit(TableName.OBJECTS, rows_for, app_id=OBJECTS_APP_ID)
-
-
-def append_quarantine(
-    warehouse: Warehouse,
-    connection: duckdb.DuckDBPyConnection,
-    staged: list[Path],
-    *,
-    load_id: str,
-    seen_at: datetime,
-) -> int:
-    """Store quarantined records that are not there yet (source, etag, offset and digest agree); give the version."""
-
-    def rows_for(handle: DeltaTable) -> Any:
-        if not staged:
-            return None
-        register_staged(connection, "staged_refused", staged)
-        existing = warehouse.scan(TableName.QUARANTINE, handle)
-        connection.execute(
-            f"""
-            create or replace temp table refused as
-            select distinct on (source_uri, etag, "offset", digest) * from (
-                select source_uri, etag, "offset", digest, reason, excerpt, raw from staged_refused
-            ) anti join (select source_uri, etag, "offset", digest from {existing}) as existing
-              using (source_uri, etag, "offset", digest)
-            """
-        )
-        if one_row(connection, "select count(*) from refused") == (0,):
-            return None
-        return connection.sql(
-            f"""
-            select source_uri, etag, "offset", digest, reason, excerpt, nullif(raw, ''::blob) as raw,
-                   {quoted(load_id)} as load_id,
-                   to_timestamp({seen_at.timestamp()!r}) as seen_at
-            from refused
-            """
-        ).to_arrow_reader(ROWS_PER_BATCH)
-
-    return warehouse.commit(TableName.QUARANTINE, rows_for, app_id=QUARANTINE_APP_ID)
+    return warehouse.commit(TableName.OBJECTS, rows_for, app_id=APP_ID)

@@ -17,7 +17,7 @@ import duckdb
 from deltalake import DeltaTable
 
 from bwp_client.errors import SourceNotFoundError, UsageError
-from bwp_client.warehouse import claims, events, lookups, objects, requests
+from bwp_client.warehouse import claims, events, lookups, quarantine, requests
 from bwp_client.warehouse.engine import connect, one_row, quoted
 from bwp_client.warehouse.maintenance import newest_versions
 from bwp_client.warehouse.outcomes import refresh_outcomes
@@ -142,7 +142,7 @@ class _Purge:
         result.requests = self._rewrite(TableName.REQUESTS, requests.APP_ID, _REQUESTS_LEFT)
         result.lookups = self._rewrite(TableName.LOOKUPS, lookups.APP_ID, _LOOKUPS_LEFT)
         self._rewrite(TableName.CLAIMS, claims.APP_ID, _CLAIMS_LEFT)
-        result.quarantine = self._rewrite(TableName.QUARANTINE, objects.QUARANTINE_APP_ID, _QUARANTINE_LEFT)
+        result.quarantine = self._rewrite(TableName.QUARANTINE, quarantine.APP_ID, _QUARANTINE_LEFT)
         self._purge_events()
         refresh_outcomes(warehouse)
         record_run(
@@ -242,7 +242,7 @@ class _Purge:
             )
             forget_old_copies(warehouse, table)
             write_checkpoint(warehouse, table, read)
-            clean_log(warehouse, table, oldest_kept=read)
+            clean_log(warehouse, table, oldest_needed=read)
             result.unfinished_files += unfinished_files(warehouse, table)
 
     def _old_files(self, handle: DeltaTable) -> list[DataFile]:

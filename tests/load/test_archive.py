@@ -17,12 +17,13 @@ from bwp_client.errors import TerminalRemoteError, TransientRemoteError, UsageEr
 from bwp_client.load import load
 from bwp_client.load.archive import load_archive
 from bwp_client.load.archive_results import Pace
-from bwp_client.load.quarantine_retry import quarantined, retry
+from bwp_client.load.quarantine_retry import retry
 from bwp_client.settings import ArchiveSettings
 from bwp_client.sources.eventbridge.aws_clients import Clients
 from bwp_client.sources.eventbridge.messages import MessageBatch
 from bwp_client.sources.eventbridge.queue import Message, VisibilityExtender
 from bwp_client.warehouse import TableName, Warehouse, list_runs
+from bwp_client.warehouse.quarantine import list_quarantined
 from bwp_client.warehouse.replays import ReplayState, list_replays, watermark
 
 MakeAccount = Callable[..., Account]
@@ -305,7 +306,7 @@ def test_a_quarantined_message_can_be_retried_from_its_kept_bytes(account: Accou
     assert (done.records, done.resolved, done.still_refused, done.out_of_reach) == (2, 0, 2, 0)
     assert len(rows(warehouse, TableName.QUARANTINE, "digest")) == 2
     assert all(raw for (raw,) in rows(warehouse, TableName.QUARANTINE, "raw"))
-    assert not {"raw"} & set(quarantined(warehouse)[0])
+    assert not {"raw"} & set(list_quarantined(warehouse)[0])
 
 
 def test_kept_bytes_that_can_be_read_now_become_events(warehouse: Warehouse) -> None:
