@@ -7,9 +7,9 @@ from datetime import UTC, datetime
 from typing import Any
 
 from bwp_client.metrics.completeness import gaps, twins
-from bwp_client.warehouse import Run, TableName, VersionMap, Warehouse, list_runs, newest_run, record_run, unpublished
+from bwp_client.warehouse import TableName, Warehouse, list_runs, newest_run
 from bwp_client.warehouse.lookup_runs import lookup_runs
-from bwp_client.warehouse.outcomes import is_behind, refresh_outcomes
+from bwp_client.warehouse.maintenance import bring_up_to_date
 from bwp_client.warehouse.snapshot import Snapshot
 
 
@@ -66,30 +66,6 @@ class Status:
         pace = "" if run["requests_per_second"] is None else f", {run['requests_per_second']:,.1f} a second"
         asked = f"  last lookups: {run['asked']:,} tasks with {run['requests']:,} requests{pace}"
         return [f"{asked}, throttled {run['throttled']:,} times, {run['not_asked']:,} left, {run['state']}"]
-
-
-def bring_up_to_date(warehouse: Warehouse, *, rebuild: bool = False) -> VersionMap:
-    """Refresh the outcomes and publish them as a run, with what a stopped load left; give the versions that are now read.
-
-    Raises:
-        WarehouseError: The tables can't be written; nothing was changed.
-    """
-    started_at = datetime.now(UTC)
-    if not rebuild and not is_behind(warehouse) and not unpublished(warehouse):
-        run = newest_run(warehouse)
-        return run.versions if run else {}
-    outcomes = refresh_outcomes(warehouse, rebuild=rebuild)
-    return record_run(
-        warehouse,
-        Run(
-            kind="maintain",
-            source=warehouse.uri,
-            started_at=started_at,
-            finished_at=datetime.now(UTC),
-            counts={"rebuilt": rebuild},
-            versions=unpublished(warehouse) | {TableName.OUTCOMES.value: outcomes},
-        ),
-    )
 
 
 def status_of(warehouse: Warehouse) -> Status:

@@ -1,4 +1,4 @@
-"""Care of the warehouse: few files, a short log, and nothing kept that nobody reads."""
+"""Maintenance of the warehouse: outcomes that cover all events, few data files, a short log, no unneeded file."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from typing import Any, Final
 
 from deltalake import DeltaTable
 
-from bwp_client.warehouse.outcomes import refresh_outcomes
-from bwp_client.warehouse.runs import Run, VersionMap, list_runs, newest_run, record_run
+from bwp_client.warehouse.outcomes import is_behind, refresh_outcomes
+from bwp_client.warehouse.runs import Run, VersionMap, list_runs, newest_run, record_run, unpublished
 from bwp_client.warehouse.schema import PUBLISHED, TABLES, TableName
 from bwp_client.warehouse.store import NO_HOOKS, Warehouse, writer_properties
 from bwp_client.warehouse.vacuum import clean_log, remove_unreferenced, write_checkpoint
@@ -19,21 +19,44 @@ from bwp_client.warehouse.vacuum import clean_log, remove_unreferenced, write_ch
 SMALL_FILE_BYTES: Final = 16 * 1024**2
 COMPACTED_FILE_BYTES: Final = 64 * 1024**2
 SMALL_FILES: Final = 8
-"""Fewer small files in one partition are not worth writing anew."""
+"""A partition with fewer small files is not compacted."""
+
+_ALL_RUNS: Final = 10_000_000
 
 
 @dataclass(slots=True)
 class MaintainResult:
-    """What `maintain` did."""
+    """The result of `maintain`.
+
+    Attributes:
+        versions: The versions that are now published.
+        compacted: For each compacted table, its number of data files before and after.
+        deleted_files: The number of data files deleted.
+    """
 
     versions: VersionMap = field(default_factory=dict)
     compacted: dict[str, dict[str, int]] = field(default_factory=dict)
-    """Table to its number of data files before and after, where it was worth it."""
     deleted_files: int = 0
 
     def as_json(self) -> dict[str, Any]:
-        """Give the command line's JSON object."""
+        """Return the command line's JSON object."""
         return {"versions": self.versions, "compacted": self.compacted, "deleted_files": self.deleted_files}
+
+
+def bring_up_to_date(warehouse: Warehouse) -> VersionMap:
+    """Refresh the outcomes and publish them, with whatever a stopped load left unpublished; return the published versions.
+
+    Raises:
+        WarehouseError: The tables can't be written; nothing was changed.
+        RemoteError: S3 refused or failed.
+    """
+    started_at = datetime.now(UTC)
+    if not is_behind(warehouse) and not unpublished(warehouse):
+        run = newest_run(warehouse)
+        return run.versions if run else {}
+    outcomes = refresh_outcomes(warehouse)
+    versions = unpublished(warehouse) | {TableName.OUTCOMES.value: outcomes}
+    return _publish(warehouse, versions, {"rebuilt": False}, started_at=started_at, finished_at=datetime.now(UTC))
 
 
 def maintain(
@@ -43,66 +66,76 @@ def maintain(
     retain_hours: int,
     clock: Callable[[], datetime] = lambda: datetime.now(UTC),
 ) -> MaintainResult:
-    """Bring the outcomes up to date, compact, checkpoint, delete what no reader needs, and publish that as a run.
+    """Refresh the outcomes, compact, write checkpoints, delete files that no reader needs, and publish that as a run.
 
-    Readers read the versions that a run names. Nothing goes that the newest run needs, or one younger than the retention.
+    Readers read the versions that a run names. Files and log entries stay that the newest run needs, or a run younger
+    than the retention.
 
     Args:
-        warehouse: Which.
-        rebuild: Compute the outcomes anew from all events.
-        retain_hours: How long files stay that were replaced; at least 1.
-        clock: Gives the time now.
+        warehouse: The warehouse to maintain.
+        rebuild: Compute the outcomes again from all events.
+        retain_hours: How long replaced files stay; at least 1.
+        clock: Returns the time now, in UTC.
 
     Raises:
-        CommitConflictError: Others won every attempt to commit; what is stored stays.
-        WarehouseError: The tables can't be written; what is stored stays.
-        RemoteError: S3 refused or failed; what is stored stays.
+        CommitConflictError: Other writers won every attempt to commit; stored data stay as they were.
+        WarehouseError: The tables can't be written; stored data stay as they were.
+        RemoteError: S3 refused or failed; stored data stay as they were.
     """
     started_at, result = clock(), MaintainResult()
     warehouse.create()
     refresh_outcomes(warehouse, rebuild=rebuild)
     for table in TableName:
-        if done := compact(warehouse, table):
-            result.compacted[table.value] = {"files_before": done[0], "files_after": done[1]}
-    # Tells the outcomes that the events were only compacted; otherwise they would look behind.
+        if files := compact(warehouse, table):
+            result.compacted[table.value] = {"files_before": files[0], "files_after": files[1]}
+    # Records in the outcomes that they cover the compacted events; otherwise they would look behind.
     refresh_outcomes(warehouse)
-    kept = _versions_kept(warehouse, since=clock() - timedelta(hours=retain_hours))
+    needed = _versions_needed(warehouse, since=clock() - timedelta(hours=retain_hours))
     for table in TableName:
-        result.deleted_files += remove_unreferenced(warehouse, table, retention_hours=retain_hours, keep=kept[table])
+        result.deleted_files += remove_unreferenced(warehouse, table, retention_hours=retain_hours, keep=needed[table])
         newest = warehouse.handle(table).version()
         write_checkpoint(warehouse, table, newest)
-        clean_log(warehouse, table, oldest_kept=min(kept[table], default=newest))
+        clean_log(warehouse, table, oldest_needed=min(needed[table], default=newest))
     result.versions = newest_versions(warehouse)
     run = newest_run(warehouse)
     if rebuild or run is None or run.versions != result.versions or result.deleted_files:
         counts = {"rebuilt": rebuild, "compacted": result.compacted, "deleted_files": result.deleted_files}
-        result.versions = record_run(
-            warehouse,
-            Run(
-                kind="maintain",
-                source=warehouse.uri,
-                started_at=started_at,
-                finished_at=clock(),
-                counts=counts,
-                versions=result.versions,
-            ),
-        )
+        result.versions = _publish(warehouse, result.versions, counts, started_at=started_at, finished_at=clock())
     return result
 
 
+def _publish(
+    warehouse: Warehouse,
+    versions: VersionMap,
+    counts: dict[str, Any],
+    *,
+    started_at: datetime,
+    finished_at: datetime,
+) -> VersionMap:
+    run = Run(
+        kind="maintain",
+        source=warehouse.uri,
+        started_at=started_at,
+        finished_at=finished_at,
+        counts=counts,
+        versions=versions,
+    )
+    return record_run(warehouse, run)
+
+
 def newest_versions(warehouse: Warehouse) -> VersionMap:
-    """Give the newest version, published or not, of every table that readers read."""
+    """Return the newest version, published or not, of every table that readers open."""
     return {table.value: warehouse.handle(table).version() for table in PUBLISHED}
 
 
 def compact(warehouse: Warehouse, table: TableName) -> tuple[int, int] | None:
-    """Write a table's many small files into few; no row changes, and loads may go on meanwhile.
+    """Merge a table's small files without changing a row; loads may run meanwhile.
 
     Returns:
-        The number of data files before and after; none when it is not worth it.
+        The number of data files before and after; None if no partition has enough small files.
 
     Raises:
-        CommitConflictError: Others replaced the same files on every attempt; nothing was changed.
+        CommitConflictError: Other writers replaced the same files on every attempt; nothing was changed.
         WarehouseError: The table can't be written; nothing was changed.
         RemoteError: S3 refused or failed; nothing was changed.
     """
@@ -125,15 +158,12 @@ def compact(warehouse: Warehouse, table: TableName) -> tuple[int, int] | None:
     return warehouse.retry_conflicts(table, attempt)
 
 
-def _versions_kept(warehouse: Warehouse, *, since: datetime) -> dict[TableName, set[int]]:
-    """Give the versions that readers may hold: those of the newest run, and of every run since then."""
-    kept: dict[TableName, set[int]] = defaultdict(set)
-    for place, run in enumerate(list_runs(warehouse, limit=_ALL_RUNS)):
-        if place and run.finished_at < since:
+def _versions_needed(warehouse: Warehouse, *, since: datetime) -> dict[TableName, set[int]]:
+    """Return the versions that readers may hold: those of the newest run, and of every run that finished since then."""
+    needed: dict[TableName, set[int]] = defaultdict(set)
+    for index, run in enumerate(list_runs(warehouse, limit=_ALL_RUNS)):
+        if index and run.finished_at < since:
             break
         for name, version in run.versions.items():
-            kept[TableName(name)].add(version)
-    return kept
-
-
-_ALL_RUNS: Final = 10_000_000
+            needed[TableName(name)].add(version)
+    return needed

@@ -1,7 +1,10 @@
-"""Deleting what no reader needs: files that no kept version names, their local copies, and the log before a checkpoint.
+"""Deleting what no reader needs: data files that no needed version names, their local copies, and log files.
 
-Delta Lake says which files these are. They are deleted here, for its own vacuum commits to the log, and that would make
-every table look newer than what was published.
+Delta Lake lists the data files. They are deleted here, because `DeltaTable.vacuum` commits to the log for files that an
+earlier vacuum deleted, as long as the log names them: each maintenance would make every table newer than its data, with
+nothing left to delete. Log files are deleted here, because `DeltaTable.cleanup_metadata` goes by their age and one table
+property, whose change fails the commits of running loads: it removes versions that recent runs name, and keeps what a purge
+must remove. `tests/warehouse/test_vacuum.py` fails when a release of Delta Lake removes one of these reasons.
 """
 
 from __future__ import annotations
@@ -19,7 +22,7 @@ from bwp_client.warehouse.storage_errors import storage_errors
 from bwp_client.warehouse.store import Warehouse
 
 UNFINISHED_HOURS = 1
-"""A file that no commit names may be one that is just being written; when it is older, its writer was killed."""
+"""A younger file that no commit names may still be being written; if it is older, its writer was killed."""
 
 _KEYS_PER_CALL = 1000
 _LOG_FILE = re.compile(r"_delta_log/(\d{20})\.(json|checkpoint.*\.parquet)")
@@ -33,14 +36,17 @@ def remove_unreferenced(
     keep: Collection[int],
     replaced_at_once: bool = False,
 ) -> int:
-    """Delete data files that neither the newest version nor a kept one names; give their number.
+    """Delete the data files that neither the newest version nor a needed one names.
 
     Args:
-        warehouse: Whose table.
-        table: Which.
-        retention_hours: Files that were replaced or left by a killed writer stay for so long.
-        keep: Versions that somebody may read; those that are not there any more are passed over.
-        replaced_at_once: Files that were replaced go whatever their age.
+        warehouse: The warehouse of the table.
+        table: The table.
+        retention_hours: How long files stay that were replaced, or left by a killed writer.
+        keep: Versions that readers may hold; those that do not exist any more are ignored.
+        replaced_at_once: Delete replaced files whatever their age.
+
+    Returns:
+        The number of files deleted.
 
     Raises:
         RemoteError: S3 refused or failed; run the command again.
@@ -48,7 +54,7 @@ def remove_unreferenced(
     """
     handle = warehouse.handle(table)
 
-    def found(hours: int, *, full: bool, versions: list[int]) -> set[str]:
+    def listed(hours: int, *, full: bool, versions: list[int]) -> set[str]:
         with storage_errors(warehouse.address(table)):
             return set(
                 handle.vacuum(
@@ -56,52 +62,52 @@ def remove_unreferenced(
                 )
             )
 
-    def all_found(versions: list[int]) -> set[str]:
-        files = found(retention_hours, full=True, versions=versions)
-        return files | found(0, full=False, versions=versions) if replaced_at_once else files
+    def all_listed(versions: list[int]) -> set[str]:
+        files = listed(retention_hours, full=True, versions=versions)
+        return files | listed(0, full=False, versions=versions) if replaced_at_once else files
 
-    unneeded = all_found([])
+    unneeded = all_listed([])
     if unneeded and keep:
-        unneeded &= all_found([version for version in sorted(keep) if _is_there(warehouse, table, version)])
-    # What was deleted before is still told.
+        unneeded &= all_listed([version for version in sorted(keep) if _exists(warehouse, table, version)])
+    # The list includes files that were deleted before.
     names = {unquote(path) for path in unneeded} & set(_names(warehouse, table)) if unneeded else set()
     _delete(warehouse, table, names)
     return len(names)
 
 
 def forget_old_copies(warehouse: Warehouse, table: TableName) -> None:
-    """Delete this machine's copies of files that a table of a warehouse on S3 does not name any more."""
+    """Delete this machine's copies of files that a table on S3 does not name any more."""
     if warehouse.is_remote:
         files = warehouse.data_files(warehouse.handle(table))
         forget_copies(warehouse.address(table), keep=[item.path for item in files])
 
 
 def unfinished_files(warehouse: Warehouse, table: TableName) -> int:
-    """Count files that no commit names, young enough that somebody may be writing them."""
+    """Return the number of files that no commit names and that are young enough to be still being written."""
     handle = warehouse.handle(table)
     with storage_errors(warehouse.address(table)):
         replaced = handle.vacuum(0, dry_run=True, enforce_retention_duration=False, full=False)
-        loose = handle.vacuum(0, dry_run=True, enforce_retention_duration=False, full=True)
-    return len(set(loose) - set(replaced))
+        unneeded = handle.vacuum(0, dry_run=True, enforce_retention_duration=False, full=True)
+    return len(set(unneeded) - set(replaced))
 
 
 def write_checkpoint(warehouse: Warehouse, table: TableName, version: int) -> None:
-    """Sum up the log at a version, so that opening the table reads one file; nothing where that was done before."""
+    """Write the checkpoint of a version if there is none, so that opening the table reads one file of the log."""
     if version and version not in _checkpoints(warehouse, table):
         handle = warehouse.handle(table, version)
         with storage_errors(warehouse.address(table)):
             handle.create_checkpoint()
 
 
-def clean_log(warehouse: Warehouse, table: TableName, *, oldest_kept: int) -> int:
-    """Delete log files that no version from the oldest kept one on needs; give their number."""
-    enough = max((version for version in _checkpoints(warehouse, table) if version <= oldest_kept), default=0)
-    unneeded = [name for name, version, _ in _log_files(warehouse, table) if version < enough]
+def clean_log(warehouse: Warehouse, table: TableName, *, oldest_needed: int) -> int:
+    """Delete the log files that no version from the oldest needed one on needs; return their number."""
+    checkpoint = max((version for version in _checkpoints(warehouse, table) if version <= oldest_needed), default=0)
+    unneeded = [name for name, version, _ in _log_files(warehouse, table) if version < checkpoint]
     _delete(warehouse, table, unneeded)
     return len(unneeded)
 
 
-def _is_there(warehouse: Warehouse, table: TableName, version: int) -> bool:
+def _exists(warehouse: Warehouse, table: TableName, version: int) -> bool:
     try:
         warehouse.handle(table, version)
     except SourceNotFoundError:
@@ -120,7 +126,7 @@ def _log_files(warehouse: Warehouse, table: TableName) -> Iterator[tuple[str, in
 
 
 def _names(warehouse: Warehouse, table: TableName, below: str = "") -> list[str]:
-    """List the files of a table by their path below it."""
+    """Return the paths of a table's files below its address."""
     address = warehouse.address(table)
     if not warehouse.is_remote:
         return [path.relative_to(address).as_posix() for path in Path(address, below).rglob("*") if path.is_file()]
@@ -130,7 +136,7 @@ def _names(warehouse: Warehouse, table: TableName, below: str = "") -> list[str]
 
 
 def _delete(warehouse: Warehouse, table: TableName, paths: Collection[str]) -> None:
-    """Delete files by their path below a table; those that are gone already are passed over."""
+    """Delete files by their path below a table's address; missing ones are ignored."""
     address, names = warehouse.address(table), sorted(paths)
     if not warehouse.is_remote:
         try:
@@ -138,8 +144,8 @@ def _delete(warehouse: Warehouse, table: TableName, paths: Collection[str]) -> N
                 Path(address, name).unlink(missing_ok=True)
         except OSError as error:
             raise WarehouseError(
-                f"A file of {address} can't be deleted ({error.strerror}). The tables are whole, and hold what they held. "
-                "Check permissions, then run the command again: it goes on where it stopped."
+                f"A file of {address} can't be deleted ({error.strerror}). The tables are intact and no row was lost. "
+                "Check permissions, then run the command again: it continues where it stopped."
             ) from error
         return
     bucket, prefix = split_s3(address)
@@ -151,6 +157,6 @@ def _delete(warehouse: Warehouse, table: TableName, paths: Collection[str]) -> N
             )
         if refused := answer.get("Errors"):
             raise WarehouseError(
-                f"S3 would not delete {len(refused)} files of {address} ({refused[0].get('Code')}). The tables are whole. "
-                "The app needs s3:DeleteObject there; run the command again then: it goes on where it stopped."
+                f"S3 would not delete {len(refused)} files of {address} ({refused[0].get('Code')}). The tables are intact. "
+                "The app needs s3:DeleteObject there; then run the command again: it continues where it stopped."
             )

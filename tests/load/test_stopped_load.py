@@ -10,9 +10,10 @@ from support.failing import Failing, StoppedError
 from support.tables import fingerprints, outcomes, reasons
 
 from bwp_client.load import load
-from bwp_client.monitoring.status import bring_up_to_date, status_of
+from bwp_client.monitoring.status import status_of
 from bwp_client.sources import open_source
 from bwp_client.warehouse import TableName, Warehouse, list_runs, newest_run
+from bwp_client.warehouse.maintenance import bring_up_to_date
 from bwp_client.warehouse.snapshot import Snapshot
 
 STEPS = (TableName.EVENTS, TableName.QUARANTINE, TableName.OBJECTS, TableName.OUTCOMES, TableName.RUNS)

@@ -13,10 +13,10 @@ from support.tables import command, command_json, fingerprints, outcomes, rows
 
 from bwp_client.errors import SourceNotFoundError
 from bwp_client.load import load
-from bwp_client.monitoring.status import bring_up_to_date, status_of
+from bwp_client.monitoring.status import status_of
 from bwp_client.sources import open_source
 from bwp_client.warehouse import TableName, Warehouse, list_runs, newest_run
-from bwp_client.warehouse.maintenance import MaintainResult, compact
+from bwp_client.warehouse.maintenance import MaintainResult, bring_up_to_date, compact
 from bwp_client.warehouse.maintenance import maintain as run_maintain
 from bwp_client.warehouse.outcomes import refresh_outcomes
 from bwp_client.warehouse.purge import purge

@@ -9,9 +9,9 @@ from support.events import envelope, outcomes_of, write
 from support.tables import outcomes
 
 from bwp_client.load import load
-from bwp_client.monitoring.status import bring_up_to_date
 from bwp_client.sources import open_source
 from bwp_client.warehouse import Warehouse
+from bwp_client.warehouse.maintenance import bring_up_to_date
 from bwp_client.warehouse.outcomes import refresh_outcomes
 
 START = datetime(2026, 1, 20, tzinfo=UTC)
@@ -126,4 +126,4 @@ def test_nothing_new_makes_no_new_version(tmp_path: Path) -> None:
     before = refresh_outcomes(warehouse)
     assert refresh_outcomes(warehouse) == before
     assert bring_up_to_date(warehouse)["outcomes"] == before
-    assert bring_up_to_date(warehouse, rebuild=True)["outcomes"] == before + 1
+    assert refresh_outcomes(warehouse, rebuild=True) == before + 1
