@@ -1,18 +1,23 @@
 """The outcomes after any order of loads equal what the events say, computed by hand."""
 
 import random
+from collections import Counter
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from support.events import envelope, outcomes_of, write
 from support.tables import outcomes
 
 from bwp_client.load import load
 from bwp_client.sources import open_source
 from bwp_client.warehouse import Warehouse
+from bwp_client.warehouse.engine import connect
 from bwp_client.warehouse.maintenance import bring_up_to_date
-from bwp_client.warehouse.outcomes import refresh_outcomes
+from bwp_client.warehouse.outcomes import OUTCOMES_SQL, SINGLE_EVENT_SQL, refresh_outcomes, repeated_tasks
 
 START = datetime(2026, 1, 20, tzinfo=UTC)
 
@@ -127,3 +132,32 @@ def test_nothing_new_makes_no_new_version(tmp_path: Path) -> None:
     assert refresh_outcomes(warehouse) == before
     assert bring_up_to_date(warehouse)["outcomes"] == before
     assert refresh_outcomes(warehouse, rebuild=True) == before + 1
+
+
+@given(
+    st.lists(
+        st.tuples(
+            st.integers(0, 6),
+            st.sampled_from(["DELETION", "RETRIEVAL"]),
+            st.sampled_from(["bp-1", "bp-2"]),
+            st.sampled_from([None, "eu-west-1", "us-east-1"]),
+            st.sampled_from(["COMPLETED", "FAILED"]),
+            st.integers(0, 70).map(lambda days: START + timedelta(days=days)),
+        ),
+        max_size=12,
+    )
+)
+def test_the_definition_without_grouping_equals_the_definition(events: list[tuple]) -> None:
+    columns = {"task_id": "varchar", "task_kind": "varchar", "business_product_id": "varchar", "region": "varchar",
+               "outcome": "varchar", "occurred_at": "timestamptz"}  # fmt: skip
+    with closing(connect()) as connection:
+        connection.execute(f"create table events ({', '.join(f'{name} {kind}' for name, kind in columns.items())})")
+        for task, *others in events:
+            connection.execute("insert into events values (?, ?, ?, ?, ?, ?)", [f"t-{task}", *others])
+        connection.register("repeated", repeated_tasks(connection, "events"))
+        names = ", ".join([*columns, "occurred_month", "conflicting", "events_seen"])
+        by_definition = connection.sql(f"select {names} from ({OUTCOMES_SQL.format(events='events')})").fetchall()
+        single = SINGLE_EVENT_SQL.format(events="events", repeated="repeated")
+        found = connection.sql(f"select {names} from ({single})").fetchall()
+    repeated = {task for task, count in Counter(f"t-{task}" for task, *_ in events).items() if count > 1}
+    assert sorted(map(repr, found)) == sorted(repr(row) for row in by_definition if row[0] not in repeated)
