@@ -27,7 +27,8 @@ from bwp_client.sources import open_source
 from bwp_client.warehouse import TABLES, TableName, Warehouse, list_runs, newest_run
 from bwp_client.warehouse.file_cache import cache_folder
 from bwp_client.warehouse.maintenance import maintain
-from bwp_client.warehouse.purge import PURGED_TEXT, purge
+from bwp_client.warehouse.purge import purge
+from bwp_client.warehouse.purge_rules import PURGED_TEXT
 from bwp_client.warehouse.schema import PUBLISHED
 from bwp_client.warehouse.snapshot import Snapshot
 
