@@ -2,6 +2,7 @@
 
 import re
 import tomllib
+from datetime import UTC, datetime
 from pathlib import Path
 
 import streamlit.config
@@ -12,7 +13,8 @@ from bwp_client.cli.app import app
 from bwp_client.events import QuarantineReason
 from bwp_client.metrics import METRICS, MetricName
 from bwp_client.metrics.guidance import built_in_guidance
-from bwp_client.warehouse import TABLES
+from bwp_client.warehouse import TABLES, Run, Warehouse
+from bwp_client.warehouse.snapshot import Snapshot
 
 ROOT = Path(__file__).parents[1]
 CLI = (ROOT / "docs" / "cli.md").read_text(encoding="utf-8")
@@ -53,8 +55,28 @@ def test_every_setting_of_the_docs_is_one() -> None:
 
 
 def test_every_table_is_documented() -> None:
-    text = (ROOT / "docs" / "warehouse.md").read_text(encoding="utf-8")
+    text = (ROOT / "docs" / "warehouse.md").read_text(encoding="utf-8").partition("\n## Snapshot\n")[0]
     assert set(re.findall(r"^\| `(\w+)` \|", text, flags=re.MULTILINE)) == {name.value for name in TABLES}
+
+
+def test_every_summary_of_a_snapshot_and_its_columns_are_documented() -> None:
+    text = (
+        (ROOT / "docs" / "warehouse.md")
+        .read_text(encoding="utf-8")
+        .partition("\n## Snapshot\n")[2]
+        .partition("\n## ")[0]
+    )
+    rows = re.findall(r"^\| `(\w+)` \| .+ \| (.+) \|$", text, flags=re.MULTILINE)
+    now = datetime.now(UTC)
+    run = Run(kind="load", source="", started_at=now, finished_at=now, counts={})
+    columns = Snapshot(Warehouse("empty"), run, rows={}).rows(
+        "select table_name, column_name from information_schema.columns order by table_name, ordinal_position"
+    )
+    found: dict[str, list[str]] = {}
+    for table, column in columns:
+        found.setdefault(table, []).append(column)
+    summaries = {table: names for table, names in found.items() if table not in set(TABLES)}
+    assert {table: re.findall(r"`(\w+)`", names) for table, names in rows} == summaries
 
 
 def test_every_reason_for_quarantine_is_documented() -> None:

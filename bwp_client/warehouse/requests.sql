@@ -1,7 +1,7 @@
--- What the shop knows, joined with what is known otherwise; part of a snapshot. All of it is small: it names only tasks
--- that a request names or that were looked up.
+-- The tables of a snapshot that join the shop's requests with outcomes and lookups; docs/warehouse.md describes each. They
+-- are small: they hold only tasks that a request names or that were looked up.
 
--- Every task that came in another's place, directly or over several; a circle ends where it began.
+-- Pairs of a task and each later task that replaced it, directly or through others; `union` ends a circle.
 create table replacements as
 with recursive chain as (
     select task_id, replaced_by as later_id from requests where replaced_by is not null
@@ -15,8 +15,8 @@ select task_id, task_kind, business_product_id, outcome, occurred_at
 from outcomes
 where task_id in (select task_id from requests union select later_id from replacements);
 
--- One row per task that a request names. A task in another's place inherits the first receipt, and the first submission: the
--- request came before both.
+-- One row per task that a request or a replacement names. A replacing task inherits the earliest receipt and submission of
+-- the tasks it replaced, because the shopper's request came before all of them.
 create table request_facts as
 with named as (
     select task_id from requests union select later_id from replacements
@@ -62,7 +62,7 @@ from request_facts f
 left join tasks t on t.task_id = f.task_id and t.task_kind = f.task_kind
 where f.closed_at is null and not f.is_recovered and f.task_id not in (select task_id from named_outcomes);
 
--- When each request began, where that is known: received, else submitted.
+-- When each request began, where that is known: the earliest of receipt and submission.
 create table request_starts as
 select coalesce(f.task_id, t.task_id) as task_id, coalesce(t.task_kind, f.task_kind) as task_kind,
        coalesce(t.business_product_id, f.business_product_id, '') as business_product_id,

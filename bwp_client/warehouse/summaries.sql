@@ -1,0 +1,62 @@
+-- The tables of a snapshot that summarise outcomes and lookups; docs/warehouse.md describes each.
+
+create table product_kinds as
+select business_product_id, task_kind, count(*) as tasks,
+       count(*) filter (outcome = 'FAILED') as failed,
+       bool_or(outcome = 'COMPLETED' or conflicting) as has_denominator,
+       max(occurred_at) as last_at
+from outcomes group by business_product_id, task_kind;
+
+create view exact_counts as
+select o.occurred_at as bucket_start, o.business_product_id, o.task_kind, coalesce(o.region, '') as region, o.outcome,
+       p.has_denominator, 1 as tasks
+from outcomes o join product_kinds p using (business_product_id, task_kind);
+
+create table product_hourly_counts as
+select make_timestamptz(epoch_us(bucket_start) - epoch_us(bucket_start) % 3600000000) as bucket_start,
+       business_product_id, task_kind, region, outcome, has_denominator, count(*) as tasks
+from exact_counts
+group by all;
+
+create table hourly_counts as
+select bucket_start, cast(null as varchar) as business_product_id, task_kind, region, outcome, has_denominator,
+       cast(sum(tasks) as bigint) as tasks
+from product_hourly_counts group by all;
+
+create table daily_counts as
+select cast(date_trunc('day', bucket_start) as timestamptz) as bucket_start, business_product_id, task_kind, region,
+       outcome, has_denominator, cast(sum(tasks) as bigint) as tasks
+from product_hourly_counts group by all;
+
+create table tasks as
+select * from lookups
+qualify row_number() over (
+    partition by task_id, task_kind
+    order by case when lookup_state = 'found' then 1 else 0 end desc, asked_at desc, attempt desc
+) = 1;
+
+create table failed_tasks as
+select o.task_id, o.task_kind, o.business_product_id, coalesce(o.region, '') as region, o.occurred_at, o.conflicting,
+       o.events_seen, p.has_denominator, coalesce(t.lookup_state, 'not_asked') as lookup_state, t.status,
+       t.submitted_at, t.updated_at, t.holding_period_days, t.errors, t.asked_at, t.next_attempt_at, t.reason, case
+           when coalesce(t.lookup_state, 'not_asked') <> 'found' then [{not_looked_up}]
+           when coalesce(len(t.errors), 0) = 0 then [{uncoded}]
+           else list_sort(list_distinct(
+               list_transform(t.errors, lambda e: coalesce(nullif(trim(e.code), ''), {uncoded}))))
+       end as codes
+from outcomes o
+join product_kinds p using (business_product_id, task_kind)
+left join tasks t on t.task_id = o.task_id and t.task_kind = o.task_kind
+where o.outcome = 'FAILED';
+
+create table failed_codes as
+select unnest(codes) as code, array_to_string(codes, ' + ') as code_set, len(codes) as codes_in_set,
+       task_id, task_kind, business_product_id, region, occurred_at, has_denominator
+from failed_tasks;
+
+create table timed_tasks as
+select o.task_id, o.task_kind, o.business_product_id, coalesce(o.region, '') as region, o.outcome, o.occurred_at,
+       least(t.submitted_at, o.occurred_at) as submitted_at,
+       greatest(epoch_us(o.occurred_at) - epoch_us(t.submitted_at), 0) / 1e6 as seconds
+from outcomes o join tasks t on t.task_id = o.task_id and t.task_kind = o.task_kind
+where t.lookup_state = 'found' and t.submitted_at is not null;
