@@ -1,4 +1,4 @@
-"""Delta Lake tables on the local disk or on S3, the rules they are written by, and the snapshots that are read."""
+"""Delta Lake tables on the local disk or on S3: their schema, the writers of each table, and snapshots for readers."""
 
 from bwp_client.warehouse.runs import Run, VersionMap, list_runs, newest_run, record_run, unpublished
 from bwp_client.warehouse.schema import TABLES, TableName

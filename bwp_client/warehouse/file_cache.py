@@ -1,4 +1,4 @@
-"""Local copies of a remote table's files: they never change, so each is fetched once, into a bounded folder."""
+"""A local cache of the data files of tables on S3. The files never change, so each is fetched once, into a bounded folder."""
 
 from __future__ import annotations
 
@@ -17,15 +17,19 @@ FETCH_THREADS = 8
 
 
 def cache_folder() -> Path:
-    """Give the folder of local copies: below `$XDG_CACHE_HOME`, else `~/.cache`."""
+    """Return the folder of the cache: below `$XDG_CACHE_HOME`, else below `~/.cache`."""
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "bwp" / "tables"
 
 
 def local_copies(address: str, files: Sequence[tuple[str, int]]) -> list[str]:
-    """Give a local path for each (path below the table's address, size in bytes), fetching what is missing.
+    """Return the local path of each file, fetching the missing ones.
+
+    Args:
+        address: The table's address.
+        files: (path below the address, size in bytes) of each file.
 
     Raises:
-        SourceNotFoundError: A file is gone, vacuumed since the table was opened.
+        SourceNotFoundError: A file does not exist any more; it was vacuumed since the table was opened.
         RemoteError: S3 refused or failed.
     """
     _folder_of(address).mkdir(parents=True, exist_ok=True)
@@ -54,7 +58,7 @@ def _fetch(uri: str, target: Path) -> None:
 
 
 def _make_room(coming_bytes: int, *, keep: set[Path]) -> None:
-    """Delete the copies that were used longest ago until the coming ones fit."""
+    """Delete the least recently used copies until the coming files fit."""
     present = []
     for path in cache_folder().rglob("*.parquet"):
         try:
@@ -72,7 +76,7 @@ def _make_room(coming_bytes: int, *, keep: set[Path]) -> None:
 
 
 def forget_copies(address: str, *, keep: Sequence[str]) -> None:
-    """Delete this machine's copies of a table's files, but those of the paths to keep."""
+    """Delete the copies of a table's files, except those of the paths to keep."""
     wanted = {_copy_of(address, path) for path in keep}
     for copy in _folder_of(address).glob("*"):
         if copy not in wanted:
@@ -84,5 +88,5 @@ def _folder_of(address: str) -> Path:
 
 
 def _copy_of(address: str, path: str) -> Path:
-    # A file's own name holds a UUID; a key never becomes part of a local path.
+    # The path is hashed, so that an object key never becomes part of a local path.
     return _folder_of(address) / (hashlib.sha256(path.encode()).hexdigest()[:32] + ".parquet")

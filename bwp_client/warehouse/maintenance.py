@@ -21,8 +21,6 @@ COMPACTED_FILE_BYTES: Final = 64 * 1024**2
 SMALL_FILES: Final = 8
 """A partition with fewer small files is not compacted."""
 
-_ALL_RUNS: Final = 10_000_000
-
 
 @dataclass(slots=True)
 class MaintainResult:
@@ -161,7 +159,7 @@ def compact(warehouse: Warehouse, table: TableName) -> tuple[int, int] | None:
 def _versions_needed(warehouse: Warehouse, *, since: datetime) -> dict[TableName, set[int]]:
     """Return the versions that readers may hold: those of the newest run, and of every run that finished since then."""
     needed: dict[TableName, set[int]] = defaultdict(set)
-    for index, run in enumerate(list_runs(warehouse, limit=_ALL_RUNS)):
+    for index, run in enumerate(list_runs(warehouse, limit=None)):
         if index and run.finished_at < since:
             break
         for name, version in run.versions.items():

@@ -1,4 +1,4 @@
-"""What people call business products: the configured names, and those that came with the sample."""
+"""Names of business products: the configured ones, and those of the sample data."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ _LENGTH = 11
 
 
 def product_names(warehouse_uri: str, configured: Mapping[str, str]) -> dict[str, str]:
-    """Give the names of business products by ID.
+    """Return the names of business products by ID.
 
     Args:
-        warehouse_uri: Whose; the sample's folder holds its own names.
-        configured: The setting; it comes first.
+        warehouse_uri: The warehouse; the folder of a sample warehouse holds a file of names.
+        configured: The names in the settings; they override those of the file.
     """
     path = Path(warehouse_uri) / NAMES_FILE
     if warehouse_uri.startswith("s3://") or not path.is_file():
@@ -24,6 +24,6 @@ def product_names(warehouse_uri: str, configured: Mapping[str, str]) -> dict[str
 
 
 def name_of(business_product_id: str, names: Mapping[str, str]) -> str:
-    """Give a product's name, else its ID, which is cut where it is long."""
+    """Return a product's name; without a name, its ID, truncated if long."""
     name = names.get(business_product_id)
     return name or (business_product_id if len(business_product_id) <= _LENGTH else business_product_id[:_LENGTH] + "…")

@@ -1,6 +1,6 @@
-"""The journal of archive replays: a row before each call that starts one, and a row for each step after it.
+"""The replays table: a row before each call that starts an archive replay, and a row for each later state.
 
-Append-only; the newest row of a replay says where it stands.
+Append-only; the newest row of a replay holds its state.
 """
 
 from __future__ import annotations
@@ -22,13 +22,13 @@ APP_ID = "bwp.replays"
 
 
 class ReplayState(StrEnum):
-    """Where a replay of ours stands."""
+    """The state of a replay that this program started."""
 
     PLANNED = "planned"
-    """Written before AWS is asked: it may have started or not."""
+    """Written before AWS is called: the replay may have started or not."""
     STARTED = "started"
     COMPLETE = "complete"
-    """Every message of it was stored: its window counts for the watermark."""
+    """All its messages were stored: its window counts for the watermark."""
     FAILED = "failed"
     CANCELLED = "cancelled"
     TIMED_OUT = "timed_out"
@@ -37,13 +37,13 @@ class ReplayState(StrEnum):
 
     @property
     def is_open(self) -> bool:
-        """Tell whether there may be messages of it that a run has to wait for."""
+        """Return whether messages of it may still arrive, so that a run has to wait for them."""
         return self in (ReplayState.PLANNED, ReplayState.STARTED)
 
 
 @dataclass(frozen=True, slots=True)
 class Replay:
-    """One replay: half-open window in whole UTC minutes, and what came of it."""
+    """One replay: its half-open window in whole UTC minutes, its state and its counts."""
 
     replay_name: str
     archive: str
@@ -56,7 +56,7 @@ class Replay:
 
 
 def record_replay(warehouse: Warehouse, replay: Replay) -> int:
-    """Write where a replay stands; give the table's version.
+    """Append the state of a replay; return the table's version.
 
     Raises:
         WarehouseError: See `Warehouse.commit`.
@@ -74,7 +74,7 @@ def record_replay(warehouse: Warehouse, replay: Replay) -> int:
 
 
 def list_replays(warehouse: Warehouse, archive: str | None = None) -> list[Replay]:
-    """Give where each replay stands, of one archive or of all, the newest window first.
+    """Return the newest state of each replay, of one archive or of all, newest window first.
 
     Raises:
         RemoteError: S3 refused or failed.
@@ -94,11 +94,11 @@ def list_replays(warehouse: Warehouse, archive: str | None = None) -> list[Repla
             {"archive": archive},
         ).fetchall()
     return [
-        Replay(name, of, rule, start, end, ReplayState(state), at, json.loads(counts or "{}"))
-        for name, of, rule, start, end, state, at, counts in rows
+        Replay(name, archive_name, rule, start, end, ReplayState(state), recorded_at, json.loads(counts or "{}"))
+        for name, archive_name, rule, start, end, state, recorded_at, counts in rows
     ]
 
 
 def watermark(replays: list[Replay]) -> datetime | None:
-    """Give the end of an archive's last complete window; none before the first."""
-    return max((one.window_to for one in replays if one.state is ReplayState.COMPLETE), default=None)
+    """Return the end of the last complete window among replays; None without a complete window."""
+    return max((replay.window_to for replay in replays if replay.state is ReplayState.COMPLETE), default=None)

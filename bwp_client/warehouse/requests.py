@@ -1,12 +1,14 @@
-"""What the shop knows of its requests: one row per task, the newest statement wins."""
+"""The requests table: the shop's own requests, one row per task; a later import overrides the columns that it has."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import closing
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Final
 
+import duckdb
 import pyarrow as pa
 from deltalake import DeltaTable
 
@@ -23,7 +25,7 @@ _SCHEMA: Final = TABLES[TableName.REQUESTS].schema
 
 @dataclass(frozen=True, slots=True)
 class ImportCounts:
-    """What became of the requests read: read = stored + unchanged."""
+    """The fate of the imported requests: read = stored + unchanged."""
 
     read: int
     stored: int
@@ -38,29 +40,27 @@ def import_requests(
     source: str,
     clock: Callable[[], datetime] = lambda: datetime.now(UTC),
 ) -> ImportCounts:
-    """Store requests, all in one commit, and publish them.
+    """Store requests in one commit, and publish them.
 
-    A task that has a row gets its columns replaced, but only those given. Two imports at once: each sees the other's rows.
+    In the row of a known task only the given columns are replaced. Of two concurrent imports, each sees the other's rows.
 
     Args:
-        warehouse: Where to; made when it is not there yet.
-        rows: In the columns of the requests table, one row per task.
-        given: The columns that count; the others stay as they were.
-        source: How the runs table names where they come from.
-        clock: Gives the time now, in UTC.
+        warehouse: The warehouse to write to; created if it does not exist.
+        rows: The columns of the requests table, one row per task.
+        given: The columns to store; the others stay as they are.
+        source: The name of the run's source.
+        clock: Returns the time now, in UTC.
 
     Raises:
-        MixedDataError: Sample tasks and real ones would meet; nothing was stored.
+        MixedDataError: Sample tasks would meet real tasks; nothing was stored.
         WarehouseError: See `Warehouse.commit`.
     """
     started_at = clock()
     warehouse.create()
-    merged = _Merge(warehouse, rows, given)
-    try:
-        version = warehouse.commit(TableName.REQUESTS, merged.rows_for, app_id=APP_ID, replace=lambda: WHOLE_TABLE)
-    finally:
-        merged.connection.close()
-    counts = ImportCounts(rows.num_rows, merged.stored, rows.num_rows - merged.stored)
+    with closing(connect()) as connection:
+        merge = _Merge(warehouse, connection, rows, given)
+        version = warehouse.commit(TableName.REQUESTS, merge.rows_for, app_id=APP_ID, replace=lambda: WHOLE_TABLE)
+    counts = ImportCounts(rows.num_rows, merge.stored, rows.num_rows - merge.stored)
     record_run(
         warehouse,
         Run(
@@ -76,22 +76,25 @@ def import_requests(
 
 
 class _Merge:
-    """Puts new rows over the stored ones; looks anew on each attempt to commit."""
+    """Merges imported rows with the stored ones; `rows_for` does it again on each attempt to commit."""
 
-    def __init__(self, warehouse: Warehouse, rows: pa.Table, given: tuple[str, ...]) -> None:
-        self.connection = connect()
-        self.connection.register("incoming", rows)
+    def __init__(
+        self, warehouse: Warehouse, connection: duckdb.DuckDBPyConnection, rows: pa.Table, given: tuple[str, ...]
+    ) -> None:
+        connection.register("incoming", rows)
         self.stored = 0
         self._warehouse = warehouse
+        self._connection = connection
         self._given = given
 
     def rows_for(self, handle: DeltaTable) -> Any | None:
+        """Return all rows of the table after the import; None if nothing would change."""
         stored = self._warehouse.scan(TableName.REQUESTS, handle)
         self._refuse_mixture(stored)
         others = [name for name in _SCHEMA.names if name != "task_id"]
         columns = ", ".join(f"{'i' if name in self._given else 's'}.{name}" for name in others)
         differs = " or ".join(f"(m.{name} is distinct from s.{name})" for name in others)
-        self.connection.execute(
+        self._connection.execute(
             f"""
             create or replace temp table stored as select * from {stored};
             create or replace temp table merged as
@@ -99,7 +102,7 @@ class _Merge:
             """
         )
         (self.stored,) = one_row(
-            self.connection,
+            self._connection,
             f"""
             select count(*) from merged m left join stored s on s.task_id = m.task_id
             where s.task_id is null or {differs}
@@ -108,7 +111,7 @@ class _Merge:
         if not self.stored:
             return None
         named = ", ".join(_SCHEMA.names)
-        return self.connection.sql(
+        return self._connection.sql(
             f"""
             select {named} from merged
             union all
@@ -121,7 +124,7 @@ class _Merge:
         outcomes = self._warehouse.handle(TableName.OUTCOMES)
         known = self._warehouse.scan(TableName.OUTCOMES, files=self._warehouse.data_files(outcomes)[:1])
         some, every = one_row(
-            self.connection,
+            self._connection,
             f"""
             select bool_or({is_sample}), bool_and({is_sample}) from (
                 select task_id from incoming
@@ -133,5 +136,5 @@ class _Merge:
         if some and not every:
             raise MixedDataError(
                 "Sample tasks and real tasks may not meet in one warehouse. Nothing was imported. "
-                "Give --warehouse another place for one of the two."
+                "Give --warehouse another address for one of the two."
             )

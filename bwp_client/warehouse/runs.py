@@ -1,4 +1,4 @@
-"""Runs: one row per finished commit group, written last: it is the commit point and names the versions to read."""
+"""The runs table: one row per commit group, written last. It is the commit point and names the versions to read."""
 
 from __future__ import annotations
 
@@ -18,17 +18,17 @@ from bwp_client.warehouse.schema import PUBLISHED, TABLES, TableName
 from bwp_client.warehouse.store import Warehouse
 
 APP_ID = "bwp.runs"
-_LOOKED_AT = 20
-"""Newest rows among which an earlier attempt to write the same one is looked for."""
+_ROWS_SEARCHED = 20
+"""Newest rows that are searched for an earlier attempt to write the same row."""
 _WRITTEN_BY_LOADS = (TableName.EVENTS, TableName.QUARANTINE, TableName.OBJECTS, TableName.OUTCOMES)
 
 VersionMap = dict[str, int]
-"""Table name to Delta version: what a reader reads, the key of every cache, and part of a report's manifest."""
+"""Table name to Delta version: the versions that a reader opens, the key of every cache, and part of a report's manifest."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Run:
-    """What one commit group did."""
+    """One commit group: its source and window, its counts, and the versions that it publishes."""
 
     run_id: str = field(default_factory=lambda: uuid4().hex)
     kind: str
@@ -43,14 +43,15 @@ class Run:
 
 
 def record_run(warehouse: Warehouse, run: Run, *, database: duckdb.DuckDBPyConnection | None = None) -> VersionMap:
-    """Write the run's row last; give the version map that it publishes.
-
-    Versions never go back: each is the larger of this run's and the newest row's.
+    """Write a run's row, after everything that it publishes.
 
     Args:
-        warehouse: Where to.
-        run: What to write.
-        database: One that is open already.
+        warehouse: The warehouse to write to.
+        run: The run; its versions may name only the tables it wrote.
+        database: An open DuckDB database to use.
+
+    Returns:
+        The published version of every table. Versions never decrease: each is the larger of this run's and the newest row's.
 
     Raises:
         WarehouseError: See `Warehouse.commit`.
@@ -58,11 +59,11 @@ def record_run(warehouse: Warehouse, run: Run, *, database: duckdb.DuckDBPyConne
     published: VersionMap = {}
 
     def rows_for(handle: DeltaTable) -> Any:
-        recent = _read(warehouse, handle, connection, limit=_LOOKED_AT)
+        recent = _read(warehouse, handle, connection, limit=_ROWS_SEARCHED)
         published.clear()
-        for one in recent:
-            if one.run_id == run.run_id:  # an earlier attempt was stored, and its answer lost
-                published.update(one.versions)
+        for earlier in recent:
+            if earlier.run_id == run.run_id:  # an earlier attempt was stored, but its response was lost
+                published.update(earlier.versions)
                 return None
         before = recent[0].versions if recent else {}
         for name in PUBLISHED:
@@ -91,13 +92,13 @@ def record_run(warehouse: Warehouse, run: Run, *, database: duckdb.DuckDBPyConne
 
 
 def unpublished(warehouse: Warehouse, *, besides: Collection[str] = ()) -> VersionMap:
-    """Give the tables that a load writes and that are newer than the newest run says, with their versions.
+    """Return the versions of tables that a load writes and that are newer than the newest run names.
 
-    There are some while a load runs, and after one that was stopped before it could write its run's row.
+    There are such tables while a load runs, and after a load that was stopped before it wrote its run's row.
 
     Args:
-        warehouse: Whose tables.
-        besides: Tables that need not be looked at.
+        warehouse: The warehouse to read.
+        besides: Names of tables to leave out.
 
     Raises:
         RemoteError: S3 refused or failed.
@@ -111,7 +112,7 @@ def unpublished(warehouse: Warehouse, *, besides: Collection[str] = ()) -> Versi
 
 
 def newest_run(warehouse: Warehouse) -> Run | None:
-    """Give the newest finished run; none in a warehouse that holds nothing yet.
+    """Return the newest run; None in an empty warehouse.
 
     Raises:
         RemoteError: S3 refused or failed.
@@ -119,27 +120,33 @@ def newest_run(warehouse: Warehouse) -> Run | None:
     if not warehouse.exists():
         return None
     with closing(small_cursor()) as connection:
-        return _newest(warehouse, warehouse.handle(TableName.RUNS), connection)
+        newest = _read(warehouse, warehouse.handle(TableName.RUNS), connection, limit=1)
+    return newest[0] if newest else None
 
 
-def list_runs(warehouse: Warehouse, *, limit: int = 200) -> list[Run]:
-    """Give the newest runs, newest first."""
+def list_runs(warehouse: Warehouse, *, limit: int | None = 200) -> list[Run]:
+    """Return runs, newest first.
+
+    Args:
+        warehouse: The warehouse to read.
+        limit: The largest number of runs; None for all.
+
+    Raises:
+        RemoteError: S3 refused or failed.
+    """
     if not warehouse.exists():
         return []
     with closing(small_cursor()) as connection:
         return _read(warehouse, warehouse.handle(TableName.RUNS), connection, limit=limit)
 
 
-def _newest(warehouse: Warehouse, handle: DeltaTable, connection: duckdb.DuckDBPyConnection) -> Run | None:
-    found = _read(warehouse, handle, connection, limit=1)
-    return found[0] if found else None
-
-
-def _read(warehouse: Warehouse, handle: DeltaTable, connection: duckdb.DuckDBPyConnection, *, limit: int) -> list[Run]:
+def _read(
+    warehouse: Warehouse, handle: DeltaTable, connection: duckdb.DuckDBPyConnection, *, limit: int | None
+) -> list[Run]:
     files = sorted(warehouse.data_files(handle), key=lambda item: item.highs["run_no"], reverse=True)
     newest, rows = [], 0
     for item in files:
-        if rows >= limit:
+        if limit is not None and rows >= limit:
             break
         newest.append(item)
         rows += item.rows
@@ -147,7 +154,7 @@ def _read(warehouse: Warehouse, handle: DeltaTable, connection: duckdb.DuckDBPyC
     found = connection.execute(
         f"""
         select run_id, kind, source, started_at, finished_at, state, counts, versions, window_from, window_to
-        from {source} order by run_no desc limit {int(limit)}
+        from {source} order by run_no desc limit {"all" if limit is None else int(limit)}
         """
     ).fetchall()
     return [

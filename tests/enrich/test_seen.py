@@ -114,7 +114,7 @@ def test_a_run_that_published_several_times_is_one_run():
         [row("b-2", 11, "finished", 30, 0), load, row("b-1", 10, "partial", 90, 30), row("a-1", 0, "stopped", 1, 5)]
     )
     assert (newest.asked, newest.not_asked, newest.state, newest.throttled) == (120, 0, "finished", 2)
-    assert newest.requests_per_second == pytest.approx(240 / 120)
+    assert newest.calls_per_second == pytest.approx(240 / 120)
     assert newest.throttled_share == pytest.approx(2 / 240)
     assert (older.asked, older.state) == (1, "stopped")
 

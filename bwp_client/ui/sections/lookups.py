@@ -72,8 +72,8 @@ def _runs(runs: list[LookupRun]) -> pd.DataFrame:
             "Asked": [run.asked for run in runs],
             "Found": [run.found for run in runs],
             "Left": [run.not_asked for run in runs],
-            "Requests": [run.requests for run in runs],
-            "A second": [run.requests_per_second for run in runs],
+            "Requests": [run.api_calls for run in runs],
+            "A second": [run.calls_per_second for run in runs],
             "Throttled": [run.throttled for run in runs],
             "Tokens": [run.tokens for run in runs],
             "State": [_RUN_STATES.get(run.state, run.state) for run in runs],
@@ -102,9 +102,9 @@ def _show_runs(page: Page, runs: list[LookupRun]) -> None:
 
 def said_of(run: LookupRun) -> str:
     """Say how a run went."""
-    pace = "" if run.requests_per_second is None else f", {run.requests_per_second:,.1f} a second"
+    pace = "" if run.calls_per_second is None else f", {run.calls_per_second:,.1f} a second"
     left = f" {run.not_asked:,} tasks were left." if run.not_asked else ""
     return (
-        f"Newest run: {run.asked:,} tasks asked about with {run.requests:,} requests{pace}; asked to slow down "
+        f"Newest run: {run.asked:,} tasks asked about with {run.api_calls:,} requests{pace}; asked to slow down "
         f"{run.throttled:,} times ({percent(run.throttled_share)} of requests).{left}"
     )
