@@ -19,19 +19,27 @@ from bwp_client.cli.options import (
     warehouse_uri,
 )
 from bwp_client.errors import BwpError, ExitCode
-from bwp_client.monitoring.thresholds import Limits
+from bwp_client.monitoring.thresholds import Thresholds
 
-DEFAULTS = Limits()
+DEFAULTS = Thresholds()
 
 
 def check_command(
-    days: Annotated[int, typer.Option(min=1, help="How far back failures and codes are looked at.")] = DEFAULTS.days,
-    min_failures: Annotated[int, typer.Option(min=1, help="Fewer failures alarm nobody.")] = DEFAULTS.min_failures,
+    days: Annotated[
+        int, typer.Option(min=1, help="Length of the period over which failures and codes are counted.")
+    ] = DEFAULTS.days,
+    min_failures: Annotated[
+        int, typer.Option(min=1, help="With fewer failures the failure rate fires no alert.")
+    ] = DEFAULTS.min_failures,
     min_rate: Annotated[
-        float, typer.Option(min=0, max=1, help="The lower bound of the failure rate that alarms.")
+        float, typer.Option(min=0, max=1, help="Alert when the lower bound of the failure rate reaches this share.")
     ] = DEFAULTS.min_rate,
-    deadline_days: Annotated[int, typer.Option(min=0, help="A deadline so near alarms.")] = DEFAULTS.deadline_days,
-    stale_hours: Annotated[float, typer.Option(min=0, help="No event for so long alarms.")] = DEFAULTS.stale_hours,
+    deadline_days: Annotated[
+        int, typer.Option(min=0, help="Alert when a deadline is at most so many days away.")
+    ] = DEFAULTS.deadline_days,
+    stale_hours: Annotated[
+        float, typer.Option(min=0, help="Alert when no event came for more than so many hours.")
+    ] = DEFAULTS.stale_hours,
     task_kind: TaskKindOption = "DELETION",
     business_product: BusinessProductOption = None,
     region: RegionOption = None,
@@ -42,8 +50,8 @@ def check_command(
     """End with exit code 1, and a notice, when failures, a new code, a deadline or silence need a person."""
     with errors_as_exit_codes(as_json=as_json):
         from bwp_client.events import TaskKind
-        from bwp_client.monitoring.alerts import check as run_check
-        from bwp_client.monitoring.alerts import last_days
+        from bwp_client.metrics.filters import Filters
+        from bwp_client.monitoring.alerts import evaluate_rules
         from bwp_client.settings import Settings
         from bwp_client.warehouse import Warehouse
         from bwp_client.warehouse.snapshot import Snapshot
@@ -52,15 +60,15 @@ def check_command(
         url = notify or (settings.notify_url.get_secret_value() if settings.notify_url else None)
         kind = choice(TaskKind, "--task-kind", task_kind.upper())
         now = datetime.now(UTC)
-        filters = last_days(now, days).with_(
+        filters = Filters.last_days(now, days).with_(
             task_kind=kind,
             business_products=tuple(business_product) if business_product else None,
             regions=tuple(region) if region else None,
         )
-        limits = Limits(days, min_failures, min_rate, deadline_days, stale_hours)
+        thresholds = Thresholds(days, min_failures, min_rate, deadline_days, stale_hours)
         try:
-            found = run_check(
-                Snapshot.newest(Warehouse(warehouse_uri(warehouse, settings))), filters, limits, settings, now
+            found = evaluate_rules(
+                Snapshot.newest(Warehouse(warehouse_uri(warehouse, settings))), filters, thresholds, settings, now
             )
         except BwpError as error:
             _tell(url, "Check: could not be made", [str(error)])

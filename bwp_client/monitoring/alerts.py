@@ -1,115 +1,146 @@
-"""Does something need a person now? Four rules over the newest data; each that fires says why."""
+"""Alert rules: four conditions on the newest data that need a person; each rule that fires says why."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from datetime import datetime, timedelta
+from enum import StrEnum
 from typing import Any
 
 import pandas as pd
 
 from bwp_client.metrics import Filters, MetricName, run_metric
 from bwp_client.metrics.wording import percent
-from bwp_client.monitoring.thresholds import Limits
+from bwp_client.monitoring.thresholds import Thresholds
 from bwp_client.settings import Settings
 from bwp_client.warehouse.snapshot import Snapshot
 
-RATE, NEW_CODE, DEADLINE, SILENT = "failure_rate", "new_code", "deadline", "stale"
-MAX_NAMED = 5
+_MAX_CODES_NAMED = 5
+
+
+class AlertRule(StrEnum):
+    """The alert rules, in the order in which they are evaluated."""
+
+    STALE = "stale"
+    FAILURE_RATE = "failure_rate"
+    NEW_CODE = "new_code"
+    DEADLINE = "deadline"
 
 
 @dataclass(slots=True)
-class Checked:
-    """What was looked at and which rules fired."""
+class Evaluation:
+    """The rules that fired, and the figures that were compared with the thresholds."""
 
     fired: dict[str, str] = field(default_factory=dict)
+    """Message by rule."""
     figures: dict[str, Any] = field(default_factory=dict)
 
     def as_json(self) -> dict[str, Any]:
-        """Give the command line's JSON object."""
+        """Return the JSON object that `check` prints."""
         return asdict(self)
 
 
-def check(snapshot: Snapshot, filters: Filters, limits: Limits, settings: Settings, now: datetime) -> Checked:
-    """Apply every rule.
+@dataclass(frozen=True, slots=True)
+class _Inputs:
+    snapshot: Snapshot
+    filters: Filters
+    thresholds: Thresholds
+    settings: Settings
+    now: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class _Result:
+    message: str | None = None
+    """Why the rule fired; none if it did not."""
+    figures: dict[str, Any] = field(default_factory=dict)
+
+
+def evaluate_rules(
+    snapshot: Snapshot, filters: Filters, thresholds: Thresholds, settings: Settings, now: datetime
+) -> Evaluation:
+    """Evaluate every alert rule.
 
     Args:
         snapshot: The newest data.
-        filters: Which tasks count; its period is what rates and codes are looked at over.
-        limits: When the rules fire.
-        settings: The minimum n, and how deadlines are counted.
-        now: What age and days left are counted from.
+        filters: Which tasks count; their period is the one over which failures and error codes are counted.
+        thresholds: When the rules fire.
+        settings: The minimum n, and the rule by which deadlines are counted.
+        now: The moment from which the age of the newest event and the days left are counted.
     """
-    checked = Checked()
-    for rule, text in (
-        (SILENT, _silent(snapshot, limits, now, checked)),
-        (RATE, _rate(snapshot, filters, limits, settings, checked)),
-        (NEW_CODE, _new_codes(snapshot, filters, checked)),
-        (DEADLINE, _deadlines(snapshot, filters, limits, settings, now, checked)),
-    ):
-        if text:
-            checked.fired[rule] = text
-    return checked
+    inputs = _Inputs(snapshot, filters, thresholds, settings, now)
+    evaluation = Evaluation()
+    for rule, evaluate in _RULES.items():
+        result = evaluate(inputs)
+        evaluation.figures |= result.figures
+        if result.message:
+            evaluation.fired[rule.value] = result.message
+    return evaluation
 
 
-def last_days(now: datetime, days: int) -> Filters:
-    """Give the days up to now, the running one included."""
-    return Filters.last_days(now, days)
-
-
-def _silent(snapshot: Snapshot, limits: Limits, now: datetime, checked: Checked) -> str | None:
-    span = snapshot.span()
+def _stale(inputs: _Inputs) -> _Result:
+    span = inputs.snapshot.span()
     if span is None:
-        return "no event was ever loaded: look at the source and the schedule of load."
-    hours = (now - span[1]) / timedelta(hours=1)
-    checked.figures["newest_event_hours_ago"] = round(hours, 1)
-    if hours <= limits.stale_hours:
-        return None
-    return f"the newest event is {hours:,.0f} h old, more than {limits.stale_hours:,.0f} h: look at the source and at load."
+        return _Result("no event was ever loaded: look at the source and the schedule of load.")
+    hours, max_hours = (inputs.now - span[1]) / timedelta(hours=1), inputs.thresholds.stale_hours
+    message = f"the newest event is {hours:,.0f} h old, more than {max_hours:,.0f} h: look at the source and at load."
+    return _Result(message if hours > max_hours else None, {"newest_event_hours_ago": round(hours, 1)})
 
 
-def _rate(snapshot: Snapshot, filters: Filters, limits: Limits, settings: Settings, checked: Checked) -> str | None:
-    (row,) = run_metric(snapshot, MetricName.PERIOD_COMPARISON, filters, min_n=settings.min_n).to_dict("records")
-    checked.figures |= {
-        name: None if pd.isna(row[name]) else row[name]
-        for name in ("failed", "n", "rate", "low", "high", "previous_rate")
-    }
-    if pd.isna(row["rate"]) or row["failed"] < limits.min_failures or row["low"] < limits.min_rate:
-        return None
+def _failure_rate(inputs: _Inputs) -> _Result:
+    thresholds = inputs.thresholds
+    comparison = run_metric(inputs.snapshot, MetricName.PERIOD_COMPARISON, inputs.filters, min_n=inputs.settings.min_n)
+    (row,) = comparison.to_dict("records")
+    columns = ("failed", "n", "rate", "low", "high", "previous_rate")
+    figures = {name: None if pd.isna(row[name]) else row[name] for name in columns}
+    if pd.isna(row["rate"]) or row["failed"] < thresholds.min_failures or row["low"] < thresholds.min_rate:
+        return _Result(figures=figures)
     before = (
-        "" if pd.isna(row["previous_rate"]) else f"; {percent(row['previous_rate'])} in the {limits.days} days before"
+        ""
+        if pd.isna(row["previous_rate"])
+        else f"; {percent(row['previous_rate'])} in the {thresholds.days} days before"
     )
-    return (
-        f"{row['failed']:,} of {row['n']:,} tasks failed in {limits.days} days: {percent(row['rate'])}, at least "
+    message = (
+        f"{row['failed']:,} of {row['n']:,} tasks failed in {thresholds.days} days: {percent(row['rate'])}, at least "
         f"{percent(row['low'])} beyond doubt{before}."
     )
+    return _Result(message, figures)
 
 
-def _new_codes(snapshot: Snapshot, filters: Filters, checked: Checked) -> str | None:
-    codes = run_metric(snapshot, MetricName.ERROR_CODES, filters)
+def _new_code(inputs: _Inputs) -> _Result:
+    codes = run_metric(inputs.snapshot, MetricName.ERROR_CODES, inputs.filters)
     new = codes[codes["state"] == "new"]
-    checked.figures["new_codes"] = list(new["code"])
+    figures = {"new_codes": list(new["code"])}
     if new.empty:
-        return None
-    named = [f"{row['code']} ({row['tasks']:,} tasks)" for row in new.head(MAX_NAMED).to_dict("records")]
-    more = f" and {len(new) - MAX_NAMED} more" if len(new) > MAX_NAMED else ""
-    return f"never seen before: {', '.join(named)}{more}."
+        return _Result(figures=figures)
+    named = [f"{row['code']} ({row['tasks']:,} tasks)" for row in new.head(_MAX_CODES_NAMED).to_dict("records")]
+    more = f" and {len(new) - _MAX_CODES_NAMED} more" if len(new) > _MAX_CODES_NAMED else ""
+    return _Result(f"never seen before: {', '.join(named)}{more}.", figures)
 
 
-def _deadlines(
-    snapshot: Snapshot, filters: Filters, limits: Limits, settings: Settings, now: datetime, checked: Checked
-) -> str | None:
-    span = snapshot.span()
+def _deadline(inputs: _Inputs) -> _Result:
+    span = inputs.snapshot.span()
     if span is None:
-        return None
-    all_time = filters.with_(from_time=min(span[0], filters.from_time))
-    rows = run_metric(snapshot, MetricName.OPEN_FAILURES, all_time, calendar=settings.deadlines, now=now)
-    days = rows[rows["state"] == "open"]["days_left"].dropna()
-    near, over = int(days.between(0, limits.deadline_days).sum()), int((days < 0).sum())
-    checked.figures |= {"deadlines_near": near, "deadlines_over": over}
-    if not near:
-        return None
-    return (
-        f"{near:,} open failures must be done within {limits.deadline_days} days, the first in {int(days[days >= 0].min())}"
-        + (f"; {over:,} more are over." if over else ".")
+        return _Result()
+    all_time = inputs.filters.with_(from_time=min(span[0], inputs.filters.from_time))
+    rows = run_metric(
+        inputs.snapshot, MetricName.OPEN_FAILURES, all_time, calendar=inputs.settings.deadlines, now=inputs.now
     )
+    days = rows[rows["state"] == "open"]["days_left"].dropna()
+    max_days = inputs.thresholds.deadline_days
+    near, over = int(days.between(0, max_days).sum()), int((days < 0).sum())
+    figures = {"deadlines_near": near, "deadlines_over": over}
+    if not near:
+        return _Result(figures=figures)
+    more = f"; {over:,} more are over." if over else "."
+    first = int(days[days >= 0].min())
+    return _Result(f"{near:,} open failures must be done within {max_days} days, the first in {first}{more}", figures)
+
+
+_RULES: dict[AlertRule, Callable[[_Inputs], _Result]] = {
+    AlertRule.STALE: _stale,
+    AlertRule.FAILURE_RATE: _failure_rate,
+    AlertRule.NEW_CODE: _new_code,
+    AlertRule.DEADLINE: _deadline,
+}

@@ -1,4 +1,4 @@
-"""When `check` fires; apart from the rules, so that the command line starts without pandas."""
+"""The thresholds of the alert rules; a module of its own, so that the command line starts without pandas."""
 
 from __future__ import annotations
 
@@ -6,13 +6,13 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)
-class Limits:
-    """When the rules fire."""
+class Thresholds:
+    """When the alert rules fire."""
 
     days: int = 7
-    """How far back failures and codes are looked at."""
+    """Length of the period over which failures and error codes are counted."""
     min_failures: int = 5
     min_rate: float = 0.1
-    """The lower bound of the failure rate's interval must reach it: a few unlucky tasks don't."""
+    """A share of 1. The lower bound of the failure rate's interval must reach it, so that a few unlucky tasks don't fire."""
     deadline_days: int = 7
     stale_hours: float = 48.0
