@@ -29,7 +29,7 @@ def import_command(
         settings = Settings.load()
         found = read_requests(file, zone=settings.deadlines.zone, now=datetime.now(UTC))
         target = Warehouse(warehouse_uri(warehouse, settings))
-        counts = import_requests(target, found.rows, found.given, source=file.name)
+        counts = import_requests(target, found.rows, found.columns, source=file.name)
         if as_json:
             print_json(asdict(counts))
         else:

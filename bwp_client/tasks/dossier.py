@@ -10,7 +10,7 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined, Template
 
 from bwp_client.deadlines import Basis, Deadline, Rule
-from bwp_client.tasks.history import REBUILT, TaskStory, rebuilt
+from bwp_client.tasks.history import REBUILT_NOTE, TaskHistory, rebuild_envelope
 
 PROVES = (
     "Buy with Prime delivered the events below, with these times, and they were read from the places named.",
@@ -37,58 +37,58 @@ _FROM = {
 }
 
 
-def dossier(
-    story: TaskStory, *, product_name: str, zone: str, as_of: datetime, now: datetime, versions: dict[str, int]
+def build_dossier(
+    history: TaskHistory, *, product_name: str, zone: str, as_of: datetime, now: datetime, versions: dict[str, int]
 ) -> dict[str, Any]:
     """Give the dossier as plain values, ready for JSON.
 
     Args:
-        story: What is known of the task.
+        history: What is known of the task.
         product_name: What people call its business product.
         zone: The shop's zone, in which the deadline's day is counted.
         as_of: How fresh the data are.
         now: When it is made.
         versions: The version of every table that was read.
     """
-    request = story.request or {}
+    request = history.request or {}
     return {
-        "task_id": story.task_id,
-        "task_kind": story.task_kind,
-        "business_product_id": story.business_product_id,
+        "task_id": history.task_id,
+        "task_kind": history.task_kind,
+        "business_product_id": history.business_product_id,
         "business_product": product_name,
-        "state": story.state,
+        "state": history.state,
         "made_at": _iso(now),
         "data_as_of": _iso(as_of),
-        "deadline": _deadline(story.deadline, zone),
+        "deadline": _deadline(history.deadline, zone),
         "shop": {
             "received_at": _iso(request.get("received_at")),
             "replaced_by": request.get("replaced_by"),
-            "replaces": story.replaces,
+            "replaces": history.replaces,
             "closed_at": _iso(request.get("closed_at")),
             "note": request.get("note"),
         },
         "errors": [
             {"code": code, "message": message, "class": known.code_class, "action": known.action}
-            for code, message, known in story.errors
+            for code, message, known in history.errors
         ]
-        if story.state not in {"completed", "waiting"}
+        if history.state not in {"completed", "waiting"}
         else [],
         "timeline": [
             {"at": _iso(moment.at), "what": moment.what, "detail": moment.detail, "source": moment.source}
-            for moment in story.moments()
+            for moment in history.entries()
         ],
         "events": [
             {
-                "rebuilt": rebuilt(event),
+                "rebuilt": rebuild_envelope(event),
                 "read_from": event["source_uri"],
                 "offset": event["source_offset"],
                 "load_id": event["load_id"],
                 "fingerprint": event["fingerprint"],
             }
-            for event in story.events
+            for event in history.events
         ],
-        "events_note": REBUILT,
-        "lookups": [{name: _plain(value) for name, value in lookup.items()} for lookup in story.lookups],
+        "events_note": REBUILT_NOTE,
+        "lookups": [{name: _plain(value) for name, value in lookup.items()} for lookup in history.lookups],
         "proves": list(PROVES),
         "does_not_prove": list(PROVES_NOT),
         "table_versions": versions,

@@ -10,7 +10,7 @@ from bwp_client.deadlines import Deadline, DeadlineCalendar, hold_ends_at
 from bwp_client.metrics.guidance import Guidance, GuidanceTable
 from bwp_client.warehouse.snapshot import NOT_LOOKED_UP, UNCODED, Snapshot
 
-REBUILT = (
+REBUILT_NOTE = (
     "Rebuilt from the stored columns; what is not stored is missing, above all detail.data: it may hold personal data."
 )
 _EVENT_COLUMNS = (
@@ -29,7 +29,7 @@ _REQUEST_COLUMNS = (
 
 
 @dataclass(frozen=True, slots=True)
-class Moment:
+class HistoryEntry:
     """One thing that happened, or that was worked out."""
 
     at: datetime
@@ -40,7 +40,7 @@ class Moment:
 
 
 @dataclass(frozen=True, slots=True)
-class TaskStory:
+class TaskHistory:
     """What is known of one task."""
 
     task_id: str
@@ -73,10 +73,10 @@ class TaskStory:
         told = [((error["code"] or "").strip() or UNCODED, error["message"] or "") for error in answer["errors"] or []]
         return [(code, message, self.guidance.for_code(code)) for code, message in told or [(UNCODED, "")]]
 
-    def moments(self) -> list[Moment]:
+    def entries(self) -> list[HistoryEntry]:
         """Give all of it in the order of time."""
         found = [
-            Moment(
+            HistoryEntry(
                 event["occurred_at"],
                 f"{event['task_kind'].capitalize()} {event['outcome'].lower()}",
                 "event of Buy with Prime" + (", replayed from the archive" if event["replay_name"] else ""),
@@ -84,29 +84,33 @@ class TaskStory:
             )
             for event in self.events
         ]
-        found += [Moment(item["asked_at"], "Looked up", _lookup_text(item), "lookup") for item in self.lookups]
+        found += [HistoryEntry(item["asked_at"], "Looked up", _lookup_text(item), "lookup") for item in self.lookups]
         if self.submitted_at is not None:
-            found.append(Moment(self.submitted_at, "Submitted to Buy with Prime", "", "lookup"))
+            found.append(HistoryEntry(self.submitted_at, "Submitted to Buy with Prime", "", "lookup"))
         held_until = hold_ends_at(self.submitted_at, self.holding_period_days)
         if held_until is not None:
-            found.append(Moment(held_until, "Holding period ends", f"{self.holding_period_days} days", "computed"))
+            found.append(
+                HistoryEntry(held_until, "Holding period ends", f"{self.holding_period_days} days", "computed")
+            )
         found += self._of_the_shop()
         if self.deadline is not None:
             bound = "exact" if self.deadline.is_exact else "at the latest; the clock may have started earlier"
             text = f"{self.deadline.rule}, last day {self.deadline.last_day}: {bound}"
-            found.append(Moment(self.deadline.ends_at, "Deadline passes", text, "computed"))
+            found.append(HistoryEntry(self.deadline.ends_at, "Deadline passes", text, "computed"))
         return sorted(found, key=lambda moment: moment.at)
 
-    def _of_the_shop(self) -> list[Moment]:
+    def _of_the_shop(self) -> list[HistoryEntry]:
         if self.request is None:
             return []
         names = {"received_at": "Request received by the shop", "closed_at": "Closed by the shop"}
-        return [Moment(at, what, "", "shop") for name, what in names.items() if (at := self.request[name]) is not None]
+        return [
+            HistoryEntry(at, what, "", "shop") for name, what in names.items() if (at := self.request[name]) is not None
+        ]
 
 
-def tell_task(
+def read_task_history(
     snapshot: Snapshot, task_id: str, calendar: DeadlineCalendar, guidance: GuidanceTable
-) -> TaskStory | None:
+) -> TaskHistory | None:
     """Read what is known of one task; none when nothing is.
 
     Args:
@@ -134,7 +138,7 @@ def tell_task(
         failed_at=failed[-1] if failed else None,
     )
     earlier = snapshot.rows("select task_id from replacements where later_id = $task order by 1", {"task": task_id})
-    return TaskStory(
+    return TaskHistory(
         task_id=task_id,
         task_kind=known[0]["task_kind"],
         business_product_id=product,
@@ -150,7 +154,7 @@ def tell_task(
     )
 
 
-def rebuilt(event: dict[str, Any]) -> dict[str, Any]:
+def rebuild_envelope(event: dict[str, Any]) -> dict[str, Any]:
     """Give an event's envelope as far as its columns tell it, in the shape in which EventBridge delivers it."""
     kind = str(event["task_kind"]).capitalize()
     detail = {"idempotencyKey": event["idempotency_key"], "apiVersion": event["api_version"]}

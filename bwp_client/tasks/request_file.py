@@ -36,11 +36,11 @@ class RequestFile:
 
     Attributes:
         rows: In the columns of the requests table; columns that the file does not have are empty.
-        given: The columns that the file has; the others stay as they were.
+        columns: The columns that the file has; the others stay as they were.
     """
 
     rows: pa.Table
-    given: tuple[str, ...]
+    columns: tuple[str, ...]
 
 
 class _WrongError(Exception):

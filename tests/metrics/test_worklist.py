@@ -50,7 +50,7 @@ def ask(tmp_path: Path) -> Ask:
         if requests:
             (tmp_path / "r.csv").write_text(requests)
             found = read_requests(tmp_path / "r.csv", zone=DeadlineCalendar().zone, now=NOW)
-            import_requests(warehouse, found.rows, found.given, source="r.csv")
+            import_requests(warehouse, found.rows, found.columns, source="r.csv")
         options = {"calendar": DeadlineCalendar(), "now": NOW} | options
         return run_metric(Snapshot.newest(warehouse), name, options.pop("filters", FILTERS), **options)
 

@@ -1,4 +1,4 @@
-"""One task's story and its dossier: the order of time, the envelope rebuilt, nothing from outside taken for HTML."""
+"""One task's history and its dossier: the order of time, the envelope rebuilt, nothing from outside taken for HTML."""
 
 import json
 from datetime import UTC, date, datetime
@@ -13,8 +13,8 @@ from bwp_client.deadlines import Basis, DeadlineCalendar
 from bwp_client.load import load
 from bwp_client.metrics.guidance import built_in_guidance
 from bwp_client.sources import open_source
-from bwp_client.tasks.dossier import as_html, as_json, dossier
-from bwp_client.tasks.history import TaskStory, rebuilt, tell_task
+from bwp_client.tasks.dossier import as_html, as_json, build_dossier
+from bwp_client.tasks.history import TaskHistory, read_task_history, rebuild_envelope
 from bwp_client.tasks.request_file import read_requests
 from bwp_client.warehouse import Warehouse
 from bwp_client.warehouse.requests import import_requests
@@ -56,19 +56,19 @@ def snapshot(tmp_path_factory: pytest.TempPathFactory) -> Snapshot:
         "again,,again-2,\n"
     )
     found = read_requests(folder / "r.csv", zone=DeadlineCalendar().zone, now=NOW)
-    import_requests(warehouse, found.rows, found.given, source="r.csv")
+    import_requests(warehouse, found.rows, found.columns, source="r.csv")
     return Snapshot.newest(warehouse)
 
 
-def story(snapshot: Snapshot, task: str) -> TaskStory:
-    found = tell_task(snapshot, task, DeadlineCalendar(), built_in_guidance())
+def history(snapshot: Snapshot, task: str) -> TaskHistory:
+    found = read_task_history(snapshot, task, DeadlineCalendar(), built_in_guidance())
     assert found is not None
     return found
 
 
 def content(snapshot: Snapshot, task: str) -> dict[str, Any]:
-    return dossier(
-        story(snapshot, task),
+    return build_dossier(
+        history(snapshot, task),
         product_name="A shop & <b>sons</b>",
         zone="UTC",
         as_of=NOW,
@@ -78,7 +78,7 @@ def content(snapshot: Snapshot, task: str) -> dict[str, Any]:
 
 
 def test_what_happened_is_told_in_the_order_of_time(snapshot: Snapshot) -> None:
-    told = [(str(moment.at.date()), moment.what, moment.source) for moment in story(snapshot, "t-1").moments()]
+    told = [(str(moment.at.date()), moment.what, moment.source) for moment in history(snapshot, "t-1").entries()]
     assert told == [
         ("2026-04-28", "Request received by the shop", "shop"),
         ("2026-05-01", "Submitted to Buy with Prime", "lookup"),
@@ -91,10 +91,10 @@ def test_what_happened_is_told_in_the_order_of_time(snapshot: Snapshot) -> None:
 
 
 def test_the_deadline_of_the_story_is_that_of_the_worklist(snapshot: Snapshot) -> None:
-    deadline = story(snapshot, "t-1").deadline
+    deadline = history(snapshot, "t-1").deadline
     assert deadline is not None
     assert (deadline.last_day, deadline.is_exact) == (date(2026, 5, 28), True)
-    bare = story(snapshot, "bare").deadline
+    bare = history(snapshot, "bare").deadline
     assert bare is not None
     assert (bare.last_day, bare.is_exact) == (date(2026, 6, 12), False)
 
@@ -104,26 +104,26 @@ def test_the_deadline_of_the_story_is_that_of_the_worklist(snapshot: Snapshot) -
     [("t-1", "open"), ("t-2", "completed"), ("t-3", "waiting"), ("waits", "waiting"), ("bare", "open")],
 )
 def test_the_state_is_told(snapshot: Snapshot, task: str, state: str) -> None:
-    assert story(snapshot, task).state == state
+    assert history(snapshot, task).state == state
 
 
 def test_a_task_in_anothers_place_says_so(snapshot: Snapshot) -> None:
-    found = story(snapshot, "t-3")
+    found = history(snapshot, "t-3")
     assert found.replaces == ["t-1"]
     assert found.deadline is not None
     assert found.deadline.last_day == date(2026, 5, 28)
-    again = story(snapshot, "again-2").deadline  # of what was submitted twice, the first submission counts
+    again = history(snapshot, "again-2").deadline  # of what was submitted twice, the first submission counts
     assert again is not None
     assert (again.last_day, again.basis, again.is_exact) == (date(2026, 6, 1), Basis.SUBMITTED, False)
 
 
 def test_nothing_is_known_of_an_unknown_task(snapshot: Snapshot) -> None:
-    assert tell_task(snapshot, "nobody' or 1=1 --", DeadlineCalendar(), built_in_guidance()) is None
+    assert read_task_history(snapshot, "nobody' or 1=1 --", DeadlineCalendar(), built_in_guidance()) is None
 
 
 def test_an_event_is_rebuilt_from_its_columns(snapshot: Snapshot) -> None:
-    (event,) = story(snapshot, "t-1").events
-    assert rebuilt(event) == {
+    (event,) = history(snapshot, "t-1").events
+    assert rebuild_envelope(event) == {
         "id": "e-t-1-FAILED-2026-05-12T09:30:00Z",
         "detail-type": "PERSONAL_DATA_DELETION_TASK_FAILED",
         "source": "aws.partner/buywithprime.example/bwp",

@@ -37,7 +37,7 @@ def stored(warehouse: Warehouse) -> dict[str, tuple[object, ...]]:
 
 def take_in(warehouse: Warehouse, folder: Path, text: str) -> None:
     found = read(folder, text)
-    import_requests(warehouse, found.rows, found.given, source="requests.csv")
+    import_requests(warehouse, found.rows, found.columns, source="requests.csv")
 
 
 # Reading
@@ -45,7 +45,7 @@ def take_in(warehouse: Warehouse, folder: Path, text: str) -> None:
 
 def test_dates_are_the_shops_days_and_offsets_are_kept(tmp_path: Path) -> None:
     found = read(tmp_path, "task_id,received_at\na,2026-07-01\nb,2026-07-01T09:00\nc,2026-07-01T09:00-07:00\n")
-    assert found.given == ("task_id", "received_at")
+    assert found.columns == ("task_id", "received_at")
     assert [str(time) for time in found.rows.column("received_at").to_pylist()] == [
         "2026-06-30 22:00:00+00:00", "2026-07-01 07:00:00+00:00", "2026-07-01 16:00:00+00:00",
     ]  # fmt: skip
@@ -151,7 +151,7 @@ def test_the_same_file_again_changes_nothing_and_says_so(tmp_path: Path) -> None
     take_in(warehouse, tmp_path, text)
     version = warehouse.handle(TableName.REQUESTS).version()
     found = read(tmp_path, text)
-    again = import_requests(warehouse, found.rows, found.given, source="requests.csv")
+    again = import_requests(warehouse, found.rows, found.columns, source="requests.csv")
     assert (again.read, again.stored, again.unchanged) == (2, 0, 2)
     assert warehouse.handle(TableName.REQUESTS).version() == version
 
@@ -163,7 +163,7 @@ def test_two_imports_at_once_lose_nothing(tmp_path: Path) -> None:
         place, TableName.REQUESTS, lambda: take_in(Warehouse(place), tmp_path, "task_id,note\nt-1,second\nt-2,other\n")
     )
     found = read(tmp_path, "task_id,received_at\nt-1,2026-07-01\nt-3,2026-07-03\n")
-    counts = import_requests(other, found.rows, found.given, source="requests.csv")
+    counts = import_requests(other, found.rows, found.columns, source="requests.csv")
     assert counts.stored == 2
     assert len(other.versions_opened) > 1  # it was overtaken, and looked again
     kept = stored(Warehouse(place))
@@ -176,9 +176,9 @@ def test_an_import_stopped_before_its_run_is_seen_after_the_next_one(tmp_path: P
     place = str(tmp_path / "w")
     found = read(tmp_path, "task_id\nt-1\n")
     with pytest.raises(StoppedError):
-        import_requests(Failing(place, TableName.REQUESTS, after=True), found.rows, found.given, source="f")
+        import_requests(Failing(place, TableName.REQUESTS, after=True), found.rows, found.columns, source="f")
     assert newest_run(Warehouse(place)) is None
-    import_requests(Warehouse(place), found.rows, found.given, source="f")
+    import_requests(Warehouse(place), found.rows, found.columns, source="f")
     run = newest_run(Warehouse(place))
     assert run is not None
     assert run.versions["requests"] == Warehouse(place).handle(TableName.REQUESTS).version() == 1

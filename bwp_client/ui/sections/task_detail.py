@@ -11,7 +11,7 @@ import streamlit as st
 
 from bwp_client.deadlines import Deadline, Hold, judge_hold
 from bwp_client.tasks import dossier
-from bwp_client.tasks.history import REBUILT, TaskStory, rebuilt, tell_task
+from bwp_client.tasks.history import REBUILT_NOTE, TaskHistory, read_task_history, rebuild_envelope
 from bwp_client.ui import components
 from bwp_client.ui.data import version_key
 from bwp_client.ui.jobs import jobs
@@ -30,8 +30,8 @@ _HOLD = {
 def show(page: Page, task_id: str) -> None:
     """Draw one task."""
     st.button("Back to the list", icon=":material/arrow_back:", on_click=open_task, args=("",), key="back")
-    story = _story(page.snapshot, version_key(page.settings), task_id, repr(page.settings.deadlines), page)
-    if story is None:
+    history = _history(page.snapshot, version_key(page.settings), task_id, repr(page.settings.deadlines), page)
+    if history is None:
         st.warning("Nothing is known of this task: no event, no lookup, no request names it.")
         st.text(task_id)
         st.text(
@@ -40,13 +40,13 @@ def show(page: Page, task_id: str) -> None:
         )
         request_form.form(page, task_id, None)
         return
-    _head(page, story)
-    _reasons(story)
-    _timeline(story)
-    _downloads(page, story)
-    _records(page, story)
+    _head(page, history)
+    _reasons(history)
+    _timeline(history)
+    _downloads(page, history)
+    _records(page, history)
     st.subheader("What the shop knows", anchor=False)
-    request_form.form(page, story.task_id, story.request)
+    request_form.form(page, history.task_id, history.request)
 
 
 def open_task(task_id: str) -> None:
@@ -62,28 +62,28 @@ def open_chosen(table: str, task_ids: list[str]) -> None:
 
 
 @st.cache_resource(max_entries=200, show_spinner="Reading the task's events…")
-def _story(
+def _history(
     _snapshot: Snapshot,
     key: str,  # noqa: ARG001 - part of the cache key
     task_id: str,
     calendar_key: str,  # noqa: ARG001 - part of the cache key
     _page: Page,
-) -> TaskStory | None:
-    return tell_task(_snapshot, task_id, _page.settings.deadlines, _page.guidance)
+) -> TaskHistory | None:
+    return read_task_history(_snapshot, task_id, _page.settings.deadlines, _page.guidance)
 
 
-def _head(page: Page, story: TaskStory) -> None:
+def _head(page: Page, history: TaskHistory) -> None:
     calendar, now = page.settings.deadlines, datetime.now(UTC)
-    regions = sorted({event["region"] for event in story.events if event["region"]})
-    st.text(" · ".join([_product(page, story), story.task_kind.lower(), *regions]))
+    regions = sorted({event["region"] for event in history.events if event["region"]})
+    st.text(" · ".join([_product(page, history), history.task_kind.lower(), *regions]))
     state, left, last = st.columns(3)
-    state.metric("State", story.state.capitalize(), border=True)
-    deadline = story.deadline
+    state.metric("State", history.state.capitalize(), border=True)
+    deadline = history.deadline
     if deadline is None:
         left.metric("Days left", "–", border=True)
         last.metric("Deadline", "unknown", border=True)
         return
-    is_over = story.state in {"completed", "recovered", "closed"}
+    is_over = history.state in {"completed", "recovered", "closed"}
     left.metric("Days left", "–" if is_over else f"{calendar.days_left(deadline, now):,}", border=True)
     surer = "" if deadline.is_exact else "; the true deadline is this day or an earlier one"
     last.metric(
@@ -98,9 +98,11 @@ def _head(page: Page, story: TaskStory) -> None:
     )
     if not is_over:
         st.text(_extension(deadline, calendar.days_left(deadline, now)))
-    hold = judge_hold(deadline, submitted_at=story.submitted_at, holding_period_days=story.holding_period_days, now=now)
+    hold = judge_hold(
+        deadline, submitted_at=history.submitted_at, holding_period_days=history.holding_period_days, now=now
+    )
     if hold and not is_over:
-        st.warning(f"Its holding period of {story.holding_period_days} days: {_HOLD[hold]}", icon="⚠️")
+        st.warning(f"Its holding period of {history.holding_period_days} days: {_HOLD[hold]}", icon="⚠️")
 
 
 def _extension(deadline: Deadline, days_left: int) -> str:
@@ -110,17 +112,17 @@ def _extension(deadline: Deadline, days_left: int) -> str:
     return f"What can't be done by then may be extended to {until}, if the shopper is told before the deadline."
 
 
-def _product(page: Page, story: TaskStory) -> str:
-    return page.names(story.business_product_id) if story.business_product_id else "unknown"
+def _product(page: Page, history: TaskHistory) -> str:
+    return page.names(history.business_product_id) if history.business_product_id else "unknown"
 
 
-def _reasons(story: TaskStory) -> None:
-    if story.state in {"completed", "waiting", "unknown"}:
+def _reasons(history: TaskHistory) -> None:
+    if history.state in {"completed", "waiting", "unknown"}:
         return
     st.subheader("Why it failed", anchor=False)
     st.dataframe(
         pd.DataFrame(
-            [(code, known.code_class, known.action) for code, _, known in story.errors],
+            [(code, known.code_class, known.action) for code, _, known in history.errors],
             columns=["Error code", "Class", "Next action"],
         ),
         hide_index=True,
@@ -128,14 +130,14 @@ def _reasons(story: TaskStory) -> None:
         alt="Error codes of this task with class and next action",
     )
     # Whole, for a message is what an unknown code's next action hangs on, and a table would cut it.
-    for code, message, _ in story.errors:
+    for code, message, _ in history.errors:
         if code != NOT_LOOKED_UP:
             st.text(f"Message of {code}: {message}" if message else f"No message came with {code}.")
 
 
-def _timeline(story: TaskStory) -> None:
+def _timeline(history: TaskHistory) -> None:
     st.subheader("Timeline", anchor=False)
-    moments = story.moments()
+    moments = history.entries()
     st.dataframe(
         pd.DataFrame(
             {
@@ -156,8 +158,8 @@ def _timeline(story: TaskStory) -> None:
         alt="What happened to this task, in the order of time",
     )
     named = [
-        *story.replaces,
-        *([story.request["replaced_by"]] if story.request and story.request["replaced_by"] else []),
+        *history.replaces,
+        *([history.request["replaced_by"]] if history.request and history.request["replaced_by"] else []),
     ]
     if named:
         st.text("The same matter under other task IDs:")
@@ -166,45 +168,45 @@ def _timeline(story: TaskStory) -> None:
                 st.button(plain(other), on_click=open_task, args=(other,), key=f"open-{other}")
 
 
-def _records(page: Page, story: TaskStory) -> None:
+def _records(page: Page, history: TaskHistory) -> None:
     st.subheader("Events", anchor=False)
-    st.caption(REBUILT)
-    for event in story.events:
+    st.caption(REBUILT_NOTE)
+    for event in history.events:
         with st.expander(f"{event['event_type']}, {event['occurred_at']:%d %b %Y %H:%M:%S} UTC"):
-            st.code(json.dumps(rebuilt(event), indent=2, ensure_ascii=False), language=None, wrap_lines=True)
+            st.code(json.dumps(rebuild_envelope(event), indent=2, ensure_ascii=False), language=None, wrap_lines=True)
             st.text(f"Read from {event['source_uri']}, place {event['source_offset']}.")
-    if not story.events:
+    if not history.events:
         st.text("None was loaded.")
     st.subheader("Lookups", anchor=False)
-    for lookup in story.lookups:
+    for lookup in history.lookups:
         state = str(lookup["lookup_state"]).replace("_", " ")
         with st.expander(plain(f"{state}, {lookup['asked_at']:%d %b %Y %H:%M:%S} UTC")):
             st.code(json.dumps(lookup, indent=2, ensure_ascii=False, default=_text), language=None, wrap_lines=True)
-    if not story.lookups:
+    if not history.lookups:
         st.text("It was never looked up.")
-    answer = story.answer
+    answer = history.answer
     if answer is None or answer["lookup_state"] != "found":
         running = job_buttons.is_running(jobs().state("enrich"))
         if st.button("Look it up now", disabled=running, key="look_up_task"):
-            job_buttons.start_job("enrich", options={"task": story.task_id}, settings=page.settings)
+            job_buttons.start_job("enrich", options={"task": history.task_id}, settings=page.settings)
 
 
 def _text(value: Any) -> str:
     return value.isoformat() if isinstance(value, datetime) else str(value)
 
 
-def _downloads(page: Page, story: TaskStory) -> None:
+def _downloads(page: Page, history: TaskHistory) -> None:
     def content() -> dict[str, Any]:
-        return dossier.dossier(
-            story,
-            product_name=_product(page, story),
+        return dossier.build_dossier(
+            history,
+            product_name=_product(page, history),
             zone=page.settings.timezone,
             as_of=page.snapshot.run.finished_at,
             now=datetime.now(UTC),
             versions=page.snapshot.versions,
         )
 
-    name = "".join(mark if mark.isalnum() or mark == "-" else "_" for mark in story.task_id)[:80]
+    name = "".join(mark if mark.isalnum() or mark == "-" else "_" for mark in history.task_id)[:80]
     with st.container(horizontal=True):
         st.download_button(
             "Dossier (HTML)", lambda: dossier.as_html(content()), f"task-{name}.html", "text/html", on_click="ignore",
