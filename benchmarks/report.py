@@ -42,19 +42,19 @@ def main() -> None:
 
 
 def _bare(warehouse: str, period: str) -> None:
-    from bwp_client.reports.context import Asking
-    from bwp_client.reports.extract import facts_of
+    from bwp_client.reports.context import ReportContext
+    from bwp_client.reports.extract import gather_facts
     from bwp_client.reports.period import Period
-    from bwp_client.reports.spec import Question
+    from bwp_client.reports.spec import ReportSpec
     from bwp_client.reports.tables import TABLES
     from bwp_client.settings import Settings
     from bwp_client.warehouse.snapshot import open_snapshot
 
     now = datetime.now(UTC)
-    question = Question.asked(Period.parse(period, now), now, Settings.load())
+    spec = ReportSpec.from_settings(Period.parse(period, now), now, Settings.load())
     snapshot = open_snapshot(warehouse)
-    asking = Asking(snapshot, question, facts_of(snapshot, question, {}))
-    rows = sum(len(table.ask(asking)) for table in TABLES if table.is_wanted(asking))
+    context = ReportContext(snapshot, spec, gather_facts(snapshot, spec, {}))
+    rows = sum(len(table.ask(context)) for table in TABLES if table.is_wanted(context))
     ((tasks, failed, found),) = snapshot.rows(
         """
         select (select sum(tasks) from product_kinds), count(*), count(*) filter (lookup_state = 'found')

@@ -24,8 +24,8 @@ from bwp_client.errors import BwpError, ExitCode, UsageError
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from bwp_client.reports.publish import Result
-    from bwp_client.reports.spec import Question
+    from bwp_client.reports.publish import PublishResult
+    from bwp_client.reports.spec import ReportSpec
     from bwp_client.settings import Settings
 
 OutOption = Annotated[
@@ -63,14 +63,14 @@ def report_command(
         from bwp_client.events import TaskKind
         from bwp_client.reports.extract import begins_at
         from bwp_client.reports.period import Period
-        from bwp_client.reports.spec import Question
+        from bwp_client.reports.spec import ReportSpec
         from bwp_client.reports.store import open_store
         from bwp_client.settings import Settings
         from bwp_client.warehouse import Warehouse
 
         settings = Settings.load()
         moment = _moment(as_of)
-        first = Question.asked(
+        first = ReportSpec.from_settings(
             Period.parse(period, moment),
             moment,
             settings,
@@ -82,14 +82,14 @@ def report_command(
         store = open_store(out or settings.reports_uri)
         begins = begins_at(Warehouse(warehouse_uri(warehouse, settings))) if catch_up else None
         results = [
-            _make(question, store, settings, warehouse, notify, force=force, as_json=as_json)
-            for question in _questions(first, catch_up, store, begins)
+            _make(spec, store, settings, warehouse, notify, force=force, as_json=as_json)
+            for spec in _specs(first, catch_up, store, begins)
         ]
         _tell(results, as_json=as_json)
 
 
-def _questions(first: Question, catch_up: int, store: Any, begins: datetime | None) -> list[Question]:
-    """Give the questions that are due, oldest first; with catching up, those that no report has answered yet.
+def _specs(first: ReportSpec, catch_up: int, store: Any, begins: datetime | None) -> list[ReportSpec]:
+    """Give the specs that are due, oldest first; with catching up, those that no report has answered yet.
 
     Args:
         first: The newest.
@@ -102,21 +102,21 @@ def _questions(first: Question, catch_up: int, store: Any, begins: datetime | No
     due, period = [first], first.period
     done = published_series(store) if catch_up else set()
     for _ in range(catch_up):
-        period = period.before()
-        if first.for_(period).series not in done and begins is not None and period.to_time > begins:
-            due.append(first.for_(period))
+        period = period.previous()
+        if first.with_period(period).series not in done and begins is not None and period.to_time > begins:
+            due.append(first.with_period(period))
     if catch_up and first.series in done:
         due.remove(first)
     return due[::-1]
 
 
 def _make(
-    question: Question, store: Any, settings: Settings, warehouse: str | None, notify: str | None, *, force: bool,
+    spec: ReportSpec, store: Any, settings: Settings, warehouse: str | None, notify: str | None, *, force: bool,
     as_json: bool,
-) -> Result:  # fmt: skip
+) -> PublishResult:  # fmt: skip
     from bwp_client.metrics.guidance import read_guidance
     from bwp_client.reports.chromium import find_browser
-    from bwp_client.reports.notify import tell_failure, tell_result
+    from bwp_client.reports.notify import notify_failure, notify_result
     from bwp_client.reports.publish import make_report
     from bwp_client.warehouse import Warehouse
 
@@ -125,7 +125,7 @@ def _make(
         with Progress(as_json=as_json) as progress:
             result = make_report(
                 Warehouse(warehouse_uri(warehouse, settings)),
-                question,
+                spec,
                 store,
                 product_names=settings.product_names,
                 guidance=read_guidance(settings.error_codes_file),
@@ -134,15 +134,15 @@ def _make(
                 on_progress=progress,
             )
     except BwpError as error:
-        if url and not tell_failure(url, question, str(error)):
+        if url and not notify_failure(url, spec, str(error)):
             note("The notice of this could not be delivered.")
         raise
-    if url and not tell_result(url, question, result):
+    if url and not notify_result(url, spec, result):
         result.notice = "not delivered"
     return result
 
 
-def _tell(results: list[Result], *, as_json: bool) -> None:
+def _tell(results: list[PublishResult], *, as_json: bool) -> None:
     from bwp_client.reports.attempts import REFUSED
 
     if as_json:
@@ -160,7 +160,7 @@ def _tell(results: list[Result], *, as_json: bool) -> None:
         raise typer.Exit(int(ExitCode.NEEDS_ATTENTION))
 
 
-def _lines(result: Result) -> list[str]:
+def _lines(result: PublishResult) -> list[str]:
     from bwp_client.reports.attempts import REFUSED
 
     if result.state == REFUSED:
@@ -169,7 +169,7 @@ def _lines(result: Result) -> list[str]:
             *(f"  {reason}" for reason in result.reasons),
             "--force publishes it with these reasons on page one.",
         ]
-    return [f"{result.key}: {result.state}.", f"  {result.link}", *(f"  {text}" for text in result.says),
+    return [f"{result.key}: {result.state}.", f"  {result.link}", *(f"  {text}" for text in result.statements),
             f"  {result.pictures}"]  # fmt: skip
 
 
@@ -230,11 +230,11 @@ def compare_command(
 def log_command(out: OutOption = None, as_json: JsonOption = False) -> None:
     """List every attempt to make a report, newest first."""
     with errors_as_exit_codes(as_json=as_json):
-        from bwp_client.reports.attempts import attempts
+        from bwp_client.reports.attempts import read_attempts
         from bwp_client.reports.store import open_store
         from bwp_client.settings import Settings
 
-        found = attempts(open_store(out or Settings.load().reports_uri))
+        found = read_attempts(open_store(out or Settings.load().reports_uri))
         if as_json:
             print_json({"attempts": found})
             return

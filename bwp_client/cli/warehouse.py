@@ -110,7 +110,7 @@ def purge_command(
 ) -> None:
     """Remove older data physically and for good: no later load brings it back."""
     with errors_as_exit_codes(as_json=as_json):
-        from bwp_client.reports.publish import published_from_before
+        from bwp_client.reports.publish import reports_with_rows_before
         from bwp_client.reports.store import open_store
         from bwp_client.settings import Settings
         from bwp_client.time_ranges import day_start
@@ -125,7 +125,7 @@ def purge_command(
             dry_run=dry_run,
             on_plan=lambda plan: note(f"To remove: {plan.as_text()}.") if not as_json else None,
         )
-        reports = published_from_before(open_store(settings.reports_uri), day_start(before))
+        reports = reports_with_rows_before(open_store(settings.reports_uri), day_start(before))
         if as_json:
             print_json(result.as_json() | {"reports": reports})
         elif not dry_run:

@@ -13,7 +13,7 @@ from uuid import uuid4
 from bwp_client.errors import BwpError
 from bwp_client.reports.store import ReportStore
 
-RUNNING, PUBLISHED, FORCED, REFUSED, THERE, FAILED = (
+RUNNING, PUBLISHED, FORCED, REFUSED, ALREADY_PUBLISHED, FAILED = (
     "running", "published", "published by force", "refused", "already published", "failed",
 )  # fmt: skip
 
@@ -36,7 +36,7 @@ class Attempt:
 
 
 @contextmanager
-def logged(store: ReportStore, key: str) -> Iterator[Attempt]:
+def log_attempt(store: ReportStore, key: str) -> Iterator[Attempt]:
     """Log an attempt, however it ends.
 
     Raises:
@@ -56,7 +56,7 @@ def logged(store: ReportStore, key: str) -> Iterator[Attempt]:
         _write(store, name, attempt)
 
 
-def attempts(store: ReportStore) -> list[dict[str, Any]]:
+def read_attempts(store: ReportStore) -> list[dict[str, Any]]:
     """Give every attempt, newest first.
 
     Raises:

@@ -14,13 +14,13 @@ import pyarrow.parquet as pq
 from bwp_client.metrics.export import to_csv, to_rows
 from bwp_client.metrics.guidance import GuidanceTable
 from bwp_client.reports.chromium import Pictures, take_pictures
-from bwp_client.reports.content import Content, content_of
-from bwp_client.reports.context import Asking
-from bwp_client.reports.extract import facts_of, input_files, run_as_of, take_rows
-from bwp_client.reports.gate import reasons_against
-from bwp_client.reports.manifest import MANIFEST, FileEntry, Manifest, code_now, entry_of
+from bwp_client.reports.content import Content, compute_content
+from bwp_client.reports.context import ReportContext
+from bwp_client.reports.extract import extract_rows, gather_facts, input_files, run_as_of
+from bwp_client.reports.gate import refusal_reasons
+from bwp_client.reports.manifest import MANIFEST, FileEntry, Manifest, current_code, describe_file
 from bwp_client.reports.render import render
-from bwp_client.reports.spec import Facts, Question
+from bwp_client.reports.spec import ReportSpec, WarehouseFacts
 from bwp_client.warehouse import Run, Warehouse
 from bwp_client.warehouse.snapshot import Snapshot
 
@@ -44,7 +44,7 @@ class Draft:
 
 def build(
     warehouse: Warehouse,
-    question: Question,
+    spec: ReportSpec,
     folder: Path,
     *,
     product_names: dict[str, str],
@@ -57,7 +57,7 @@ def build(
 
     Args:
         warehouse: Where the data are.
-        question: What is asked.
+        spec: What is asked.
         folder: An empty folder for it.
         product_names: The configured names of products.
         guidance: Class and next action of each error code.
@@ -70,52 +70,57 @@ def build(
         RemoteError: S3 refused or failed.
     """
     on_progress(0, STEPS, "reading the tables")
-    snapshot = Snapshot(warehouse, run_as_of(warehouse, question.as_of))
+    snapshot = Snapshot(warehouse, run_as_of(warehouse, spec.as_of))
     on_progress(1, STEPS, "taking the rows")
-    take_rows(snapshot, question, folder / INPUTS)
-    facts = facts_of(snapshot, question, product_names, guidance)
+    extract_rows(snapshot, spec, folder / INPUTS)
+    facts = gather_facts(snapshot, spec, product_names, guidance)
     on_progress(2, STEPS, "computing the tables")
-    content = compose(question, facts, folder, ())
+    content = compose(spec, facts, folder, ())
     on_progress(3, STEPS, "making pictures")
     pictures = take_pictures(folder / PAGE, {figure.name: figure.light for figure in content.figures}, browser)
-    reasons = reasons_against(question, facts, content, pictures.faults)
+    reasons = refusal_reasons(spec, facts, content, pictures.faults)
     if reasons and force:
-        compose(question, facts, folder, reasons)
+        compose(spec, facts, folder, reasons)
         pictures = take_pictures(folder / PAGE, {figure.name: figure.light for figure in content.figures}, browser)
     on_progress(4, STEPS, "writing the manifest")
-    return Draft(folder, finish(question, facts, content, folder, pictures, reasons if force else ()), reasons)
+    return Draft(folder, finish(spec, facts, content, folder, pictures, reasons if force else ()), reasons)
 
 
-def compose(question: Question, facts: Facts, folder: Path, reasons: tuple[str, ...]) -> Content:
+def compose(spec: ReportSpec, facts: WarehouseFacts, folder: Path, reasons: tuple[str, ...]) -> Content:
     """Make page and tables from the rows that lie in the folder's `inputs`, and from nothing else.
 
     Raises:
         SourceNotFoundError: Rows are missing.
     """
-    content = content_of(Asking(_snapshot_of(facts, folder), question, facts))
+    content = compute_content(ReportContext(_snapshot_of(facts, folder), spec, facts))
     tables = folder / "tables"
     tables.mkdir(exist_ok=True)
     for name, frame in content.tables.items():
         (tables / f"{name}.csv").write_text(to_csv(frame), encoding="utf-8", newline="")
         pq.write_table(_arrow(frame), tables / f"{name}.parquet", compression="zstd")
-    (folder / PAGE).write_text(render(question, facts, content, code_now(), reasons), encoding="utf-8", newline="")
+    (folder / PAGE).write_text(render(spec, facts, content, current_code(), reasons), encoding="utf-8", newline="")
     return content
 
 
 def finish(
-    question: Question, facts: Facts, content: Content, folder: Path, pictures: Pictures, reasons: tuple[str, ...]
+    spec: ReportSpec,
+    facts: WarehouseFacts,
+    content: Content,
+    folder: Path,
+    pictures: Pictures,
+    reasons: tuple[str, ...],
 ) -> Manifest:
     """Write the pictures, then the manifest of everything in the folder."""
     for path, text in pictures.made.items():
         (folder / path).parent.mkdir(exist_ok=True)
         (folder / path).write_bytes(text)
     manifest = Manifest(
-        key=f"{question.key}{FORCED_SUFFIX if reasons else ''}",
-        question=question,
+        key=f"{spec.key}{FORCED_SUFFIX if reasons else ''}",
+        spec=spec,
         facts=facts,
-        code=code_now(),
+        code=current_code(),
         reasons=reasons,
-        says=content.says,
+        statements=content.statements,
         figures=to_rows(pd.DataFrame([content.headline | {"coverage": content.coverage["coverage"]}]))[0],
         pictures=pictures.said,
         files=_entries(folder),
@@ -129,14 +134,14 @@ def _entries(folder: Path) -> dict[str, FileEntry]:
     for path in sorted(folder.rglob("*")):
         if path.is_file() and path.name != MANIFEST:
             rows = pq.read_metadata(path).num_rows if path.suffix == ".parquet" else None
-            entries[path.relative_to(folder).as_posix()] = entry_of(path, rows)
+            entries[path.relative_to(folder).as_posix()] = describe_file(path, rows)
     return {
         name: replace(item, rows=entries[name.replace(".csv", ".parquet")].rows) if name.endswith(".csv") else item
         for name, item in entries.items()
     }
 
 
-def _snapshot_of(facts: Facts, folder: Path) -> Snapshot:
+def _snapshot_of(facts: WarehouseFacts, folder: Path) -> Snapshot:
     run = Run(
         run_id=facts.run_id,
         kind="report",

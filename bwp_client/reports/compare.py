@@ -42,12 +42,12 @@ def compare(a: Published, b: Published) -> dict[str, Any]:
 
 
 def _head(manifest: Manifest) -> dict[str, Any]:
-    question = manifest.question
+    spec = manifest.spec
     return {
         "key": manifest.key,
-        "period": question.period.name,
-        "as_of": question.as_of.isoformat(),
-        "says": list(manifest.says),
+        "period": spec.period.name,
+        "as_of": spec.as_of.isoformat(),
+        "says": list(manifest.statements),
     }
 
 

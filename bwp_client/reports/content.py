@@ -16,7 +16,7 @@ from bwp_client.metrics import MetricName
 from bwp_client.metrics.attribution import cause_of
 from bwp_client.metrics.baseline import Baseline, baseline_of, outside
 from bwp_client.metrics.wording import baseline_name, rate_legend, statement
-from bwp_client.reports.context import Asking
+from bwp_client.reports.context import ReportContext
 from bwp_client.reports.tables import TABLES
 
 
@@ -28,7 +28,7 @@ class Figure:
     title: str
     after: str
     """The table that it stands before."""
-    says: str
+    description: str
     light: str
     dark: str
     """Plotly JSON."""
@@ -39,7 +39,7 @@ class Figure:
 class Content:
     """Everything a report holds before it is laid out."""
 
-    says: tuple[str, ...]
+    statements: tuple[str, ...]
     headline: dict[str, Any]
     """The one row of `period_comparison`."""
     coverage: dict[str, Any]
@@ -50,39 +50,39 @@ class Content:
     """Tasks of the period by outcome, as the metrics count them: those of rated products and the others."""
 
 
-def content_of(asking: Asking) -> Content:
+def compute_content(context: ReportContext) -> Content:
     """Compute a report's content."""
-    tables = {table.name: table.ask(asking) for table in TABLES if table.is_wanted(asking)}
+    tables = {table.name: table.ask(context) for table in TABLES if table.is_wanted(context)}
     (headline,) = tables[MetricName.PERIOD_COMPARISON.value].to_dict("records")
     (coverage,) = tables[MetricName.COVERAGE.value].to_dict("records")
     unrated = int(tables["not_rated"]["failed"].sum())
-    rated = asking.metric(MetricName.FAILURE_RATE, asking.filters.with_(codes=None))
-    span = asking.snapshot.span()
+    rated = context.metric(MetricName.FAILURE_RATE, context.filters.with_(codes=None))
+    span = context.snapshot.span()
     return Content(
-        says=_says(asking, headline, tables["by_product"], unrated),
+        statements=_statements(context, headline, tables["by_product"], unrated),
         headline={str(name): value for name, value in headline.items()},
         coverage={str(name): value for name, value in coverage.items()},
         tables=tables,
-        figures=tuple(_figures(asking, tables, headline)),
+        figures=tuple(_figures(context, tables, headline)),
         newest_event_at=None if span is None else span[1],
         outcomes={"COMPLETED": int(rated["completed"].sum()), "FAILED": int(rated["failed"].sum()) + unrated},
     )
 
 
-def _says(asking: Asking, headline: Any, products: pd.DataFrame, unrated: int) -> tuple[str, ...]:
+def _statements(context: ReportContext, headline: Any, products: pd.DataFrame, unrated: int) -> tuple[str, ...]:
     if not headline["n"] and unrated:
         return (
             f"{unrated:,} failed, and no rate can be given: no COMPLETED event was ever loaded for these products.",
         )
-    filters = asking.filters
-    cause = cause_of(asking.metric, filters, headline, products)
-    return (statement(headline, filters.to_time - filters.from_time, cause, asking.facts.name),)
+    filters = context.filters
+    cause = cause_of(context.metric, filters, headline, products)
+    return (statement(headline, filters.to_time - filters.from_time, cause, context.facts.name),)
 
 
-def _figures(asking: Asking, tables: dict[str, pd.DataFrame], headline: Any) -> list[Figure]:
+def _figures(context: ReportContext, tables: dict[str, pd.DataFrame], headline: Any) -> list[Figure]:
     rates, codes = tables[MetricName.FAILURE_RATE.value], tables[MetricName.ERROR_CODES.value]
     over_time = tables[MetricName.ERROR_CODES_OVER_TIME.value]
-    bucket = asking.question.bucket.value
+    bucket = context.spec.bucket.value
     baseline = baseline_of(headline)
     marks = outside(rates, baseline)
     colors = code_colors(codes.sort_values(["first_seen", "code"])["code"])
@@ -93,7 +93,7 @@ def _figures(asking: Asking, tables: dict[str, pd.DataFrame], headline: Any) -> 
                 "failure_rate",
                 f"Failure rate by {bucket}",
                 MetricName.FAILURE_RATE,
-                _about_rates(rates, bucket, baseline, marks, asking.question.min_n),
+                _about_rates(rates, bucket, baseline, marks, context.spec.min_n),
                 lambda theme: rate_over_time(rates, theme, baseline=baseline.rate if baseline else None, outside=marks),
             )
         )
@@ -128,9 +128,9 @@ def _about_rates(rates: pd.DataFrame, bucket: str, baseline: Baseline | None, ma
     return f"{describe_rates(rates, bucket)} {legend}"
 
 
-def _figure(name: str, title: str, after: MetricName, says: str, draw: Any) -> Figure:
+def _figure(name: str, title: str, after: MetricName, description: str, draw: Any) -> Figure:
     light, dark = draw(Theme.LIGHT), draw(Theme.DARK)
-    return Figure(name, title, after.value, says, _json(light), _json(dark), int(light.layout.height))
+    return Figure(name, title, after.value, description, _json(light), _json(dark), int(light.layout.height))
 
 
 def _json(figure: Any) -> str:

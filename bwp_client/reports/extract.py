@@ -17,7 +17,7 @@ import pyarrow.parquet as pq
 
 from bwp_client.errors import SourceNotFoundError
 from bwp_client.metrics.guidance import GuidanceTable
-from bwp_client.reports.spec import Facts, Question
+from bwp_client.reports.spec import ReportSpec, WarehouseFacts
 from bwp_client.settings import SAMPLE_WAREHOUSE
 from bwp_client.warehouse import TABLES, Run, TableName, Warehouse, list_runs
 from bwp_client.warehouse.outcomes import OUTCOMES_SQL
@@ -101,10 +101,10 @@ def begins_at(warehouse: Warehouse) -> datetime | None:
     return min((item.lows["occurred_at"] for item in files if item.lows.get("occurred_at")), default=None)
 
 
-def take_rows(snapshot: Snapshot, question: Question, folder: Path) -> dict[TableName, Path]:
-    """Write the rows that the question needs, in an order of their own, so that the same rows give the same bytes."""
+def extract_rows(snapshot: Snapshot, spec: ReportSpec, folder: Path) -> dict[TableName, Path]:
+    """Write the rows that the spec needs, in an order of their own, so that the same rows give the same bytes."""
     folder.mkdir(parents=True, exist_ok=True)
-    return {name: _write(snapshot, name, question, folder / f"{name.value}.parquet") for name in _SQL}
+    return {name: _write(snapshot, name, spec, folder / f"{name.value}.parquet") for name in _SQL}
 
 
 def input_files(folder: Path) -> dict[TableName, Path]:
@@ -112,23 +112,23 @@ def input_files(folder: Path) -> dict[TableName, Path]:
     return {name: folder / f"{name.value}.parquet" for name in _SQL}
 
 
-def facts_of(
-    snapshot: Snapshot, question: Question, configured_names: dict[str, str], guidance: GuidanceTable
-) -> Facts:
+def gather_facts(
+    snapshot: Snapshot, spec: ReportSpec, configured_names: dict[str, str], guidance: GuidanceTable
+) -> WarehouseFacts:
     """Gather what a report says of the warehouse beside its rows."""
     warehouse, versions = snapshot.warehouse, snapshot.versions
     quarantine = warehouse.handle(TableName.QUARANTINE, versions.get(TableName.QUARANTINE.value, 0))
     names = product_names(warehouse.uri, configured_names)
     known = {row[0] for row in snapshot.rows("select business_product_id from product_kinds")}
     events = OUTCOMES_SQL.format(events=_EVENTS_OF_THE_PERIODS_TASKS)
-    return Facts(
+    return WarehouseFacts(
         run_id=snapshot.run.run_id,
         run_finished_at=snapshot.run.finished_at,
         versions=dict(sorted(versions.items())),
         events_not_yet_counted=snapshot.events_not_yet_counted,
         quarantined=sum(item.rows for item in warehouse.data_files(quarantine)),
-        counted=counted(snapshot, question),
-        from_events=counted(snapshot, question, f"({events})"),
+        counted=count_outcomes(snapshot, spec),
+        from_events=count_outcomes(snapshot, spec, f"({events})"),
         is_sample=warehouse.uri == Warehouse(SAMPLE_WAREHOUSE).uri,
         product_names={product: names[product] for product in sorted(known & set(names))},
         begins_at=(snapshot.span() or (None,))[0],
@@ -136,13 +136,13 @@ def facts_of(
     )
 
 
-def counted(snapshot: Snapshot, question: Question, outcomes: str = "outcomes") -> dict[str, int]:
+def count_outcomes(snapshot: Snapshot, spec: ReportSpec, outcomes: str = "outcomes") -> dict[str, int]:
     """Count the period's tasks by outcome, straight from the rows and by no metric."""
     sql = _COUNTED.format(outcomes=outcomes, asked_for=_ASKED_FOR)
-    return {"COMPLETED": 0, "FAILED": 0} | dict(snapshot.rows(sql, _bound(question, sql)))
+    return {"COMPLETED": 0, "FAILED": 0} | dict(snapshot.rows(sql, _bound(spec, sql)))
 
 
-def _write(snapshot: Snapshot, name: TableName, question: Question, path: Path) -> Path:
+def _write(snapshot: Snapshot, name: TableName, spec: ReportSpec, path: Path) -> Path:
     schema = TABLES[name].schema
     sql = f"{_SQL[name].format(asked_for=_ASKED_FOR, of_products=_OF_PRODUCTS)} order by all"
     times = [item.name for item in schema if pa.types.is_timestamp(item.type)]
@@ -154,7 +154,7 @@ def _write(snapshot: Snapshot, name: TableName, question: Question, path: Path) 
         use_dictionary=[item.name for item in schema if pa.types.is_string(item.type) and item.name != "task_id"],
         column_encoding=dict.fromkeys(times, "DELTA_BINARY_PACKED"),
     ) as writer:
-        for table in _groups(snapshot, sql, _bound(question, sql)):
+        for table in _groups(snapshot, sql, _bound(spec, sql)):
             writer.write_table(table.cast(schema), row_group_size=ROWS_PER_GROUP)
     return path
 
@@ -174,8 +174,8 @@ def _groups(snapshot: Snapshot, sql: str, parameters: dict[str, Any]) -> Iterato
         yield pa.concat_tables(held)
 
 
-def _bound(question: Question, sql: str) -> dict[str, Any]:
-    filters = question.filters
+def _bound(spec: ReportSpec, sql: str) -> dict[str, Any]:
+    filters = spec.filters
     values = {
         "task_kind": filters.task_kind.value,
         "from_time": filters.from_time,

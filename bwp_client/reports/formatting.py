@@ -71,7 +71,7 @@ class Cell:
 
 
 @dataclass(frozen=True, slots=True)
-class Shown:
+class FormattedTable:
     """A table as a reader sees it."""
 
     header: list[Cell]
@@ -79,7 +79,9 @@ class Shown:
     left_out: int
 
 
-def shown(frame: pd.DataFrame, columns: Sequence[str], max_rows: int, name_of: Callable[[str], str]) -> Shown:
+def format_table(
+    frame: pd.DataFrame, columns: Sequence[str], max_rows: int, name_of: Callable[[str], str]
+) -> FormattedTable:
     """Give a frame's columns as texts.
 
     Args:
@@ -94,11 +96,11 @@ def shown(frame: pd.DataFrame, columns: Sequence[str], max_rows: int, name_of: C
         [Cell(_text(name, row, name_of), numeric[name]) for name in present]
         for row in frame.head(max_rows).to_dict("records")
     ]
-    header = [Cell(label(name), numeric[name]) for name in present]
-    return Shown(header, rows, max(0, len(frame) - max_rows))
+    header = [Cell(column_label(name), numeric[name]) for name in present]
+    return FormattedTable(header, rows, max(0, len(frame) - max_rows))
 
 
-def label(column: str) -> str:
+def column_label(column: str) -> str:
     """Give a column's name in words."""
     return LABELS.get(column) or column.replace("_", " ").capitalize()
 

@@ -8,19 +8,19 @@ import pandas as pd
 
 from bwp_client.metrics.wording import percent
 from bwp_client.reports.content import Content
-from bwp_client.reports.spec import Facts, Question
+from bwp_client.reports.spec import ReportSpec, WarehouseFacts
 
 
-def reasons_against(
-    question: Question, facts: Facts, content: Content, picture_faults: Sequence[str]
+def refusal_reasons(
+    spec: ReportSpec, facts: WarehouseFacts, content: Content, picture_faults: Sequence[str]
 ) -> tuple[str, ...]:
     """Name every reason not to publish; none when it is fit."""
     return tuple(
         reason
         for reason in (
             _empty(content),
-            _stale(question, content),
-            _lookups(question, content),
+            _stale(spec, content),
+            _lookups(spec, content),
             _differs(facts, content),
             f"a picture is blank: {', '.join(picture_faults)}." if picture_faults else None,
         )
@@ -34,30 +34,30 @@ def _empty(content: Content) -> str | None:
     return "empty: not one task of this kind ended in the period."
 
 
-def _stale(question: Question, content: Content) -> str | None:
+def _stale(spec: ReportSpec, content: Content) -> str | None:
     if content.newest_event_at is None:
         return None
-    hours = (question.as_of - content.newest_event_at).total_seconds() / 3600
-    if hours <= question.max_stale_hours:
+    hours = (spec.as_of - content.newest_event_at).total_seconds() / 3600
+    if hours <= spec.max_stale_hours:
         return None
     return (
-        f"stale: the newest event is {hours:,.0f} h older than {question.as_of:%d %b %Y %H:%M} UTC, more than the "
-        f"{question.max_stale_hours:,.0f} h allowed (BWP_REPORT__MAX_STALE_HOURS). Load newer events."
+        f"stale: the newest event is {hours:,.0f} h older than {spec.as_of:%d %b %Y %H:%M} UTC, more than the "
+        f"{spec.max_stale_hours:,.0f} h allowed (BWP_REPORT__MAX_STALE_HOURS). Load newer events."
     )
 
 
-def _lookups(question: Question, content: Content) -> str | None:
+def _lookups(spec: ReportSpec, content: Content) -> str | None:
     coverage = content.coverage["coverage"]
-    if pd.isna(coverage) or coverage >= question.min_lookup_coverage:
+    if pd.isna(coverage) or coverage >= spec.min_lookup_coverage:
         return None
     return (
         f"incomplete lookups: the reasons of {content.coverage['found']:,} of {content.coverage['failed']:,} failed tasks "
-        f"are known ({percent(coverage)}), fewer than the {percent(question.min_lookup_coverage)} wanted "
+        f"are known ({percent(coverage)}), fewer than the {percent(spec.min_lookup_coverage)} wanted "
         "(BWP_REPORT__MIN_LOOKUP_COVERAGE). Run enrich."
     )
 
 
-def _differs(facts: Facts, content: Content) -> str | None:
+def _differs(facts: WarehouseFacts, content: Content) -> str | None:
     if facts.counted == content.outcomes == facts.from_events:
         return None
     return (

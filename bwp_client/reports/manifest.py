@@ -13,7 +13,7 @@ from typing import Any, Self
 
 from bwp_client import __version__
 from bwp_client.errors import UsageError
-from bwp_client.reports.spec import Facts, Question
+from bwp_client.reports.spec import ReportSpec, WarehouseFacts
 
 MANIFEST = "manifest.json"
 _LIBRARIES = ("duckdb", "jinja2", "pandas", "plotly", "pyarrow")
@@ -36,12 +36,12 @@ class Manifest:
     """What a report is, in one file that is written last."""
 
     key: str
-    question: Question
-    facts: Facts
+    spec: ReportSpec
+    facts: WarehouseFacts
     code: dict[str, Any]
     reasons: tuple[str, ...]
     """Why the checks refused it, where it was published by force."""
-    says: tuple[str, ...]
+    statements: tuple[str, ...]
     figures: dict[str, Any]
     pictures: str
     files: dict[str, FileEntry]
@@ -50,12 +50,12 @@ class Manifest:
         """Give its text, the same for the same content."""
         value = {
             "key": self.key,
-            "report": self.question.report,
-            "question": self.question.as_json(),
+            "report": self.spec.report_name,
+            "question": self.spec.as_json(),
             "facts": self.facts.as_json(),
             "code": self.code,
             "forced": list(self.reasons),
-            "says": list(self.says),
+            "says": list(self.statements),
             "figures": self.figures,
             "pictures": self.pictures,
             "files": {
@@ -77,11 +77,11 @@ class Manifest:
             value = json.loads(text)
             return cls(
                 key=str(value["key"]),
-                question=Question.from_json(value["question"]),
-                facts=Facts.from_json(value["facts"]),
+                spec=ReportSpec.from_json(value["question"]),
+                facts=WarehouseFacts.from_json(value["facts"]),
                 code=dict(value["code"]),
                 reasons=tuple(value["forced"]),
-                says=tuple(value["says"]),
+                statements=tuple(value["says"]),
                 figures=dict(value["figures"]),
                 pictures=str(value["pictures"]),
                 files={_relative(path): FileEntry(**item) for path, item in value["files"].items()},
@@ -97,19 +97,19 @@ class Manifest:
         return hashlib.sha256(self.to_bytes()).hexdigest()[:_HEX]
 
 
-def entry(text: bytes, rows: int | None = None) -> FileEntry:
+def describe_bytes(text: bytes, rows: int | None = None) -> FileEntry:
     """Describe a file."""
     return FileEntry(hashlib.sha256(text).hexdigest(), len(text), rows)
 
 
-def entry_of(path: Path, rows: int | None = None) -> FileEntry:
+def describe_file(path: Path, rows: int | None = None) -> FileEntry:
     """Describe a file on disk."""
     with path.open("rb") as stream:
         return FileEntry(hashlib.file_digest(stream, "sha256").hexdigest(), path.stat().st_size, rows)
 
 
 @cache
-def code_now() -> dict[str, Any]:
+def current_code() -> dict[str, Any]:
     """Give the code that makes reports now: its version, a digest of its sources, and the libraries that matter."""
     digest = hashlib.sha256()
     package = files("bwp_client")

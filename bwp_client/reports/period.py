@@ -87,7 +87,7 @@ class Period:
         """True for a whole year, calendar or not."""
         return self.days in {365, 366}
 
-    def before(self) -> Period:
+    def previous(self) -> Period:
         """Give the week, month, year or so many days just before."""
         day = (self.from_time - _DAY).date()
         if "W" in self.name:

@@ -1,8 +1,8 @@
-"""A report from question to publication: made in a temporary place, checked, then published or refused, and logged."""
+"""A report from spec to publication: made in a temporary place, checked, then published or refused, and logged."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -12,13 +12,13 @@ from bwp_client.metrics.guidance import GuidanceTable
 from bwp_client.reports import attempts
 from bwp_client.reports.build import FORCED_SUFFIX, PAGE, OnProgress, build
 from bwp_client.reports.manifest import MANIFEST, Manifest
-from bwp_client.reports.spec import Question
+from bwp_client.reports.spec import ReportSpec
 from bwp_client.reports.store import ReportStore
 from bwp_client.warehouse import Warehouse
 
 
 @dataclass(slots=True)
-class Result:
+class PublishResult:
     """How an attempt ended."""
 
     key: str
@@ -26,7 +26,7 @@ class Result:
     link: str = ""
     manifest: str = ""
     reasons: list[str] = field(default_factory=list)
-    says: list[str] = field(default_factory=list)
+    statements: list[str] = field(default_factory=list)
     figures: dict[str, Any] = field(default_factory=dict)
     pictures: str = ""
     notice: str = ""
@@ -34,12 +34,13 @@ class Result:
 
     def as_json(self) -> dict[str, Any]:
         """Give the command line's JSON object."""
-        return {name: getattr(self, name) for name in self.__slots__}
+        fields = asdict(self)
+        return fields | {"says": fields.pop("statements")}
 
 
 def make_report(
     warehouse: Warehouse,
-    question: Question,
+    spec: ReportSpec,
     store: ReportStore,
     *,
     product_names: dict[str, str],
@@ -47,12 +48,12 @@ def make_report(
     browser: str | None,
     force: bool = False,
     on_progress: OnProgress = lambda _done, _total, _text: None,
-) -> Result:
+) -> PublishResult:
     """Make a report and publish it, unless it is there already or something speaks against it.
 
     Args:
         warehouse: Where the data are.
-        question: What is asked.
+        spec: What is asked.
         store: Where to publish.
         product_names: The configured names.
         guidance: Class and next action of each error code.
@@ -63,8 +64,8 @@ def make_report(
     Raises:
         BwpError: It could not be made; nothing was published.
     """
-    with attempts.logged(store, question.key) as attempt:
-        result = _make(warehouse, question, store, product_names, guidance, browser, on_progress, force=force)
+    with attempts.log_attempt(store, spec.key) as attempt:
+        result = _make(warehouse, spec, store, product_names, guidance, browser, on_progress, force=force)
         attempt.key, attempt.state = result.key, result.state
         attempt.reasons, attempt.link = result.reasons, result.link
         return result
@@ -72,7 +73,7 @@ def make_report(
 
 def _make(
     warehouse: Warehouse,
-    question: Question,
+    spec: ReportSpec,
     store: ReportStore,
     product_names: dict[str, str],
     guidance: GuidanceTable,
@@ -80,20 +81,22 @@ def _make(
     on_progress: OnProgress,
     *,
     force: bool,
-) -> Result:
-    if question.key in store.published():
-        return _result(store, store.manifest(question.key), attempts.THERE)
+) -> PublishResult:
+    if spec.key in store.published():
+        return _result(store, store.manifest(spec.key), attempts.ALREADY_PUBLISHED)
     with TemporaryDirectory(prefix="bwp-report-") as folder:
         draft = build(
-            warehouse, question, Path(folder), product_names=product_names, guidance=guidance, browser=browser,
+            warehouse, spec, Path(folder), product_names=product_names, guidance=guidance, browser=browser,
             force=force, on_progress=on_progress,
         )  # fmt: skip
         if draft.reasons and not force:
-            return Result(question.key, attempts.REFUSED, reasons=list(draft.reasons))
+            return PublishResult(spec.key, attempts.REFUSED, reasons=list(draft.reasons))
         is_new = store.publish(draft.folder, draft.manifest)
         manifest = draft.manifest if is_new else store.manifest(draft.manifest.key)
         return _result(
-            store, manifest, (attempts.FORCED if draft.reasons else attempts.PUBLISHED) if is_new else attempts.THERE
+            store,
+            manifest,
+            (attempts.FORCED if draft.reasons else attempts.PUBLISHED) if is_new else attempts.ALREADY_PUBLISHED,
         )
 
 
@@ -102,7 +105,7 @@ def published_series(store: ReportStore) -> set[str]:
     return {key.partition("_as-of-")[0] for key in store.published() if not key.endswith(FORCED_SUFFIX)}
 
 
-def published_from_before(store: ReportStore, day: datetime) -> list[str]:
+def reports_with_rows_before(store: ReportStore, day: datetime) -> list[str]:
     """Name the publications that still carry rows from before a day: a purge of the tables does not reach them.
 
     Raises:
@@ -112,14 +115,14 @@ def published_from_before(store: ReportStore, day: datetime) -> list[str]:
     return [key for key, begin in begins.items() if begin is not None and begin < day]
 
 
-def _result(store: ReportStore, manifest: Manifest, state: str) -> Result:
-    return Result(
+def _result(store: ReportStore, manifest: Manifest, state: str) -> PublishResult:
+    return PublishResult(
         key=manifest.key,
         state=state,
         link=store.link(manifest, PAGE),
         manifest=f"{store.uri}/{manifest.key}/{MANIFEST}",
         reasons=list(manifest.reasons),
-        says=list(manifest.says),
+        statements=list(manifest.statements),
         figures=manifest.figures,
         pictures=manifest.pictures,
     )

@@ -9,8 +9,8 @@ from typing import Any
 
 from bwp_client.errors import SourceNotFoundError
 from bwp_client.reports.build import INPUTS, compose
-from bwp_client.reports.extract import take_rows
-from bwp_client.reports.manifest import Manifest, code_now, entry_of
+from bwp_client.reports.extract import extract_rows
+from bwp_client.reports.manifest import Manifest, current_code, describe_file
 from bwp_client.reports.store import ReportStore
 from bwp_client.warehouse import Warehouse, list_runs
 from bwp_client.warehouse.snapshot import Snapshot
@@ -19,7 +19,7 @@ SAME, DIFFERS, GONE = "the same", "differs", "not there any more"
 
 
 @dataclass(slots=True)
-class Rebuilt:
+class RebuildResult:
     """What making it again showed."""
 
     key: str
@@ -50,7 +50,7 @@ class Rebuilt:
         return f"{self.key}\n  {made}{code}\n  {self.history_says}"
 
 
-def rebuild(store: ReportStore, manifest: Manifest, warehouse: Warehouse, out: Path | None = None) -> Rebuilt:
+def rebuild(store: ReportStore, manifest: Manifest, warehouse: Warehouse, out: Path | None = None) -> RebuildResult:
     """Make a report again; pictures are left out, since a browser makes them.
 
     Args:
@@ -70,13 +70,13 @@ def rebuild(store: ReportStore, manifest: Manifest, warehouse: Warehouse, out: P
         for path in rows:
             (folder / path).parent.mkdir(parents=True, exist_ok=True)
             (folder / path).write_bytes(store.read(manifest, path))
-        compose(manifest.question, manifest.facts, folder, manifest.reasons)
+        compose(manifest.spec, manifest.facts, folder, manifest.reasons)
         made = [path for path in manifest.files if path.endswith((".html", ".csv", ".parquet")) and path not in rows]
-        result = Rebuilt(manifest.key, compared=len(made), same_code=manifest.code == code_now())
+        result = RebuildResult(manifest.key, compared=len(made), same_code=manifest.code == current_code())
         result.differing = [
             path
             for path in made
-            if not (folder / path).is_file() or entry_of(folder / path).sha256 != manifest.files[path].sha256
+            if not (folder / path).is_file() or describe_file(folder / path).sha256 != manifest.files[path].sha256
         ]
         result.history, result.history_says = _history(manifest, warehouse)
         return result
@@ -89,13 +89,13 @@ def _history(manifest: Manifest, warehouse: Warehouse) -> tuple[str, str]:
         return GONE, f"Not compared with the tables: {warehouse.uri} does not hold the run it was made of."
     with TemporaryDirectory(prefix="bwp-history-") as folder:
         try:
-            rows = take_rows(Snapshot(warehouse, run), manifest.question, Path(folder))
+            rows = extract_rows(Snapshot(warehouse, run), manifest.spec, Path(folder))
         except SourceNotFoundError:
             return GONE, "Not compared with the tables: those versions were purged or cleaned up."
         differing = [
             name.value
             for name, path in rows.items()
-            if entry_of(path).sha256 != manifest.files[f"{INPUTS}/{name.value}.parquet"].sha256
+            if describe_file(path).sha256 != manifest.files[f"{INPUTS}/{name.value}.parquet"].sha256
         ]
     if differing:
         return DIFFERS, f"The tables' history at these versions holds other rows in: {', '.join(differing)}."

@@ -22,19 +22,21 @@ from bwp_client.metrics import METRICS
 from bwp_client.metrics.comparison import verdict
 from bwp_client.metrics.wording import percent, rate_with_interval
 from bwp_client.reports.content import Content
-from bwp_client.reports.formatting import shown
-from bwp_client.reports.spec import Facts, Question
+from bwp_client.reports.formatting import format_table
+from bwp_client.reports.spec import ReportSpec, WarehouseFacts
 from bwp_client.reports.tables import TABLES, Section
 
 TITLE = "Data deletion failures"
 RETRIEVAL_TITLE = "Data retrieval failures"
 
 
-def render(question: Question, facts: Facts, content: Content, code: dict[str, Any], reasons: tuple[str, ...]) -> str:
+def render(
+    spec: ReportSpec, facts: WarehouseFacts, content: Content, code: dict[str, Any], reasons: tuple[str, ...]
+) -> str:
     """Give the page.
 
     Args:
-        question: What was asked.
+        spec: What was asked.
         facts: What is known of the warehouse.
         content: The answer.
         code: Which code made it.
@@ -48,15 +50,15 @@ def render(question: Question, facts: Facts, content: Content, code: dict[str, A
         _environment()
         .get_template("report.html.j2")
         .render(
-            title=TITLE if question.task_kind.value == "DELETION" else RETRIEVAL_TITLE,
-            question=question,
+            title=TITLE if spec.task_kind.value == "DELETION" else RETRIEVAL_TITLE,
+            spec=spec,
             facts=facts,
             content=content,
             code=code,
             reasons=reasons,
-            filters=_filters(question, facts),
+            filters=_filters(spec, facts),
             headline=_headline(content),
-            sections=_sections(question, facts, content),
+            sections=_sections(spec, facts, content),
             definitions=[METRICS[table.meaning] for table in TABLES if table.meaning and table.name in content.tables],
             script_hashes=" ".join(f"'sha256-{_digest(text)}'" for text in scripts.values()),
             css=Markup(_asset("report.css")),  # noqa: S704 - our own files
@@ -93,7 +95,7 @@ def _environment() -> jinja2.Environment:
     return environment
 
 
-def _sections(question: Question, facts: Facts, content: Content) -> list[dict[str, Any]]:
+def _sections(spec: ReportSpec, facts: WarehouseFacts, content: Content) -> list[dict[str, Any]]:
     sections = []
     for section in Section:
         tables = [table for table in TABLES if table.section is section and table.name in content.tables]
@@ -102,14 +104,16 @@ def _sections(question: Question, facts: Facts, content: Content) -> list[dict[s
                 {
                     "title": section.value,
                     "anchor": section.name.lower(),
-                    "notes": _trust_notes(question, facts, content) if section is Section.TRUST else [],
+                    "notes": _trust_notes(spec, facts, content) if section is Section.TRUST else [],
                     "tables": [
                         {
                             "name": table.name,
                             "title": table.title,
                             "columns": table.columns,
                             "when_empty": table.when_empty,
-                            "shown": shown(content.tables[table.name], table.columns, table.max_rows, facts.name),
+                            "shown": format_table(
+                                content.tables[table.name], table.columns, table.max_rows, facts.name
+                            ),
                             "figures": [item for item in content.figures if item.after == table.name],
                         }
                         for table in tables
@@ -149,15 +153,15 @@ def _headline(content: Content) -> list[dict[str, str]]:
     ]
 
 
-def _trust_notes(question: Question, facts: Facts, content: Content) -> list[str]:
+def _trust_notes(spec: ReportSpec, facts: WarehouseFacts, content: Content) -> list[str]:
     notes = []
     if content.newest_event_at is not None:
-        hours = (question.as_of - content.newest_event_at).total_seconds() / 3600
+        hours = (spec.as_of - content.newest_event_at).total_seconds() / 3600
         notes.append(
             f"The newest event came {hours:,.0f} h before the moment this report speaks of; more than "
-            f"{question.max_stale_hours:,.0f} h would have kept it from being published."
+            f"{spec.max_stale_hours:,.0f} h would have kept it from being published."
         )
-    if question.period.to_time > facts.run_finished_at:
+    if spec.period.to_time > facts.run_finished_at:
         notes.append("The period was still running then: its last figures are partial.")
     counted = facts.counted
     notes.append(
@@ -173,13 +177,13 @@ def _trust_notes(question: Question, facts: Facts, content: Content) -> list[str
     return notes
 
 
-def _filters(question: Question, facts: Facts) -> list[str]:
+def _filters(spec: ReportSpec, facts: WarehouseFacts) -> list[str]:
     return [
         f"{what}: {', '.join(values)}"
         for what, values in (
-            ("business products", [facts.name(item) for item in question.business_products or ()]),
-            ("failures with error codes", list(question.codes or ())),
-            ("regions", list(question.regions or ())),
+            ("business products", [facts.name(item) for item in spec.business_products or ()]),
+            ("failures with error codes", list(spec.codes or ())),
+            ("regions", list(spec.regions or ())),
         )
         if values
     ]

@@ -18,7 +18,7 @@ _MAX_DAYS_BY_DAY = 92
 
 
 @dataclass(frozen=True, slots=True)
-class Question:
+class ReportSpec:
     """A period, filters, the moment it was asked as of, and the settings that bear on the answer."""
 
     period: Period
@@ -34,8 +34,8 @@ class Question:
     timezone: str = "UTC"
 
     @classmethod
-    def asked(cls, period: Period, as_of: datetime, settings: Settings, **filters: Any) -> Self:
-        """Put a question with the settings as they are now."""
+    def from_settings(cls, period: Period, as_of: datetime, settings: Settings, **filters: Any) -> Self:
+        """Put a spec with the settings as they are now."""
         return cls(
             period,
             as_of,
@@ -62,7 +62,7 @@ class Question:
         return Bucket.DAY if self.period.days <= _MAX_DAYS_BY_DAY else Bucket.WEEK
 
     @property
-    def report(self) -> str:
+    def report_name(self) -> str:
         """Which report it is: what stays the same from one period to the next."""
         narrowed = [self.business_products, self.codes, self.regions]
         kind = self.task_kind.value.lower()
@@ -73,7 +73,7 @@ class Question:
     @property
     def series(self) -> str:
         """Report and period: what catching up looks for."""
-        return f"{self.report}_{self.period.name}"
+        return f"{self.report_name}_{self.period.name}"
 
     @property
     def key(self) -> str:
@@ -85,7 +85,7 @@ class Question:
         """The UTC day as of which it was asked; midnight belongs to the day that ends."""
         return (self.as_of.astimezone(UTC) - timedelta(microseconds=1)).date().isoformat()
 
-    def for_(self, period: Period) -> Question:
+    def with_period(self, period: Period) -> ReportSpec:
         """Ask the same about another period."""
         return replace(self, period=period)
 
@@ -125,7 +125,7 @@ class Question:
 
 
 @dataclass(frozen=True, slots=True)
-class Facts:
+class WarehouseFacts:
     """What is known of the warehouse beside its rows: which run was read, and what it had not counted."""
 
     run_id: str

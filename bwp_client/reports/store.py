@@ -16,7 +16,7 @@ from typing import Any, Protocol
 
 from bwp_client.aws import AwsProblem, list_objects, problem_of, s3_client, s3_errors, split_s3
 from bwp_client.errors import SourceNotFoundError, UsageError, WarehouseError
-from bwp_client.reports.manifest import MANIFEST, Manifest, entry
+from bwp_client.reports.manifest import MANIFEST, Manifest, describe_bytes
 from bwp_client.warehouse.temp_folders import remove_abandoned_folders
 
 LOG = "log"
@@ -75,14 +75,14 @@ def open_published(address: str) -> tuple[ReportStore, Manifest]:
         raise SourceNotFoundError(f"{address} holds no published report ({error})") from error
 
 
-def checked(manifest: Manifest, path: str, text: bytes) -> bytes:
+def verify_digest(manifest: Manifest, path: str, text: bytes) -> bytes:
     """Give a file's content if it is what the manifest says.
 
     Raises:
         UsageError: It was changed since, or the manifest does not know it.
     """
     known = manifest.files.get(path)
-    if known is None or entry(text).sha256 != known.sha256:
+    if known is None or describe_bytes(text).sha256 != known.sha256:
         raise UsageError(
             f"{manifest.key}/{path} is not what was published: its digest differs from the manifest's. Nothing was made of "
             "it. Restore the file, or make the report again."
@@ -117,7 +117,7 @@ class LocalStore:
         Raises:
             SourceNotFoundError, UsageError: It is gone, or was changed.
         """
-        return checked(manifest, path, self._read(self._folder / manifest.key / path))
+        return verify_digest(manifest, path, self._read(self._folder / manifest.key / path))
 
     def publish(self, folder: Path, manifest: Manifest) -> bool:
         """Copy it beside its place, make it durable, and rename it there.
@@ -205,7 +205,7 @@ class S3Store:
             SourceNotFoundError, UsageError: It is gone, or was changed.
             RemoteError: S3 refused or failed.
         """
-        return checked(manifest, path, self._get(f"{manifest.key}/{manifest.digest}/{path}"))
+        return verify_digest(manifest, path, self._get(f"{manifest.key}/{manifest.digest}/{path}"))
 
     def publish(self, folder: Path, manifest: Manifest) -> bool:
         """Put the files, then the manifest if none is there yet.

@@ -13,7 +13,7 @@ from bwp_client.metrics.attribution import change_search_period
 from bwp_client.metrics.comparison import verdict
 from bwp_client.metrics.completeness import last_heard
 from bwp_client.metrics.queries import no_denominator
-from bwp_client.reports.context import Asking
+from bwp_client.reports.context import ReportContext
 
 MAX_ROWS = 60
 DAYS_LEFT = (
@@ -45,10 +45,10 @@ class ReportTable:
     """The columns that name a row, by which two reports are compared; none where there is one row."""
     columns: tuple[str, ...]
     """What a reader sees; the files hold every column."""
-    ask: Callable[[Asking], pd.DataFrame]
+    ask: Callable[[ReportContext], pd.DataFrame]
     when_empty: str = "None."
     meaning: MetricName | None = None
-    is_wanted: Callable[[Asking], bool] = lambda _: True
+    is_wanted: Callable[[ReportContext], bool] = lambda _: True
     max_rows: int = MAX_ROWS
 
 
@@ -59,7 +59,7 @@ def _metric(
     columns: tuple[str, ...],
     *,
     title: str | None = None,
-    ask: Callable[[Asking], pd.DataFrame] | None = None,
+    ask: Callable[[ReportContext], pd.DataFrame] | None = None,
     **others: object,
 ) -> ReportTable:
     return ReportTable(
@@ -68,43 +68,43 @@ def _metric(
         title or METRICS[name].title,
         key,
         columns,
-        ask or (lambda asking: asking.metric(name)),
+        ask or (lambda context: context.metric(name)),
         meaning=name,
         **others,  # type: ignore[arg-type]
     )
 
 
-def _by_product(asking: Asking) -> pd.DataFrame:
+def _by_product(context: ReportContext) -> pd.DataFrame:
     """Return `comparison_by_product` with the verdict of each row, in the order of columns that reports always had."""
-    table = asking.metric(MetricName.COMPARISON_BY_PRODUCT)
+    table = context.metric(MetricName.COMPARISON_BY_PRODUCT)
     products = table.pop("business_product_id").astype("str")  # also without a row
     compared = [verdict(row) for row in table.to_dict("records")]
     return table.assign(business_product_id=products, compared=compared)
 
 
-def _contributors(part: str) -> Callable[[Asking], pd.DataFrame]:
-    def ask(asking: Asking) -> pd.DataFrame:
-        frame = asking.metric(MetricName.CONTRIBUTORS)
+def _contributors(part: str) -> Callable[[ReportContext], pd.DataFrame]:
+    def ask(context: ReportContext) -> pd.DataFrame:
+        frame = context.metric(MetricName.CONTRIBUTORS)
         return frame[frame["part"] == part].reset_index(drop=True)
 
     return ask
 
 
-def _whole_period(asking: Asking) -> pd.DataFrame:
+def _whole_period(context: ReportContext) -> pd.DataFrame:
     """Leave the rows of the whole period, which name no beginning."""
-    frame = asking.metric(MetricName.TIME_TO_OUTCOME)
+    frame = context.metric(MetricName.TIME_TO_OUTCOME)
     return frame[frame["period_start"].isna()].reset_index(drop=True)
 
 
-def _open(asking: Asking) -> pd.DataFrame:
+def _open(context: ReportContext) -> pd.DataFrame:
     """Give what failed up to the period's end and is still open, whenever it failed."""
-    frame = asking.metric(MetricName.OPEN_FAILURES, asking.up_to_the_end)
+    frame = context.metric(MetricName.OPEN_FAILURES, context.filters_from_first_event)
     return frame[frame["state"] == "open"].reset_index(drop=True)
 
 
-def _by_deadline(asking: Asking) -> pd.DataFrame:
+def _by_deadline(context: ReportContext) -> pd.DataFrame:
     """Count open failures by how many days the law leaves."""
-    days = _open(asking)["days_left"]
+    days = _open(context)["days_left"]
     counted = [(name, int(days.between(first, last).fillna(value=False).sum())) for name, first, last in DAYS_LEFT]
     counted.append(("not known", int(days.isna().sum())))
     return pd.DataFrame(counted, columns=["days_left", "open_failures"])
@@ -120,7 +120,7 @@ TABLES: tuple[ReportTable, ...] = (
                 when_empty="No task of a rated product ended in this period or the one before."),
     ReportTable("not_rated", Section.WHERE, "Not rated: not one COMPLETED event was ever loaded",
                 ("business_product_id",), ("business_product_id", "failed"),
-                lambda asking: no_denominator(asking.snapshot, asking.filters)),
+                lambda context: no_denominator(context.snapshot, context.filters)),
     _metric(MetricName.ERROR_CODES, Section.WHY, ("code",),
             ("code", "state", "tasks", "tasks_before", "share", "action"),
             when_empty="No task of this kind failed in this period."),
@@ -138,7 +138,7 @@ TABLES: tuple[ReportTable, ...] = (
     _metric(MetricName.CHANGE_POINTS, Section.CHANGED, ("changed_at",),
             ("changed_at", "direction", "earliest", "latest", "before_rate", "before_n", "after_rate", "after_n"),
             title="Days on which the rate changed",
-            ask=lambda asking: asking.metric(MetricName.CHANGE_POINTS, change_search_period(asking.filters)),
+            ask=lambda context: context.metric(MetricName.CHANGE_POINTS, change_search_period(context.filters)),
             when_empty="None in this period, the one before and the weeks around them."),
     ReportTable("open_by_deadline", Section.OPEN, "Open failures by days left", ("days_left",),
                 ("days_left", "open_failures"), _by_deadline),
@@ -149,13 +149,13 @@ TABLES: tuple[ReportTable, ...] = (
             ("task_id", "deadline", "days_left", "business_product_id", "received_at", "status")),
     _metric(MetricName.DISCLOSURE, Section.YEARLY, (),
             ("received", "listed", "completed", "failed", "timed", "median_days", "mean_days"),
-            is_wanted=lambda asking: asking.question.period.is_year),
+            is_wanted=lambda context: context.spec.period.is_year),
     _metric(MetricName.COVERAGE, Section.TRUST, (),
             ("failed", "found", "not_asked", "pending", "not_found", "denied", "lookup_failed", "coverage")),
     ReportTable("last_heard", Section.TRUST, "When each product was last heard of",
                 ("business_product_id", "task_kind"),
                 ("business_product_id", "task_kind", "failed", "completed", "last_failed_at", "last_completed_at"),
-                lambda asking: last_heard(asking.snapshot)),
+                lambda context: last_heard(context.snapshot)),
     _metric(MetricName.LOOKUP_STATES, Section.TRUST, ("business_product_id", "lookup_state", "reason"),
             ("business_product_id", "lookup_state", "reason", "tasks", "share")),
     _metric(MetricName.GAPS, Section.TRUST, ("first_day",), ("first_day", "last_day", "days", "expected"),

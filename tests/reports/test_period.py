@@ -42,9 +42,9 @@ def test_a_period_is_whole_utc_days(text: str, name: str, first: str, end: str) 
 )
 def test_the_one_before_ends_where_it_begins(text: str, before: str) -> None:
     period = Period.parse(text, AS_OF)
-    assert period.before().name == before
-    assert period.before().to_time == period.from_time
-    assert Period.parse(before, AS_OF) == period.before()
+    assert period.previous().name == before
+    assert period.previous().to_time == period.from_time
+    assert Period.parse(before, AS_OF) == period.previous()
 
 
 @pytest.mark.parametrize(

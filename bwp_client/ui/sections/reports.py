@@ -58,7 +58,7 @@ def listed(uri: str) -> list[Manifest]:
             found.append(_manifest(uri, key))
         except BwpError as error:
             st.warning(plain(f"{key} can't be shown: {error}"))
-    return sorted(found, key=lambda item: (item.question.as_of, item.key), reverse=True)
+    return sorted(found, key=lambda item: (item.spec.as_of, item.key), reverse=True)
 
 
 def make(settings: Settings) -> None:
@@ -105,9 +105,9 @@ def show_list(reports: list[Manifest]) -> None:
     st.dataframe(
         pd.DataFrame(
             {
-                "Period": [item.question.period.name for item in reports],
-                "Report": [item.question.report for item in reports],
-                "As of": [item.question.as_of for item in reports],
+                "Period": [item.spec.period.name for item in reports],
+                "Report": [item.spec.report_name for item in reports],
+                "As of": [item.spec.as_of for item in reports],
                 "Failure rate": [_percent(item.figures.get("rate")) for item in reports],
                 "Failed": [item.figures.get("failed") for item in reports],
                 "Outcomes (n)": [item.figures.get("n") for item in reports],
