@@ -54,7 +54,7 @@ def _bare(warehouse: str, period: str) -> None:
     spec = ReportSpec.from_settings(Period.parse(period, now), now, Settings.load())
     snapshot = open_snapshot(warehouse)
     context = ReportContext(snapshot, spec, gather_facts(snapshot, spec, {}))
-    rows = sum(len(table.ask(context)) for table in TABLES if table.is_wanted(context))
+    rows = sum(len(table.compute(context)) for table in TABLES if table.is_wanted(context))
     ((tasks, failed, found),) = snapshot.rows(
         """
         select (select sum(tasks) from product_kinds), count(*), count(*) filter (lookup_state = 'found')

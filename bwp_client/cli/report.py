@@ -143,7 +143,7 @@ def _make(
 
 
 def _tell(results: list[PublishResult], *, as_json: bool) -> None:
-    from bwp_client.reports.attempts import REFUSED
+    from bwp_client.reports.attempts import AttemptState
 
     if as_json:
         caught_up = [result.as_json() for result in results[:-1]]
@@ -156,14 +156,14 @@ def _tell(results: list[PublishResult], *, as_json: bool) -> None:
             note(line)
         if result.notice:
             note("Needs attention: the notice could not be delivered. Check its address and the network.")
-    if any(result.state == REFUSED or result.notice for result in results):
+    if any(result.state is AttemptState.REFUSED or result.notice for result in results):
         raise typer.Exit(int(ExitCode.NEEDS_ATTENTION))
 
 
 def _lines(result: PublishResult) -> list[str]:
-    from bwp_client.reports.attempts import REFUSED
+    from bwp_client.reports.attempts import AttemptState
 
-    if result.state == REFUSED:
+    if result.state is AttemptState.REFUSED:
         return [
             f"Needs attention: {result.key} was not published; earlier reports are untouched.",
             *(f"  {reason}" for reason in result.reasons),

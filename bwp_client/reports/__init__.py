@@ -1,1 +1,1 @@
-"""Report snapshots: evidence that can be made again, from the very rows it was made of."""
+"""Reports: published figures with the rows that they were computed from, so that every report can be rebuilt."""

@@ -1,4 +1,4 @@
-"""The log of attempts: one entry each, written when it begins and again when it ends."""
+"""The log of attempts to make a report: one entry an attempt, written when it begins and again when it ends."""
 
 from __future__ import annotations
 
@@ -7,23 +7,31 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
+from enum import StrEnum
 from typing import Any
 from uuid import uuid4
 
 from bwp_client.errors import BwpError
 from bwp_client.reports.store import ReportStore
 
-RUNNING, PUBLISHED, FORCED, REFUSED, ALREADY_PUBLISHED, FAILED = (
-    "running", "published", "published by force", "refused", "already published", "failed",
-)  # fmt: skip
+
+class AttemptState(StrEnum):
+    """How an attempt ended; the values are printed by `report` and stand in the log."""
+
+    RUNNING = "running"
+    PUBLISHED = "published"
+    FORCED = "published by force"
+    REFUSED = "refused"
+    ALREADY_PUBLISHED = "already published"
+    FAILED = "failed"
 
 
 @dataclass(slots=True)
 class Attempt:
-    """One try to make a report; one that stays `running` was stopped."""
+    """An attempt to make a report. One whose state stays `running` was killed."""
 
     key: str
-    state: str = RUNNING
+    state: AttemptState = AttemptState.RUNNING
     reasons: list[str] = field(default_factory=list)
     link: str = ""
     started_at: str = field(default_factory=lambda: _now())  # noqa: PLW0108 - defined below
@@ -31,13 +39,16 @@ class Attempt:
     attempt_id: str = field(default_factory=lambda: uuid4().hex[:12])
 
     def as_json(self) -> dict[str, Any]:
-        """Give the command line's JSON object."""
+        """Return the JSON object that `report log` prints."""
         return asdict(self)
 
 
 @contextmanager
 def log_attempt(store: ReportStore, key: str) -> Iterator[Attempt]:
     """Log an attempt, however it ends.
+
+    Yields:
+        The attempt. The caller sets its state; an exception sets it to failed.
 
     Raises:
         WarehouseError, RemoteError: The log can't be written.
@@ -48,7 +59,7 @@ def log_attempt(store: ReportStore, key: str) -> Iterator[Attempt]:
     try:
         yield attempt
     except BaseException as error:
-        attempt.state = FAILED
+        attempt.state = AttemptState.FAILED
         attempt.reasons = [str(error) if isinstance(error, BwpError) else type(error).__name__]
         raise
     finally:
@@ -57,7 +68,7 @@ def log_attempt(store: ReportStore, key: str) -> Iterator[Attempt]:
 
 
 def read_attempts(store: ReportStore) -> list[dict[str, Any]]:
-    """Give every attempt, newest first.
+    """Return the JSON objects of all attempts, newest first.
 
     Raises:
         RemoteError: S3 refused or failed.

@@ -1,4 +1,4 @@
-"""Makes a report in a folder: rows first, then everything else from those rows alone."""
+"""Makes a report in a folder: first the input rows, then everything else from those rows alone."""
 
 from __future__ import annotations
 
@@ -28,18 +28,18 @@ INPUTS = "inputs"
 PAGE = "report.html"
 STEPS = 5
 FORCED_SUFFIX = "_forced"
-"""Sets apart what was published by force: a fit report of the same day still finds its place free."""
+"""Ends the key of a report published by force, so that one without force can still be published the same day."""
 OnProgress = Callable[[int, int, str], None]
 
 
 @dataclass(frozen=True, slots=True)
 class Draft:
-    """A report that lies in a folder, not published yet."""
+    """A report in a folder, not published yet."""
 
     folder: Path
     manifest: Manifest
     reasons: tuple[str, ...]
-    """Why it should not be published; none when it is fit."""
+    """Why the gate refuses the report; none if it may be published."""
 
 
 def build(
@@ -53,20 +53,20 @@ def build(
     force: bool = False,
     on_progress: OnProgress = lambda _done, _total, _text: None,
 ) -> Draft:
-    """Make a report of what the newest run as of the question's moment had counted.
+    """Make a report of the state of the warehouse at the as-of time.
 
     Args:
-        warehouse: Where the data are.
-        spec: What is asked.
-        folder: An empty folder for it.
-        product_names: The configured names of products.
-        guidance: Class and next action of each error code.
-        browser: Makes PDF and PNG; none leaves them out.
-        force: Print the reasons against it on page one, for it gets published all the same.
-        on_progress: Called with steps done, steps in all, and what comes next.
+        warehouse: The data.
+        spec: The report to make.
+        folder: An empty folder.
+        product_names: The configured names by business product ID.
+        guidance: Class and next action by error code.
+        browser: The browser that makes PDF and PNG; None leaves them out.
+        force: Print the gate's reasons on page one, because the report is published all the same.
+        on_progress: Called with the number of finished steps, the number of steps, and the next step.
 
     Raises:
-        SourceNotFoundError: Nothing was loaded by then, or those versions are gone.
+        SourceNotFoundError: Nothing was loaded at the as-of time, or those versions were purged.
         RemoteError: S3 refused or failed.
     """
     on_progress(0, STEPS, "reading the tables")
@@ -87,10 +87,10 @@ def build(
 
 
 def compose(spec: ReportSpec, facts: WarehouseFacts, folder: Path, reasons: tuple[str, ...]) -> Content:
-    """Make page and tables from the rows that lie in the folder's `inputs`, and from nothing else.
+    """Make page and tables from the input rows in the folder, and from nothing else.
 
     Raises:
-        SourceNotFoundError: Rows are missing.
+        SourceNotFoundError: A file of input rows is missing.
     """
     content = compute_content(ReportContext(_snapshot_of(facts, folder), spec, facts))
     tables = folder / "tables"
@@ -110,8 +110,8 @@ def finish(
     pictures: Pictures,
     reasons: tuple[str, ...],
 ) -> Manifest:
-    """Write the pictures, then the manifest of everything in the folder."""
-    for path, text in pictures.made.items():
+    """Write the pictures, then the manifest of all files in the folder."""
+    for path, text in pictures.files.items():
         (folder / path).parent.mkdir(exist_ok=True)
         (folder / path).write_bytes(text)
     manifest = Manifest(
@@ -122,7 +122,7 @@ def finish(
         reasons=reasons,
         statements=content.statements,
         figures=to_rows(pd.DataFrame([content.headline | {"coverage": content.coverage["coverage"]}]))[0],
-        pictures=pictures.said,
+        pictures=pictures.note,
         files=_entries(folder),
     )
     (folder / MANIFEST).write_bytes(manifest.to_bytes())

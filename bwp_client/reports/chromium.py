@@ -1,4 +1,9 @@
-"""Pictures of a report, where a Chromium is present: a PDF of the page, and a PNG of each chart."""
+"""Makes a PDF of a report's page and a PNG of each chart by a Chromium browser, if there is one on this machine.
+
+Chromium prints a page to PDF by itself, but has no option that saves a chart at a given size. So the charts' own script puts
+each PNG into its document, which `--dump-dom` writes to standard output; Kaleido would drive the same browser, with packages
+of its own.
+"""
 
 from __future__ import annotations
 
@@ -19,115 +24,111 @@ from bwp_client.reports.render import chart_page
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
 NO_BROWSER = "none"
-SECONDS = 120
+_TIMEOUT_SECONDS = 120
 _FLAGS = (
     "--headless", "--disable-gpu", "--hide-scrollbars", "--no-first-run", "--disable-background-networking",
     "--disable-component-update", "--disable-sync", "--disable-extensions", "--font-render-hinting=none",
     "--host-resolver-rules=MAP * ~NOTFOUND", "--virtual-time-budget=20000", "--run-all-compositor-stages-before-draw",
 )  # fmt: skip
-_FEWEST_COLORS = 3
-"""A chart that was drawn has ink, paper and at least one colour more."""
+_MIN_COLORS = 3
+"""The number of colours of the simplest chart: ink, paper, and the colour of the data."""
 
 
 @dataclass(frozen=True, slots=True)
 class Pictures:
-    """What was made, or why nothing was."""
+    """The PDF and the PNGs of a report."""
 
-    made: dict[str, bytes]
-    """Contents by path below the report."""
-    said: str
+    files: dict[str, bytes]
+    """Content by path in the report's folder."""
+    note: str
+    """How the pictures were made, or why they were not."""
     faults: tuple[str, ...] = ()
-    """Pictures that a browser should have made and that can't be shown to anybody."""
+    """The pictures that came out blank, each as `PATH is blank`."""
 
 
 def find_browser(configured: str | None) -> str | None:
-    """Give the browser to use; none when there is none, or when none is wanted."""
+    """Return the path of the browser to use; None if there is no browser, or `none` is configured."""
     if configured == NO_BROWSER:
         return None
-    return next((found for name in (configured, *BROWSERS) if name and (found := shutil.which(name))), None)
+    return next((path for name in (configured, *BROWSERS) if name and (path := shutil.which(name))), None)
 
 
 def take_pictures(page: Path, figures: Mapping[str, str], browser: str | None) -> Pictures:
     """Make a PDF of the page and a PNG of each chart.
 
     Args:
-        page: The report.
-        figures: Plotly JSON by name.
-        browser: From `find_browser`.
+        page: The HTML page of the report.
+        figures: Plotly JSON by the chart's name.
+        browser: The path of the browser, from `find_browser`.
     """
     if browser is None:
         return Pictures({}, "PDF and PNG were not made: no browser was found. Install chromium to get them.")
     with TemporaryDirectory(prefix="bwp-pictures-") as folder:
+        files: dict[str, bytes] = {}
         faults: list[str] = []
-        made: dict[str, bytes] = {}
-        pdf = _pdf(browser, page, Path(folder))
+        pdf = _print_pdf(browser, page, Path(folder))
         if pdf is None:
             faults.append("report.pdf is blank")
         else:
-            made["report.pdf"] = pdf
-        drawn = _charts(browser, figures, Path(folder))
+            files["report.pdf"] = pdf
+        charts = _draw_charts(browser, figures, Path(folder))
         for name in figures:
-            if is_blank(drawn.get(name)):
+            if is_blank(charts.get(name)):
                 faults.append(f"charts/{name}.png is blank")
             else:
-                made[f"charts/{name}.png"] = drawn[name]
-        return Pictures(made, f"PDF and PNG were made by {_version(browser)}.", tuple(faults))
+                files[f"charts/{name}.png"] = charts[name]
+        return Pictures(files, f"PDF and PNG were made by {_version(browser)}.", tuple(faults))
 
 
 def is_blank(png: bytes | None) -> bool:
-    """Tell whether a picture shows nothing: not there, not readable, or hardly a colour in it."""
+    """Return True if a PNG is missing, can't be decoded, or has too few colours for a chart."""
     if not png:
         return True
     try:
         with Image.open(io.BytesIO(png)) as image:
-            small = image.convert("RGB")
-            colors = small.getcolors(maxcolors=small.width * small.height)
+            rgb = image.convert("RGB")
+            colors = rgb.getcolors(maxcolors=rgb.width * rgb.height)
     except (OSError, SyntaxError):
         return True
-    return colors is not None and len(colors) < _FEWEST_COLORS
+    return colors is not None and len(colors) < _MIN_COLORS
 
 
-def _pdf(browser: str, page: Path, folder: Path) -> bytes | None:
+def _print_pdf(browser: str, page: Path, folder: Path) -> bytes | None:
     target = folder / "report.pdf"
     _run(browser, folder, f"--print-to-pdf={target}", "--no-pdf-header-footer", page.absolute().as_uri())
     if not target.is_file():
         return None
-    text = target.read_bytes()
-    if not text.startswith(b"%PDF") or b"/Page" not in text:
+    pdf = target.read_bytes()
+    if not pdf.startswith(b"%PDF") or b"/Page" not in pdf:
         return None
-    # The time of printing, by one of the same length: the same page gives the same bytes.
-    return re.sub(rb"/(CreationDate|ModDate) \(D:\d{14}", rb"/\1 (D:20000101000000", text)
+    # A constant of the same length replaces the time of printing, so that the same page gives the same bytes.
+    return re.sub(rb"/(CreationDate|ModDate) \(D:\d{14}", rb"/\1 (D:20000101000000", pdf)
 
 
-def _charts(browser: str, figures: Mapping[str, str], folder: Path) -> dict[str, bytes]:
+def _draw_charts(browser: str, figures: Mapping[str, str], folder: Path) -> dict[str, bytes]:
     page = folder / "charts.html"
     page.write_text(chart_page(figures), encoding="utf-8")
-    dumped = _run(browser, folder, "--dump-dom", page.absolute().as_uri())
-    found = re.findall(r'<img id="picture-(\w+)" src="data:image/png;base64,([A-Za-z0-9+/=]+)"', dumped)
-    return {name: base64.b64decode(text) for name, text in found}
+    document = _run(browser, folder, "--dump-dom", page.absolute().as_uri())
+    images = re.findall(r'<img id="picture-(\w+)" src="data:image/png;base64,([A-Za-z0-9+/=]+)"', document)
+    return {name: base64.b64decode(text) for name, text in images}
 
 
 def _run(browser: str, folder: Path, *arguments: str) -> str:
-    # Chromium's own sandbox can't be had by root, as in a container.
-    unboxed = ["--no-sandbox"] if os.geteuid() == 0 else []
+    # Chromium's sandbox does not start for the root user, as in a container.
+    sandbox = ["--no-sandbox"] if os.geteuid() == 0 else []
+    return _output_of(browser, *_FLAGS, *sandbox, f"--user-data-dir={folder / 'profile'}", *arguments)
+
+
+def _version(browser: str) -> str:
+    return " ".join(_output_of(browser, "--version").split()) or Path(browser).name
+
+
+def _output_of(*command: str) -> str:
+    """Return the standard output of a command; empty if the command can't be started or does not end in time."""
     try:
         done = subprocess.run(
-            [browser, *_FLAGS, *unboxed, f"--user-data-dir={folder / 'profile'}", *arguments],
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            timeout=SECONDS,
-            check=False,
+            command, stdin=subprocess.DEVNULL, capture_output=True, timeout=_TIMEOUT_SECONDS, check=False
         )
     except (OSError, subprocess.TimeoutExpired):
         return ""
     return done.stdout.decode("utf-8", "replace")
-
-
-def _version(browser: str) -> str:
-    try:
-        done = subprocess.run(
-            [browser, "--version"], stdin=subprocess.DEVNULL, capture_output=True, timeout=SECONDS, check=False
-        )
-    except (OSError, subprocess.TimeoutExpired):
-        return Path(browser).name
-    return " ".join(done.stdout.decode("utf-8", "replace").split()) or Path(browser).name

@@ -1,4 +1,8 @@
-"""What changed between two published reports: every table, row by row."""
+"""Compares two published reports: every table, row by row.
+
+`DataFrame.compare` does not serve: it takes only frames with equal rows and columns, and writes a null both for an unchanged
+cell and for a value that became null.
+"""
 
 from __future__ import annotations
 
@@ -12,36 +16,37 @@ from bwp_client.reports.manifest import Manifest
 from bwp_client.reports.store import ReportStore
 from bwp_client.reports.tables import TABLES
 
-Published = tuple[ReportStore, Manifest]
+PublishedReport = tuple[ReportStore, Manifest]
 
 
-def compare(a: Published, b: Published) -> dict[str, Any]:
+def compare(a: PublishedReport, b: PublishedReport) -> dict[str, Any]:
     """Compare two reports.
 
     Returns:
-        `a` and `b`: what each is. `tables`: by table, rows `added` in b, `removed` from a, and `changed`: the row's key with
-        each column that differs as [a, b]. Tables that only one of them has are named in `only_in_a` and `only_in_b`.
+        `a` and `b`: key, period, as-of time and statement of each report. `tables`: by name of each table that differs, the
+        rows `added` in b, the rows `removed` from a, and the rows `changed`: the key of the row, and each column that differs
+        as [value in a, value in b]. `only_in_a` and `only_in_b`: the names of tables that the other report does not have.
 
     Raises:
-        UsageError: A table was changed since it was published.
+        UsageError: A table was changed after publication.
         RemoteError: S3 refused or failed.
     """
-    present = [{table.name for table in TABLES if _path(table.name) in manifest.files} for _, manifest in (a, b)]
-    tables = {
+    in_a, in_b = ({table.name for table in TABLES if _path(table.name) in manifest.files} for _, manifest in (a, b))
+    differences = {
         table.name: _difference(_read(a, table.name), _read(b, table.name), list(table.key))
         for table in TABLES
-        if table.name in present[0] & present[1]
+        if table.name in in_a & in_b
     }
     return {
-        "a": _head(a[1]),
-        "b": _head(b[1]),
-        "tables": {name: found for name, found in tables.items() if any(found.values())},
-        "only_in_a": sorted(present[0] - present[1]),
-        "only_in_b": sorted(present[1] - present[0]),
+        "a": _summary(a[1]),
+        "b": _summary(b[1]),
+        "tables": {name: rows for name, rows in differences.items() if any(rows.values())},
+        "only_in_a": sorted(in_a - in_b),
+        "only_in_b": sorted(in_b - in_a),
     }
 
 
-def _head(manifest: Manifest) -> dict[str, Any]:
+def _summary(manifest: Manifest) -> dict[str, Any]:
     spec = manifest.spec
     return {
         "key": manifest.key,
@@ -73,7 +78,7 @@ def _by_key(frame: pd.DataFrame, key: list[str]) -> dict[tuple[Any, ...], dict[s
     return {tuple(row[column] for column in key): row for row in to_rows(frame)}
 
 
-def _read(published: Published, name: str) -> pd.DataFrame:
+def _read(published: PublishedReport, name: str) -> pd.DataFrame:
     store, manifest = published
     return pd.read_parquet(io.BytesIO(store.read(manifest, _path(name))))
 

@@ -1,4 +1,4 @@
-"""What a report says: its sentence, its figures and its tables, computed from the rows that it carries."""
+"""The content of a report: its statement, charts and tables, computed from its input rows."""
 
 from __future__ import annotations
 
@@ -22,37 +22,40 @@ from bwp_client.reports.tables import TABLES
 
 @dataclass(frozen=True, slots=True)
 class Figure:
-    """One chart, drawn for both themes, and what it shows in words."""
+    """A chart in both themes, with its description in words."""
 
     name: str
     title: str
     after: str
-    """The table that it stands before."""
+    """The name of the table that the chart stands before."""
     description: str
     light: str
+    """Plotly JSON in the light theme."""
     dark: str
-    """Plotly JSON."""
+    """Plotly JSON in the dark theme."""
     height: int
+    """Pixels."""
 
 
 @dataclass(frozen=True, slots=True)
 class Content:
-    """Everything a report holds before it is laid out."""
+    """The content of a report before it is laid out."""
 
     statements: tuple[str, ...]
     headline: dict[str, Any]
-    """The one row of `period_comparison`."""
+    """The row of `period_comparison`."""
     coverage: dict[str, Any]
+    """The row of `coverage`."""
     tables: dict[str, pd.DataFrame]
     figures: tuple[Figure, ...]
     newest_event_at: datetime | None
     outcomes: dict[str, int]
-    """Tasks of the period by outcome, as the metrics count them: those of rated products and the others."""
+    """Tasks of the period by outcome, as the metrics count them, of rated products and the others."""
 
 
 def compute_content(context: ReportContext) -> Content:
-    """Compute a report's content."""
-    tables = {table.name: table.ask(context) for table in TABLES if table.is_wanted(context)}
+    """Return the content of a report."""
+    tables = {table.name: table.compute(context) for table in TABLES if table.is_wanted(context)}
     (headline,) = tables[MetricName.PERIOD_COMPARISON.value].to_dict("records")
     (coverage,) = tables[MetricName.COVERAGE.value].to_dict("records")
     unrated = int(tables["not_rated"]["failed"].sum())
@@ -86,9 +89,9 @@ def _figures(context: ReportContext, tables: dict[str, pd.DataFrame], headline: 
     baseline = baseline_of(headline)
     marks = outside(rates, baseline)
     colors = code_colors(codes.sort_values(["first_seen", "code"])["code"])
-    drawn = []
+    figures = []
     if not rates.empty:
-        drawn.append(
+        figures.append(
             _figure(
                 "failure_rate",
                 f"Failure rate by {bucket}",
@@ -98,7 +101,7 @@ def _figures(context: ReportContext, tables: dict[str, pd.DataFrame], headline: 
             )
         )
     if (codes["tasks"] > 0).any():
-        drawn.append(
+        figures.append(
             _figure(
                 "error_codes",
                 "Failed tasks by error code",
@@ -108,7 +111,7 @@ def _figures(context: ReportContext, tables: dict[str, pd.DataFrame], headline: 
             )
         )
     if not over_time.empty:
-        drawn.append(
+        figures.append(
             _figure(
                 "error_codes_over_time",
                 f"Failed tasks by error code and {bucket}",
@@ -118,7 +121,7 @@ def _figures(context: ReportContext, tables: dict[str, pd.DataFrame], headline: 
                 lambda theme: codes_over_time(over_time, theme, colors),
             )
         )
-    return drawn
+    return figures
 
 
 def _about_rates(rates: pd.DataFrame, bucket: str, baseline: Baseline | None, marks: pd.Series[str], min_n: int) -> str:
@@ -134,7 +137,7 @@ def _figure(name: str, title: str, after: MetricName, description: str, draw: An
 
 
 def _json(figure: Any) -> str:
-    """Give a figure as JSON, the same text for the same figure."""
+    """Return a figure as JSON; equal figures give equal texts."""
     return json.dumps(
         json.loads(figure.to_json(engine="json")), sort_keys=True, ensure_ascii=True, separators=(",", ":")
     )

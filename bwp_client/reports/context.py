@@ -1,4 +1,4 @@
-"""Asks the metrics, for a report, over the rows that it carries."""
+"""Computes metrics for a report from its input rows, each metric once."""
 
 from __future__ import annotations
 
@@ -15,39 +15,45 @@ from bwp_client.warehouse.snapshot import Snapshot
 
 @dataclass(frozen=True, slots=True)
 class ReportContext:
-    """The spec, the rows and the facts: all that an answer depends on."""
+    """The specification, the input rows and the facts: everything that a report is computed from."""
 
     snapshot: Snapshot
     spec: ReportSpec
     facts: WarehouseFacts
-    _answers: dict[tuple[MetricName, Filters, Bucket], pd.DataFrame] = field(
+    _frames: dict[tuple[MetricName, Filters, Bucket], pd.DataFrame] = field(
         default_factory=dict, repr=False, compare=False
     )
 
     @property
     def filters(self) -> Filters:
-        """The question's filters."""
+        """The filters of the report."""
         return self.spec.filters
 
     def metric(self, name: MetricName, filters: Filters | None = None, bucket: Bucket | None = None) -> pd.DataFrame:
-        """Compute a metric with the question's filters and bucket unless told otherwise; each but once."""
+        """Return a metric's frame, with the metric's own columns and dtypes; a shallow copy, computed once.
+
+        Args:
+            name: The metric.
+            filters: None for the filters of the report.
+            bucket: None for the bucket of the report.
+        """
         spec = self.spec
-        asked = (name, filters or self.filters, bucket or spec.bucket)
-        if asked not in self._answers:
-            self._answers[asked] = run_metric(
+        key = (name, filters or self.filters, bucket or spec.bucket)
+        if key not in self._frames:
+            self._frames[key] = run_metric(
                 self.snapshot,
                 name,
-                asked[1],
-                bucket=asked[2],
+                key[1],
+                bucket=key[2],
                 min_n=spec.min_n,
                 calendar=DeadlineCalendar.of(spec.deadline_rule, spec.timezone),
                 guidance=GuidanceTable.of(self.facts.guidance),
                 now=spec.as_of,
             )
-        return self._answers[asked].copy(deep=False)
+        return self._frames[key].copy(deep=False)
 
     @property
     def filters_from_first_event(self) -> Filters:
-        """The question's filters, from the first event on: what failed long ago may still be open."""
+        """The filters of the report from the first event on: a task that failed before the period may still be open."""
         span = self.snapshot.span()
         return self.filters if span is None else self.filters.with_(from_time=min(span[0], self.filters.from_time))

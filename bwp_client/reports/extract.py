@@ -1,8 +1,8 @@
-"""The rows that a report is made of: taken out of the warehouse once, carried along as Parquet, read from there.
+"""The input rows of a report: read from the warehouse once, and published as Parquet files beside the report.
 
-Carried are the outcomes of the products asked for, and the newest lookup of each task and the requests of the task kind
-asked for. A task keeps its ID only where another row is about it: a completed one that nobody asked about is only counted.
-Error messages and notes stay behind, since no figure needs them.
+The files hold the outcomes of the reported products, and, of the reported task kind, the newest lookup of each task and the
+requests. Only a failed task, or one that a lookup or a request names, keeps its ID; the other tasks are only counted. Error
+messages and notes are left out, because no figure needs them.
 """
 
 from __future__ import annotations
@@ -26,10 +26,10 @@ from bwp_client.warehouse.snapshot import Snapshot
 
 ROWS_PER_GROUP = 131_072
 
-_OF_PRODUCTS = """
+_IS_REPORTED_PRODUCT = """
   ($all_products or o.business_product_id is null or array_contains($business_products, o.business_product_id))
 """
-_ASKED_FOR = f"o.task_kind = $task_kind and {_OF_PRODUCTS}"
+_IS_REPORTED = f"o.task_kind = $task_kind and {_IS_REPORTED_PRODUCT}"
 
 _SQL = {
     TableName.OUTCOMES: """
@@ -42,30 +42,30 @@ _SQL = {
                o.task_kind, o.business_product_id, o.region, o.outcome, o.occurred_at,
                strftime(o.occurred_at, '%Y-%m') as occurred_month, o.conflicting,
                o.events_seen
-        from outcomes o where {of_products}
+        from outcomes o where {is_reported_product}
         """,
     TableName.LOOKUPS: """
         select task_id, task_kind, business_product_id, lookup_state, status, submitted_at, updated_at,
                holding_period_days,
                list_transform(errors, lambda e: {{'code': e.code, 'message': cast(null as varchar)}}) as errors,
                asked_at, attempt, next_attempt_at, reason, cast(null as varchar) as run_id
-        from tasks o where {asked_for}
+        from tasks o where {is_reported}
         """,
     TableName.REQUESTS: """
         select task_id, task_kind, business_product_id, received_at, replaced_by, closed_at,
                cast(null as varchar) as note
-        from requests o where {asked_for}
+        from requests o where {is_reported}
         """,
 }
 
-_COUNTED = """
+_COUNT_SQL = """
 select outcome, count(*) from {outcomes} o
-where {asked_for} and occurred_at >= $from_time and occurred_at < $to_time
+where {is_reported} and occurred_at >= $from_time and occurred_at < $to_time
   and ($all_regions or array_contains($regions, coalesce(region, '')))
 group by outcome order by outcome
 """
 
-_EVENTS_OF_THE_PERIODS_TASKS = """
+_EVENTS_OF_TASKS_IN_PERIOD = """
 (select * from events semi join (
     select distinct task_id from events where occurred_at >= $from_time and occurred_at < $to_time
 ) using (task_id))
@@ -73,10 +73,10 @@ _EVENTS_OF_THE_PERIODS_TASKS = """
 
 
 def run_as_of(warehouse: Warehouse, as_of: datetime) -> Run:
-    """Give the newest run that had finished by then.
+    """Return the newest run that had finished at a moment.
 
     Raises:
-        SourceNotFoundError: There is none.
+        SourceNotFoundError: No run had finished.
         RemoteError: S3 refused or failed.
     """
     for limit in (200, 1_000_000):
@@ -90,7 +90,7 @@ def run_as_of(warehouse: Warehouse, as_of: datetime) -> Run:
 
 
 def begins_at(warehouse: Warehouse) -> datetime | None:
-    """Give the time of the first event that is counted, by what the table's log says of its files.
+    """Return the time of the first counted event, by the statistics in the table's log; None without a counted event.
 
     Raises:
         RemoteError: S3 refused or failed.
@@ -102,25 +102,29 @@ def begins_at(warehouse: Warehouse) -> datetime | None:
 
 
 def extract_rows(snapshot: Snapshot, spec: ReportSpec, folder: Path) -> dict[TableName, Path]:
-    """Write the rows that the spec needs, in an order of their own, so that the same rows give the same bytes."""
+    """Write the input rows, sorted by all columns, so that equal rows give equal bytes.
+
+    Returns:
+        The Parquet file of each table.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     return {name: _write(snapshot, name, spec, folder / f"{name.value}.parquet") for name in _SQL}
 
 
 def input_files(folder: Path) -> dict[TableName, Path]:
-    """Give where the rows of each table lie."""
+    """Return the Parquet file of each table."""
     return {name: folder / f"{name.value}.parquet" for name in _SQL}
 
 
 def gather_facts(
     snapshot: Snapshot, spec: ReportSpec, configured_names: dict[str, str], guidance: GuidanceTable
 ) -> WarehouseFacts:
-    """Gather what a report says of the warehouse beside its rows."""
+    """Return the facts about the warehouse that a report states beside its input rows."""
     warehouse, versions = snapshot.warehouse, snapshot.versions
     quarantine = warehouse.handle(TableName.QUARANTINE, versions.get(TableName.QUARANTINE.value, 0))
     names = product_names(warehouse.uri, configured_names)
     known = {row[0] for row in snapshot.rows("select business_product_id from product_kinds")}
-    events = OUTCOMES_SQL.format(events=_EVENTS_OF_THE_PERIODS_TASKS)
+    events = OUTCOMES_SQL.format(events=_EVENTS_OF_TASKS_IN_PERIOD)
     return WarehouseFacts(
         run_id=snapshot.run.run_id,
         run_finished_at=snapshot.run.finished_at,
@@ -137,14 +141,20 @@ def gather_facts(
 
 
 def count_outcomes(snapshot: Snapshot, spec: ReportSpec, outcomes: str = "outcomes") -> dict[str, int]:
-    """Count the period's tasks by outcome, straight from the rows and by no metric."""
-    sql = _COUNTED.format(outcomes=outcomes, asked_for=_ASKED_FOR)
-    return {"COMPLETED": 0, "FAILED": 0} | dict(snapshot.rows(sql, _bound(spec, sql)))
+    """Count the period's tasks by outcome in the rows themselves, as a check on the metrics.
+
+    Args:
+        snapshot: The data.
+        spec: The report.
+        outcomes: A table or subquery with the columns of the outcomes table.
+    """
+    sql = _COUNT_SQL.format(outcomes=outcomes, is_reported=_IS_REPORTED)
+    return {"COMPLETED": 0, "FAILED": 0} | dict(snapshot.rows(sql, _parameters(spec, sql)))
 
 
 def _write(snapshot: Snapshot, name: TableName, spec: ReportSpec, path: Path) -> Path:
     schema = TABLES[name].schema
-    sql = f"{_SQL[name].format(asked_for=_ASKED_FOR, of_products=_OF_PRODUCTS)} order by all"
+    sql = f"{_SQL[name].format(is_reported=_IS_REPORTED, is_reported_product=_IS_REPORTED_PRODUCT)} order by all"
     times = [item.name for item in schema if pa.types.is_timestamp(item.type)]
     with pq.ParquetWriter(
         path,
@@ -154,27 +164,30 @@ def _write(snapshot: Snapshot, name: TableName, spec: ReportSpec, path: Path) ->
         use_dictionary=[item.name for item in schema if pa.types.is_string(item.type) and item.name != "task_id"],
         column_encoding=dict.fromkeys(times, "DELTA_BINARY_PACKED"),
     ) as writer:
-        for table in _groups(snapshot, sql, _bound(spec, sql)):
+        for table in _groups(snapshot, sql, _parameters(spec, sql)):
             writer.write_table(table.cast(schema), row_group_size=ROWS_PER_GROUP)
     return path
 
 
 def _groups(snapshot: Snapshot, sql: str, parameters: dict[str, Any]) -> Iterator[pa.Table]:
-    """Give the rows in groups of one size, whatever batches they come in."""
-    held: list[pa.Table] = []
+    """Yield the rows of a query in tables of `ROWS_PER_GROUP` rows each, the last with the rest.
+
+    DuckDB's batches differ in size, and the row groups of a file must not.
+    """
+    buffered: list[pa.Table] = []
     count = 0
     for batch in snapshot.batches(sql, parameters, ROWS_PER_GROUP):
-        held.append(pa.Table.from_batches([batch]))
+        buffered.append(pa.Table.from_batches([batch]))
         count += batch.num_rows
         while count >= ROWS_PER_GROUP:
-            table = pa.concat_tables(held)
+            table = pa.concat_tables(buffered)
             yield table.slice(0, ROWS_PER_GROUP)
-            held, count = [table.slice(ROWS_PER_GROUP)], count - ROWS_PER_GROUP
-    if held:
-        yield pa.concat_tables(held)
+            buffered, count = [table.slice(ROWS_PER_GROUP)], count - ROWS_PER_GROUP
+    if buffered:
+        yield pa.concat_tables(buffered)
 
 
-def _bound(spec: ReportSpec, sql: str) -> dict[str, Any]:
+def _parameters(spec: ReportSpec, sql: str) -> dict[str, Any]:
     filters = spec.filters
     values = {
         "task_kind": filters.task_kind.value,

@@ -1,4 +1,4 @@
-"""How a metric's columns read in a report: named in words, rates in percent with their interval, times in UTC."""
+"""Formats the columns of a metric for a report: labels, rates in percent with their interval, times in UTC."""
 
 from __future__ import annotations
 
@@ -53,42 +53,44 @@ _PERCENT = {
 }
 _POINTS = {"difference", "difference_low", "difference_high", "mix_effect", "rate_effect", "contribution"}
 _WITH_INTERVAL = {"rate", "previous_rate", "difference"}
-_LONG_TEXT, _LONG_WORDS = 40, 30
+_MAX_LENGTH, _MAX_LENGTH_OF_WORDS = 40, 30
+"""Characters in one line: of an ID without spaces, and of a text that can be broken between words."""
 _NONE = "–"
 
 
 @dataclass(frozen=True, slots=True)
 class Cell:
-    """The text of a cell, and whether it is a number."""
+    """A cell as text."""
 
     text: str
     is_number: bool = False
 
     @property
     def is_long(self) -> bool:
-        """True for a text that has to be broken into lines."""
-        return len(self.text) > (_LONG_WORDS if " " in self.text else _LONG_TEXT)
+        """True for a text that the page breaks into lines."""
+        return len(self.text) > (_MAX_LENGTH_OF_WORDS if " " in self.text else _MAX_LENGTH)
 
 
 @dataclass(frozen=True, slots=True)
 class FormattedTable:
-    """A table as a reader sees it."""
+    """The rows of a table as text."""
 
     header: list[Cell]
     rows: list[list[Cell]]
     left_out: int
+    """The number of rows that are not shown."""
 
 
 def format_table(
     frame: pd.DataFrame, columns: Sequence[str], max_rows: int, name_of: Callable[[str], str]
 ) -> FormattedTable:
-    """Give a frame's columns as texts.
+    """Return the columns of a frame as text.
 
     Args:
-        frame: Any metric's.
-        columns: Which to show; those that the frame has not are left out.
-        max_rows: More rows than this are only counted.
-        name_of: Gives a product's name.
+        frame: The frame of a metric.
+        columns: The columns to show; those that the frame does not have are left out.
+        max_rows: The number of rows to show; the others are only counted.
+        name_of: Returns the name of a business product ID.
     """
     present = [name for name in columns if name in frame.columns]
     numeric = {name: pd.api.types.is_numeric_dtype(frame[name].dtype) for name in present}
@@ -101,7 +103,7 @@ def format_table(
 
 
 def column_label(column: str) -> str:
-    """Give a column's name in words."""
+    """Return the label of a column."""
     return LABELS.get(column) or column.replace("_", " ").capitalize()
 
 

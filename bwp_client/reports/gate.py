@@ -1,4 +1,4 @@
-"""What must hold before a report is published; each reason says which limit was missed, and by how much."""
+"""The conditions of publication; each reason for a refusal says which limit was missed, and by how much."""
 
 from __future__ import annotations
 
@@ -14,14 +14,21 @@ from bwp_client.reports.spec import ReportSpec, WarehouseFacts
 def refusal_reasons(
     spec: ReportSpec, facts: WarehouseFacts, content: Content, picture_faults: Sequence[str]
 ) -> tuple[str, ...]:
-    """Name every reason not to publish; none when it is fit."""
+    """Return every reason for refusing a report; none if it may be published.
+
+    Args:
+        spec: The report, with its limits of age and coverage.
+        facts: The outcomes counted in the tables and in the events.
+        content: The figures of the report.
+        picture_faults: The pictures that came out blank.
+    """
     return tuple(
         reason
         for reason in (
             _empty(content),
             _stale(spec, content),
-            _lookups(spec, content),
-            _differs(facts, content),
+            _incomplete_lookups(spec, content),
+            _different_counts(facts, content),
             f"a picture is blank: {', '.join(picture_faults)}." if picture_faults else None,
         )
         if reason
@@ -46,7 +53,7 @@ def _stale(spec: ReportSpec, content: Content) -> str | None:
     )
 
 
-def _lookups(spec: ReportSpec, content: Content) -> str | None:
+def _incomplete_lookups(spec: ReportSpec, content: Content) -> str | None:
     coverage = content.coverage["coverage"]
     if pd.isna(coverage) or coverage >= spec.min_lookup_coverage:
         return None
@@ -57,14 +64,14 @@ def _lookups(spec: ReportSpec, content: Content) -> str | None:
     )
 
 
-def _differs(facts: WarehouseFacts, content: Content) -> str | None:
+def _different_counts(facts: WarehouseFacts, content: Content) -> str | None:
     if facts.counted == content.outcomes == facts.from_events:
         return None
     return (
-        f"counts differ: the tables hold {_counts(facts.counted)}, their events give {_counts(facts.from_events)}, and this "
-        f"report counts {_counts(content.outcomes)}. Run maintain --rebuild, then try again."
+        f"counts differ: the tables hold {_in_words(facts.counted)}, their events give {_in_words(facts.from_events)}, and "
+        f"this report counts {_in_words(content.outcomes)}. Run maintain --rebuild, then try again."
     )
 
 
-def _counts(counted: dict[str, int]) -> str:
-    return f"{counted['FAILED']:,} failed and {counted['COMPLETED']:,} completed"
+def _in_words(tasks_by_outcome: dict[str, int]) -> str:
+    return f"{tasks_by_outcome['FAILED']:,} failed and {tasks_by_outcome['COMPLETED']:,} completed"

@@ -1,4 +1,4 @@
-"""A report's manifest: what was asked, of which rows, by which code, and the digest of every file."""
+"""The manifest of a report: specification, facts about the warehouse, the code that made it, and the files' digests."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ from bwp_client.reports.spec import ReportSpec, WarehouseFacts
 MANIFEST = "manifest.json"
 _LIBRARIES = ("duckdb", "jinja2", "pandas", "plotly", "pyarrow")
 _DECIDES = ("charts", "metrics", "reports", "warehouse")
-"""The packages whose code decides what a report says."""
+"""The packages whose code determines the contents of a report."""
 _HEX = 12
 
 
 @dataclass(frozen=True, slots=True)
 class FileEntry:
-    """One file of a report."""
+    """Digest and size of a file, and the number of rows of a table."""
 
     sha256: str
     size_bytes: int
@@ -33,21 +33,21 @@ class FileEntry:
 
 @dataclass(frozen=True, slots=True)
 class Manifest:
-    """What a report is, in one file that is written last."""
+    """The description of a report; its file is written last, so a report without a manifest is not published."""
 
     key: str
     spec: ReportSpec
     facts: WarehouseFacts
     code: dict[str, Any]
     reasons: tuple[str, ...]
-    """Why the checks refused it, where it was published by force."""
+    """Why the gate refused the report, if it was published by force."""
     statements: tuple[str, ...]
     figures: dict[str, Any]
     pictures: str
     files: dict[str, FileEntry]
 
     def to_bytes(self) -> bytes:
-        """Give its text, the same for the same content."""
+        """Return the JSON text in UTF-8; equal manifests give equal bytes."""
         value = {
             "key": self.key,
             "report": self.spec.report_name,
@@ -71,7 +71,7 @@ class Manifest:
         """Read a manifest.
 
         Raises:
-            UsageError: It is none of ours.
+            UsageError: The text is not a manifest of a report.
         """
         try:
             value = json.loads(text)
@@ -88,29 +88,29 @@ class Manifest:
             )
         except (KeyError, TypeError, ValueError, AttributeError) as error:
             raise UsageError(
-                "That is no manifest of a report, or it was damaged. Nothing was made. Name a report's manifest.json."
+                "This is not the manifest of a report, or it was damaged. Nothing was made. Name a report's manifest.json."
             ) from error
 
     @property
     def digest(self) -> str:
-        """A short name for exactly this content."""
+        """The first 12 hexadecimal digits of the SHA-256 of the text."""
         return hashlib.sha256(self.to_bytes()).hexdigest()[:_HEX]
 
 
 def describe_bytes(text: bytes, rows: int | None = None) -> FileEntry:
-    """Describe a file."""
+    """Return the digest and size of a file's content."""
     return FileEntry(hashlib.sha256(text).hexdigest(), len(text), rows)
 
 
 def describe_file(path: Path, rows: int | None = None) -> FileEntry:
-    """Describe a file on disk."""
+    """Return the digest and size of a file on disk."""
     with path.open("rb") as stream:
         return FileEntry(hashlib.file_digest(stream, "sha256").hexdigest(), path.stat().st_size, rows)
 
 
 @cache
 def current_code() -> dict[str, Any]:
-    """Give the code that makes reports now: its version, a digest of its sources, and the libraries that matter."""
+    """Return the version of this code, a digest of the sources that make reports, and the versions of the libraries used."""
     digest = hashlib.sha256()
     package = files("bwp_client")
     for name in _DECIDES:
@@ -125,7 +125,7 @@ def current_code() -> dict[str, Any]:
 
 
 def _relative(path: str) -> str:
-    """Refuse a path that leads out of the report's folder."""
+    """Return the path of a file; raise ValueError if it leads out of the report's folder."""
     parts = path.split("/")
     if not path or path.startswith("/") or "\\" in path or any(part in {"", ".", ".."} for part in parts):
         raise ValueError(path)

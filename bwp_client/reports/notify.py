@@ -1,32 +1,36 @@
-"""What a notice of a report says: counts, the sentence and the link."""
+"""Notices of reports: the counts, the statement and the link."""
 
 from __future__ import annotations
 
 from bwp_client.monitoring.notify import notify
-from bwp_client.reports.attempts import ALREADY_PUBLISHED, FORCED, REFUSED
+from bwp_client.reports.attempts import AttemptState
 from bwp_client.reports.publish import PublishResult
 from bwp_client.reports.spec import ReportSpec
 
 
 def notify_result(url: str, spec: ReportSpec, result: PublishResult) -> bool:
-    """Tell how an attempt ended; one that found the report published already has been told before.
+    """Send a notice of how an attempt ended; none of a report that was published before.
+
+    Returns:
+        False if the notice could not be delivered.
 
     Raises:
-        SettingsError: The address is none that Apprise knows.
+        SettingsError: Apprise does not know this kind of address.
     """
-    if result.state == ALREADY_PUBLISHED:
+    if result.state is AttemptState.ALREADY_PUBLISHED:
         return True
+    is_refused = result.state is AttemptState.REFUSED
     figures = result.figures
     counts = [f"{figures['failed']:,} of {figures['n']:,} tasks failed."] if figures else []
-    title = f"{_title(spec)}: {'not published' if result.state == REFUSED else result.state}"
-    reasons = [f"Refused: {reason}" if result.state == REFUSED else reason for reason in result.reasons]
+    title = f"{_title(spec)}: {'not published' if is_refused else result.state}"
+    forced = ["Published by force, though:"] if result.state is AttemptState.FORCED else []
+    reasons = [f"Refused: {reason}" if is_refused else reason for reason in result.reasons]
     link = [result.link] if result.link else []
-    why = ["Published by force, though:"] if result.state == FORCED else []
-    return notify(url, title, [*result.statements, *counts, *why, *reasons, *link])
+    return notify(url, title, [*result.statements, *counts, *forced, *reasons, *link])
 
 
 def notify_failure(url: str, spec: ReportSpec, message: str) -> bool:
-    """Tell that a report could not be made."""
+    """Send a notice that a report could not be made; return False if the notice could not be delivered."""
     return notify(url, f"{_title(spec)}: could not be made", [message])
 
 

@@ -1,4 +1,4 @@
-"""The period of a report, as people and schedulers name it."""
+"""Periods of reports: how people and schedulers name them, and the UTC days that they cover."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _DAY = timedelta(days=1)
 
 @dataclass(frozen=True, slots=True)
 class Period:
-    """Whole UTC days, [`from_time`, `to_time`), and the name that says which."""
+    """Whole UTC days, [`from_time`, `to_time`), and their name, such as `2026-W47`."""
 
     name: str
     from_time: datetime
@@ -26,11 +26,11 @@ class Period:
         """Read `last-week`, `last-month`, `last-year`, `2026-W47`, `2026-10`, `2026` or `2026-10-05..2026-10-18`.
 
         Args:
-            text: As written.
-            as_of: What `last-…` is counted from, in UTC.
+            text: The name of a period.
+            as_of: The moment from whose UTC day `last-week`, `last-month` and `last-year` are counted.
 
         Raises:
-            UsageError: It is none of these, or ends before it begins.
+            UsageError: The text is not such a name, or the period ends before it begins.
         """
         text = text.strip()
         today = as_of.astimezone(UTC).date()
@@ -79,16 +79,16 @@ class Period:
 
     @property
     def days(self) -> int:
-        """How many days it has."""
+        """The number of days."""
         return (self.to_time - self.from_time).days
 
     @property
     def is_year(self) -> bool:
-        """True for a whole year, calendar or not."""
+        """True for a period of 365 or 366 days, whether or not it is a calendar year."""
         return self.days in {365, 366}
 
     def previous(self) -> Period:
-        """Give the week, month, year or so many days just before."""
+        """Return the preceding week, month or year; for a range of days, as many days before it."""
         day = (self.from_time - _DAY).date()
         if "W" in self.name:
             return self._week(day)

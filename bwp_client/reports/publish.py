@@ -1,4 +1,4 @@
-"""A report from spec to publication: made in a temporary place, checked, then published or refused, and logged."""
+"""Makes a report in a temporary folder, publishes or refuses it, and logs the attempt."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from bwp_client.metrics.guidance import GuidanceTable
-from bwp_client.reports import attempts
+from bwp_client.reports.attempts import AttemptState, log_attempt
 from bwp_client.reports.build import FORCED_SUFFIX, PAGE, OnProgress, build
 from bwp_client.reports.manifest import MANIFEST, Manifest
 from bwp_client.reports.spec import ReportSpec
@@ -22,7 +22,7 @@ class PublishResult:
     """How an attempt ended."""
 
     key: str
-    state: str
+    state: AttemptState
     link: str = ""
     manifest: str = ""
     reasons: list[str] = field(default_factory=list)
@@ -30,12 +30,11 @@ class PublishResult:
     figures: dict[str, Any] = field(default_factory=dict)
     pictures: str = ""
     notice: str = ""
-    """Set where a notice could not be delivered."""
+    """`not delivered` if the notice could not be delivered; else empty."""
 
     def as_json(self) -> dict[str, Any]:
-        """Give the command line's JSON object."""
-        fields = asdict(self)
-        return fields | {"says": fields.pop("statements")}
+        """Return the JSON object that `report` prints."""
+        return {"says" if name == "statements" else name: value for name, value in asdict(self).items()}
 
 
 def make_report(
@@ -49,22 +48,22 @@ def make_report(
     force: bool = False,
     on_progress: OnProgress = lambda _done, _total, _text: None,
 ) -> PublishResult:
-    """Make a report and publish it, unless it is there already or something speaks against it.
+    """Make a report and publish it, unless it was published before or the gate refuses it.
 
     Args:
-        warehouse: Where the data are.
-        spec: What is asked.
-        store: Where to publish.
-        product_names: The configured names.
-        guidance: Class and next action of each error code.
-        browser: Makes PDF and PNG; none leaves them out.
-        force: Publish all the same, with the reasons on page one.
-        on_progress: Called with steps done, steps in all, and what comes next.
+        warehouse: The data.
+        spec: The report to make.
+        store: Where to publish it.
+        product_names: The configured names by business product ID.
+        guidance: Class and next action by error code.
+        browser: The browser that makes PDF and PNG; None leaves them out.
+        force: Publish a refused report too, with the reasons on page one.
+        on_progress: Called with the number of finished steps, the number of steps, and the next step.
 
     Raises:
-        BwpError: It could not be made; nothing was published.
+        BwpError: The report could not be made; nothing was published.
     """
-    with attempts.log_attempt(store, spec.key) as attempt:
+    with log_attempt(store, spec.key) as attempt:
         result = _make(warehouse, spec, store, product_names, guidance, browser, on_progress, force=force)
         attempt.key, attempt.state = result.key, result.state
         attempt.reasons, attempt.link = result.reasons, result.link
@@ -83,30 +82,26 @@ def _make(
     force: bool,
 ) -> PublishResult:
     if spec.key in store.published():
-        return _result(store, store.manifest(spec.key), attempts.ALREADY_PUBLISHED)
+        return _result(store, store.manifest(spec.key), AttemptState.ALREADY_PUBLISHED)
     with TemporaryDirectory(prefix="bwp-report-") as folder:
         draft = build(
             warehouse, spec, Path(folder), product_names=product_names, guidance=guidance, browser=browser,
             force=force, on_progress=on_progress,
         )  # fmt: skip
         if draft.reasons and not force:
-            return PublishResult(spec.key, attempts.REFUSED, reasons=list(draft.reasons))
-        is_new = store.publish(draft.folder, draft.manifest)
-        manifest = draft.manifest if is_new else store.manifest(draft.manifest.key)
-        return _result(
-            store,
-            manifest,
-            (attempts.FORCED if draft.reasons else attempts.PUBLISHED) if is_new else attempts.ALREADY_PUBLISHED,
-        )
+            return PublishResult(spec.key, AttemptState.REFUSED, reasons=list(draft.reasons))
+        if not store.publish(draft.folder, draft.manifest):
+            return _result(store, store.manifest(draft.manifest.key), AttemptState.ALREADY_PUBLISHED)
+        return _result(store, draft.manifest, AttemptState.FORCED if draft.reasons else AttemptState.PUBLISHED)
 
 
 def published_series(store: ReportStore) -> set[str]:
-    """Give report and period of everything that was published fit, whatever day it speaks of."""
+    """Return the series (report name and period) of which a report was published, whatever its as-of day, without force."""
     return {key.partition("_as-of-")[0] for key in store.published() if not key.endswith(FORCED_SUFFIX)}
 
 
 def reports_with_rows_before(store: ReportStore, day: datetime) -> list[str]:
-    """Name the publications that still carry rows from before a day: a purge of the tables does not reach them.
+    """Return the keys of reports whose input rows begin before a day; a purge of the warehouse does not change reports.
 
     Raises:
         RemoteError: S3 refused or failed.
@@ -115,7 +110,7 @@ def reports_with_rows_before(store: ReportStore, day: datetime) -> list[str]:
     return [key for key, begin in begins.items() if begin is not None and begin < day]
 
 
-def _result(store: ReportStore, manifest: Manifest, state: str) -> PublishResult:
+def _result(store: ReportStore, manifest: Manifest, state: AttemptState) -> PublishResult:
     return PublishResult(
         key=manifest.key,
         state=state,

@@ -1,8 +1,9 @@
-"""Makes a published report again from the rows that it carries, and compares those with the tables' history."""
+"""Rebuilds a published report from its input rows, and compares those rows with the history of the warehouse."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from enum import StrEnum
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -15,88 +16,99 @@ from bwp_client.reports.store import ReportStore
 from bwp_client.warehouse import Warehouse, list_runs
 from bwp_client.warehouse.snapshot import Snapshot
 
-SAME, DIFFERS, GONE = "the same", "differs", "not there any more"
+
+class HistoryState(StrEnum):
+    """How a report's input rows compare with the rows of the warehouse at the versions that the report read."""
+
+    SAME = "the same"
+    DIFFERS = "differs"
+    GONE = "not there any more"
 
 
 @dataclass(slots=True)
 class RebuildResult:
-    """What making it again showed."""
+    """How a rebuilt report compares with the published one."""
 
     key: str
     compared: int = 0
-    """Files that were made again."""
+    """Number of rebuilt files."""
     differing: list[str] = field(default_factory=list)
     same_code: bool = True
-    history: str = GONE
+    history: HistoryState = HistoryState.GONE
     history_says: str = ""
 
     @property
     def is_equal(self) -> bool:
-        """True when nothing differs."""
-        return not self.differing and self.history != DIFFERS
+        """True if no file differs, and the history does not hold other rows."""
+        return not self.differing and self.history is not HistoryState.DIFFERS
 
     def as_json(self) -> dict[str, Any]:
-        """Give the command line's JSON object."""
+        """Return the JSON object that `report rebuild` prints."""
         return {name: getattr(self, name) for name in self.__slots__} | {"is_equal": self.is_equal}
 
     def as_text(self) -> str:
-        """Say it in a few lines."""
-        made = (
+        """Return the lines that `report rebuild` prints."""
+        files = (
             f"{self.compared} files made again from the rows that the report carries: every byte the same."
             if not self.differing
             else f"{len(self.differing)} of {self.compared} files differ: {', '.join(self.differing)}."
         )
-        code = "" if self.same_code else " It was made by other code than this; that alone can change bytes."
-        return f"{self.key}\n  {made}{code}\n  {self.history_says}"
+        code = "" if self.same_code else " The report was made by other code than this, which alone can change bytes."
+        return f"{self.key}\n  {files}{code}\n  {self.history_says}"
 
 
 def rebuild(store: ReportStore, manifest: Manifest, warehouse: Warehouse, out: Path | None = None) -> RebuildResult:
-    """Make a report again; pictures are left out, since a browser makes them.
+    """Rebuild a report and compare page and tables with the published files. Pictures are left out: a browser makes them.
 
     Args:
-        store: Where it was published.
-        manifest: Which one.
-        warehouse: Whose history the rows are compared with, if it still holds that run.
-        out: Keep what was made in this folder.
+        store: Where the report was published.
+        manifest: The report.
+        warehouse: The warehouse whose history is compared with the input rows, if it still holds the report's run.
+        out: A folder in which the rebuilt files stay; None deletes them.
 
     Raises:
-        UsageError: A file of rows was changed since.
-        SourceNotFoundError: A file of rows is gone.
+        UsageError: A file of input rows was changed since.
+        SourceNotFoundError: A file of input rows is gone.
         RemoteError: S3 refused or failed.
     """
     with TemporaryDirectory(prefix="bwp-rebuild-") as temporary:
         folder = out or Path(temporary)
-        rows = [path for path in manifest.files if path.startswith(f"{INPUTS}/")]
-        for path in rows:
+        inputs = [path for path in manifest.files if path.startswith(f"{INPUTS}/")]
+        for path in inputs:
             (folder / path).parent.mkdir(parents=True, exist_ok=True)
             (folder / path).write_bytes(store.read(manifest, path))
         compose(manifest.spec, manifest.facts, folder, manifest.reasons)
-        made = [path for path in manifest.files if path.endswith((".html", ".csv", ".parquet")) and path not in rows]
-        result = RebuildResult(manifest.key, compared=len(made), same_code=manifest.code == current_code())
+        rebuilt = [
+            path for path in manifest.files if path.endswith((".html", ".csv", ".parquet")) and path not in inputs
+        ]
+        result = RebuildResult(manifest.key, compared=len(rebuilt), same_code=manifest.code == current_code())
         result.differing = [
             path
-            for path in made
+            for path in rebuilt
             if not (folder / path).is_file() or describe_file(folder / path).sha256 != manifest.files[path].sha256
         ]
-        result.history, result.history_says = _history(manifest, warehouse)
+        result.history, result.history_says = _compare_with_history(manifest, warehouse)
         return result
 
 
-def _history(manifest: Manifest, warehouse: Warehouse) -> tuple[str, str]:
-    """Take the rows out of the tables again, at the versions that the report read."""
+def _compare_with_history(manifest: Manifest, warehouse: Warehouse) -> tuple[HistoryState, str]:
+    """Extract the rows again, at the versions that the report read; return the state and a sentence about it."""
     run = next((run for run in list_runs(warehouse, limit=1_000_000) if run.run_id == manifest.facts.run_id), None)
     if run is None:
-        return GONE, f"Not compared with the tables: {warehouse.uri} does not hold the run it was made of."
+        return (
+            HistoryState.GONE,
+            f"Not compared with the tables: {warehouse.uri} does not hold the run that the report read.",
+        )
     with TemporaryDirectory(prefix="bwp-history-") as folder:
         try:
             rows = extract_rows(Snapshot(warehouse, run), manifest.spec, Path(folder))
         except SourceNotFoundError:
-            return GONE, "Not compared with the tables: those versions were purged or cleaned up."
+            return HistoryState.GONE, "Not compared with the tables: those versions were purged or cleaned up."
         differing = [
             name.value
             for name, path in rows.items()
             if describe_file(path).sha256 != manifest.files[f"{INPUTS}/{name.value}.parquet"].sha256
         ]
     if differing:
-        return DIFFERS, f"The tables' history at these versions holds other rows in: {', '.join(differing)}."
-    return SAME, "The tables' history at these versions still holds the very same rows."
+        return HistoryState.DIFFERS, f"The tables hold other rows at these versions in: {', '.join(differing)}."
+    return HistoryState.SAME, "The tables still hold exactly the same rows at these versions."

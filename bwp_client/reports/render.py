@@ -1,6 +1,6 @@
-"""Lays a report out as one self-contained page: autoescaped, with one copy of Plotly, readable without script.
+"""Renders a report as a self-contained HTML page, autoescaped, with a copy of Plotly, and readable without scripts.
 
-The page carries a content security policy: only its own three scripts run, by their digests, and nothing is fetched.
+The page's content security policy lets only the page's own scripts run, by their digests, and lets nothing be fetched.
 """
 
 from __future__ import annotations
@@ -33,14 +33,14 @@ RETRIEVAL_TITLE = "Data retrieval failures"
 def render(
     spec: ReportSpec, facts: WarehouseFacts, content: Content, code: dict[str, Any], reasons: tuple[str, ...]
 ) -> str:
-    """Give the page.
+    """Return the HTML page.
 
     Args:
-        spec: What was asked.
-        facts: What is known of the warehouse.
-        content: The answer.
-        code: Which code made it.
-        reasons: Why the checks refused it, where it is published by force.
+        spec: The report.
+        facts: The facts about the warehouse.
+        content: The content of the report.
+        code: The code that made the report, from `current_code`.
+        reasons: Why the gate refused the report, if it is published by force.
     """
     scripts = {"plotly": _asset("plotly-basic.min.js"), "js": _asset("report.js")}
     figures = _script_json(
@@ -69,13 +69,17 @@ def render(
 
 
 def chart_page(figures: Mapping[str, str]) -> str:
-    """Give a page that turns figures, Plotly JSON by name, into PNG images in its own document."""
-    drawn = _script_json({name: json.loads(text) for name, text in figures.items()})
+    """Return an HTML page whose script puts a PNG of each chart into its document.
+
+    Args:
+        figures: Plotly JSON by the chart's name.
+    """
+    data = _script_json({name: json.loads(text) for name, text in figures.items()})
     return (
         _environment()
         .get_template("charts.html.j2")
         .render(
-            figures_json=Markup(drawn),  # noqa: S704 - JSON in which no tag can stand
+            figures_json=Markup(data),  # noqa: S704 - JSON in which no tag can stand
             plotly=Markup(_asset("plotly-basic.min.js")),  # noqa: S704 - our own file
             js=Markup(_asset("charts.js")),  # noqa: S704 - our own file
         )
@@ -104,7 +108,7 @@ def _sections(spec: ReportSpec, facts: WarehouseFacts, content: Content) -> list
                 {
                     "title": section.value,
                     "anchor": section.name.lower(),
-                    "notes": _trust_notes(spec, facts, content) if section is Section.TRUST else [],
+                    "notes": _data_quality_notes(spec, facts, content) if section is Section.TRUST else [],
                     "tables": [
                         {
                             "name": table.name,
@@ -153,7 +157,7 @@ def _headline(content: Content) -> list[dict[str, str]]:
     ]
 
 
-def _trust_notes(spec: ReportSpec, facts: WarehouseFacts, content: Content) -> list[str]:
+def _data_quality_notes(spec: ReportSpec, facts: WarehouseFacts, content: Content) -> list[str]:
     notes = []
     if content.newest_event_at is not None:
         hours = (spec.as_of - content.newest_event_at).total_seconds() / 3600
@@ -179,8 +183,8 @@ def _trust_notes(spec: ReportSpec, facts: WarehouseFacts, content: Content) -> l
 
 def _filters(spec: ReportSpec, facts: WarehouseFacts) -> list[str]:
     return [
-        f"{what}: {', '.join(values)}"
-        for what, values in (
+        f"{name}: {', '.join(values)}"
+        for name, values in (
             ("business products", [facts.name(item) for item in spec.business_products or ()]),
             ("failures with error codes", list(spec.codes or ())),
             ("regions", list(spec.regions or ())),
@@ -190,7 +194,7 @@ def _filters(spec: ReportSpec, facts: WarehouseFacts) -> list[str]:
 
 
 def _script_json(value: Any) -> str:
-    """Give JSON that can stand in a script element: nothing in it begins or ends a tag or a comment."""
+    """Return JSON that can stand in a script element, because no character of it begins or ends a tag or a comment."""
     text = json.dumps(value, sort_keys=True, ensure_ascii=True, separators=(",", ":"))
     return text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
 

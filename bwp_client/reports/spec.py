@@ -1,4 +1,4 @@
-"""What a report was asked: all that, with its input rows, decides every byte of it."""
+"""The specification of a report. Together with the input rows it determines every byte of the report."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _MAX_DAYS_BY_DAY = 92
 
 @dataclass(frozen=True, slots=True)
 class ReportSpec:
-    """A period, filters, the moment it was asked as of, and the settings that bear on the answer."""
+    """The period, the filters, the as-of time, and every setting that influences the figures."""
 
     period: Period
     as_of: datetime
@@ -35,7 +35,14 @@ class ReportSpec:
 
     @classmethod
     def from_settings(cls, period: Period, as_of: datetime, settings: Settings, **filters: Any) -> Self:
-        """Put a spec with the settings as they are now."""
+        """Return a specification with the current settings.
+
+        Args:
+            period: The period of the report.
+            as_of: The moment whose state of the warehouse is reported.
+            settings: The current settings.
+            filters: Values of the fields `task_kind`, `business_products`, `codes` and `regions`.
+        """
         return cls(
             period,
             as_of,
@@ -51,19 +58,19 @@ class ReportSpec:
 
     @property
     def filters(self) -> Filters:
-        """The same as the filters of every metric."""
+        """The filters of the report, as metrics take them."""
         return Filters(
             self.period.from_time, self.period.to_time, self.task_kind, self.business_products, self.codes, self.regions
         )
 
     @property
     def bucket(self) -> Bucket:
-        """How time is grouped: the finest that reads well on a page."""
+        """Days for periods of up to 92 days, weeks for longer ones, so that tables and charts stay readable."""
         return Bucket.DAY if self.period.days <= _MAX_DAYS_BY_DAY else Bucket.WEEK
 
     @property
     def report_name(self) -> str:
-        """Which report it is: what stays the same from one period to the next."""
+        """The task kind, with a digest of the other filters if there are any; the same for every period."""
         narrowed = [self.business_products, self.codes, self.regions]
         kind = self.task_kind.value.lower()
         if not any(narrowed):
@@ -72,25 +79,25 @@ class ReportSpec:
 
     @property
     def series(self) -> str:
-        """Report and period: what catching up looks for."""
+        """The report name and the period. `--catch-up` looks for series that were not published yet."""
         return f"{self.report_name}_{self.period.name}"
 
     @property
     def key(self) -> str:
-        """Report, period and as-of day: one publication each."""
+        """The name of the publication: report name, period and as-of day."""
         return f"{self.series}_as-of-{self.as_of_day}"
 
     @property
     def as_of_day(self) -> str:
-        """The UTC day as of which it was asked; midnight belongs to the day that ends."""
+        """The UTC day of the as-of time; midnight belongs to the day that ends."""
         return (self.as_of.astimezone(UTC) - timedelta(microseconds=1)).date().isoformat()
 
     def with_period(self, period: Period) -> ReportSpec:
-        """Ask the same about another period."""
+        """Return the same specification for another period."""
         return replace(self, period=period)
 
     def as_json(self) -> dict[str, Any]:
-        """Give it as the manifest holds it."""
+        """Return the JSON object that stands in the manifest."""
         fields = asdict(self)
         fields["period"] = {
             "name": self.period.name,
@@ -101,10 +108,10 @@ class ReportSpec:
 
     @classmethod
     def from_json(cls, value: dict[str, Any]) -> Self:
-        """Read it from a manifest.
+        """Read a specification from a manifest's JSON object.
 
         Raises:
-            KeyError, TypeError, ValueError: It is none.
+            KeyError, TypeError, ValueError: The object is not a specification.
         """
         period = value["period"]
         tuples = {
@@ -126,7 +133,7 @@ class ReportSpec:
 
 @dataclass(frozen=True, slots=True)
 class WarehouseFacts:
-    """What is known of the warehouse beside its rows: which run was read, and what it had not counted."""
+    """The facts about the warehouse that a report states beside its input rows."""
 
     run_id: str
     run_finished_at: datetime
@@ -134,31 +141,31 @@ class WarehouseFacts:
     events_not_yet_counted: int
     quarantined: int
     counted: dict[str, int]
-    """Tasks of the period by outcome, counted in the tables themselves."""
+    """Tasks of the period by outcome, counted in the outcomes table."""
     from_events: dict[str, int]
-    """The same, counted anew from the events that those tables were made of."""
+    """Tasks of the period by outcome, counted from the events that the outcomes table was computed from."""
     is_sample: bool
     product_names: dict[str, str]
     begins_at: datetime | None
-    """The first event whose task the rows count: what a purge asks about."""
+    """The time of the earliest counted event. A purge names the reports that begin before its date."""
     guidance: dict[str, list[str]]
-    """Class and next action by error code, as the files said then."""
+    """Class and next action by error code, as they were when the report was made."""
 
     def name(self, business_product_id: str) -> str:
-        """Give a product's name."""
+        """Return a product's name; its ID if no name is known."""
         return name_of(business_product_id, self.product_names)
 
     def as_json(self) -> dict[str, Any]:
-        """Give them as the manifest holds them."""
+        """Return the JSON object that stands in the manifest."""
         begins = self.begins_at and self.begins_at.isoformat()
         return asdict(self) | {"run_finished_at": self.run_finished_at.isoformat(), "begins_at": begins}
 
     @classmethod
     def from_json(cls, value: dict[str, Any]) -> Self:
-        """Read them from a manifest.
+        """Read the facts from a manifest's JSON object.
 
         Raises:
-            KeyError, TypeError, ValueError: They are none.
+            KeyError, TypeError, ValueError: The object does not hold these facts.
         """
         begins = value["begins_at"] and datetime.fromisoformat(value["begins_at"])
         finished = datetime.fromisoformat(value["run_finished_at"])

@@ -1,4 +1,4 @@
-"""The tables of a report, one line each: what is asked, under which heading, and which columns a reader sees."""
+"""The tables of a report: how each is computed, its section, and the columns that the page shows."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ DAYS_LEFT = (
 
 
 class Section(StrEnum):
-    """The headings, in their order."""
+    """The sections of the page, in their order."""
 
     HOW_BAD = "How often tasks fail"
     WHERE = "Where they fail"
@@ -36,18 +36,19 @@ class Section(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class ReportTable:
-    """One table, also written as CSV and Parquet under its name."""
+    """A table of a report; its rows are also published as CSV and Parquet under its name."""
 
     name: str
     section: Section
     title: str
     key: tuple[str, ...]
-    """The columns that name a row, by which two reports are compared; none where there is one row."""
+    """The columns that identify a row when two reports are compared; none for a table with a single row."""
     columns: tuple[str, ...]
-    """What a reader sees; the files hold every column."""
-    ask: Callable[[ReportContext], pd.DataFrame]
+    """The columns that the page shows; the files hold every column."""
+    compute: Callable[[ReportContext], pd.DataFrame]
     when_empty: str = "None."
     meaning: MetricName | None = None
+    """The metric whose definition the page prints."""
     is_wanted: Callable[[ReportContext], bool] = lambda _: True
     max_rows: int = MAX_ROWS
 
@@ -59,7 +60,7 @@ def _metric(
     columns: tuple[str, ...],
     *,
     title: str | None = None,
-    ask: Callable[[ReportContext], pd.DataFrame] | None = None,
+    compute: Callable[[ReportContext], pd.DataFrame] | None = None,
     **others: object,
 ) -> ReportTable:
     return ReportTable(
@@ -68,7 +69,7 @@ def _metric(
         title or METRICS[name].title,
         key,
         columns,
-        ask or (lambda context: context.metric(name)),
+        compute or (lambda context: context.metric(name)),
         meaning=name,
         **others,  # type: ignore[arg-type]
     )
@@ -83,27 +84,27 @@ def _by_product(context: ReportContext) -> pd.DataFrame:
 
 
 def _contributors(part: str) -> Callable[[ReportContext], pd.DataFrame]:
-    def ask(context: ReportContext) -> pd.DataFrame:
+    def compute(context: ReportContext) -> pd.DataFrame:
         frame = context.metric(MetricName.CONTRIBUTORS)
         return frame[frame["part"] == part].reset_index(drop=True)
 
-    return ask
+    return compute
 
 
 def _whole_period(context: ReportContext) -> pd.DataFrame:
-    """Leave the rows of the whole period, which name no beginning."""
+    """Return the rows of `time_to_outcome` for the whole period, which have no `period_start`."""
     frame = context.metric(MetricName.TIME_TO_OUTCOME)
     return frame[frame["period_start"].isna()].reset_index(drop=True)
 
 
 def _open(context: ReportContext) -> pd.DataFrame:
-    """Give what failed up to the period's end and is still open, whenever it failed."""
+    """Return the rows of `open_failures` for tasks that failed before the end of the period and are still open."""
     frame = context.metric(MetricName.OPEN_FAILURES, context.filters_from_first_event)
     return frame[frame["state"] == "open"].reset_index(drop=True)
 
 
 def _by_deadline(context: ReportContext) -> pd.DataFrame:
-    """Count open failures by how many days the law leaves."""
+    """Return the number of open failures (`open_failures`, int64) by days left to the deadline (`days_left`, text)."""
     days = _open(context)["days_left"]
     counted = [(name, int(days.between(first, last).fillna(value=False).sum())) for name, first, last in DAYS_LEFT]
     counted.append(("not known", int(days.isna().sum())))
@@ -128,22 +129,22 @@ TABLES: tuple[ReportTable, ...] = (
     _metric(MetricName.CODE_SETS, Section.WHY, ("code_set",), ("code_set", "tasks", "tasks_before", "share"),
             max_rows=15, when_empty="No task of this kind failed in this period."),
     _metric(MetricName.TIME_TO_OUTCOME, Section.WHY, ("outcome",),
-            ("outcome", "tasks", "median_seconds", "p90_seconds", "p99_seconds"), ask=_whole_period,
+            ("outcome", "tasks", "median_seconds", "p90_seconds", "p99_seconds"), compute=_whole_period,
             when_empty="No looked-up task has both a submission and an outcome."),
     _metric(MetricName.CONTRIBUTORS, Section.CHANGED, ("business_product_id",),
             ("business_product_id", "failed", "n", "previous_failed", "previous_n", "mix_effect", "rate_effect",
-             "contribution"), ask=_contributors("product"), max_rows=15),
+             "contribution"), compute=_contributors("product"), max_rows=15),
     ReportTable("contributors_by_code", Section.CHANGED, "What changed, by error codes", ("code_set",),
                 ("code_set", "failed", "previous_failed", "contribution"), _contributors("code_set"), max_rows=15),
     _metric(MetricName.CHANGE_POINTS, Section.CHANGED, ("changed_at",),
             ("changed_at", "direction", "earliest", "latest", "before_rate", "before_n", "after_rate", "after_n"),
             title="Days on which the rate changed",
-            ask=lambda context: context.metric(MetricName.CHANGE_POINTS, change_search_period(context.filters)),
+            compute=lambda context: context.metric(MetricName.CHANGE_POINTS, change_search_period(context.filters)),
             when_empty="None in this period, the one before and the weeks around them."),
     ReportTable("open_by_deadline", Section.OPEN, "Open failures by days left", ("days_left",),
                 ("days_left", "open_failures"), _by_deadline),
     _metric(MetricName.OPEN_FAILURES, Section.OPEN, ("task_id",),
-            ("task_id", "deadline", "days_left", "exact", "code", "business_product_id"), ask=_open,
+            ("task_id", "deadline", "days_left", "exact", "code", "business_product_id"), compute=_open,
             title="Open failures, nearest deadline first", max_rows=25),
     _metric(MetricName.WAITING, Section.OPEN, ("task_id",),
             ("task_id", "deadline", "days_left", "business_product_id", "received_at", "status")),
