@@ -1,1 +1,1 @@
-"""Alert rules, notices and status."""
+"""Alert rules, notices and the status of the warehouse."""

@@ -1,7 +1,8 @@
-"""What is in the warehouse, and what needs attention."""
+"""The status of a warehouse: its contents, the last runs, and findings that need attention."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from typing import Any
@@ -15,7 +16,7 @@ from bwp_client.warehouse.snapshot import Snapshot
 
 @dataclass(slots=True)
 class Status:
-    """What the `status` command says."""
+    """The contents of a warehouse, and what needs attention."""
 
     warehouse: str
     events: int = 0
@@ -35,11 +36,11 @@ class Status:
     attention: list[str] = field(default_factory=list)
 
     def as_json(self) -> dict[str, Any]:
-        """Give the command line's JSON object."""
+        """Return the JSON object that `status` prints."""
         return asdict(self)
 
     def as_text(self) -> str:
-        """Give a few lines for people."""
+        """Return the lines that `status` prints."""
         lines = [f"Warehouse {self.warehouse}"]
         if self.last_run:
             lines += [
@@ -47,7 +48,7 @@ class Status:
                 f"to {self.last_event_at:%d %b %Y %H:%M} UTC"
                 if self.first_event_at and self.last_event_at
                 else "  no privacy events",
-                f"  {self.failed:,} failed tasks, errors known for {self.found:,}{self._others_as_text()}",
+                f"  {self.failed:,} failed tasks, errors known for {self.found:,}{self._lookup_states_as_text()}",
                 *self._lookups_as_text(),
                 f"  {self.quarantined:,} records in quarantine",
                 f"  last run: {self.last_run['kind']} of {self.last_run['source']}, {self.last_run['finished_at']}",
@@ -55,21 +56,21 @@ class Status:
         lines += [f"Needs attention: {item}" for item in self.attention]
         return "\n".join(lines)
 
-    def _others_as_text(self) -> str:
-        others = [f"{tasks:,} {state.replace('_', ' ')}" for state, tasks in self.lookups.items() if state != "found"]
-        return f" ({self.coverage:.1%}; {', '.join(others)})" if others and self.coverage is not None else ""
+    def _lookup_states_as_text(self) -> str:
+        states = [f"{tasks:,} {state.replace('_', ' ')}" for state, tasks in self.lookups.items() if state != "found"]
+        return f" ({self.coverage:.1%}; {', '.join(states)})" if states and self.coverage is not None else ""
 
     def _lookups_as_text(self) -> list[str]:
         run = self.last_lookup_run
         if not run:
             return []
         pace = "" if run["requests_per_second"] is None else f", {run['requests_per_second']:,.1f} a second"
-        asked = f"  last lookups: {run['asked']:,} tasks with {run['requests']:,} requests{pace}"
+        asked = f"  last lookups: {run['asked']:,} tasks with {run['requests']:,} API calls{pace}"
         return [f"{asked}, throttled {run['throttled']:,} times, {run['not_asked']:,} left, {run['state']}"]
 
 
 def status_of(warehouse: Warehouse) -> Status:
-    """Look at the warehouse; outcomes that are behind are brought up to date first.
+    """Return the status of a warehouse, after bringing its outcomes up to date.
 
     Raises:
         RemoteError: S3 refused or failed.
@@ -84,18 +85,17 @@ def status_of(warehouse: Warehouse) -> Status:
         status.attention.append("no load has finished yet: load again, nothing is doubled.")
         return status
     snapshot = Snapshot(warehouse, run)
-    status.events = sum(
-        item.rows
-        for item in warehouse.data_files(warehouse.handle(TableName.EVENTS, run.versions[TableName.EVENTS.value]))
-    )
+    _add_events(status, snapshot)
+    _add_lookups(status, snapshot)
+    _add_data_quality(status, snapshot)
+    status.attention += [*_data_quality_findings(status), *_lookup_findings(snapshot), *_subscription_findings(status)]
+    return status
+
+
+def _add_events(status: Status, snapshot: Snapshot) -> None:
+    run = snapshot.run
+    status.events = _rows_of(snapshot, TableName.EVENTS)
     (status.tasks,) = snapshot.rows("select coalesce(sum(tasks), 0)::bigint from product_kinds")[0]
-    status.lookups = dict(
-        snapshot.rows("select lookup_state, count(*)::bigint from failed_tasks group by 1 order by 2 desc, 1")
-    )
-    status.failed, status.found = sum(status.lookups.values()), status.lookups.get("found", 0)
-    status.coverage = status.found / status.failed if status.failed else None
-    if newest := lookup_runs(list_runs(warehouse)):
-        status.last_lookup_run = newest[0].as_json()
     if span := snapshot.span():
         status.first_event_at, status.last_event_at = span
     status.last_run = {
@@ -104,8 +104,20 @@ def status_of(warehouse: Warehouse) -> Status:
         "finished_at": run.finished_at.isoformat(timespec="seconds"),
         "state": run.state,
     }
-    quarantine = warehouse.handle(TableName.QUARANTINE, run.versions[TableName.QUARANTINE.value])
-    status.quarantined = sum(item.rows for item in warehouse.data_files(quarantine))
+
+
+def _add_lookups(status: Status, snapshot: Snapshot) -> None:
+    status.lookups = dict(
+        snapshot.rows("select lookup_state, count(*)::bigint from failed_tasks group by 1 order by 2 desc, 1")
+    )
+    status.failed, status.found = sum(status.lookups.values()), status.lookups.get("found", 0)
+    status.coverage = status.found / status.failed if status.failed else None
+    if newest := lookup_runs(list_runs(snapshot.warehouse)):
+        status.last_lookup_run = newest[0].as_json()
+
+
+def _add_data_quality(status: Status, snapshot: Snapshot) -> None:
+    status.quarantined = _rows_of(snapshot, TableName.QUARANTINE)
     status.no_denominator = [
         row[0]
         for row in snapshot.rows(
@@ -114,35 +126,36 @@ def status_of(warehouse: Warehouse) -> Status:
     ]
     status.twins = len(twins(snapshot))
     status.gaps = [f"{gap.first_day} to {gap.last_day}" for gap in gaps(snapshot)]
+
+
+def _rows_of(snapshot: Snapshot, table: TableName) -> int:
+    """Return the number of rows of a table, by its log."""
+    warehouse = snapshot.warehouse
+    return sum(item.rows for item in warehouse.data_files(warehouse.handle(table, snapshot.versions[table.value])))
+
+
+def _data_quality_findings(status: Status) -> Iterator[str]:
     if status.gaps:
-        status.attention.append(
+        yield (
             f"no event at all in {len(status.gaps)} periods where some were expected (newest {status.gaps[0]}): load "
             "them again with --from and --to, or find out whether the archive holds them."
         )
     if status.twins:
-        status.attention.append(
-            f"{status.twins:,} events look like another one with a new ID; rates count each task once all the same."
+        yield (
+            f"{status.twins:,} events look like another event with a new ID; rates count each task once all the same."
         )
     if status.quarantined:
-        status.attention.append(f"{status.quarantined:,} records could not be read; the data health page says why.")
-    status.attention += _about_lookups(snapshot)
-    if status.no_denominator:
-        status.attention.append(
-            f"no COMPLETED event was ever loaded for {', '.join(status.no_denominator)}: their failures are not rated. "
-            "Subscribe them to the COMPLETED events."
-        )
-    return status
+        yield f"{status.quarantined:,} records could not be read; the data health page says why."
 
 
-def _about_lookups(snapshot: Snapshot) -> list[str]:
-    """Say of failed tasks without known errors what to do; those that wait for their time need nothing."""
-    said = []
+def _lookup_findings(snapshot: Snapshot) -> Iterator[str]:
+    """Yield what to do about failed tasks without known errors, except those whose next lookup is not due yet."""
     due = snapshot.rows(
         "select count(*) from failed_tasks where lookup_state = 'not_asked' or next_attempt_at <= $now",
         {"now": datetime.now(UTC)},
     )[0][0]
     if due:
-        said.append(f"{due:,} failed tasks without known errors: run enrich.")
+        yield f"{due:,} failed tasks without known errors: run enrich."
     for state, tasks, reason in snapshot.rows(
         """
         select lookup_state, count(*)::bigint, reason from failed_tasks
@@ -150,5 +163,12 @@ def _about_lookups(snapshot: Snapshot) -> list[str]:
         group by 1, 3 order by 2 desc, 3 limit 5
         """
     ):
-        said.append(f"{tasks:,} lookups ended as {state.replace('_', ' ')}: {reason}")
-    return said
+        yield f"{tasks:,} lookups ended as {state.replace('_', ' ')}: {reason}"
+
+
+def _subscription_findings(status: Status) -> Iterator[str]:
+    if status.no_denominator:
+        yield (
+            f"no COMPLETED event was ever loaded for {', '.join(status.no_denominator)}: their failures are not rated. "
+            "Subscribe them to the COMPLETED events."
+        )

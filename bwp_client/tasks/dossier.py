@@ -1,4 +1,4 @@
-"""One task on paper: what happened, by when it had to be done, what that proves and what it does not."""
+"""The dossier of a task, to print or to file: its history and deadline, and what they prove and do not prove."""
 
 from __future__ import annotations
 
@@ -13,26 +13,26 @@ from bwp_client.deadlines import Basis, Deadline, Rule
 from bwp_client.tasks.history import REBUILT_NOTE, TaskHistory, rebuild_envelope
 
 PROVES = (
-    "Buy with Prime delivered the events below, with these times, and they were read from the places named.",
+    "Buy with Prime delivered the events below, with these times, and they were read from the sources named.",
     "Where a lookup is listed, the Buy with Prime API gave that answer about this task at that time.",
     "What the shop entered is listed as the shop's own statement.",
 )
-PROVES_NOT = (
+DOES_NOT_PROVE = (
     "That the shopper's data are deleted, or still there: only Buy with Prime can say so.",
     "Who the shopper is: no personal data are kept here. The task ID is the link to the shop's own records.",
     "When the shop received the request, unless the shop entered it.",
-    "That nothing else happened: an event that was never delivered or never loaded is not in it.",
+    "That nothing else happened: an event that was never delivered or never loaded is not listed here.",
     "What the law demands in this case: the deadline is counted by the general rule, without extension or suspension.",
 )
-_COUNTED = {
+_RULE_TEXT = {
     Rule.GDPR: "GDPR, Art. 12(3): one month from receipt, by the calendar (Regulation (EEC, Euratom) No 1182/71, Art. 3), "
     "to the end of the last day; two further months if extended.",
     Rule.CCPA: "CCPA, 11 CCR § 7021(b): 45 calendar days after receipt, to the end of the last day; 90 if extended.",
 }
-_FROM = {
+_BASIS_TEXT = {
     Basis.RECEIVED: "Counted from the receipt that the shop entered, so it is exact.",
-    Basis.SUBMITTED: "Counted from the submission to Buy with Prime, the first one where the request was submitted again. It "
-    "came before that, so the true deadline is this day or an earlier one.",
+    Basis.SUBMITTED: "Counted from the submission to Buy with Prime; from the first if the request was submitted again. The "
+    "shop received the request before that, so the true deadline is this day or an earlier one.",
     Basis.FAILED: "Counted from the failure, since neither receipt nor submission is known. The true deadline is earlier.",
 }
 
@@ -40,17 +40,16 @@ _FROM = {
 def build_dossier(
     history: TaskHistory, *, product_name: str, zone: str, as_of: datetime, now: datetime, versions: dict[str, int]
 ) -> dict[str, Any]:
-    """Give the dossier as plain values, ready for JSON.
+    """Return the dossier as plain values that JSON can hold.
 
     Args:
-        history: What is known of the task.
-        product_name: What people call its business product.
-        zone: The shop's zone, in which the deadline's day is counted.
-        as_of: How fresh the data are.
-        now: When it is made.
+        history: The history of the task.
+        product_name: The name of its business product.
+        zone: The shop's time zone, in which the deadline's day is counted.
+        as_of: The time up to which the data are complete.
+        now: The time at which the dossier is made.
         versions: The version of every table that was read.
     """
-    request = history.request or {}
     return {
         "task_id": history.task_id,
         "task_kind": history.task_kind,
@@ -60,48 +59,28 @@ def build_dossier(
         "made_at": _iso(now),
         "data_as_of": _iso(as_of),
         "deadline": _deadline(history.deadline, zone),
-        "shop": {
-            "received_at": _iso(request.get("received_at")),
-            "replaced_by": request.get("replaced_by"),
-            "replaces": history.replaces,
-            "closed_at": _iso(request.get("closed_at")),
-            "note": request.get("note"),
-        },
-        "errors": [
-            {"code": code, "message": message, "class": known.code_class, "action": known.action}
-            for code, message, known in history.errors
-        ]
-        if history.state not in {"completed", "waiting"}
-        else [],
+        "shop": _request(history),
+        "errors": _errors(history),
         "timeline": [
-            {"at": _iso(moment.at), "what": moment.what, "detail": moment.detail, "source": moment.source}
-            for moment in history.entries()
+            {"at": _iso(entry.at), "what": entry.title, "detail": entry.detail, "source": entry.source}
+            for entry in history.entries()
         ],
-        "events": [
-            {
-                "rebuilt": rebuild_envelope(event),
-                "read_from": event["source_uri"],
-                "offset": event["source_offset"],
-                "load_id": event["load_id"],
-                "fingerprint": event["fingerprint"],
-            }
-            for event in history.events
-        ],
+        "events": [_event(event) for event in history.events],
         "events_note": REBUILT_NOTE,
         "lookups": [{name: _plain(value) for name, value in lookup.items()} for lookup in history.lookups],
         "proves": list(PROVES),
-        "does_not_prove": list(PROVES_NOT),
+        "does_not_prove": list(DOES_NOT_PROVE),
         "table_versions": versions,
     }
 
 
 def as_json(content: dict[str, Any]) -> str:
-    """Give the dossier as a JSON file."""
+    """Return the dossier as the text of a JSON file."""
     return json.dumps(content, ensure_ascii=False, indent=2) + "\n"
 
 
 def as_html(content: dict[str, Any]) -> str:
-    """Give the dossier as one HTML page without any script; every value is escaped."""
+    """Return the dossier as an HTML page without scripts; every value is escaped."""
     return _template().render(dossier=content, pretty=lambda value: json.dumps(value, ensure_ascii=False, indent=2))
 
 
@@ -112,6 +91,36 @@ def _template() -> Template:
         lstrip_blocks=True,
     )  # fmt: skip
     return environment.get_template("dossier.html")
+
+
+def _request(history: TaskHistory) -> dict[str, Any]:
+    request = history.request or {}
+    return {
+        "received_at": _iso(request.get("received_at")),
+        "replaced_by": request.get("replaced_by"),
+        "replaces": history.replaces,
+        "closed_at": _iso(request.get("closed_at")),
+        "note": request.get("note"),
+    }
+
+
+def _errors(history: TaskHistory) -> list[dict[str, str]]:
+    if history.state in {"completed", "waiting"}:
+        return []
+    return [
+        {"code": code, "message": message, "class": guidance.code_class, "action": guidance.action}
+        for code, message, guidance in history.errors
+    ]
+
+
+def _event(event: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "rebuilt": rebuild_envelope(event),
+        "read_from": event["source_uri"],
+        "offset": event["source_offset"],
+        "load_id": event["load_id"],
+        "fingerprint": event["fingerprint"],
+    }
 
 
 def _deadline(deadline: Deadline | None, zone: str) -> dict[str, Any] | None:
@@ -125,8 +134,8 @@ def _deadline(deadline: Deadline | None, zone: str) -> dict[str, Any] | None:
         "counted_from": _iso(deadline.counted_from),
         "basis": deadline.basis.value,
         "extended_last_day": deadline.extended_last_day.isoformat(),
-        "how": f"{_COUNTED[deadline.rule]} {_FROM[deadline.basis]} Should the last day be no working day, the law may allow "
-        "the next one; that is not counted here.",
+        "how": f"{_RULE_TEXT[deadline.rule]} {_BASIS_TEXT[deadline.basis]} If the last day is not a working day, the law may "
+        "allow the next working day; this date does not count on that.",
     }
 
 

@@ -1,4 +1,4 @@
-"""Everything known of one task, in the order in which it happened; read on demand, for one task at a time."""
+"""The history of one task: its events, lookups and request, in the order of time."""
 
 from __future__ import annotations
 
@@ -30,24 +30,24 @@ _REQUEST_COLUMNS = (
 
 @dataclass(frozen=True, slots=True)
 class HistoryEntry:
-    """One thing that happened, or that was worked out."""
+    """Something that happened to the task, or a moment that was computed."""
 
     at: datetime
-    what: str
+    title: str
     detail: str = ""
     source: str = ""
-    """Who says so: `event`, `lookup`, `shop` or `computed`."""
+    """Where the entry comes from: `event`, `lookup`, `shop` or `computed`."""
 
 
 @dataclass(frozen=True, slots=True)
 class TaskHistory:
-    """What is known of one task."""
+    """Everything that is known of one task."""
 
     task_id: str
     task_kind: str
     business_product_id: str | None
     state: str
-    """`open`, `recovered`, `closed`, `waiting`, or `completed`; `unknown` where only a lookup is known."""
+    """`open`, `recovered`, `closed`, `waiting` or `completed`; `unknown` if only a lookup is known."""
     events: list[dict[str, Any]]
     lookups: list[dict[str, Any]]
     request: dict[str, Any] | None
@@ -59,23 +59,29 @@ class TaskHistory:
 
     @property
     def answer(self) -> dict[str, Any] | None:
-        """The lookup that counts: the newest that found the task, else the newest."""
+        """The newest lookup that found the task; the newest of all if none did."""
         found = [lookup for lookup in self.lookups if lookup["lookup_state"] == "found"]
-        counting = found or self.lookups
-        return counting[-1] if counting else None
+        lookups = found or self.lookups
+        return lookups[-1] if lookups else None
 
     @property
     def errors(self) -> list[tuple[str, str, Guidance]]:
-        """Why it failed: code, message, what is known of the code."""
+        """The task errors: code, message, and the guidance for the code."""
         answer = self.answer
         if answer is None or answer["lookup_state"] != "found":
             return [(NOT_LOOKED_UP, "", self.guidance.for_code(NOT_LOOKED_UP))]
-        told = [((error["code"] or "").strip() or UNCODED, error["message"] or "") for error in answer["errors"] or []]
-        return [(code, message, self.guidance.for_code(code)) for code, message in told or [(UNCODED, "")]]
+        errors = [
+            ((error["code"] or "").strip() or UNCODED, error["message"] or "") for error in answer["errors"] or []
+        ]
+        return [(code, message, self.guidance.for_code(code)) for code, message in errors or [(UNCODED, "")]]
 
     def entries(self) -> list[HistoryEntry]:
-        """Give all of it in the order of time."""
-        found = [
+        """Return every entry in the order of time."""
+        entries = [*self._event_entries(), *self._lookup_entries(), *self._shop_entries(), *self._deadline_entries()]
+        return sorted(entries, key=lambda entry: entry.at)
+
+    def _event_entries(self) -> list[HistoryEntry]:
+        return [
             HistoryEntry(
                 event["occurred_at"],
                 f"{event['task_kind'].capitalize()} {event['outcome'].lower()}",
@@ -84,49 +90,53 @@ class TaskHistory:
             )
             for event in self.events
         ]
-        found += [HistoryEntry(item["asked_at"], "Looked up", _lookup_text(item), "lookup") for item in self.lookups]
+
+    def _lookup_entries(self) -> list[HistoryEntry]:
+        entries = [HistoryEntry(item["asked_at"], "Looked up", _lookup_text(item), "lookup") for item in self.lookups]
         if self.submitted_at is not None:
-            found.append(HistoryEntry(self.submitted_at, "Submitted to Buy with Prime", "", "lookup"))
+            entries.append(HistoryEntry(self.submitted_at, "Submitted to Buy with Prime", "", "lookup"))
         held_until = hold_ends_at(self.submitted_at, self.holding_period_days)
         if held_until is not None:
-            found.append(
-                HistoryEntry(held_until, "Holding period ends", f"{self.holding_period_days} days", "computed")
-            )
-        found += self._of_the_shop()
-        if self.deadline is not None:
-            bound = "exact" if self.deadline.is_exact else "at the latest; the clock may have started earlier"
-            text = f"{self.deadline.rule}, last day {self.deadline.last_day}: {bound}"
-            found.append(HistoryEntry(self.deadline.ends_at, "Deadline passes", text, "computed"))
-        return sorted(found, key=lambda moment: moment.at)
+            days = f"{self.holding_period_days} days"
+            entries.append(HistoryEntry(held_until, "Holding period ends", days, "computed"))
+        return entries
 
-    def _of_the_shop(self) -> list[HistoryEntry]:
+    def _shop_entries(self) -> list[HistoryEntry]:
         if self.request is None:
             return []
-        names = {"received_at": "Request received by the shop", "closed_at": "Closed by the shop"}
+        titles = {"received_at": "Request received by the shop", "closed_at": "Closed by the shop"}
         return [
-            HistoryEntry(at, what, "", "shop") for name, what in names.items() if (at := self.request[name]) is not None
+            HistoryEntry(at, title, "", "shop")
+            for column, title in titles.items()
+            if (at := self.request[column]) is not None
         ]
+
+    def _deadline_entries(self) -> list[HistoryEntry]:
+        if self.deadline is None:
+            return []
+        bound = "exact" if self.deadline.is_exact else "at the latest; the clock may have started earlier"
+        detail = f"{self.deadline.rule}, last day {self.deadline.last_day}: {bound}"
+        return [HistoryEntry(self.deadline.ends_at, "Deadline passes", detail, "computed")]
 
 
 def read_task_history(
     snapshot: Snapshot, task_id: str, calendar: DeadlineCalendar, guidance: GuidanceTable
 ) -> TaskHistory | None:
-    """Read what is known of one task; none when nothing is.
+    """Return the history of a task; None if nothing is known of it.
 
     Args:
         snapshot: The data.
-        task_id: Which task.
-        calendar: How its deadline is counted.
-        guidance: Class and next action of each error code.
+        task_id: The task.
+        calendar: The rule by which its deadline is counted.
+        guidance: Class and next action by error code.
     """
     events = _dicts(snapshot, "events", _EVENT_COLUMNS, task_id, "occurred_at, event_id, replay_name")
     lookups = _dicts(snapshot, "lookups", _LOOKUP_COLUMNS, task_id, "asked_at, attempt")
     request = next(iter(_dicts(snapshot, "request_facts", _REQUEST_COLUMNS, task_id, "task_id")), None)
     if not events and not lookups and request is None:
         return None
-    told = [item for item in lookups if item["submitted_at"] is not None]
-    submitted = told[-1]["submitted_at"] if told else None
-    held = told[-1]["holding_period_days"] if told else None
+    answer: dict[str, Any] = next((item for item in reversed(lookups) if item["submitted_at"] is not None), {})
+    submitted = answer.get("submitted_at")
     known = [*events, *lookups, *([request] if request else [])]
     product = next((item["business_product_id"] for item in known if item["business_product_id"]), None)
     failed = [event["occurred_at"] for event in events if event["outcome"] == "FAILED"]
@@ -147,7 +157,7 @@ def read_task_history(
         lookups=lookups,
         request=request,
         submitted_at=submitted,
-        holding_period_days=held,
+        holding_period_days=answer.get("holding_period_days"),
         deadline=deadline,
         guidance=guidance,
         replaces=[row[0] for row in earlier],
@@ -155,7 +165,7 @@ def read_task_history(
 
 
 def rebuild_envelope(event: dict[str, Any]) -> dict[str, Any]:
-    """Give an event's envelope as far as its columns tell it, in the shape in which EventBridge delivers it."""
+    """Return the envelope of an event, rebuilt from its columns in the form in which EventBridge delivers it."""
     kind = str(event["task_kind"]).capitalize()
     detail = {"idempotencyKey": event["idempotency_key"], "apiVersion": event["api_version"]}
     envelope = {
@@ -173,7 +183,7 @@ def rebuild_envelope(event: dict[str, Any]) -> dict[str, Any]:
 
 
 def _state(events: list[dict[str, Any]], request: dict[str, Any] | None) -> str:
-    """Say where the matter stands: the latest outcome counts, FAILED on a tie."""
+    """Return the state of a task: the latest outcome counts, FAILED on a tie."""
     if events:
         latest = max(event["occurred_at"] for event in events)
         if not any(event["occurred_at"] == latest and event["outcome"] == "FAILED" for event in events):
@@ -188,13 +198,13 @@ def _state(events: list[dict[str, Any]], request: dict[str, Any] | None) -> str:
 
 
 def _lookup_text(lookup: dict[str, Any]) -> str:
-    said = lookup["lookup_state"].replace("_", " ")
+    text = lookup["lookup_state"].replace("_", " ")
     if lookup["status"]:
-        said += f", task {lookup['status']}"
+        text += f", task {lookup['status']}"
     codes = [(error["code"] or UNCODED) for error in lookup["errors"] or []]
     if codes:
-        said += f": {', '.join(codes)}"
-    return f"{said}. {lookup['reason']}" if lookup["reason"] else said
+        text += f": {', '.join(codes)}"
+    return f"{text}. {lookup['reason']}" if lookup["reason"] else text
 
 
 def _dicts(snapshot: Snapshot, table: str, columns: tuple[str, ...], task_id: str, order: str) -> list[dict[str, Any]]:

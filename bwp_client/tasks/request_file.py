@@ -1,4 +1,4 @@
-"""The shop's own list of requests, as a CSV file: read wholly, or refused wholly with the lines that are wrong."""
+"""Reads the shop's list of requests from a CSV file: every row of it, or none if any line is wrong."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 from typing import Any, Final
 from zoneinfo import ZoneInfo
@@ -23,11 +24,11 @@ SCHEMA: Final = TABLES[TableName.REQUESTS].schema
 COLUMNS: Final = tuple(SCHEMA.names)
 MAX_BYTES: Final = 50_000_000
 MAX_NOTE_CHARACTERS: Final = 500
-_MOST_PROBLEMS: Final = 20
+_MAX_PROBLEMS_NAMED: Final = 20
 _EARLIEST: Final = datetime(2015, 1, 1, tzinfo=UTC)
-_AHEAD: Final = timedelta(days=2)
+_MAX_FUTURE: Final = timedelta(days=2)
 _ID: Final = re.compile(rf"[A-Za-z0-9][A-Za-z0-9._:~-]{{0,{MAX_ID_LENGTH - 1}}}")
-_PLAIN_NAME: Final = re.compile(r"[\w ]{1,40}")
+_HARMLESS_NAME: Final = re.compile(r"[\w ]{1,40}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,29 +36,29 @@ class RequestFile:
     """The requests of a file, one row per task.
 
     Attributes:
-        rows: In the columns of the requests table; columns that the file does not have are empty.
-        columns: The columns that the file has; the others stay as they were.
+        rows: The requests in the columns of the requests table; null in columns that the file does not have.
+        columns: The columns that the file has. The other columns of a stored request keep their values.
     """
 
     rows: pa.Table
     columns: tuple[str, ...]
 
 
-class _WrongError(Exception):
-    """One cell is wrong; says how."""
+class _LineError(Exception):
+    """A line is wrong. The message says why, and never quotes a cell, because it may hold personal data."""
 
 
 def read_requests(path: Path, *, zone: ZoneInfo, now: datetime) -> RequestFile:
     """Read a file of requests.
 
     Args:
-        path: A CSV file in UTF-8 with a header; comma, semicolon or tab.
-        zone: Whose day a date without a time is, and whose time one without an offset.
-        now: Nothing may lie more than two days after it.
+        path: A CSV file in UTF-8 with a header, separated by comma, semicolon or tab.
+        zone: The time zone of dates, and of times without an offset.
+        now: The current time; no time in the file may be more than two days later.
 
     Raises:
-        SourceNotFoundError: There is no such file.
-        UsageError: Something in it is wrong; names every such line, up to twenty, and never what stands there.
+        SourceNotFoundError: The file does not exist.
+        UsageError: The file is wrong. The message names up to twenty lines, and never quotes a cell.
     """
     records = _records(_text(path))
     names = _header(records)
@@ -69,14 +70,14 @@ def read_requests(path: Path, *, zone: ZoneInfo, now: datetime) -> RequestFile:
             continue
         try:
             row = _row(names, record, lines, zone, now)
-        except _WrongError as wrong:
-            problems.append(f"line {line}: {wrong}")
+        except _LineError as error:
+            problems.append(f"line {line}: {error}")
             continue
         lines[row["task_id"]] = line
         for name, values in columns.items():
             values.append(row.get(name))
     if not problems:
-        problems = _circles(columns, lines)
+        problems = _cycles(columns, lines)
     if problems:
         _refuse(problems)
     if not lines:
@@ -88,11 +89,11 @@ def read_requests(path: Path, *, zone: ZoneInfo, now: datetime) -> RequestFile:
 
 def _refuse(problems: list[str]) -> None:
     count = len(problems)
-    shown = "\n".join(f"  {problem}" for problem in problems[:_MOST_PROBLEMS])
-    more = f"\n  … and {count - _MOST_PROBLEMS:,} more" if count > _MOST_PROBLEMS else ""
+    shown = "\n".join(f"  {problem}" for problem in problems[:_MAX_PROBLEMS_NAMED])
+    more = f"\n  … and {count - _MAX_PROBLEMS_NAMED:,} more" if count > _MAX_PROBLEMS_NAMED else ""
     raise UsageError(
         f"{'A line is' if count == 1 else f'{count:,} lines are'} wrong:\n{shown}{more}\n"
-        "Nothing was imported, not the other lines either. Mend them and start the command again."
+        "Nothing was imported, not the other lines either. Correct the file and start the command again."
     )
 
 
@@ -113,7 +114,7 @@ def _text(path: Path) -> str:
 
 
 def _records(text: str) -> Iterator[tuple[int, list[str]]]:
-    """Give each record with the line it begins on."""
+    """Yield each record with the number of its first line."""
     first = text.partition("\n")[0]
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=max(",;\t", key=first.count), strict=True)
     line = 1
@@ -128,40 +129,40 @@ def _records(text: str) -> Iterator[tuple[int, list[str]]]:
 
 
 def _header(records: Iterator[tuple[int, list[str]]]) -> list[str]:
-    """Give the column names, as they stand; an empty name is a column to skip."""
+    """Return the names of all columns of the file; an empty name is a column to skip."""
     names = [name.strip().lower().replace(" ", "_") for name in next(records, (1, [""]))[1]]
-    wanted = f"The columns are: {', '.join(COLUMNS)}; task_id must be there."
+    allowed = f"The columns are: {', '.join(COLUMNS)}; task_id must be there."
     if "task_id" not in names:
-        raise UsageError(f"Line 1 names no column task_id. Nothing was imported. {wanted}")
+        raise UsageError(f"Line 1 names no column task_id. Nothing was imported. {allowed}")
     unknown = [name for name in names if name and name not in COLUMNS]
     if unknown:
-        shown = ", ".join(name for name in unknown if _PLAIN_NAME.fullmatch(name)) or "not shown"
+        shown = ", ".join(name for name in unknown if _HARMLESS_NAME.fullmatch(name)) or "not shown"
         raise UsageError(
-            f"Line 1 names columns that are not known ({shown}). Nothing was imported: take them out, "
-            f"above all whatever names a shopper. {wanted}"
+            f"Line 1 names columns that are not known ({shown}). Nothing was imported: remove them, "
+            f"above all any that names a shopper. {allowed}"
         )
-    named = [name for name in names if name]
-    if len(set(named)) < len(named):
-        raise UsageError(f"Line 1 names a column twice. Nothing was imported. {wanted}")
+    used = [name for name in names if name]
+    if len(set(used)) < len(used):
+        raise UsageError(f"Line 1 names a column twice. Nothing was imported. {allowed}")
     return names
 
 
 def _row(names: list[str], record: list[str], lines: dict[str, int], zone: ZoneInfo, now: datetime) -> dict[str, Any]:
     if len(record) > len(names) or any(cell.strip() for cell, name in zip(record, names, strict=False) if not name):
-        raise _WrongError("it has more cells than the header")
+        raise _LineError("it has more cells than the header")
     row: dict[str, Any] = {}
     for name, cell in zip(names, record, strict=False):
         if name:
             row[name] = _cell(name, cell.strip(), zone, now)
     if not row.get("task_id"):
-        raise _WrongError("task_id is empty")
+        raise _LineError("task_id is empty")
     if row["task_id"] in lines:
-        raise _WrongError(f"the same task as in line {lines[row['task_id']]}")
+        raise _LineError(f"the same task as in line {lines[row['task_id']]}")
     if row.get("replaced_by") == row["task_id"]:
-        raise _WrongError("replaced_by is the task itself")
+        raise _LineError("replaced_by is the task itself")
     received, closed = row.get("received_at"), row.get("closed_at")
     if received and closed and closed < received:
-        raise _WrongError("closed_at is before received_at")
+        raise _LineError("closed_at is before received_at")
     return row
 
 
@@ -169,54 +170,54 @@ def _cell(name: str, text: str, zone: ZoneInfo, now: datetime) -> Any:
     if not text:
         return None
     if name in {"received_at", "closed_at"}:
-        return _moment(name, text, zone, now)
+        return _time(name, text, zone, now)
     if name == "task_kind":
         if text.upper() not in set(TaskKind):
-            raise _WrongError(f"task_kind is none of {', '.join(TaskKind)}")
+            raise _LineError(f"task_kind is none of {', '.join(TaskKind)}")
         return text.upper()
     if name == "note":
         return _note(text)
     if not _ID.fullmatch(text):
-        raise _WrongError(f"{name} is no ID: letters, digits and . _ : ~ - only, at most {MAX_ID_LENGTH}")
+        raise _LineError(f"{name} is no ID: letters, digits and . _ : ~ - only, at most {MAX_ID_LENGTH}")
     return text
 
 
 def _note(text: str) -> str:
     if names_a_person(text):
-        raise _WrongError("note holds an e-mail address or a telephone number; no shopper's data may be kept here")
+        raise _LineError("note holds an e-mail address or a telephone number; no shopper's data may be kept here")
     if len(text) > MAX_NOTE_CHARACTERS or not text.replace("\n", " ").isprintable():
-        raise _WrongError(f"note is longer than {MAX_NOTE_CHARACTERS} characters, or has some that can't be shown")
+        raise _LineError(f"note is longer than {MAX_NOTE_CHARACTERS} characters, or has some that can't be shown")
     return text
 
 
-def _moment(name: str, text: str, zone: ZoneInfo, now: datetime) -> datetime:
+def _time(name: str, text: str, zone: ZoneInfo, now: datetime) -> datetime:
     try:
         moment = datetime.fromisoformat(text)
     except ValueError:
-        raise _WrongError(f"{name} is no date: write 2026-11-03 or 2026-11-03T09:00+01:00") from None
+        raise _LineError(f"{name} is no date: write 2026-11-03 or 2026-11-03T09:00+01:00") from None
     if moment.tzinfo is None:
         moment = moment.replace(tzinfo=zone)
     try:
         moment = moment.astimezone(UTC)
     except OverflowError:
-        raise _WrongError(f"{name} is far from any date that can be meant") from None
-    if not _EARLIEST <= moment <= now + _AHEAD:
-        raise _WrongError(f"{name} is before {_EARLIEST.year} or in the future")
+        raise _LineError(f"{name} is far from any date that can be meant") from None
+    if not _EARLIEST <= moment <= now + _MAX_FUTURE:
+        raise _LineError(f"{name} is before {_EARLIEST.year} or in the future")
     return moment
 
 
-def _circles(columns: dict[str, list[Any]], lines: dict[str, int]) -> list[str]:
-    """Find tasks that replace each other in a circle."""
-    later = {task: to for task, to in zip(columns["task_id"], columns["replaced_by"], strict=True) if to}
-    problems = []
-    done: set[str] = set()
-    for start in later:
-        walked: dict[str, None] = {}
-        task: str | None = start
-        while task is not None and task not in done and task not in walked:
-            walked[task] = None
-            task = later.get(task)
-        if task is not None and task in walked:
-            problems.append(f"line {lines[task]}: replaced_by leads in a circle back to the task itself")
-        done.update(walked)
-    return problems
+def _cycles(columns: dict[str, list[Any]], lines: dict[str, int]) -> list[str]:
+    """Return a problem for each cycle of tasks that replace one another, at most as many as the message names."""
+    edges = zip(columns["task_id"], columns["replaced_by"], strict=True)
+    graph = {task: (later,) for task, later in edges if later}
+    first_lines: list[int] = []
+    while len(first_lines) < _MAX_PROBLEMS_NAMED:
+        try:
+            TopologicalSorter(graph).prepare()
+        except CycleError as error:
+            cycle = set(error.args[1])
+            first_lines.append(min(lines[task] for task in cycle))
+            graph = {task: later for task, later in graph.items() if task not in cycle}
+        else:
+            break
+    return [f"line {line}: replaced_by leads in a circle back to the task itself" for line in sorted(first_lines)]

@@ -126,6 +126,15 @@ def test_every_wrong_line_is_named_up_to_twenty(tmp_path: Path) -> None:
     assert "and 5 more" in said
 
 
+def test_every_cycle_of_replacements_is_named_and_a_task_that_leads_into_one_is_not(tmp_path: Path) -> None:
+    chains = "a,b\nb,a\ntail,c\nc,d\nd,e\ne,c\nfree,other\n"
+    with pytest.raises(UsageError) as refused:
+        read(tmp_path, f"task_id,replaced_by\n{chains}")
+    assert str(refused.value).startswith("2 lines are wrong")
+    assert "line 2: replaced_by leads in a circle" in str(refused.value)
+    assert "line 5: replaced_by leads in a circle" in str(refused.value)
+
+
 def test_a_file_that_is_not_there(tmp_path: Path) -> None:
     with pytest.raises(SourceNotFoundError, match="does not exist"):
         read_requests(tmp_path / "none.csv", zone=BERLIN, now=NOW)

@@ -137,14 +137,14 @@ def _reasons(history: TaskHistory) -> None:
 
 def _timeline(history: TaskHistory) -> None:
     st.subheader("Timeline", anchor=False)
-    moments = history.entries()
+    entries = history.entries()
     st.dataframe(
         pd.DataFrame(
             {
-                "When (UTC)": pd.to_datetime([moment.at for moment in moments], utc=True),
-                "What": [moment.what for moment in moments],
-                "Detail": [moment.detail for moment in moments],
-                "Who says so": [moment.source for moment in moments],
+                "When (UTC)": pd.to_datetime([entry.at for entry in entries], utc=True),
+                "What": [entry.title for entry in entries],
+                "Detail": [entry.detail for entry in entries],
+                "Who says so": [entry.source for entry in entries],
             }
         ),
         hide_index=True,
