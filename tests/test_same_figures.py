@@ -21,7 +21,7 @@ ROOT = Path(__file__).parents[1]
 
 
 def from_page(warehouse: Path, first: str, last: str) -> tuple[str, int, str]:
-    app = AppTest.from_file(str(ROOT / "bwp_client" / "ui" / "main.py"), default_timeout=60)
+    app = AppTest.from_file(str(ROOT / "bwp_client" / "ui" / "main.py"), default_timeout=600)
     app.query_params["from"], app.query_params["to"] = first, last
     app.run()
     assert not app.exception
@@ -34,7 +34,7 @@ def from_notebook(warehouse: Path, folder: Path) -> tuple[float, int]:
     for cell in notebook.cells:
         if "parameters" in cell.metadata.get("tags", []):
             cell.source = cell.source.replace('"../warehouse-sample"', repr(str(warehouse)))
-    NotebookClient(notebook, timeout=120, resources={"metadata": {"path": str(folder)}}).execute()
+    NotebookClient(notebook, timeout=600, resources={"metadata": {"path": str(folder)}}).execute()
     (compared,) = [
         output["data"]["text/plain"]
         for cell in notebook.cells
@@ -46,6 +46,7 @@ def from_notebook(warehouse: Path, folder: Path) -> tuple[float, int]:
     return found["rate"], int(found["failed"])
 
 
+@pytest.mark.timeout(1800)
 @pytest.mark.filterwarnings("ignore")
 def test_page_report_and_notebook_agree(sample_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     warehouse = tmp_path / "warehouse"

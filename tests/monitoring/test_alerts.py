@@ -1,4 +1,4 @@
-"""`check` is right on steady, worsening, tiny and silent data, and tells it over a real socket."""
+"""`check` evaluates steady, worsening, few and stale data correctly, and sends its notice over a real socket."""
 
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -16,19 +16,19 @@ from bwp_client.warehouse import Warehouse
 
 NOW = datetime.now(UTC)
 CALM = ("--deadline-days", "0")
-"""Without the deadline rule: what failed yesterday has a month."""
+"""Without the deadline rule: a task that failed yesterday has a month."""
 
 
 def days_of(count: int, *, failed: int, completed: int, until: datetime, prefix: str) -> list[Any]:
-    """Give events of so many days up to a moment, each with the same numbers."""
+    """Return events of a number of days up to a moment, with the same counts each day."""
     return [
         envelope(
-            f"{prefix}-{day}-{place}",
-            outcome="FAILED" if place < failed else "COMPLETED",
-            time=until - timedelta(days=day, minutes=place),
+            f"{prefix}-{day}-{number}",
+            outcome="FAILED" if number < failed else "COMPLETED",
+            time=until - timedelta(days=day, minutes=number),
         )
         for day in range(count)
-        for place in range(failed + completed)
+        for number in range(failed + completed)
     ]
 
 
@@ -46,22 +46,22 @@ def answer(warehouse: Warehouse, *tasks: str, code: str) -> None:
 STEADY = {"failed": 5, "completed": 95}
 
 
-def test_steady_data_alarm_nobody(tmp_path: Path) -> None:
+def test_steady_data_fire_no_rule(tmp_path: Path) -> None:
     loaded(tmp_path, days_of(28, **STEADY, until=NOW, prefix="s"))
-    with receiver() as (url, got):
+    with receiver() as (url, notices):
         found = command_json("check", *CALM, "--notify", url, "--json", cwd=tmp_path)
     assert found["fired"] == {}
     assert found["figures"]["rate"] == pytest.approx(0.05)
-    assert got == []
+    assert notices == []
 
 
-def test_worsening_data_fire_and_are_told(tmp_path: Path) -> None:
+def test_worsening_data_fire_a_rule_and_send_a_notice(tmp_path: Path) -> None:
     before = days_of(21, **STEADY, until=NOW - timedelta(days=7), prefix="b")
     loaded(tmp_path, before + days_of(7, failed=30, completed=70, until=NOW, prefix="w"))
-    with receiver() as (url, got):
+    with receiver() as (url, notices):
         done = command("check", *CALM, "--notify", url, cwd=tmp_path)
     assert done.returncode == 1
-    (sent,) = got
+    (sent,) = notices
     assert sent["title"] == "Check of deletion tasks: 1 of 4 rules fired"
     assert (
         "210 of 700 tasks failed in 7 days: 30.0 %, at least 26.7 % beyond doubt; 5.0 % in the 7 days before."
@@ -70,20 +70,20 @@ def test_worsening_data_fire_and_are_told(tmp_path: Path) -> None:
     assert sent["message"] in done.stderr.replace("Needs attention (failure_rate)", "failure_rate")
 
 
-def test_tiny_data_alarm_nobody(tmp_path: Path) -> None:
-    """Three of four failed: too few to say anything."""
+def test_few_data_fire_no_rule(tmp_path: Path) -> None:
+    """3 of 4 failed: too few to rate."""
     loaded(tmp_path, days_of(1, failed=3, completed=1, until=NOW, prefix="t"))
     assert command_json("check", *CALM, "--min-failures", "1", "--json", cwd=tmp_path)["fired"] == {}
 
 
-def test_a_rate_that_luck_explains_alarms_nobody(tmp_path: Path) -> None:
-    """6 of 30 is 20 %, but could be 9.5 %."""
+def test_a_rate_that_chance_explains_fires_no_rule(tmp_path: Path) -> None:
+    """6 of 30 is 20 %, but the interval begins at 9.5 %."""
     loaded(tmp_path, days_of(1, failed=6, completed=24, until=NOW, prefix="l"))
     assert command_json("check", *CALM, "--json", cwd=tmp_path)["fired"] == {}
     assert command("check", *CALM, "--min-rate", "0.09", cwd=tmp_path).returncode == 1
 
 
-def test_silent_data_fire_and_nothing_else_does(tmp_path: Path) -> None:
+def test_stale_data_fire_the_rule_of_stale_data_alone(tmp_path: Path) -> None:
     loaded(tmp_path, days_of(28, **STEADY, until=NOW - timedelta(days=3), prefix="q"))
     found = command_json("check", *CALM, "--json", cwd=tmp_path, allowed=(1,))
     assert list(found["fired"]) == ["stale"]
@@ -95,9 +95,9 @@ def test_a_code_never_seen_before_fires_and_a_known_one_does_not(tmp_path: Path)
     warehouse = loaded(tmp_path, days_of(28, **STEADY, until=NOW, prefix="c"))
     answer(warehouse, "c-1-0", "c-20-0", code="KNOWN")
     answer(warehouse, "c-1-1", code="BRAND_NEW")
-    # What failed in the week before is not looked up, so it may have had that code.
+    # The tasks that failed in the week before are not looked up, so one of them may have had that code.
     assert command("check", *CALM, cwd=tmp_path).returncode == 0
-    answer(warehouse, *(f"c-{day}-{place}" for day in range(6, 17) for place in range(5)), code="KNOWN")
+    answer(warehouse, *(f"c-{day}-{number}" for day in range(6, 17) for number in range(5)), code="KNOWN")
     found = command_json("check", *CALM, "--json", cwd=tmp_path, allowed=(1,))
     assert found["fired"] == {"new_code": "never seen before: BRAND_NEW (1 tasks)."}
 
@@ -111,14 +111,14 @@ def test_a_near_deadline_fires(tmp_path: Path) -> None:
     assert "open failures must be done within 5 days" in found["fired"]["deadline"]
 
 
-def test_a_check_that_can_t_be_made_is_told_too(tmp_path: Path) -> None:
-    with receiver() as (url, got):
+def test_a_notice_is_sent_of_a_check_that_can_not_be_made(tmp_path: Path) -> None:
+    with receiver() as (url, notices):
         done = command("check", "--notify", url, cwd=tmp_path)
     assert done.returncode == 2
-    assert got[0]["title"] == "Check: could not be made"
+    assert notices[0]["title"] == "Check: could not be made"
 
 
-def test_a_notice_that_is_not_delivered_is_said(tmp_path: Path) -> None:
+def test_a_notice_that_can_not_be_delivered_is_reported(tmp_path: Path) -> None:
     loaded(tmp_path, days_of(1, **STEADY, until=NOW - timedelta(days=9), prefix="n"))
     with receiver(status=500) as (url, _):
         done = command("check", "--notify", url, cwd=tmp_path)
@@ -126,7 +126,7 @@ def test_a_notice_that_is_not_delivered_is_said(tmp_path: Path) -> None:
     assert "notice could not be delivered" in done.stderr
 
 
-def test_an_address_that_is_none_is_wrong_usage_and_never_quoted(tmp_path: Path) -> None:
+def test_an_unknown_address_is_wrong_usage_and_never_quoted(tmp_path: Path) -> None:
     loaded(tmp_path, days_of(1, **STEADY, until=NOW - timedelta(days=9), prefix="n"))
     done = command("check", "--notify", "nonsense://user:hunter2@host", cwd=tmp_path)
     assert done.returncode == 2

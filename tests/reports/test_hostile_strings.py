@@ -1,4 +1,4 @@
-"""Hostile strings in every field of the data: nothing runs, nothing is fetched, no CSV cell is a formula."""
+"""Hostile strings in every field of the data: no script runs, nothing is fetched, no CSV cell is a formula."""
 
 import csv
 import io
@@ -32,23 +32,23 @@ HOSTILE = [
     "\u202egnp.exe\u2028\u2029",
     "<b>%{y}</b><extra>http://evil.example</extra>",
 ]  # fmt: skip
-# A slash ends the ID in an event's resource path, and a path with characters that nobody sees is quarantined.
+# A slash would end the ID in an event's resource path, and a path with unprintable characters is quarantined.
 PRODUCTS = [f"bp-{''.join(sign for sign in text.replace('/', '-') if sign.isprintable())}" for text in HOSTILE]
 
 
 @pytest.fixture(scope="module")
 def published(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Publish a report of data that is hostile wherever text can stand: IDs, regions, codes, messages, names."""
+    """Return the folder of a report whose data are hostile in every text: IDs, regions, codes, messages, names."""
     folder = tmp_path_factory.mktemp("hostile")
     events, answers = [], {}
-    for place, (text, product) in enumerate(zip(HOSTILE, PRODUCTS, strict=True)):
+    for index, (text, product) in enumerate(zip(HOSTILE, PRODUCTS, strict=True)):
         for number in range(30):
             task = f"{product}-{number}"
             outcome = "FAILED" if number < 15 else "COMPLETED"
-            at = MONDAY + timedelta(hours=place, minutes=number)
+            at = MONDAY + timedelta(hours=index, minutes=number)
             events.append(envelope(task, outcome=outcome, time=at, product=product, region=text, id=f"{text}{number}"))
             if outcome == "FAILED":
-                answers.setdefault(product, {})[task] = [text, HOSTILE[place - 1]]
+                answers.setdefault(product, {})[task] = [text, HOSTILE[index - 1]]
     warehouse = make_warehouse(folder, events, {})
     for product, codes in answers.items():
         look_up(warehouse, codes, product=product)
@@ -65,20 +65,20 @@ def test_nothing_in_the_data_runs_and_no_request_leaves_the_page(
 ) -> None:
     context = browser.new_context(color_scheme=scheme)
     page = context.new_page()
-    asked: list[str] = []
-    said: list[str] = []
-    page.on("request", lambda request: asked.append(request.url))
-    page.on("console", lambda message: said.append(message.text))
-    page.on("pageerror", lambda error: said.append(str(error)))
-    page.on("dialog", lambda dialog: said.append(dialog.message))
+    urls: list[str] = []
+    messages: list[str] = []
+    page.on("request", lambda request: urls.append(request.url))
+    page.on("console", lambda message: messages.append(message.text))
+    page.on("pageerror", lambda error: messages.append(str(error)))
+    page.on("dialog", lambda dialog: messages.append(dialog.message))
     address = (published / "report.html").as_uri()
     page.goto(address)
     page.wait_for_selector("html[data-drawn=yes]")
-    for place in page.locator(".chart").all():
-        place.hover()
+    for chart in page.locator(".chart").all():
+        chart.hover()
     assert page.evaluate("window.pwned") is None
-    assert [url for url in asked if url != address and not url.startswith(("data:", "blob:"))] == []
-    assert said == []
+    assert [url for url in urls if url != address and not url.startswith(("data:", "blob:"))] == []
+    assert messages == []
     assert page.locator("main :is(script, img, a, iframe, object, embed, form)").count() == 0
     shown = page.locator("#table-error_codes td:first-child").all_inner_texts()
     assert {" ".join(text.split()) for text in HOSTILE} >= set(shown)
@@ -87,7 +87,7 @@ def test_nothing_in_the_data_runs_and_no_request_leaves_the_page(
 
 
 @pytest.mark.browser
-def test_without_script_every_number_is_there(browser: Browser, published: Path) -> None:
+def test_without_scripts_every_number_is_there(browser: Browser, published: Path) -> None:
     context = browser.new_context(java_script_enabled=False)
     page = context.new_page()
     page.goto((published / "report.html").as_uri())
@@ -98,7 +98,7 @@ def test_without_script_every_number_is_there(browser: Browser, published: Path)
 
 
 @pytest.mark.browser
-def test_a_policy_of_its_own_refuses_what_a_script_would_fetch(browser: Browser, published: Path) -> None:
+def test_the_content_security_policy_refuses_what_a_script_would_fetch(browser: Browser, published: Path) -> None:
     page = browser.new_page()
     page.goto((published / "report.html").as_uri())
     outcome = page.evaluate(
@@ -138,12 +138,12 @@ def test_no_cell_of_any_csv_is_a_formula_and_every_row_is_there(published: Path)
     )
 )
 @settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.too_slow])
-def test_whatever_the_text_a_real_reader_gets_the_same_cells_and_no_formula(rows: list[tuple[str, int]]) -> None:
+def test_a_csv_reader_gets_the_same_cells_and_no_formula_whatever_the_text(rows: list[tuple[str, int]]) -> None:
     text = to_csv(pd.DataFrame(rows, columns=["text", "number"]))
     header, *read = csv.reader(io.StringIO(text, newline=""))
     assert header == ["text", "number"]
     assert len(read) == len(rows)
-    for (said, number), (cell, count) in zip(rows, read, strict=True):
+    for (written, number), (cell, count) in zip(rows, read, strict=True):
         assert not cell.lstrip(" ").startswith(("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠"))
-        assert cell.removeprefix("'").replace("\r", "\n") == said.removeprefix("'").replace("\r", "\n")
+        assert cell.removeprefix("'").replace("\r", "\n") == written.removeprefix("'").replace("\r", "\n")
         assert int(count) == number

@@ -1,4 +1,4 @@
-"""Periods as people and schedulers name them: whole UTC days, and the one before."""
+"""Periods as people and schedulers name them: whole UTC days, and the preceding period."""
 
 from datetime import UTC, datetime
 
@@ -31,7 +31,7 @@ def test_a_period_is_whole_utc_days(text: str, name: str, first: str, end: str) 
 
 
 @pytest.mark.parametrize(
-    ("text", "before"),
+    ("text", "previous"),
     [
         ("2026-W01", "2025-W52"),
         ("2021-W01", "2020-W53"),
@@ -40,17 +40,17 @@ def test_a_period_is_whole_utc_days(text: str, name: str, first: str, end: str) 
         ("2026-03-01..2026-03-02", "2026-02-27..2026-02-28"),
     ],
 )
-def test_the_one_before_ends_where_it_begins(text: str, before: str) -> None:
+def test_the_previous_period_ends_where_the_period_begins(text: str, previous: str) -> None:
     period = Period.parse(text, AS_OF)
-    assert period.previous().name == before
+    assert period.previous().name == previous
     assert period.previous().to_time == period.from_time
-    assert Period.parse(before, AS_OF) == period.previous()
+    assert Period.parse(previous, AS_OF) == period.previous()
 
 
 @pytest.mark.parametrize(
     "text", ["2026-W54", "2025-W53", "2026-00", "0026", "2026-1", "2026-10-05", "..", "x..y", "٢٠٢٦"]
 )
-def test_what_is_none_is_refused_with_what_to_write(text: str) -> None:
+def test_a_text_that_names_no_period_is_refused_with_the_names_to_write(text: str) -> None:
     with pytest.raises(UsageError, match=r"is no period\. Nothing was made: write last-week"):
         Period.parse(text, AS_OF)
 

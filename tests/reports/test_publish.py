@@ -1,4 +1,4 @@
-"""A report is made once, the same bytes each time, or refused with its reason; what is published is whole."""
+"""A report is published once and whole, with the same bytes each time, or refused with its reasons."""
 
 import json
 import signal
@@ -29,6 +29,9 @@ from support.tables import clean_env
 
 from bwp_client.warehouse import TableName, Warehouse
 
+pytestmark = pytest.mark.timeout(900)  # each test runs the command line several times
+_SECONDS = 800
+
 
 def files_of(folder: Path) -> dict[str, bytes]:
     return {path.relative_to(folder).as_posix(): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
@@ -38,13 +41,13 @@ def published(folder: Path) -> list[Path]:
     return sorted(path.parent for path in folder.glob("*/manifest.json"))
 
 
-def test_two_runs_give_the_same_bytes_and_rebuild_after_more_data_too(tmp_path: Path) -> None:
+def test_two_runs_give_the_same_bytes_and_so_does_rebuild_after_more_data(tmp_path: Path) -> None:
     warehouse = make_warehouse(tmp_path, *steady())
     as_of = datetime.now(UTC).isoformat()
     first = report_json(tmp_path, "--out", "a", "--as-of", as_of)
     later = week_of_events(MONDAY, failed=50, completed=0, prefix="later")
     run_json(tmp_path, "load", write(tmp_path / "more" / "0.json", later), "--json")
-    look_up(warehouse, {f"later-{place}": ["NEW_CODE"] for place in range(50)})
+    look_up(warehouse, {f"later-{number}": ["NEW_CODE"] for number in range(50)})
     second = report_json(tmp_path, "--out", "b", "--as-of", as_of)
     assert first["state"] == second["state"] == "published"
     (a,), (b,) = published(tmp_path / "a"), published(tmp_path / "b")
@@ -58,7 +61,7 @@ def test_two_runs_give_the_same_bytes_and_rebuild_after_more_data_too(tmp_path: 
     assert now["figures"]["failed"] == first["figures"]["failed"] + 50
 
 
-def test_rebuild_says_that_the_history_is_gone_and_that_rows_were_changed(tmp_path: Path) -> None:
+def test_rebuild_says_that_the_history_is_gone_or_that_input_rows_were_changed(tmp_path: Path) -> None:
     make_warehouse(tmp_path, *steady())
     report_json(tmp_path, "--out", "out")
     (folder,) = published(tmp_path / "out")
@@ -73,7 +76,7 @@ def test_rebuild_says_that_the_history_is_gone_and_that_rows_were_changed(tmp_pa
     assert "is not what was published" in changed.stderr
 
 
-def test_a_page_that_was_changed_is_told_by_rebuild(tmp_path: Path) -> None:
+def test_rebuild_names_a_page_that_was_changed(tmp_path: Path) -> None:
     make_warehouse(tmp_path, *steady())
     report_json(tmp_path, "--out", "out")
     (folder,) = published(tmp_path / "out")
@@ -98,7 +101,7 @@ def test_a_repeated_run_is_a_no_op_and_both_are_logged(tmp_path: Path) -> None:
     assert all(attempt["finished_at"] for attempt in log)
 
 
-def test_catching_up_makes_what_is_missing_and_nothing_twice(tmp_path: Path) -> None:
+def test_catching_up_makes_the_missing_reports_and_none_twice(tmp_path: Path) -> None:
     make_warehouse(tmp_path, *steady())
     report_json(tmp_path, "--out", "out", period="2026-W09")
     done = report_json(tmp_path, "--out", "out", "--catch-up", "2")
@@ -111,7 +114,7 @@ def test_catching_up_makes_what_is_missing_and_nothing_twice(tmp_path: Path) -> 
 
 
 def refused(tmp_path: Path, *options: str, period: str = WEEK, **env: str) -> str:
-    """Expect a refusal that leaves the last good report alone; give its message, after forcing it too."""
+    """Return the message of a refusal that left the last good report alone; the report is then forced as well."""
     before = files_of(tmp_path / "out" / "good")
     done = report(tmp_path, "--out", "out", *options, period=period, **env)
     assert done.exit_code == 1, done.stderr
@@ -130,7 +133,7 @@ def refused(tmp_path: Path, *options: str, period: str = WEEK, **env: str) -> st
 
 @pytest.fixture
 def good(tmp_path: Path) -> Warehouse:
-    """Give a warehouse of which a good report was published before."""
+    """Return a warehouse of which a good report was published before."""
     warehouse = make_warehouse(tmp_path, *steady())
     report_json(tmp_path, "--out", "out")
     (folder,) = published(tmp_path / "out")
@@ -153,7 +156,7 @@ def test_incomplete_lookups_are_refused(good: Warehouse, tmp_path: Path) -> None
 
 
 def test_counts_that_differ_from_the_tables_are_refused(good: Warehouse, tmp_path: Path) -> None:
-    """Somebody else writes a row into the outcomes that no event tells of."""
+    """A foreign writer adds a row to the outcomes table that has no event."""
     handle = good.handle(TableName.OUTCOMES)
     row = handle.to_pyarrow_table().slice(0, 1)
     at = row.schema.get_field_index("task_id")
@@ -170,7 +173,7 @@ def test_counts_that_differ_from_the_tables_are_refused(good: Warehouse, tmp_pat
 
 
 def test_a_blank_picture_is_refused(good: Warehouse, tmp_path: Path) -> None:
-    """The browser draws nothing."""
+    """The browser writes nothing."""
     browser = tmp_path / "browser"
     browser.write_text("#!/bin/sh\nexit 0\n")
     browser.chmod(0o755)
@@ -184,7 +187,7 @@ def test_without_a_browser_the_manifest_says_that_pictures_were_not_made(tmp_pat
     assert not list((tmp_path / "out").rglob("*.pdf"))
 
 
-# Kills its own process, as the kernel would, when it is about to copy the n-th file to its place.
+# Kills its own process, as the kernel would, before it writes the file after the n-th.
 KILLED = """
 import os, signal, sys
 from bwp_client.reports import store
@@ -208,13 +211,15 @@ main()
 def killed_after(steps: int, cwd: Path, out: str, **env: str) -> None:
     done = subprocess.run(
         [sys.executable, "-c", KILLED, str(steps), "report", "--period", WEEK, "--out", out],
-        cwd=cwd, env=clean_env(**{**QUIET, **env}), capture_output=True, text=True, timeout=120, check=False,
+        cwd=cwd, env=clean_env(**{**QUIET, **env}), capture_output=True, text=True, timeout=_SECONDS, check=False,
     )  # fmt: skip
     assert done.returncode == -signal.SIGKILL, done.stderr
 
 
 @pytest.mark.parametrize("steps", [0, 1, 9])
-def test_killed_in_mid_publish_nothing_half_is_listed_and_the_next_run_publishes(tmp_path: Path, steps: int) -> None:
+def test_after_a_kill_in_mid_publish_no_half_report_is_listed_and_the_next_run_publishes(
+    tmp_path: Path, steps: int
+) -> None:
     make_warehouse(tmp_path, *steady())
     killed_after(steps, tmp_path, "out")
     assert published(tmp_path / "out") == []
@@ -225,7 +230,7 @@ def test_killed_in_mid_publish_nothing_half_is_listed_and_the_next_run_publishes
     assert not list((tmp_path / "out").glob(".partial-*"))
 
 
-def test_killed_from_outside_at_any_moment_no_half_report_is_listed(tmp_path: Path) -> None:
+def test_after_a_kill_from_outside_at_any_moment_no_half_report_is_listed(tmp_path: Path) -> None:
     make_warehouse(tmp_path, *steady())
     child = subprocess.Popen(
         [sys.executable, "-m", "bwp_client", "report", "--period", WEEK, "--out", "out"],
@@ -242,10 +247,10 @@ def test_killed_from_outside_at_any_moment_no_half_report_is_listed(tmp_path: Pa
 
 
 @pytest.mark.s3
-def test_on_s3_a_report_is_listed_once_whole_and_rebuilt_from_there(tmp_path: Path, bucket: Any) -> None:
+def test_on_s3_a_report_is_listed_when_it_is_whole_and_rebuilt_from_there(tmp_path: Path, bucket: Any) -> None:
     make_warehouse(tmp_path, *steady())
     out = f"{bucket.uri}/reports"
-    for steps in (1, 8):  # the first writes the log, the manifest is the last but one
+    for steps in (1, 8):  # the first write is the log entry, the last but one the manifest
         killed_after(steps, tmp_path, out, **bucket.env)
         assert run_json(tmp_path, "report", "log", "--out", out, "--json", **bucket.env)["attempts"]
     names = [item["Key"] for item in bucket.client.list_objects_v2(Bucket=bucket.name)["Contents"]]
@@ -260,7 +265,7 @@ def test_on_s3_a_report_is_listed_once_whole_and_rebuilt_from_there(tmp_path: Pa
     assert changes["tables"] == {}
 
 
-def test_two_publishers_at_once_publish_one(tmp_path: Path) -> None:
+def test_two_publishers_at_once_publish_one_report(tmp_path: Path) -> None:
     make_warehouse(tmp_path, *steady())
     running = [
         subprocess.Popen(
@@ -269,7 +274,7 @@ def test_two_publishers_at_once_publish_one(tmp_path: Path) -> None:
         )
         for _ in range(2)
     ]  # fmt: skip
-    states = sorted(json.loads(child.communicate(timeout=120)[0])["state"] for child in running)
+    states = sorted(json.loads(child.communicate(timeout=_SECONDS)[0])["state"] for child in running)
     assert states == ["already published", "published"]
     (folder,) = published(tmp_path / "out")
     assert set(json.loads((folder / "manifest.json").read_text())["files"]) == set(files_of(folder)) - {"manifest.json"}
@@ -280,7 +285,7 @@ def test_compare_says_what_changed(tmp_path: Path) -> None:
     a = report_json(tmp_path, "--out", "a")
     more = write(tmp_path / "more" / "0.json", week_of_events(MONDAY, failed=10, completed=0, prefix="later"))
     run_json(tmp_path, "load", more, "--json")
-    look_up(warehouse, {f"later-{place}": ["NEW_CODE"] for place in range(10)})
+    look_up(warehouse, {f"later-{number}": ["NEW_CODE"] for number in range(10)})
     b = report_json(tmp_path, "--out", "b")
     found = run_json(tmp_path, "report", "compare", tmp_path / "a" / a["key"], tmp_path / "b" / b["key"])
     assert found["tables"]["coverage"]["changed"][0]["failed"] == [10, 20]
@@ -290,7 +295,7 @@ def test_compare_says_what_changed(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("period", ["last-fortnight", "2026-W60", "2026-13", "2026-10-05..2026-10-01", "..", ""])
-def test_a_period_that_is_none_is_wrong_usage(tmp_path: Path, period: str) -> None:
+def test_a_text_that_names_no_period_is_wrong_usage(tmp_path: Path, period: str) -> None:
     done = report(tmp_path, "--out", "out", period=period)
     assert done.exit_code == 2
     assert "is no period. Nothing was made" in done.stderr

@@ -1,4 +1,4 @@
-"""A real HTTP receiver on loopback for notices."""
+"""An HTTP receiver of notices on loopback."""
 
 import json
 import threading
@@ -10,12 +10,16 @@ from typing import Any
 
 @contextmanager
 def receiver(status: int = 200) -> Iterator[tuple[str, list[dict[str, Any]]]]:
-    """Give an Apprise address and the list that what arrives there is put into."""
-    got: list[dict[str, Any]] = []
+    """Yield an Apprise address, and the list to which the receiver adds every notice.
+
+    Args:
+        status: The HTTP status that the receiver answers.
+    """
+    notices: list[dict[str, Any]] = []
 
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
-            got.append(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
+            notices.append(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
             self.send_response(status)
             self.end_headers()
 
@@ -26,7 +30,7 @@ def receiver(status: int = 200) -> Iterator[tuple[str, list[dict[str, Any]]]]:
     thread = threading.Thread(target=server.serve_forever)
     thread.start()
     try:
-        yield f"json://127.0.0.1:{server.server_port}/hook", got
+        yield f"json://127.0.0.1:{server.server_port}/hook", notices
     finally:
         server.shutdown()
         thread.join()

@@ -1,4 +1,4 @@
-"""A warehouse with known events and answers, and reports made of it by the command line."""
+"""A warehouse with known events and lookups, and reports made of it by the command line."""
 
 import json
 from contextlib import chdir
@@ -20,21 +20,21 @@ WEEK = "2026-W10"
 
 
 def week_of_events(monday: datetime, *, failed: int, completed: int, prefix: str, product: str = PRODUCT) -> list[Any]:
-    """Give events spread over a week, the last one on Sunday evening."""
+    """Return events spread over a week, the last on Sunday evening."""
     count = failed + completed
     return [
         envelope(
-            f"{prefix}-{place}",
-            outcome="FAILED" if place < failed else "COMPLETED",
-            time=monday + timedelta(seconds=600_000 * (place + 1) / count),
+            f"{prefix}-{number}",
+            outcome="FAILED" if number < failed else "COMPLETED",
+            time=monday + timedelta(seconds=600_000 * (number + 1) / count),
             product=product,
         )
-        for place in range(count)
+        for number in range(count)
     ]
 
 
 def look_up(warehouse: Warehouse, answers: dict[str, list[str | None]], *, product: str = PRODUCT) -> None:
-    """Store the answers about failed tasks, as a run of its own."""
+    """Store a lookup of each failed task, as a run of its own."""
     asked_at = MONDAY + timedelta(days=7)
     rows = [
         looked_up(
@@ -60,21 +60,21 @@ def make_warehouse(folder: Path, events: list[Any], answers: dict[str, list[str 
 
 
 def steady(prefix: str = "t") -> tuple[list[Any], dict[str, list[str | None]]]:
-    """Give four weeks of events, 10 of 200 failed in each, and an answer about each failed task."""
+    """Return four weeks of events, in each week 10 failed of 200, and the error codes of each failed task."""
     events, answers = [], {}
     for week in range(4):
         name = f"{prefix}{week}"
         events += week_of_events(MONDAY - timedelta(weeks=3 - week), failed=10, completed=190, prefix=name)
-        answers |= {f"{name}-{place}": ["ORDERS_NOT_CLOSED"] for place in range(10)}
+        answers |= {f"{name}-{number}": ["ORDERS_NOT_CLOSED"] for number in range(10)}
     return events, answers
 
 
 QUIET = {"BWP_REPORT__BROWSER": "none", "BWP_REPORT__MAX_STALE_HOURS": "1000000"}
-"""No pictures, and events of last spring are fresh enough."""
+"""No pictures, and events of last spring count as fresh."""
 
 
 def run(folder: Path, *arguments: str | Path, allowed: tuple[int, ...] = (0,), **env: str) -> Result:
-    """Run the command line in this process, in a folder, as a process of its own would."""
+    """Run the command line in this process, with a folder as the working directory."""
     with chdir(folder):
         done = CliRunner().invoke(app, [str(item) for item in arguments], env={**QUIET, **env})
     assert done.exit_code in allowed, done.output

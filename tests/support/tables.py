@@ -48,7 +48,7 @@ def command(
         env=clean_env(**env),
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=280,
         check=False,
     )
 

@@ -1,4 +1,4 @@
-"""One task's history and its dossier: the order of time, the envelope rebuilt, nothing from outside taken for HTML."""
+"""A task's history and its dossier: the order of time, the rebuilt envelope, and no HTML from the data."""
 
 import json
 from datetime import UTC, date, datetime
@@ -77,9 +77,9 @@ def content(snapshot: Snapshot, task: str) -> dict[str, Any]:
     )
 
 
-def test_what_happened_is_told_in_the_order_of_time(snapshot: Snapshot) -> None:
-    told = [(str(moment.at.date()), moment.what, moment.source) for moment in history(snapshot, "t-1").entries()]
-    assert told == [
+def test_the_entries_are_in_the_order_of_time(snapshot: Snapshot) -> None:
+    entries = [(str(entry.at.date()), entry.title, entry.source) for entry in history(snapshot, "t-1").entries()]
+    assert entries == [
         ("2026-04-28", "Request received by the shop", "shop"),
         ("2026-05-01", "Submitted to Buy with Prime", "lookup"),
         ("2026-05-11", "Holding period ends", "computed"),
@@ -90,7 +90,7 @@ def test_what_happened_is_told_in_the_order_of_time(snapshot: Snapshot) -> None:
     ]
 
 
-def test_the_deadline_of_the_story_is_that_of_the_worklist(snapshot: Snapshot) -> None:
+def test_the_deadline_of_the_history_is_that_of_the_worklist(snapshot: Snapshot) -> None:
     deadline = history(snapshot, "t-1").deadline
     assert deadline is not None
     assert (deadline.last_day, deadline.is_exact) == (date(2026, 5, 28), True)
@@ -103,16 +103,16 @@ def test_the_deadline_of_the_story_is_that_of_the_worklist(snapshot: Snapshot) -
     ("task", "state"),
     [("t-1", "open"), ("t-2", "completed"), ("t-3", "waiting"), ("waits", "waiting"), ("bare", "open")],
 )
-def test_the_state_is_told(snapshot: Snapshot, task: str, state: str) -> None:
+def test_each_task_has_its_state(snapshot: Snapshot, task: str, state: str) -> None:
     assert history(snapshot, task).state == state
 
 
-def test_a_task_in_anothers_place_says_so(snapshot: Snapshot) -> None:
+def test_a_replacement_names_the_task_that_it_replaces(snapshot: Snapshot) -> None:
     found = history(snapshot, "t-3")
     assert found.replaces == ["t-1"]
     assert found.deadline is not None
     assert found.deadline.last_day == date(2026, 5, 28)
-    again = history(snapshot, "again-2").deadline  # of what was submitted twice, the first submission counts
+    again = history(snapshot, "again-2").deadline  # the first of two submissions counts
     assert again is not None
     assert (again.last_day, again.basis, again.is_exact) == (date(2026, 6, 1), Basis.SUBMITTED, False)
 
@@ -135,7 +135,7 @@ def test_an_event_is_rebuilt_from_its_columns(snapshot: Snapshot) -> None:
     }
 
 
-def test_the_json_dossier_says_what_it_proves_and_what_not(snapshot: Snapshot) -> None:
+def test_the_json_dossier_says_what_it_proves_and_what_it_does_not(snapshot: Snapshot) -> None:
     read = json.loads(as_json(content(snapshot, "t-1")))
     assert read["deadline"]["last_day"] == "2026-05-28"
     assert read["deadline"]["extended_last_day"] == "2026-07-28"
@@ -147,7 +147,7 @@ def test_the_json_dossier_says_what_it_proves_and_what_not(snapshot: Snapshot) -
 
 
 @pytest.mark.parametrize("task", ["t-1", "t-2", "t-3", "bare"])
-def test_the_html_dossier_is_whole_and_takes_nothing_for_markup(snapshot: Snapshot, task: str) -> None:
+def test_the_html_dossier_is_complete_and_escapes_everything(snapshot: Snapshot, task: str) -> None:
     class Seen(HTMLParser):
         def __init__(self) -> None:
             super().__init__()

@@ -1,4 +1,4 @@
-"""`import`: all of a file or nothing of it, the newest statement wins, and two at once lose nothing."""
+"""`import`: a file is imported whole or not at all, the newest entry wins, and two imports at once lose nothing."""
 
 import json
 from datetime import UTC, datetime
@@ -43,7 +43,7 @@ def take_in(warehouse: Warehouse, folder: Path, text: str) -> None:
 # Reading
 
 
-def test_dates_are_the_shops_days_and_offsets_are_kept(tmp_path: Path) -> None:
+def test_dates_are_the_shops_days_and_offsets_count(tmp_path: Path) -> None:
     found = read(tmp_path, "task_id,received_at\na,2026-07-01\nb,2026-07-01T09:00\nc,2026-07-01T09:00-07:00\n")
     assert found.columns == ("task_id", "received_at")
     assert [str(time) for time in found.rows.column("received_at").to_pylist()] == [
@@ -53,7 +53,7 @@ def test_dates_are_the_shops_days_and_offsets_are_kept(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("mark", [",", ";", "\t"])
 @pytest.mark.parametrize("start", [b"", b"\xef\xbb\xbf"], ids=["plain", "with a byte order mark"])
-def test_what_spreadsheets_save_is_read(tmp_path: Path, mark: str, start: bytes) -> None:
+def test_the_files_that_spreadsheets_save_are_read(tmp_path: Path, mark: str, start: bytes) -> None:
     text = f'Task ID{mark}Note\r\nt-1{mark}"called, twice; ok"\r\n\r\n'
     found = read(tmp_path, start + text.encode())
     assert found.rows.column("task_id").to_pylist() == ["t-1"]
@@ -87,11 +87,11 @@ WRONG = [
 ]
 
 
-@pytest.mark.parametrize(("text", "said"), WRONG, ids=[said for _, said in WRONG])
-def test_a_wrong_file_is_refused_with_its_line(tmp_path: Path, text: str | bytes, said: str) -> None:
+@pytest.mark.parametrize(("text", "message"), WRONG, ids=[message for _, message in WRONG])
+def test_a_wrong_file_is_refused_with_its_line(tmp_path: Path, text: str | bytes, message: str) -> None:
     with pytest.raises(UsageError) as refused:
         read(tmp_path, text)
-    assert said in str(refused.value)
+    assert message in str(refused.value)
     assert "Nothing was imported" in str(refused.value)
     assert "shopper.invalid" not in str(refused.value)
 
@@ -103,7 +103,7 @@ def test_a_wrong_file_is_refused_with_its_line(tmp_path: Path, text: str | bytes
         "someone%40shopper.invalid", "called +1 206 555 0100", "tel 206-555-0100", "0049 30 1234567",
     ],
 )  # fmt: skip
-def test_personal_data_in_a_note_are_refused_and_not_repeated(tmp_path: Path, note: str) -> None:
+def test_personal_data_in_a_note_are_refused_and_not_quoted(tmp_path: Path, note: str) -> None:
     with pytest.raises(UsageError, match="line 2: note holds an e-mail address or a telephone number") as refused:
         read(tmp_path, f"task_id,note\nt-1,{note}\n")
     assert "shopper" not in str(refused.value).replace("shopper's", "")
@@ -119,11 +119,11 @@ def test_a_ticket_or_a_date_is_no_personal_datum(tmp_path: Path, note: str) -> N
 def test_every_wrong_line_is_named_up_to_twenty(tmp_path: Path) -> None:
     with pytest.raises(UsageError) as refused:
         read(tmp_path, "task_id,received_at\n" + "".join(f"t-{n},soon\n" for n in range(25)))
-    said = str(refused.value)
-    assert said.startswith("25 lines are wrong")
-    assert "line 21:" in said
-    assert "line 22:" not in said
-    assert "and 5 more" in said
+    message = str(refused.value)
+    assert message.startswith("25 lines are wrong")
+    assert "line 21:" in message
+    assert "line 22:" not in message
+    assert "and 5 more" in message
 
 
 def test_every_cycle_of_replacements_is_named_and_a_task_that_leads_into_one_is_not(tmp_path: Path) -> None:
@@ -135,7 +135,7 @@ def test_every_cycle_of_replacements_is_named_and_a_task_that_leads_into_one_is_
     assert "line 5: replaced_by leads in a circle" in str(refused.value)
 
 
-def test_a_file_that_is_not_there(tmp_path: Path) -> None:
+def test_a_missing_file_is_refused(tmp_path: Path) -> None:
     with pytest.raises(SourceNotFoundError, match="does not exist"):
         read_requests(tmp_path / "none.csv", zone=BERLIN, now=NOW)
 
@@ -143,7 +143,7 @@ def test_a_file_that_is_not_there(tmp_path: Path) -> None:
 # Storing
 
 
-def test_the_newest_statement_wins_and_a_missing_column_stays(tmp_path: Path) -> None:
+def test_the_newest_entry_wins_and_a_missing_column_stays(tmp_path: Path) -> None:
     warehouse = Warehouse(str(tmp_path / "w"))
     take_in(warehouse, tmp_path, "task_id,received_at,note\nt-1,2026-07-01,first\nt-2,2026-07-02,other\n")
     take_in(warehouse, tmp_path, "task_id,replaced_by,note\nt-1,t-9,\n")
@@ -166,31 +166,31 @@ def test_the_same_file_again_changes_nothing_and_says_so(tmp_path: Path) -> None
 
 
 def test_two_imports_at_once_lose_nothing(tmp_path: Path) -> None:
-    place = str(tmp_path / "w")
-    take_in(Warehouse(place), tmp_path, "task_id,note\nt-1,first\n")
+    uri = str(tmp_path / "w")
+    take_in(Warehouse(uri), tmp_path, "task_id,note\nt-1,first\n")
     other = Overtaken(
-        place, TableName.REQUESTS, lambda: take_in(Warehouse(place), tmp_path, "task_id,note\nt-1,second\nt-2,other\n")
+        uri, TableName.REQUESTS, lambda: take_in(Warehouse(uri), tmp_path, "task_id,note\nt-1,second\nt-2,other\n")
     )
     found = read(tmp_path, "task_id,received_at\nt-1,2026-07-01\nt-3,2026-07-03\n")
     counts = import_requests(other, found.rows, found.columns, source="requests.csv")
     assert counts.stored == 2
-    assert len(other.versions_opened) > 1  # it was overtaken, and looked again
-    kept = stored(Warehouse(place))
-    assert sorted(kept) == ["t-1", "t-2", "t-3"]
-    assert kept["t-1"][0] is not None
-    assert kept["t-1"][3] == "second"
+    assert len(other.versions_opened) > 1  # a commit came first, so the table was opened again
+    requests = stored(Warehouse(uri))
+    assert sorted(requests) == ["t-1", "t-2", "t-3"]
+    assert requests["t-1"][0] is not None
+    assert requests["t-1"][3] == "second"
 
 
 def test_an_import_stopped_before_its_run_is_seen_after_the_next_one(tmp_path: Path) -> None:
-    place = str(tmp_path / "w")
+    uri = str(tmp_path / "w")
     found = read(tmp_path, "task_id\nt-1\n")
     with pytest.raises(StoppedError):
-        import_requests(Failing(place, TableName.REQUESTS, after=True), found.rows, found.columns, source="f")
-    assert newest_run(Warehouse(place)) is None
-    import_requests(Warehouse(place), found.rows, found.columns, source="f")
-    run = newest_run(Warehouse(place))
+        import_requests(Failing(uri, TableName.REQUESTS, after=True), found.rows, found.columns, source="f")
+    assert newest_run(Warehouse(uri)) is None
+    import_requests(Warehouse(uri), found.rows, found.columns, source="f")
+    run = newest_run(Warehouse(uri))
     assert run is not None
-    assert run.versions["requests"] == Warehouse(place).handle(TableName.REQUESTS).version() == 1
+    assert run.versions["requests"] == Warehouse(uri).handle(TableName.REQUESTS).version() == 1
 
 
 def test_a_run_is_recorded_with_counts_that_add_up(tmp_path: Path) -> None:
@@ -203,7 +203,7 @@ def test_a_run_is_recorded_with_counts_that_add_up(tmp_path: Path) -> None:
     )  # fmt: skip
 
 
-def test_sample_tasks_and_real_ones_do_not_meet(tmp_path: Path) -> None:
+def test_sample_tasks_and_real_tasks_are_not_mixed(tmp_path: Path) -> None:
     warehouse = Warehouse(str(tmp_path / "w"))
     take_in(warehouse, tmp_path, "task_id\n5eed5eed-0000-8000-8000-000000000001\n")
     with pytest.raises(MixedDataError, match="Nothing was imported"):
