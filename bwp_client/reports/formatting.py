@@ -30,7 +30,7 @@ LABELS = {
     "task_id": "Task ID",
     "mix_effect": "From the mix",
     "rate_effect": "From the rate",
-    "contribution": "Together",
+    "contribution": "Total",
     "days_left": "Days left",
     "median_seconds": "Median",
     "p90_seconds": "90th percentile",

@@ -162,15 +162,15 @@ def _data_quality_notes(spec: ReportSpec, facts: WarehouseFacts, content: Conten
     if content.newest_event_at is not None:
         hours = (spec.as_of - content.newest_event_at).total_seconds() / 3600
         notes.append(
-            f"The newest event came {hours:,.0f} h before the moment this report speaks of; more than "
-            f"{spec.max_stale_hours:,.0f} h would have kept it from being published."
+            f"The newest event came {hours:,.0f} h before the as-of time of this report; the limit is "
+            f"{spec.max_stale_hours:,.0f} h."
         )
     if spec.period.to_time > facts.run_finished_at:
-        notes.append("The period was still running then: its last figures are partial.")
+        notes.append("The period was still running when the data were read: its last figures are partial.")
     counted = facts.counted
     notes.append(
-        f"In the tables, {counted['FAILED']:,} tasks of the period failed and {counted['COMPLETED']:,} completed; the same "
-        "numbers came out of the events themselves and of the metrics."
+        f"The tables hold {counted['FAILED']:,} failed and {counted['COMPLETED']:,} completed tasks of the period; the "
+        "events and the metrics give the same numbers."
         if counted == facts.from_events == content.outcomes
         else "The counts of this report differ from those of the tables."
     )

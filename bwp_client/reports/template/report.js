@@ -4,10 +4,10 @@
   const dark = window.matchMedia("(prefers-color-scheme: dark)");
   const printWidth = 690;
   const draw = (theme, width) => Promise.all(Object.entries(figures).map(([name, themes]) => {
-    const place = document.getElementById("figure-" + name);
+    const chart = document.getElementById("figure-" + name);
     const figure = themes[theme];
-    const layout = Object.assign({}, figure.layout, { width: width || place.clientWidth });
-    return Plotly.react(place, figure.data, layout, { displayModeBar: false });
+    const layout = Object.assign({}, figure.layout, { width: width || chart.clientWidth });
+    return Plotly.react(chart, figure.data, layout, { displayModeBar: false });
   }));
   const screen = () => draw(dark.matches ? "dark" : "light", 0);
   window.addEventListener("beforeprint", () => draw("light", printWidth));
