@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 export PORT
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check lint types imports unit browser soak bench lock format notebooks clean
+.PHONY: help run test check lint types imports unit browser soak bench lock format docs notebooks clean
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -48,6 +48,9 @@ bench: $(VENV)/.test ## Run the benchmarks and print their table
 format: $(VENV)/.test ## Format the code
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
+
+docs: $(VENV)/.test ## Write the generated parts of docs/ anew from the code
+	PYTHONPATH=tests $(BIN)/python -m support.generated_docs
 
 notebooks: $(VENV)/.test ## Write the notebooks anew from their paired Python files
 	$(BIN)/jupytext --to ipynb --update notebooks/*.py
