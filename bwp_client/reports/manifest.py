@@ -91,15 +91,24 @@ class Manifest:
                 "This is not the manifest of a report, or it was damaged. Nothing was made. Name a report's manifest.json."
             ) from error
 
+    def verify(self, path: str, content: bytes) -> bytes:
+        """Return the content of a file if it is the published content.
+
+        Raises:
+            UsageError: The file was changed since, or does not stand in the manifest.
+        """
+        published = self.files.get(path)
+        if published is None or hashlib.sha256(content).hexdigest() != published.sha256:
+            raise UsageError(
+                f"{self.key}/{path} is not what was published: its digest differs from the manifest's. Nothing was made of "
+                "it. Restore the file, or make the report again."
+            )
+        return content
+
     @property
     def digest(self) -> str:
         """The first 12 hexadecimal digits of the SHA-256 of the text."""
         return hashlib.sha256(self.to_bytes()).hexdigest()[:_HEX]
-
-
-def describe_bytes(text: bytes, rows: int | None = None) -> FileEntry:
-    """Return the digest and size of a file's content."""
-    return FileEntry(hashlib.sha256(text).hexdigest(), len(text), rows)
 
 
 def describe_file(path: Path, rows: int | None = None) -> FileEntry:

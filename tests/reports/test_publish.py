@@ -190,7 +190,7 @@ def test_without_a_browser_the_manifest_says_that_pictures_were_not_made(tmp_pat
 # Kills its own process, as the kernel would, before it writes the file after the n-th.
 KILLED = """
 import os, signal, sys
-from bwp_client.reports import store
+from bwp_client.reports import store_local, store_s3
 count, last = 0, int(sys.argv[1])
 def deadly(original):
     def step(*args, **kwargs):
@@ -200,8 +200,8 @@ def deadly(original):
             os.kill(os.getpid(), signal.SIGKILL)
         return original(*args, **kwargs)
     return step
-store._copy_durably = deadly(store._copy_durably)
-store.S3Store._put = deadly(store.S3Store._put)
+store_local._copy_durably = deadly(store_local._copy_durably)
+store_s3.S3Store._put = deadly(store_s3.S3Store._put)
 from bwp_client.__main__ import main
 sys.argv[1:] = sys.argv[2:]
 main()

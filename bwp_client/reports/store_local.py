@@ -1,0 +1,114 @@
+"""Published reports in a folder on the local disk."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from tempfile import mkdtemp
+
+from bwp_client.errors import SourceNotFoundError, WarehouseError
+from bwp_client.reports.manifest import MANIFEST, Manifest
+from bwp_client.reports.store import LOG_FOLDER
+from bwp_client.warehouse.temp_folders import remove_abandoned_folders
+
+_PARTIAL = ".partial-"
+
+
+class LocalStore:
+    """A `ReportStore` in a folder; see there for the methods."""
+
+    def __init__(self, uri: str) -> None:
+        self.uri = str(Path(uri).expanduser().absolute())
+        self._folder = Path(self.uri)
+
+    def published(self) -> list[str]:
+        """Return the keys of the published reports, sorted; the name of an unfinished report begins with a dot."""
+        return sorted(
+            path.parent.name for path in self._folder.glob(f"*/{MANIFEST}") if not path.parent.name.startswith(".")
+        )
+
+    def manifest(self, key: str) -> Manifest:
+        """Return the manifest of a report."""
+        return Manifest.from_bytes(_read(self._folder / key / MANIFEST))
+
+    def read(self, manifest: Manifest, path: str) -> bytes:
+        """Return the content of a report's file."""
+        return manifest.verify(path, _read(self._folder / manifest.key / path))
+
+    def publish(self, folder: Path, manifest: Manifest) -> bool:
+        """Copy the report into a hidden folder, make the copy durable, and rename the hidden folder."""
+        target = self._folder / manifest.key
+        if (target / MANIFEST).exists():
+            return False
+        with _disk_errors(self.uri):
+            self._folder.mkdir(parents=True, exist_ok=True)
+            prefix = f"{_PARTIAL}{manifest.key}-"
+            remove_abandoned_folders(self._folder, prefix)
+            partial = Path(mkdtemp(prefix=f"{prefix}{os.getpid()}-", dir=self._folder))
+            try:
+                for path in [*manifest.files, MANIFEST]:
+                    _copy_durably(folder / path, partial / path)
+                partial.chmod(0o755)
+                partial.rename(target)
+            except OSError:
+                shutil.rmtree(partial, ignore_errors=True)
+                if (target / MANIFEST).exists():
+                    return False
+                raise
+            _sync(self._folder)
+        return True
+
+    def link(self, manifest: Manifest, path: str) -> str:
+        """Return the path of a report's file."""
+        return str(self._folder / manifest.key / path)
+
+    def write_log(self, name: str, text: bytes) -> None:
+        """Write an entry of the log, whole or not at all."""
+        with _disk_errors(self.uri):
+            folder = self._folder / LOG_FOLDER
+            folder.mkdir(parents=True, exist_ok=True)
+            partial = folder / f".{name}"
+            partial.write_bytes(text)
+            partial.replace(folder / name)
+
+    def logs(self) -> Iterator[bytes]:
+        """Yield the entries of the log, oldest first."""
+        for path in sorted((self._folder / LOG_FOLDER).glob("[!.]*.json")):
+            yield path.read_bytes()
+
+
+def _read(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
+        raise SourceNotFoundError(
+            f"{path} does not exist. Nothing was made. `report log` lists the published reports."
+        ) from None
+
+
+def _copy_durably(source: Path, target: Path) -> None:
+    target.parent.mkdir(parents=True, exist_ok=True)
+    shutil.copyfile(source, target)
+    _sync(target)
+
+
+def _sync(path: Path) -> None:
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+@contextmanager
+def _disk_errors(uri: str) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise WarehouseError(
+            f"{uri} can't be written ({type(error).__name__}: {error.strerror}). Nothing was published, earlier reports are "
+            "untouched. Check free space and permissions, then start the command again."
+        ) from error

@@ -1,0 +1,95 @@
+"""Published reports below a prefix on S3."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import AbstractContextManager
+from pathlib import Path
+from typing import Any
+
+from bwp_client.aws import AwsProblem, list_objects, problem_of, s3_client, s3_errors, split_s3
+from bwp_client.reports.manifest import MANIFEST, Manifest
+from bwp_client.reports.store import LOG_FOLDER
+
+_CONTENT_TYPES = {
+    ".html": "text/html; charset=utf-8", ".json": "application/json", ".csv": "text/csv; charset=utf-8",
+    ".png": "image/png", ".pdf": "application/pdf",
+}  # fmt: skip
+
+
+class S3Store:
+    """A `ReportStore` below a prefix on S3; see there for the methods."""
+
+    def __init__(self, uri: str) -> None:
+        self.uri = uri.rstrip("/")
+        self._bucket, prefix = split_s3(self.uri)
+        self._prefix = f"{prefix}/" if prefix else ""
+
+    def published(self) -> list[str]:
+        """Return the keys of the published reports, sorted: the folders that hold a manifest."""
+        names = (name.split("/") for name in self._names(""))
+        return sorted(name[0] for name in names if len(name) == 2 and name[1] == MANIFEST)
+
+    def manifest(self, key: str) -> Manifest:
+        """Return the manifest of a report."""
+        return Manifest.from_bytes(self._get(f"{key}/{MANIFEST}"))
+
+    def read(self, manifest: Manifest, path: str) -> bytes:
+        """Return the content of a report's file."""
+        return manifest.verify(path, self._get(f"{manifest.key}/{manifest.digest}/{path}"))
+
+    def publish(self, folder: Path, manifest: Manifest) -> bool:
+        """Put the files, then the manifest if there is none yet."""
+        if manifest.key in self.published():
+            return False
+        for path in manifest.files:
+            self._put(f"{manifest.key}/{manifest.digest}/{path}", (folder / path).read_bytes())
+        return self._put(f"{manifest.key}/{MANIFEST}", manifest.to_bytes(), IfNoneMatch="*")
+
+    def link(self, manifest: Manifest, path: str) -> str:
+        """Return the address of a report's file."""
+        return f"{self.uri}/{manifest.key}/{manifest.digest}/{path}"
+
+    def write_log(self, name: str, text: bytes) -> None:
+        """Write an entry of the log."""
+        self._put(f"{LOG_FOLDER}/{name}", text)
+
+    def logs(self) -> Iterator[bytes]:
+        """Yield the entries of the log, oldest first."""
+        for name in self._names(f"{LOG_FOLDER}/"):
+            yield self._get(name)
+
+    def _names(self, folder: str) -> list[str]:
+        """Return the keys of all objects below a folder, without the prefix, sorted."""
+        with self._errors():
+            keys = [item["Key"] for item in list_objects(self._bucket, f"{self._prefix}{folder}")]
+        return sorted(key.removeprefix(self._prefix) for key in keys)
+
+    def _get(self, name: str) -> bytes:
+        with self._errors(name):
+            return s3_client().get_object(Bucket=self._bucket, Key=f"{self._prefix}{name}")["Body"].read()
+
+    def _put(self, name: str, text: bytes, **condition: Any) -> bool:
+        """Put an object, which S3 verifies by its checksum; return False if the condition did not hold."""
+        from botocore.exceptions import ClientError
+
+        content_type = _CONTENT_TYPES.get(Path(name).suffix, "application/octet-stream")
+        with self._errors(name):
+            try:
+                s3_client().put_object(
+                    Bucket=self._bucket, Key=f"{self._prefix}{name}", Body=text, ContentType=content_type,
+                    ChecksumAlgorithm="SHA256", **condition,
+                )  # fmt: skip
+            except ClientError as error:
+                if condition and problem_of(error) is AwsProblem.CHANGED:
+                    return False
+                raise
+        return True
+
+    def _errors(self, name: str = "") -> AbstractContextManager[None]:
+        return s3_errors(
+            f"{self.uri}/{name}",
+            state="Nothing was published; earlier reports are untouched.",
+            permission="s3:ListBucket on the bucket, and s3:GetObject and s3:PutObject on the prefix",
+            retry="Start the command again.",
+        )
