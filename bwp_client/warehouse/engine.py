@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from contextlib import nullcontext, suppress
 from functools import cache
 from itertools import count
 from pathlib import Path
@@ -64,8 +65,13 @@ class TempTables:
         return self
 
     def __exit__(
-        self, _kind: type[BaseException] | None, _error: BaseException | None, _traceback: TracebackType | None
+        self, _kind: type[BaseException] | None, error: BaseException | None, _traceback: TracebackType | None
     ) -> None:
+        # After an error a result may still be open, and the connection then drops nothing; the error must not be hidden.
+        with suppress(duckdb.Error) if error else nullcontext():
+            self._drop()
+
+    def _drop(self) -> None:
         for name in self._tables:
             self._connection.execute(f"drop table if exists {name}")
         for name in self._views:

@@ -98,14 +98,9 @@ def record_objects(
                          unnest($sizes::bigint[]) as size_bytes)
             """,
             params={
-                "uris": uris,
-                "etags": etags,
-                "sizes": sizes,
-                "from": window_from,
-                "to": window_to,
-                "load_id": load_id,
+                "uris": uris, "etags": etags, "sizes": sizes, "from": window_from, "to": window_to, "load_id": load_id,
                 "read_at": read_at,
             },
-        ).to_arrow_reader(ROWS_PER_BATCH)
+        ).to_arrow_reader(ROWS_PER_BATCH)  # fmt: skip
 
     return warehouse.commit(TableName.OBJECTS, rows_for, app_id=APP_ID)

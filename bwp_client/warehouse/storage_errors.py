@@ -7,6 +7,7 @@ from contextlib import contextmanager
 
 from deltalake.exceptions import CommitFailedError, DeltaError, TableNotFoundError
 
+from bwp_client.aws import AwsProblem, problem_in
 from bwp_client.errors import (
     BwpError,
     SourceNotFoundError,
@@ -15,9 +16,8 @@ from bwp_client.errors import (
     WarehouseError,
 )
 
-# Delta Lake reports S3's refusals and missing files as text only.
-_REFUSED = ("403", "AccessDenied", "InvalidAccessKeyId", "SignatureDoesNotMatch")
-_GONE = ("invalid table version", "not found", "no files in log segment", "specified end version", "no files found")
+# Delta Lake reports a missing version or file as text only, in these words.
+_MISSING = ("invalid table version", "not found", "no files in log segment", "specified end version", "no files found")
 
 
 @contextmanager
@@ -41,7 +41,7 @@ def storage_errors(address: str, version: int | None = None) -> Iterator[None]:
     except (BwpError, CommitFailedError):
         raise
     except Exception as error:
-        if version is not None and _is_gone(error):
+        if version is not None and _is_missing(error):
             raise SourceNotFoundError(
                 f"{address}: version {version} is not there any more, since old data was purged or cleaned up. "
                 "Take a newer run: start the command again, or load the page anew."
@@ -54,32 +54,36 @@ def storage_errors(address: str, version: int | None = None) -> Iterator[None]:
 def _translated(error: DeltaError | OSError, address: str) -> BwpError:
     if isinstance(error, TableNotFoundError):
         return SourceNotFoundError(f"{address} is not there. Load events first: python -m bwp_client load SOURCE.")
-    text = str(error)
     if address.startswith("s3://"):
         return _translated_from_s3(error, address)
-    if _is_gone(error):
+    if _is_missing(error):
         return SourceNotFoundError(f"{address}: that version is not there any more.")
     return WarehouseError(
-        f"The warehouse at {address} can't be used ({type(error).__name__}: {text[:200]}). Nothing was committed. "
+        f"The warehouse at {address} can't be used ({type(error).__name__}: {str(error)[:200]}). Nothing was committed. "
         "Check free space and permissions, then start the command again."
     )
 
 
 def _translated_from_s3(error: DeltaError | OSError, address: str) -> BwpError:
-    text = str(error)
-    if any(code in text for code in _REFUSED):
+    problem = problem_in(str(error))
+    if problem in (AwsProblem.REFUSED, AwsProblem.KEY_REFUSED):
         return TerminalRemoteError(
             f"S3 refused {address}. Nothing was committed. The app needs s3:ListBucket, s3:GetObject, "
-            "s3:PutObject and s3:DeleteObject there."
+            "s3:PutObject and s3:DeleteObject there, and kms:Decrypt and kms:GenerateDataKey where the bucket has a key."
         )
-    if "NoSuchBucket" in text or _is_gone(error):
+    if problem is AwsProblem.BAD_CREDENTIALS:
+        return TerminalRemoteError(
+            f"S3 refused the credentials for {address}. Nothing was committed. Renew them: AWS_PROFILE or the AWS key "
+            "variables."
+        )
+    if problem is AwsProblem.MISSING or _is_missing(error):
         return SourceNotFoundError(f"{address}: the bucket, the table or that version of it does not exist.")
     return TransientRemoteError(
         f"S3 failed on {address} ({type(error).__name__}). Nothing was committed; start the command again."
     )
 
 
-def _is_gone(error: BaseException) -> bool:
+def _is_missing(error: BaseException) -> bool:
     """Return whether a version, a file of the log or a data file is missing."""
     text = str(error).lower()
-    return isinstance(error, TableNotFoundError) or any(words in text for words in _GONE)
+    return isinstance(error, TableNotFoundError) or any(words in text for words in _MISSING)

@@ -85,6 +85,29 @@ class DataFile:
     partition: dict[str, str]
 
 
+def _write(
+    table: TableName,
+    handle: DeltaTable,
+    rows: Any,
+    predicate: str | None,
+    versions: dict[str, int],
+    metadata: dict[str, str] | None,
+) -> None:
+    """Commit rows through a handle: append them without a predicate, else replace the rows that it selects."""
+    write_deltalake(
+        handle,
+        rows,
+        mode="append" if predicate is None else "overwrite",  # type: ignore[call-overload]
+        predicate=predicate or None,
+        writer_properties=writer_properties(table),
+        commit_properties=CommitProperties(
+            custom_metadata=metadata or None,
+            app_transactions=[Transaction(name, version) for name, version in versions.items()],
+        ),
+        post_commithook_properties=NO_HOOKS,
+    )
+
+
 class Warehouse:
     """The tables below one address, on the local disk or on S3."""
 
@@ -230,18 +253,7 @@ class Warehouse:
             predicate = replace() if replace else None
             versions = {app_id: app_version(handle) if app_version else handle.version() + 1}
             versions |= app_transactions() if app_transactions else {}
-            write_deltalake(
-                handle,
-                rows,
-                mode="append" if predicate is None else "overwrite",  # type: ignore[call-overload]
-                predicate=predicate or None,
-                writer_properties=writer_properties(table),
-                commit_properties=CommitProperties(
-                    custom_metadata=metadata or None,
-                    app_transactions=[Transaction(name, version) for name, version in versions.items()],
-                ),
-                post_commithook_properties=NO_HOOKS,
-            )
+            _write(table, handle, rows, predicate, versions, metadata)
             return handle.version()
 
         return self.retry_conflicts(table, attempt)
