@@ -1,4 +1,4 @@
-"""A warehouse in which somebody else is always a moment earlier, once."""
+"""A warehouse in which another writer commits at a chosen moment, once."""
 
 from collections.abc import Callable
 
@@ -8,10 +8,10 @@ from bwp_client.warehouse import TableName, Warehouse
 
 
 class Overtaken(Warehouse):
-    """Lets somebody else commit once, right after a table was opened here."""
+    """Lets another writer commit once, right after a table was opened here."""
 
     def __init__(self, uri: str, table: TableName, other: Callable[[], object], *, at: int = 1) -> None:
-        """Take the address, the table, what somebody else does, and at which opening."""
+        """Take the address, the table, what the other writer does, and the number of the opening."""
         super().__init__(uri)
         self._table = table
         self._other = other

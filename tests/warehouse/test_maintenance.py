@@ -1,4 +1,4 @@
-"""Compaction changes no row, whoever else commits meanwhile; cleaning takes nothing that a reader needs."""
+"""Compaction changes no row, even while others commit; deleting files removes none that a reader needs."""
 
 import os
 import shutil
@@ -42,7 +42,7 @@ def load_all(uri: str, folder: Path) -> Warehouse:
 
 @pytest.fixture(scope="module")
 def loaded(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Give a warehouse that is only copied."""
+    """Return a warehouse that tests only copy."""
     folder = tmp_path_factory.mktemp("loaded")
     return Path(load_all(str(folder / "warehouse"), folder / "in").uri)
 
@@ -53,15 +53,15 @@ def warehouse(loaded: Path, tmp_path: Path) -> Warehouse:
 
 
 @pytest.fixture
-def place(place: str, loaded: Path, request: pytest.FixtureRequest) -> str:
-    if not place.startswith("s3://"):
-        return str(shutil.copytree(loaded, place))
+def address(address: str, loaded: Path, request: pytest.FixtureRequest) -> str:
+    if not address.startswith("s3://"):
+        return str(shutil.copytree(loaded, address))
     client = request.getfixturevalue("bucket").client
-    bucket, prefix = place.removeprefix("s3://").split("/")
+    bucket, prefix = address.removeprefix("s3://").split("/")
     for path in loaded.rglob("*"):
         if path.is_file():
             client.upload_file(str(path), bucket, f"{prefix}/{path.relative_to(loaded)}")
-    return place
+    return address
 
 
 def is_exact(warehouse: Warehouse, events: list) -> bool:
@@ -80,8 +80,8 @@ def published(warehouse: Warehouse) -> Snapshot:
     return Snapshot(warehouse, run)
 
 
-def test_many_small_files_become_few_and_no_row_changes(place: str) -> None:
-    warehouse = Warehouse(place)
+def test_many_small_files_become_few_and_no_row_changes(address: str) -> None:
+    warehouse = Warehouse(address)
     before = fingerprints(warehouse), outcomes(warehouse)
     assert files(warehouse, TableName.EVENTS) >= LOADS
     result = maintain(warehouse)
@@ -153,27 +153,27 @@ def test_events_not_yet_counted_are_those_of_loads_only(warehouse: Warehouse, tm
     assert Snapshot(warehouse, run).events_not_yet_counted == len(LATE)
 
 
-def test_maintain_from_a_second_process_between_anti_join_and_append(place: str, tmp_path: Path) -> None:
-    told: dict = {}
+def test_maintain_from_a_second_process_between_anti_join_and_append(address: str, tmp_path: Path) -> None:
+    maintained: dict = {}
 
     def second_process() -> None:
-        told.update(command_json("maintain", "--warehouse", place, "--json", cwd=tmp_path))
+        maintained.update(command_json("maintain", "--warehouse", address, "--json", cwd=tmp_path))
 
     again = write(tmp_path / "again.json", EVENTS[-50:] + LATE)
-    overtaken = Overtaken(place, TableName.EVENTS, second_process, at=TO_APPEND)
+    overtaken = Overtaken(address, TableName.EVENTS, second_process, at=TO_APPEND)
     result = load(overtaken, open_source(str(again)))
-    assert "events" in told["compacted"]
+    assert "events" in maintained["compacted"]
     assert (result.stored, result.duplicate) == (len(LATE), 50)
-    assert is_exact(Warehouse(place), EVENTS + LATE)
-    assert published(Warehouse(place)).rows("select sum(tasks) from daily_counts") == [(len(EVENTS + LATE),)]
+    assert is_exact(Warehouse(address), EVENTS + LATE)
+    assert published(Warehouse(address)).rows("select sum(tasks) from daily_counts") == [(len(EVENTS + LATE),)]
 
 
 @pytest.mark.parametrize("table", [TableName.EVENTS, TableName.OUTCOMES, TableName.RUNS])
-def test_a_load_while_a_table_is_compacted(place: str, table: TableName, tmp_path: Path) -> None:
+def test_a_load_while_a_table_is_compacted(address: str, table: TableName, tmp_path: Path) -> None:
     source = open_source(str(write(tmp_path / "late.json", LATE)))
-    runs = len(list_runs(Warehouse(place)))
-    compact(Overtaken(place, table, lambda: load(Warehouse(place), source)), table)
-    warehouse = Warehouse(place)
+    runs = len(list_runs(Warehouse(address)))
+    compact(Overtaken(address, table, lambda: load(Warehouse(address), source)), table)
+    warehouse = Warehouse(address)
     assert is_exact(warehouse, EVENTS + LATE)
     assert len(list_runs(warehouse)) == runs + 1
     assert len(rows(warehouse, TableName.OBJECTS, "source_uri")) == LOADS + 1
@@ -182,14 +182,14 @@ def test_a_load_while_a_table_is_compacted(place: str, table: TableName, tmp_pat
     assert published(warehouse).rows("select sum(tasks) from daily_counts") == [(len(EVENTS + LATE),)]
 
 
-def test_a_purge_while_the_events_are_compacted(place: str) -> None:
+def test_a_purge_while_the_events_are_compacted(address: str) -> None:
     floor = NOW.replace(hour=0) - timedelta(days=1)
     recent = [event for event in EVENTS if event["time"] >= f"{floor:%Y-%m-%d}"]
     assert 0 < len(recent) < len(EVENTS)
-    overtaken = Overtaken(place, TableName.EVENTS, lambda: purge(Warehouse(place), floor))
+    overtaken = Overtaken(address, TableName.EVENTS, lambda: purge(Warehouse(address), floor))
     compact(overtaken, TableName.EVENTS)
     assert len(overtaken.versions_opened) > 1, "the first attempt was not a conflict"
-    assert is_exact(Warehouse(place), recent)
+    assert is_exact(Warehouse(address), recent)
 
 
 def test_the_newest_run_can_be_read_however_old_its_files_are(warehouse: Warehouse) -> None:
@@ -199,11 +199,11 @@ def test_the_newest_run_can_be_read_however_old_its_files_are(warehouse: Warehou
         refresh_outcomes(warehouse, rebuild=True)
     wanted = newest.rows("select count(*) from events")
     for table in (TableName.EVENTS, TableName.OUTCOMES):
-        kept = {newest.versions[table.value]}
-        assert remove_unreferenced(warehouse, table, retention_hours=0, keep=kept) > 0 or table is TableName.EVENTS
+        needed = {newest.versions[table.value]}
+        assert remove_unreferenced(warehouse, table, retention_hours=0, keep=needed) > 0 or table is TableName.EVENTS
     assert Snapshot(warehouse, newest.run).rows("select count(*) from events") == wanted
     assert newest.rows("select count(*) from outcomes") == wanted
-    # Without the rule those files would have gone, and the reader is told.
+    # Without the rule those files would have gone, and readers get an error that says so.
     assert remove_unreferenced(warehouse, TableName.EVENTS, retention_hours=0, keep=set()) == LOADS
     for look in (lambda: Snapshot(warehouse, newest.run), lambda: newest.rows("select count(load_id) from events")):
         with pytest.raises(SourceNotFoundError, match="Take a newer run"):
@@ -213,12 +213,12 @@ def test_the_newest_run_can_be_read_however_old_its_files_are(warehouse: Warehou
 def test_every_run_younger_than_the_retention_can_be_read_and_older_ones_make_room(
     warehouse: Warehouse, tmp_path: Path
 ) -> None:
-    kept = maintain(warehouse, retain_hours=1, rebuild=True)
+    young = maintain(warehouse, retain_hours=1, rebuild=True)
     runs = list_runs(warehouse)
-    assert kept.deleted_files == 0
+    assert young.deleted_files == 0
     counted = [Snapshot(warehouse, run).rows("select count(*) from events")[0][0] for run in reversed(runs)]
     assert counted == [EACH * min(number, LOADS) for number in range(1, LOADS + 2)]
-    # Now no run is young any more; the newest one stays whole.
+    # Now no run is young any more; the newest run stays readable.
     later = maintain(warehouse, retain_hours=0)
     assert later.deleted_files > LOADS
     assert len(list(Path(warehouse.uri, "events").glob("occurred_month=*/*.parquet"))) == files(

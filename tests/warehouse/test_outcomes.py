@@ -1,4 +1,4 @@
-"""The outcomes after any order of loads equal what the events say, computed by hand."""
+"""The outcomes after any order of loads equal those computed by hand from the events."""
 
 import random
 from collections import Counter
@@ -23,7 +23,7 @@ START = datetime(2026, 1, 20, tzinfo=UTC)
 
 
 def story(seed: int) -> list[dict]:
-    """Give events of tasks that end once, twice, in both ways, at the same time, months apart."""
+    """Return events of tasks that end once, twice, in both ways, at the same time, or months apart."""
     dice = random.Random(seed)
     events = []
     for number in range(120):
@@ -97,7 +97,7 @@ def test_one_task_id_in_both_kinds_is_two_tasks(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("webhook_first", [True, False])
-def test_a_known_region_is_kept_when_a_webhook_tells_the_same_task(tmp_path: Path, webhook_first: bool) -> None:
+def test_a_known_region_stays_when_a_webhook_names_the_same_task(tmp_path: Path, webhook_first: bool) -> None:
     event = envelope("t", outcome="FAILED", time=START, region="eu-west-1")
     webhook = {
         "eventDescriptor": event["detail-type"],
@@ -106,14 +106,14 @@ def test_a_known_region_is_kept_when_a_webhook_tells_the_same_task(tmp_path: Pat
         "resources": event["resources"],
     }
     warehouse = Warehouse(str(tmp_path / "warehouse"))
-    told = [webhook, event] if webhook_first else [event, webhook]
-    for number, one in enumerate(told):
-        load(warehouse, open_source(str(write(tmp_path / f"{number}.json", [one]))))
+    records = [webhook, event] if webhook_first else [event, webhook]
+    for number, record in enumerate(records):
+        load(warehouse, open_source(str(write(tmp_path / f"{number}.json", [record]))))
     ((task, _, _, region, outcome, at, conflicting, seen),) = outcomes(warehouse)
     assert (task, region, outcome, at, conflicting, seen) == ("t", "eu-west-1", "FAILED", START, False, 2)
 
 
-def test_a_task_told_of_two_products_is_of_the_one_told_last(tmp_path: Path) -> None:
+def test_a_task_with_events_of_two_products_belongs_to_the_latest(tmp_path: Path) -> None:
     late = START + timedelta(days=50)
     events = [
         envelope("t", outcome="COMPLETED", time=START, product="bp-z", region="us-east-1"),

@@ -37,7 +37,7 @@ TO_APPEND = 2
 
 
 def story() -> list[dict[str, Any]]:
-    """Give tasks before and after the floor, just beside it, and with events on both sides of it."""
+    """Return events of tasks before and after the floor, right beside it, and on both sides of it."""
     return [
         *many(300, start=FLOOR - timedelta(days=70), step=timedelta(hours=8)),
         envelope("edge-before", time=FLOOR - timedelta(seconds=1)),
@@ -48,21 +48,21 @@ def story() -> list[dict[str, Any]]:
 
 
 EVENTS = story()
-TOLD_AGAIN = [*EVENTS[:6], *EVENTS[-6:]]
+REDELIVERED = [*EVENTS[:6], *EVENTS[-6:]]
 RECENT = [event for event in EVENTS if datetime.fromisoformat(event["time"]) >= FLOOR]
 RECENT_TASKS = {event["resources"][0].split("/")[-1] for event in RECENT}
-OLD_TOLD = [event for event in EVENTS + TOLD_AGAIN if datetime.fromisoformat(event["time"]) < FLOOR]
+OLD_DELIVERIES = [event for event in EVENTS + REDELIVERED if datetime.fromisoformat(event["time"]) < FLOOR]
 GONE = sorted({event["resources"][0].split("/")[-1] for event in EVENTS} - RECENT_TASKS)
 
 
 def write_source(folder: Path) -> Path:
-    """Write the events in every framing, so that each way of reading them is taken."""
+    """Write the events in every framing, so that every way of reading is used."""
     third = len(EVENTS) // 3
     write(folder / "a.json", EVENTS[:third])
     write(folder / "b.json", EVENTS[third : 2 * third], "pretty")
     write(folder / "c.json.gz", EVENTS[2 * third :])
-    for place in range(0, len(TOLD_AGAIN), 2):  # small objects that are read together
-        write(folder / f"small-{place}.json", TOLD_AGAIN[place : place + 2])
+    for index in range(0, len(REDELIVERED), 2):  # small objects that are read in one batch
+        write(folder / f"small-{index}.json", REDELIVERED[index : index + 2])
     (folder / "broken.json").write_text(f'{{"resources": ["x/{GONE[0]}"]\n')
     return folder
 
@@ -73,12 +73,12 @@ def append(warehouse: Warehouse, table: TableName, *added: dict[str, Any]) -> No
 
 
 def fill(uri: str, folder: Path) -> Warehouse:
-    """Load the events, and tell what the API and the shop say of some tasks."""
+    """Load the events; add lookups and requests of some tasks, and quarantined records."""
     warehouse = Warehouse(uri)
     load(warehouse, open_source(str(write_source(folder))))
     asked = {"task_kind": "DELETION", "lookup_state": "found", "asked_at": FLOOR + timedelta(days=5), "attempt": 1}
-    told = [GONE[0], GONE[1], "edge-after", "both", "waiting"]
-    append(warehouse, TableName.LOOKUPS, *({"task_id": task} | asked for task in told))
+    looked_up = [GONE[0], GONE[1], "edge-after", "both", "waiting"]
+    append(warehouse, TableName.LOOKUPS, *({"task_id": task} | asked for task in looked_up))
     shop = {"received_at": FLOOR - timedelta(days=100), "task_kind": "DELETION"}
     append(
         warehouse,
@@ -135,7 +135,7 @@ def is_purged(warehouse: Warehouse) -> bool:
 
 
 def texts(folder: Path) -> Iterator[tuple[Path, str]]:
-    """Give every file below a folder as text, Parquet files decompressed."""
+    """Return every file below a folder as text, Parquet files decompressed."""
     for path in folder.rglob("*"):
         if path.suffix == ".parquet":
             yield (
@@ -158,7 +158,7 @@ def traces(folder: Path, tasks: list[str]) -> list[tuple[str, str]]:
 
 
 def on_disk(warehouse: Warehouse, folder: Path, client: Any = None) -> Path:
-    """Give a folder with all files of a warehouse."""
+    """Return a folder with all files of a warehouse."""
     if not warehouse.is_remote:
         return Path(warehouse.uri)
     bucket, prefix = warehouse.uri.removeprefix("s3://").split("/")
@@ -170,20 +170,24 @@ def on_disk(warehouse: Warehouse, folder: Path, client: Any = None) -> Path:
     return folder
 
 
-def test_no_file_holds_a_purged_task_and_nothing_brings_it_back(
-    place: str, tmp_path: Path, request: pytest.FixtureRequest
+def test_no_file_holds_a_purged_task_and_no_load_stores_it_again(
+    address: str, tmp_path: Path, request: pytest.FixtureRequest
 ) -> None:
-    warehouse = fill(place, tmp_path / "in")
+    warehouse = fill(address, tmp_path / "in")
     client = request.getfixturevalue("bucket").client if warehouse.is_remote else None
     before = on_disk(warehouse, tmp_path / "before", client)
     assert {task for _, task in traces(before, GONE)} == set(GONE)
     held = newest_run(warehouse)
     assert held is not None
-    told = command_json("purge", "--before", FLOOR.date().isoformat(), "--warehouse", place, "--json", cwd=tmp_path)
+    result = command_json("purge", "--before", FLOOR.date().isoformat(), "--warehouse", address, "--json", cwd=tmp_path)
     assert is_purged(warehouse)
-    assert (told["before"], told["events"], told["outcomes"]) == ("2026-04-10", len(EVENTS) - len(RECENT), len(GONE))
-    assert (told["lookups"], told["requests"], told["quarantine"], told["blanked"]) == (2, 1, 1, 2)
-    assert told["unfinished_files"] == 0
+    assert (result["before"], result["events"], result["outcomes"]) == (
+        "2026-04-10",
+        len(EVENTS) - len(RECENT),
+        len(GONE),
+    )
+    assert (result["lookups"], result["requests"], result["quarantine"], result["blanked"]) == (2, 1, 1, 2)
+    assert result["unfinished_files"] == 0
     after = on_disk(warehouse, tmp_path / "after", client)
     assert traces(after, GONE) == []
     with pytest.raises(SourceNotFoundError, match="Take a newer run"):
@@ -195,7 +199,7 @@ def test_no_file_holds_a_purged_task_and_nothing_brings_it_back(
     (tmp_path / "in" / "broken.json").unlink()
     again = reread(warehouse, tmp_path / "in")
     assert again.stored == 0
-    assert again.ignored == len(OLD_TOLD)
+    assert again.ignored == len(OLD_DELIVERIES)
     assert list_runs(warehouse)[0].counts["ignored"] == {"older than the purge floor": again.ignored}
     assert is_purged(warehouse)
     assert traces(on_disk(warehouse, tmp_path / "again", client), GONE) == []
@@ -205,8 +209,8 @@ def test_lookups_requests_and_quarantine_keep_what_is_still_needed(warehouse: Wa
     purge(warehouse, FLOOR)
     assert rows(warehouse, TableName.LOOKUPS, "task_id") == [("both",), ("edge-after",), ("waiting",)]
     assert rows(warehouse, TableName.REQUESTS, "task_id", "replaced_by") == [("both", None), ("waiting", None)]
-    kept = rows(warehouse, TableName.QUARANTINE, "reason", "excerpt", "raw")
-    assert kept == [("not_json", "x", None), ("not_json", PURGED_TEXT, None)] or kept == [
+    left = rows(warehouse, TableName.QUARANTINE, "reason", "excerpt", "raw")
+    assert left == [("not_json", "x", None), ("not_json", PURGED_TEXT, None)] or left == [
         ("not_json", PURGED_TEXT, None), ("not_json", "x", None),
     ]  # fmt: skip
     run = list_runs(warehouse)[0]
@@ -222,7 +226,7 @@ def test_counting_changes_nothing(warehouse: Warehouse) -> None:
     assert {**done, "deleted_files": 0} == counted
 
 
-def test_only_the_months_that_the_day_cuts_are_written_anew(warehouse: Warehouse) -> None:
+def test_only_the_month_that_the_day_cuts_is_rewritten(warehouse: Warehouse) -> None:
     def names(*, after: str) -> set[str]:
         return {
             item.path
@@ -243,7 +247,7 @@ def test_a_first_of_the_month_and_a_day_after_everything(warehouse: Warehouse, s
     purge(warehouse, day, clock=lambda: datetime(2027, 1, 2, tzinfo=UTC))
     for _ in range(2):
         assert len(fingerprints(warehouse)) == len(recent)
-        assert {row[0] for row in outcomes(warehouse)} == {one[0] for one in outcomes_of(recent)}
+        assert {row[0] for row in outcomes(warehouse)} == {key[0] for key in outcomes_of(recent)}
         run = newest_run(warehouse)
         assert run is not None
         assert len(Snapshot(warehouse, run).rows("select * from outcomes")) == len(outcomes(warehouse))
@@ -257,12 +261,12 @@ def test_a_later_purge_can_only_raise_the_floor(warehouse: Warehouse, source: Pa
     assert purge(warehouse, FLOOR + timedelta(days=5)).events > 0
 
 
-def test_the_floor_outlives_maintenance_and_a_window_is_told_apart(warehouse: Warehouse, source: Path) -> None:
+def test_the_floor_outlives_maintenance_and_a_window_is_counted_separately(warehouse: Warehouse, source: Path) -> None:
     purge(warehouse, FLOOR)
     maintain(warehouse, retain_hours=0)
     start = FLOOR - timedelta(days=3)
     result = load(warehouse, open_source(str(source)), reread=True, window_from=start)
-    times = [datetime.fromisoformat(event["time"]) for event in EVENTS + TOLD_AGAIN]
+    times = [datetime.fromisoformat(event["time"]) for event in EVENTS + REDELIVERED]
     assert result.outside_window == sum(time < start for time in times)
     assert result.ignored == sum(start <= time < FLOOR for time in times) > 0
     assert result.stored == 0
@@ -273,30 +277,30 @@ def test_a_day_in_the_future_is_refused(warehouse: Warehouse, tmp_path: Path) ->
     with pytest.raises(UsageError, match="Nothing was removed"):
         purge(warehouse, datetime.now(UTC) + timedelta(minutes=1))
     tomorrow = (datetime.now(UTC) + timedelta(days=1)).date().isoformat()
-    for day, said in ((tomorrow, "in the future"), ("soon", "is no date"), ("2026-04-10T12:00Z", "is no date")):
+    for day, message in ((tomorrow, "in the future"), ("soon", "is no date"), ("2026-04-10T12:00Z", "is no date")):
         done = command("purge", "--before", day, cwd=tmp_path)
         assert done.returncode == 2, done.stderr
-        assert said in done.stderr
+        assert message in done.stderr
     assert state(warehouse) == before
 
 
-def test_a_load_under_way_stores_nothing_older(place: str, tmp_path: Path) -> None:
+def test_a_load_under_way_stores_nothing_older(address: str, tmp_path: Path) -> None:
     write(tmp_path / "first.json", EVENTS[100:130])
     source = write_source(tmp_path / "in")
     (source / "broken.json").unlink()
-    load(Warehouse(place), open_source(str(tmp_path / "first.json")))
+    load(Warehouse(address), open_source(str(tmp_path / "first.json")))
 
     def second_process() -> None:
-        command_json("purge", "--before", "2026-04-10", "--warehouse", place, "--json", cwd=tmp_path)
+        command_json("purge", "--before", "2026-04-10", "--warehouse", address, "--json", cwd=tmp_path)
 
-    overtaken = Overtaken(place, TableName.EVENTS, second_process, at=TO_APPEND)
+    overtaken = Overtaken(address, TableName.EVENTS, second_process, at=TO_APPEND)
     result = load(overtaken, open_source(str(source)))
-    assert result.ignored == len(OLD_TOLD)
-    assert result.read == result.stored + result.duplicate + result.ignored == len(EVENTS + TOLD_AGAIN)
-    assert is_purged(Warehouse(place))
+    assert result.ignored == len(OLD_DELIVERIES)
+    assert result.read == result.stored + result.duplicate + result.ignored == len(EVENTS + REDELIVERED)
+    assert is_purged(Warehouse(address))
 
 
-def test_a_reader_of_an_older_run_is_told_to_take_a_newer_one(warehouse: Warehouse) -> None:
+def test_a_reader_of_an_older_run_gets_an_error_that_asks_for_a_newer_run(warehouse: Warehouse) -> None:
     run = newest_run(warehouse)
     assert run is not None
     held = Snapshot(warehouse, run)
@@ -309,17 +313,17 @@ def test_a_reader_of_an_older_run_is_told_to_take_a_newer_one(warehouse: Warehou
         Snapshot(warehouse, run)
 
 
-def test_files_of_a_killed_load_are_told_and_go_when_they_are_old(warehouse: Warehouse, tmp_path: Path) -> None:
+def test_files_of_a_killed_load_are_reported_and_go_when_they_are_old(warehouse: Warehouse, tmp_path: Path) -> None:
     month = Path(warehouse.uri, "events", "occurred_month=2026-03")
     pq.write_table(pa.table({"task_id": [GONE[5]]}), month / "killed.parquet")
-    told = command("purge", "--before", "2026-04-10", "--json", cwd=tmp_path)
-    assert told.returncode == 1
-    assert json.loads(told.stdout)["unfinished_files"] == 1
-    assert "Run purge again in an hour" in told.stderr
+    done = command("purge", "--before", "2026-04-10", "--json", cwd=tmp_path)
+    assert done.returncode == 1
+    assert json.loads(done.stdout)["unfinished_files"] == 1
+    assert "Run purge again in an hour" in done.stderr
     long_ago = time.time() - 2 * 3600
     os.utime(month / "killed.parquet", (long_ago, long_ago))
-    told = command("purge", "--before", "2026-04-10", "--json", cwd=tmp_path)
-    assert told.returncode == 0
+    done = command("purge", "--before", "2026-04-10", "--json", cwd=tmp_path)
+    assert done.returncode == 0
     assert traces(Path(warehouse.uri), GONE) == []
 
 

@@ -1,4 +1,4 @@
-"""The run's row: written once, also when the answer to writing it was lost."""
+"""The row of a run is written once, even if the response to writing it was lost."""
 
 from datetime import UTC, datetime
 from pathlib import Path
@@ -15,8 +15,8 @@ def run(name: str, **versions: int) -> Run:
 def test_a_row_that_was_stored_already_is_not_written_again(tmp_path: Path) -> None:
     warehouse = Warehouse(str(tmp_path))
     warehouse.create()
-    first = record_run(warehouse, run("one", events=3))
-    record_run(warehouse, run("another", events=5))
-    assert record_run(warehouse, run("one", events=3)) == first
-    assert [one.run_id for one in list_runs(warehouse)] == ["another", "one"]
+    first = record_run(warehouse, run("first", events=3))
+    record_run(warehouse, run("second", events=5))
+    assert record_run(warehouse, run("first", events=3)) == first
+    assert [entry.run_id for entry in list_runs(warehouse)] == ["second", "first"]
     assert first["events"] == 3

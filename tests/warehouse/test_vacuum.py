@@ -1,4 +1,4 @@
-"""The reasons to delete files here instead of by Delta Lake's own vacuum and log clean-up: when one fails, try them again."""
+"""Why files are deleted here and not by Delta Lake's own vacuum and log clean-up: when a test fails, try those again."""
 
 import os
 from pathlib import Path
