@@ -5,6 +5,11 @@ from pathlib import Path
 
 import pytest
 from support.browser import running_app
+from support.waiting import allow_slow_machines
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    allow_slow_machines(items, Path(__file__).parent)
 
 
 @pytest.fixture(scope="session")

@@ -20,7 +20,7 @@ def violations(page: Page) -> list[str]:
 
 
 def a_task(page: Page, address: str) -> str:
-    """Give a sample task's ID: from the plain list that the page offers."""
+    """Return the ID of a sample task, from the download of the worklist."""
     page.goto(f"{address}/tasks")
     page.get_by_role("button", name="Task IDs").wait_for(timeout=WAIT_MS)
     with page.expect_download() as download:

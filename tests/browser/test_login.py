@@ -1,7 +1,5 @@
 """Signing in, end to end: a real browser, the app on a fresh server, and an identity provider on loopback."""
 
-import time
-import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -17,9 +15,11 @@ from support.browser import (
     open_page,
     running_app,
     start_app,
+    wait_for_server,
     wait_until_drawn,
 )
 from support.identity import CLIENT_ID, CLIENT_SECRET, IdentityProvider, running_identity_provider
+from support.waiting import WAIT_SECONDS
 
 pytestmark = pytest.mark.browser
 ALLOWED = {"email": "analyst@shop.invalid", "email_verified": True}
@@ -39,7 +39,7 @@ def port() -> int:
 @pytest.fixture(scope="module")
 def guarded(address: str, sample_home: Path, provider: IdentityProvider, port: int,
             tmp_path_factory: pytest.TempPathFactory) -> Path:  # fmt: skip
-    """Give a folder with the sample that is loaded already, and a login."""
+    """Return a folder with the loaded sample and a login."""
     assert address
     folder = tmp_path_factory.mktemp("guarded")
     streamlit = folder / ".streamlit"
@@ -78,7 +78,7 @@ def sign_in(page: Page) -> None:
     page.get_by_role("button", name="Sign in").click(timeout=WAIT_MS)
 
 
-def test_who_is_on_the_list_gets_in_on_every_page_and_out_again(
+def test_a_person_on_the_list_sees_every_page_and_signs_out(
     browser: Browser, guarded_address: str, provider: IdentityProvider
 ) -> None:
     provider.claims = dict(ALLOWED)
@@ -99,7 +99,7 @@ def test_who_is_on_the_list_gets_in_on_every_page_and_out_again(
     page.context.close()
 
 
-def test_a_link_is_come_back_to_after_signing_in(
+def test_a_visitor_returns_to_the_link_after_signing_in(
     browser: Browser, guarded_address: str, provider: IdentityProvider
 ) -> None:
     provider.claims = dict(ALLOWED)
@@ -123,7 +123,7 @@ def test_a_link_is_come_back_to_after_signing_in(
         ({"name": "No Address", "groups": ["staff"]}, "No Address"),
     ],
 )
-def test_who_is_not_on_the_list_is_told_so_and_can_sign_out(
+def test_a_person_who_is_not_on_the_list_sees_no_data_and_can_sign_out(
     browser: Browser, guarded_address: str, provider: IdentityProvider, claims: dict[str, object], who: str
 ) -> None:
     provider.claims = claims
@@ -140,7 +140,7 @@ def test_who_is_not_on_the_list_is_told_so_and_can_sign_out(
     page.context.close()
 
 
-def test_a_claim_lets_in_as_well(browser: Browser, guarded_address: str, provider: IdentityProvider) -> None:
+def test_a_claim_admits_too(browser: Browser, guarded_address: str, provider: IdentityProvider) -> None:
     provider.claims = {"name": "No Address", "groups": ["staff", "privacy"]}
     page, _ = open_page(browser, guarded_address)
     sign_in(page)
@@ -195,10 +195,10 @@ def test_without_a_login_the_app_does_not_start_where_others_can_reach_it(tmp_pa
     link_app(tmp_path)
     log = tmp_path / "server.log"
     server = start_app(tmp_path, free_port(), log, "--server.address", host)
-    assert server.wait(60) != 0
-    said = log.read_text()
-    assert "Not started" in said
-    assert "[auth]" in said
+    assert server.wait(WAIT_SECONDS) != 0
+    text = log.read_text()
+    assert "Not started" in text
+    assert "[auth]" in text
     assert not (tmp_path / "warehouse-sample").exists()
 
 
@@ -206,18 +206,10 @@ def test_with_a_login_it_may_serve_others(guarded: Path) -> None:
     port = free_port()
     server = start_app(guarded, port, guarded / "server.log", "--server.address", "0.0.0.0")
     try:
-        deadline = time.monotonic() + 60
-        while True:
-            try:
-                urllib.request.urlopen(f"http://127.0.0.1:{port}/_stcore/health", timeout=1).close()
-                break
-            except OSError:
-                assert server.poll() is None, (guarded / "server.log").read_text()
-                assert time.monotonic() < deadline
-                time.sleep(0.05)
+        wait_for_server(server, port, guarded / "server.log")
     finally:
         server.terminate()
-        server.wait(20)
+        server.wait(WAIT_SECONDS)
 
 
 def test_a_secrets_file_that_cannot_be_read_lets_nobody_in(tmp_path: Path) -> None:
@@ -226,5 +218,5 @@ def test_a_secrets_file_that_cannot_be_read_lets_nobody_in(tmp_path: Path) -> No
     (tmp_path / ".streamlit" / "secrets.toml").write_text("[auth\nclient_id = 1\n")
     link_app(tmp_path)
     log = tmp_path / "server.log"
-    assert start_app(tmp_path, free_port(), log).wait(60) != 0
+    assert start_app(tmp_path, free_port(), log).wait(WAIT_SECONDS) != 0
     assert "Not started" in log.read_text()

@@ -21,7 +21,7 @@ PRODUCTS = ("bp-2f1c8f1e-0000-4000-8000-000000000001", "bp-7d3a5b90-0000-4000-80
 
 
 def events_of(state: str) -> list[dict[str, object]]:
-    """Give the state's events: half a year of two products, one in nine failed; or the newest failure alone."""
+    """Return the state's events: half a year of two products, one in nine failed; or the newest failure alone."""
     end = datetime.now(UTC) - timedelta(hours=6)
     if state == "one_task":
         return [envelope("t-one", outcome="FAILED", time=end)]
@@ -37,7 +37,7 @@ def events_of(state: str) -> list[dict[str, object]]:
 
 @pytest.fixture(scope="module", params=STATES)
 def served(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, str]]:
-    """Give a state and the address of the app over it."""
+    """Yield a state and the address of the app over it."""
     state = str(request.param)
     home = tmp_path_factory.mktemp(state)
     if state != "empty":
@@ -50,7 +50,7 @@ def served(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
 
 
 @pytest.mark.parametrize("name", PAGES)
-def test_a_page_stands_and_fits_a_phone(browser: Browser, served: tuple[str, str], name: str) -> None:
+def test_a_page_is_drawn_and_fits_a_phone(browser: Browser, served: tuple[str, str], name: str) -> None:
     state, address = served
     page, outside = open_page(browser, f"{address}/{name}", width=PHONE_WIDTH)
     title = "No events yet" if state == "empty" else ""
@@ -66,7 +66,7 @@ def test_a_page_stands_and_fits_a_phone(browser: Browser, served: tuple[str, str
 
 
 def draw(browser: Browser, url: str, picture: Path, look: str) -> None:
-    """Keep a picture of a whole page."""
+    """Save a picture of a whole page."""
     width = PHONE_WIDTH if look == "phone" else 1360
     page, _ = open_page(browser, url, "dark" if look == "dark" else "light", width)
     page.set_viewport_size({"width": width, "height": 2200})

@@ -1,37 +1,22 @@
-"""The walk of an analyst: from the overview over a code or a day to its tasks, to one task with its events, and back."""
+"""The way of an analyst: from the overview through a code or a day to its tasks, to one task with its events, and back."""
 
 import re
 
 import pytest
 from playwright.sync_api import Browser, Page
-from support.browser import CHART, IDLE, WAIT_MS, open_page
+from support.browser import CHART, IDLE, WAIT_MS, click_mark, open_page, settled_box
 
 pytestmark = pytest.mark.browser
 ROW_HEIGHT, MIDDLE = 35, 17
 
 
 def choose_row(page: Page, key: str, row: int = 0) -> None:
-    """Click the box before a row; the table is a canvas, so by its place."""
-    table = page.locator(f".st-key-{key} canvas").first
-    table.wait_for(timeout=WAIT_MS)
+    """Tick a row by its coordinates, because the table is a canvas."""
+    page.locator(f".st-key-{key} canvas").first.wait_for(timeout=WAIT_MS)
     page.wait_for_selector(IDLE, timeout=WAIT_MS)
-    table.scroll_into_view_if_needed()
-    box = table.bounding_box()
-    assert box is not None
-    page.mouse.click(box["x"] + MIDDLE, box["y"] + (row + 1) * ROW_HEIGHT + MIDDLE)
-
-
-def click_mark(page: Page, marks: str, place: int = 0) -> None:
-    """Click a mark of a chart in its middle."""
-    page.wait_for_selector(marks, timeout=WAIT_MS)
-    page.wait_for_selector(IDLE, timeout=WAIT_MS)
-    mark = page.locator(marks).nth(place)
-    mark.scroll_into_view_if_needed()
-    box = mark.bounding_box()
-    assert box is not None
-    page.mouse.move(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
-    page.mouse.down()
-    page.mouse.up()
+    page.wait_for_selector("[data-testid=stSkeleton]", state="detached", timeout=WAIT_MS)
+    x, y, _, _ = settled_box(page.locator(f".st-key-{key} canvas").first)
+    page.mouse.click(x + MIDDLE, y + (row + 1) * ROW_HEIGHT + MIDDLE)
 
 
 def test_from_the_overview_over_a_code_to_one_task_and_back(browser: Browser, address: str) -> None:
@@ -52,7 +37,7 @@ def test_from_the_overview_over_a_code_to_one_task_and_back(browser: Browser, ad
     assert outside == []
 
 
-def test_the_first_tasks_of_the_overview_open_by_themselves(browser: Browser, address: str) -> None:
+def test_a_ticked_row_of_the_overview_opens_its_task(browser: Browser, address: str) -> None:
     page, _ = open_page(browser, address)
     choose_row(page, "first_tasks")
     page.wait_for_url("**/tasks?**task=**", timeout=WAIT_MS)
@@ -61,7 +46,7 @@ def test_the_first_tasks_of_the_overview_open_by_themselves(browser: Browser, ad
 
 def test_a_click_on_a_day_opens_its_tasks(browser: Browser, address: str) -> None:
     page, _ = open_page(browser, f"{address}/failure_rates")
-    click_mark(page, ".st-key-rates .scatterlayer .points path", 9)
+    click_mark(page, ".st-key-rates", ".scatterlayer .points path", 9)
     page.wait_for_selector("h1:has-text('Tasks')", timeout=WAIT_MS)
     page.wait_for_url("**/tasks?**from=**", timeout=WAIT_MS)
     days = re.findall(r"(?:from|to)=(\d{4}-\d\d-\d\d)", page.url)
@@ -69,13 +54,12 @@ def test_a_click_on_a_day_opens_its_tasks(browser: Browser, address: str) -> Non
     page.wait_for_selector(IDLE, timeout=WAIT_MS)
     page.reload()
     page.wait_for_selector("h1:has-text('Tasks')", timeout=WAIT_MS)
-    page.wait_for_selector(IDLE, timeout=WAIT_MS)
-    assert f"from={days[0]}" in page.url
+    page.wait_for_url(f"**from={days[0]}**", timeout=WAIT_MS)
 
 
 def test_a_click_on_a_bar_opens_the_tasks_of_its_code(browser: Browser, address: str) -> None:
     page, _ = open_page(browser, f"{address}/error_codes")
-    click_mark(page, ".st-key-codes .barlayer .point path")
+    click_mark(page, ".st-key-codes", ".barlayer .point path")
     page.wait_for_url("**/tasks?**code=**", timeout=WAIT_MS)
 
 

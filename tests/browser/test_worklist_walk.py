@@ -1,4 +1,4 @@
-"""The walk of somebody who comes to act: from the overview over a code to one task and its event, and back."""
+"""The way of somebody who comes to act: from the overview through a code to one task and its event, and back."""
 
 import csv
 import io
@@ -8,7 +8,7 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import pytest
 from playwright.sync_api import Browser, Download, Page
-from support.browser import CHART, IDLE, TABLE, WAIT_MS, open_page, wait_until_drawn
+from support.browser import CHART, IDLE, TABLE, WAIT_MS, open_page, settled_box, wait_until_drawn
 
 pytestmark = pytest.mark.browser
 FIRST_ROW = {"x": 18, "y": 52}  # its tick box
@@ -16,7 +16,7 @@ CODE = "ORDERS_NOT_CLOSED"
 
 
 def wait_for_lookups(page: Page, address: str) -> None:
-    """The sample's errors are looked up by a child process; the page takes them up by itself."""
+    """Wait until the child process has looked up the sample's errors, and the page shows them."""
     page.goto(f"{address}/error_codes")
     page.wait_for_selector(f"{CHART} >> text={CODE}", timeout=WAIT_MS)
     page.get_by_text("The errors are known for").wait_for(state="detached", timeout=WAIT_MS)
@@ -49,6 +49,7 @@ def test_from_the_overview_to_one_event_and_back(browser: Browser, address: str)
     page.wait_for_selector(TABLE, timeout=WAIT_MS)
     page.wait_for_selector(IDLE, timeout=WAIT_MS)
     ids = text_of(download(page, "Task IDs")).splitlines()
+    settled_box(page.locator(TABLE).first)
     page.locator(TABLE).first.click(position=FIRST_ROW)
     page.wait_for_url(f"**task={ids[0]}**", timeout=WAIT_MS)
     page.get_by_role("heading", name="Timeline").wait_for(timeout=WAIT_MS)
@@ -60,8 +61,7 @@ def test_from_the_overview_to_one_event_and_back(browser: Browser, address: str)
     assert event["resources"][0].endswith(ids[0])
     page.get_by_role("button", name="Back to the list").click()
     page.get_by_role("button", name="Task IDs").wait_for(timeout=WAIT_MS)
-    assert "task=" not in page.url
-    assert f"code={CODE}" in page.url
+    page.wait_for_url(lambda url: "task=" not in url and f"code={CODE}" in url, timeout=WAIT_MS)
     page.reload()
     page.get_by_role("button", name="Task IDs").wait_for(timeout=WAIT_MS)
     assert text_of(download(page, "Task IDs")).splitlines() == ids
