@@ -1,4 +1,4 @@
-"""Start-up, readiness and the error hook; `streamlit run app.py` finds the app here. It draws nothing.
+"""The app that `streamlit run app.py` starts: start-up, readiness and the error hook; it draws nothing.
 
 The main script lies elsewhere: with `pages/` beside it, a fresh server would run a page file alone, without the router.
 """
@@ -7,7 +7,7 @@ import streamlit as st
 from starlette.middleware import Middleware
 from starlette.routing import Route
 
-from bwp_client.ui.login_redirect import WayBack
+from bwp_client.ui.login_redirect import LoginRedirect
 from bwp_client.ui.loopback import LoopbackOnly
 from bwp_client.ui.startup import lifespan, log_error, readyz
 
@@ -15,6 +15,6 @@ app = st.App(
     "bwp_client/ui/main.py",
     lifespan=lifespan,
     routes=[Route("/readyz", readyz)],
-    middleware=[Middleware(LoopbackOnly), Middleware(WayBack)],
+    middleware=[Middleware(LoopbackOnly), Middleware(LoginRedirect)],
     on_script_error=log_error,
 )

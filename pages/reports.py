@@ -3,27 +3,32 @@
 import streamlit as st
 
 from bwp_client.errors import BwpError
-from bwp_client.ui import page as page_frame
-from bwp_client.ui.sections.reports import listed, make, open_one, show_comparison, show_list
+from bwp_client.ui.markdown import plain
+from bwp_client.ui.page import open_page
+from bwp_client.ui.published_reports import published_reports
+from bwp_client.ui.sections.reports import draw_report, draw_report_comparison, draw_report_form, draw_report_list
 
-page = page_frame.page("Reports")
+page = open_page("Reports")
+uri = page.settings.reports_uri
 st.subheader("Make one now", anchor=False)
-make(page.settings)
+draw_report_form(page.settings)
 st.subheader("Published", anchor=False)
 try:
-    reports = listed(page.settings.reports_uri)
-    if not reports:
+    published = published_reports(uri)
+    for problem in published.problems:
+        st.warning(plain(problem))
+    if not published.readable:
         st.caption("None yet. A schedule makes them too: see docs/scheduling.md.")
         st.stop()
-    show_list(reports)
-    by_key = {report.key: report for report in reports}
+    draw_report_list(published.readable)
+    by_key = {report.key: report for report in published.readable}
     opened, compared = st.tabs(["Open", "Compare"])
     with opened:
         chosen = st.selectbox("Report", list(by_key), key="report", bind="query-params")
         if chosen in by_key:
-            open_one(page.settings, by_key[chosen])
+            draw_report(uri, by_key[chosen])
     with compared:
-        show_comparison(page.settings, reports)
+        draw_report_comparison(uri, published.readable)
 except BwpError as error:
     st.error("The reports can't be shown.")
     st.text(str(error))

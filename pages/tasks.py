@@ -3,20 +3,20 @@
 import streamlit as st
 
 from bwp_client.metrics import MetricName
-from bwp_client.ui import components
-from bwp_client.ui import page as page_frame
+from bwp_client.ui.components import draw_meanings
+from bwp_client.ui.page import open_page
 from bwp_client.ui.sections import pasted_tasks, task_detail, worklist
 
-page = page_frame.page("Tasks")
+page = open_page("Tasks")
 task_id = st.text_input("One task", key="task", bind="query-params", placeholder="Paste a task ID to see its timeline")
 if task_id and task_id.strip():
-    task_detail.show(page, task_id.strip())
+    task_detail.draw_task(page, task_id.strip())
     st.stop()
-worklist.show(page)
+worklist.draw_worklist(page)
 with st.expander("Paste task IDs to see and look up"):
-    pasted_tasks.show(page)
+    pasted_tasks.draw_pasted_tasks(page)
 with st.expander("Import the shop's list of requests"):
     st.text("When requests were received, replaced or closed, as a CSV file with at least the column task_id:")
     st.code("python -m bwp_client import requests.csv", language=None, wrap_lines=True)
     st.text("To enter one request, open its task and fill in the form there.")
-components.meaning(MetricName.OPEN_FAILURES, MetricName.WAITING)
+draw_meanings(MetricName.OPEN_FAILURES, MetricName.WAITING)

@@ -1,4 +1,4 @@
-"""`doctor s3://bucket/prefix`: inspects the bucket, the two permissions, and whether the newest object holds events."""
+"""`doctor s3://bucket/prefix`: the bucket, the two permissions, and whether what lies there can be read."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ if TYPE_CHECKING:
     from botocore.exceptions import ClientError
     from mypy_boto3_s3 import S3Client
 
-_MOST_LISTED = 1000
+_LOOK_AT = 1000
 
 
 def inspect_s3(uri: str, client: S3Client) -> Iterator[Finding]:
-    """Yield each finding as soon as it is known.
+    """Give the lines, as they are found.
 
     Args:
         uri: `s3://bucket/prefix`.
@@ -35,19 +35,19 @@ def inspect_s3(uri: str, client: S3Client) -> Iterator[Finding]:
     bucket, prefix = split_s3(uri)
     with _errors(f"s3://{bucket}"):
         try:
-            first = list(islice(list_objects(bucket, prefix, client), _MOST_LISTED + 1))
+            first = list(islice(list_objects(bucket, prefix, client), _LOOK_AT + 1))
         except ClientError as error:
             yield _not_listed(error, bucket, prefix)
             return
     yield Finding(f"permission s3:ListBucket on arn:aws:s3:::{bucket} for prefix {prefix or '(all)'}")
-    found = [item for item in first[:_MOST_LISTED] if item["Size"]]
+    found = [item for item in first[:_LOOK_AT] if item["Size"]]
     if not found:
         yield Finding(
             f"nothing lies below {uri}",
             "check the prefix; Firehose writes its first object up to its buffering time after the first event",
         )
         return
-    more = " and more" if len(first) > _MOST_LISTED else ""
+    more = " and more" if len(first) > _LOOK_AT else ""
     yield Finding(f"{len(found):,}{more} objects below {uri}")
     newest = max(found, key=lambda item: item["LastModified"])
     with _errors(f"s3://{bucket}/{newest['Key']}"):
@@ -103,15 +103,13 @@ def _not_read(error: ClientError, bucket: str, prefix: str) -> Finding:
 
 
 def _content(body: Any, key: str) -> Finding:
-    """Return whether the first records of an object can be read."""
+    """Read the first records of an object."""
     cutter = RecordCutter()
     name = key.rpartition("/")[2]
     try:
         first = next(iter(blocks(body)), b"")
     except CutShortError:
-        return Finding(
-            f"the newest object ({name}) is cut short", "load it anyway: the records before the cut are stored"
-        )
+        return Finding(f"the newest object ({name}) is cut short", "load all the same; what can be read is stored")
     finally:
         body.close()
     records = [record for listed in cutter.feed(first) for record in listed]

@@ -1,6 +1,6 @@
-"""Work started from a page: a child process of the command line, at most one of a kind.
+"""Commands that pages start: child processes of the command line, at most one of each kind.
 
-It outlives reruns and closed tabs. Its output goes to files, and what is known of it is read from their last lines.
+A job outlives reruns and closed tabs. It writes to files; its state is read from their last lines.
 """
 
 from __future__ import annotations
@@ -17,19 +17,18 @@ from enum import StrEnum
 from functools import lru_cache
 from pathlib import Path
 from tempfile import mkdtemp
-from typing import Any
+from typing import Any, Final
 
 from bwp_client.errors import ExitCode, UsageError
 
-_TAIL_BYTES = 8192
-
+_TAIL_BYTES: Final = 8192
 
 Options = Mapping[str, str | Sequence[str] | bool]
 """Options of a command by name without dashes: a text is its value, several texts repeat it, True sets a flag."""
 
 
 class JobStatus(StrEnum):
-    """Where a job stands."""
+    """Whether a job runs, or how it ended."""
 
     RUNNING = "running"
     DONE = "done"
@@ -38,7 +37,16 @@ class JobStatus(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class JobState:
-    """What is known of the newest job of a kind."""
+    """The state of the newest job of a kind.
+
+    Attributes:
+        kind: The command.
+        status: Whether it runs, or how it ended.
+        done: Steps done.
+        total: Steps in all; 0 while unknown.
+        text: Its current step, or its error message.
+        result: The JSON that the command wrote when it ended.
+    """
 
     kind: str
     status: JobStatus
@@ -49,7 +57,7 @@ class JobState:
 
     @property
     def share(self) -> float:
-        """How much is done, 0 to 1."""
+        """The share of the steps that are done, 0 to 1."""
         return min(self.done / self.total, 1.0) if self.total else 0.0
 
 
@@ -69,8 +77,8 @@ class Jobs:
         self._folder = Path(mkdtemp(prefix="bwp-jobs-"))
         self._started = 0
 
-    def forget(self) -> None:
-        """Remove what jobs wrote; one that still runs goes on, and nobody is told of it."""
+    def remove_files(self) -> None:
+        """Remove the files of all jobs. A job that still runs is not stopped, but its end is no longer seen."""
         shutil.rmtree(self._folder, ignore_errors=True)
 
     def start(
@@ -82,50 +90,39 @@ class Jobs:
         in_background: bool = False,
         file: str | None = None,
     ) -> None:
-        """Start `python -m bwp_client KIND OPTIONS --json -- ARGUMENTS`; in the background it yields to who looks at pages.
+        """Start `python -m bwp_client KIND OPTIONS --json -- ARGUMENTS`.
 
-        Whatever a text holds, it stays the argument or the option's value that it was given as.
+        No text can become another argument or option than the one that it was passed as.
 
         Args:
             kind: The command.
             arguments: Its arguments.
             options: Its options.
-            environment: Variables to set for it.
-            in_background: Let others have the processor first.
-            file: Text of a CSV file to give it as its first argument.
+            environment: Environment variables to set for it.
+            in_background: Run it at a low priority, so that pages stay fast.
+            file: Text of a CSV file that becomes its first argument.
 
         Raises:
-            UsageError: One of this kind is running, or a text can't be an argument of a process.
+            UsageError: A job of this kind is running, or a text can't be an argument of a process.
         """
         with self._lock:
             job = self._jobs.get(kind)
             if job is not None and job.process.poll() is None:
                 raise UsageError("It is running already; wait until it has finished.")
             self._started += 1
-            out, log = (self._folder / f"{kind}-{self._started}.{suffix}" for suffix in ("out", "log"))
             if file is not None:
                 entered = self._folder / f"entered-on-a-page-{self._started}.csv"
                 entered.write_text(file, encoding="utf-8")
                 arguments = (str(entered), *arguments)
-            command = [sys.executable, "-m", "bwp_client", kind, *_written(options or {}), "--json", "--", *arguments]
-            with out.open("wb") as out_stream, log.open("wb") as log_stream:
-                try:
-                    process = subprocess.Popen(
-                        [*(yielding() if in_background else []), *command],
-                        stdin=subprocess.DEVNULL,
-                        stdout=out_stream,
-                        stderr=log_stream,
-                        env={**os.environ, **(environment or {})},
-                    )
-                except (OSError, ValueError) as error:  # too long, or a NUL in it
-                    raise UsageError(
-                        f"It was not started: what was entered can't be handed over ({type(error).__name__}). "
-                        "Nothing was changed; enter less, and plain text."
-                    ) from error
-            self._jobs[kind] = _Job(process, out, log)
+            command = [
+                *(low_priority() if in_background else []), sys.executable, "-m", "bwp_client", kind,
+                *_option_arguments(options or {}), "--json", "--", *arguments,
+            ]  # fmt: skip
+            out, log = (self._folder / f"{kind}-{self._started}.{suffix}" for suffix in ("out", "log"))
+            self._jobs[kind] = _Job(_start(command, out, log, environment or {}), out, log)
 
     def state(self, kind: str) -> JobState | None:
-        """Tell where the newest job of a kind stands; none when there was none."""
+        """Return the state of the newest job of a kind, or None when there was none."""
         with self._lock:
             job = self._jobs.get(kind)
         if job is None:
@@ -148,35 +145,58 @@ class Jobs:
         return JobState(kind, JobStatus.FAILED, text=errors[-1] if errors else f"It ended with exit code {code}.")
 
     def running(self) -> list[JobState]:
-        """Give the jobs that are running."""
+        """Return the states of the jobs that are running."""
         states = [self.state(kind) for kind in list(self._jobs)]
-        return [state for state in states if state is not None and state.status is JobStatus.RUNNING]
+        return [state for state in states if state is not None and is_running(state)]
 
 
-def yielding() -> list[str]:
-    """Give what to put before a command so that it gets the processor only when others leave it."""
+def is_running(state: JobState | None) -> bool:
+    """Return whether a job was started and has not ended."""
+    return state is not None and state.status is JobStatus.RUNNING
+
+
+def low_priority() -> list[str]:
+    """Return the prefix of a command line that makes the command yield the processor to others."""
     nice = shutil.which("nice")
     return [nice, "-n", "10"] if nice else []
 
 
-def _written(options: Options) -> list[str]:
-    """Return options as arguments; name and value are one, so that no value is taken for an option."""
-    written = []
-    for name, value in options.items():
-        if isinstance(value, bool):
-            written += [f"--{name}"] if value else []
-        else:
-            written += [f"--{name}={text}" for text in ([value] if isinstance(value, str) else value)]
-    return written
-
-
 @lru_cache(maxsize=1)
 def jobs() -> Jobs:
-    """Give this server's jobs."""
+    """Return this server's jobs."""
     return Jobs()
 
 
+def _start(command: list[str], out: Path, log: Path, environment: Mapping[str, str]) -> subprocess.Popen[bytes]:
+    with out.open("wb") as out_stream, log.open("wb") as log_stream:
+        try:
+            return subprocess.Popen(
+                command,
+                stdin=subprocess.DEVNULL,
+                stdout=out_stream,
+                stderr=log_stream,
+                env={**os.environ, **environment},
+            )
+        except (OSError, ValueError) as error:  # an argument is too long, or holds a NUL
+            raise UsageError(
+                f"It was not started: what was entered can't be handed over ({type(error).__name__}). "
+                "Nothing was changed; enter less, and plain text."
+            ) from error
+
+
+def _option_arguments(options: Options) -> list[str]:
+    """Return options as arguments. Name and value are one argument, so that no value is taken for an option."""
+    arguments = []
+    for name, value in options.items():
+        if isinstance(value, bool):
+            arguments += [f"--{name}"] if value else []
+        else:
+            arguments += [f"--{name}={text}" for text in ([value] if isinstance(value, str) else value)]
+    return arguments
+
+
 def _json_lines(path: Path) -> list[dict[str, Any]]:
+    """Return the JSON objects on the last lines of a file; other lines are left out."""
     try:
         with path.open("rb") as stream:
             stream.seek(0, os.SEEK_END)
@@ -184,12 +204,12 @@ def _json_lines(path: Path) -> list[dict[str, Any]]:
             text = stream.read().decode("utf-8", "replace")
     except OSError:
         return []
-    found = []
+    objects = []
     for line in text.splitlines():
         try:
             value = json.loads(line)
         except ValueError:
             continue
         if isinstance(value, dict):
-            found.append(value)
-    return found
+            objects.append(value)
+    return objects

@@ -1,6 +1,6 @@
-"""The login: OpenID Connect by Streamlit's own means, and the list of who may in.
+"""The login: OpenID Connect through Streamlit, and the list of people who may use the app.
 
-Without `[auth]` in the secrets the app is open, and then it serves this machine only (see `loopback`).
+Without `[auth]` in the secrets there is no login, and the app serves only this machine (see `loopback`).
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import tomllib
 from collections.abc import Mapping
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import streamlit as st
 from streamlit.errors import StreamlitSecretNotFoundError
@@ -19,13 +19,14 @@ from bwp_client.errors import BwpError, SettingsError
 from bwp_client.settings import AuthSettings, Settings
 
 log = logging.getLogger(__name__)
-_SHARED = {"redirect_uri", "cookie_secret", "expose_tokens", "cookie_expiry"}
+_SHARED_KEYS: Final = {"redirect_uri", "cookie_secret", "expose_tokens", "cookie_expiry"}
+"""Keys of `[auth]` that name no identity provider."""
 
 
-class _LoginFound:
-    """The secrets files that were there when `[auth]` was found in one; empty as long as there is no login.
+class _KnownLogin:
+    """The secrets files that existed when `[auth]` was found in one of them; empty while there is no login.
 
-    Once found, a login is there until the server ends: a file that goes away later is one that can't be read.
+    A login that was found once holds until the server ends: a file that disappears later counts as unreadable.
     """
 
     def __init__(self) -> None:
@@ -33,44 +34,44 @@ class _LoginFound:
         self.is_reported = False
 
 
-_found = _LoginFound()
+_known_login = _KnownLogin()
 
 
 def is_configured() -> bool:
-    """Tell whether there is a login: `[auth]` stands in the secrets, or stood there at any time since the start.
+    """Return whether there is a login: `[auth]` is in the secrets, or was at any time since the start.
 
     Raises:
-        SettingsError: There is a secrets file that can't be read, or one that held the login is gone: nobody is let in.
+        SettingsError: A secrets file can't be read, or a file that held the login is gone: nobody is let in.
     """
     try:
-        if _found.files:
-            for path in _found.files:
-                _look_into(path)
+        if _known_login.files:
+            for path in _known_login.files:
+                _check_readable(path)
         else:
             _find_login()
     except (OSError, ValueError, StreamlitSecretNotFoundError) as error:
-        if not _found.is_reported:
+        if not _known_login.is_reported:
             reason = type(error).__name__  # a traceback might quote the file
             log.error("The secrets can't be read (%s), so nobody is let in until they can be.", reason)  # noqa: TRY400
-            _found.is_reported = True
+            _known_login.is_reported = True
         raise SettingsError(
             ".streamlit/secrets.toml can't be read, so nobody is let in. Mend it and start the app again."
         ) from None
-    _found.is_reported = False
-    return bool(_found.files)
+    _known_login.is_reported = False
+    return bool(_known_login.files)
 
 
 def _find_login() -> None:
-    """Look for `[auth]`, in the files as well as in what Streamlit read of them at first: it may have been added since."""
-    files = tuple(path for path in map(Path, st.get_option("secrets.files")) if _is_there(path))
+    """Look for `[auth]` in the secrets as Streamlit read them, and in the files, where it may have been added since."""
+    files = tuple(path for path in map(Path, st.get_option("secrets.files")) if _exists(path))
     if not files:
-        return  # Streamlit would look for them again each time, which takes longer
+        return  # without a file, Streamlit would search for one at every access
     if "auth" in st.secrets or any(_has_auth(path, path.stat().st_mtime_ns) for path in files if not path.is_dir()):
-        _found.files = files
+        _known_login.files = files
 
 
-def _is_there(path: Path) -> bool:
-    """Tell whether a path exists, even if only as a link that leads nowhere now, as while a volume is mounted anew."""
+def _exists(path: Path) -> bool:
+    """Return whether a path exists, even as a link to a missing file, as while a volume is mounted anew."""
     try:
         path.lstat()
     except (FileNotFoundError, NotADirectoryError):
@@ -78,11 +79,11 @@ def _is_there(path: Path) -> bool:
     return True
 
 
-def _look_into(path: Path) -> None:
-    """Do nothing where a file can be read.
+def _check_readable(path: Path) -> None:
+    """Raise unless a file or folder can be read.
 
     Raises:
-        OSError: It can't be.
+        OSError: It can't be read.
     """
     if path.is_dir():
         path.stat()
@@ -96,13 +97,13 @@ def _has_auth(path: Path, _changed_ns: int) -> bool:
 
 
 def is_allowed(user: Mapping[str, Any], allowed: AuthSettings) -> bool:
-    """Tell whether somebody who signed in may use the app; with no list at all nobody may.
+    """Return whether a person who signed in may use the app; without any list nobody may.
 
-    An e-mail address that the identity provider calls unverified counts for nothing.
+    An e-mail address that the identity provider calls unverified is ignored.
 
     Args:
         user: The claims of the ID token.
-        allowed: Who may: e-mail addresses, domains, or one claim as `name=value`.
+        allowed: The allowed e-mail addresses, domains, and one claim as `name=value`.
     """
     email = str(user.get("email") or "").strip().lower()
     is_verified = str(user.get("email_verified", True)).lower() == "true"
@@ -112,41 +113,42 @@ def is_allowed(user: Mapping[str, Any], allowed: AuthSettings) -> bool:
             return True
         if domain in {item.strip().lower().lstrip("@") for item in allowed.allow_domains}:
             return True
-    name, equals, wanted = (allowed.allow_claim or "").partition("=")
-    if not equals or not name.strip() or not wanted.strip():
+    name, equals, expected = (allowed.allow_claim or "").partition("=")
+    if not equals or not name.strip() or not expected.strip():
         return False
     claim = user.get(name.strip())
     values = claim if isinstance(claim, list | tuple) else [claim]
-    return wanted.strip() in [str(value) for value in values if value is not None]
+    return expected.strip() in [str(value) for value in values if value is not None]
 
 
-def admit() -> bool:
-    """Tell whether this visitor may see anything; draws what to do where not."""
+def admit() -> Settings | None:
+    """Return the settings of this run if the visitor may see the pages; otherwise draw what to do, and return None."""
     try:
         if not is_configured():
-            return True
+            return Settings.load()
         if not st.user.get("is_logged_in", False):
-            _sign_in()
-            return False
-        if is_allowed(st.user.to_dict(), Settings.load().auth):
-            return True
+            _draw_sign_in()
+            return None
+        settings = Settings.load()
+        if is_allowed(st.user.to_dict(), settings.auth):
+            return settings
     except BwpError as error:
         st.title("Nothing can be shown", anchor=False)
         st.text(str(error))
-        return False
-    _refused()
-    return False
+        return None
+    _draw_no_access()
+    return None
 
 
-def signed_in() -> None:
-    """Show who is signed in, and the way out."""
+def draw_visitor() -> None:
+    """Draw in the sidebar who is signed in, and a button that signs out; nothing without a login."""
     if is_configured():
         with st.sidebar:
-            st.text(f"Signed in as {st.user.get('email') or st.user.get('name') or 'somebody'}")
+            st.text(f"Signed in as {_visitor_name('somebody')}")
             st.button("Sign out", on_click=st.logout, key="sign_out")
 
 
-def _sign_in() -> None:
+def _draw_sign_in() -> None:
     providers = _providers()
     st.title("Data deletion failures", anchor=False)
     st.text("Sign in to see how often deletions fail, why, and which are about to be late.")
@@ -155,19 +157,22 @@ def _sign_in() -> None:
         st.button(label, type="primary", on_click=st.login, args=(provider,), key=f"sign_in_{provider}")
 
 
-def _refused() -> None:
+def _draw_no_access() -> None:
     st.title("No access", anchor=False)
     st.text(
-        f"You are signed in as {st.user.get('email') or st.user.get('name') or 'somebody without an e-mail address'}, and "
-        "this account may not use the app.\n"
+        f"You are signed in as {_visitor_name('somebody without an e-mail address')}, and this account may not use the app.\n"
         "Ask whoever runs it to add you (BWP_AUTH__ALLOW_EMAILS, BWP_AUTH__ALLOW_DOMAINS or BWP_AUTH__ALLOW_CLAIM), or sign "
         "in with another account."
     )
     st.button("Sign out", on_click=st.logout, key="sign_out")
 
 
+def _visitor_name(unknown: str) -> str:
+    return str(st.user.get("email") or st.user.get("name") or unknown)
+
+
 def _providers() -> list[str | None]:
-    """Return the names of the identity providers; none for the one without a name.
+    """Return the names of the identity providers; None stands for a provider without a name.
 
     Raises:
         SettingsError: Streamlit read the secrets before the login was added to them.
@@ -177,4 +182,4 @@ def _providers() -> list[str | None]:
     section = st.secrets["auth"]
     if "client_id" in section:
         return [None]
-    return [name for name, value in section.items() if isinstance(value, Mapping) and name not in _SHARED]
+    return [name for name, value in section.items() if isinstance(value, Mapping) and name not in _SHARED_KEYS]

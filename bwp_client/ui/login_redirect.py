@@ -1,4 +1,4 @@
-"""Brings whoever signs in back to the link they followed: the login itself always ends at the main page."""
+"""Returns visitors to the link that they followed before signing in; the login itself always ends at the main page."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from bwp_client.errors import SettingsError
 from bwp_client.ui.login import is_configured
 
 COOKIE: Final = "bwp_way_back"
-SECONDS: Final = 600
+COOKIE_SECONDS: Final = 600
 MAX_LENGTH: Final = 2_000
-_AS_SENT: Final = "!$%&'()*+,-./:;=?@[]_~"
-_LOGIN: Final = ("/oauth2callback", "/auth/")
+_UNQUOTED: Final = "!$%&'()*+,-./:;=?@[]_~"
+_LOGIN_PATHS: Final = ("/oauth2callback", "/auth/")
 
 
-class WayBack:
-    """Middleware: keeps the link of a visitor who is not signed in yet in a cookie, and goes there once they are."""
+class LoginRedirect:
+    """Middleware that stores the link of a visitor who is not signed in as a cookie, and redirects there after the login."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
@@ -33,26 +33,26 @@ class WayBack:
             return
         link = _link(scope)
         if not any(name.startswith(AUTH_COOKIE_NAME) for name in request.cookies):
-            await self._app(scope, receive, _with_link(send, "" if link == "/" else link))
+            await self._app(scope, receive, _with_cookie(send, "" if link == "/" else link))
             return
-        wanted = request.cookies.get(COOKIE, "")
-        if link != "/" or not _is_ours(wanted):
+        target = request.cookies.get(COOKIE, "")
+        if link != "/" or not _is_local(target):
             await self._app(scope, receive, send)
             return
-        answer = RedirectResponse(wanted, status_code=303)
-        answer.delete_cookie(COOKIE)
-        await answer(scope, receive, send)
+        response = RedirectResponse(target, status_code=303)
+        response.delete_cookie(COOKIE)
+        await response(scope, receive, send)
 
 
 def _is_page(request: Request) -> bool:
-    """Tell whether somebody goes to a page: what a page fetches by itself asks for no HTML."""
+    """Return whether a request opens a page; the requests that a page makes itself don't ask for HTML."""
     is_visit = request.method == "GET" and "text/html" in request.headers.get("accept", "")
-    return is_visit and not request.scope["path"].startswith(_LOGIN)
+    return is_visit and not request.scope["path"].startswith(_LOGIN_PATHS)
 
 
 def _link(scope: Scope) -> str:
-    """Return path and query as ASCII, as a header takes them: a visitor may send any bytes as either."""
-    query = quote(scope.get("query_string", b""), safe=_AS_SENT)
+    """Return path and query as ASCII, because they become a header and a visitor may send any bytes."""
+    query = quote(scope.get("query_string", b""), safe=_UNQUOTED)
     return f"{quote(scope['path'])}{f'?{query}' if query else ''}"
 
 
@@ -60,26 +60,26 @@ def _has_login() -> bool:
     try:
         return is_configured()
     except SettingsError:
-        return True  # there is one that can't be read; the page itself says so
+        return True  # a login that can't be read; the page says so
 
 
-def _is_ours(link: str) -> bool:
-    """Tell whether a link stays on this server, whoever wrote it into the cookie."""
+def _is_local(link: str) -> bool:
+    """Return whether a link stays on this server; a visitor may have put another one into the cookie."""
     return link.startswith("/") and not link.startswith("//") and "\\" not in link and link.isprintable()
 
 
-def _with_link(send: Send, link: str) -> Send:
-    """Set the cookie with the answer, or take it away where there is nothing to come back to."""
-    cookie = Response()
-    if _is_ours(link) and len(link) <= MAX_LENGTH:
-        cookie.set_cookie(COOKIE, link, max_age=SECONDS, httponly=True, samesite="lax")
+def _with_cookie(send: Send, link: str) -> Send:
+    """Return a `send` that sets the cookie to a link, or deletes it when the link is empty, foreign or too long."""
+    response = Response()
+    if _is_local(link) and len(link) <= MAX_LENGTH:
+        response.set_cookie(COOKIE, link, max_age=COOKIE_SECONDS, httponly=True, samesite="lax")
     else:
-        cookie.delete_cookie(COOKIE)
-    headers = [header for header in cookie.raw_headers if header[0] == b"set-cookie"]
+        response.delete_cookie(COOKIE)
+    headers = [header for header in response.raw_headers if header[0] == b"set-cookie"]
 
-    async def sending(message: Message) -> None:
+    async def send_with_cookie(message: Message) -> None:
         if message["type"] == "http.response.start":
             message["headers"] = [*message.get("headers", []), *headers]
         await send(message)
 
-    return sending
+    return send_with_cookie

@@ -1,4 +1,4 @@
-"""Without a login the app answers this machine alone, whatever server it runs in and whatever stands before it."""
+"""Serves only this machine while there is no login, whatever server or proxy the app runs behind."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from starlette.websockets import WebSocketClose
 from bwp_client.errors import SettingsError
 from bwp_client.ui.login import is_configured
 
-OPEN: Final = ("/readyz", "/_stcore/health")
-"""What answers everybody: health checks come from other machines, and learn nothing of the data."""
+PUBLIC_PATHS: Final = ("/readyz", "/_stcore/health")
+"""Paths served to every machine, for health checks; they return no data."""
 _FORWARDED_FOR: Final = (
     "x-forwarded-for", "x-real-ip", "x-client-ip", "x-cluster-client-ip", "true-client-ip", "cf-connecting-ip",
     "fly-client-ip", "x-original-forwarded-for", "x-original-host", "x-forwarded-host", "x-forwarded-server",
@@ -31,7 +31,7 @@ _REASON: Final = (
 
 
 class LoopbackOnly:
-    """Middleware: refuses whoever is not on this machine while no login is configured."""
+    """Middleware that refuses requests from other machines while no login is configured."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
@@ -48,20 +48,21 @@ class LoopbackOnly:
 
 
 def _why_refused(scope: Scope) -> str | None:
-    if scope["path"] in OPEN and scope["type"] == "http":
+    """Return the text that refuses a request, or None when it may be served."""
+    if scope["path"] in PUBLIC_PATHS and scope["type"] == "http":
         return None
     try:
         if is_configured():
             return None
     except SettingsError as error:
-        return None if is_from_this_machine(scope) else f"{error}\n"  # the page says it to this machine
+        return None if is_from_this_machine(scope) else f"{error}\n"  # on this machine, the page says so
     return None if is_from_this_machine(scope) else _REASON
 
 
 def is_from_this_machine(scope: Scope) -> bool:
-    """Tell whether a request comes from this machine, to an address of it that only it can reach, and for nobody else.
+    """Return whether a request comes from this machine, to a loopback address, and on behalf of no other machine.
 
-    A request over a Unix socket does not count: it has no peer, and what uses such a socket is a proxy.
+    A request over a Unix socket does not count: it has no peer address, and usually comes from a proxy.
     """
     peer, server = scope.get("client"), scope.get("server")
     if not peer or not server or not _is_loopback(peer[0]) or not _is_loopback(server[0]):
@@ -69,20 +70,20 @@ def is_from_this_machine(scope: Scope) -> bool:
     headers = Headers(scope=scope)
     hosts = headers.getlist("host")
     if len(hosts) != 1 or not _is_loopback(_host_in(hosts[0])):
-        return False  # a name of elsewhere: a proxy, or a site whose name was made to lead here
+        return False  # a proxy, or a foreign name that resolves to this machine (DNS rebinding)
     named = [part for name in _FORWARDED_FOR for value in headers.getlist(name) for part in value.split(",")]
-    for value in headers.getlist("forwarded"):
-        for part in _FORWARDED_PART.split(value.lower()):
-            name, _, told = part.partition("=")
+    for header in headers.getlist("forwarded"):
+        for part in _FORWARDED_PART.split(header.lower()):
+            name, _, value = part.partition("=")
             if name.strip() in ("for", "host", "by"):
-                named.append(told.strip().strip('"'))
+                named.append(value.strip().strip('"'))
             elif name.strip() != "proto":
                 return False
     return all(_is_loopback(_host_in(part.strip())) for part in named)
 
 
 def _host_in(text: str) -> str:
-    """Return the host in `host`, `host:port` or `[IPv6]:port`; an IPv6 address may also stand bare."""
+    """Return the host in `host`, `host:port` or `[IPv6]:port`; an IPv6 address may have no brackets."""
     if text.count(":") > 1 and not text.startswith("["):
         return text
     found = _HOST.fullmatch(text)
@@ -90,7 +91,7 @@ def _host_in(text: str) -> str:
 
 
 def _is_loopback(host: str) -> bool:
-    """Tell whether a host is this machine's own; a text that is neither an address nor `localhost` is not."""
+    """Return whether a host is `localhost` or a loopback address."""
     name = host.lower().removesuffix(".")
     if name == "localhost" or name.endswith(".localhost"):
         return True

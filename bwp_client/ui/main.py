@@ -1,14 +1,13 @@
-"""The main script: page settings, login, navigation, what every page needs, then the page."""
+"""The main script: page settings, login, navigation, the page's context, then the page."""
 
 import streamlit as st
 
-from bwp_client.ui import login
-from bwp_client.ui import page as page_frame
+from bwp_client.ui import login, page
 from bwp_client.workarounds import page_slots
 
 st.set_page_config(page_title="Data deletion failures", page_icon="🗑️", layout="wide")
-is_admitted = login.admit()
-if "pages" not in st.session_state:  # finding seven files anew would take a tenth of every run
+settings = login.admit()
+if "pages" not in st.session_state:  # st.Page looks for the file, which is slow to repeat at every run
     st.session_state.pages = [
         st.Page("../../pages/overview.py", title="Overview", icon=":material/monitoring:", default=True),
         st.Page("../../pages/failure_rates.py", title="Failure rates", icon=":material/show_chart:"),
@@ -18,11 +17,11 @@ if "pages" not in st.session_state:  # finding seven files anew would take a ten
         st.Page("../../pages/reports.py", title="Reports", icon=":material/description:"),
         st.Page("../../pages/data_health.py", title="Data health", icon=":material/health_and_safety:"),
     ]
-chosen = st.navigation(st.session_state.pages, position="sidebar" if is_admitted else "hidden")
-if is_admitted:
-    with page_slots:
-        login.signed_in()
-        page_frame.prepare()
-        chosen.run()
+chosen = st.navigation(st.session_state.pages, position="hidden" if settings is None else "sidebar")
+if settings is None:
+    page.clear()
 else:
-    page_frame.forget()
+    with page_slots:
+        login.draw_visitor()
+        page.prepare(settings)
+        chosen.run()

@@ -1,12 +1,13 @@
-"""Text from outside, made safe for elements that read Markdown."""
+"""Escapes text from outside for elements that read Markdown."""
 
 from __future__ import annotations
 
 import string
+from typing import Final
 
-_ESCAPED = {ord(mark): f"\\{mark}" for mark in string.punctuation}
+_ESCAPES: Final = {ord(mark): f"\\{mark}" for mark in string.punctuation}
 
 
 def plain(text: str) -> str:
-    """Give the text so that Markdown shows it as it is: no link, no emphasis, no formula, no HTML, one line."""
-    return " ".join(text.split()).translate(_ESCAPED)
+    """Escape a text so that Markdown shows it literally, on one line: no link, emphasis, formula or HTML."""
+    return " ".join(text.split()).translate(_ESCAPES)

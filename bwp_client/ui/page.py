@@ -1,125 +1,164 @@
-"""What every page has: title, freshness, the sample banner, running jobs, and clear screens when there is no data."""
+"""The frame of every page: the context that a page draws from, its title, the data's freshness and the active filters.
+
+The main script calls `prepare` once per run, before the page; a page file calls `open_page` first. Functions named `draw_…`
+write Streamlit elements, here and in every module of this package; all others compute and write nothing.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Hashable
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import Any, Final, TypeVar
 
+import pandas as pd
+import pyarrow as pa
 import streamlit as st
 
 from bwp_client.errors import BwpError
+from bwp_client.metrics import Bucket, Filters, MetricName
+from bwp_client.metrics.filters import whole_days
 from bwp_client.metrics.guidance import GuidanceTable, read_guidance
 from bwp_client.settings import Settings
-from bwp_client.ui.data import Names, current_snapshot, version_key, warehouse_in_use
-from bwp_client.ui.filters import NARROWING, Choice, sidebar
-from bwp_client.ui.jobs import JobStatus, jobs
-from bwp_client.ui.markdown import plain
+from bwp_client.ui import data
+from bwp_client.ui.data import ProductNames, current_snapshot, product_names_of, to_arrow, version_key
+from bwp_client.ui.filters import NARROWING, Choice, draw_sidebar
+from bwp_client.ui.first_run import draw_no_data, draw_sample_banner
+from bwp_client.ui.job_progress import draw_job_progress
 from bwp_client.warehouse.snapshot import Snapshot
 
-GO_TO = "go_to"
-"""Where a callback puts the page to go to and its own parameters; only the script itself can go there."""
-TASKS_PAGE = "../../pages/tasks.py"
-_KEY = "page"
-_JOBS = {
-    "load": "Loading events",
-    "enrich": "Looking up errors",
-    "import": "Storing requests",
-    "report": "Making a report",
-}
+GO_TO: Final = "go_to"
+"""Session key under which a callback leaves (page, its own query parameters): only the script itself can switch pages."""
+TASKS_PAGE: Final = "../../pages/tasks.py"
+_CONTEXT: Final = "page"
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
-class Page:
-    """What a page draws from."""
+class PageContext:
+    """The data, filters and settings that a page draws from."""
 
     settings: Settings
     snapshot: Snapshot
-    names: Names
+    names: ProductNames
     choice: Choice
     guidance: GuidanceTable
-    asked: str
-    """What tells this page from others made of the same data: its filters, and settings that change what it says."""
+    cache_key: str
+    """Distinguishes this page's results from others of the same snapshot: its filters, and settings that change its text."""
+
+    @property
+    def filters(self) -> Filters:
+        """The filters chosen in the sidebar."""
+        return self.choice.filters
+
+    @property
+    def bucket(self) -> Bucket:
+        """How time is grouped."""
+        return self.choice.bucket
+
+    @property
+    def filters_of_all_data(self) -> Filters:
+        """The page's filters over the whole span of the data instead of the chosen period."""
+        span = self.snapshot.span()
+        if span is None:
+            return self.filters
+        from_time, to_time = whole_days(span[0].date(), span[1].date())
+        return self.filters.with_(from_time=from_time, to_time=to_time)
+
+    @property
+    def as_of(self) -> str:
+        """How fresh the figures are, in words."""
+        return f"as of {self.snapshot.run.finished_at:%d %b %Y %H:%M} UTC"
+
+    def metric(self, name: MetricName, filters: Filters | None = None, bucket: Bucket | None = None) -> pd.DataFrame:
+        """Compute a metric, with the page's filters and bucket unless others are given; the frame must not be changed."""
+        return data.metric(
+            self.snapshot, name, filters or self.filters, bucket=bucket or self.bucket, min_n=self.settings.min_n,
+            guidance=self.guidance,
+        )  # fmt: skip
+
+    def metric_row(self, name: MetricName, filters: Filters | None = None) -> dict[Hashable, Any]:
+        """Compute a metric that has one row, with the page's filters unless others are given; it must not be changed."""
+        return data.metric_row(self.snapshot, name, filters or self.filters, min_n=self.settings.min_n)
+
+    def cached(self, key: Hashable, make: Callable[[], T]) -> T:
+        """Return a result of the page's data, filters and settings, computing it at the first call only.
+
+        Args:
+            key: Distinguishes the result from the page's others.
+            make: Computes it; the result is shared by all visitors and must not be changed.
+        """
+        return data.cached(self.snapshot, (self.cache_key, key), make)
+
+    def cached_table(self, key: Hashable, make: Callable[[], pd.DataFrame]) -> pa.Table:
+        """Return the rows of a table as Streamlit sends them, converted from pandas at the first call only.
+
+        Args:
+            key: Distinguishes the table from the page's other results.
+            make: Computes the rows; an index with a name becomes a column.
+        """
+        return self.cached(key, lambda: to_arrow(make()))
 
 
-def forget() -> None:
-    """Take away what pages draw from: no page shows anything without it."""
-    st.session_state.pop(_KEY, None)
+def clear() -> None:
+    """Remove the context of the last run, so that no page shows anything without a new one."""
+    st.session_state.pop(_CONTEXT, None)
 
 
-def prepare() -> None:
-    """Read settings, data and filters once per run, before the page."""
-    forget()
+def prepare(settings: Settings) -> None:
+    """Read data and filters for this run; without data, draw what is wrong or missing and stop the run."""
+    clear()
     try:
-        settings = Settings.load()
         guidance = read_guidance(settings.error_codes_file)
         snapshot = current_snapshot(settings)
     except BwpError as error:
         st.title("Nothing can be shown")
-        st.error("The data or a setting can't be read.")
+        st.error("The data or the file of error codes can't be read.")
         st.text(str(error))
         st.stop()
-    _watch(version_key(settings))
+    draw_job_progress(settings, version_key(settings))
     if settings.is_sample:
-        _sample_banner()
+        draw_sample_banner()
     if snapshot is None:
-        _nothing_yet(settings)
+        draw_no_data(settings)
         st.stop()
-    names = Names(settings)
-    choice = sidebar(snapshot, names, min_n=settings.min_n)
+    names = product_names_of(settings)
+    choice = draw_sidebar(snapshot, names, min_n=settings.min_n)
     if choice is None:
         st.stop()
     if GO_TO in st.session_state:
         target, query = st.session_state.pop(GO_TO)
-        # The filters are bound to the URL and go there again by themselves.
+        # The filters are bound to the URL: Streamlit puts them there again.
         st.switch_page(target, query_params=query)
-    asked = f"{choice!r} {settings.min_n} {settings.product_names} {settings.error_codes_file}"
-    st.session_state[_KEY] = Page(settings, snapshot, names, choice, guidance, asked)
+    cache_key = f"{choice!r} {settings.min_n} {settings.product_names} {settings.error_codes_file}"
+    st.session_state[_CONTEXT] = PageContext(settings, snapshot, names, choice, guidance, cache_key)
 
 
-def page(title: str) -> Page:
-    """Draw a page's head and give what it draws from; a page run without the router stops here."""
-    prepared = st.session_state.get(_KEY)
-    if not isinstance(prepared, Page):
+def open_page(title: str) -> PageContext:
+    """Draw a page's title, freshness and active filters, and return its context; stop a page that was run by itself."""
+    page = st.session_state.get(_CONTEXT)
+    if not isinstance(page, PageContext):
         st.error("Open the app at its main address.")
         st.stop()
     st.title(title, anchor=False)
-    st.caption(_freshness(prepared))
-    _tell_filters(prepared)
-    return prepared
+    st.caption(_freshness(page.snapshot))
+    _draw_active_filters(page)
+    return page
 
 
-def _tell_filters(prepared: Page) -> None:
-    """Say which filters narrow the page, for they stay when one goes from page to page; offer to take them away."""
-    filters = prepared.choice.filters
-    chosen = [
-        *(f"product {prepared.names(product)}" for product in filters.business_products or ()),
-        *(f"error code {code}" for code in filters.codes or ()),
-        *(f"region {region}" for region in filters.regions or ()),
-    ]
-    if chosen:
-        with st.container(border=True, horizontal=True, vertical_alignment="center"):
-            st.text(f"Only {', '.join(chosen)}.")
-            st.button("Show all", on_click=_show_all, key="show_all")
-
-
-def _show_all() -> None:
-    for key in NARROWING:
-        if key in st.session_state:
-            st.session_state[key] = []
-
-
-def _freshness(prepared: Page) -> str:
-    snapshot = prepared.snapshot
+def _freshness(snapshot: Snapshot) -> str:
     span = snapshot.span()
-    finished = snapshot.run.finished_at
-    parts = [f"Data to {span[1]:%d %b %Y %H:%M} UTC" if span else "No privacy events yet", f"updated {ago(finished)}"]
+    parts = [
+        f"Data to {span[1]:%d %b %Y %H:%M} UTC" if span else "No privacy events yet",
+        f"updated {time_since(snapshot.run.finished_at)}",
+    ]
     if waiting := snapshot.events_not_yet_counted:
         parts.append(f"{waiting:,} events not yet counted")
     return " · ".join(parts) + " · all times UTC"
 
 
-def ago(time: datetime) -> str:
-    """Say how long ago a moment was."""
+def time_since(time: datetime) -> str:
+    """Return in words how long ago a moment was."""
     minutes = max(0, int((datetime.now(UTC) - time).total_seconds() // 60))
     if minutes < 1:
         return "just now"
@@ -128,54 +167,20 @@ def ago(time: datetime) -> str:
     return f"{minutes // 60} h ago" if minutes < 60 * 48 else f"{minutes // 1440} days ago"
 
 
-def _sample_banner() -> None:
-    with st.expander(
-        "Sample data: every shop, task and failure here is made up. Connect your own", icon=":material/science:"
-    ):
-        st.markdown(
-            "Load events from a folder or from S3, then start the app again; they go to `./warehouse` and this sample "
-            "is not shown any more. Credentials let it look up why tasks failed."
-        )
-        st.code(
-            "python -m bwp_client load s3://your-bucket/your-prefix\n"
-            'export BWP_API__CREDENTIALS=\'{"*": {"client_id": "…", "client_secret": "…"}}\'\n'
-            "python -m bwp_client enrich\nmake run",
-            language=None,
-            wrap_lines=True,
-        )
+def _draw_active_filters(page: PageContext) -> None:
+    """Name the filters that narrow the page, with a button that removes them: they apply on every page."""
+    chosen = [
+        *(f"product {page.names(product)}" for product in page.filters.business_products or ()),
+        *(f"error code {code}" for code in page.filters.codes or ()),
+        *(f"region {region}" for region in page.filters.regions or ()),
+    ]
+    if chosen:
+        with st.container(border=True, horizontal=True, vertical_alignment="center"):
+            st.text(f"Only {', '.join(chosen)}.")
+            st.button("Show all", on_click=_remove_narrowing, key="show_all")
 
 
-def _nothing_yet(settings: Settings) -> None:
-    state = jobs().state("load")
-    if state is not None and state.status is JobStatus.FAILED:
-        st.title("Loading failed", anchor=False)
-        st.error("No events could be loaded.")
-        st.text(state.text)
-        return
-    if (state is not None and state.status is JobStatus.RUNNING) or settings.is_sample:
-        st.title("Loading sample data" if settings.is_sample else "Loading", anchor=False)
-        st.write("The first charts appear here in a few seconds.")
-        return
-    st.title("No events yet", anchor=False)
-    st.text(f"The warehouse {warehouse_in_use(settings).uri} holds nothing yet. Load archived events first:")
-    st.code("python -m bwp_client load s3://your-bucket/your-prefix", language=None, wrap_lines=True)
-
-
-def _watch(shown: str) -> None:
-    """Show running jobs, and run the page again when they have brought new data."""
-    has_work = bool(jobs().running()) or not shown
-
-    @st.fragment(run_every=1.0 if has_work else 15.0)
-    def watch() -> None:
-        if version_key(Settings.load()) != shown:
-            st.rerun(scope="app")
-        running = jobs().running()
-        for state in running:
-            label = {"load": "Loading events", "enrich": "Looking up errors", "import": "Storing requests"}.get(
-                state.kind, state.kind
-            )
-            st.progress(state.share, text=plain(f"{label}: {state.text}"))
-        if has_work and not running and shown:
-            st.rerun(scope="app")
-
-    watch()
+def _remove_narrowing() -> None:
+    for key in NARROWING:
+        if key in st.session_state:
+            st.session_state[key] = []

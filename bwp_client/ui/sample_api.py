@@ -1,4 +1,4 @@
-"""The local Buy with Prime API for sample data: a child process, started when first needed, ended with this server."""
+"""The local Buy with Prime API for sample data: a child process that starts at first use and ends with this server."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from functools import lru_cache
 
 from bwp_client.errors import UsageError
 from bwp_client.settings import SAMPLE_WAREHOUSE
-from bwp_client.ui.jobs import yielding
+from bwp_client.ui.jobs import low_priority
 
 
 class SampleApi:
-    """The child process and where it listens."""
+    """The child process, and the settings that lead to it."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -22,7 +22,7 @@ class SampleApi:
         self._environment: dict[str, str] = {}
 
     def environment(self) -> dict[str, str]:
-        """Give the settings that make `enrich` ask the local API; starts it when it does not run.
+        """Return the environment variables that make `enrich` ask the local API; start the API when it does not run.
 
         Raises:
             UsageError: It did not start.
@@ -33,7 +33,7 @@ class SampleApi:
             return dict(self._environment)
 
     def stop(self) -> None:
-        """End the child, if there is one: its stdin closes, and it ends with that."""
+        """End the child process, if there is one; it also ends when its stdin closes."""
         with self._lock:
             process, self._process = self._process, None
         if process is None:
@@ -47,7 +47,7 @@ class SampleApi:
     def _start(self) -> None:
         command = [sys.executable, "-m", "bwp_client", "sandbox", "--port", "0", "--json", "--exit-with-stdin"]
         process = subprocess.Popen(
-            [*yielding(), *command], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
+            [*low_priority(), *command], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
         )
         assert process.stdout is not None
         line = process.stdout.readline()
@@ -70,5 +70,5 @@ class SampleApi:
 
 @lru_cache(maxsize=1)
 def sample_api() -> SampleApi:
-    """Give this server's local API."""
+    """Return this server's local API."""
     return SampleApi()

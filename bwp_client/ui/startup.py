@@ -1,4 +1,4 @@
-"""What happens before the first visitor: warm imports, the sample data when nothing is configured, the address guard."""
+"""Start and end of the server: address guard, warm-up, sample data when nothing is configured, readiness, error log."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import streamlit as st
 from starlette.requests import Request
@@ -18,17 +18,17 @@ from starlette.responses import JSONResponse
 
 from bwp_client.errors import BwpError
 from bwp_client.settings import SAMPLE_SOURCE, SAMPLE_WAREHOUSE, Settings
-from bwp_client.ui.jobs import JobStatus, jobs
+from bwp_client.ui.jobs import is_running, jobs
 from bwp_client.ui.login import is_configured
 from bwp_client.ui.sample_api import sample_api
 from bwp_client.workarounds import send_without_delay
 
 log = logging.getLogger(__name__)
-_LOOK_SECONDS = 0.1
+_POLL_SECONDS: Final = 0.1
 
 
 def enrich_environment(settings: Settings) -> dict[str, str]:
-    """Give what `enrich` needs beyond the settings: for sample data, where the local API is.
+    """Return the environment variables that `enrich` needs beyond the settings: for sample data, those of the local API.
 
     Raises:
         UsageError: The local API did not start.
@@ -38,15 +38,19 @@ def enrich_environment(settings: Settings) -> dict[str, str]:
 
 @asynccontextmanager
 async def lifespan(_app: Any) -> AsyncIterator[None]:
-    """Prepare the server, and end its children with it."""
-    is_sample = _settings_or_exit().is_sample
-    refuse_open_address(has_login=_login_or_exit())
+    """Prepare the server before its first visitor, and end its child processes with it.
+
+    Raises:
+        SystemExit: The settings or the secrets can't be read, or others could reach the server without a login.
+    """
+    is_sample, has_login = _settings_and_login()
+    refuse_open_address(has_login=has_login)
     send_without_delay()
     if is_sample and not _has_sample():
-        jobs().start("load", SAMPLE_SOURCE)  # meanwhile this process imports
-    tasks = [asyncio.create_task(_warm())]
+        jobs().start("load", SAMPLE_SOURCE)  # runs while this process imports
+    tasks = [asyncio.create_task(_warm_up())]
     if is_sample:
-        tasks.append(asyncio.create_task(_sample(after=tasks[0])))
+        tasks.append(asyncio.create_task(_prepare_sample(after=tasks[0])))
     try:
         yield
     finally:
@@ -54,32 +58,24 @@ async def lifespan(_app: Any) -> AsyncIterator[None]:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
         sample_api().stop()
-        jobs().forget()
+        jobs().remove_files()
         gc.unfreeze()
 
 
-def _settings_or_exit() -> Settings:
+def _settings_and_login() -> tuple[bool, bool]:
+    """Return whether the pages show sample data, and whether there is a login; it stays for as long as the server runs."""
     try:
-        return Settings.load()
-    except BwpError as error:
-        sys.stderr.write(f"Not started: {error}\n")
-        raise SystemExit(2) from None
-
-
-def _login_or_exit() -> bool:
-    """Decide whether there is a login; it never falls open afterwards."""
-    try:
-        return is_configured()
+        return Settings.load().is_sample, is_configured()
     except BwpError as error:
         sys.stderr.write(f"Not started: {error}\n")
         raise SystemExit(2) from None
 
 
 def refuse_open_address(*, has_login: bool) -> None:
-    """Refuse to serve beyond this machine without a login.
+    """Refuse to serve other machines without a login.
 
     Raises:
-        SystemExit: The address is not a loopback one and `[auth]` is not configured.
+        SystemExit: The address is not a loopback address and `[auth]` is not configured.
     """
     address = st.get_option("server.address") or "0.0.0.0"  # noqa: S104 - Streamlit's own default
     try:
@@ -98,48 +94,47 @@ def _has_sample() -> bool:
     return Path(SAMPLE_WAREHOUSE, "runs").exists()
 
 
-async def _warm() -> None:
-    """Import and read what the first visitor needs while the browser still fetches the page's frame."""
-    await asyncio.to_thread(_import)
-    await asyncio.to_thread(_read)
-    # Nothing of what is imported is garbage, and looking through it takes 50 ms after every run.
+async def _warm_up() -> None:
+    """Import the libraries and read the snapshot that the first visitor needs, while the browser fetches the page's frame."""
+    await asyncio.to_thread(_import_libraries)
+    await asyncio.to_thread(_read_snapshot)
+    # Imported modules are never garbage; frozen, they are not searched again after every run.
     gc.collect()
     gc.freeze()
 
 
-def _import() -> None:
+def _import_libraries() -> None:
     import bwp_client.charts
     import bwp_client.metrics
     import bwp_client.ui.data  # noqa: F401
 
 
-def _read() -> None:
-    """Read the newest snapshot; what is wrong with it, the page itself says."""
+def _read_snapshot() -> None:
     from bwp_client.ui.data import current_snapshot
 
-    with suppress(BwpError):
+    with suppress(BwpError):  # the page says what is wrong
         current_snapshot(Settings.load())
-    import scipy.stats  # noqa: F401 - what looks for changes imports it, which takes half a second
+    import scipy.stats  # noqa: F401 - slow to import, and change points need it
 
 
-async def _sample(after: asyncio.Task[None]) -> None:
-    """Load the sample, then look its errors up; whatever is done already is left as it is."""
+async def _prepare_sample(after: asyncio.Task[None]) -> None:
+    """Load the sample and look up its errors; steps that an earlier server finished are left out."""
     await after
     from bwp_client.warehouse import Warehouse, newest_run
 
     run = await asyncio.to_thread(newest_run, Warehouse(SAMPLE_WAREHOUSE))
     if run is None:
-        if jobs().state("load") is None:  # an earlier one was cut off
+        if jobs().state("load") is None:  # the load of an earlier server was killed
             jobs().start("load", SAMPLE_SOURCE)
-        while (state := jobs().state("load")) is not None and state.status is JobStatus.RUNNING:  # noqa: ASYNC110
-            await asyncio.sleep(_LOOK_SECONDS)
+        while is_running(jobs().state("load")):  # noqa: ASYNC110 - a process has no event to wait for
+            await asyncio.sleep(_POLL_SECONDS)
     if run is None or run.kind != "enrich":
         environment = await asyncio.to_thread(sample_api().environment)
         jobs().start("enrich", environment=environment, in_background=True)
 
 
 async def readyz(_request: Request) -> JSONResponse:
-    """Say whether there is data to show; nothing of it."""
+    """Answer whether there is data to show, and nothing about it."""
     from bwp_client.ui.data import warehouse_in_use
     from bwp_client.warehouse import newest_run
 
@@ -151,5 +146,5 @@ async def readyz(_request: Request) -> JSONResponse:
 
 
 def log_error(error: Exception) -> None:
-    """Log a fault on a page; Streamlit shows its own box, without details."""
+    """Log an error of a page; Streamlit shows the visitor a box without details."""
     log.error("A page failed: %s", type(error).__name__, exc_info=error)

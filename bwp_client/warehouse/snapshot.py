@@ -7,7 +7,7 @@ never changes, so threads may share it; each query uses its own cursor.
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime
 from importlib.resources import files
@@ -49,8 +49,6 @@ class Snapshot:
         self.warehouse = warehouse
         self.run = run
         self._rows = rows
-        self.made: dict[Hashable, Any] = {}
-        """Results that readers derived from this snapshot, cached for its lifetime."""
         self._connection = connect(memory_limit=MEMORY_LIMIT)
         if rows is not None:
             # With one thread, sums of fractions are the same to the last digit each time, and so is a report.

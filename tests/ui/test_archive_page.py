@@ -1,6 +1,5 @@
 """The data health page starts a load from an archive and shows what became of every replay."""
 
-import time
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -15,11 +14,13 @@ from bwp_client.ui.jobs import jobs
 from bwp_client.warehouse import Warehouse
 from bwp_client.warehouse.replays import Replay, ReplayState, record_replay
 
+from .conftest import wait_for_job
+
 OpenPage = Callable[..., AppTest]
 
 
 def words(app: AppTest) -> str:
-    return "\n".join(str(one.value) for one in [*app.caption, *app.subheader, *app.text, *app.warning])
+    return "\n".join(str(element.value) for element in [*app.caption, *app.subheader, *app.text, *app.warning])
 
 
 def replays(app: AppTest) -> Any:
@@ -31,7 +32,7 @@ def test_without_the_settings_the_page_says_what_to_set(loaded: Path, open_page:
     app = open_page("data_health", loaded)
     assert not app.exception
     assert "BWP_ARCHIVE__RULE_NAME" in words(app)
-    assert not [one for one in app.button if one.label == "Replay and load"]
+    assert not [button for button in app.button if button.label == "Replay and load"]
 
 
 def test_replays_are_listed_with_state_and_counts(
@@ -68,12 +69,9 @@ def test_the_form_starts_a_load_of_its_window(
     account.events.disable_rule(Name=account.rule, EventBusName=account.bus)  # the load ends at once, and says why
     app.date_input(key="archive_from").set_value(FIRST.date())
     app.date_input(key="archive_to").set_value(FIRST.date())
-    (button,) = (one for one in app.button if one.label == "Replay and load")
+    (button,) = (button for button in app.button if button.label == "Replay and load")
     button.click().run()
-    until = time.monotonic() + 60
-    while (state := jobs().state("load")) is None or state.status.value == "running":
-        assert time.monotonic() < until
-        time.sleep(0.1)
+    state = wait_for_job("load")
     assert state.status.value == "failed"
     assert "is DISABLED" in state.text
     assert len(account.replays()) == 1

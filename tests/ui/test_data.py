@@ -1,6 +1,8 @@
-"""What is made of a snapshot is made once, shared, and forgotten when there is too much of it."""
+"""Results over a snapshot are computed once, shared, and dropped with the snapshot or when there are too many."""
 
-from types import SimpleNamespace
+import gc
+import threading
+import weakref
 from typing import Any, cast
 
 import pytest
@@ -9,42 +11,84 @@ from bwp_client.ui import data
 from bwp_client.warehouse.snapshot import Snapshot
 
 
+class Stub:
+    """Stands for a snapshot: the cache only needs its identity."""
+
+
+def stub() -> Snapshot:
+    return cast("Snapshot", Stub())
+
+
 @pytest.fixture
 def snapshot() -> Snapshot:
-    return cast("Snapshot", SimpleNamespace(made={}))
+    return stub()
 
 
-def test_a_thing_is_made_once_for_each_snapshot_and_question(snapshot: Snapshot) -> None:
-    asked: list[str] = []
+def test_a_result_is_computed_once_for_each_snapshot_and_key(snapshot: Snapshot) -> None:
+    computed: list[str] = []
 
-    def make(what: str) -> Any:
-        asked.append(what)
-        return [what]
+    def make(name: str) -> Any:
+        computed.append(name)
+        return [name]
 
-    first = data.kept(snapshot, ("a", 1), lambda: make("a1"))
-    assert data.kept(snapshot, ("a", 1), lambda: make("a1 again")) is first
-    assert data.kept(snapshot, ("a", 2), lambda: make("a2")) == ["a2"]
-    other = cast("Snapshot", SimpleNamespace(made={}))
-    assert data.kept(other, ("a", 1), lambda: make("other")) == ["other"]
-    assert asked == ["a1", "a2", "other"]
-
-
-def test_nothing_is_an_answer_too(snapshot: Snapshot) -> None:
-    assert data.kept(snapshot, "episode", lambda: None) is None
-    assert data.kept(snapshot, "episode", lambda: "asked again") is None
+    first = data.cached(snapshot, ("a", 1), lambda: make("a1"))
+    assert data.cached(snapshot, ("a", 1), lambda: make("a1 again")) is first
+    assert data.cached(snapshot, ("a", 2), lambda: make("a2")) == ["a2"]
+    other = stub()
+    assert data.cached(other, ("a", 1), lambda: make("other")) == ["other"]
+    assert computed == ["a1", "a2", "other"]
 
 
-def test_the_oldest_is_forgotten_first(snapshot: Snapshot, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(data, "MOST_KEPT", 2)
-    for number in range(4):
-        data.kept(snapshot, number, lambda number=number: number)
-    assert snapshot.made == {2: 2, 3: 3}
+def test_none_is_cached_like_any_other_result(snapshot: Snapshot) -> None:
+    assert data.cached(snapshot, "episode", lambda: None) is None
+    assert data.cached(snapshot, "episode", lambda: "computed again") is None
 
 
-def test_what_could_not_be_made_is_asked_for_again(snapshot: Snapshot) -> None:
+def test_the_least_recently_used_result_is_dropped_first(snapshot: Snapshot, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(data, "MAX_RESULTS", 2)
+    for key in (0, 1):
+        data.cached(snapshot, key, lambda key=key: f"first {key}")  # type: ignore[misc]
+    data.cached(snapshot, 0, lambda: "unused")
+    data.cached(snapshot, 2, lambda: "first 2")
+    assert data.cached(snapshot, 0, lambda: "again") == "first 0"
+    assert data.cached(snapshot, 1, lambda: "again") == "again"
+
+
+def test_a_failure_is_not_cached(snapshot: Snapshot) -> None:
     def fail() -> str:
-        raise ValueError("no data")
+        raise KeyError("no data")
 
-    with pytest.raises(ValueError, match="no data"):
-        data.kept(snapshot, "a", fail)
-    assert data.kept(snapshot, "a", lambda: "made") == "made"
+    for _ in range(2):
+        with pytest.raises(KeyError, match="no data"):
+            data.cached(snapshot, "a", fail)
+    assert data.cached(snapshot, "a", lambda: "made") == "made"
+
+
+def test_two_threads_that_compute_the_same_result_share_the_first(snapshot: Snapshot) -> None:
+    both_compute = threading.Barrier(2, timeout=60)
+    results: list[object] = []
+
+    def make() -> object:
+        both_compute.wait()
+        return object()
+
+    threads = [threading.Thread(target=lambda: results.append(data.cached(snapshot, "a", make))) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(60)
+    assert len(results) == 2
+    assert results[0] is results[1]
+
+
+def test_results_are_dropped_with_their_snapshot() -> None:
+    class Result:
+        pass
+
+    snapshot: Snapshot | None = stub()
+    assert snapshot is not None
+    result = weakref.ref(data.cached(snapshot, "a", Result))
+    assert result() is not None
+    snapshot = None
+    gc.collect()
+    assert result() is None

@@ -1,4 +1,4 @@
-"""Who may in: the list, case by case; and a page without the router shows nothing."""
+"""The list of people who may use the app, case by case; and a page without the router shows nothing."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -11,7 +11,7 @@ from bwp_client.errors import SettingsError
 from bwp_client.settings import AuthSettings
 from bwp_client.ui.login import is_allowed
 
-from .conftest import MAIN, PAGES
+from .conftest import MAIN, PAGE_SECONDS, PAGES
 from .test_pages import words
 
 EMAILS = AuthSettings(allow_emails=["Analyst@Shop.invalid"])
@@ -55,7 +55,7 @@ def test_the_list_decides(user: dict[str, Any], allowed: AuthSettings, in_: bool
 
 @pytest.mark.parametrize("page", PAGES)
 def test_a_page_run_without_the_router_shows_nothing(page: str) -> None:
-    app = AppTest.from_file(str(MAIN.parents[2] / "pages" / f"{page}.py"), default_timeout=30).run()
+    app = AppTest.from_file(str(MAIN.parents[2] / "pages" / f"{page}.py"), default_timeout=PAGE_SECONDS).run()
     assert not app.exception
     assert "Open the app at its main address" in words(app)
     assert not app.metric
@@ -76,7 +76,7 @@ def test_secrets_that_cannot_be_read_let_nobody_in(
 
 
 @pytest.mark.parametrize("page", PAGES)
-def test_who_is_not_signed_in_sees_no_page(
+def test_a_visitor_who_is_not_signed_in_sees_no_page(
     page: str, loaded: Path, open_page: Callable[..., AppTest], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("bwp_client.ui.login.is_configured", lambda: True)

@@ -1,4 +1,4 @@
-"""The cookie that keeps a link over the login: set for visitors who are not signed in, and never a way to elsewhere."""
+"""The cookie that holds a link during the login: set for visitors who are not signed in, and never leading elsewhere."""
 
 import asyncio
 
@@ -11,8 +11,8 @@ from starlette.responses import PlainTextResponse
 from starlette.routing import Route
 from starlette.types import Message
 
-from bwp_client.ui import login_redirect as way_back
-from bwp_client.ui.login_redirect import COOKIE, WayBack
+from bwp_client.ui import login_redirect
+from bwp_client.ui.login_redirect import COOKIE, LoginRedirect
 
 SIGNED_IN = {"_streamlit_user": "made up"}
 
@@ -21,11 +21,11 @@ def page(request: Request) -> PlainTextResponse:
     return PlainTextResponse(f"page {request.url.path}")
 
 
-APP = Starlette(routes=[Route("/{path:path}", page)], middleware=[Middleware(WayBack)])
+APP = Starlette(routes=[Route("/{path:path}", page)], middleware=[Middleware(LoginRedirect)])
 
 
 class Visitor:
-    """A browser's cookies, and nothing else of it."""
+    """A visitor with cookies, as a browser stores them."""
 
     def __init__(self, cookies: dict[str, str] | None = None) -> None:
         self.cookies = httpx.Cookies(cookies)
@@ -45,19 +45,19 @@ class Visitor:
 
 @pytest.fixture(autouse=True)
 def _with_a_login(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(way_back, "is_configured", lambda: True)
+    monkeypatch.setattr(login_redirect, "is_configured", lambda: True)
 
 
-def test_a_link_is_kept_until_its_visitor_is_signed_in_and_then_once() -> None:
+def test_a_visitor_returns_to_the_link_once_after_signing_in() -> None:
     visitor = Visitor()
     assert visitor.get("/tasks?due=overdue&code=A%26B").text == "page /tasks"
     visitor.cookies.update(SIGNED_IN)
-    back = visitor.get("/")
-    assert (back.status_code, back.headers["location"]) == (303, "/tasks?due=overdue&code=A%26B")
+    redirect = visitor.get("/")
+    assert (redirect.status_code, redirect.headers["location"]) == (303, "/tasks?due=overdue&code=A%26B")
     assert visitor.get("/").text == "page /"
 
 
-def test_the_main_page_forgets_an_older_link() -> None:
+def test_a_visit_of_the_main_page_deletes_an_older_link() -> None:
     visitor = Visitor()
     visitor.get("/tasks")
     visitor.get("/")
@@ -65,13 +65,13 @@ def test_the_main_page_forgets_an_older_link() -> None:
     assert visitor.get("/").status_code == 200
 
 
-def test_what_a_page_fetches_by_itself_keeps_nothing() -> None:
+def test_requests_that_a_page_makes_itself_set_no_cookie() -> None:
     assert COOKIE not in Visitor().get("/tasks/_stcore/host-config", accept="*/*").cookies
     assert COOKIE not in Visitor().get("/oauth2callback?code=x").cookies
 
 
 def raw_get(path: str, query: bytes) -> list[Message]:
-    """Send what a library would not let through, and return what comes back."""
+    """Send a request that no HTTP library would send, and return the messages of the response."""
     sent: list[Message] = []
 
     async def receive() -> Message:
@@ -84,7 +84,7 @@ def raw_get(path: str, query: bytes) -> list[Message]:
         "type": "http", "method": "GET", "path": path, "raw_path": path.encode(), "query_string": query, "scheme": "http",
         "headers": [(b"accept", b"text/html"), (b"host", b"[")], "server": ("127.0.0.1", 1), "client": ("127.0.0.1", 1),
     }  # fmt: skip
-    asyncio.run(WayBack(PlainTextResponse("page"))(scope, receive, send))
+    asyncio.run(LoginRedirect(PlainTextResponse("page"))(scope, receive, send))
     return sent
 
 
@@ -95,7 +95,7 @@ ODD_LINKS = (
 
 
 @pytest.mark.parametrize(("path", "query"), ODD_LINKS)
-def test_a_link_of_any_letters_is_kept_as_ascii(path: str, query: bytes) -> None:
+def test_a_link_of_any_letters_is_stored_as_ascii(path: str, query: bytes) -> None:
     start = raw_get(path, query)[0]
     assert start["status"] == 200
     (cookie,) = (value for name, value in start["headers"] if name == b"set-cookie")
@@ -106,7 +106,7 @@ def test_a_link_of_any_letters_is_kept_as_ascii(path: str, query: bytes) -> None
     assert b"\n" not in cookie
 
 
-def test_a_link_of_other_letters_is_come_back_to() -> None:
+def test_a_visitor_returns_to_a_link_of_any_letters() -> None:
     visitor = Visitor()
     link = "/%E6%97%A5%E6%9C%AC?code=%E6%97%A5&a=b%26c+d"
     assert visitor.get(link).status_code == 200
@@ -122,10 +122,10 @@ def test_no_cookie_leads_elsewhere(link: str) -> None:
     assert answer.status_code == 200
 
 
-def test_a_link_too_long_for_a_cookie_is_not_kept() -> None:
+def test_a_link_too_long_for_a_cookie_is_not_stored() -> None:
     assert COOKIE not in Visitor().get(f"/tasks?code={'x' * 3000}").cookies
 
 
 def test_without_a_login_there_is_no_cookie(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(way_back, "is_configured", lambda: False)
+    monkeypatch.setattr(login_redirect, "is_configured", lambda: False)
     assert COOKIE not in Visitor().get("/tasks?due=overdue").cookies

@@ -1,4 +1,4 @@
-"""Once there is a login, it is there until the server ends, whatever becomes of the file that it stands in."""
+"""A login that was found once holds until the server ends, whatever becomes of its file."""
 
 import logging
 from pathlib import Path
@@ -14,7 +14,7 @@ AUTH = '[auth]\ncookie_secret = "x"\nclient_id = "y"\n'
 
 @pytest.fixture
 def read_at_first(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
-    """Give what Streamlit read of the secrets when it first looked; it does not look again."""
+    """Return the secrets as Streamlit read them at first; it does not read them again."""
     secrets: dict[str, Any] = {}
     monkeypatch.setattr(login.st, "secrets", secrets)
     return secrets
@@ -22,11 +22,11 @@ def read_at_first(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
 
 @pytest.fixture
 def file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, read_at_first: dict[str, Any]) -> Path:
-    """Give the path of a secrets file that is not there, on a server that has just been started."""
+    """Return the path of a secrets file that does not exist, on a server that was just started."""
     assert not read_at_first
     path = tmp_path / "secrets.toml"
     monkeypatch.setattr(login.st, "get_option", lambda _: [str(tmp_path / "none.toml"), str(path)])
-    monkeypatch.setattr(login, "_found", login._LoginFound())
+    monkeypatch.setattr(login, "_known_login", login._KnownLogin())
     return path
 
 
@@ -48,14 +48,14 @@ def test_a_file_that_goes_away_lets_nobody_in_and_is_logged_once(file: Path, cap
 
 
 @pytest.mark.parametrize("text", ["", "[bwp]\n", "[auth\nbroken"])
-def test_a_file_that_is_emptied_or_broken_leaves_the_login(file: Path, text: str) -> None:
+def test_the_login_holds_when_its_file_is_emptied_or_broken(file: Path, text: str) -> None:
     file.write_text(AUTH)
     assert login.is_configured()
     file.write_text(text)
     assert login.is_configured()
 
 
-def test_a_link_to_nowhere_in_its_place_is_no_way_in(file: Path) -> None:
+def test_a_broken_link_in_place_of_the_file_lets_nobody_in(file: Path) -> None:
     file.symlink_to(file.parent / "elsewhere")
     with pytest.raises(SettingsError):
         login.is_configured()
@@ -68,7 +68,7 @@ def test_a_link_to_nowhere_in_its_place_is_no_way_in(file: Path) -> None:
         login.is_configured()
 
 
-def test_a_login_that_is_added_later_is_one(file: Path) -> None:
+def test_a_login_that_is_added_later_counts(file: Path) -> None:
     assert not login.is_configured()
     file.write_text("[bwp]\n")
     assert not login.is_configured()
@@ -78,13 +78,13 @@ def test_a_login_that_is_added_later_is_one(file: Path) -> None:
         login._providers()
 
 
-def test_a_file_that_cannot_be_read_lets_nobody_in_before_there_was_a_login_too(file: Path) -> None:
+def test_an_unreadable_file_lets_nobody_in_before_there_was_a_login(file: Path) -> None:
     file.write_text("[auth\n")
     with pytest.raises(SettingsError):
         login.is_configured()
 
 
-def test_neither_middleware_takes_it_for_no_login(file: Path) -> None:
+def test_neither_middleware_takes_a_missing_file_for_no_login(file: Path) -> None:
     file.write_text(AUTH)
     assert login.is_configured()
     file.unlink()

@@ -6,7 +6,6 @@ import signal
 import socket
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -20,10 +19,11 @@ from starlette.routing import Route, WebSocketRoute
 from starlette.types import Message
 from starlette.websockets import WebSocket
 from support.browser import free_port, link_app
+from support.waiting import WAIT_SECONDS, wait_until
 
 from bwp_client.errors import SettingsError
 from bwp_client.ui import loopback
-from bwp_client.ui.loopback import OPEN, LoopbackOnly
+from bwp_client.ui.loopback import PUBLIC_PATHS, LoopbackOnly
 
 HERE = ("127.0.0.1", 50_000)
 THERE = ("203.0.113.7", 50_000)
@@ -70,14 +70,14 @@ def test_this_machine_is_answered(client: tuple[str, int], host: str) -> None:
 
 @pytest.mark.parametrize("headers", [{"x-forwarded-for": "127.0.0.1"}, {"x-forwarded-for": "::1, 127.0.0.1:3000"},
                                      {"forwarded": 'for="[::1]:4711";proto=http'}, {"x-real-ip": "::1"}])  # fmt: skip
-def test_a_proxy_that_this_machine_asked_is_answered(headers: dict[str, str]) -> None:
+def test_a_request_that_a_proxy_forwards_for_this_machine_is_answered(headers: dict[str, str]) -> None:
     assert get(headers=headers).status_code == 200
 
 
 @pytest.mark.parametrize("client", [THERE, ("2001:db8::7", 1), ("::ffff:203.0.113.7", 1), ("10.0.0.1", 1), ("testclient", 1),
                                     ("", 0), ("0.0.0.0", 1), None])  # fmt: skip
 @pytest.mark.parametrize("path", ["/", "/tasks", "/_stcore/host-config", "/_stcore/metrics", "/media/x", "/readyz/x"])
-def test_a_peer_elsewhere_is_refused_everywhere(client: tuple[str, int] | None, path: str) -> None:
+def test_another_machine_is_refused_on_every_path(client: tuple[str, int] | None, path: str) -> None:
     answer = get(path, client=client)
     assert answer.status_code == 403
     assert "[auth]" in answer.text
@@ -105,7 +105,7 @@ def test_a_peer_elsewhere_is_refused_everywhere(client: tuple[str, int] | None, 
     ],
     ids=str,
 )
-def test_whom_a_proxy_on_this_machine_speaks_for_is_refused(headers: dict[str, str]) -> None:
+def test_a_request_that_a_proxy_forwards_for_another_machine_is_refused(headers: dict[str, str]) -> None:
     assert get(headers=headers).status_code == 403
 
 
@@ -116,11 +116,11 @@ NAMES_OF_ELSEWHERE = (
 
 
 @pytest.mark.parametrize("host", NAMES_OF_ELSEWHERE)
-def test_a_name_of_elsewhere_is_refused(host: str) -> None:
+def test_a_foreign_host_name_is_refused(host: str) -> None:
     assert get(host=host).status_code == 403
 
 
-def test_a_peer_that_the_server_was_made_to_believe_is_refused() -> None:
+def test_a_forged_peer_address_is_refused() -> None:
     """With `--forwarded-allow-ips '*'` a visitor writes its own address; where it connected to, it can't."""
     scope = {
         "type": "http",
@@ -134,17 +134,17 @@ def test_a_peer_that_the_server_was_made_to_believe_is_refused() -> None:
     assert not loopback.is_from_this_machine(scope | {"server": ("/run/app.sock", None), "client": None})
 
 
-@pytest.mark.parametrize("path", OPEN)
+@pytest.mark.parametrize("path", PUBLIC_PATHS)
 def test_health_checks_are_answered_everywhere(path: str) -> None:
     assert get(path, client=THERE, host="10.0.0.5:8501").status_code == 200
 
 
-def test_behind_a_login_everybody_is_answered(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_behind_a_login_every_machine_is_answered(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(loopback, "is_configured", lambda: True)
     assert get(client=THERE, host="app.example", headers={"x-forwarded-for": REMOTE}).status_code == 200
 
 
-def test_a_login_that_cannot_be_read_is_none_for_those_elsewhere(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_unreadable_login_refuses_other_machines(monkeypatch: pytest.MonkeyPatch) -> None:
     def unreadable() -> bool:
         raise SettingsError("can't be read")
 
@@ -156,7 +156,7 @@ def test_a_login_that_cannot_be_read_is_none_for_those_elsewhere(monkeypatch: py
 @pytest.mark.parametrize(
     ("client", "kind"), [(HERE, "websocket.accept"), (THERE, "websocket.close"), (None, "websocket.close")]
 )
-def test_a_websocket_from_elsewhere_is_closed_before_it_opens(client: tuple[str, int] | None, kind: str) -> None:
+def test_a_websocket_from_another_machine_is_closed_before_it_opens(client: tuple[str, int] | None, kind: str) -> None:
     sent: list[Message] = []
 
     async def receive() -> Message:
@@ -186,6 +186,11 @@ def outer_address() -> str:
         return str(probe.getsockname()[0])
 
 
+def is_running(server: subprocess.Popen[bytes], log: Path) -> bool:
+    assert server.poll() is None, log.read_text()
+    return "running on" in log.read_text()
+
+
 @pytest.fixture(scope="module", params=["0.0.0.0", "unix"])
 def started(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
@@ -203,18 +208,14 @@ def started(
             cwd=folder, env=environment | {"BWP_WAREHOUSE": str(folder / "w")}, stdout=stream, stderr=subprocess.STDOUT,
         )  # fmt: skip
     try:
-        deadline = time.monotonic() + 90
-        while "running on" not in log.read_text():
-            assert server.poll() is None, log.read_text()
-            assert time.monotonic() < deadline
-            time.sleep(0.1)
+        wait_until(lambda: is_running(server, log), log.read_text)
         yield request.param, path, port
     finally:
         server.send_signal(signal.SIGINT)
-        server.wait(30)
+        server.wait(WAIT_SECONDS)
 
 
-def test_a_server_of_another_kind_answers_this_machine_alone(started: tuple[str, Path, int]) -> None:
+def test_uvicorn_answers_only_this_machine_too(started: tuple[str, Path, int]) -> None:
     kind, path, port = started
     if kind == "unix":
         with httpx.Client(transport=httpx.HTTPTransport(uds=str(path))) as visitor:

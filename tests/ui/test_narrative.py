@@ -1,4 +1,4 @@
-"""What the overview says of a product that stood out, over whole weeks of made-up outcomes."""
+"""The overview's sentence about a product that stood out, over whole weeks of made-up outcomes."""
 
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
@@ -18,8 +18,8 @@ OpenPage = Callable[..., AppTest]
 
 
 @pytest.fixture
-def say(tmp_path: Path, open_page: OpenPage) -> Callable[[Days], list[str]]:
-    """Give what the overview's head says over days of (failed, outcomes)."""
+def sentences(tmp_path: Path, open_page: OpenPage) -> Callable[[Days], list[str]]:
+    """Return the sentences of the overview over days of (failed, outcomes)."""
 
     def run(days: Days) -> list[str]:
         events = [
@@ -40,21 +40,21 @@ def say(tmp_path: Path, open_page: OpenPage) -> Callable[[Days], list[str]]:
     return run
 
 
-def test_a_rise_that_gets_worse_where_its_run_of_weeks_ends_is_told(say: Callable[[Days], list[str]]) -> None:
+def test_a_rise_that_gets_worse_where_its_run_of_weeks_ends_is_reported(sentences: Callable[[Days], list[str]]) -> None:
     worse = [(2, 2), (2, 2), (2, 2), (2, 3), (2, 3), (2, 3), (1, 3)]
-    (said,) = say([(0, 10)] * 35 + [(2, 10)] * 7 + worse * 2)
-    assert " since " in said
-    assert "After that" not in said
+    (sentence,) = sentences([(0, 10)] * 35 + [(2, 10)] * 7 + worse * 2)
+    assert " since " in sentence
+    assert "After that" not in sentence
 
 
-def test_a_rise_that_lasts_is_not_said_to_be_over(say: Callable[[Days], list[str]]) -> None:
-    (said,) = say([(1, 24)] * 35 + [(5, 24)] * 35)
-    assert " stood out since 9 Feb 2026: 20.8 % " in said
-    assert ", n 840, against 4.2 % in its other weeks" in said
-    assert "After that" not in said
+def test_a_rise_that_lasts_is_not_reported_as_over(sentences: Callable[[Days], list[str]]) -> None:
+    (sentence,) = sentences([(1, 24)] * 35 + [(5, 24)] * 35)
+    assert " stood out since 9 Feb 2026: 20.8 % " in sentence
+    assert ", n 840, against 4.2 % in its other weeks" in sentence
+    assert "After that" not in sentence
 
 
-def test_what_came_after_is_told_in_numbers(say: Callable[[Days], list[str]]) -> None:
-    (said,) = say([(0, 10)] * 49 + [(8, 10)] * 7 + [(0, 20)] * 6)
-    assert " stood out from 23 Feb 2026 to 1 Mar 2026: 80.0 % " in said
-    assert said.endswith(" After that 0 of 120 failed, 0.0 %.")
+def test_the_sentence_gives_the_numbers_after_the_episode(sentences: Callable[[Days], list[str]]) -> None:
+    (sentence,) = sentences([(0, 10)] * 49 + [(8, 10)] * 7 + [(0, 20)] * 6)
+    assert " stood out from 23 Feb 2026 to 1 Mar 2026: 80.0 % " in sentence
+    assert sentence.endswith(" After that 0 of 120 failed, 0.0 %.")

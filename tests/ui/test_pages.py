@@ -12,7 +12,7 @@ from support.lookups import looked_up, store_lookups
 from bwp_client.load import load
 from bwp_client.metrics import Bucket
 from bwp_client.sources import open_source
-from bwp_client.ui import components, filters
+from bwp_client.ui import drill_down, filters
 from bwp_client.ui.page import TASKS_PAGE
 from bwp_client.warehouse import Warehouse
 from bwp_client.workarounds import MOST_PAGES
@@ -58,7 +58,7 @@ def figures(app: AppTest) -> list[dict[str, object]]:
 def test_a_page_over_loaded_data_shows_its_figures_and_their_n(page: str, loaded: Path, open_page: OpenPage) -> None:
     app = open_page(page, loaded)
     assert not app.exception
-    assert not app.error, [one.value for one in app.error]
+    assert not app.error, [element.value for element in app.error]
     assert "all times UTC" in words(app)
     if page == "data_health":
         assert len(app.dataframe) >= 3
@@ -179,23 +179,27 @@ def test_markup_in_the_data_is_shown_as_text(tmp_path: Path, open_page: OpenPage
     assert not any("<script>" in str(element.value) for element in app.markdown)
 
 
-def test_a_point_stands_for_the_days_of_its_period_within_the_pages(loaded: Path, open_page: OpenPage) -> None:
+def test_a_mark_stands_for_the_days_of_its_bucket_within_the_period_of_the_page(
+    loaded: Path, open_page: OpenPage
+) -> None:
     app = open_page("failure_rates", loaded)
     page, last = app.session_state["page"], app.session_state["to"]
     day = last - timedelta(days=5)
     point = {"x": f"{day}T00:00:00", "customdata": [1, 20, 0.0, 0.2, ""]}
-    assert components.of_period(page, Bucket.DAY)(point) == {"start": day, "end": day}
+    assert drill_down.filters_of_period(page, Bucket.DAY)(point) == {"start": day, "end": day}
+    diamond = {"x": f"{day}T00:00:00", "customdata": "higher"}  # outside the baseline: a word, and no error code
+    assert drill_down.filters_of_period(page, Bucket.DAY)(diamond) == {"start": day, "end": day}
     point = {"x": f"{last - timedelta(days=2)}", "customdata": ["A_CODE"]}
-    assert components.of_period(page, Bucket.WEEK)(point) == {
+    assert drill_down.filters_of_period_and_code(page, Bucket.WEEK)(point) == {
         "start": last - timedelta(days=2),
         "end": last,
         "code": "A_CODE",
     }
-    assert components.of_code({"y": "A_CO…", "customdata": "A_CODE"}) == {"code": "A_CODE"}
-    assert components.of_code({"y": "A_CO…"}) == {}
+    assert drill_down.filters_of_code({"y": "A_CO…", "customdata": "A_CODE"}) == {"code": "A_CODE"}
+    assert drill_down.filters_of_code({"y": "A_CO…"}) == {}
 
 
-def test_what_a_click_asks_for_is_shown_on_the_tasks_page(loaded: Path, open_page: OpenPage) -> None:
+def test_a_click_on_a_mark_opens_its_tasks(loaded: Path, open_page: OpenPage) -> None:
     app = open_page("error_codes", loaded)
     day = app.session_state["to"] - timedelta(days=5)
     app.session_state["from"] = app.session_state["to"] = day
@@ -259,11 +263,11 @@ def test_the_overview_says_how_the_newest_week_went(tmp_path: Path, open_page: O
         ]
 
     warehouse = warehouse_of(tmp_path, [*week(1, 10, 200), *week(8, 60, 200), *week(15, 8, 200)])
-    said = words(open_page("overview", warehouse))
+    text = words(open_page("overview", warehouse))
     # Wilson's interval of 10 in 200, and the week before it, not the period before.
     assert (
         "Last 7 days of this period: failure rate 5.0 % (2.7–9.0 %, n 200), lower than the 7 days before (30.0 %)."
-        in said
+        in text
     )
     start = (datetime.now(UTC) - timedelta(days=10)).date().isoformat()
     assert "Last 7 days" not in words(open_page("overview", warehouse, **{"from": start}))
@@ -277,10 +281,10 @@ def test_the_overview_names_codes_that_are_new(tmp_path: Path, open_page: OpenPa
     asked = [looked_up(f"task-{number}", errors=["OLD_CODE"]) for number in range(8)]
     asked += [looked_up(f"task-{100 + number}", errors=["NEW_CODE"]) for number in range(6)]
     store_lookups(Warehouse(str(warehouse)), asked)
-    said = words(open_page("overview", warehouse))
+    text = words(open_page("overview", warehouse))
     seen = datetime.now(UTC) - timedelta(days=3)
-    assert f"NEW_CODE is new: 6 failed tasks, 0 in the 4 weeks before; first seen {seen.day} {seen:%b %Y}" in said
-    assert "OLD_CODE is" not in said
+    assert f"NEW_CODE is new: 6 failed tasks, 0 in the 4 weeks before; first seen {seen.day} {seen:%b %Y}" in text
+    assert "OLD_CODE is" not in text
 
 
 @pytest.mark.parametrize(
@@ -292,9 +296,7 @@ def test_the_overview_names_codes_that_are_new(tmp_path: Path, open_page: OpenPa
         ({"more": "nothing"}, "Failed tasks by error code and week, all data"),
     ],
 )
-def test_one_part_of_what_is_looked_at_next_is_drawn(
-    query: dict[str, str], title: str, loaded: Path, open_page: OpenPage
-) -> None:
+def test_only_the_open_tab_is_drawn(query: dict[str, str], title: str, loaded: Path, open_page: OpenPage) -> None:
     app = open_page("trends", loaded, **query)
     assert not app.exception
     drawn = {str(item.value) for item in app.subheader}

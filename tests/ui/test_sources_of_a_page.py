@@ -1,4 +1,4 @@
-"""Behind a login a page loads only what the settings name; without one its visitor has this machine's rights anyway."""
+"""Behind a login, a page loads only the sources of the settings; without a login, visitors have this machine's rights."""
 
 import json
 from collections.abc import Callable
@@ -26,14 +26,14 @@ OTHERS = (
 
 @pytest.fixture
 def _login(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Configure a login, and be signed in."""
+    """Configure a login and three sources."""
     monkeypatch.setattr(job_buttons, "is_configured", lambda: True)
     monkeypatch.setenv("BWP_SOURCE", "s3://ours/events")
     monkeypatch.setenv("BWP_SOURCES", json.dumps(["s3://ours/events", "s3://ours/older", "archive://ours"]))
 
 
 @pytest.mark.usefixtures("_login")
-def test_the_form_offers_what_the_settings_name(loaded: Path, open_page: OpenPage) -> None:
+def test_the_form_offers_the_sources_of_the_settings(loaded: Path, open_page: OpenPage) -> None:
     app = open_page("data_health", loaded)
     assert not app.exception
     assert app.selectbox(key="load_source").options == ["s3://ours/events", "s3://ours/older", "archive://ours"]
@@ -49,12 +49,12 @@ def test_the_archive_form_offers_the_archives_of_the_settings(
     assert open_page("data_health", loaded).selectbox(key="archive_name").options == ["ours"]
     monkeypatch.setenv("BWP_SOURCES", "[]")
     app = open_page("data_health", loaded)
-    assert "neither names one" in words(app)
-    assert not [one for one in app.button if one.label == "Replay and load"]
+    assert "neither names an archive" in words(app)
+    assert not [button for button in app.button if button.label == "Replay and load"]
 
 
 @pytest.mark.usefixtures("_login")
-def test_without_a_source_of_the_settings_nothing_is_loaded(
+def test_without_a_source_in_the_settings_nothing_can_be_loaded(
     loaded: Path, open_page: OpenPage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delenv("BWP_SOURCE")
@@ -66,14 +66,14 @@ def test_without_a_source_of_the_settings_nothing_is_loaded(
 
 @pytest.mark.usefixtures("_login")
 @pytest.mark.parametrize("source", OTHERS)
-def test_what_was_not_offered_is_refused_whatever_the_browser_sends(
+def test_a_source_that_was_not_offered_is_refused_when_the_browser_sends_it(
     source: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    told: list[str] = []
-    monkeypatch.setattr(job_buttons.st, "warning", told.append)
+    warnings: list[str] = []
+    monkeypatch.setattr(job_buttons.st, "warning", warnings.append)
     job_buttons.start_job("load", source, settings=Settings.load())
     assert jobs().state("load") is None
-    assert "pages load only the sources that the settings name" in told[0].replace("\\", "")
+    assert "pages load only the sources that the settings name" in warnings[0].replace("\\", "")
 
 
 def test_without_a_login_any_path_may_be_typed(loaded: Path, open_page: OpenPage) -> None:

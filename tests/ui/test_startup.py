@@ -1,10 +1,10 @@
-"""What the server does before it answers."""
+"""The start and the end of the server."""
 
 import signal
-import time
 from pathlib import Path
 
 from support.browser import free_port, link_app, start_app
+from support.waiting import WAIT_SECONDS, wait_until
 
 
 def test_a_server_that_is_stopped_leaves_no_folder_of_its_jobs(tmp_path: Path) -> None:
@@ -12,13 +12,14 @@ def test_a_server_that_is_stopped_leaves_no_folder_of_its_jobs(tmp_path: Path) -
     home.mkdir()
     temporary.mkdir()
     link_app(home)
-    port = free_port()
-    server = start_app(home, port, home / "server.log", TMPDIR=str(temporary))
-    deadline = time.monotonic() + 60
-    while not list(temporary.glob("bwp-jobs-*/load-1.*")):  # the sample's load, which a new server starts
-        assert server.poll() is None, (home / "server.log").read_text()
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
+    log = home / "server.log"
+    server = start_app(home, free_port(), log, TMPDIR=str(temporary))
+
+    def has_started_the_load_of_the_sample() -> bool:
+        assert server.poll() is None, log.read_text()
+        return bool(list(temporary.glob("bwp-jobs-*/load-1.*")))
+
+    wait_until(has_started_the_load_of_the_sample, log.read_text)
     server.send_signal(signal.SIGTERM)
-    server.wait(30)
+    server.wait(WAIT_SECONDS)
     assert not list(temporary.glob("bwp-jobs-*"))

@@ -1,6 +1,5 @@
 """The tasks page: the worklist, one task by its link, entering a request, pasted IDs."""
 
-import time
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -13,15 +12,14 @@ from support.tables import rows
 
 from bwp_client.load import load
 from bwp_client.sources import open_source
-from bwp_client.ui import jobs as jobs_module
-from bwp_client.ui.jobs import Jobs, JobStatus
+from bwp_client.ui.jobs import JobStatus
 from bwp_client.warehouse import TableName, Warehouse
 
+from .conftest import wait_for_job
 from .test_pages import words
 
 OpenPage = Callable[..., AppTest]
 NOW = datetime.now(UTC)
-DEADLINE_SECONDS = 60
 
 
 @pytest.fixture
@@ -43,27 +41,6 @@ def home(tmp_path: Path) -> Path:
     return tmp_path / "w"
 
 
-@pytest.fixture
-def own_jobs(monkeypatch: pytest.MonkeyPatch) -> Jobs:
-    jobs = Jobs()
-    for module in (
-        "page",
-        *(f"sections.{name}" for name in ("job_buttons", "task_detail", "request_form", "pasted_tasks")),
-    ):
-        monkeypatch.setattr(f"bwp_client.ui.{module}.jobs", lambda: jobs)
-    assert jobs_module.jobs() is not jobs
-    return jobs
-
-
-def wait_for(jobs: Jobs, kind: str) -> JobStatus:
-    deadline = time.monotonic() + DEADLINE_SECONDS
-    while (state := jobs.state(kind)) is not None and state.status is JobStatus.RUNNING:
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
-    assert state is not None
-    return state.status
-
-
 def metrics(app: AppTest) -> dict[str, str]:
     return {item.label: item.value for item in app.metric}
 
@@ -79,11 +56,11 @@ def test_the_worklist_has_the_nearest_deadline_first_and_counts_by_days_left(hom
     assert "n 5 tasks" in words(app)
 
 
-def test_no_waiting_request_is_said_to_be_good(home: Path, open_page: OpenPage) -> None:
+def test_without_waiting_requests_the_list_says_so(home: Path, open_page: OpenPage) -> None:
     assert "No request waits" in words(open_page("tasks", home, due="waiting"))
 
 
-def test_failures_before_the_period_are_named_and_shown_when_asked_for(home: Path, open_page: OpenPage) -> None:
+def test_failures_before_the_period_are_counted_and_shown_on_demand(home: Path, open_page: OpenPage) -> None:
     app = open_page("tasks", home)
     assert app.toggle[0].label.startswith("Also open failures before")
     assert app.toggle[0].label.endswith("(1)")
@@ -145,50 +122,50 @@ def test_an_overdue_task_says_what_an_extension_takes(home: Path, open_page: Ope
     assert "holds only if the shopper was told of it before." in words(app)
 
 
-def test_an_unknown_task_is_said_to_be_unknown(home: Path, open_page: OpenPage) -> None:
+def test_the_page_says_that_a_task_is_unknown(home: Path, open_page: OpenPage) -> None:
     app = open_page("tasks", home, task="<b>nobody</b>")
     assert not app.exception
     assert "Nothing is known of this task" in words(app)
 
 
-def test_a_request_entered_on_the_page_closes_the_task(home: Path, open_page: OpenPage, own_jobs: Jobs) -> None:
+def test_a_request_entered_on_the_page_closes_the_task(home: Path, open_page: OpenPage) -> None:
     app = open_page("tasks", home, task="fail-0")
     closed = next(item for item in app.date_input if item.label == "Closed on")
     closed.set_value((NOW - timedelta(days=1)).date())
-    next(item for item in app.text_input if item.label == "Note").set_value("told on paper")
+    next(item for item in app.text_input if item.label == "Note").set_value("answered on paper")
     next(button for button in app.button if button.label == "Store").click().run()
     assert not app.exception
-    assert wait_for(own_jobs, "import") is JobStatus.DONE
+    assert wait_for_job("import").status is JobStatus.DONE
     app = open_page("tasks", home, task="fail-0")
     assert metrics(app)["State"] == "Closed"
-    assert next(item for item in app.text_input if item.label == "Note").value == "told on paper"
+    assert next(item for item in app.text_input if item.label == "Note").value == "answered on paper"
     app = open_page("tasks", home)
     assert metrics(app)["Closed"] == "1"
     assert "fail-0" not in app.dataframe[0].value["task_id"].tolist()
 
 
-def test_an_address_in_the_note_is_refused_on_the_page(home: Path, open_page: OpenPage, own_jobs: Jobs) -> None:
+def test_an_address_in_the_note_is_refused_on_the_page(home: Path, open_page: OpenPage) -> None:
     app = open_page("tasks", home, task="fail-0")
     next(item for item in app.text_input if item.label == "Note").set_value("someone@shopper.invalid")
     next(button for button in app.button if button.label == "Store").click().run()
-    assert wait_for(own_jobs, "import") is JobStatus.FAILED
+    assert wait_for_job("import").status is JobStatus.FAILED
     app = open_page("tasks", home, task="fail-0")
     assert "Nothing was stored" in words(app)
     assert "note holds an e-mail address" in words(app)
     assert metrics(app)["State"] == "Open"
 
 
-def test_pasted_ids_are_told_and_unknown_ones_become_requests(home: Path, open_page: OpenPage, own_jobs: Jobs) -> None:
+def test_pasted_tasks_are_listed_and_unknown_ones_become_requests(home: Path, open_page: OpenPage) -> None:
     app = open_page("tasks", home)
     app.text_area[0].set_value("fail-1, done-3\nnobody-knows").run()
     assert not app.exception
-    told = app.dataframe[1].value
-    assert told[["task_id", "known"]].values.tolist() == [
+    pasted = app.dataframe[1].value
+    assert pasted[["task_id", "known"]].values.tolist() == [
         ["fail-1", "failed"], ["done-3", "completed"], ["nobody-knows", "unknown here"],
     ]  # fmt: skip
     next(box for box in app.selectbox if box.label == "Business product of the unknown ones").set_value(PRODUCT).run()
     next(button for button in app.button if button.label.startswith("Add 1")).click().run()
-    assert wait_for(own_jobs, "import") is JobStatus.DONE
+    assert wait_for_job("import").status is JobStatus.DONE
     app = open_page("tasks", home, due="waiting")
     waiting = app.dataframe[0].value
     assert waiting["task_id"].tolist() == ["nobody-knows"]
@@ -209,7 +186,7 @@ def test_the_overview_counts_open_failures_whenever_they_failed(home: Path, open
     assert [tasks[name] for name in ("Overdue", "Next 7 days", "Later")] == ["2", "1", "3"]
 
 
-def test_where_all_that_is_open_is_long_overdue_the_overview_lists_it(tmp_path: Path, open_page: OpenPage) -> None:
+def test_the_overview_lists_long_overdue_failures_when_no_others_are_open(tmp_path: Path, open_page: OpenPage) -> None:
     events = [envelope(f"old-{n}", outcome="FAILED", time=NOW - timedelta(days=100 + n)) for n in range(7)]
     write(tmp_path / "events.json", events)
     load(Warehouse(str(tmp_path / "w")), open_source(str(tmp_path / "events.json")))
@@ -220,12 +197,12 @@ def test_where_all_that_is_open_is_long_overdue_the_overview_lists_it(tmp_path: 
 
 
 def test_open_failures_are_counted_by_their_code(home: Path, open_page: OpenPage) -> None:
-    said = words(open_page("overview", home, code="ORDERS_NOT_CLOSED"))
-    assert "Open failures, whenever they failed: 0 overdue, 0 due today, 1 in the 7 days after, 0 later." in said
+    text = words(open_page("overview", home, code="ORDERS_NOT_CLOSED"))
+    assert "Open failures, whenever they failed: 0 overdue, 0 due today, 1 in the 7 days after, 0 later." in text
     assert not open_page("tasks", home, code="ORDERS_NOT_CLOSED").toggle
 
 
-def test_filters_that_stay_are_named_and_can_be_taken_away(home: Path, open_page: OpenPage) -> None:
+def test_active_filters_are_named_and_can_be_removed(home: Path, open_page: OpenPage) -> None:
     app = open_page("overview", home, code="ORDERS_NOT_CLOSED")
     assert "Only error code ORDERS_NOT_CLOSED." in words(app)
     assert metrics(app)["Failed tasks"] == "1"

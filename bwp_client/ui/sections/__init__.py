@@ -1,1 +1,1 @@
-"""One module a section of a page."""
+"""The sections of pages, one module each; `draw_…` functions write Streamlit elements, all others only compute."""

@@ -1,84 +1,120 @@
-"""The archive on the data health page: start a load of a window, and see every replay and what came of it."""
+"""EventBridge archives: a form that replays and loads a window, and every replay with its result."""
 
 from __future__ import annotations
 
-from typing import Any
+from datetime import date
+from typing import Any, Final
 
 import pandas as pd
 import streamlit as st
 
 from bwp_client.settings import Settings
 from bwp_client.sources import Scheme, SourceAddress
-from bwp_client.ui import components
-from bwp_client.ui.data import replays_table, warehouse_in_use
-from bwp_client.ui.jobs import JobState, JobStatus, jobs
-from bwp_client.ui.sections import job_buttons
+from bwp_client.ui.components import count_column, time_column
+from bwp_client.ui.data import warehouse_in_use
+from bwp_client.ui.jobs import JobState, JobStatus, is_running, jobs
+from bwp_client.ui.sections.job_buttons import offered_sources, start_job
+from bwp_client.warehouse import Warehouse
+from bwp_client.warehouse.replays import list_replays
 
-_STATES = {
+_STATES: Final = {
     "planned": "Starting", "started": "Running", "complete": "Complete", "failed": "Failed", "cancelled": "Cancelled",
     "timed_out": "Given up", "refused": "Refused",
 }  # fmt: skip
+_COUNTS: Final = ("received", "stored", "duplicate", "quarantined", "foreign")
 
 
-def show(settings: Settings, key: str) -> None:
-    """Draw the form that starts a load from an archive, and the replays so far."""
+def draw_archive(settings: Settings, version: str) -> None:
+    """Draw the form that starts a load from an archive, and the replays so far; nothing over sample data.
+
+    Args:
+        settings: Name the warehouse, and the archives that a page may read.
+        version: Changes with every finished run.
+    """
     if settings.is_sample:
         return
-    replays = replays_table(warehouse_in_use(settings).uri, key, _stamp())
+    state = jobs().state("load")
+    # A load records replays before its first run does, so its beginning and its end make the list stale too.
+    replays = _replays(
+        uri=warehouse_in_use(settings).uri, version=version, load_state="" if state is None else state.status.value
+    )
     st.subheader("Archive", anchor=False)
-    _form(settings, replays)
-    if not replays:
+    _draw_form(settings, replays, state)
+    if replays:
+        _draw_replays(replays)
+    else:
         st.caption("No window of an archive was read yet.")
-        return
-    _table(replays)
 
 
-def _form(settings: Settings, replays: list[dict[str, Any]]) -> None:
+@st.cache_data(max_entries=4, ttl=10, show_spinner=False)
+def _replays(uri: str, version: str, load_state: str) -> list[dict[str, Any]]:  # noqa: ARG001 - parts of the cache key
+    """Return every archive replay in its newest state, the newest window first; counts are None while it runs."""
+    return [
+        {
+            "archive": replay.archive,
+            "from": replay.window_from,
+            "to": replay.window_to,
+            "state": replay.state.value,
+            **{name: None if replay.state.is_open else replay.counts.get(name) for name in _COUNTS},
+            "recorded": replay.recorded_at,
+            "replay": replay.replay_name,
+        }
+        for replay in list_replays(Warehouse(uri))
+    ]
+
+
+def _draw_form(settings: Settings, replays: list[dict[str, Any]], state: JobState | None) -> None:
     if not (settings.archive.rule_name and settings.archive.queue_url):
         st.caption(
             "To read an EventBridge archive, set BWP_ARCHIVE__RULE_NAME and BWP_ARCHIVE__QUEUE_URL; docs/archive.md walks "
             "through it in ten minutes."
         )
         return
-    address = SourceAddress.parse(settings.source or "")
-    named = address.rest if address.scheme is Scheme.ARCHIVE else ""
-    offered = job_buttons.offered_sources(settings)
-    archives = None
-    if offered is not None:
-        addresses = map(SourceAddress.parse, offered)
-        archives = [address.rest for address in addresses if address.scheme is Scheme.ARCHIVE]
-        if not archives:
-            st.caption(
-                "Behind a login, pages read the archives that BWP_SOURCE and BWP_SOURCES name; neither names one."
-            )
-            return
-    with st.form("archive", border=True):
-        name, first, last = st.columns([2, 1, 1])
-        if archives is None:
-            known = named or (replays[0]["archive"] if replays else "")
-            archive = name.text_input("Archive", value=known, key="archive_name")
-        else:
-            archive = name.selectbox("Archive", archives, key="archive_name")
-        begin = first.date_input("First day", value=None, format="YYYY-MM-DD", key="archive_from")
-        end = last.date_input("Last day", value=None, format="YYYY-MM-DD", key="archive_to")
+    offered = offered_sources(settings)
+    archives = None if offered is None else [name for source in offered if (name := _archive_name(source))]
+    if archives is not None and not archives:
         st.caption(
-            "Whole UTC days. Without a first day it goes on from the last complete window, with three hours of overlap; "
-            "without a last one it ends ten minutes ago. Your live rules hear nothing of it."
+            "Behind a login, pages read only the archives in BWP_SOURCE and BWP_SOURCES; neither names an archive."
         )
-        state = jobs().state("load")
-        if st.form_submit_button("Replay and load", disabled=job_buttons.is_running(state)):
-            if not archive.strip():
+        return
+    with st.form("archive", border=True):
+        archive, begin, end = _draw_fields(settings, replays, archives)
+        st.caption(
+            "Whole UTC days. Without a first day, the replay continues from the last complete window with three hours of "
+            "overlap; without a last day, it ends ten minutes ago. Your live rules do not receive these events."
+        )
+        if st.form_submit_button("Replay and load", disabled=is_running(state)):
+            if not archive:
                 st.warning("Name the archive.")
                 return
             window = {name: str(day) for name, day in (("from", begin), ("to", end)) if day}
-            job_buttons.start_job(
-                "load", SourceAddress.of_archive(archive.strip()).text, options=window, settings=settings
-            )
-        _tell(state)
+            start_job("load", SourceAddress.of_archive(archive).text, options=window, settings=settings)
+        _draw_result(state)
 
 
-def _tell(state: JobState | None) -> None:
-    """Say what the last load from an archive did; how far a running one is stands at the top of the page."""
+def _draw_fields(
+    settings: Settings, replays: list[dict[str, Any]], archives: list[str] | None
+) -> tuple[str, date | None, date | None]:
+    """Draw the fields and return the archive's name, the first day and the last day."""
+    name, first, last = st.columns([2, 1, 1])
+    if archives is None:
+        known = _archive_name(settings.source or "") or (replays[0]["archive"] if replays else "")
+        archive = name.text_input("Archive", value=known, key="archive_name")
+    else:
+        archive = name.selectbox("Archive", archives, key="archive_name")
+    begin = first.date_input("First day", value=None, format="YYYY-MM-DD", key="archive_from")
+    end = last.date_input("Last day", value=None, format="YYYY-MM-DD", key="archive_to")
+    return (archive or "").strip(), begin, end
+
+
+def _archive_name(source: str) -> str:
+    """Return the archive that an address names; empty for an address of another kind."""
+    address = SourceAddress.parse(source)
+    return address.rest if address.scheme is Scheme.ARCHIVE else ""
+
+
+def _draw_result(state: JobState | None) -> None:
+    """Draw the result of the newest load if it read an archive; the frame of the page shows a running one."""
     if state is None or state.status is not JobStatus.DONE or "received" not in state.result:
         return
     result = state.result
@@ -88,34 +124,24 @@ def _tell(state: JobState | None) -> None:
     )
 
 
-def _table(replays: list[dict[str, Any]]) -> None:
-    complete = [one["to"] for one in replays if one["state"] == "complete"]
+def _draw_replays(replays: list[dict[str, Any]]) -> None:
+    complete = [replay["to"] for replay in replays if replay["state"] == "complete"]
     if complete:
         st.caption(f"Read to {max(complete):%d %b %Y %H:%M} UTC. A window counts as read once its replay is complete.")
     rows = pd.DataFrame(replays)
     rows["state"] = rows["state"].map(_STATES)
-    time = "DD MMM YYYY HH:mm"
     st.dataframe(
         rows,
         hide_index=True,
         column_config={
-            "archive": st.column_config.TextColumn("Archive", width=130),
-            "from": st.column_config.DatetimeColumn("From", format=time, timezone="UTC", width=125),
-            "to": st.column_config.DatetimeColumn("To", format=time, timezone="UTC", width=125),
-            "state": st.column_config.TextColumn("State", width=75),
-            "received": components.count_column("Messages"), "stored": components.count_column("Stored"),
-            "duplicate": components.count_column("Duplicate"), "quarantined": components.count_column("Quarantined"),
-            "foreign": components.count_column("Of others"),
-            "recorded": st.column_config.DatetimeColumn("As of", format=time, timezone="UTC", width=125),
+            "archive": st.column_config.TextColumn("Archive", width=130), "from": time_column("From", width=125),
+            "to": time_column("To", width=125), "state": st.column_config.TextColumn("State", width=75),
+            "received": count_column("Messages"), "stored": count_column("Stored"),
+            "duplicate": count_column("Duplicate"), "quarantined": count_column("Quarantined"),
+            "foreign": count_column("Of others"), "recorded": time_column("As of", width=125),
             "replay": st.column_config.TextColumn("Replay"),
         },
         placeholder="–",
         key="replays",
         alt="Every replay with its window, state and counts",
     )  # fmt: skip
-
-
-def _stamp() -> str:
-    """Give a text that changes when a load begins or ends: the journal may then have more than the last run says."""
-    state = jobs().state("load")
-    return "" if state is None else state.status.value

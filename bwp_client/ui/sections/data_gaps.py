@@ -1,81 +1,70 @@
-"""What is missing from the picture: silent products, days without events; and what may be in it twice."""
+"""Days and event types that are missing from the data, and events that may be in it twice."""
 
 from __future__ import annotations
 
 import pandas as pd
 import streamlit as st
 
-from bwp_client.metrics.completeness import Gap
-from bwp_client.ui import components
-from bwp_client.ui.data import completeness
+from bwp_client.metrics.completeness import Gap, gaps, last_heard, twins
+from bwp_client.ui.components import count_column, time_column
+from bwp_client.ui.data import cached
 from bwp_client.ui.markdown import plain
-from bwp_client.ui.page import Page
+from bwp_client.ui.page import PageContext
 
 MAX_GAPS, MAX_TWINS = 5, 50
 _TWIN_COLUMNS = {"task_id": "Task ID", "event_type": "Event type", "events": "Events"}
 
 
-def show(page: Page) -> None:
-    """Show all of it."""
-    heard, gaps, twins = completeness(page.snapshot)
+def draw_data_gaps(page: PageContext) -> None:
+    """Draw silent products, gaps, when each product's events were last seen, and possible duplicates."""
+    # These don't depend on the filters, so they are cached for all pages of the snapshot.
+    products, missing, duplicates = cached(
+        page.snapshot, "completeness", lambda: (last_heard(page.snapshot), gaps(page.snapshot), twins(page.snapshot))
+    )
     st.subheader("Is anything missing?", anchor=False)
-    if silent := components.kept(page, "silent products", lambda: _silent(page, heard)):
+    if silent := page.cached("silent products", lambda: _silent(page, products)):
         st.warning(
             plain(f"Silent, which is not zero: {'; '.join(silent)}. Check that these event types are subscribed to.")
         )
-    if gaps:
-        st.warning(plain(_gaps_text(gaps)))
+    if missing:
+        st.warning(plain(_gaps_text(missing)))
     else:
         st.caption("No day without events where its weekday usually has five or more.")
-    _show_heard(page, heard)
-    if not twins.empty:
-        _show_twins(page, twins)
+    _draw_products(page, products)
+    if not duplicates.empty:
+        _draw_twins(page, duplicates)
 
 
-def _silent(page: Page, heard: pd.DataFrame) -> list[str]:
+def _silent(page: PageContext, products: pd.DataFrame) -> list[str]:
     return [
         f"{page.names(row['business_product_id'])} ({row['task_kind'].lower()}): no {outcome} event ever"
-        for row in heard.to_dict("records")
+        for row in products.to_dict("records")
         for outcome in ("FAILED", "COMPLETED")
         if pd.isna(row[f"last_{outcome.lower()}_at"])
     ]
 
 
-def _gaps_text(gaps: list[Gap]) -> str:
-    shown = [
+def _gaps_text(missing: list[Gap]) -> str:
+    days = [
         f"{gap.first_day:%d %b %Y}" + (f" to {gap.last_day:%d %b %Y}" if gap.last_day > gap.first_day else "")
-        for gap in gaps[:MAX_GAPS]
+        for gap in missing[:MAX_GAPS]
     ]
-    more = f" and {len(gaps) - MAX_GAPS} more" if len(gaps) > MAX_GAPS else ""
+    more = f" and {len(missing) - MAX_GAPS} more" if len(missing) > MAX_GAPS else ""
     return (
-        f"No event at all, where some were expected: {', '.join(shown)}{more}. Load these days again with --from and --to, "
+        f"No event at all, where some were expected: {', '.join(days)}{more}. Load these days again with --from and --to, "
         "or find out whether the archive holds them."
     )
 
 
-def _heard(page: Page, heard: pd.DataFrame) -> pd.DataFrame:
-    return pd.DataFrame(
-        {
-            "Business product": [page.names(product) for product in heard["business_product_id"]],
-            "Task kind": heard["task_kind"].str.capitalize(),
-            "Failed": heard["failed"],
-            "Completed": heard["completed"],
-            "Last failed": heard["last_failed_at"],
-            "Last completed": heard["last_completed_at"],
-        }
-    )
-
-
-def _show_heard(page: Page, heard: pd.DataFrame) -> None:
-    time = st.column_config.DatetimeColumn(format="DD MMM YYYY HH:mm", timezone="UTC")
+def _draw_products(page: PageContext, products: pd.DataFrame) -> None:
     st.dataframe(
-        components.table(page, "products heard of", lambda: _heard(page, heard)),
+        page.cached_table("products last seen", lambda: _product_rows(page, products)),
         hide_index=True,
         column_config={
-            "Failed": components.count_column("Failed"),
-            "Completed": components.count_column("Completed"),
-            "Last failed": time,
-            "Last completed": time,
+            "Failed": count_column("Failed"),
+            "Completed": count_column("Completed"),
+            "Last failed": time_column(),
+            "Last completed": time_column(),
         },
         placeholder="never",
         key="heard",
@@ -83,16 +72,30 @@ def _show_heard(page: Page, heard: pd.DataFrame) -> None:
     )
 
 
-def _show_twins(page: Page, twins: pd.DataFrame) -> None:
+def _product_rows(page: PageContext, products: pd.DataFrame) -> pd.DataFrame:
+    """Return one row per product and task kind: counts (int), last events (UTC time), names as text."""
+    return pd.DataFrame(
+        {
+            "Business product": [page.names(product) for product in products["business_product_id"]],
+            "Task kind": products["task_kind"].str.capitalize(),
+            "Failed": products["failed"],
+            "Completed": products["completed"],
+            "Last failed": products["last_failed_at"],
+            "Last completed": products["last_completed_at"],
+        }
+    )
+
+
+def _draw_twins(page: PageContext, duplicates: pd.DataFrame) -> None:
     st.caption(
-        f"{len(twins):,} events say the same as another one that has a different ID. All are stored; rates count each "
-        "task once, so they change nothing."
+        f"{len(duplicates):,} events have the content of another event under a different ID. All are stored. Rates count "
+        "each task once, so they don't change."
     )
     st.dataframe(
-        components.table(page, "twins", lambda: twins.head(MAX_TWINS).rename(columns=_TWIN_COLUMNS)),
+        page.cached_table("twins", lambda: duplicates.head(MAX_TWINS).rename(columns=_TWIN_COLUMNS)),
         hide_index=True,
         column_config={
-            "occurred_at": st.column_config.DatetimeColumn("Event time", format="DD MMM YYYY HH:mm", timezone="UTC"),
+            "occurred_at": time_column("Event time"),
             "sources": st.column_config.NumberColumn("From objects"),
         },
         key="twins",

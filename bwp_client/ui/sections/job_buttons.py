@@ -1,41 +1,43 @@
-"""Loading and looking up, started from a page."""
+"""Buttons that start a load or a lookup, and the state of the newest job below each."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import Any
 
 import streamlit as st
 
 from bwp_client.errors import UsageError
+from bwp_client.metrics.queries import count_completed_not_looked_up
 from bwp_client.metrics.wording import duration
 from bwp_client.settings import SAMPLE_SOURCE, Settings
-from bwp_client.ui.data import completed_not_looked_up
-from bwp_client.ui.jobs import JobState, JobStatus, Options, jobs
+from bwp_client.ui.data import cached
+from bwp_client.ui.jobs import JobState, JobStatus, Options, is_running, jobs
 from bwp_client.ui.login import is_configured
 from bwp_client.ui.markdown import plain
-from bwp_client.ui.page import Page
+from bwp_client.ui.page import PageContext
 from bwp_client.ui.startup import enrich_environment
 
 
-def load_and_look_up(settings: Settings) -> None:
-    """Draw the two buttons with how their jobs stand."""
+def draw_load_and_look_up(settings: Settings) -> None:
+    """Draw the buttons that load events and look up errors, each with the state of its newest job."""
     left, right = st.columns(2)
     with left, st.container(border=True):
-        source = _source_field(settings)
+        source = _draw_source(settings)
         state = jobs().state("load")
         if st.button("Load", disabled=is_running(state) or source is None, key="load"):
             start_job("load", *([source] if source else []), settings=settings)
-        _tell(state, "objects")
+        draw_job_state(state, _load_result)
     with right, st.container(border=True):
         st.text("Ask Buy with Prime why failed tasks failed.")
         state = jobs().state("enrich")
         if st.button("Look up errors", disabled=is_running(state), key="enrich"):
             start_job("enrich", settings=settings)
-        _tell(state, "asked")
+        draw_job_state(state, _lookup_result)
 
 
-def _source_field(settings: Settings) -> str | None:
-    """Draw what to load, and return it; none where nothing may be loaded from a page."""
+def _draw_source(settings: Settings) -> str | None:
+    """Draw the choice of source and return it; None when no source may be loaded from a page."""
     offered = offered_sources(settings)
     if offered is None or settings.is_sample:
         return st.text_input(
@@ -44,33 +46,33 @@ def _source_field(settings: Settings) -> str | None:
         )  # fmt: skip
     if offered:
         return st.selectbox("Load events from", offered, key="load_source")
-    st.caption("Behind a login, pages load what BWP_SOURCE and BWP_SOURCES name; neither is set.")
+    st.caption("Behind a login, pages load only the sources in BWP_SOURCE and BWP_SOURCES; neither is set.")
     return None
 
 
 def offered_sources(settings: Settings) -> list[str] | None:
-    """Return the sources that a page may load: behind a login those of the settings, else any (None).
+    """Return the sources that a page may load: behind a login those in the settings, otherwise any (None).
 
-    Without a login a visitor sits at this machine and has its rights; whoever signs in has not.
+    Without a login, visitors sit at this machine and have its rights; behind a login they have not.
 
     Raises:
         SettingsError: The secrets can't be read.
     """
     if not is_configured():
         return None
-    own = [SAMPLE_SOURCE] if settings.is_sample else [settings.source, *settings.sources]
-    return list(dict.fromkeys(source for source in own if source))
+    configured = [SAMPLE_SOURCE] if settings.is_sample else [settings.source, *settings.sources]
+    return list(dict.fromkeys(source for source in configured if source))
 
 
-def offer_completed(page: Page) -> None:
-    """Draw the button that looks up completed tasks too, with how long that may take; it may stand on a page once."""
+def draw_look_up_completed(page: PageContext) -> None:
+    """Draw the button that looks up completed tasks, and how long that may take; at most once on a page."""
     if st.button("Look up completed tasks too", disabled=is_running(jobs().state("enrich")), key="look_up_completed"):
         start_job("enrich", options={"completed": True}, settings=page.settings)
-    tasks = completed_not_looked_up(page.snapshot)
+    tasks = cached(page.snapshot, "completed not looked up", lambda: count_completed_not_looked_up(page.snapshot))
     if tasks and not page.settings.is_sample:
-        pace = page.settings.api.requests_per_second
+        rate = page.settings.api.requests_per_second
         st.caption(
-            f"{tasks:,} tasks, which takes about {duration(tasks / pace)} at {pace:g} requests a second "
+            f"{tasks:,} tasks, which takes about {duration(tasks / rate)} at {rate:g} requests a second "
             "(BWP_API__REQUESTS_PER_SECOND)."
         )
 
@@ -78,7 +80,15 @@ def offer_completed(page: Page) -> None:
 def start_job(
     kind: str, *arguments: str, settings: Settings, options: Options | None = None, file: str | None = None
 ) -> None:
-    """Start a command of this server and run the page again; says so when it may not be, or one of its kind is running."""
+    """Start a command as a child process and run the page again; draw a warning when it may not start.
+
+    Args:
+        kind: The command.
+        arguments: Its arguments.
+        settings: Decide which sources a page may load, and where sample errors are looked up.
+        options: Its options.
+        file: Text of a CSV file that becomes its first argument.
+    """
     try:
         if kind == "load":
             _refuse_other_sources(arguments, settings)
@@ -91,42 +101,55 @@ def start_job(
 
 
 def _refuse_other_sources(sources: Sequence[str], settings: Settings) -> None:
-    """Refuse what the page did not offer: what a browser sends need not be what its page let it choose.
+    """Refuse sources that the page did not offer: a browser can send others than the page let it choose.
 
     Raises:
-        UsageError: A source that may not be loaded from a page.
+        UsageError: A source may not be loaded from a page.
     """
     offered = offered_sources(settings)
     if offered is not None and not set(sources) <= set(offered):
         raise UsageError(
             "Nothing was loaded: behind a login, pages load only the sources that the settings name. The data are "
-            "unchanged. Whoever runs this app can add it to BWP_SOURCES, or load it on the command line."
+            "unchanged. Whoever runs this app can add the source to BWP_SOURCES, or load it on the command line."
         )
 
 
-def is_running(state: JobState | None) -> bool:
-    """Tell whether a job has been started and has not ended."""
-    return state is not None and state.status is JobStatus.RUNNING
+def draw_job_state(
+    state: JobState | None,
+    result_text: Callable[[dict[str, Any]], str],
+    *,
+    running: str = "Running",
+    failed: str = "It failed.",
+) -> None:
+    """Draw the state of the newest job of a kind; nothing when there was none.
 
-
-def _tell(state: JobState | None, measure: str) -> None:
+    Args:
+        state: The job's state.
+        result_text: Puts the command's result into words.
+        running: Says what is running.
+        failed: Says that the job failed; its message follows.
+    """
     if state is None:
         return
     if state.status is JobStatus.RUNNING:
-        st.caption("Running; progress is shown at the top of the page.")
+        st.caption(f"{running}; progress is shown at the top of the page.")
     elif state.status is JobStatus.FAILED:
-        st.error("It failed.")
+        st.error(failed)
         st.text(state.text)
-    elif measure == "objects":
-        result = state.result
-        st.caption(
-            f"Done: {result.get('read', 0):,} records read, {result.get('stored', 0):,} stored, "
-            f"{result.get('duplicate', 0):,} duplicate, {result.get('ignored', 0):,} ignored, "
-            f"{result.get('quarantined', 0):,} quarantined."
-        )
     else:
-        result = state.result
-        st.caption(
-            f"Done: {result.get('asked', 0):,} tasks asked about, {result.get('found', 0):,} found, "
-            f"{result.get('denied', 0):,} denied, {result.get('failed', 0):,} failed."
-        )
+        st.caption(plain(result_text(state.result)))
+
+
+def _load_result(result: dict[str, Any]) -> str:
+    return (
+        f"Done: {result.get('read', 0):,} records read, {result.get('stored', 0):,} stored, "
+        f"{result.get('duplicate', 0):,} duplicate, {result.get('ignored', 0):,} ignored, "
+        f"{result.get('quarantined', 0):,} quarantined."
+    )
+
+
+def _lookup_result(result: dict[str, Any]) -> str:
+    return (
+        f"Done: {result.get('asked', 0):,} tasks asked about, {result.get('found', 0):,} found, "
+        f"{result.get('denied', 0):,} denied, {result.get('failed', 0):,} failed."
+    )

@@ -1,4 +1,4 @@
-"""Where lookups stand, and how the runs went that asked."""
+"""Failed tasks whose errors are not known, and the newest runs that asked Buy with Prime."""
 
 from __future__ import annotations
 
@@ -7,57 +7,48 @@ import streamlit as st
 
 from bwp_client.metrics import MetricName
 from bwp_client.metrics.wording import percent
-from bwp_client.ui import components
-from bwp_client.ui.data import lookup_runs_of
+from bwp_client.ui.components import count_column, draw_heading, time_column
+from bwp_client.ui.data import cached, to_arrow
 from bwp_client.ui.markdown import plain
-from bwp_client.ui.page import Page
-from bwp_client.warehouse.lookup_runs import LookupRun
+from bwp_client.ui.page import PageContext
+from bwp_client.warehouse import list_runs
+from bwp_client.warehouse.lookup_runs import LookupRun, lookup_runs
 
+MAX_RUNS = 10
 _STATES = {
-    "not_asked": "Not asked", "pending": "Pending", "found": "Found", "not_found": "Not found", "denied": "Denied",
+    "found": "Found", "not_asked": "Not asked", "pending": "Pending", "not_found": "Not found", "denied": "Denied",
     "failed": "Lookup failed",
 }  # fmt: skip
 _RUN_STATES = {"finished": "finished", "stopped": "stopped early", "partial": "running or killed"}
-_TIME_FORMAT = "DD MMM YYYY HH:mm"
+_COUNTS = ("Asked", "Found", "Left", "Requests", "Throttled", "Tokens")
 
 
-def show(page: Page) -> None:
-    """Show all of it."""
-    _show_reasons(page)
-    runs = lookup_runs_of(page.snapshot)
-    if runs:
-        _show_runs(page, runs)
+def draw_lookup_states(page: PageContext) -> None:
+    """Draw the failed tasks of the period by where their lookup stands."""
+    coverage = page.metric_row(MetricName.COVERAGE)
+    draw_heading("Reasons known", MetricName.COVERAGE, MetricName.LOOKUP_STATES)
+    st.caption("Failed tasks in the chosen period, by where their lookup stands.")
+    for column, (state, label) in zip(st.columns(len(_STATES)), _STATES.items(), strict=True):
+        column.metric(label, f"{coverage['lookup_failed' if state == 'failed' else state]:,}", border=True)
 
 
-def _unknown(page: Page) -> pd.DataFrame:
-    states = components.ask(page, MetricName.LOOKUP_STATES)
-    open_ones = states[states["lookup_state"] != "found"]
-    return pd.DataFrame(
-        {
-            "Lookup": [_STATES.get(state, state) for state in open_ones["lookup_state"]],
-            "Business product": [page.names(product) for product in open_ones["business_product_id"]],
-            "Tasks": open_ones["tasks"],
-            "Why": open_ones["reason"],
-            "Last asked": open_ones["last_asked_at"],
-            "Asked again": open_ones["next_attempt_at"],
-        }
-    )
-
-
-def _show_reasons(page: Page) -> None:
-    rows = components.table(page, "unknown reasons", lambda: _unknown(page))
+def draw_unknown_reasons(page: PageContext) -> None:
+    """Draw the failed tasks whose errors are not known, and why; nothing when all are known."""
+    rows = page.cached_table("unknown reasons", lambda: _unknown_reasons(page))
     if not rows.num_rows:
         return
-    st.caption("Failed tasks without known errors, and why; those with a time are asked about again from then on.")
+    st.caption(
+        "Failed tasks whose errors are not known, and why. Those with a time under “Asked again” are asked about from then."
+    )
     st.dataframe(
         rows,
         hide_index=True,
         column_config={
-            "Tasks": components.count_column("Tasks"),
+            "Tasks": count_column("Tasks"),
             "Lookup": st.column_config.TextColumn(width=100),
             "Why": st.column_config.TextColumn(width="medium"),
-            "Last asked": st.column_config.DatetimeColumn(format=_TIME_FORMAT, timezone="UTC", width=125),
-            "Asked again": st.column_config.DatetimeColumn(format=_TIME_FORMAT, timezone="UTC", width=125),
+            "Last asked": time_column(width=125),
+            "Asked again": time_column(width=125),
         },
         placeholder="–",
         key="lookup_states",
@@ -65,7 +56,44 @@ def _show_reasons(page: Page) -> None:
     )
 
 
-def _runs(runs: list[LookupRun]) -> pd.DataFrame:
+def _unknown_reasons(page: PageContext) -> pd.DataFrame:
+    """Return one row per lookup state, product and reason: Tasks (int), two UTC times, the rest as text."""
+    states = page.metric(MetricName.LOOKUP_STATES)
+    unknown = states[states["lookup_state"] != "found"]
+    return pd.DataFrame(
+        {
+            "Lookup": [_STATES.get(state, state) for state in unknown["lookup_state"]],
+            "Business product": [page.names(product) for product in unknown["business_product_id"]],
+            "Tasks": unknown["tasks"],
+            "Why": unknown["reason"],
+            "Last asked": unknown["last_asked_at"],
+            "Asked again": unknown["next_attempt_at"],
+        }
+    )
+
+
+def draw_lookup_runs(page: PageContext) -> None:
+    """Draw the newest runs that asked Buy with Prime; nothing when there was none."""
+    runs = cached(page.snapshot, "lookup runs", lambda: lookup_runs(list_runs(page.snapshot.warehouse))[:MAX_RUNS])
+    if not runs:
+        return
+    st.caption(plain(lookup_run_text(runs[0])))
+    st.dataframe(
+        cached(page.snapshot, "lookup run rows", lambda: to_arrow(_run_rows(runs))),
+        hide_index=True,
+        column_config={
+            "Finished": time_column(),
+            **{name: count_column(name) for name in _COUNTS},
+            "A second": st.column_config.NumberColumn(format="%.1f"),
+        },
+        placeholder="–",
+        key="lookup_runs",
+        alt="Runs that asked Buy with Prime, with their requests a second and how often they were throttled",
+    )
+
+
+def _run_rows(runs: list[LookupRun]) -> pd.DataFrame:
+    """Return one row per run: Finished (UTC time), counts (int), A second (float), State (text)."""
     return pd.DataFrame(
         {
             "Finished": [run.finished_at for run in runs],
@@ -81,27 +109,8 @@ def _runs(runs: list[LookupRun]) -> pd.DataFrame:
     )
 
 
-def _show_runs(page: Page, runs: list[LookupRun]) -> None:
-    st.caption(plain(said_of(runs[0])))
-    st.dataframe(
-        components.table(page, "lookup runs", lambda: _runs(runs)),
-        hide_index=True,
-        column_config={
-            "Finished": st.column_config.DatetimeColumn(format=_TIME_FORMAT, timezone="UTC"),
-            **{
-                name: components.count_column(name)
-                for name in ("Asked", "Found", "Left", "Requests", "Throttled", "Tokens")
-            },
-            "A second": st.column_config.NumberColumn(format="%.1f"),
-        },
-        placeholder="–",
-        key="lookup_runs",
-        alt="Runs that asked Buy with Prime, with their requests a second and how often they were throttled",
-    )
-
-
-def said_of(run: LookupRun) -> str:
-    """Say how a run went."""
+def lookup_run_text(run: LookupRun) -> str:
+    """Return in words what a run asked, how fast, and how often it was throttled."""
     pace = "" if run.calls_per_second is None else f", {run.calls_per_second:,.1f} a second"
     left = f" {run.not_asked:,} tasks were left." if run.not_asked else ""
     return (

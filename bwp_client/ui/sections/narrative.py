@@ -1,118 +1,104 @@
-"""What changed, for a page: the computed sentence, the product and weeks that stand out, the changes of the rate."""
+"""Sentences computed from the metrics: the state, the newest week, error codes to watch, a product that stood out."""
 
 from __future__ import annotations
 
 from collections.abc import Hashable
 from dataclasses import replace
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, Final
 
 import pandas as pd
-import pyarrow as pa
 
 from bwp_client.metrics import Filters, MetricName, attribution
 from bwp_client.metrics.episodes import Episode, find_episode
 from bwp_client.metrics.queries import rated_products
 from bwp_client.metrics.wording import day, percent, period_length, rate_with_interval, statement
-from bwp_client.ui.components import as_arrow, ask, ask_row
-from bwp_client.ui.page import Page
+from bwp_client.ui.page import PageContext
+from bwp_client.ui.sections.products import comparison_by_product, rates_by_week
 
-_WEEK = timedelta(weeks=1)
-TOP_CODES = 8
-_TOLD_STATES = ("new", "returned", "rising")
-_TOLD_CODES = 2
-
-
-def top_codes(page: Page) -> pa.Table:
-    """Give the codes most met, as rows of a table."""
-    codes = ask(page, MetricName.ERROR_CODES)
-    codes = codes[codes["tasks"] > 0].head(TOP_CODES)
-    shown = codes[["code", "state", "tasks", "tasks_before", "share", "action"]].assign(share=codes["share"] * 100)
-    return as_arrow(shown)
+_WEEK: Final = timedelta(weeks=1)
+_WATCHED_STATES: Final = ("new", "returned", "rising")
+MAX_CODES: Final = 2
 
 
-def sentence(page: Page, row: dict[Hashable, Any], products: pd.DataFrame) -> str:
-    """Say the state in one sentence.
+def state_sentence(page: PageContext, comparison: dict[Hashable, Any]) -> str:
+    """Return the failure rate, how it compares, and what the change is made of, in one sentence.
 
     Args:
         page: The page.
-        row: The `period_comparison` of all products.
-        products: The same by product.
+        comparison: The page's `period_comparison` row.
     """
-    filters = page.choice.filters
-    cause = attribution.cause_of(lambda name, chosen: ask(page, name, chosen), filters, row, products)
+    filters = page.filters
+    cause = attribution.cause_of(page.metric, filters, comparison, comparison_by_product(page))
     if cause and filters.codes:
-        cause = replace(cause, code_set=None)  # the one that was asked for
-    return statement(row, filters.to_time - filters.from_time, cause, page.names)
+        cause = replace(cause, code_set=None)  # the code that the visitor chose explains nothing
+    return statement(comparison, filters.to_time - filters.from_time, cause, page.names)
 
 
-def lately(page: Page) -> str | None:
-    """Say how the newest week of a longer period compares with the week before it; none where it says nothing new."""
-    filters = page.choice.filters
+def newest_week_sentence(page: PageContext) -> str | None:
+    """Compare the newest week with the week before it; None when the period is shorter than two weeks or nothing is rated."""
+    filters = page.filters
     if filters.to_time - filters.from_time < 2 * _WEEK or not rated_products(page.snapshot, filters):
         return None
     week = filters.with_(from_time=filters.to_time - _WEEK)
-    row = ask_row(page, MetricName.PERIOD_COMPARISON, week)
-    alike = attribution.may_be_requests(row, ask(page, MetricName.CONTRIBUTORS, week))
-    text = statement(row, _WEEK, attribution.Cause(may_be_requests=alike), page.names)
+    row = page.metric_row(MetricName.PERIOD_COMPARISON, week)
+    may_be_requests = attribution.may_be_requests(row, page.metric(MetricName.CONTRIBUTORS, week))
+    text = statement(row, _WEEK, attribution.Cause(may_be_requests=may_be_requests), page.names)
     return f"Last 7 days of this period: {text[0].lower()}{text[1:]}"
 
 
-def tell_codes(page: Page) -> str | None:
-    """Say which error codes are new, returned or rising, the most frequent first; none when none is."""
-    codes = ask(page, MetricName.ERROR_CODES)
-    rows = codes[codes["state"].isin(_TOLD_STATES)].to_dict("records")
+def watched_codes_sentence(page: PageContext) -> str | None:
+    """Name the error codes that are new, returned or rising, most tasks first; None when there are none."""
+    codes = page.metric(MetricName.ERROR_CODES)
+    rows = codes[codes["state"].isin(_WATCHED_STATES)].to_dict("records")
     if not rows:
         return None
-    before = period_length(page.choice.filters.to_time - page.choice.filters.from_time)
-    said = [
+    before = period_length(page.filters.to_time - page.filters.from_time)
+    sentences = [
         f"{row['code']} is {row['state']}: {row['tasks']:,} failed tasks, {row['tasks_before']:,} in the {before} before; "
         f"first seen {day(row['first_seen'])}, last {day(row['last_seen'])}."
-        for row in rows[:_TOLD_CODES]
+        for row in rows[:MAX_CODES]
     ]
-    more = len(rows) - _TOLD_CODES
-    return " ".join([*said, *([f"{more} more on the error codes page."] if more > 0 else [])])
+    if len(rows) > MAX_CODES:
+        sentences.append(f"{len(rows) - MAX_CODES} more on the error codes page.")
+    return " ".join(sentences)
 
 
-def tell_episode(page: Page, weekly: dict[str, pd.DataFrame]) -> str | None:
-    """Say in one sentence which product stood out, from when to when, and with which code; none when none did.
-
-    Args:
-        page: The page.
-        weekly: `failure_rate` frames by week, by business product ID.
-    """
-    episode = find_episode(weekly)
+def episode_sentence(page: PageContext) -> str | None:
+    """Name the product that stood out, from when to when, and its most frequent code; None when no product did."""
+    episode = find_episode(rates_by_week(page))
     if episode is None:
         return None
     product = episode.business_product_id
-    start, end = _days(page, episode)
-    to_time = page.choice.filters.to_time
-    filters = page.choice.filters.with_(from_time=start, to_time=end or to_time, business_products=(product,))
-    (row,) = ask(page, MetricName.PERIOD_COMPARISON, filters).to_dict("records")
-    others_since = attribution.change_search_period(page.choice.filters).from_time
+    start, end = _first_and_end(page, episode)
+    to_time = page.filters.to_time
+    filters = page.filters.with_(from_time=start, to_time=end or to_time, business_products=(product,))
+    row = page.metric_row(MetricName.PERIOD_COMPARISON, filters)
     when = f"since {day(start)}" if end is None else f"from {day(start)} to {day(end - timedelta(days=1))}"
-    said = (
+    others_since = attribution.change_search_period(page.filters).from_time
+    sentence = (
         f"{page.names(product)} stood out {when}: {rate_with_interval(row)}, n {row['n']:,}, against "
         f"{percent(episode.usual_rate)} in its other weeks since {day(others_since)}"
-        f"{_mostly(page, filters, row['failed'])}."
+        f"{_main_code(page, filters, row['failed'])}."
     )
     if end is None:
-        return said
-    (after,) = ask(page, MetricName.PERIOD_COMPARISON, filters.with_(from_time=end, to_time=to_time)).to_dict("records")
+        return sentence
+    after = page.metric_row(MetricName.PERIOD_COMPARISON, filters.with_(from_time=end, to_time=to_time))
     rated = f", {percent(after['rate'])}" if pd.notna(after["rate"]) else ""
-    return f"{said} After that {after['failed']:,} of {after['n']:,} failed{rated}."
+    return f"{sentence} After that {after['failed']:,} of {after['n']:,} failed{rated}."
 
 
-def _days(page: Page, episode: Episode) -> tuple[datetime, datetime | None]:
-    """Give the episode's first day, and the day after its last, none where it lasts; to the day where changes tell."""
-    to_time = page.choice.filters.to_time
-    filters = attribution.change_search_period(page.choice.filters).with_(
-        business_products=(episode.business_product_id,)
-    )
-    changes = ask(page, MetricName.CHANGE_POINTS, filters)
+def _first_and_end(page: PageContext, episode: Episode) -> tuple[datetime, datetime | None]:
+    """Return the episode's first day and the day after its last, by change points where one is near.
+
+    The end is None while the episode lasts.
+    """
+    to_time = page.filters.to_time
+    filters = attribution.change_search_period(page.filters).with_(business_products=(episode.business_product_id,))
+    changes = page.metric(MetricName.CHANGE_POINTS, filters)
     ups, downs = (
-        [time.to_pydatetime() for time in changes.loc[changes["direction"] == way, "changed_at"]]
-        for way in ("up", "down")
+        [time.to_pydatetime() for time in changes.loc[changes["direction"] == direction, "changed_at"]]
+        for direction in ("up", "down")
     )
     near = [time for time in ups if abs(time - episode.from_time) <= _WEEK and time < episode.to_time]
     start = near[-1] if near else episode.from_time
@@ -121,8 +107,9 @@ def _days(page: Page, episode: Episode) -> tuple[datetime, datetime | None]:
     return start, end if end < to_time else None
 
 
-def _mostly(page: Page, filters: Filters, failed: int) -> str:
-    codes = ask(page, MetricName.CODES_BY_PRODUCT, filters)
+def _main_code(page: PageContext, filters: Filters, failed: int) -> str:
+    """Name the error code of at least half of the failed tasks; empty when there is none."""
+    codes = page.metric(MetricName.CODES_BY_PRODUCT, filters)
     top = None if codes.empty else codes.iloc[0]
     if top is None or str(top["code"]).startswith("(") or 2 * top["tasks"] < failed:
         return ""

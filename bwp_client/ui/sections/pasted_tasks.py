@@ -1,71 +1,73 @@
-"""Task IDs pasted into the page: what is known of each, and looking up those that are not known."""
+"""Pasted task IDs: what is known of each task, and buttons that add unknown tasks to the requests and look tasks up."""
 
 from __future__ import annotations
 
 import re
 from functools import partial
+from typing import Final
 
 import pandas as pd
 import streamlit as st
 
 from bwp_client.metrics.queries import UNKNOWN_TASK, known_tasks
-from bwp_client.ui.data import version_key
-from bwp_client.ui.jobs import jobs
-from bwp_client.ui.page import Page
-from bwp_client.ui.sections import job_buttons, request_form
-from bwp_client.ui.sections.task_detail import open_chosen
+from bwp_client.ui.components import time_column
+from bwp_client.ui.data import CACHE_KEYS
+from bwp_client.ui.jobs import is_running, jobs
+from bwp_client.ui.page import PageContext
+from bwp_client.ui.sections.job_buttons import start_job
+from bwp_client.ui.sections.request_form import draw_import_state, draw_product_choice, store_requests
+from bwp_client.ui.sections.task_detail import open_ticked_task
 from bwp_client.warehouse.snapshot import Snapshot
 
-MAX_PASTED = 1000
+MAX_TASKS: Final = 1000
 
 
-def show(page: Page) -> None:
-    """Draw the field and what is known of the tasks in it."""
+def draw_pasted_tasks(page: PageContext) -> None:
+    """Draw the field, and the tasks whose IDs are in it."""
     text = st.text_area(
         "Task IDs", key="pasted", placeholder="One a line, or with commas or spaces between", height=120
     )
-    wanted = tuple(dict.fromkeys(part for part in re.split(r"[\s,;]+", text or "") if part))
-    if not wanted:
+    task_ids = tuple(dict.fromkeys(part for part in re.split(r"[\s,;]+", text or "") if part))
+    if not task_ids:
         return
-    if len(wanted) > MAX_PASTED:
-        st.caption(f"The first {MAX_PASTED:,} of {len(wanted):,} are shown.")
-    rows = _known(page.snapshot, version_key(page.settings), wanted[:MAX_PASTED])
-    rows = rows.assign(product=[page.names(product) for product in rows["business_product_id"].fillna("")])
+    if len(task_ids) > MAX_TASKS:
+        st.caption(f"The first {MAX_TASKS:,} of {len(task_ids):,} are shown.")
+    tasks = _known_tasks(snapshot=page.snapshot, task_ids=task_ids[:MAX_TASKS])
+    tasks = tasks.assign(product=[page.names(product) for product in tasks["business_product_id"].fillna("")])
+    _draw_tasks(tasks)
+    unknown = tasks.loc[tasks["known"] == UNKNOWN_TASK, "task_id"].tolist()
+    st.caption(f"n {len(tasks):,} tasks, {len(unknown):,} of them unknown here. Tick a row to see its timeline.")
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        if unknown:
+            _draw_add_to_requests(page, unknown)
+        if st.button("Look up errors", disabled=is_running(jobs().state("enrich")), key="look_up_pasted"):
+            start_job("enrich", options={"task": tasks["task_id"].tolist()}, settings=page.settings)
+    draw_import_state()
+
+
+def _draw_tasks(tasks: pd.DataFrame) -> None:
     st.dataframe(
-        rows[["task_id", "known", "at", "lookup_state", "codes", "product"]],
+        tasks[["task_id", "known", "at", "lookup_state", "codes", "product"]],
         hide_index=True,
         column_config={
             "task_id": st.column_config.TextColumn("Task ID", width=255), "known": "Outcome",
-            "at": st.column_config.DatetimeColumn("When (UTC)", format="DD MMM YYYY HH:mm", timezone="UTC"),
-            "lookup_state": "Lookup", "codes": "Error codes", "product": "Business product",
+            "at": time_column("When (UTC)"), "lookup_state": "Lookup", "codes": "Error codes", "product": "Business product",
         },
         placeholder="–",
-        on_select=partial(open_chosen, "pasted_rows", rows["task_id"].tolist()),
+        on_select=partial(open_ticked_task, "pasted_rows", tasks["task_id"].tolist()),
         selection_mode="single-row",
         key="pasted_rows",
         alt="The pasted tasks with outcome, lookup and error codes",
     )  # fmt: skip
-    unknown = rows.loc[rows["known"] == UNKNOWN_TASK, "task_id"].tolist()
-    st.caption(f"n {len(rows):,} tasks, {len(unknown):,} of them unknown here. Tick a row to see its timeline.")
-    with st.container(horizontal=True, vertical_alignment="bottom"):
-        if unknown:
-            product = st.selectbox(
-                "Business product of the unknown ones",
-                ["", *request_form.products(page)],
-                format_func=lambda product: page.names(product) or "not known",
-            )
-            if st.button(
-                f"Add {len(unknown):,} to the requests", disabled=job_buttons.is_running(jobs().state("import"))
-            ):
-                kind = page.choice.filters.task_kind.value
-                request_form.store(
-                    page, [{"task_id": task, "task_kind": kind, "business_product_id": product} for task in unknown]
-                )
-        if st.button("Look up errors", disabled=job_buttons.is_running(jobs().state("enrich")), key="look_up_pasted"):
-            job_buttons.start_job("enrich", options={"task": rows["task_id"].tolist()}, settings=page.settings)
-    request_form.tell()
 
 
-@st.cache_data(max_entries=20, show_spinner="Looking for the tasks…")
-def _known(_snapshot: Snapshot, key: str, wanted: tuple[str, ...]) -> pd.DataFrame:  # noqa: ARG001
-    return known_tasks(_snapshot, wanted)
+def _draw_add_to_requests(page: PageContext, unknown: list[str]) -> None:
+    product = draw_product_choice(page, "Business product of the unknown ones")
+    if st.button(f"Add {len(unknown):,} to the requests", disabled=is_running(jobs().state("import"))):
+        kind = page.filters.task_kind.value
+        store_requests(page, [{"task_id": task, "task_kind": kind, "business_product_id": product} for task in unknown])
+
+
+@st.cache_data(max_entries=20, show_spinner="Looking for the tasks…", hash_funcs=CACHE_KEYS)
+def _known_tasks(snapshot: Snapshot, task_ids: tuple[str, ...]) -> pd.DataFrame:
+    return known_tasks(snapshot, task_ids)

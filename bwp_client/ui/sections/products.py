@@ -1,58 +1,72 @@
-"""Business products side by side: how often each fails, with what, and week by week."""
+"""Business products side by side: how often each fails, with which error codes, and week by week."""
 
 from __future__ import annotations
 
 import pandas as pd
 import streamlit as st
 
-from bwp_client.events import TaskKind
-from bwp_client.metrics import Bucket, Filters, MetricName
+from bwp_client.charts import rates_by_product
+from bwp_client.charts.rates import describe_products
+from bwp_client.metrics import Bucket, MetricName
 from bwp_client.metrics.attribution import change_search_period
 from bwp_client.metrics.comparison import verdict
 from bwp_client.metrics.queries import rated_products
-from bwp_client.metrics.wording import TOO_FEW_TO_RATE, interval, rate_with_interval
-from bwp_client.ui import data
-from bwp_client.ui.components import as_of, ask, ask_row, count_column, heading, kept, table
-from bwp_client.ui.filters import regions_of
-from bwp_client.ui.markdown import plain
-from bwp_client.ui.page import Page
+from bwp_client.metrics.wording import TOO_FEW_TO_RATE, interval
+from bwp_client.ui.components import draw_chart, theme
+from bwp_client.ui.page import PageContext
+from bwp_client.ui.sections.unrated import draw_unrated
 
 MAX_PRODUCTS = 20
 MAX_LINES = 6
 
 
-def compare(page: Page) -> pd.DataFrame:
-    """Compare each product with itself in the period before; most failures first.
+def comparison_by_product(page: PageContext) -> pd.DataFrame:
+    """Return the `comparison_by_product` rows of the products with most tasks, most failures first."""
+
+    def rows_of_largest() -> pd.DataFrame:
+        largest = rated_products(page.snapshot, page.filters)[:MAX_PRODUCTS]
+        rows = page.metric(MetricName.COMPARISON_BY_PRODUCT)
+        return rows[rows["business_product_id"].isin(largest)].reset_index(drop=True)
+
+    return page.cached("products compared", rows_of_largest)
+
+
+def rates_by_week(page: PageContext) -> dict[str, pd.DataFrame]:
+    """Return the weekly failure rates of the products with most tasks, over this period and the one before.
 
     Returns:
-        `comparison_by_product` rows of the products with most tasks.
+        `failure_rate` frames by business product ID, over at least eight whole weeks.
     """
-    return kept(page, "products compared", lambda: _compare(page))
+    period = change_search_period(page.filters)
+    return page.cached(
+        "products by week",
+        lambda: {
+            product: page.metric(MetricName.FAILURE_RATE, period.with_(business_products=(product,)), Bucket.WEEK)
+            for product in rated_products(page.snapshot, page.filters)[:MAX_LINES]
+        },
+    )
 
 
-def _compare(page: Page) -> pd.DataFrame:
-    largest = rated_products(page.snapshot, page.choice.filters)[:MAX_PRODUCTS]
-    rows = ask(page, MetricName.COMPARISON_BY_PRODUCT)
-    return rows[rows["business_product_id"].isin(largest)].reset_index(drop=True)
-
-
-def show(page: Page, products: pd.DataFrame) -> None:
-    """Show products with their rates, how these compare with the period before, and the code most met."""
+def draw_products(page: PageContext) -> None:
+    """Draw the products with their rates, how these compare with the period before, and the most frequent code of each."""
     rate = st.column_config.NumberColumn(format="%.1f %%")
     outcomes = st.column_config.NumberColumn(
         "Outcomes", help="Failed and completed tasks", format="localized", width=75
     )
     code = st.column_config.TextColumn("Most frequent code", width=215)
     st.dataframe(
-        table(page, "products shown", lambda: _shown(page, products)), hide_index=True, key="products", placeholder="–",
+        page.cached_table("products shown", lambda: _product_rows(page)), hide_index=True, key="products",
+        placeholder="–",
         column_config={"Outcomes (n)": outcomes, "Failure rate": rate, "Period before": rate, "Most frequent code": code},
         alt="Business products with failed tasks, outcomes, failure rate, comparison with the period before and top code",
     )  # fmt: skip
-    show_unrated(page)
+    draw_unrated(page)
 
 
-def _shown(page: Page, products: pd.DataFrame) -> pd.DataFrame:
-    codes = ask(page, MetricName.CODES_BY_PRODUCT)
+def _product_rows(page: PageContext) -> pd.DataFrame:
+    """Return one row per product: counts (int), rates in per cent (float), the rest as text."""
+    products, codes = comparison_by_product(page), page.metric(MetricName.CODES_BY_PRODUCT)
+    rows = products.to_dict("records")
     return pd.DataFrame(
         {
             "Business product": [page.names(product) for product in products["business_product_id"]],
@@ -60,120 +74,58 @@ def _shown(page: Page, products: pd.DataFrame) -> pd.DataFrame:
             "Outcomes (n)": products["n"],
             "Failure rate": products["rate"] * 100,
             "95 % interval": [
-                TOO_FEW_TO_RATE if pd.isna(row["rate"]) else interval(row["low"], row["high"])
-                for row in products.to_dict("records")
+                TOO_FEW_TO_RATE if pd.isna(row["rate"]) else interval(row["low"], row["high"]) for row in rows
             ],
             "Period before": products["previous_rate"] * 100,
-            "Compared": [verdict(row) for row in products.to_dict("records")],
+            "Compared": [verdict(row) for row in rows],
             "Most frequent code": [_top_code(codes, product) for product in products["business_product_id"]],
         }
     )
 
 
-def show_kinds_and_regions(page: Page) -> None:
-    """Show each task kind, and each region where there are several, beside the others; rates never pool the kinds."""
-    filters = page.choice.filters
-    narrowed = {f"{kind.value.capitalize()} tasks": filters.with_(task_kind=kind) for kind in TaskKind}
-    regions = regions_of(page.snapshot)
-    if len(regions) > 1:
-        narrowed |= {region: filters.with_(regions=(region,)) for region in regions[:MAX_PRODUCTS]}
-    heading("By task kind and region" if len(regions) > 1 else "By task kind", MetricName.PERIOD_COMPARISON)
-    st.dataframe(
-        table(page, "kinds and regions", lambda: _parts(page, narrowed)),
-        hide_index=True,
-        column_config={name: count_column(name) for name in ("Failed", "Outcomes (n)")},
-        key="kinds_and_regions",
-        alt="Failed tasks, outcomes, failure rate and comparison by task kind and region",
+def _top_code(codes: pd.DataFrame, product: str) -> str:
+    of_product = codes[codes["business_product_id"] == product]
+    return "" if of_product.empty else f"{of_product['code'].iloc[0]} ({of_product['tasks'].iloc[0]:,})"
+
+
+def draw_weekly_rates(page: PageContext) -> None:
+    """Draw the weekly rates of the products that have at least one rated week."""
+    weekly = page.cached(
+        "products rated by week",
+        lambda: {
+            page.names(product): frame for product, frame in rates_by_week(page).items() if frame["rate"].notna().any()
+        },
     )
-    st.caption(f"The regions are those of {filters.task_kind.value.lower()} tasks, {as_of(page)}.")
-
-
-def _parts(page: Page, narrowed: dict[str, Filters]) -> pd.DataFrame:
-    rows = [ask_row(page, MetricName.PERIOD_COMPARISON, chosen) for chosen in narrowed.values()]
-    return pd.DataFrame(
-        {
-            "Part": list(narrowed),
-            "Failed": [row["failed"] for row in rows],
-            "Outcomes (n)": [row["n"] for row in rows],
-            "Failure rate": [rate_with_interval(row) for row in rows],
-            "Compared": [verdict(row) for row in rows],
-        }
+    if not weekly:
+        return
+    n = sum(int(frame["n"].sum()) for frame in weekly.values())
+    draw_chart(
+        page,
+        "Failure rate by business product and week",
+        lambda: rates_by_product(weekly, theme()),
+        caption=f"This period and the one before. Hollow: partial week. A week with fewer than {page.settings.min_n} "
+        f"outcomes is not rated. n {n:,} outcomes, {page.as_of}.",
+        alt=lambda: describe_products(weekly, "week"),
+        key="products_by_week",
+        about=(MetricName.FAILURE_RATE,),
     )
 
 
-def unrated_failures(page: Page) -> int:
-    """Count the failed tasks of products without a denominator."""
-    return sum(failed for _, failed in _unrated(page))
-
-
-def _unrated(page: Page) -> list[tuple[str, int]]:
-    """Give (business product ID, failed tasks) of the products without a denominator."""
-
-    def rows() -> list[tuple[str, int]]:
-        frame = data.unrated(page.snapshot, page.choice.filters)
-        return list(zip(frame["business_product_id"].astype(str), frame["failed"].astype(int), strict=True))
-
-    return kept(page, "not rated", rows)
-
-
-def show_nothing_rated(page: Page) -> None:
-    """Say why there is no rate: nothing ended, or nothing that ended can be rated."""
-    if unrated_failures(page):
-        show_unrated(page)
-        st.text("Why they failed stands on the error codes page, and which ones on the tasks page.")
-    else:
-        st.info("No task of this kind ended in this period. Choose another period or fewer filters in the sidebar.")
-
-
-def show_unrated(page: Page) -> None:
-    """Name the products without a denominator."""
-    if rows := _unrated(page):
-        named = ", ".join(f"{plain(page.names(product))} ({failed:,} failed)" for product, failed in rows)
-        st.info(
-            f"These are not rated: {named}. Not one COMPLETED event was ever loaded for "
-            f"{'it' if len(rows) == 1 else 'them'}, so these failures have no denominator and are in no rate. "
-            "Subscribe to the COMPLETED events.",
-            icon="ℹ️",
-        )
-
-
-def show_codes(page: Page) -> None:
-    """Show how often each error code was met at each product."""
-    rows = table(page, "codes by product", lambda: _codes_by_product(page))
+def draw_codes_by_product(page: PageContext) -> None:
+    """Draw the failed tasks of each error code at each product."""
+    rows = page.cached_table("codes by product", lambda: _code_rows(page))
     if rows.num_rows:
         st.dataframe(rows, key="codes_by_product", alt="Failed tasks by error code and business product")
 
 
-def _codes_by_product(page: Page) -> pd.DataFrame:
-    codes = ask(page, MetricName.CODES_BY_PRODUCT)
+def _code_rows(page: PageContext) -> pd.DataFrame:
+    """Return failed tasks (int) with error codes as index and products as columns, both with most tasks first."""
+    codes = page.metric(MetricName.CODES_BY_PRODUCT)
     if codes.empty:
         return codes
     counts = codes.assign(product=[page.names(product) for product in codes["business_product_id"]]).pivot_table(
         index="code", columns="product", values="tasks", aggfunc="sum", fill_value=0
     )
-    counts = counts.loc[
-        counts.sum(axis=1).sort_values(ascending=False).index, counts.sum().sort_values(ascending=False).index
-    ]
+    by_code, by_product = counts.sum(axis=1), counts.sum()
+    counts = counts.loc[by_code.sort_values(ascending=False).index, by_product.sort_values(ascending=False).index]
     return counts.iloc[:, :MAX_PRODUCTS].rename_axis(index="Error code", columns=None)
-
-
-def weekly(page: Page) -> dict[str, pd.DataFrame]:
-    """Give the weekly failure rates of the products with most tasks, over this period and the one before.
-
-    Returns:
-        `failure_rate` frames by business product ID; over at least eight whole weeks.
-    """
-    return kept(page, "products by week", lambda: _weekly(page))
-
-
-def _weekly(page: Page) -> dict[str, pd.DataFrame]:
-    period = change_search_period(page.choice.filters)
-    return {
-        product: ask(page, MetricName.FAILURE_RATE, period.with_(business_products=(product,)), Bucket.WEEK)
-        for product in rated_products(page.snapshot, page.choice.filters)[:MAX_LINES]
-    }
-
-
-def _top_code(codes: pd.DataFrame, product: str) -> str:
-    of_product = codes[codes["business_product_id"] == product]
-    return "" if of_product.empty else f"{of_product['code'].iloc[0]} ({of_product['tasks'].iloc[0]:,})"

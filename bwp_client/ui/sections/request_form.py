@@ -1,25 +1,31 @@
-"""Entering what the shop knows of one request; stored by `import`, as a child process."""
+"""The form for the shop's request behind a task; `import` stores it, as a child process."""
 
 from __future__ import annotations
 
 import csv
 import io
-from datetime import date
+from datetime import date, tzinfo
 from typing import Any
 
 import streamlit as st
 
 from bwp_client.metrics.queries import has_failed, list_products
-from bwp_client.ui.jobs import JobStatus, jobs
-from bwp_client.ui.page import Page
-from bwp_client.ui.sections import job_buttons
+from bwp_client.ui.jobs import is_running, jobs
+from bwp_client.ui.page import PageContext
+from bwp_client.ui.sections.job_buttons import draw_job_state, start_job
 
 
-def form(page: Page, task_id: str, known: dict[str, Any] | None) -> None:
-    """Draw the form for one task, filled with what is known; what is entered takes its place."""
+def draw_request_form(page: PageContext, task_id: str, known: dict[str, Any] | None) -> None:
+    """Draw the form for one task.
+
+    Args:
+        page: The page.
+        task_id: The task.
+        known: The request as stored, which fills the form; the entry replaces it.
+    """
     known = known or {}
     zone = page.settings.deadlines.zone
-    # The key changes with what is known: a form keeps what it showed first.
+    # The key changes with the stored request, because a form keeps the values that it showed first.
     with st.form(f"request-{task_id}-{hash(str(known))}", border=False):
         st.caption(f"Days of the zone {page.settings.timezone}. Never enter a shopper's data: the task ID is enough.")
         received = st.date_input("Request received on", value=_day(known.get("received_at"), zone))
@@ -27,52 +33,48 @@ def form(page: Page, task_id: str, known: dict[str, Any] | None) -> None:
         closed = st.date_input("Closed on", value=_day(known.get("closed_at"), zone))
         note = st.text_input("Note", value=known.get("note") or "", max_chars=500)
         is_new = not known and not has_failed(page.snapshot, task_id)
-        product = _product_choice(page) if is_new else ""
-        if st.form_submit_button("Store", disabled=job_buttons.is_running(jobs().state("import"))):
+        product = draw_product_choice(page, "Business product") if is_new else ""
+        if st.form_submit_button("Store", disabled=is_running(jobs().state("import"))):
             row = {
                 "task_id": task_id, "received_at": received, "replaced_by": replaced_by.strip(), "closed_at": closed,
                 "note": note.strip(),
             }  # fmt: skip
             if is_new:
-                row |= {"task_kind": page.choice.filters.task_kind.value, "business_product_id": product}
-            store(page, [row])
-    tell()
+                row |= {"task_kind": page.filters.task_kind.value, "business_product_id": product}
+            store_requests(page, [row])
+    draw_import_state()
 
 
-def store(page: Page, rows: list[dict[str, Any]]) -> None:
-    """Start storing rows; every one has the same columns."""
+def draw_product_choice(page: PageContext, label: str) -> str:
+    """Draw the choice of a business product and return its ID; empty while it is not known."""
+    products = list_products(page.snapshot, page.filters.task_kind)
+    return st.selectbox(label, ["", *products], format_func=lambda product: page.names(product) or "not known")
+
+
+def store_requests(page: PageContext, rows: list[dict[str, Any]]) -> None:
+    """Start a job that stores requests.
+
+    Args:
+        page: The page.
+        rows: Columns of `import` by name, the same in every row.
+    """
     text = io.StringIO()
     writer = csv.DictWriter(text, list(rows[0]))
     writer.writeheader()
     writer.writerows(rows)
     options = {"warehouse": page.snapshot.warehouse.uri}
-    job_buttons.start_job("import", options=options, settings=page.settings, file=text.getvalue())
+    start_job("import", options=options, settings=page.settings, file=text.getvalue())
 
 
-def tell() -> None:
-    """Say how the newest entry ended."""
-    state = jobs().state("import")
-    if state is None:
-        return
-    if state.status is JobStatus.RUNNING:
-        st.caption("Storing; progress is shown at the top of the page.")
-    elif state.status is JobStatus.FAILED:
-        st.error("Nothing was stored.")
-        st.text(state.text)
-    else:
-        st.caption(f"The newest entry: {state.result.get('stored', 0):,} requests stored.")
-
-
-def _product_choice(page: Page) -> str:
-    return st.selectbox(
-        "Business product", ["", *products(page)], format_func=lambda product: page.names(product) or "not known"
+def draw_import_state() -> None:
+    """Draw the state of the newest job that stores requests."""
+    draw_job_state(
+        jobs().state("import"),
+        lambda result: f"The newest entry: {result.get('stored', 0):,} requests stored.",
+        running="Storing",
+        failed="Nothing was stored.",
     )
 
 
-def products(page: Page) -> list[str]:
-    """Give the business products there are, the largest first."""
-    return list_products(page.snapshot, page.choice.filters.task_kind)
-
-
-def _day(moment: Any, zone: Any) -> date | None:
+def _day(moment: Any, zone: tzinfo) -> date | None:
     return None if moment is None else moment.astimezone(zone).date()

@@ -1,4 +1,4 @@
-"""The failure rate by submission, which a surge of requests leaves as it is; or what it takes to see it."""
+"""The failure rate by week of submission, which more requests alone don't change; or what is missing to compute it."""
 
 from __future__ import annotations
 
@@ -7,54 +7,44 @@ import streamlit as st
 
 from bwp_client.charts import rate_over_time
 from bwp_client.charts.rates import describe_rates
-from bwp_client.metrics import Bucket, Filters, MetricName
+from bwp_client.metrics import Bucket, MetricName
 from bwp_client.metrics.catalog import KNOWN_SHARE
 from bwp_client.metrics.wording import duration, percent, rate_legend
-from bwp_client.ui import components
-from bwp_client.ui.page import Page
-from bwp_client.ui.sections import job_buttons
+from bwp_client.ui.components import draw_chart, draw_heading, theme
+from bwp_client.ui.page import PageContext
+from bwp_client.ui.sections.job_buttons import draw_look_up_completed
 
 
-def show(page: Page, whole: Filters) -> None:
-    """Draw the rate by week of submission where enough was looked up; else say what is missing, and offer to look it up.
-
-    Args:
-        page: The page.
-        whole: Its filters over all data.
-    """
-    rates = components.ask(page, MetricName.SUBMISSION_RATE, whole, Bucket.WEEK)
-    known = _known(rates)
+def draw_submission_rate(page: PageContext) -> None:
+    """Draw the rate over all data where enough tasks were looked up; else say how many are missing, and offer to ask."""
+    rates = page.metric(MetricName.SUBMISSION_RATE, page.filters_of_all_data, Bucket.WEEK)
+    known = rates[(rates["failed_known"] >= KNOWN_SHARE) & (rates["completed_known"] >= KNOWN_SHARE)]
     if known["rate"].isna().all():
-        components.heading("By submission", MetricName.SUBMISSION_RATE)
-        _tell_missing(page, rates)
+        draw_heading("By submission", MetricName.SUBMISSION_RATE)
+        _draw_missing(page, rates)
         return
     legend = rate_legend(known, "week", page.settings.min_n)
     settles = duration(rates["settles_seconds"].iloc[0])
-    components.show_chart(
+    draw_chart(
         page,
         "Failure rate by week of submission, all data",
-        lambda: rate_over_time(known, components.theme()),
-        caption="Of the tasks submitted in a week, whenever they ended: more requests alone change nothing here. "
+        lambda: rate_over_time(known, theme()),
+        caption="Of the tasks submitted in a week, whenever they ended: more requests alone don't change this rate. "
         f"{legend} A week is partial until {settles} after it: 1 in 100 completed tasks "
         "took longer. The sidebar's period does not apply. "
-        f"n {int(known['n'].sum()):,} looked-up tasks, {components.as_of(page)}.",
+        f"n {int(known['n'].sum()):,} looked-up tasks, {page.as_of}.",
         alt=lambda: describe_rates(known, "week"),
         key="submission_rate",
         about=(MetricName.SUBMISSION_RATE,),
     )
 
 
-def _known(rates: pd.DataFrame) -> pd.DataFrame:
-    """Leave the weeks of which enough was looked up."""
-    return rates[(rates["failed_known"] >= KNOWN_SHARE) & (rates["completed_known"] >= KNOWN_SHARE)]
-
-
-def _tell_missing(page: Page, rates: pd.DataFrame) -> None:
+def _draw_missing(page: PageContext, rates: pd.DataFrame) -> None:
     failed, completed = rates[["failed_known", "completed_known"]].iloc[0] if len(rates) else (0.0, 0.0)
     st.text(
-        "Failures come sooner than completions, so more requests alone raise the rate for a while; the rate by submission "
-        f"they leave as it is. For it {KNOWN_SHARE * 100:.0f} % of both have to be looked up: of the failed tasks "
-        f"{percent(failed)} are, of the completed ones {percent(completed)}."
+        "Failures come sooner than completions, so more requests alone raise the failure rate for a while. The rate by "
+        f"submission does not move with them. It needs {KNOWN_SHARE * 100:.0f} % of the failed and of the completed tasks "
+        f"looked up; {percent(failed)} of the failed and {percent(completed)} of the completed tasks are."
     )
     if completed < KNOWN_SHARE:
-        job_buttons.offer_completed(page)
+        draw_look_up_completed(page)

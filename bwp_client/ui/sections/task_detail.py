@@ -1,78 +1,83 @@
-"""Everything known of one task: where it stands, why, its timeline, its events as JSON, and its dossier."""
+"""One task: its state and deadline, why it failed, its timeline, its events and lookups as JSON, and its dossier."""
 
 from __future__ import annotations
 
 import json
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Final
 
 import pandas as pd
 import streamlit as st
 
-from bwp_client.deadlines import Deadline, Hold, judge_hold
+from bwp_client.deadlines import Deadline, DeadlineCalendar, Hold, judge_hold
+from bwp_client.metrics.guidance import GuidanceTable
 from bwp_client.tasks import dossier
 from bwp_client.tasks.history import REBUILT_NOTE, TaskHistory, read_task_history, rebuild_envelope
-from bwp_client.ui import components
-from bwp_client.ui.data import version_key
-from bwp_client.ui.jobs import jobs
+from bwp_client.ui.data import CACHE_KEYS
+from bwp_client.ui.jobs import is_running, jobs
 from bwp_client.ui.markdown import plain
-from bwp_client.ui.page import Page
-from bwp_client.ui.sections import job_buttons, request_form
+from bwp_client.ui.page import PageContext
+from bwp_client.ui.sections.job_buttons import start_job
+from bwp_client.ui.sections.request_form import draw_request_form
 from bwp_client.warehouse.snapshot import NOT_LOOKED_UP, Snapshot
 
-_HOLD = {
+_HOLD_WARNINGS: Final = {
     Hold.MISSES: "it ends after the deadline, so this task could never be in time.",
     Hold.TOO_LONG_NOW: "submitted again today with the same one, it would still be held when the deadline passes. "
     "Use a shorter one.",
 }
 
 
-def show(page: Page, task_id: str) -> None:
-    """Draw one task."""
+def draw_task(page: PageContext, task_id: str) -> None:
+    """Draw one task, or say that it is unknown and offer to enter it as a request."""
     st.button("Back to the list", icon=":material/arrow_back:", on_click=open_task, args=("",), key="back")
-    history = _history(page.snapshot, version_key(page.settings), task_id, repr(page.settings.deadlines), page)
+    history = _history(
+        snapshot=page.snapshot, task_id=task_id, calendar=page.settings.deadlines, guidance=page.guidance
+    )
     if history is None:
         st.warning("Nothing is known of this task: no event, no lookup, no request names it.")
         st.text(task_id)
         st.text(
-            "Check the ID. If it is right, its outcome is still to come, or its events were never loaded. "
-            "Enter it as a request below, and it is looked up with the next lookups."
+            "Check the ID. If it is right, the task has not ended yet, or its events were never loaded. "
+            "Enter it as a request below, and the next lookups include it."
         )
-        request_form.form(page, task_id, None)
+        draw_request_form(page, task_id, None)
         return
-    _head(page, history)
-    _reasons(history)
-    _timeline(history)
-    _downloads(page, history)
-    _records(page, history)
+    _draw_state(page, history)
+    _draw_reasons(history)
+    _draw_timeline(history)
+    _draw_downloads(page, history)
+    _draw_events(history)
+    _draw_lookups(page, history)
     st.subheader("What the shop knows", anchor=False)
-    request_form.form(page, history.task_id, history.request)
+    draw_request_form(page, history.task_id, history.request)
 
 
 def open_task(task_id: str) -> None:
-    """Show one task, or the list for no task; for callbacks."""
+    """Show one task, or the list when the ID is empty; a callback."""
     st.session_state["task"] = task_id
 
 
-def open_chosen(table: str, task_ids: list[str]) -> None:
-    """Show the task whose row was chosen in a table; for callbacks."""
-    rows = st.session_state[table]["selection"]["rows"]
-    if rows:
+def open_ticked_task(table: str, task_ids: list[str]) -> None:
+    """Show the task whose row was ticked; a callback.
+
+    Args:
+        table: The table's key.
+        task_ids: The IDs in the order of its rows.
+    """
+    if rows := st.session_state[table]["selection"]["rows"]:
         open_task(task_ids[rows[0]])
 
 
-@st.cache_resource(max_entries=200, show_spinner="Reading the task's events…")
+@st.cache_resource(max_entries=200, show_spinner="Reading the task's events…", hash_funcs=CACHE_KEYS)
 def _history(
-    _snapshot: Snapshot,
-    key: str,  # noqa: ARG001 - part of the cache key
-    task_id: str,
-    calendar_key: str,  # noqa: ARG001 - part of the cache key
-    _page: Page,
+    snapshot: Snapshot, task_id: str, calendar: DeadlineCalendar, guidance: GuidanceTable
 ) -> TaskHistory | None:
-    return read_task_history(_snapshot, task_id, _page.settings.deadlines, _page.guidance)
+    return read_task_history(snapshot, task_id, calendar, guidance)
 
 
-def _head(page: Page, history: TaskHistory) -> None:
+def _draw_state(page: PageContext, history: TaskHistory) -> None:
+    """Draw state, days left and deadline, and a warning when the holding period reaches beyond the deadline."""
     calendar, now = page.settings.deadlines, datetime.now(UTC)
     regions = sorted({event["region"] for event in history.events if event["region"]})
     st.text(" · ".join([_product(page, history), history.task_kind.lower(), *regions]))
@@ -83,59 +88,68 @@ def _head(page: Page, history: TaskHistory) -> None:
         left.metric("Days left", "–", border=True)
         last.metric("Deadline", "unknown", border=True)
         return
+    days_left = calendar.days_left(deadline, now)
     is_over = history.state in {"completed", "recovered", "closed"}
-    left.metric("Days left", "–" if is_over else f"{calendar.days_left(deadline, now):,}", border=True)
-    surer = "" if deadline.is_exact else "; the true deadline is this day or an earlier one"
-    last.metric(
+    left.metric("Days left", "–" if is_over else f"{days_left:,}", border=True)
+    with last:
+        _draw_deadline(deadline, page.settings.timezone)
+    if is_over:
+        return
+    st.text(_extension_text(deadline, days_left))
+    hold = judge_hold(
+        deadline, submitted_at=history.submitted_at, holding_period_days=history.holding_period_days, now=now
+    )
+    if hold:
+        st.warning(f"Its holding period of {history.holding_period_days} days: {_HOLD_WARNINGS[hold]}", icon="⚠️")
+
+
+def _draw_deadline(deadline: Deadline, timezone: str) -> None:
+    certainty = "" if deadline.is_exact else "; the true deadline is this day or an earlier one"
+    st.metric(
         "Deadline",
         f"{deadline.last_day.day} {deadline.last_day:%b %Y}",
         f"{deadline.rule}, {'exact' if deadline.is_exact else 'at the latest'}",
         delta_color="off",
         delta_arrow="off",
-        help=f"Counted from the moment it was {deadline.basis}{surer}; days of the zone {page.settings.timezone}. "
+        help=f"Counted from the moment it was {deadline.basis}{certainty}; days of the zone {timezone}. "
         f"If extended: {deadline.extended_last_day:%d %b %Y}.",
         border=True,
     )
-    if not is_over:
-        st.text(_extension(deadline, calendar.days_left(deadline, now)))
-    hold = judge_hold(
-        deadline, submitted_at=history.submitted_at, holding_period_days=history.holding_period_days, now=now
-    )
-    if hold and not is_over:
-        st.warning(f"Its holding period of {history.holding_period_days} days: {_HOLD[hold]}", icon="⚠️")
 
 
-def _extension(deadline: Deadline, days_left: int) -> str:
+def _extension_text(deadline: Deadline, days_left: int) -> str:
     until = f"{deadline.extended_last_day.day} {deadline.extended_last_day:%b %Y}"
     if days_left < 0:
         return f"The deadline is over. An extension to {until} holds only if the shopper was told of it before."
     return f"What can't be done by then may be extended to {until}, if the shopper is told before the deadline."
 
 
-def _product(page: Page, history: TaskHistory) -> str:
+def _product(page: PageContext, history: TaskHistory) -> str:
     return page.names(history.business_product_id) if history.business_product_id else "unknown"
 
 
-def _reasons(history: TaskHistory) -> None:
+def _draw_reasons(history: TaskHistory) -> None:
+    """Draw the error codes with their class and next action, and the whole message of each; nothing without a failure."""
     if history.state in {"completed", "waiting", "unknown"}:
         return
     st.subheader("Why it failed", anchor=False)
     st.dataframe(
         pd.DataFrame(
-            [(code, known.code_class, known.action) for code, _, known in history.errors],
+            [(code, guidance.code_class, guidance.action) for code, _, guidance in history.errors],
             columns=["Error code", "Class", "Next action"],
         ),
         hide_index=True,
         key="task_errors",
         alt="Error codes of this task with class and next action",
     )
-    # Whole, for a message is what an unknown code's next action hangs on, and a table would cut it.
+    # As text, because a table would cut a message, and the next action for an unknown code depends on it.
     for code, message, _ in history.errors:
         if code != NOT_LOOKED_UP:
             st.text(f"Message of {code}: {message}" if message else f"No message came with {code}.")
 
 
-def _timeline(history: TaskHistory) -> None:
+def _draw_timeline(history: TaskHistory) -> None:
+    """Draw everything that happened to the task in the order of time, and buttons for tasks of the same request."""
     st.subheader("Timeline", anchor=False)
     entries = history.entries()
     st.dataframe(
@@ -157,26 +171,29 @@ def _timeline(history: TaskHistory) -> None:
         key="timeline",
         alt="What happened to this task, in the order of time",
     )
-    named = [
-        *history.replaces,
-        *([history.request["replaced_by"]] if history.request and history.request["replaced_by"] else []),
-    ]
-    if named:
-        st.text("The same matter under other task IDs:")
+    others = list(history.replaces)
+    if history.request and history.request["replaced_by"]:
+        others.append(history.request["replaced_by"])
+    if others:
+        st.text("Other tasks of the same request:")
         with st.container(horizontal=True):
-            for other in named:
+            for other in others:
                 st.button(plain(other), on_click=open_task, args=(other,), key=f"open-{other}")
 
 
-def _records(page: Page, history: TaskHistory) -> None:
+def _draw_events(history: TaskHistory) -> None:
     st.subheader("Events", anchor=False)
     st.caption(REBUILT_NOTE)
     for event in history.events:
         with st.expander(f"{event['event_type']}, {event['occurred_at']:%d %b %Y %H:%M:%S} UTC"):
             st.code(json.dumps(rebuild_envelope(event), indent=2, ensure_ascii=False), language=None, wrap_lines=True)
-            st.text(f"Read from {event['source_uri']}, place {event['source_offset']}.")
+            st.text(f"Read from {event['source_uri']}, byte offset {event['source_offset']}.")
     if not history.events:
-        st.text("None was loaded.")
+        st.text("No event was loaded.")
+
+
+def _draw_lookups(page: PageContext, history: TaskHistory) -> None:
+    """Draw every lookup as JSON, and a button that asks now unless the task was found."""
     st.subheader("Lookups", anchor=False)
     for lookup in history.lookups:
         state = str(lookup["lookup_state"]).replace("_", " ")
@@ -186,16 +203,18 @@ def _records(page: Page, history: TaskHistory) -> None:
         st.text("It was never looked up.")
     answer = history.answer
     if answer is None or answer["lookup_state"] != "found":
-        running = job_buttons.is_running(jobs().state("enrich"))
+        running = is_running(jobs().state("enrich"))
         if st.button("Look it up now", disabled=running, key="look_up_task"):
-            job_buttons.start_job("enrich", options={"task": history.task_id}, settings=page.settings)
+            start_job("enrich", options={"task": history.task_id}, settings=page.settings)
 
 
 def _text(value: Any) -> str:
     return value.isoformat() if isinstance(value, datetime) else str(value)
 
 
-def _downloads(page: Page, history: TaskHistory) -> None:
+def _draw_downloads(page: PageContext, history: TaskHistory) -> None:
+    """Offer the task's dossier as HTML and JSON; each is made when its button is clicked."""
+
     def content() -> dict[str, Any]:
         return dossier.build_dossier(
             history,
@@ -206,7 +225,7 @@ def _downloads(page: Page, history: TaskHistory) -> None:
             versions=page.snapshot.versions,
         )
 
-    name = "".join(mark if mark.isalnum() or mark == "-" else "_" for mark in history.task_id)[:80]
+    name = "".join(letter if letter.isalnum() or letter == "-" else "_" for letter in history.task_id)[:80]
     with st.container(horizontal=True):
         st.download_button(
             "Dossier (HTML)", lambda: dossier.as_html(content()), f"task-{name}.html", "text/html", on_click="ignore",
@@ -216,4 +235,4 @@ def _downloads(page: Page, history: TaskHistory) -> None:
             "Dossier (JSON)", lambda: dossier.as_json(content()), f"task-{name}.json", "application/json",
             on_click="ignore", key="dossier_json",
         )  # fmt: skip
-    st.caption(f"The dossier says what is known of this task, what that proves and what not; {components.as_of(page)}.")
+    st.caption(f"The dossier says what is known of this task, what that proves and what not; {page.as_of}.")

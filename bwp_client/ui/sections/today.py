@@ -12,24 +12,45 @@ import streamlit as st
 from bwp_client.events import EARLIEST_EVENT
 from bwp_client.metrics import MetricName
 from bwp_client.metrics.queries import count_open_failures
-from bwp_client.ui import components
-from bwp_client.ui.page import GO_TO, TASKS_PAGE, Page
-from bwp_client.ui.sections.worklist import COLUMNS, ROW_HEIGHT, dated, due_counts, this_hour
+from bwp_client.ui.components import draw_heading
+from bwp_client.ui.data import to_arrow
+from bwp_client.ui.page import GO_TO, TASKS_PAGE, PageContext
+from bwp_client.ui.sections.worklist import ROW_HEIGHT
+from bwp_client.ui.sections.worklist_rows import COLUMNS, dated_tasks, due_counts, this_hour
 
-FIRST = 5
+FIRST_TASKS = 5
 
 
-def show(page: Page) -> None:
-    """Draw the counts, each with a link to its tasks, and the first five."""
-    components.heading("What to do today", MetricName.OPEN_FAILURES)
-    today = _kept(page)
-    due, task_ids = today.due, today.task_ids
-    count = sum(due.values())
-    if not count:
+@dataclass(frozen=True, slots=True)
+class _OpenFailures:
+    """Open failures, whenever they failed.
+
+    Attributes:
+        due: Their number by how near the deadline is, as `due_counts` returns it.
+        due_today: Those whose last day is today.
+        rows: The first tasks to act on.
+        task_ids: Their IDs, in the order of the rows.
+    """
+
+    due: dict[str, int]
+    due_today: int
+    rows: pa.Table
+    task_ids: list[str]
+
+    @property
+    def count(self) -> int:
+        return sum(self.due.values())
+
+
+def draw_today(page: PageContext) -> None:
+    """Draw the counts, each with a link to its tasks, and the first tasks."""
+    draw_heading("What to do today", MetricName.OPEN_FAILURES)
+    failures = _open_failures(page)
+    if not failures.count:
         st.text("No failed task is open.")
         return
     with st.container(horizontal=True):
-        for label, tasks in due.items():
+        for label, tasks in failures.due.items():
             with st.container(border=True, width=190):
                 st.metric(f"Open, {label}", f"{tasks:,}")
                 st.page_link(
@@ -38,56 +59,57 @@ def show(page: Page) -> None:
                     query_params={"due": label, "ever": "true"},
                     icon=":material/arrow_forward:",
                 )
-    if due["overdue"] and due["overdue"] < count:
-        st.text(f"The next to come due; {due['overdue']:,} are overdue already (“See overdue” above).")
+    overdue = failures.due["overdue"]
+    if 0 < overdue < failures.count:
+        st.text(f"The next to come due; {overdue:,} are overdue already (“See overdue” above).")
+    _draw_first_tasks(page, failures)
+
+
+def _draw_first_tasks(page: PageContext, failures: _OpenFailures) -> None:
     st.dataframe(
-        today.rows,
+        failures.rows,
         hide_index=True,
         row_height=ROW_HEIGHT,
         column_config=COLUMNS,
         placeholder="–",
-        on_select=partial(_open, "first_tasks", task_ids),
+        on_select=partial(_open_ticked_task, "first_tasks", failures.task_ids),
         selection_mode="single-row",
         key="first_tasks",
         alt="The first open failures to act on, with days left, error code and next action",
-    )  # fmt: skip
-    which = f"The first {FIRST} of {count:,}" if count > FIRST else f"All {count}" if count > 1 else "The only one"
+    )
+    count = failures.count
+    if count > FIRST_TASKS:
+        which = f"The first {FIRST_TASKS} of {count:,} open failures"
+    else:
+        which = f"All {count} open failures" if count > 1 else "The only open failure"
     st.caption(
-        f"{which} open failures, whenever they failed, nearest deadline ahead first; deadlines are upper bounds unless the "
-        "day the request was received is known. What cannot be done in time may be extended, if the shopper is told before "
-        "the deadline. Tick a row to see the task's timeline. "
-        f"{components.as_of(page)[0].upper()}{components.as_of(page)[1:]}."
+        f"{which}, whenever they failed, nearest deadline ahead first. Deadlines are upper bounds unless the day the request "
+        "was received is known. What cannot be done in time may be extended, if the shopper is told before the deadline. "
+        f"Tick a row to see the task's timeline. {page.as_of[0].upper()}{page.as_of[1:]}."
     )
 
 
-def sentence(page: Page) -> str:
-    """Say how many open failures are overdue, due today and due soon, whenever they failed."""
-    today = _kept(page)
-    if not sum(today.due.values()):
+def open_failures_sentence(page: PageContext) -> str:
+    """Return how many open failures are overdue, due today and due soon, whenever they failed."""
+    failures = _open_failures(page)
+    if not failures.count:
         return "No failed task is open."
+    due, due_today = failures.due, failures.due_today
     return (
-        f"Open failures, whenever they failed: {today.due['overdue']:,} overdue, {today.due_today:,} due today, "
-        f"{today.due['next 7 days'] - today.due_today:,} in the 7 days after, {today.due['later']:,} later."
+        f"Open failures, whenever they failed: {due['overdue']:,} overdue, {due_today:,} due today, "
+        f"{due['next 7 days'] - due_today:,} in the 7 days after, {due['later']:,} later."
     )
 
 
-@dataclass(frozen=True, slots=True)
-class _Today:
-    due: dict[str, int]
-    due_today: int
-    rows: pa.Table
-    task_ids: list[str]
+def _open_failures(page: PageContext) -> _OpenFailures:
+    return page.cached(("open failures", this_hour(), repr(page.settings.deadlines)), lambda: _find_open_failures(page))
 
 
-def _kept(page: Page) -> _Today:
-    return components.kept(page, f"today {this_hour()} {page.settings.deadlines!r}", lambda: _today(page))
-
-
-def _today(page: Page) -> _Today:
-    """Look at all data, not at the period; what failed so long ago that it is overdue under any law is only counted."""
-    ever = components.all_data(page)
+def _find_open_failures(page: PageContext) -> _OpenFailures:
+    """Read the open failures of all data; those overdue under any law are only counted, unless no others are open."""
+    ever = page.filters_of_all_data
     since = max(this_hour() - timedelta(days=page.settings.deadlines.longest_days), EARLIEST_EVENT)
-    failures = dated(
+    failures = dated_tasks(
         page, MetricName.OPEN_FAILURES, ever.with_(from_time=since, to_time=max(ever.to_time, this_hour()))
     )
     earlier = count_open_failures(page.snapshot, ever, before=since)
@@ -95,13 +117,14 @@ def _today(page: Page) -> _Today:
     due["overdue"] += earlier
     is_open = failures[failures["state"] == "open"]
     if is_open.empty and earlier:
-        failures = dated(page, MetricName.OPEN_FAILURES, ever)
+        failures = dated_tasks(page, MetricName.OPEN_FAILURES, ever)
         is_open = failures[failures["state"] == "open"]
-    rows = is_open.head(FIRST)
-    shown = components.as_arrow(rows[["days_left", "deadline", "product", "code", "action", "task_id"]])
-    return _Today(due, int((is_open["days_left"] == 0).sum()), shown, rows["task_id"].tolist())
+    first = is_open.head(FIRST_TASKS)
+    rows = to_arrow(first[["days_left", "deadline", "product", "code", "action", "task_id"]])
+    return _OpenFailures(due, int((is_open["days_left"] == 0).sum()), rows, first["task_id"].tolist())
 
 
-def _open(table: str, task_ids: list[str]) -> None:
+def _open_ticked_task(table: str, task_ids: list[str]) -> None:
+    """Go to the task whose row was ticked; a callback."""
     if rows := st.session_state[table]["selection"]["rows"]:
         st.session_state[GO_TO] = (TASKS_PAGE, {"task": task_ids[rows[0]]})

@@ -1,62 +1,96 @@
-"""The parts of the trends page: what changed, since when, at which hours, how long it takes."""
+"""The sections of the trends page: what changed, since when, at which hours, and how long tasks take."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Hashable, Mapping
 from functools import partial
+from typing import Any
 
 import pandas as pd
 import streamlit as st
 
 from bwp_client.charts import codes_over_time, contributions, rate_with_changes, time_to_outcome, weekday_hour
 from bwp_client.charts.rates import describe_rates
-from bwp_client.charts.trends import describe_changes, describe_contributions, describe_hours
-from bwp_client.metrics import Bucket, Filters, MetricName
-from bwp_client.metrics.wording import duration, rate_legend, rate_with_interval
-from bwp_client.ui import components
-from bwp_client.ui.page import Page
-from bwp_client.ui.sections import job_buttons
+from bwp_client.charts.trends import WEEKDAYS, describe_changes, describe_contributions, describe_hours
+from bwp_client.metrics import Bucket, MetricName
+from bwp_client.metrics.comparison import verdict
+from bwp_client.metrics.wording import duration, interval, percent, points, rate_legend, rate_with_interval
+from bwp_client.ui.components import (
+    DAY_FORMAT,
+    code_palette,
+    count_column,
+    draw_chart,
+    draw_heading,
+    theme,
+)
+from bwp_client.ui.drill_down import filters_of_product
+from bwp_client.ui.page import PageContext
+from bwp_client.ui.sections.job_buttons import draw_look_up_completed
 
-MOST_ROWS = 12
+MAX_CODE_SETS = 12
 
 
-def show_what_changed(page: Page) -> None:
-    """Split the change of the rate by product and by code."""
-    frame = components.ask(page, MetricName.CONTRIBUTORS)
+def draw_comparison(page: PageContext) -> None:
+    """Draw this period's rate, the one of the period before, and their difference."""
+    filters, row = page.filters, page.metric_row(MetricName.PERIOD_COMPARISON)
+    draw_heading("This period against the one before", MetricName.PERIOD_COMPARISON)
+    this_period, before, difference = st.columns(3)
+    for column, label, prefix in ((this_period, "This period", ""), (before, "Period before", "previous_")):
+        value, detail = _rate_and_detail(row, prefix)
+        column.metric(label, value, detail, delta_color="off", delta_arrow="off", border=True)
+    is_compared = pd.notna(row["difference"])
+    interval = f" ({row['difference_low'] * 100:+.1f} to {row['difference_high'] * 100:+.1f})" if is_compared else ""
+    difference.metric(
+        "Difference", points(row["difference"]) if is_compared else "–", verdict(row) + interval,
+        delta_color="off", delta_arrow="off", border=True,
+    )  # fmt: skip
+    day = pd.Timedelta(days=1)
+    st.caption(
+        f"{filters.from_time:%d %b %Y} to {filters.to_time - day:%d %b %Y}, "
+        f"against {filters.before_time:%d %b %Y} to {filters.from_time - day:%d %b %Y}, {page.as_of}."
+    )
+
+
+def _rate_and_detail(row: Mapping[Hashable, Any], prefix: str) -> tuple[str, str]:
+    """Return a period's rate, and its counts with the interval, as text."""
+    rate, low, high = (row[f"{prefix}{name}"] for name in ("rate", "low", "high"))
+    failed, n = row[f"{prefix}failed"], row[f"{prefix}n"]
+    if pd.notna(rate):
+        return percent(rate), f"{failed:,} of {n:,} ({interval(low, high)})"
+    return "too few" if n else "not rated", f"{failed:,} of {n:,}"
+
+
+def draw_contributions(page: PageContext) -> None:
+    """Draw how much each product and each set of error codes contributed to the change of the rate."""
+    frame = page.metric(MetricName.CONTRIBUTORS)
     if frame["contribution"].isna().all():
-        components.heading("What changed", MetricName.CONTRIBUTORS)
+        draw_heading("What changed", MetricName.CONTRIBUTORS)
         st.caption(f"This period or the one before has fewer than {page.settings.min_n} outcomes: too few to compare.")
         return
-    of_products, of_codes = frame[frame["part"] == "product"], frame[frame["part"] == "code_set"]
+    of_products = frame[frame["part"] == "product"]
     change, mix = of_products["contribution"].sum() * 100, of_products["mix_effect"].sum() * 100
     n, before = int(of_products["n"].sum()), int(of_products["previous_n"].sum())
-    components.show_chart(
+    draw_chart(
         page,
         "What changed, by business product",
-        lambda: contributions(frame, page.names, components.theme()),
-        caption=f"The change of {change:+z.2f} points is {change - mix:+z.2f} from products that failed more or less often "
-        f"(rate) and {mix:+z.2f} from outcomes moving between them (mix). n {n:,} outcomes against {before:,}, "
-        f"{components.as_of(page)}.",
+        lambda: contributions(frame, page.names, theme()),
+        caption=f"The rate changed by {change:+z.2f} points: {change - mix:+z.2f} because products failed more or less often "
+        f"(rate), and {mix:+z.2f} because outcomes moved between products (mix). n {n:,} outcomes against {before:,}, "
+        f"{page.as_of}.",
         alt=lambda: describe_contributions(frame, page.names),
         key="contributions",
         about=(MetricName.CONTRIBUTORS,),
-        opens=_of_product,
+        on_click=filters_of_product,
     )
-
-    def largest() -> pd.DataFrame:
-        rows = of_codes.reindex(of_codes["contribution"].abs().sort_values(ascending=False).index).head(MOST_ROWS)
-        rows = rows[["code_set", "failed", "previous_failed", "contribution"]]
-        return rows.assign(contribution=rows["contribution"] * 100)
-
-    st.caption(f"The same change of {change:+.2f} points by the codes of a task, the largest parts first.")
+    st.caption(f"The same change of {change:+.2f} points by the codes of a task, the largest contributions first.")
     st.dataframe(
-        components.table(page, "code contributions", largest),
+        page.cached_table("code contributions", lambda: _largest_contributions(frame)),
         height="content",
         hide_index=True,
         column_config={
             "code_set": st.column_config.TextColumn("Error codes of one task", width="large"),
-            "failed": components.count_column("Failed tasks"),
-            "previous_failed": components.count_column("Period before"),
+            "failed": count_column("Failed tasks"),
+            "previous_failed": count_column("Period before"),
             "contribution": st.column_config.NumberColumn("Points of the rate", format="%+.2f"),
         },
         key="code_contributions",
@@ -64,36 +98,57 @@ def show_what_changed(page: Page) -> None:
     )
 
 
-def show_since_when(page: Page, whole: Filters) -> pd.DataFrame:
-    """Draw the rate over all data with the days on which it changed; give the weekly rates."""
-    weekly = components.ask(page, MetricName.FAILURE_RATE, whole, Bucket.WEEK)
-    if weekly.empty:
-        return weekly
-    changes = components.ask(page, MetricName.CHANGE_POINTS, whole)
-    legend = components.kept(page, "weekly legend", lambda: rate_legend(weekly, "week", page.settings.min_n))
+def _largest_contributions(contributors: pd.DataFrame) -> pd.DataFrame:
+    """Return code_set (text), failed and previous_failed (int), and contribution (float, points), largest first."""
+    rows = contributors[contributors["part"] == "code_set"]
+    order = rows["contribution"].abs().sort_values(ascending=False).index
+    rows = rows.reindex(order).head(MAX_CODE_SETS)[["code_set", "failed", "previous_failed", "contribution"]]
+    return rows.assign(contribution=rows["contribution"] * 100)
+
+
+def draw_change_points(page: PageContext, weekly: pd.DataFrame) -> None:
+    """Draw the weekly rate over all data with the days on which it changed.
+
+    Args:
+        page: The page.
+        weekly: The `failure_rate` frame by week over all data.
+    """
+    changes = page.metric(MetricName.CHANGE_POINTS, page.filters_of_all_data)
+    legend = page.cached("weekly legend", lambda: rate_legend(weekly, "week", page.settings.min_n))
     found = "1 change" if len(changes) == 1 else f"{len(changes)} changes"
-    components.show_chart(
+    draw_chart(
         page,
         "Failure rate by week, all data, with its changes",
-        lambda: rate_with_changes(weekly, changes, components.theme()),
+        lambda: rate_with_changes(weekly, changes, theme()),
         caption=f"{legend} Plain line and dashes: the level between changes; {found} found, "
         "weekly rhythm taken out, 1 false alarm in 100 searches. The sidebar's other filters apply, its period does not. "
-        f"n {int(weekly['n'].sum()):,} outcomes, {components.as_of(page)}.",
+        f"n {int(weekly['n'].sum()):,} outcomes, {page.as_of}.",
         alt=lambda: f"{describe_rates(weekly, 'week')} {describe_changes(changes)}",
         key="trend_rate",
         about=(MetricName.CHANGE_POINTS, MetricName.FAILURE_RATE),
     )
-    if not changes.empty:
-        _show_changes(page, changes)
-    return weekly
+    if changes.empty:
+        return
+    day = st.column_config.DateColumn(format=DAY_FORMAT)
+    st.dataframe(
+        page.cached_table("changes", lambda: _change_rows(changes)),
+        hide_index=True,
+        column_config={
+            **dict.fromkeys(("Changed on", "Not before", "Not after"), day),
+            **{name: count_column(name) for name in ("n before", "n after")},
+        },
+        key="changes",
+        alt="Days on which the failure rate changed, with the rates before and after",
+    )
 
 
-def _changes_shown(changes: pd.DataFrame) -> pd.DataFrame:
+def _change_rows(changes: pd.DataFrame) -> pd.DataFrame:
+    """Return one row per change, newest first: days (date), n before and after (int), the rest as text."""
     rows = changes.iloc[::-1]
 
-    def sides(name: str) -> list[str]:
+    def rates(side: str) -> list[str]:
         return [
-            rate_with_interval({key: row[f"{name}_{key}"] for key in ("rate", "low", "high")})
+            rate_with_interval({name: row[f"{side}_{name}"] for name in ("rate", "low", "high")})
             for row in rows.to_dict("records")
         ]
 
@@ -102,122 +157,105 @@ def _changes_shown(changes: pd.DataFrame) -> pd.DataFrame:
             "Changed on": rows["changed_at"].dt.date,
             "Not before": rows["earliest"].dt.date,
             "Not after": rows["latest"].dt.date,
-            "Direction": ["higher" if up == "up" else "lower" for up in rows["direction"]],
-            "Before": sides("before"),
+            "Direction": ["higher" if direction == "up" else "lower" for direction in rows["direction"]],
+            "Before": rates("before"),
             "n before": rows["before_n"],
-            "After": sides("after"),
+            "After": rates("after"),
             "n after": rows["after_n"],
         }
     )
 
 
-def _show_changes(page: Page, changes: pd.DataFrame) -> None:
-    day = st.column_config.DateColumn(format="DD MMM YYYY")
-    st.dataframe(
-        components.table(page, "changes", lambda: _changes_shown(changes)),
-        hide_index=True,
-        column_config={
-            **dict.fromkeys(("Changed on", "Not before", "Not after"), day),
-            **{name: components.count_column(name) for name in ("n before", "n after")},
-        },
-        key="changes",
-        alt="Days on which the failure rate changed, with the rates before and after",
-    )
-
-
-def show_more(page: Page, whole: Filters) -> None:
-    """Draw what is looked at next, one of it at a time: the part that is open is in the address."""
-    shown: dict[str, Callable[[], None]] = {
-        "Error codes by week": lambda: show_codes(page, whole),
-        "Weekday and hour": lambda: show_hours(page),
-        "Time to outcome": lambda: show_time_to_outcome(page),
+def draw_more(page: PageContext) -> None:
+    """Draw tabs with further charts; only the open tab is computed, and the URL names it."""
+    draw_tab: dict[str, Callable[[PageContext], None]] = {
+        "Error codes by week": draw_codes_by_week,
+        "Weekday and hour": draw_hours,
+        "Time to outcome": draw_time_to_outcome,
     }
-    tabs = st.tabs(list(shown), key="more", on_change="rerun", bind="query-params")
-    for tab, show in zip(tabs, shown.values(), strict=True):
+    tabs = st.tabs(list(draw_tab), key="more", on_change="rerun", bind="query-params")
+    for tab, draw in zip(tabs, draw_tab.values(), strict=True):
         if tab.open:
             with tab:
-                show()
+                draw(page)
 
 
-def show_codes(page: Page, whole: Filters) -> None:
+def draw_codes_by_week(page: PageContext) -> None:
     """Draw the failed tasks by error code and week over all data."""
-    codes = components.ask(page, MetricName.ERROR_CODES_OVER_TIME, whole, Bucket.WEEK)
+    codes = page.metric(MetricName.ERROR_CODES_OVER_TIME, page.filters_of_all_data, Bucket.WEEK)
     if codes.empty:
         st.text("No task of this kind failed.")
         return
     failed = int(codes.drop_duplicates("period_start")["failed"].sum())
-    components.show_chart(
+    draw_chart(
         page,
         "Failed tasks by error code and week, all data",
-        lambda: codes_over_time(codes, components.theme(), components.colors(page)),
+        lambda: codes_over_time(codes, theme(), code_palette(page)),
         caption=f"A task with two codes counts under each. n {failed:,} failed tasks, products that are not rated included, "
-        f"{components.as_of(page)}.",
+        f"{page.as_of}.",
         alt=lambda: "Failed tasks by error code and week over all data.",
         key="trend_codes",
         about=(MetricName.ERROR_CODES_OVER_TIME,),
     )
 
 
-def show_hours(page: Page) -> None:
+def draw_hours(page: PageContext) -> None:
     """Draw the failure rate by weekday and hour."""
-    frame = components.ask(page, MetricName.WEEKDAY_HOUR)
+    frame = page.metric(MetricName.WEEKDAY_HOUR)
     n = int(frame["n"].sum())
     if frame["rate"].notna().any():
-        components.show_chart(
+        draw_chart(
             page,
             "Failure rate by weekday and hour",
-            lambda: weekday_hour(frame, components.theme()),
-            caption=f"Empty: fewer than {page.settings.min_n} outcomes. n {n:,} outcomes, {components.as_of(page)}.",
+            lambda: weekday_hour(frame, theme()),
+            caption=f"Empty: fewer than {page.settings.min_n} outcomes. n {n:,} outcomes, {page.as_of}.",
             alt=lambda: describe_hours(frame),
             key="weekday_hour",
             about=(MetricName.WEEKDAY_HOUR,),
         )
         return
-    components.heading("Failure rate by weekday and hour", MetricName.WEEKDAY_HOUR)
+    draw_heading("Failure rate by weekday and hour", MetricName.WEEKDAY_HOUR)
     st.caption(
-        f"No weekday and hour has {page.settings.min_n} outcomes in this period (n {n:,}): choose a longer one, or read the "
-        f"days of the week: {_weekdays(frame)}."
+        f"No weekday and hour has {page.settings.min_n} outcomes in this period (n {n:,}). Choose a longer period, or read "
+        f"the days of the week: {_weekdays(frame)}."
     )
 
 
-def _weekdays(frame: pd.DataFrame) -> str:
-    from bwp_client.charts.trends import WEEKDAYS
-
-    sums = frame.groupby("weekday")[["failed", "n"]].sum()
-    return ", ".join(f"{WEEKDAYS[int(day) - 1]} {row['failed']:,} of {row['n']:,}" for day, row in sums.iterrows())  # type: ignore[call-overload]
+def _weekdays(hours: pd.DataFrame) -> str:
+    sums = hours.groupby("weekday", as_index=False)[["failed", "n"]].sum().to_dict("records")
+    return ", ".join(f"{WEEKDAYS[int(row['weekday']) - 1]} {row['failed']:,} of {row['n']:,}" for row in sums)
 
 
-def show_time_to_outcome(page: Page) -> None:
-    """Say how long tasks took until they failed or completed, and draw it over time."""
-    bucket = Bucket.WEEK if page.choice.bucket in (Bucket.DAY, Bucket.HOUR) else page.choice.bucket
-    frame = components.ask(page, MetricName.TIME_TO_OUTCOME, bucket=bucket)
-    whole = frame[frame["period_start"].isna()]
+def draw_time_to_outcome(page: PageContext) -> None:
+    """Draw how long tasks took until they failed, and until they completed."""
+    bucket = Bucket.WEEK if page.bucket in (Bucket.DAY, Bucket.HOUR) else page.bucket
+    frame = page.metric(MetricName.TIME_TO_OUTCOME, bucket=bucket)
+    whole_period = frame[frame["period_start"].isna()]
     for outcome, title in (("FAILED", "Time until a task failed"), ("COMPLETED", "Time until a task completed")):
-        rows = whole[whole["outcome"] == outcome].to_dict("records")
-        if not rows or pd.isna(rows[0]["median_seconds"]):
-            components.heading(title, MetricName.TIME_TO_OUTCOME)
-            n = rows[0]["tasks"] if rows else 0
-            st.caption(f"Too few tasks were looked up to say (n {n:,}).")
-            if outcome == "COMPLETED":
-                job_buttons.offer_completed(page)
+        rows = whole_period[whole_period["outcome"] == outcome].to_dict("records")
+        if rows and pd.notna(rows[0]["median_seconds"]):
+            quantiles = _quantiles(rows[0])
+            draw_chart(
+                page,
+                f"{title}, by {bucket}",
+                partial(time_to_outcome, frame, theme(), outcome=outcome),
+                caption=f"{quantiles}. From submission; n {rows[0]['tasks']:,} looked-up tasks, {page.as_of}.",
+                alt=partial("{}.".format, quantiles),
+                key=f"time_to_{outcome.lower()}",
+                about=(MetricName.TIME_TO_OUTCOME,),
+            )
             continue
-        (row,) = rows
-        said = [f"Half took no longer than {duration(row['median_seconds'])}"]
-        said += [f"9 of 10 no longer than {duration(row['p90_seconds'])}"]
-        if pd.notna(row["p99_seconds"]):
-            said.append(f"99 of 100 no longer than {duration(row['p99_seconds'])}")
-        components.show_chart(
-            page,
-            f"{title}, by {bucket}",
-            partial(time_to_outcome, frame, components.theme(), outcome=outcome),
-            caption=f"{', '.join(said)}. From submission; n {row['tasks']:,} looked-up tasks, {components.as_of(page)}.",
-            alt=partial("{}.".format, ", ".join(said)),
-            key=f"time_to_{outcome.lower()}",
-            about=(MetricName.TIME_TO_OUTCOME,),
-        )
+        draw_heading(title, MetricName.TIME_TO_OUTCOME)
+        st.caption(f"Too few tasks were looked up to say (n {rows[0]['tasks'] if rows else 0:,}).")
+        if outcome == "COMPLETED":
+            draw_look_up_completed(page)
 
 
-def _of_product(point: object) -> dict[str, object]:
-    product = point.get("customdata") if isinstance(point, dict) else None
-    product = product[0] if isinstance(product, list) else product
-    return {"product": str(product)} if product else {}
+def _quantiles(row: Mapping[Hashable, Any]) -> str:
+    text = (
+        f"Half took no longer than {duration(row['median_seconds'])}, "
+        f"9 of 10 no longer than {duration(row['p90_seconds'])}"
+    )
+    if pd.isna(row["p99_seconds"]):
+        return text
+    return f"{text}, 99 of 100 no longer than {duration(row['p99_seconds'])}"

@@ -1,0 +1,98 @@
+"""From a mark of a chart or a row of a table to its tasks: callbacks that narrow the filters and open the worklist."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from datetime import date, timedelta
+from typing import Any
+
+import pandas as pd
+import pyarrow as pa
+import streamlit as st
+
+from bwp_client.metrics import Bucket
+from bwp_client.ui.page import GO_TO, TASKS_PAGE, PageContext
+
+FiltersOfMark = Callable[[Mapping[str, Any]], dict[str, Any]]
+"""Returns, for a clicked point of a chart, the keyword arguments of `open_tasks`; empty when the point has no tasks."""
+
+
+def open_tasks(
+    *, start: date | None = None, end: date | None = None, code: str | None = None, product: str | None = None
+) -> None:
+    """Open the worklist with narrower filters; call it in a callback.
+
+    Args:
+        start: The first day.
+        end: The last day.
+        code: An error code.
+        product: A business product ID.
+    """
+    for key, value in (("from", start), ("to", end)):
+        if value is not None:
+            st.session_state[key] = value
+    for key, name in (("code", code), ("product", product)):
+        if name is not None:
+            st.session_state[key] = [name]
+    st.session_state[GO_TO] = (TASKS_PAGE, {})
+
+
+def open_mark(key: str, filters_of: FiltersOfMark) -> None:
+    """Open the tasks of the mark that was clicked; a callback.
+
+    Args:
+        key: The chart's key.
+        filters_of: Returns the mark's filters.
+    """
+    points = st.session_state[key]["selection"]["points"]
+    if points and (filters := filters_of(points[0])):
+        open_tasks(**filters)
+
+
+def open_code_row(key: str, codes: pa.Table) -> None:
+    """Open the tasks of the error code whose row was ticked; a callback.
+
+    Args:
+        key: The table's key.
+        codes: Its rows, with a column `code`.
+    """
+    if rows := st.session_state[key]["selection"]["rows"]:
+        open_tasks(code=codes["code"][rows[0]].as_py())
+
+
+def filters_of_period(page: PageContext, bucket: Bucket) -> FiltersOfMark:
+    """Return a function from a point over time to the days of its bucket, cut to the page's period."""
+    filters = page.filters
+
+    def filters_of(point: Mapping[str, Any]) -> dict[str, Any]:
+        start = pd.Timestamp(point["x"])
+        start = start.tz_localize("UTC") if start.tzinfo is None else start
+        first = max(start.to_pydatetime(), filters.from_time)
+        last = min(bucket.end_of(start.to_pydatetime()), filters.to_time) - timedelta(microseconds=1)
+        return {"start": first.date(), "end": last.date()}
+
+    return filters_of
+
+
+def filters_of_period_and_code(page: PageContext, bucket: Bucket) -> FiltersOfMark:
+    """Return a function from a bar of one error code over time to the days of its bucket and the code."""
+    of_period = filters_of_period(page, bucket)
+    return lambda point: of_period(point) | filters_of_code(point)
+
+
+def filters_of_code(point: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the error code of a bar."""
+    code = _label(point)
+    return {"code": str(code)} if code else {}
+
+
+def filters_of_product(point: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the business product of a bar."""
+    product = _label(point)
+    return {"product": str(product)} if product else {}
+
+
+def _label(point: Mapping[str, Any]) -> Any:
+    """Return a point's `customdata`; Plotly sends a single value both bare and as a list."""
+    label = point.get("customdata")
+    return label[0] if isinstance(label, list) and len(label) == 1 else label

@@ -1,0 +1,114 @@
+"""Error codes as tables: the most frequent, all of them, what to do about each, and which ones tasks have at once."""
+
+from __future__ import annotations
+
+from functools import partial
+
+import pandas as pd
+import streamlit as st
+
+from bwp_client.metrics import MetricName
+from bwp_client.ui.components import DAY_FORMAT, count_column, draw_heading, time_column
+from bwp_client.ui.drill_down import open_code_row
+from bwp_client.ui.page import PageContext
+
+MAX_TOP_CODES = 8
+
+
+def draw_top_codes(page: PageContext) -> None:
+    """Draw the most frequent codes with state, tasks, share and next action."""
+    draw_heading("Why it fails", MetricName.ERROR_CODES)
+    codes = page.cached_table("top codes", lambda: _top_codes(page.metric(MetricName.ERROR_CODES)))
+    if not codes.num_rows:
+        st.text("No task of this kind failed in this period.")
+        return
+    st.dataframe(
+        codes,
+        hide_index=True,
+        column_config={
+            "code": st.column_config.TextColumn("Error code", width=190),
+            "state": st.column_config.TextColumn("State", width=70),
+            "tasks": "Failed tasks", "tasks_before": "Period before",
+            "share": st.column_config.NumberColumn("Share", format="%.0f %%"),
+            "action": st.column_config.TextColumn("Next action", width=360),
+        },
+        placeholder="–",
+        on_select=partial(open_code_row, "overview_codes", codes),
+        selection_mode="single-row",
+        key="overview_codes",
+        alt="Top error codes with state, tasks, share and next action",
+    )  # fmt: skip
+    st.caption(
+        "A task with two codes counts under each. Tick a row to see its tasks. "
+        f"n {page.metric_row(MetricName.COVERAGE)['failed']:,} failed tasks"
+        f"{' with any code' if page.filters.codes else ''}, {page.as_of}."
+    )
+
+
+def _top_codes(codes: pd.DataFrame) -> pd.DataFrame:
+    """Return code, state and action (text), tasks and tasks_before (int), and share (float, per cent), most tasks first."""
+    codes = codes[codes["tasks"] > 0].head(MAX_TOP_CODES)
+    columns = ["code", "state", "tasks", "tasks_before", "share", "action"]
+    return codes[columns].assign(share=codes["share"] * 100)
+
+
+def draw_every_code(page: PageContext) -> None:
+    """Draw every code of the period with its figures, and the next action for each."""
+    codes = page.metric(MetricName.ERROR_CODES)
+    columns = ["code", "state", "tasks", "tasks_before", "share", "first_seen", "last_seen", "class"]
+    rows = page.cached_table("every code", lambda: codes[columns].assign(share=codes["share"] * 100))
+    draw_heading("Every code", MetricName.ERROR_CODES)
+    st.dataframe(
+        rows,
+        hide_index=True,
+        column_config={
+            "code": "Error code", "state": "State", "class": "Class", "tasks": count_column("Failed tasks"),
+            "tasks_before": count_column("Period before"),
+            "share": st.column_config.NumberColumn("Share", format="%.1f %%"),
+            "first_seen": time_column("First seen", time_format=DAY_FORMAT),
+            "last_seen": time_column("Last seen", time_format=DAY_FORMAT),
+        },
+        on_select=partial(open_code_row, "codes_table", rows),
+        selection_mode="single-row",
+        placeholder="–",
+        key="codes_table",
+        alt="Every error code with state, tasks, share, first and last seen, and class",
+    )  # fmt: skip
+    st.subheader("What to do", anchor=False)
+    st.dataframe(
+        page.cached_table("actions", lambda: codes[["code", "action"]]),
+        hide_index=True,
+        column_config={
+            "code": st.column_config.TextColumn("Error code", width="medium"),
+            "action": st.column_config.TextColumn("Next action", width="large"),
+        },
+        key="actions",
+        alt="The next action for every error code",
+    )
+
+
+def draw_code_sets(page: PageContext) -> None:
+    """Draw the sets of several codes that failed tasks have at once."""
+    sets = page.metric(MetricName.CODE_SETS)
+    several = sets[sets["codes"] > 1]
+    draw_heading("Codes that come together", MetricName.CODE_SETS)
+    if several.empty:
+        st.caption("No failed task of this period has more than one code.")
+        return
+    st.caption(
+        f"{int(several['tasks'].sum()):,} of {page.metric_row(MetricName.COVERAGE)['failed']:,} failed tasks have more than "
+        f"one code; each counts once here, {page.as_of}."
+    )
+    columns = ["code_set", "tasks", "tasks_before", "share"]
+    st.dataframe(
+        page.cached_table("code sets", lambda: several[columns].assign(share=several["share"] * 100)),
+        hide_index=True,
+        column_config={
+            "code_set": st.column_config.TextColumn("Error codes of one task", width="large"),
+            "tasks": "Failed tasks",
+            "tasks_before": "Period before",
+            "share": st.column_config.NumberColumn("Share", format="%.1f %%"),
+        },
+        key="code_sets",
+        alt="Sets of error codes that failed tasks have together, with tasks and share",
+    )

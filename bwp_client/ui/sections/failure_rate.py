@@ -1,0 +1,105 @@
+"""The failure rate over time: the chart with its baseline, the outcomes below it, and the rates as rows."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Mapping
+from typing import Any
+
+import pandas as pd
+import streamlit as st
+
+from bwp_client.charts import outcomes_over_time, rate_over_time
+from bwp_client.charts.rates import describe_outcomes, describe_rates
+from bwp_client.metrics import Bucket, MetricName
+from bwp_client.metrics.baseline import baseline_of, outside
+from bwp_client.metrics.wording import baseline_name, rate_legend, rate_with_interval
+from bwp_client.ui.components import (
+    DAY_FORMAT,
+    MINUTE_FORMAT,
+    count_column,
+    draw_chart,
+    theme,
+    time_column,
+)
+from bwp_client.ui.drill_down import filters_of_period
+from bwp_client.ui.page import PageContext
+
+
+def draw_rate_over_time(
+    page: PageContext, rates: pd.DataFrame, comparison: Mapping[Hashable, Any], *, key: str
+) -> None:
+    """Draw the failure rate over time against its baseline.
+
+    Args:
+        page: The page.
+        rates: The page's `failure_rate` frame.
+        comparison: The page's `period_comparison` row.
+        key: The chart's key.
+    """
+    baseline = baseline_of(comparison)
+    name = None if baseline is None else baseline_name(baseline)
+    marks = _marks(page, rates, comparison)
+    legend = page.cached(
+        "legend", lambda: rate_legend(rates, page.bucket, page.settings.min_n, baseline=name, marks=marks)
+    )
+    draw_chart(
+        page,
+        f"Failure rate by {page.bucket}",
+        lambda: rate_over_time(
+            rates, theme(), baseline=baseline.rate if baseline else None, outside=marks, baseline_name=name or ""
+        ),
+        caption=f"{legend} n {int(rates['n'].sum()):,} outcomes, {page.as_of}.",
+        alt=lambda: describe_rates(rates, page.bucket),
+        key=key,
+        about=(MetricName.FAILURE_RATE,),
+        on_click=filters_of_period(page, page.bucket),
+    )
+
+
+def draw_outcomes_over_time(page: PageContext, rates: pd.DataFrame) -> None:
+    """Draw the failed and completed tasks over time, from the page's `failure_rate` frame."""
+    draw_chart(
+        page,
+        f"Failed and completed tasks by {page.bucket}",
+        lambda: outcomes_over_time(rates, theme()),
+        caption=f"Lighter: partial {page.bucket}. n {int(rates['n'].sum()):,} outcomes, {page.as_of}.",
+        alt=lambda: describe_outcomes(rates, page.bucket),
+        key="outcomes",
+        on_click=filters_of_period(page, page.bucket),
+    )
+
+
+def draw_rate_table(page: PageContext, rates: pd.DataFrame, comparison: Mapping[Hashable, Any]) -> None:
+    """Draw the rates as rows, the newest first; arguments as for `draw_rate_over_time`."""
+    bucket = page.bucket
+    starts = f"{bucket.capitalize()} from (UTC)"
+    st.subheader(f"By {bucket}", anchor=False)
+    st.dataframe(
+        page.cached_table("rates by time", lambda: _rate_rows(rates, _marks(page, rates, comparison), starts)),
+        hide_index=True,
+        column_config={
+            starts: time_column(time_format=MINUTE_FORMAT if bucket is Bucket.HOUR else DAY_FORMAT),
+            **{name: count_column(name) for name in ("Failed", "Completed", "Outcomes (n)")},
+        },
+        key="rates_table",
+        alt=f"Failed, completed and failure rate for each {bucket}",
+    )
+
+
+def _marks(page: PageContext, rates: pd.DataFrame, comparison: Mapping[Hashable, Any]) -> pd.Series[str]:
+    return page.cached("marks", lambda: outside(rates, baseline_of(comparison)))
+
+
+def _rate_rows(rates: pd.DataFrame, marks: pd.Series[str], starts: str) -> pd.DataFrame:
+    """Return the rows of the rate table, newest first: `starts` (UTC time), counts (int), the rest as text."""
+    return pd.DataFrame(
+        {
+            starts: rates["period_start"],
+            "Failed": rates["failed"],
+            "Completed": rates["completed"],
+            "Outcomes (n)": rates["n"],
+            "Failure rate": [rate_with_interval(row) for row in rates.to_dict("records")],
+            "Baseline": marks,
+            "Partial": ["partial" if partial else "" for partial in rates["partial"]],
+        }
+    ).iloc[::-1]

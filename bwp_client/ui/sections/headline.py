@@ -1,0 +1,94 @@
+"""The head of the overview: the state in sentences, and its four figures."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable
+from typing import Any
+
+import pandas as pd
+import streamlit as st
+
+from bwp_client.metrics import MetricName
+from bwp_client.metrics.comparison import verdict
+from bwp_client.metrics.wording import interval, percent, points
+from bwp_client.ui.components import meaning_of
+from bwp_client.ui.page import PageContext
+from bwp_client.ui.sections import narrative, today
+from bwp_client.ui.sections.unrated import unrated_failures
+
+
+def draw_sentences(page: PageContext, comparison: dict[Hashable, Any]) -> None:
+    """Draw the state, and what stands out, in computed sentences.
+
+    Args:
+        page: The page.
+        comparison: The page's `period_comparison` row.
+    """
+    unrated = unrated_failures(page)
+    with st.container(border=True):
+        if comparison["n"] or not unrated:
+            st.text(page.cached("sentence", lambda: narrative.state_sentence(page, comparison)))
+        else:
+            st.text(
+                f"{unrated:,} failed, and no rate can be given: no COMPLETED event was ever loaded for these products."
+            )
+        for key, sentence in (
+            ("episode", narrative.episode_sentence),
+            ("watched codes", narrative.watched_codes_sentence),
+            ("newest week", narrative.newest_week_sentence),
+        ):
+            if text := page.cached(key, lambda sentence=sentence: sentence(page)):  # type: ignore[misc]
+                st.text(text)
+        st.text(today.open_failures_sentence(page))
+
+
+def draw_figures(page: PageContext, comparison: dict[Hashable, Any]) -> None:
+    """Draw failure rate, failed tasks, completed tasks and known reasons; arguments as for `draw_sentences`."""
+    row, unrated = comparison, unrated_failures(page)
+    rate, failed, completed, reasons = st.columns(4)
+    with rate:
+        _draw_rate(row, has_unrated=bool(unrated))
+    failed.metric(
+        "Failed tasks", f"{row['failed'] + unrated:,}",
+        f"{unrated:,} of them not rated" if unrated else f"{row['failed'] - row['previous_failed']:+,} vs. period before",
+        delta_color="off", border=True,
+        delta_arrow="off" if unrated or row["failed"] == row["previous_failed"] else "auto",
+        help="Tasks whose outcome in this period is FAILED. Those of products without a denominator are not rated.",
+    )  # fmt: skip
+    completed.metric(
+        "Completed tasks", f"{row['completed']:,}",
+        f"{row['completed'] - row['previous_completed']:+,} vs. period before", delta_color="off", border=True,
+        delta_arrow="off" if row["completed"] == row["previous_completed"] else "auto",
+        help="Tasks whose outcome in this period is COMPLETED.",
+    )  # fmt: skip
+    coverage = page.metric_row(MetricName.COVERAGE)
+    reasons.metric(
+        "Reasons known", f"{coverage['coverage']:.0%}" if coverage["failed"] else "–",
+        f"{coverage['found']:,} of {coverage['failed']:,} failed tasks", delta_color="off", delta_arrow="off", border=True,
+        help=meaning_of(MetricName.COVERAGE)
+        + " Products that are not rated are included; a choice of error codes does not narrow it.",
+    )  # fmt: skip
+    if pd.notna(row["rate"]):
+        other = ", other failures among them" if page.filters.codes else ""
+        st.caption(
+            f"{row['failed']:,} failed of {row['n']:,} outcomes{other}, 95 % interval "
+            f"{interval(row['low'], row['high'])}, {page.as_of}"
+        )
+
+
+def _draw_rate(row: dict[Hashable, Any], *, has_unrated: bool) -> None:
+    missing = "not rated" if has_unrated and not row["n"] else "too few"
+    value = percent(row["rate"]) if pd.notna(row["rate"]) else missing
+    change = verdict(row)
+    is_compared = pd.notna(row["difference"])
+    st.metric(
+        "Failure rate",
+        value,
+        f"{points(row['difference'])}, {'not clear' if change == 'no clear change' else change}"
+        if is_compared
+        else f"{row['failed']:,} of {row['n']:,}",
+        delta_arrow="auto" if is_compared else "off",
+        delta_color="inverse" if change in {"higher", "lower"} else "off",
+        help=meaning_of(MetricName.FAILURE_RATE, MetricName.PERIOD_COMPARISON),
+        border=True,
+    )

@@ -1,0 +1,81 @@
+"""The newest runs with their counts, and what they did not store."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import Any, Final
+
+import pandas as pd
+import streamlit as st
+
+from bwp_client.settings import SAMPLE_SOURCE
+from bwp_client.ui.components import count_column, time_column
+from bwp_client.ui.data import cached, to_arrow
+from bwp_client.ui.page import PageContext
+from bwp_client.warehouse import Run, list_runs
+
+MAX_RUNS: Final = 50
+_NOT_STORED: Final = ("duplicate", "ignored", "quarantined")
+
+
+def draw_runs(page: PageContext) -> None:
+    """Draw the runs, and the records that they did not store by cause, type or reason."""
+    runs = cached(page.snapshot, "newest runs", lambda: list_runs(page.snapshot.warehouse, limit=MAX_RUNS))
+    st.subheader("Runs", anchor=False)
+    st.caption("Every record read is stored, duplicate, ignored or quarantined; the counts add up.")
+    st.dataframe(
+        cached(page.snapshot, "run rows", lambda: to_arrow(pd.DataFrame([_row(run) for run in runs]))),
+        hide_index=True,
+        column_config={
+            "finished": time_column("Finished", width=125),
+            "run": st.column_config.TextColumn("Run", width=50), "source": st.column_config.TextColumn("Source", width=130),
+            "read": count_column("Read or asked"), "stored": count_column("Stored or found"),
+            "duplicate": count_column("Duplicate"), "ignored": count_column("Ignored"),
+            "quarantined": count_column("Quarantined"),
+            "seconds": st.column_config.NumberColumn("Seconds", format="%.1f", width=65),
+            "state": st.column_config.TextColumn("State", width=70),
+        },
+        placeholder="–",
+        key="runs",
+        alt="The newest runs with their counts",
+    )  # fmt: skip
+    rows = cached(page.snapshot, "not stored", lambda: to_arrow(_not_stored(runs)))
+    if rows.num_rows:
+        st.caption("Records that these runs did not store, and why.")
+        st.dataframe(
+            rows, hide_index=True, key="detail", column_config={"Records": count_column("Records")},
+            alt="Duplicates by cause, ignored events by type, quarantined records by reason",
+        )  # fmt: skip
+
+
+def _row(run: Run) -> dict[str, Any]:
+    counts = run.counts
+    return {
+        "finished": run.finished_at,
+        "run": run.kind,
+        "source": "sample data" if run.source == SAMPLE_SOURCE else run.source,
+        "read": counts.get("read", counts.get("asked")),
+        "stored": counts.get("stored", counts.get("found")),
+        **{name: _total(counts.get(name)) for name in _NOT_STORED},
+        "seconds": (run.finished_at - run.started_at).total_seconds(),
+        "state": run.state,
+    }
+
+
+def _total(count: Any) -> int | None:
+    """Return a count, or the sum of counts by cause; None when a run has no such count."""
+    if isinstance(count, dict):
+        return sum(count.values())
+    return count if isinstance(count, int) else None
+
+
+def _not_stored(runs: list[Run]) -> pd.DataFrame:
+    """Return Count and Kind (text) and Records (int), summed over runs."""
+    records: Counter[tuple[str, str]] = Counter()
+    for run in runs:
+        for name in _NOT_STORED:
+            by_kind = run.counts.get(name)
+            if isinstance(by_kind, dict):
+                records.update({(name, kind): count for kind, count in by_kind.items() if count})
+    order = sorted(records, key=lambda key: key[0])
+    return pd.DataFrame([{"Count": name, "Kind": kind, "Records": records[name, kind]} for name, kind in order])

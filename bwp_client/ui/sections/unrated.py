@@ -1,0 +1,45 @@
+"""Failed tasks that no rate includes, because not one COMPLETED event of their business product was ever loaded."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from bwp_client.metrics import no_denominator
+from bwp_client.ui.markdown import plain
+from bwp_client.ui.page import PageContext
+
+
+def unrated_products(page: PageContext) -> list[tuple[str, int]]:
+    """Return the products without a denominator as (business product ID, failed tasks), most failures first."""
+
+    def rows() -> list[tuple[str, int]]:
+        frame = no_denominator(page.snapshot, page.filters)
+        return list(zip(frame["business_product_id"].astype(str), frame["failed"].astype(int), strict=True))
+
+    return page.cached("not rated", rows)
+
+
+def unrated_failures(page: PageContext) -> int:
+    """Return the number of failed tasks of products without a denominator."""
+    return sum(failed for _, failed in unrated_products(page))
+
+
+def draw_nothing_rated(page: PageContext) -> None:
+    """Say why there is no rate: no task ended, or none that ended can be rated."""
+    if unrated_products(page):
+        draw_unrated(page)
+        st.text("The error codes page says why they failed; the tasks page lists them.")
+    else:
+        st.info("No task of this kind ended in this period. Choose another period or fewer filters in the sidebar.")
+
+
+def draw_unrated(page: PageContext) -> None:
+    """Name the products without a denominator, if there are any."""
+    if rows := unrated_products(page):
+        named = ", ".join(f"{plain(page.names(product))} ({failed:,} failed)" for product, failed in rows)
+        st.info(
+            f"These are not rated: {named}. Not one COMPLETED event was ever loaded for "
+            f"{'it' if len(rows) == 1 else 'them'}, so these failures have no denominator and are in no rate. "
+            "Subscribe to the COMPLETED events.",
+            icon="ℹ️",
+        )
