@@ -25,7 +25,7 @@ MAX_TEXT_BYTES = 20 * 1024 * _MIB
 MAX_RATIO = 200
 RATIO_FROM_BYTES = 64 * _MIB
 """Events carry random IDs, so they shrink to a twentieth at best. Small texts are let through, whatever they were."""
-MAX_LAYERS = 2
+MAX_COMPRESSION_LAYERS = 2
 _TEXT_BYTES = _MIB
 _GZIP_MAGIC = b"\x1f\x8b"
 _ZSTD_MAGIC = b"\x28\xb5\x2f\xfd"
@@ -69,7 +69,7 @@ def _texts(raw: Raw, origin: Raw, layer: int, max_text_bytes: int) -> Iterator[b
         yield from raw.rest()
     else:
         texts = _bounded(unpack(raw), origin, max_text_bytes)
-        yield from texts if layer == MAX_LAYERS else _texts(Raw(texts), origin, layer + 1, max_text_bytes)
+        yield from texts if layer == MAX_COMPRESSION_LAYERS else _texts(Raw(texts), origin, layer + 1, max_text_bytes)
 
 
 def _unpacker(head: bytes) -> Callable[[Raw], Iterator[bytes]] | None:

@@ -1,315 +1,244 @@
-"""Records that do not stand one to a line, cut out exactly: what is damaged costs only itself.
+"""Resynchronisation: finding the next whole record after damage.
 
-Text is cut where `}` meets `{`, which also occurs inside strings and nested lists. A piece that does not decode is scanned
-as JSON: where it closes, it is one value, taken or refused as a whole; where it can't go on, it was cut off, and all up to
-the next whole record is refused. Every scan is paid for from a budget, so that no damage makes reading slow.
+Damaged text may hold a record anywhere, so every brace that could open one is tried. Tries and scans are paid for from a
+budget of bytes, so that no damage makes reading slow; after that, only lines and boundaries between records are tried.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 
-from bwp_client.decoding.json_scan import BRACE, MAX_RECORD_BYTES, SPACE, Long, Shape, closing, scan
+import numpy as np
+
+from bwp_client.decoding.arrow_arrays import IntArray
+from bwp_client.decoding.bulk_decoder import TextColumns, decode_objects
+from bwp_client.decoding.json_scan import BRACE, SPACE, ScanState, ValueScanner, closing
+from bwp_client.decoding.records import MAX_RECORD_BYTES, Record, RecordRun, Rejected, decode_exactly
 from bwp_client.decoding.wrappers import Wrapper, read_record
 from bwp_client.events import Envelope, QuarantineReason, Refused
 
-JOIN = re.compile(rb"(?<=\})[ \t\r\n]*(?=\{)")
-ARRAY_JOIN = re.compile(rb"(?<=\})[ \t\r\n]*,[ \t\r\n]*(?=\{)")
+RECORDS_PER_RUN = 4096
+RECORDS_PER_CALL = 128
+"""Records decoded in one call: damage sends no more than these through further tries."""
+BETWEEN = b" \t\r\n,[]"
+"""Bytes that may stand between records; brackets too, for a file may hold one array after another."""
 BOM = b"\xef\xbb\xbf"
-"""Joined files have one at each of their begins."""
-_BETWEEN = b" \t\r\n,[]"
-"""What may stand between records; brackets too, for a file may hold one array after another."""
-_LINE_OF_ITS_OWN = re.compile(rb'\n(?=\{[ \t]*")')
-_START = re.compile(rb'\{[ \t\r\n]*"')
-_BYTES_PER_TOKEN = 2
-_TOKENS_AT_LEAST = 10_000
-"""What is looked at in one go: a token for every so many bytes. Events have one for ten, and are scanned twice at most."""
-_TRY_BYTES_PER_TOKEN = 16
-_MAX_TRY_TOKENS = 256
-"""What a try to decode costs at most: damage shows early."""
-MAX_AT_ONCE = 50_000
-"""Records given in one go; a block of honest events holds a fifth of that."""
+"""Files that were joined have a byte order mark at each of their beginnings."""
+_PADDING = re.compile(rb"(?:[ \t\r\n,\[\]]|\xef\xbb\xbf)*+")
+_SPACE_AND_MARKS = re.compile(rb"(?:[ \t\r\n]|\xef\xbb\xbf)*+")
+_OPENING = re.compile(rb'\{[ \t\r\n]*"')
+_LINE = re.compile(rb'(?<=\n)\{[ \t]*"[^\n]*\}(?=[ \t\r]*+(?:\n|\Z))')
+"""A line that may be one record."""
+_LINE_OR_BOUNDARY = re.compile(_LINE.pattern + rb"|(?<=\})[ \t\r\n]*+,?[ \t\r\n]*+(?=\{)")
+_BUDGET_BYTES = 100_000
+_BUDGET_PER_BYTE = 2
+"""Text is scanned this many times at most on average, beside `_BUDGET_BYTES`."""
+_MAX_TRY_BYTES = 4096
+"""Bytes charged for a try to decode: the decoder stops early at damage."""
+_MIN_TRY_BYTES = 16
+_MEMBER_BYTES = 100
+_MAX_SPACE = 64
+"""White space between two records that is looked through at once; more of it is left to the exact search."""
+_BYTES_AT_ONCE = 128 * 1024
+"""Bytes compared at a time, so that they stay in the processor's cache."""
+_IS_SPACE = np.isin(np.arange(256), list(SPACE))
+_COMMA, _CLOSING = b",}"
 
 
-@dataclass(frozen=True, slots=True)
-class Unread:
-    """Bytes that hold no readable record."""
+class FramedText:
+    """Text of one object, from a record's beginning on, with the boundaries at which one record may follow another."""
 
-    raw: bytes
-    reason: QuarantineReason
+    def __init__(self, data: bytes, offset: int, *, in_array: bool, is_final: bool) -> None:
+        """Find the boundaries.
 
+        Args:
+            data: The text.
+            offset: The offset of the text in the decompressed object.
+            in_array: Records are elements of a JSON array.
+            is_final: The object ends with this text.
+        """
+        self.data = data
+        self.offset = offset
+        self.in_array = in_array
+        self.is_final = is_final
+        self._view = memoryview(data)
+        self._content_end = len(data.rstrip(BETWEEN))
+        ends, self._starts = boundaries(data, in_array=in_array)
+        self._ends = np.append(ends, self._content_end) if is_final else ends
+        self._per_call = RECORDS_PER_CALL
+        self._budget = _BUDGET_BYTES + _BUDGET_PER_BYTE * len(data)
 
-Record = Envelope | Wrapper
-Found = tuple[int, Record | Unread]
-"""Byte offset in the decompressed object, and what stands there."""
+    def run_at(self, position: int) -> RecordRun | None:
+        """Return the records that can be decoded in bulk from `position` on; None if the first of them cannot."""
+        first = int(np.searchsorted(self._starts, position, side="right"))
+        last, begin = first, position
+        columns: list[TextColumns] = []
+        while last < len(self._ends) and last - first < RECORDS_PER_RUN:
+            stop = min(last + self._per_call, len(self._ends))
+            end = int(self._ends[stop - 1])
+            found = (
+                decode_objects(self._view[begin:end], in_array=self.in_array)
+                if end - begin <= MAX_RECORD_BYTES
+                else None
+            )
+            if found is not None and found[0] == stop - last:
+                columns.append(found[1])
+                last, begin = stop, int(self._starts[stop - 1]) if stop <= len(self._starts) else end
+                self._per_call = min(2 * self._per_call, RECORDS_PER_CALL)
+            elif stop - last == 1:
+                break
+            else:
+                self._per_call = (stop - last) // 2
+        if not columns:
+            return None
+        begins = np.concatenate(([position], self._starts[first : last - 1]))
+        return RecordRun(self.data, self.offset, begins, self._ends[first:last], columns)
 
+    def value_at(self, position: int) -> tuple[ScanState, int]:
+        """Scan the value that opens at `position`; return its state and the position where the scan ended."""
+        state, end = self._scan(position)
+        if state is ScanState.CLOSED:
+            self._budget += end - position  # the value is never scanned again
+        return state, end
 
-@dataclass(frozen=True, slots=True)
-class Cut:
-    """How far a text was cut."""
-
-    used: int
-    """How many bytes are dealt with."""
-    is_full: bool
-    """There is more, but this is enough for one go."""
-    is_open: bool
-    """What was refused last may go on in what follows."""
-    long: Long | None
-    """The text ended in a value that is too long, and refused; this follows it on."""
-
-
-def cut_pieces(
-    data: bytes, start: int, joins: re.Pattern[bytes], records: list[Found], *, final: bool, continues: bool = False
-) -> Cut:
-    """Cut a text into records, about `MAX_AT_ONCE` at most.
-
-    Args:
-        data: The text.
-        start: Where it begins in the object.
-        joins: What stands between two records.
-        records: What is found is added here.
-        final: Nothing follows; otherwise a last piece that may go on is left.
-        continues: The text begins inside something refused already, which is not to be told twice.
-    """
-    pieces = _Pieces(data, start, joins, records, final=final, continues=continues)
-    used = pieces.cut()
-    return Cut(used, pieces.is_full, pieces.is_open, pieces.long)
-
-
-def decoded(record: memoryview) -> Record | None:
-    """Give the event or wrapper, or none where there is no good one."""
-    if len(record) > MAX_RECORD_BYTES:
+    def next_record(self, position: int) -> Record | None:
+        """Return the next whole record after damage."""
+        for begin, end in self._candidates(position):
+            record = self._try(begin, end)
+            if record is None:
+                state, closed = self._scan(begin)
+                record = self._try(begin, closed) if state is ScanState.CLOSED else None
+            # The `detail` of a damaged envelope looks like a webhook's body, but belongs to the damage.
+            if record is not None and (_is_envelope(record.value) or not self._is_member(begin)):
+                return record
         return None
-    try:
-        return read_record(record)
-    except Refused:
+
+    def line_event(self, begin: int, end: int) -> int | None:
+        """Return the position of the first line that is an event by itself; None in an array."""
+        if self.in_array:
+            return None
+        for line in _LINE.finditer(self.data, begin, end):
+            if _is_envelope(self._decode(*line.span())):
+                return line.start()
         return None
 
+    def last_line(self) -> int:
+        """Return the position before a last line that may be a record but is not complete yet; else the end of the text."""
+        newline = self.data.rfind(b"\n")
+        is_open = not self.is_final and newline >= 0 and self.data.startswith(b"{", newline + 1)
+        return newline if is_open and len(self.data) - newline < MAX_RECORD_BYTES else len(self.data)
 
-def follow(long: Long, data: bytes, position: int, *, final: bool) -> tuple[Shape, int]:
-    """Follow a value that is too long for a record; it breaks off where a line of its own is an event.
+    def last_boundary(self, position: int) -> int:
+        """Return where the last record that ends after `position` may end, for the next may be whole; else the end."""
+        is_after = len(self._starts) and self._starts[-1] > position and not self.is_final
+        return int(self._ends[-1]) if is_after else len(self.data)
 
-    Returns:
-        What becomes of it, and up to where the text was dealt with.
+    def rejections(self, begin: int, end: int) -> list[Record | Rejected]:
+        """Return unreadable text as rejected; several lines one by one, for one of them may be a record."""
+        text = self.data[begin:end].rstrip(BETWEEN)
+        if len(text) > MAX_RECORD_BYTES:
+            return [Rejected(self.offset + begin, text, QuarantineReason.TOO_LARGE)]
+        items: list[Record | Rejected] = []
+        for line in [text] if _is_pretty(text) else text.split(b"\n"):
+            raw = line.strip(SPACE)
+            if raw:
+                items.append(_verdict(self.offset + begin + line.index(raw), raw))
+            begin += len(line) + 1
+        return items
+
+    def _candidates(self, position: int) -> Iterator[tuple[int, int]]:
+        """Yield where a record may begin and end after `position`."""
+        while self._budget > 0 and (found := _OPENING.search(self.data, position + 1)):
+            position = found.start()
+            yield position, self._end_after(position)
+        if self._budget > 0:
+            return
+        for found in _LINE_OR_BOUNDARY.finditer(self.data, position + 1):
+            yield found.span() if found[0].startswith(b"{") else (found.end(), self._end_after(found.end()))
+
+    def _end_after(self, position: int) -> int:
+        index = int(np.searchsorted(self._starts, position, side="right"))
+        return int(self._ends[index]) if index < len(self._ends) else self._content_end
+
+    def _scan(self, position: int) -> tuple[ScanState, int]:
+        if self._budget <= 0:
+            return ScanState.BROKEN, position
+        state, end = ValueScanner().scan(self.data, position)
+        self._budget -= end - position
+        return state, end
+
+    def _try(self, begin: int, end: int) -> Record | None:
+        self._budget -= min(end - begin, _MAX_TRY_BYTES) + _MIN_TRY_BYTES
+        value = self._decode(begin, end)
+        return None if value is None else Record(self.offset + begin, self.data[begin:end], value)
+
+    def _decode(self, begin: int, end: int) -> Envelope | Wrapper | None:
+        """Decode without a copy: there may be many tries at a long text."""
+        if end - begin > MAX_RECORD_BYTES:
+            return None
+        try:
+            return read_record(self._view[begin:end])
+        except Refused:
+            return None
+
+    def _is_member(self, position: int) -> bool:
+        """Return whether the value at `position` follows a name and a colon."""
+        return self.data[max(0, position - _MEMBER_BYTES) : position].rstrip(SPACE).endswith(b":")
+
+
+def boundaries(data: bytes, *, in_array: bool) -> tuple[IntArray, IntArray]:
+    """Return where one record may end and where the next may begin, as two arrays of byte positions of equal length.
+
+    That is between a closing and an opening brace with only white space between, and a comma in an array. Inside a string or
+    a list of objects such a boundary is none: decoding tells.
     """
-    end, view = len(data), memoryview(data)
-    is_event = False
-    for found in _LINE_OF_ITS_OWN.finditer(data, position):
-        begin, line_end = found.end(), data.find(b"\n", found.end())
-        if line_end < 0 and not final:
-            if len(data) - begin < MAX_RECORD_BYTES:
-                end = found.start()  # what it is can be told when the rest of it is there
-            break
-        record = decoded(view[begin : line_end if line_end >= 0 else len(data)])
-        if isinstance(record, Envelope) and record.source:
-            end, is_event = begin, True
-            break
-    shape, at = long.follow(data[:end], position)
-    return (Shape.BROKEN if is_event and shape is Shape.OPEN else shape), at
+    codes = np.frombuffer(data, dtype=np.uint8)
+    windows = range(0, len(data), _BYTES_AT_ONCE)
+    opening = [np.flatnonzero(codes[at : at + _BYTES_AT_ONCE] == BRACE) + at for at in windows]
+    starts = np.concatenate([np.zeros(0, dtype=np.int64), *opening])
+    before = _before_space(codes, starts - 1)
+    if in_array:
+        is_comma = (before >= 0) & (codes[before] == _COMMA)
+        starts, before = starts[is_comma], _before_space(codes, before[is_comma] - 1)
+    is_boundary = (before >= 0) & (codes[before] == _CLOSING)
+    return before[is_boundary] + 1, starts[is_boundary]
 
 
-def is_pretty(piece: bytes) -> bool:
-    """Tell indented text, of which one record takes many lines, from several one-line records."""
-    lines = piece.split(b"\n", 2)
+def _before_space(codes: np.ndarray, positions: IntArray) -> IntArray:
+    """Return the nearest positions at or before the given ones that hold no white space; some space if there is much."""
+    for _ in range(_MAX_SPACE):
+        is_space = _IS_SPACE[codes[positions]] & (positions >= 0)
+        if not is_space.any():
+            break
+        positions = positions - is_space
+    return positions
+
+
+def end_of_padding(data: bytes, position: int) -> int:
+    """Return the first position from `position` on that holds neither white space, a separator nor a byte order mark."""
+    found = _PADDING.match(data, position)
+    return found.end() if found else position
+
+
+def end_of_space(data: bytes) -> int:
+    """Return the position of the first byte that is neither white space nor part of a byte order mark."""
+    found = _SPACE_AND_MARKS.match(data)
+    return found.end() if found else 0
+
+
+def _is_envelope(value: Envelope | Wrapper | None) -> bool:
+    return isinstance(value, Envelope) and bool(value.source)
+
+
+def _is_pretty(text: bytes) -> bool:
+    """Return whether the text is indented, so that one record takes many lines."""
+    lines = text.split(b"\n", 2)
     return len(lines) > 1 and (lines[1][:1] in (b" ", b"\t") or lines[0].strip(SPACE) in (b"{", b"["))
 
 
-class _Pieces:
-    def __init__(
-        self,
-        data: bytes,
-        start: int,
-        joins: re.Pattern[bytes],
-        records: list[Found],
-        *,
-        final: bool,
-        continues: bool,
-    ) -> None:
-        self._data = data
-        self._view = memoryview(data)
-        self._start = start
-        self._joins = joins
-        self._records = records
-        self._final = final
-        self._join: tuple[int, int] | None = (0, 0)
-        self._budget = _TOKENS_AT_LEAST + len(data) // _BYTES_PER_TOKEN
-        self._end = len(data.rstrip(_BETWEEN))
-        self._refused_begin = _skip(data, 0) if continues else -1
-        self.is_full = self.is_open = False
-        self.long: Long | None = None
-
-    def cut(self) -> int:  # noqa: C901 - five outcomes of a cut
-        data = self._data
-        position = _skip(data, 0)
-        most = len(self._records) + MAX_AT_ONCE
-        while position < len(data):
-            if len(self._records) >= most:
-                self.is_full = True
-                return position
-            waiting = not self._final and len(data) - position < MAX_RECORD_BYTES
-            if data[position] == BRACE:
-                join = self._join_after(position)
-                if join is None and waiting:
-                    return position
-                end, following = join or (self._end, len(data))
-                found = self._judge(position, end)
-                if not isinstance(found, QuarantineReason):
-                    self._records.append((self._start + position, found))
-                    position = following
-                    continue
-                budget = self._budget
-                shape, at = self._look(position)
-                if shape is Shape.CLOSED:
-                    self._budget = budget  # it is never looked at again
-                    self._take(position, at)
-                    position = _skip(data, at)
-                    continue
-                if shape is Shape.OPEN and waiting:
-                    return position
-                # In an array, what follows a record that was cut off would pass for a part of it.
-                is_long = shape is Shape.LONG or (shape is Shape.OPEN and len(data) - position >= MAX_RECORD_BYTES)
-                if is_long and self._joins is JOIN:
-                    long = Long()
-                    shape, at = follow(long, data, position, final=self._final)
-                    self._take(position, at)
-                    if shape is Shape.OPEN:
-                        self.long = long
-                        return at
-                    position = _skip(data, at)
-                    if shape is Shape.BROKEN:
-                        self._refused_begin = position
-                    continue
-            whole = self._next_whole(position)
-            if whole is not None:
-                begin, end, record = whole
-                self._refuse(position, begin)
-                self._records.append((self._start + begin, record))
-                position = _skip(data, end)
-            elif waiting:
-                return position
-            else:
-                end, following = self._giving_up(position)
-                self._refuse(position, end)
-                position = following
-                self.is_open = not self._final and end == len(data)
-        return len(data)
-
-    def _take(self, begin: int, end: int) -> None:
-        found = self._judge(begin, end)
-        record = Unread(self._data[begin:end], found) if isinstance(found, QuarantineReason) else found
-        self._records.append((self._start + begin, record))
-
-    def _judge(self, begin: int, end: int) -> Record | QuarantineReason:
-        """Give the record, or why it is none; its bytes are not copied, for there may be many a try at a long text."""
-        if end - begin > MAX_RECORD_BYTES:
-            return QuarantineReason.TOO_LARGE
-        try:
-            return read_record(self._view[begin:end])
-        except Refused as refused:
-            return refused.reason
-
-    def _join_after(self, position: int) -> tuple[int, int] | None:
-        """Give the begin and end of the next join; none when there is no more."""
-        if self._join is not None and self._join[0] <= position:
-            found = self._joins.search(self._data, position + 1)
-            self._join = found.span() if found else None
-        return self._join
-
-    def _look(self, position: int) -> tuple[Shape, int]:
-        if self._budget <= 0:
-            return Shape.BROKEN, position
-        shape, at, tokens = scan(self._data, position)
-        self._budget -= tokens
-        return shape, at
-
-    def _next_whole(self, position: int) -> tuple[int, int, Record] | None:
-        """Find the next whole record after damage: where it begins and ends, and the record."""
-        data = self._data
-        for begin in self._beginnings(position):
-            join = self._join_after(begin)
-            end = join[0] if join else self._end
-            record = self._try(begin, end)
-            if record is None:
-                shape, end = self._look(begin)
-                record = self._try(begin, end) if shape is Shape.CLOSED else None
-            # The `detail` of a damaged envelope looks like a webhook's body, but it is part of what is damaged.
-            is_full = isinstance(record, Envelope) and record.source
-            if record is not None and (is_full or not _is_a_member(data, begin)):
-                return begin, end, record
-        return None
-
-    def _beginnings(self, position: int) -> Iterator[int]:
-        """Give where a record may begin: at every brace; once the budget is spent, only behind a join."""
-        at = position + 1
-        while True:
-            is_paid = self._budget > 0
-            found = (_START if is_paid else self._joins).search(self._data, at)
-            if found is None:
-                return
-            begin = found.start() if is_paid else found.end()
-            yield begin
-            at = begin + 1
-
-    def _try(self, begin: int, end: int) -> Record | None:
-        self._budget -= min((end - begin) // _TRY_BYTES_PER_TOKEN + 1, _MAX_TRY_TOKENS)
-        return decoded(self._view[begin:end])
-
-    def _giving_up(self, position: int) -> tuple[int, int]:
-        """Give where to stop refusing and where to go on: at the last join, behind which a record may go on."""
-        end = len(self._data)
-        if not self._final:
-            for found in self._joins.finditer(self._data, position + 1):
-                end, following = found.span()
-            if end < len(self._data):
-                return end, following
-        return end, end
-
-    def _refuse(self, begin: int, end: int) -> None:
-        found = list(_unread(self._data[begin:end], self._start + begin))
-        if found and begin == self._refused_begin and isinstance(found[0][1], Unread):
-            del found[0]
-        self._records.extend(found)
-
-
-def _unread(piece: bytes, start: int) -> Iterator[Found]:
-    """Hand back an unreadable piece; where it is several lines, each for itself, for one of them may be a record."""
-    stripped = piece.rstrip(_BETWEEN)
-    if not stripped:
-        return
-    if len(stripped) > MAX_RECORD_BYTES:
-        yield start, Unread(stripped, QuarantineReason.TOO_LARGE)
-        return
-    lines = [stripped] if is_pretty(stripped) else stripped.split(b"\n")
-    for line in lines:
-        raw = line.strip(SPACE)
-        if raw:
-            yield start + len(line) - len(line.lstrip(SPACE)), _verdict(raw)
-        start += len(line) + 1
-
-
-def _verdict(raw: bytes) -> Record | Unread:
-    try:
-        return read_record(raw)
-    except Refused as refused:
-        reason = refused.reason
-    if raw[0] == BRACE and closing(raw, 0) is None:
-        reason = QuarantineReason.NOT_JSON  # the decoder names what it met first
-    return Unread(raw, reason)
-
-
-def _skip(data: bytes, position: int) -> int:
-    while position < len(data):
-        if data[position] in _BETWEEN:
-            position += 1
-        elif data.startswith(BOM, position):
-            position += len(BOM)
-        else:
-            break
-    return position
-
-
-def _is_a_member(data: bytes, position: int) -> bool:
-    """Tell whether the value at `position` follows a name and a colon."""
-    return data[max(0, position - 100) : position].rstrip(SPACE).endswith(b":")
+def _verdict(offset: int, raw: bytes) -> Record | Rejected:
+    item = decode_exactly(offset, raw)
+    if isinstance(item, Rejected) and raw[0] == BRACE and closing(raw, 0) is None:
+        return Rejected(offset, raw, QuarantineReason.NOT_JSON)  # the decoder names the first fault it meets
+    return item

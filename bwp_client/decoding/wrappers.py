@@ -1,12 +1,11 @@
-"""Records that are no event but carry some: notifications, queue messages, log batches; and what Firehose could not deliver.
+"""Wrappers: records that are no events but may contain some, such as notifications, queue messages and log batches.
 
-Reached only by records that are JSON and not an event. What a wrapper holds is text that is a record again: an event,
-or one more wrapper. Layers, sizes and numbers are bounded, for all of it comes from outside.
+Only a JSON record that is no event is looked at here. A wrapper contains texts that are records again: events, or further
+wrappers.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 import msgspec
@@ -14,29 +13,20 @@ from msgspec import UNSET, Raw, UnsetType
 
 from bwp_client.events import Envelope, QuarantineReason, Refused, decode_record
 
-MAX_LAYERS = 3
-"""SNS to SQS to Lambda is three; the fourth thing inside must be the event."""
-MAX_HELD = 10_000
-"""Records in one wrapper, all layers together: as many as a batch of SQS messages or log events has at most."""
-
+MAX_WRAPPER_LAYERS = 3
+"""SNS to SQS to Lambda is three layers; the fourth record inside must be the event."""
 FIREHOSE_FAILURE = "Firehose delivery failure"
 _SNS_WITHOUT_EVENTS = ("SubscriptionConfirmation", "UnsubscribeConfirmation")
 
 
 @dataclass(frozen=True, slots=True)
 class Wrapper:
-    """A record that is no event: the name to count it by when it holds nothing, and the records it holds."""
+    """A record that is no event."""
 
     name: str
-    holds: tuple[bytes, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Held:
-    """One thing found inside a wrapper: an event, a wrapper that holds nothing, or why it can't be read."""
-
-    raw: bytes
-    found: Envelope | Wrapper | QuarantineReason
+    """The name under which a wrapper without records is counted."""
+    contents: tuple[bytes, ...] = ()
+    """The records that it contains."""
 
 
 class _Message(msgspec.Struct, gc=False):
@@ -48,10 +38,10 @@ class _Notification(msgspec.Struct, gc=False, rename="pascal"):
 
 
 class _Fields(msgspec.Struct, gc=False):
-    """Every field by which one wrapper is told from another.
+    """Every field that tells the kinds of wrappers apart.
 
-    A queue's message begins its names with a small letter where Lambda hands it on, with a capital where it was received
-    by hand.
+    The names of a queue message's fields begin with a small letter when Lambda passes it on, and with a capital when it was
+    received from the queue directly.
     """
 
     sns_type: str | UnsetType = msgspec.field(name="Type", default=UNSET)
@@ -73,10 +63,10 @@ _decoder = msgspec.json.Decoder(_Fields)
 
 
 def read_record(record: bytes | memoryview) -> Envelope | Wrapper:
-    """Decode one event, or a wrapper without looking into what it holds.
+    """Decode one event, or a wrapper without its contents.
 
     Raises:
-        Refused: The record is not JSON, or JSON but none of these.
+        Refused: The record is not JSON, or JSON but neither of the two.
     """
     try:
         return decode_record(record)
@@ -89,44 +79,13 @@ def read_record(record: bytes | memoryview) -> Envelope | Wrapper:
         return wrapper
 
 
-def unwrap(wrapper: Wrapper) -> list[Held]:
-    """Give all that a wrapper holds, layer by layer; at least one thing, if only an empty wrapper.
-
-    Raises:
-        Refused: It holds more than `MAX_HELD` records.
-    """
-    held: list[Held] = []
-    for one in _held(b"", wrapper, 1):
-        held.append(one)
-        if len(held) > MAX_HELD:
-            raise Refused(QuarantineReason.TOO_LARGE)
-    return held
-
-
-def _held(raw: bytes, wrapper: Wrapper, layer: int) -> Iterator[Held]:
-    if not wrapper.holds:
-        yield Held(raw, wrapper)
-    for inner in wrapper.holds:
-        try:
-            found = read_record(inner)
-        except Refused as refused:
-            yield Held(inner, refused.reason)
-            continue
-        if isinstance(found, Envelope):
-            yield Held(inner, found)
-        elif found.holds and layer == MAX_LAYERS:
-            yield Held(inner, QuarantineReason.WRAPPED_TOO_DEEP)
-        else:
-            yield from _held(inner, found, layer + 1)
-
-
 def _wrapper(record: bytes | memoryview) -> Wrapper | None:
     try:
         fields = _decoder.decode(record)
     except msgspec.ValidationError:
         return None
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        # The event's decoder names what it met first; this one reads on to the end.
+        # The decoder of events names the first fault it meets; this one reads the record to its end.
         raise Refused(QuarantineReason.NOT_JSON) from error
     return _notification(fields) or _message(fields) or _batch(fields)
 
@@ -153,13 +112,13 @@ def _message(fields: _Fields) -> Wrapper | None:
 
 def _batch(fields: _Fields) -> Wrapper | None:
     if isinstance(fields.records, list):
-        return Wrapper("Records", tuple(bytes(one) for one in fields.records))
+        return Wrapper("Records", tuple(bytes(raw) for raw in fields.records))
     if isinstance(fields.messages, list):
-        return Wrapper("Messages", tuple(bytes(one) for one in fields.messages))
+        return Wrapper("Messages", tuple(bytes(raw) for raw in fields.messages))
     if not isinstance(fields.log_events, list):
         return None
     if fields.message_type == "CONTROL_MESSAGE":
         return Wrapper(fields.message_type)
     if fields.message_type == "DATA_MESSAGE":
-        return Wrapper(fields.message_type, tuple(one.message.encode() for one in fields.log_events))
+        return Wrapper(fields.message_type, tuple(event.message.encode() for event in fields.log_events))
     return None

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import AbstractContextManager
-from itertools import islice
+from itertools import chain, islice
 from typing import TYPE_CHECKING, Any
 
 from bwp_client.aws import AwsProblem, list_objects, problem_of, s3_errors, split_s3
 from bwp_client.decoding.compression import CutShortError, blocks
-from bwp_client.decoding.framing import RecordCutter, Unread
+from bwp_client.decoding.framing import RecordFramer
+from bwp_client.decoding.records import Rejected, exact_records
 from bwp_client.doctor.findings import Finding
 
 if TYPE_CHECKING:
@@ -104,7 +105,7 @@ def _not_read(error: ClientError, bucket: str, prefix: str) -> Finding:
 
 def _content(body: Any, key: str) -> Finding:
     """Read the first records of an object."""
-    cutter = RecordCutter()
+    framer = RecordFramer()
     name = key.rpartition("/")[2]
     try:
         first = next(iter(blocks(body)), b"")
@@ -112,11 +113,8 @@ def _content(body: Any, key: str) -> Finding:
         return Finding(f"the newest object ({name}) is cut short", "load all the same; what can be read is stored")
     finally:
         body.close()
-    records = [record for listed in cutter.feed(first) for record in listed]
-    if not records:  # one record without an end of line
-        records = [record for listed in cutter.finish() for record in listed]
-    sample = list(islice(records, 100))
-    refused = [found.reason.value for _, found in sample if isinstance(found, Unread)]
+    sample = list(islice(exact_records(chain(framer.feed(first), framer.finish())), 100))
+    refused = [record.reason.value for record in sample if isinstance(record, Rejected)]
     if not sample or len(refused) == len(sample):
         why = refused[0] if refused else "no records"
         return Finding(

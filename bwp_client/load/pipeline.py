@@ -18,7 +18,7 @@ from uuid import uuid4
 from bwp_client.errors import BwpError, UsageError, WarehouseError
 from bwp_client.events import LATEST_AHEAD
 from bwp_client.load.results import Group, LoadProgress, LoadResult, Todo
-from bwp_client.load.staged import MAX_PARCEL_ROWS, TOO_OLD, Job, Parcel, Unreadable, Window
+from bwp_client.load.staged import MAX_BATCH_ROWS, TOO_OLD, StagedBatch, StagingJob, TimeWindow, Unreadable
 from bwp_client.load.workers import stage_all
 from bwp_client.sources import Source, SourceObject
 from bwp_client.warehouse import Run, TableName, Warehouse, record_run, unpublished
@@ -120,7 +120,7 @@ class _Load:
         self._group = Group(started_at=clock())
         self._groups = 0
         self._published_bytes = 0
-        self._waiting: list[tuple[Parcel, Callable[[], None]]] = []
+        self._waiting: list[tuple[StagedBatch, Callable[[], None]]] = []
         self._connection = connect(folder / "spill", memory_limit=DATABASE_MEMORY)
         self._todo = Todo()
         self._read_before = False
@@ -128,12 +128,12 @@ class _Load:
 
     def run(self, *, reread: bool, keep_raw: bool) -> LoadResult:
         try:
-            window = Window(_micros(self._window_from), _micros(self._window_to))
+            window = TimeWindow(_micros(self._window_from), _micros(self._window_to))
             latest_us = _micros(self._clock() + LATEST_AHEAD) or 0
             self._report()
             try:
                 floor = purge_floor(self._warehouse.handle(TableName.EVENTS))
-                job = Job(self._source, self._folder, window, latest_us, _micros(floor) or 0, keep_raw)
+                job = StagingJob(self._source, self._folder, window, latest_us, _micros(floor) or 0, keep_raw)
                 for made, done in stage_all(self._unread(reread=reread), job):
                     if isinstance(made, Unreadable):
                         self._unreadable.append(made)
@@ -167,29 +167,29 @@ class _Load:
                 self._todo.add(unread)
                 yield from unread
 
-    def _accept(self, parcel: Parcel, done: Callable[[], None]) -> None:
-        self._waiting.append((parcel, done))
-        # One more parcel might be too much for a pass.
+    def _accept(self, batch: StagedBatch, done: Callable[[], None]) -> None:
+        self._waiting.append((batch, done))
+        # One more batch might be too much for a pass.
         rows, refused = (
-            sum(counts) for counts in zip(*((one.rows, one.refused) for one, _ in self._waiting), strict=True)
+            sum(counts) for counts in zip(*((one.rows, one.quarantine_rows) for one, _ in self._waiting), strict=True)
         )
-        if max(rows, refused) > ROWS_PER_PASS - MAX_PARCEL_ROWS:
+        if max(rows, refused) > ROWS_PER_PASS - MAX_BATCH_ROWS:
             self._append_waiting()
         group = self._group
         if group.stored + group.duplicate.total() >= ROWS_PER_GROUP or group.refused >= REFUSED_PER_GROUP:
             self._publish(last=False)
 
     def _append_waiting(self) -> None:
-        """Store the waiting parcels' events in one pass; their objects are then finished."""
+        """Store the waiting batches' events in one pass; their objects are then finished."""
         group = self._group
-        staged = [parcel.events for parcel, _ in self._waiting if parcel.events]
+        staged = [batch.events for batch, _ in self._waiting if batch.events]
         if staged:
             appended = append_events(
                 self._warehouse,
                 self._connection,
                 staged,
                 load_id=self._result.load_id,
-                several_tasks=any(parcel.several_tasks for parcel, _ in self._waiting),
+                several_tasks=any(batch.several_tasks for batch, _ in self._waiting),
                 read_before=self._read_before,
             )
             group.versions[TableName.EVENTS.value] = appended.version
@@ -199,15 +199,15 @@ class _Load:
             group.duplicate["redelivery"] += appended.duplicate - appended.replayed - appended.reread
             if appended.too_old:
                 group.ignored[TOO_OLD] += appended.too_old
-        for parcel, done in self._waiting:
-            for item, counts in parcel.finished:
+        for batch, done in self._waiting:
+            for item, counts in batch.finished:
                 group.add(item, counts)
                 self._result.objects += 1
-            if parcel.quarantine:
-                group.quarantine.append(parcel.quarantine)
-                group.refused += parcel.refused
-            if parcel.events:
-                parcel.events.unlink()
+            if batch.quarantine:
+                group.quarantine.append(batch.quarantine)
+                group.refused += batch.quarantine_rows
+            if batch.events:
+                batch.events.unlink()
             done()
         self._waiting.clear()
         self._report()

@@ -1,55 +1,39 @@
-"""Small objects are fetched before their turn, several at once; what is handed on is a batch of them, or one large object."""
+"""Fetches small objects before their turn, several at once, because most of a fetch is waiting."""
 
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 
 from bwp_client.errors import BwpError
-from bwp_client.load.small_objects import SMALL_BYTES
-from bwp_client.load.staged import Job
 from bwp_client.sources.base import Source, SourceObject
 
+SMALL_BYTES = 256 * 1024
+"""Objects up to this size, as they are stored, are fetched whole and before their turn."""
 FETCHES = 16
-"""Objects on their way at a time, in each process: most of a fetch is waiting."""
-AHEAD = 128
-"""Objects fetched or on their way at most; each is small, see `SMALL_BYTES`."""
-BATCH_BYTES = 4 * 1024 * 1024
+"""Fetches under way at a time, in each process."""
+MAX_FETCHED = 128
+"""Objects fetched or under way, which bounds memory: each has `SMALL_BYTES` at most."""
 
-Fetched = tuple[SourceObject, bytes | BwpError]
+Fetched = bytes | BwpError | None
+"""The bytes of a small object, or why it could not be fetched; None for a large one, which is still to be opened."""
 
 
-def batches(tasks: Iterable[tuple[SourceObject, Job]]) -> Iterator[tuple[Job, list[Fetched] | SourceObject]]:
-    """Give each large object as it comes, and small ones in batches with their bytes or with what went wrong."""
+def prefetched(items: Iterable[SourceObject], source: Source) -> Iterator[tuple[SourceObject, Fetched]]:
+    """Yield each large object as it comes, and each small one with its bytes."""
     with ThreadPoolExecutor(FETCHES, thread_name_prefix="fetch") as pool:
-        waiting: deque[tuple[SourceObject, Job, Callable[[], bytes | BwpError]]] = deque()
-        batch: list[Fetched] = []
-        size = 0
-        for item, job in tasks:
+        under_way: deque[tuple[SourceObject, Future[bytes | BwpError]]] = deque()
+        for item in items:
             if item.size_bytes > SMALL_BYTES:
-                yield job, item
+                yield item, None
                 continue
-            waiting.append((item, job, pool.submit(_fetch, job.source, item).result))
-            if len(waiting) < AHEAD:
-                continue
-            size += _take(waiting, batch)
-            if size >= BATCH_BYTES:
-                yield job, batch
-                batch, size = [], 0
-        while waiting:
-            job = waiting[0][1]
-            size += _take(waiting, batch)
-            if size >= BATCH_BYTES or not waiting:
-                yield job, batch
-                batch, size = [], 0
-
-
-def _take(waiting: deque[tuple[SourceObject, Job, Callable[[], bytes | BwpError]]], batch: list[Fetched]) -> int:
-    item, _, result = waiting.popleft()
-    fetched = result()
-    batch.append((item, fetched))
-    return len(fetched) if isinstance(fetched, bytes) else 0
+            under_way.append((item, pool.submit(_fetch, source, item)))
+            if len(under_way) >= MAX_FETCHED:
+                first, fetch = under_way.popleft()
+                yield first, fetch.result()
+        for first, fetch in under_way:
+            yield first, fetch.result()
 
 
 def _fetch(source: Source, item: SourceObject) -> bytes | BwpError:

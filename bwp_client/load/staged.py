@@ -1,4 +1,4 @@
-"""What workers hand over, and what they are told: light enough for a process that only starts them."""
+"""Data exchanged with staging workers. Imports neither numpy nor pyarrow, so that the parent process starts fast."""
 
 from __future__ import annotations
 
@@ -10,54 +10,54 @@ from typing import Any
 from bwp_client.errors import BwpError
 from bwp_client.sources.base import Source, SourceObject
 
-ROWS_PER_PARCEL = 60_000
-MAX_PARCEL_ROWS = 80_000
-"""A parcel is full after the block that fills it, and a block of 4 MiB holds about 10,000 records."""
+ROWS_PER_BATCH = 60_000
+MAX_BATCH_ROWS = 80_000
+"""A staged batch is written once it has `ROWS_PER_BATCH` rows; what was read last may take it this far."""
 
 TOO_OLD = "older than the purge floor"
-"""What the counts of ignored records call events that a purge would have to remove again."""
+"""The name under which events that a purge would have to remove again are counted as ignored."""
 
 
 @dataclass(frozen=True, slots=True)
-class Window:
-    """A half-open range of event time in µs since 1970; an open end is None."""
+class TimeWindow:
+    """A half-open range of event times in µs since 1970; an open end is None."""
 
     from_us: int | None = None
     to_us: int | None = None
 
     @property
     def is_open(self) -> bool:
-        """Tell whether every time lies in the window."""
+        """Return whether the window contains every time."""
         return self.from_us is None and self.to_us is None
 
-    def holds(self, occurred_at_us: Any) -> Any:
-        """Tell whether a time lies in the window; given an array of times, for each."""
-        inside = occurred_at_us == occurred_at_us
+    def contains(self, occurred_at_us: Any) -> Any:
+        """Return whether the window contains a time; for an array of times, an array of booleans."""
+        is_inside = occurred_at_us == occurred_at_us
         if self.from_us is not None:
-            inside = inside & (occurred_at_us >= self.from_us)
+            is_inside = is_inside & (occurred_at_us >= self.from_us)
         if self.to_us is not None:
-            inside = inside & (occurred_at_us < self.to_us)
-        return inside
+            is_inside = is_inside & (occurred_at_us < self.to_us)
+        return is_inside
 
 
 @dataclass(frozen=True, slots=True)
-class Job:
-    """What to do with objects: read from a source, keep what lies in a window and above the floor, stage in a folder."""
+class StagingJob:
+    """How objects are staged: where they are read, which events are kept, and where the files go."""
 
     source: Source
     folder: Path
-    window: Window
+    window: TimeWindow
     latest_us: int
     """The newest event time accepted, in µs since 1970."""
     floor_us: int = 0
-    """The purge floor: older events are ignored."""
+    """The purge floor in µs since 1970: older events are ignored."""
     keep_raw: bool = False
-    """Keep the bytes of refused records, for they can't be read again."""
+    """Keep the bytes of refused records, because their source cannot be read again."""
 
 
 @dataclass(slots=True)
 class ObjectCounts:
-    """What became of one object's records, before deduplication: `events` of them wait in staged files."""
+    """The records of one object by their fate, before deduplication: `events` of them are in staged files."""
 
     events: int = 0
     outside_window: int = 0
@@ -66,16 +66,15 @@ class ObjectCounts:
 
 
 @dataclass(frozen=True, slots=True)
-class Parcel:
-    """What a worker hands over: a file of event rows, a file of quarantine rows, and the objects finished with them."""
+class StagedBatch:
+    """A file of event rows, a file of quarantine rows, and the objects that are finished with them."""
 
     events: Path | None
     rows: int
     several_tasks: bool
-    """Some record in it gave more than one row."""
+    """Some record of the batch gave more than one row."""
     quarantine: Path | None
-    refused: int
-    """Quarantine rows."""
+    quarantine_rows: int
     finished: list[tuple[SourceObject, ObjectCounts]]
 
 

@@ -1,7 +1,7 @@
-"""Child processes that read and stage objects, as many as there are cores; a small load is staged in this process.
+"""Stages objects in worker processes, one a core; a small load is staged in this process.
 
-They are forked from a server process that only imports, never from this one: it may have threads (DuckDB, Delta Lake, a
-web server) that a fork would deadlock.
+Workers are forked from a server process that only imports, never from this process: it may have threads (DuckDB, Delta
+Lake, a web server) that a fork would deadlock.
 """
 
 from __future__ import annotations
@@ -16,145 +16,139 @@ from multiprocessing import forkserver
 from tempfile import gettempdir
 from typing import Any
 
-from bwp_client.errors import BwpError
-from bwp_client.load.staged import Job, Parcel, Unreadable
+from bwp_client.load.staged import StagedBatch, StagingJob, Unreadable
 from bwp_client.sources.base import SourceObject
 
 INLINE_BYTES = 3 * 1024 * 1024
-"""Loads smaller than this are staged at once here: starting workers would take longer."""
-PARCELS_WAITING = 12
-"""Full parcels on disk at most: fast workers can't fill the disk, and the parent doesn't fall far behind them."""
-OBJECTS_WAITING = 10_000
-"""Objects that workers are told of beforehand; more are listed when fewer are under way."""
-_LOOK_SECONDS = 1.0
-_TEMPORARY_FOLDER_BYTES = 70
-"""A socket's name has at most 107 bytes, of which multiprocessing takes 32."""
+"""Loads smaller than this are staged in this process: starting workers would take longer."""
+MAX_WAITING_BATCHES = 12
+"""Staged batches on disk, so that fast workers neither fill the disk nor leave the parent far behind."""
+MAX_QUEUED_OBJECTS = 10_000
+"""Objects handed to the workers at a time; more are listed as these are finished."""
+_POLL_SECONDS = 1.0
+_MAX_TEMPORARY_FOLDER_BYTES = 70
+"""The name of a socket has 107 bytes at most, of which multiprocessing takes 32."""
 _WORKERS = os.cpu_count() or 1
-_CHILD = "bwp_client.load.worker_process"
+_WORKER_MODULE = "bwp_client.load.worker_process"
 _CONTEXT = multiprocessing.get_context("forkserver")
 
 
-Handed = tuple[Parcel | Unreadable, Callable[[], None]]
-"""What came, and what to call once it is dealt with."""
+Staged = tuple[StagedBatch | Unreadable, Callable[[], None]]
+"""A result of staging, and a function to call when its files are no longer needed."""
 
 
 def prepare(*modules: str) -> None:
     """Start the process that workers are forked from, so that it imports while this one does; harmless when repeated.
 
     Args:
-        modules: What workers will need beside the staging itself.
+        modules: Modules that the workers need beside those of staging itself.
     """
-    if not _may_start():
+    if not _can_start_workers():
         return
-    _CONTEXT.set_forkserver_preload([_CHILD, *modules])
+    _CONTEXT.set_forkserver_preload([_WORKER_MODULE, *modules])
     forkserver.ensure_running()
 
 
-def _may_start() -> bool:
-    """Tell whether the socket that workers are started through has room for its name in the temporary folder."""
-    return len(os.fsencode(gettempdir())) <= _TEMPORARY_FOLDER_BYTES
+def _can_start_workers() -> bool:
+    """Return whether the name of the socket through which workers are started fits into the temporary folder."""
+    return len(os.fsencode(gettempdir())) <= _MAX_TEMPORARY_FOLDER_BYTES
 
 
-def stage_all(items: Iterable[SourceObject], job: Job) -> Iterator[Handed]:
-    """Give the parcels of all objects as they come, by workers when there is enough to do.
+def stage_all(items: Iterable[SourceObject], job: StagingJob) -> Iterator[Staged]:
+    """Stage all objects, in worker processes when there is enough to do, and yield results as they come.
 
     Args:
         items: The objects, listed as they are asked for: there may be millions.
-        job: What to do with them.
+        job: How they are staged.
 
     Raises:
-        RuntimeError: A worker died, or the staging folder can't be written; what was handed over stays good.
+        RuntimeError: A worker died, or the staging folder cannot be written; the results yielded before are good.
     """
-    coming = iter(items)
+    remaining = iter(items)
     first: list[SourceObject] = []
-    size = 0
-    for item in coming:
+    size_bytes = 0
+    for item in remaining:
         first.append(item)
-        size += item.size_bytes
-        if size >= INLINE_BYTES and len(first) > 1:
+        size_bytes += item.size_bytes
+        if size_bytes >= INLINE_BYTES and len(first) > 1:
             break
-    if _WORKERS == 1 or len(first) == 1 or size < INLINE_BYTES or not _may_start():
-        for made in staged(((item, job) for item in chain(first, coming)), "here"):
-            yield made, lambda: None
+    items = chain(first, remaining)
+    if _WORKERS == 1 or len(first) == 1 or size_bytes < INLINE_BYTES or not _can_start_workers():
+        from bwp_client.load.staging import stage  # heavy: a process that only starts workers need not wait for it
+
+        for result in stage(items, job, "inline"):
+            yield result, lambda: None
     else:
-        yield from _from_workers(chain(first, coming), job)
+        yield from _from_workers(items, job)
 
 
 def is_large(items: Iterable[SourceObject]) -> bool:
-    """Tell whether workers are worth starting."""
+    """Return whether the objects are worth starting workers."""
     return any(total >= INLINE_BYTES for total in accumulate(item.size_bytes for item in items))
 
 
-def _from_workers(items: Iterator[SourceObject], job: Job) -> Iterator[Handed]:  # noqa: C901 - start, feed, collect, end
+def _from_workers(items: Iterator[SourceObject], job: StagingJob) -> Iterator[Staged]:
     prepare()
     tasks: Any = _CONTEXT.Queue()
     results: Any = _CONTEXT.Queue()
-    slots = _CONTEXT.BoundedSemaphore(PARCELS_WAITING)
-    children = [
+    slots = _CONTEXT.BoundedSemaphore(MAX_WAITING_BATCHES)
+    workers: list[Any] = [
         _CONTEXT.Process(
-            target=_work, args=(f"w{number}", tasks, results, slots), daemon=True, name=f"bwp-stage-{number}"
+            target=_work, args=(f"w{number}", job, tasks, results, slots), daemon=True, name=f"bwp-stage-{number}"
         )
         for number in range(_WORKERS)
     ]
-    for child in children:
-        child.start()
+    for worker in workers:
+        worker.start()
     try:
-        running = len(children)
-        under_way, more = 0, True
+        running, queued, may_have_more = len(workers), 0, True
         while running:
-            while more and under_way < OBJECTS_WAITING:
-                # Large objects first: the last ones to finish are then small, and the cores end together.
-                batch = sorted(islice(items, OBJECTS_WAITING), key=lambda item: item.size_bytes, reverse=True)
-                for item in batch:
-                    tasks.put((item, job))
-                under_way += len(batch)
-                more = bool(batch)
-                if not more:
-                    for _ in children:
+            while may_have_more and queued < MAX_QUEUED_OBJECTS:
+                listed = _enqueue(items, tasks)
+                queued += listed
+                may_have_more = listed > 0
+                if not may_have_more:
+                    for _ in workers:
                         tasks.put(None)
-            try:
-                made = results.get(timeout=_LOOK_SECONDS)
-            except queue.Empty:
-                dead = [child for child in children if child.exitcode not in (None, 0)]
-                if dead:
-                    raise RuntimeError(f"worker {dead[0].name} died with exit code {dead[0].exitcode}") from None
-                continue
-            if isinstance(made, RuntimeError):
-                raise made
-            if made is None:
+            result = _next_result(results, workers)
+            if result is None:
                 running -= 1
-            elif isinstance(made, Unreadable):
-                under_way -= 1
-                yield made, lambda: None
+            elif isinstance(result, Unreadable):
+                queued -= 1
+                yield result, lambda: None
             else:
-                under_way -= len(made.finished)
-                yield made, slots.release
+                queued -= len(result.finished)
+                yield result, slots.release
     finally:
-        for child in children:
-            child.terminate()
-        for child in children:
-            child.join()
+        for worker in workers:
+            worker.terminate()
+        for worker in workers:
+            worker.join()
 
 
-def staged(tasks: Iterable[tuple[SourceObject, Job]], name: str) -> Iterator[Parcel | Unreadable]:
-    """Give the parcels of objects, read in this process."""
-    from bwp_client.load.prefetch import batches  # heavy: a process that only starts workers need not wait for it
-    from bwp_client.load.staging import Stager
+def _enqueue(items: Iterator[SourceObject], tasks: Any) -> int:
+    """Hand the next objects to the workers, and return how many they are."""
+    # Large objects first: the last ones to finish are then small, and the cores end together.
+    listed = sorted(islice(items, MAX_QUEUED_OBJECTS), key=lambda item: item.size_bytes, reverse=True)
+    for item in listed:
+        tasks.put(item)
+    return len(listed)
 
-    stager = None
-    for job, found in batches(tasks):
-        stager = stager or Stager(job, name)
-        if isinstance(found, list):
-            yield from (Unreadable(item, error) for item, error in found if isinstance(error, BwpError))
-            yield from stager.read_small([(item, raw) for item, raw in found if isinstance(raw, bytes)])
-            continue
+
+def _next_result(results: Any, workers: list[Any]) -> StagedBatch | Unreadable | None:
+    """Wait for the next result; None means that a worker is done."""
+    while True:
         try:
-            yield from stager.read(found)
-        except BwpError as error:
-            yield Unreadable(found, error)
-    if stager:
-        yield from stager.rest()
+            result: StagedBatch | Unreadable | RuntimeError | None = results.get(timeout=_POLL_SECONDS)
+        except queue.Empty:
+            dead = [worker for worker in workers if worker.exitcode not in (None, 0)]
+            if dead:
+                raise RuntimeError(f"worker {dead[0].name} died with exit code {dead[0].exitcode}") from None
+            continue
+        if isinstance(result, RuntimeError):
+            raise result
+        return result
 
 
-def _work(name: str, tasks: Any, results: Any, slots: Any) -> None:
-    import_module(_CHILD).work(name, tasks, results, slots)
+def _work(name: str, job: StagingJob, tasks: Any, results: Any, slots: Any) -> None:
+    import_module(_WORKER_MODULE).work(name, job, tasks, results, slots)

@@ -135,7 +135,7 @@ class _Batch:
     def counts(self, version: int, *, several_tasks: bool) -> AppendCounts:
         """Count the fate of each record after the commit of a version."""
         # Rows of one record have consecutive numbers. Its offset does not identify it: all records of a wrapper share one.
-        record = "distinct row_no - place_in_record" if several_tasks else "*"
+        record = "distinct row_no - row_in_record" if several_tasks else "*"
         if several_tasks:
             records, stored = one_row(
                 self._connection,

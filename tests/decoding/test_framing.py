@@ -1,14 +1,14 @@
 """Records are found whole in every framing, wherever the blocks are cut."""
 
 import json
-from itertools import chain
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from support.events import envelope, text_of
 
-from bwp_client.decoding.framing import RecordCutter, Unread
+from bwp_client.decoding.framing import RecordFramer
+from bwp_client.decoding.records import Record, Rejected, exact_records
 from bwp_client.events import QuarantineReason
 
 FRAMINGS = ["lines", "joined", "pretty", "array"]
@@ -16,11 +16,12 @@ TRICKY = st.text(st.sampled_from('ab{}[]",:\\\n /é😀'), max_size=12)
 
 
 def cut(data: bytes, size: int) -> list:
-    cutter = RecordCutter()
-    found = []
+    framer = RecordFramer()
+    items = []
     for at in range(0, len(data), size):
-        found += chain.from_iterable(cutter.feed(data[at : at + size]))
-    return [*found, *chain.from_iterable(cutter.finish())]
+        items += framer.feed(data[at : at + size])
+    items += framer.finish()
+    return [(record.offset, record.value if isinstance(record, Record) else record) for record in exact_records(items)]
 
 
 @settings(max_examples=120, deadline=None)
@@ -52,7 +53,7 @@ def test_files_that_were_joined_have_a_byte_order_mark_each(end: bytes, size: in
 def test_bad_lines_cost_only_themselves(size: int, good: list[bool]) -> None:
     lines = [json.dumps(envelope(f"t-{at}", id=f"{at}")) if ok else f"<bad {at}>" for at, ok in enumerate(good)]
     found = cut("\n".join(lines).encode(), size)
-    told = [record.raw.decode() if isinstance(record, Unread) else record.id for _, record in found]
+    told = [record.raw.decode() if isinstance(record, Rejected) else record.id for _, record in found]
     assert told == [str(at) if ok else f"<bad {at}>" for at, ok in enumerate(good)]
 
 
@@ -62,7 +63,7 @@ def test_a_record_glued_to_a_cut_off_one_is_kept(size: int) -> None:
     cut_off = json.dumps(envelope("t-1", id="cut")).encode()[:90]
     found = cut(cut_off + whole + b"\n" + whole, size)
     assert [getattr(record, "id", None) for _, record in found] == [None, "whole", "whole"]
-    assert found[0] == (0, Unread(cut_off, QuarantineReason.NOT_JSON))
+    assert found[0] == (0, Rejected(0, cut_off, QuarantineReason.NOT_JSON))
     assert found[1][0] == 90
 
 

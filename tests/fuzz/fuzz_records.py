@@ -1,8 +1,8 @@
 """Coverage-guided fuzzing of how objects are read: `python tests/fuzz/fuzz_records.py -max_total_time=600 CORPUS`.
 
-Needs atheris (`pip install atheris`), which is not installed with the other tools. Whatever the bytes, nothing but a
-verdict may come out, the counts add up, and a good event on a line of its own behind them is found. Lines that are read by
-place get the exact decoder's verdict, whatever bytes of them are changed.
+Needs atheris, which `make soak` installs beside the other tests' requirements. Whatever the bytes, nothing but a verdict may
+come out, the counts add up, and a good event on a line of its own behind them is found. Records that are read in bulk get the
+exact decoder's verdict, whatever bytes of them are changed.
 """
 
 import json
@@ -13,21 +13,25 @@ import atheris
 
 sys.path[:0] = [str(folder) for folder in Path(__file__).parents[1:3]]
 
-# Comparing arrays under instrumentation keeps each of them for ever, and what is read by place compares nothing else.
+# Comparing arrays under instrumentation keeps each of them for ever.
 with atheris.instrument_imports(
     include=["bwp_client.events", "bwp_client.decoding", "bwp_client.load"],
-    exclude=["bwp_client.decoding.layout_reader", "bwp_client.decoding.line_layouts"],
+    exclude=["bwp_client.decoding.columnar", "bwp_client.load.derived_columns"],
 ):
     import bwp_client.load.staging  # noqa: F401
 
-from support.alike import COUNT, KINDS, check, lines_of  # noqa: E402
+from support.bulk import taken  # noqa: E402
 from support.events import envelope  # noqa: E402
 from support.packing import framed_snappy, hadoop_snappy, zipped  # noqa: E402
 from support.staging import stage  # noqa: E402
 from support.wire import lambda_sqs, logs, sns, webhook  # noqa: E402
 
 GOOD = json.dumps(envelope("t-good", id="good")).encode()
-ALIKE = [lines_of(kind) for kind in KINDS]
+COUNT = 16
+LINES = [
+    json.dumps(envelope("t-1", **changes))
+    for changes in ({}, {"detail": {"idempotencyKey": "k"}}, {"replay-name": "again"}, {"detail-type": "ORDER_CREATED"})
+]
 SEEDS = [
     GOOD,
     GOOD + GOOD,
@@ -48,7 +52,7 @@ def one(data: bytes) -> None:
     """Read bytes in two ways that differ only in where they are cut, and followed by a good event."""
     if len(data) < 2:
         return
-    check((data[1:].split(b"\n", 1)[0] + b"\n") * COUNT)
+    taken([data[1:].split(b"\n", 1)[0]] * COUNT)
     change_some(data)
     sizes = [1 + data[0] * 4]
     found, refused, counts = stage(data[1:], [1_000_000])
@@ -66,12 +70,12 @@ def one(data: bytes) -> None:
 
 
 def change_some(data: bytes) -> None:
-    """Change bytes of lines that are alike, three bytes saying which one to what."""
-    lines = [bytearray(line) for line in ALIKE[data[0] % len(ALIKE)]]
+    """Change bytes of equal lines: three bytes say which line, where, and to what."""
+    lines = [bytearray(LINES[data[0] % len(LINES)].encode()) for _ in range(COUNT)]
     for which, at, code in zip(data[1::3], data[2::3], data[3::3], strict=False):
         line = lines[which % 4]
         line[(which // 4 * 16 + at) % len(line)] = code
-    check(b"\n".join(lines) + b"\n")
+    taken(lines)
 
 
 if __name__ == "__main__":

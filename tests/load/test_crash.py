@@ -34,7 +34,7 @@ def deadly(self, name, *args, **kwargs):
     return version
 Warehouse.commit = deadly
 from bwp_client.sources import open_source
-loading.ROWS_PER_PASS = loading.MAX_PARCEL_ROWS
+loading.ROWS_PER_PASS = loading.MAX_BATCH_ROWS
 loading.load(Warehouse(target), open_source(source))
 """
 

@@ -167,15 +167,13 @@ import resource, sys
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from bwp_client.sources import open_source
-from bwp_client.load.staged import Job, Window
-from bwp_client.load.staging import Stager
+from bwp_client.load.staged import StagingJob, TimeWindow
+from bwp_client.load.staging import stage
 source = open_source(sys.argv[1])
 before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 with TemporaryDirectory() as folder:
-    stager = Stager(Job(source, Path(folder), Window(), 1_800_000_000_000_000), "t")
-    for item in source.objects():
-        for parcel in stager.read(item):
-            pass
+    for batch in stage(source.objects(), StagingJob(source, Path(folder), TimeWindow(), 1_800_000_000_000_000), "t"):
+        pass
 print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before)
 """
 

@@ -289,11 +289,11 @@ def test_many_refused_records_of_one_object_are_published_as_they_come(
     for name, value in (
         ("REFUSED_PER_GROUP", 1000),
         ("ROWS_PER_PASS", 80_800),
-        ("MAX_PARCEL_ROWS", 80_000),
+        ("MAX_BATCH_ROWS", 80_000),
     ):
         monkeypatch.setattr(f"bwp_client.load.pipeline.{name}", value)
-    monkeypatch.setattr("bwp_client.load.staging.ROWS_PER_PARCEL", 500)
-    monkeypatch.setattr("bwp_client.load.staging.RECORDS_AT_ONCE", 100)
+    monkeypatch.setattr("bwp_client.load.batch_writer.ROWS_PER_BATCH", 500)
+    monkeypatch.setattr("bwp_client.load.object_reader.RECORDS_PER_RESULT", 100)
     lines = [f"broken {number}" for number in range(5000)] + [json.dumps(event) for event in many(50)]
     (tmp_path / "in.json").write_text("\n".join(lines))
     result = read(warehouse, tmp_path / "in.json")

@@ -1,4 +1,4 @@
-"""Small objects read together give what each gives alone, whatever is in them and wherever one of them is fetched from."""
+"""Small objects share columns, and give the rows and counts that each gives alone, whatever is in them."""
 
 import gzip
 import json
@@ -9,22 +9,20 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import BinaryIO
 
-import pyarrow as pa
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from support.events import envelope, resource
+from support.staging import read_staged
 
 from bwp_client.errors import TransientRemoteError
-from bwp_client.load.prefetch import batches
-from bwp_client.load.small_objects import SMALL_BYTES
-from bwp_client.load.staged import Job, Parcel, Unreadable, Window
-from bwp_client.load.staging import Stager
-from bwp_client.load.workers import staged
+from bwp_client.load.prefetch import SMALL_BYTES, prefetched
+from bwp_client.load.staged import StagedBatch, StagingJob, TimeWindow, Unreadable
+from bwp_client.load.staging import stage
 from bwp_client.sources import SourceObject
 
 LATEST = 1_800_000_000_000_000
-WINDOWS = [Window(), Window(from_us=1_777_000_000_000_000)]
+WINDOWS = [TimeWindow(), TimeWindow(from_us=1_777_000_000_000_000)]
 
 
 class Shelf:
@@ -74,32 +72,25 @@ def raw_object(parts: list[bytes], end: bytes, *, last: bool, packed: bool) -> b
     return gzip.compress(text) if packed else text
 
 
-def outcome(shelf: Shelf, folder: Path, window: Window, *, alone: bool) -> tuple:
-    job = Job(shelf, folder, window, LATEST)
+def outcome(shelf: Shelf, folder: Path, window: TimeWindow, *, alone: bool) -> tuple:
+    job = StagingJob(shelf, folder, window, LATEST)
     items = list(shelf.objects())
-    if alone:
-        stager = Stager(job, "alone")
-        parcels = [parcel for item in items for parcel in stager.read(item)] + list(stager.rest())
-    else:
-        parcels = [made for made in staged(((item, job) for item in items), "both") if isinstance(made, Parcel)]
+    groups = [[item] for item in items] if alone else [items]
+    made = [result for number, group in enumerate(groups) for result in stage(group, job, f"t-{alone}-{number}")]
+    batches = [result for result in made if isinstance(result, StagedBatch)]
     rows, refused = Counter(), Counter()
-    for parcel in parcels:
-        if parcel.events:
-            table = pa.ipc.open_stream(parcel.events.read_bytes()).read_all()
-            # Staged, no key and an empty one are the same.
-            rows.update(
-                tuple((row | {"idempotency_key": row["idempotency_key"] or ""}).items()) for row in table.to_pylist()
-            )
-        if parcel.quarantine:
-            table = pa.ipc.open_stream(parcel.quarantine.read_bytes()).read_all()
-            refused.update(tuple(row.items()) for row in table.to_pylist())
-    counts = {item.uri: counts for parcel in parcels for item, counts in parcel.finished}
+    for batch in batches:
+        if batch.events:
+            rows.update(tuple(row.items()) for row in read_staged(batch.events).to_pylist())
+        if batch.quarantine:
+            refused.update(tuple(row.items()) for row in read_staged(batch.quarantine).to_pylist())
+    counts = {item.uri: counts for batch in batches for item, counts in batch.finished}
     return rows, refused, counts
 
 
 @settings(max_examples=150, deadline=None)
 @given(OBJECTS, st.sampled_from(WINDOWS))
-def test_together_equals_alone(chosen: list, window: Window) -> None:
+def test_together_equals_alone(chosen: list, window: TimeWindow) -> None:
     shelf = Shelf([raw_object(parts, end, last=last, packed=packed) for parts, end, last, packed in chosen])
     with TemporaryDirectory() as one, TemporaryDirectory() as two:
         assert outcome(shelf, Path(one), window, alone=False) == outcome(shelf, Path(two), window, alone=True)
@@ -115,8 +106,8 @@ def test_no_record_goes_on_from_one_object_into_the_next(tmp_path: Path, end: by
     one, two = tmp_path / "one", tmp_path / "two"
     one.mkdir()
     two.mkdir()
-    together = outcome(shelf, one, Window(), alone=False)
-    assert together == outcome(shelf, two, Window(), alone=True)
+    together = outcome(shelf, one, TimeWindow(), alone=False)
+    assert together == outcome(shelf, two, TimeWindow(), alone=True)
     assert sorted(dict(row)["task_id"] for row in together[0]) == ["t-2", "t-3"]
 
 
@@ -124,18 +115,16 @@ def test_no_record_goes_on_from_one_object_into_the_next(tmp_path: Path, end: by
 def test_an_object_that_can_not_be_opened_costs_only_itself(tmp_path: Path, count: int) -> None:
     good = json.dumps(envelope("t")).encode() + b"\n"
     shelf = Shelf([None if place % 3 == 1 else good for place in range(count)])
-    job = Job(shelf, tmp_path, Window(), LATEST)
-    made = list(staged(((item, job) for item in shelf.objects()), "x"))
+    job = StagingJob(shelf, tmp_path, TimeWindow(), LATEST)
+    made = list(stage(shelf.objects(), job, "x"))
     bad = [one.item.uri for one in made if isinstance(one, Unreadable)]
-    finished = [item.uri for one in made if isinstance(one, Parcel) for item, _ in one.finished]
+    finished = [item.uri for one in made if isinstance(one, StagedBatch) for item, _ in one.finished]
     assert bad == [uri for uri, raw in shelf.data.items() if raw is None]
     assert sorted(finished) == sorted(uri for uri, raw in shelf.data.items() if raw is not None)
     assert sorted(shelf.opened) == sorted(shelf.data)
 
 
-def test_a_large_object_is_not_fetched_whole(tmp_path: Path) -> None:
+def test_a_large_object_is_not_fetched_whole() -> None:
     shelf = Shelf([b"x" * (SMALL_BYTES + 1), b"{}\n"])
-    job = Job(shelf, tmp_path, Window(), LATEST)
-    found = [made for _, made in batches((item, job) for item in shelf.objects())]
-    assert [isinstance(made, list) for made in found] == [False, True]
+    assert [fetched for _, fetched in prefetched(shelf.objects(), shelf)] == [None, b"{}\n"]
     assert shelf.opened == ["test://shelf/1"]

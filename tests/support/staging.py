@@ -1,23 +1,23 @@
-"""One object in memory, staged; and what came of it."""
+"""One object in memory, staged, with the rows, quarantine rows and counts that it gave."""
 
 import io
 from collections.abc import Iterator
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any, BinaryIO
+from typing import BinaryIO
 
 import pyarrow as pa
 
-from bwp_client.load.staged import Job, Window
-from bwp_client.load.staging import Stager
+from bwp_client.load.staged import ObjectCounts, StagedBatch, StagingJob, TimeWindow
+from bwp_client.load.staging import stage as stage_objects
 from bwp_client.sources import SourceObject
 
 LATEST = 1_800_000_000_000_000
-ITEM = SourceObject("test://object", "1", 0)
+ITEM = SourceObject("test://object", "1", 1_000_000)
 
 
 class Dripping(io.RawIOBase):
-    """Gives its bytes in pieces of chosen sizes, over and over."""
+    """A stream that returns its bytes in pieces of the given sizes, over and over."""
 
     def __init__(self, data: bytes, sizes: list[int]) -> None:
         self._data, self._sizes, self._at, self._reads = data, sizes, 0, 0
@@ -50,25 +50,25 @@ def read_staged(path: Path) -> pa.Table:
         return pa.ipc.open_stream(file).read_all()
 
 
-def staged_tables(data: bytes, sizes: list[int]) -> tuple[list[dict], list[dict], Any]:
-    """Give the rows, the quarantine rows, and the counts."""
+def staged_tables(data: bytes, sizes: list[int]) -> tuple[list[dict], list[dict], ObjectCounts]:
+    """Return the rows, the quarantine rows, and the counts."""
     found: list[dict] = []
     refused: list[dict] = []
     with TemporaryDirectory() as folder:
-        stager = Stager(Job(Memory(data, sizes), Path(folder), Window(), LATEST), "t")
-        parcels = [*stager.read(ITEM), *stager.rest()]
-        for parcel in parcels:
-            if parcel.events:
-                found += read_staged(parcel.events).to_pylist()
-            if parcel.quarantine:
-                refused += read_staged(parcel.quarantine).to_pylist()
-    ((_, counts),) = [finished for parcel in parcels for finished in parcel.finished]
+        job = StagingJob(Memory(data, sizes), Path(folder), TimeWindow(), LATEST)
+        batches = [made for made in stage_objects([ITEM], job, "t") if isinstance(made, StagedBatch)]
+        for batch in batches:
+            if batch.events:
+                found += read_staged(batch.events).to_pylist()
+            if batch.quarantine:
+                refused += read_staged(batch.quarantine).to_pylist()
+    ((_, counts),) = [finished for batch in batches for finished in batch.finished]
     assert counts.quarantined.total() == len(refused)
     return found, refused, counts
 
 
-def stage(data: bytes, sizes: list[int]) -> tuple[list[tuple[int, str]], list[tuple[int, str]], Any]:
-    """Give (offset, envelope ID) of the rows, (offset, reason) of what was refused, and the counts."""
+def stage(data: bytes, sizes: list[int]) -> tuple[list[tuple[int, str]], list[tuple[int, str]], ObjectCounts]:
+    """Return (offset, envelope ID) of the rows, (offset, reason) of what was refused, and the counts."""
     found, refused, counts = staged_tables(data, sizes)
     assert counts.events <= len(found)  # an event that names several tasks is several rows
     return (
