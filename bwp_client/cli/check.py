@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -15,30 +15,34 @@ from bwp_client.cli.options import (
     RegionOption,
     TaskKindOption,
     WarehouseOption,
-    choice,
+    notify_url,
+    selection,
     warehouse_uri,
 )
 from bwp_client.errors import BwpError, ExitCode
 from bwp_client.monitoring.thresholds import Thresholds
+
+if TYPE_CHECKING:
+    from bwp_client.monitoring.alerts import Evaluation
 
 DEFAULTS = Thresholds()
 
 
 def check_command(
     days: Annotated[
-        int, typer.Option(min=1, help="Length of the period over which failures and codes are counted.")
+        int, typer.Option(min=1, help="Count failures and error codes over this many days.")
     ] = DEFAULTS.days,
     min_failures: Annotated[
-        int, typer.Option(min=1, help="With fewer failures the failure rate fires no alert.")
+        int, typer.Option(min=1, help="Fire no alert about the failure rate when fewer tasks failed.")
     ] = DEFAULTS.min_failures,
     min_rate: Annotated[
         float, typer.Option(min=0, max=1, help="Alert when the lower bound of the failure rate reaches this share.")
     ] = DEFAULTS.min_rate,
     deadline_days: Annotated[
-        int, typer.Option(min=0, help="Alert when a deadline is at most so many days away.")
+        int, typer.Option(min=0, help="Alert when a deadline is at most this many days away.")
     ] = DEFAULTS.deadline_days,
     stale_hours: Annotated[
-        float, typer.Option(min=0, help="Alert when no event came for more than so many hours.")
+        float, typer.Option(min=0, help="Alert when no event came for more than this many hours.")
     ] = DEFAULTS.stale_hours,
     task_kind: TaskKindOption = "DELETION",
     business_product: BusinessProductOption = None,
@@ -47,47 +51,46 @@ def check_command(
     warehouse: WarehouseOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """End with exit code 1, and a notice, when failures, a new code, a deadline or silence need a person."""
+    """Evaluate the alert rules: too many failures, a new error code, a near deadline, no events.
+
+    If a rule fires, a notice is sent and the exit code is 1.
+    """
     with errors_as_exit_codes(as_json=as_json):
-        from bwp_client.events import TaskKind
         from bwp_client.metrics.filters import Filters
         from bwp_client.monitoring.alerts import evaluate_rules
         from bwp_client.settings import Settings
         from bwp_client.warehouse import Warehouse
         from bwp_client.warehouse.snapshot import Snapshot
 
-        settings = Settings.load()
-        url = notify or (settings.notify_url.get_secret_value() if settings.notify_url else None)
-        kind = choice(TaskKind, "--task-kind", task_kind.upper())
-        now = datetime.now(UTC)
-        filters = Filters.last_days(now, days).with_(
-            task_kind=kind,
-            business_products=tuple(business_product) if business_product else None,
-            regions=tuple(region) if region else None,
-        )
+        settings, now = Settings.load(), datetime.now(UTC)
+        url = notify_url(notify, settings)
+        filters = Filters.last_days(now, days).with_(**selection(task_kind, business_product, region))
         thresholds = Thresholds(days, min_failures, min_rate, deadline_days, stale_hours)
         try:
             found = evaluate_rules(
                 Snapshot.newest(Warehouse(warehouse_uri(warehouse, settings))), filters, thresholds, settings, now
             )
         except BwpError as error:
-            _tell(url, "Check: could not be made", [str(error)])
+            _send(url, "Check: could not be made", [str(error)])
             raise
-        if as_json:
-            print_json(found.as_json())
-        for rule, text in found.fired.items():
-            if not as_json:
-                note(f"Needs attention ({rule}): {text}")
-        if not found.fired:
-            if not as_json:
-                note("Nothing needs attention.")
-            return
-        title = f"Check of {kind.value.lower()} tasks: {len(found.fired)} of 4 rules fired"
-        _tell(url, title, [f"{rule}: {text}" for rule, text in found.fired.items()])
-        raise typer.Exit(int(ExitCode.NEEDS_ATTENTION))
+        _print_alerts(found, as_json=as_json)
+        if found.fired:
+            title = f"Check of {filters.task_kind.lower()} tasks: {len(found.fired)} of 4 rules fired"
+            _send(url, title, [f"{rule}: {text}" for rule, text in found.fired.items()])
+            raise typer.Exit(int(ExitCode.NEEDS_ATTENTION))
 
 
-def _tell(url: str | None, title: str, lines: list[str]) -> None:
+def _print_alerts(found: Evaluation, *, as_json: bool) -> None:
+    if as_json:
+        print_json(found.as_json())
+        return
+    for rule, text in found.fired.items():
+        note(f"Needs attention ({rule}): {text}")
+    if not found.fired:
+        note("Nothing needs attention.")
+
+
+def _send(url: str | None, title: str, lines: list[str]) -> None:
     from bwp_client.monitoring.notify import notify
 
     if url and not notify(url, title, lines):

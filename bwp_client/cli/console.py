@@ -1,4 +1,4 @@
-"""How the command line talks: one JSON object on stdout, progress and errors on stderr, exit codes by error type."""
+"""Output of the command line: one JSON object on stdout, progress and errors on stderr, exit codes by error type."""
 
 from __future__ import annotations
 
@@ -17,24 +17,24 @@ _LINE_SECONDS = 0.2
 
 
 def print_json(value: Any) -> None:
-    """Write one JSON value to stdout."""
+    """Write a JSON value to stdout, as one line."""
     sys.stdout.write(json.dumps(value, default=str, ensure_ascii=False) + "\n")
     sys.stdout.flush()
 
 
 def note(text: str) -> None:
-    """Write one line for people to stderr."""
+    """Write a line for people to stderr."""
     sys.stderr.write(text + "\n")
 
 
 class Progress:
-    """Shows how far a command is: a bar on a terminal, JSON lines for other programs, else nothing."""
+    """Shows the progress of a command: a bar on a terminal, JSON lines with `--json`, otherwise nothing."""
 
     def __init__(self, *, as_json: bool) -> None:
         self._as_json = as_json
         self._bar: Any = None
         self._task: Any = None
-        self._last = 0.0
+        self._printed_at = 0.0
 
     def __enter__(self) -> Self:
         if not self._as_json and sys.stderr.isatty():
@@ -57,13 +57,13 @@ class Progress:
             self._bar.stop()
 
     def __call__(self, done: int, total: int, text: str) -> None:
-        """Say how far it is; a line at most every fifth of a second, and always the last."""
+        """Show the progress: as JSON, at most five lines a second, and always the last line."""
         if self._bar is not None:
             self._bar.update(self._task, completed=done, total=total or None, description=text)
         elif self._as_json:
             now = time.monotonic()
-            if now - self._last >= _LINE_SECONDS or done >= total:
-                self._last = now
+            if now - self._printed_at >= _LINE_SECONDS or done >= total:
+                self._printed_at = now
                 line = json.dumps({"event": "progress", "done": done, "total": total, "text": text})
                 sys.stderr.write(line + "\n")
                 sys.stderr.flush()
@@ -71,7 +71,7 @@ class Progress:
 
 @contextmanager
 def errors_as_exit_codes(*, as_json: bool) -> Iterator[None]:
-    """Turn errors into a message and an exit code.
+    """Turn an error in the block into a message and an exit code.
 
     Raises:
         SystemExit: With the error's exit code, or 4 for a fault of ours.
@@ -83,24 +83,24 @@ def errors_as_exit_codes(*, as_json: bool) -> Iterator[None]:
     except Exit:
         raise
     except BwpError as error:
-        _say_error(str(error), as_json=as_json)
+        _print_error(str(error), as_json=as_json)
         raise SystemExit(int(error.exit_code)) from None
     except KeyboardInterrupt:
-        _say_error("Stopped. What was committed before stays; start the command again.", as_json=as_json)
+        _print_error("Stopped. What was committed before stays; start the command again.", as_json=as_json)
         raise SystemExit(130) from None
     except BrokenPipeError:
         raise SystemExit(int(ExitCode.INTERNAL)) from None
     except Exception as error:
-        _say_error(
+        _print_error(
             f"A fault of ours ({type(error).__name__}). What was committed before stays, nothing is doubled; "
             "start the command again, and report this if it comes back.",
             as_json=as_json,
         )
         if not as_json:
-            # Where it happened, without the error's own text: that may quote data.
+            # The traceback without the text of the error, which may quote data.
             note("".join(traceback.format_tb(error.__traceback__)).rstrip())
         raise SystemExit(int(ExitCode.INTERNAL)) from error
 
 
-def _say_error(message: str, *, as_json: bool) -> None:
+def _print_error(message: str, *, as_json: bool) -> None:
     note(json.dumps({"event": "error", "message": message}) if as_json else message)

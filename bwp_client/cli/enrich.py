@@ -15,15 +15,21 @@ if TYPE_CHECKING:
 
 
 def enrich_command(
-    limit: Annotated[int | None, typer.Option(min=1, help="Ask about at most so many tasks.")] = None,
-    max_minutes: Annotated[float | None, typer.Option(min=0.0, help="Stop after so many minutes.")] = None,
-    completed: Annotated[bool, typer.Option(help="Ask about completed tasks too, for their submission dates.")] = False,
-    retry_failed: Annotated[bool, typer.Option(help="Ask again where an earlier lookup ended for good.")] = False,
-    task: Annotated[list[str] | None, typer.Option(help="Only this task, and now; may repeat.")] = None,
+    limit: Annotated[int | None, typer.Option(min=1, help="Ask about at most this many tasks.")] = None,
+    max_minutes: Annotated[float | None, typer.Option(min=0.0, help="Stop after this many minutes.")] = None,
+    completed: Annotated[
+        bool, typer.Option(help="Ask about completed tasks too, to learn their submission dates.")
+    ] = False,
+    retry_failed: Annotated[
+        bool, typer.Option(help="Ask again about tasks whose lookup was denied or failed for good.")
+    ] = False,
+    task: Annotated[
+        list[str] | None, typer.Option(metavar="ID", help="Ask about this task only, and at once. May be repeated.")
+    ] = None,
     warehouse: WarehouseOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Ask Buy with Prime why failed tasks failed."""
+    """Ask the Buy with Prime API why tasks failed, the nearest deadline first."""
     with errors_as_exit_codes(as_json=as_json):
         from bwp_client.enrich import enrich
         from bwp_client.settings import Settings
@@ -57,6 +63,6 @@ def enrich_command(
 
 
 def progress_text(state: EnrichProgress) -> str:
-    """Say how far a run is, and how it fares."""
+    """Return the progress of a run as a sentence."""
     text = f"{state.done:,} of {state.total:,} tasks looked up, {state.requests_per_second:,.1f} requests a second"
     return text + (f", asked to slow down {state.throttled:,} times" if state.throttled else "")

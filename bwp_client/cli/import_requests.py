@@ -12,11 +12,14 @@ from bwp_client.cli.options import JsonOption, WarehouseOption, warehouse_uri
 
 
 def import_command(
-    file: Annotated[Path, typer.Argument(help="A CSV file with a header; at least the column task_id.")],
+    file: Annotated[Path, typer.Argument(help="The CSV file, with a header; the column task_id is required.")],
     warehouse: WarehouseOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Import what the shop knows of its requests: received, replaced by, closed, note."""
+    """Import the shop's own requests: when each was received or closed, its new task, a note.
+
+    Either the whole file is imported, or nothing.
+    """
     with errors_as_exit_codes(as_json=as_json):
         from dataclasses import asdict
         from datetime import UTC, datetime

@@ -19,57 +19,65 @@ if TYPE_CHECKING:
 
 def load_command(
     source: Annotated[
-        str | None, typer.Argument(help="A path, s3://bucket/prefix, archive://NAME or sample://; $BWP_SOURCE.")
+        str | None,
+        typer.Argument(
+            help="What to load: a path, s3://bucket/prefix, archive://NAME or sample://. The default is $BWP_SOURCE."
+        ),
     ] = None,
     from_: FromOption = None,
     to: ToOption = None,
-    reread: Annotated[bool, typer.Option(help="Read objects again that were read before.")] = False,
+    reread: Annotated[bool, typer.Option(help="Read objects that were already read, too.")] = False,
     warehouse: WarehouseOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Load events: each record is stored, duplicate, ignored or quarantined, and the counts add up."""
+    """Load events from files, S3, an EventBridge archive or the sample.
+
+    Each record ends as stored, duplicate, ignored or quarantined.
+    """
     with errors_as_exit_codes(as_json=as_json):
         from bwp_client.sources import Scheme, SourceAddress
 
         if source:
             _prepare_workers(SourceAddress.parse(source))
+        from bwp_client.cli.load_archive import load_from_archive
         from bwp_client.settings import Settings
+        from bwp_client.time_ranges import period_end, period_start
 
         settings = Settings.load()
-        named = source or settings.source
-        if named is None:
-            raise UsageError(
-                "Nothing was loaded: no source is given. Name a path, s3://bucket/prefix or archive://NAME, or set "
-                "BWP_SOURCE; sample:// loads sample data."
-            )
-        address = SourceAddress.parse(named)
+        address = _address(source or settings.source)
+        window_from, window_to = period_start(from_) if from_ else None, period_end(to) if to else None
         if address.scheme is Scheme.ARCHIVE:
-            from bwp_client.cli.load_archive import load_from_archive
-
             if reread:
                 raise UsageError("Nothing was started: leave --reread out; a window of an archive is always read anew.")
-            load_from_archive(named, settings, warehouse_uri(warehouse, settings), from_=from_, to=to, as_json=as_json)
+            target = warehouse_uri(warehouse, settings)
+            load_from_archive(address.text, settings, target, window_from, window_to, as_json=as_json)
             return
-        opened, label, uri = _open(address, warehouse, settings)
+        opened, label, target = _open(address, warehouse, settings)
         from bwp_client.load import load
-        from bwp_client.time_ranges import period_end, period_start
         from bwp_client.warehouse import Warehouse
 
         with Progress(as_json=as_json) as progress:
-
-            def report(state: LoadProgress) -> None:
-                progress(state.bytes_done, state.bytes_total, load_text(state))
-
             result = load(
-                Warehouse(uri),
+                Warehouse(target),
                 opened,
                 label=label,
-                window_from=period_start(from_) if from_ else None,
-                window_to=period_end(to) if to else None,
+                window_from=window_from,
+                window_to=window_to,
                 reread=reread,
-                on_progress=report,
+                on_progress=lambda state: progress(state.bytes_done, state.bytes_total, load_text(state)),
             )
-        _tell_load(result, uri, as_json=as_json, empty=not result.objects and not any(True for _ in opened.objects()))
+        _print_result(result, target, as_json=as_json, is_empty=not result.objects and not any(opened.objects()))
+
+
+def _address(text: str | None) -> SourceAddress:
+    from bwp_client.sources import SourceAddress
+
+    if text is None:
+        raise UsageError(
+            "Nothing was loaded: no source is given. Name a path, s3://bucket/prefix or archive://NAME, or set "
+            "BWP_SOURCE; sample:// loads sample data."
+        )
+    return SourceAddress.parse(text)
 
 
 def _open(address: SourceAddress, warehouse: str | None, settings: Settings) -> tuple[Source, str, str]:
@@ -98,25 +106,25 @@ def _prepare_workers(address: SourceAddress) -> None:
 
 
 def load_text(state: LoadProgress) -> str:
-    """Say how far a load is."""
+    """Return the progress of a load as a sentence."""
     return f"{state.objects_done} of {state.objects_total} objects, {state.read:,} records"
 
 
-def _tell_load(result: LoadResult, uri: str, *, as_json: bool, empty: bool) -> None:
+def _print_result(result: LoadResult, target: str, *, as_json: bool, is_empty: bool) -> None:
     if as_json:
         print_json(result.as_json())
     else:
         note(
-            f"Read {result.read:,} records of {result.objects:,} objects into {uri}: {result.stored:,} stored, "
+            f"Read {result.read:,} records of {result.objects:,} objects into {target}: {result.stored:,} stored, "
             f"{result.duplicate:,} duplicate, {result.ignored:,} ignored, {result.quarantined:,} quarantined"
             + (f"; {result.outside_window:,} outside the window." if result.outside_window else ".")
         )
-    if empty:
+    if is_empty:
         note(f"Needs attention: {result.source} holds no objects. Check the path or prefix.")
     if result.quarantined:
         note(
             f"Needs attention: {result.quarantined:,} records could not be read and are in quarantine with their "
             "reasons; the data health page lists them."
         )
-    if empty or result.quarantined:
+    if is_empty or result.quarantined:
         raise typer.Exit(int(ExitCode.NEEDS_ATTENTION))

@@ -1,4 +1,4 @@
-"""`load archive://NAME`: the part of `load` that replays a window of an EventBridge archive."""
+"""`load archive://NAME`: loads a window of an EventBridge archive by a replay."""
 
 from __future__ import annotations
 
@@ -8,17 +8,24 @@ import typer
 
 from bwp_client.cli.console import Progress, note, print_json
 from bwp_client.errors import ExitCode
-from bwp_client.time_ranges import period_end, period_start
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from bwp_client.load.archive_results import ArchiveProgress, ArchiveResult
     from bwp_client.settings import Settings
 
 
 def load_from_archive(
-    url: str, settings: Settings, warehouse_uri: str, *, from_: str | None, to: str | None, as_json: bool
+    url: str,
+    settings: Settings,
+    warehouse_uri: str,
+    window_from: datetime | None,
+    window_to: datetime | None,
+    *,
+    as_json: bool,
 ) -> None:
-    """Run the load, show how far the replay is, and say what came of it."""
+    """Run the load, with its progress and its result on the console."""
     from bwp_client.load.archive import load_archive
     from bwp_client.warehouse import Warehouse
 
@@ -27,11 +34,11 @@ def load_from_archive(
             Warehouse(warehouse_uri),
             url,
             settings.archive,
-            window_from=period_start(from_) if from_ else None,
-            window_to=period_end(to) if to else None,
+            window_from=window_from,
+            window_to=window_to,
             on_progress=lambda state: progress(state.minutes_done, state.minutes_total, _text(state)),
         )
-    _tell(result, as_json=as_json)
+    _print_result(result, as_json=as_json)
 
 
 def _text(state: ArchiveProgress) -> str:
@@ -41,7 +48,7 @@ def _text(state: ArchiveProgress) -> str:
     )
 
 
-def _tell(result: ArchiveResult, *, as_json: bool) -> None:
+def _print_result(result: ArchiveResult, *, as_json: bool) -> None:
     if as_json:
         print_json(result.as_json())
     else:

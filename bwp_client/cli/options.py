@@ -1,4 +1,4 @@
-"""Options that several commands take, and what they mean."""
+"""Options that several commands share, and how their values are read."""
 
 from __future__ import annotations
 
@@ -13,37 +13,85 @@ if TYPE_CHECKING:
 
 WarehouseOption = Annotated[
     str | None,
-    typer.Option("--warehouse", metavar="URI", help="Folder or s3:// prefix; $BWP_WAREHOUSE or ./warehouse."),
+    typer.Option(
+        "--warehouse",
+        metavar="URI",
+        help="The folder or s3:// prefix of the warehouse. The default is $BWP_WAREHOUSE, else ./warehouse.",
+    ),
 ]
 JsonOption = Annotated[
-    bool, typer.Option("--json", help="One JSON object on stdout; progress as JSON lines on stderr.")
+    bool, typer.Option("--json", help="Print one JSON object on stdout, and progress as JSON lines on stderr.")
 ]
-FromOption = Annotated[str | None, typer.Option("--from", metavar="DATE", help="First UTC day, or a timestamp.")]
-ToOption = Annotated[str | None, typer.Option("--to", metavar="DATE", help="Last UTC day, or where to stop.")]
+FromOption = Annotated[
+    str | None,
+    typer.Option("--from", metavar="DATE", help="Start of the period: a UTC day such as 2026-11-03, or a timestamp."),
+]
+ToOption = Annotated[
+    str | None,
+    typer.Option(
+        "--to", metavar="DATE", help="End of the period: a UTC day, which is included, or a timestamp, which is not."
+    ),
+]
 
-TaskKindOption = Annotated[str, typer.Option("--task-kind", help="DELETION or RETRIEVAL.")]
-BusinessProductOption = Annotated[
-    list[str] | None, typer.Option("--business-product", help="Only this business product; may repeat.")
+TaskKindOption = Annotated[
+    str, typer.Option("--task-kind", metavar="KIND", help="The kind of tasks: DELETION or RETRIEVAL.")
 ]
-CodeOption = Annotated[list[str] | None, typer.Option("--code", help="Only failures with this error code; may repeat.")]
-RegionOption = Annotated[list[str] | None, typer.Option("--region", help="Only this region; may repeat.")]
+BusinessProductOption = Annotated[
+    list[str] | None,
+    typer.Option("--business-product", metavar="ID", help="Only tasks of this business product. May be repeated."),
+]
+CodeOption = Annotated[
+    list[str] | None,
+    typer.Option("--code", metavar="CODE", help="Only failed tasks with this error code. May be repeated."),
+]
+RegionOption = Annotated[
+    list[str] | None, typer.Option("--region", metavar="REGION", help="Only tasks of this AWS Region. May be repeated.")
+]
 NotifyOption = Annotated[
-    str | None, typer.Option("--notify", metavar="URL", help="Send a notice through Apprise; $BWP_NOTIFY_URL.")
+    str | None,
+    typer.Option(
+        "--notify",
+        metavar="URL",
+        help="Send a notice to this address, in the form of Apprise. The default is $BWP_NOTIFY_URL.",
+    ),
 ]
 
 
 def warehouse_uri(option: str | None, settings: Settings) -> str:
-    """Give the warehouse that a command works on."""
+    """Return the warehouse that a command works on."""
     from bwp_client.settings import DEFAULT_WAREHOUSE
 
     return option or settings.warehouse or (settings.warehouse_uri if settings.source else DEFAULT_WAREHOUSE)
 
 
-def choice(choices: Any, option: str, text: str) -> Any:
-    """Give the member of an enum that an option names.
+def notify_url(option: str | None, settings: Settings) -> str | None:
+    """Return the address that notices are sent to, or None."""
+    return option or (settings.notify_url.get_secret_value() if settings.notify_url else None)
+
+
+def selection(
+    task_kind: str, business_products: list[str] | None, regions: list[str] | None, codes: list[str] | None = None
+) -> dict[str, Any]:
+    """Return the filters that the options name, as keyword arguments of `Filters`; None for an absent option.
 
     Raises:
-        UsageError: It names none.
+        UsageError: There is no such kind of tasks.
+    """
+    from bwp_client.events import TaskKind
+
+    return {
+        "task_kind": choice(TaskKind, "--task-kind", task_kind.upper()),
+        "business_products": tuple(business_products) if business_products else None,
+        "codes": tuple(codes) if codes else None,
+        "regions": tuple(regions) if regions else None,
+    }
+
+
+def choice(choices: Any, option: str, text: str) -> Any:
+    """Return the member of an enum that an option names.
+
+    Raises:
+        UsageError: The enum has no such member.
     """
     try:
         return choices(text)

@@ -16,7 +16,8 @@ from bwp_client.cli.options import (
     RegionOption,
     TaskKindOption,
     WarehouseOption,
-    choice,
+    notify_url,
+    selection,
     warehouse_uri,
 )
 from bwp_client.errors import BwpError, ExitCode, UsageError
@@ -29,10 +30,15 @@ if TYPE_CHECKING:
     from bwp_client.settings import Settings
 
 OutOption = Annotated[
-    str | None, typer.Option("--out", metavar="URI", help="Folder or s3:// prefix; $BWP_REPORT__OUT or ./reports.")
+    str | None,
+    typer.Option(
+        "--out",
+        metavar="URI",
+        help="The folder or s3:// prefix of published reports. The default is $BWP_REPORT__OUT, else ./reports.",
+    ),
 ]
 
-report_app = typer.Typer(help="Publish a report snapshot; rebuild, compare and list those there are.")
+report_app = typer.Typer(help="Publish a report; rebuild, compare and list published reports.")
 
 
 @report_app.callback(invoke_without_command=True)
@@ -40,27 +46,32 @@ def report_command(
     context: typer.Context,
     period: Annotated[
         str,
-        typer.Option(help="last-week, last-month, last-year, 2026-W47, 2026-10, 2026 or 2026-10-05..2026-10-18."),
+        typer.Option(
+            help="The period: last-week, last-month, last-year, 2026-W47, 2026-10, 2026 or 2026-10-05..2026-10-18."
+        ),
     ] = "last-week",
-    as_of: Annotated[str | None, typer.Option(metavar="T", help="What was known by then; now when left out.")] = None,
-    catch_up: Annotated[int, typer.Option(min=0, help="Also so many periods before, where none was published.")] = 0,
+    as_of: Annotated[
+        str | None, typer.Option(metavar="TIME", help="Use only the data known by then. The default is now.")
+    ] = None,
+    catch_up: Annotated[
+        int, typer.Option(min=0, help="Publish this many earlier periods too, where no report was published.")
+    ] = 0,
     task_kind: TaskKindOption = "DELETION",
     business_product: BusinessProductOption = None,
     code: CodeOption = None,
     region: RegionOption = None,
     out: OutOption = None,
     force: Annotated[
-        bool, typer.Option("--force", help="Publish even so, the reasons against it on page one.")
+        bool, typer.Option("--force", help="Publish a refused report anyway, with the reasons on page one.")
     ] = False,
     notify: NotifyOption = None,
     warehouse: WarehouseOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Make a report of a period and publish it, unless it is there already or the checks refuse it."""
+    """Publish a report of a period, unless it was published before or the data are not good enough."""
     if context.invoked_subcommand is not None:
         return
     with errors_as_exit_codes(as_json=as_json):
-        from bwp_client.events import TaskKind
         from bwp_client.reports.extract import begins_at
         from bwp_client.reports.period import Period
         from bwp_client.reports.spec import ReportSpec
@@ -70,32 +81,25 @@ def report_command(
 
         settings = Settings.load()
         moment = _moment(as_of)
-        first = ReportSpec.from_settings(
-            Period.parse(period, moment),
-            moment,
-            settings,
-            task_kind=choice(TaskKind, "--task-kind", task_kind.upper()),
-            business_products=tuple(business_product) if business_product else None,
-            codes=tuple(code) if code else None,
-            regions=tuple(region) if region else None,
-        )
+        chosen = selection(task_kind, business_product, region, code)
+        first = ReportSpec.from_settings(Period.parse(period, moment), moment, settings, **chosen)
         store = open_store(out or settings.reports_uri)
         begins = begins_at(Warehouse(warehouse_uri(warehouse, settings))) if catch_up else None
         results = [
             _make(spec, store, settings, warehouse, notify, force=force, as_json=as_json)
             for spec in _specs(first, catch_up, store, begins)
         ]
-        _tell(results, as_json=as_json)
+        _print_results(results, as_json=as_json)
 
 
 def _specs(first: ReportSpec, catch_up: int, store: Any, begins: datetime | None) -> list[ReportSpec]:
-    """Give the specs that are due, oldest first; with catching up, those that no report has answered yet.
+    """Return the specs that are due, oldest first; with catching up, the specs without a published report.
 
     Args:
-        first: The newest.
-        catch_up: How many periods before it are looked at.
-        store: Where reports are published.
-        begins: When the data begin; a period that was over by then has nothing to report.
+        first: The newest spec.
+        catch_up: The number of earlier periods.
+        store: The store of published reports.
+        begins: The time of the first data; an earlier period has nothing to report.
     """
     from bwp_client.reports.publish import published_series
 
@@ -120,7 +124,7 @@ def _make(
     from bwp_client.reports.publish import make_report
     from bwp_client.warehouse import Warehouse
 
-    url = notify or (settings.notify_url.get_secret_value() if settings.notify_url else None)
+    url = notify_url(notify, settings)
     try:
         with Progress(as_json=as_json) as progress:
             result = make_report(
@@ -135,14 +139,14 @@ def _make(
             )
     except BwpError as error:
         if url and not notify_failure(url, spec, str(error)):
-            note("The notice of this could not be delivered.")
+            note("The notice of this failure could not be delivered.")
         raise
     if url and not notify_result(url, spec, result):
         result.notice = "not delivered"
     return result
 
 
-def _tell(results: list[PublishResult], *, as_json: bool) -> None:
+def _print_results(results: list[PublishResult], *, as_json: bool) -> None:
     from bwp_client.reports.attempts import AttemptState
 
     if as_json:
@@ -150,7 +154,7 @@ def _tell(results: list[PublishResult], *, as_json: bool) -> None:
         newest = results[-1].as_json() if results else {"state": "nothing due"}
         print_json(newest | ({"caught_up": caught_up} if caught_up else {}))
     elif not results:
-        note("Nothing is due: every one of these periods was published.")
+        note("Nothing is due: each of these periods was published.")
     for result in results:
         for line in [] if as_json else _lines(result):
             note(line)
@@ -174,7 +178,7 @@ def _lines(result: PublishResult) -> list[str]:
 
 
 def _moment(text: str | None) -> datetime:
-    """Read `--as-of`; a date means all that was known that day, and nobody knows what comes later than now."""
+    """Return the time that `--as-of` names; a date means the end of that UTC day, but never later than now."""
     from datetime import UTC, datetime
 
     from bwp_client.time_ranges import period_end, period_start
@@ -189,12 +193,12 @@ def _moment(text: str | None) -> datetime:
 
 @report_app.command("rebuild")
 def rebuild_command(
-    manifest: Annotated[str, typer.Argument(help="A report's manifest.json, or its folder; also on s3://.")],
-    out: Annotated[Path | None, typer.Option(help="Keep what is made in this folder.")] = None,
+    manifest: Annotated[str, typer.Argument(help="The manifest.json of a report, or its folder; may be on s3://.")],
+    out: Annotated[Path | None, typer.Option(metavar="DIR", help="Write the rebuilt files to this folder.")] = None,
     warehouse: WarehouseOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Make a report again from the rows it carries, and compare them with the tables' history where that exists."""
+    """Rebuild a report from its own rows, and compare these with the history of the tables where it still exists."""
     with errors_as_exit_codes(as_json=as_json):
         from bwp_client.reports.rebuild import rebuild
         from bwp_client.reports.store import open_published
@@ -214,11 +218,11 @@ def rebuild_command(
 
 @report_app.command("compare")
 def compare_command(
-    a: Annotated[str, typer.Argument(help="A report's manifest.json, or its folder.")],
-    b: Annotated[str, typer.Argument(help="Another's.")],
-    as_json: JsonOption = False,  # noqa: ARG001 - it is JSON always
+    a: Annotated[str, typer.Argument(help="The manifest.json of a report, or its folder.")],
+    b: Annotated[str, typer.Argument(help="The manifest.json of another report, or its folder.")],
+    as_json: JsonOption = False,  # noqa: ARG001 - the output is always JSON
 ) -> None:
-    """Say what changed between two reports, as JSON."""
+    """Print the differences between two reports as JSON."""
     with errors_as_exit_codes(as_json=True):
         from bwp_client.reports.compare import compare
         from bwp_client.reports.store import open_published
@@ -228,7 +232,7 @@ def compare_command(
 
 @report_app.command("log")
 def log_command(out: OutOption = None, as_json: JsonOption = False) -> None:
-    """List every attempt to make a report, newest first."""
+    """List every attempt to publish a report, newest first."""
     with errors_as_exit_codes(as_json=as_json):
         from bwp_client.reports.attempts import read_attempts
         from bwp_client.reports.store import open_store

@@ -1,4 +1,4 @@
-"""Sample data and the API that knows them: `sample`, `sandbox`."""
+"""Sample data, and a local API that knows their tasks: `sample`, `sandbox`."""
 
 from __future__ import annotations
 
@@ -19,15 +19,20 @@ SAMPLE_NAMES_FILE = "product-names.json"
 
 
 def sample_command(
-    events: Annotated[int, typer.Option(min=1, max=100_000_000, help="Records to write.")],
-    out: Annotated[Path, typer.Option(help="A folder without sample files.")],
-    seed: Annotated[int, typer.Option(min=0, help="Same seed, same events.")] = SAMPLE_SEED,
+    events: Annotated[int, typer.Option(min=1, max=100_000_000, help="The number of records to write.")],
+    out: Annotated[Path, typer.Option(metavar="DIR", help="The folder to write to; it must not hold sample files.")],
+    seed: Annotated[
+        int, typer.Option(min=0, help="The seed of the random numbers: the same seed gives the same events.")
+    ] = SAMPLE_SEED,
     until: Annotated[
-        str | None, typer.Option(metavar="DATE", help="The last day; today, once it is 06:00 UTC.")
+        str | None,
+        typer.Option(
+            metavar="DATE", help="The last UTC day of the sample. The default is today, before 06:00 UTC yesterday."
+        ),
     ] = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Write realistic sample events."""
+    """Write realistic sample events to files."""
     with errors_as_exit_codes(as_json=as_json):
         from dataclasses import asdict
 
@@ -54,18 +59,23 @@ def sample_command(
 
 
 def sandbox_command(
-    port: Annotated[int, typer.Option(min=0, max=65535, help="0 takes a free one.")] = 8765,
-    latency_ms: Annotated[float, typer.Option(min=0.0, help="How long each answer takes.")] = 0.0,
-    throttle_per_second: Annotated[float, typer.Option(min=0.0, help="Requests it takes a second; 0 for all.")] = 0.0,
-    token_seconds: Annotated[float, typer.Option(min=0.0, help="How long a token lives.")] = 900.0,
-    error_rate: Annotated[float, typer.Option(min=0.0, max=1.0, help="Share of requests that end in a fault.")] = 0.0,
+    port: Annotated[int, typer.Option(min=0, max=65535, help="The port to listen on; 0 takes a free port.")] = 8765,
+    latency_ms: Annotated[float, typer.Option(min=0.0, help="The time that each answer takes, in milliseconds.")] = 0.0,
+    throttle_per_second: Annotated[
+        float, typer.Option(min=0.0, help="The most requests answered in a second; 0 for no limit.")
+    ] = 0.0,
+    token_seconds: Annotated[float, typer.Option(min=0.0, help="The lifetime of a token, in seconds.")] = 900.0,
+    error_rate: Annotated[
+        float, typer.Option(min=0.0, max=1.0, help="The share of requests that end in a fault, from 0 to 1.")
+    ] = 0.0,
     events_endpoint: Annotated[
-        str | None, typer.Option(metavar="URL", help="Publish outcomes of started tasks to EventBridge there.")
+        str | None,
+        typer.Option(metavar="URL", help="Publish the outcomes of started tasks to EventBridge at this address."),
     ] = None,
     exit_with_stdin: Annotated[bool, typer.Option(hidden=True)] = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Serve a local Buy with Prime API that knows every sample task."""
+    """Serve a local Buy with Prime API that knows the tasks of the sample data."""
     with errors_as_exit_codes(as_json=as_json):
         from bwp_client.sandbox.api.behaviour import Knobs
         from bwp_client.sandbox.api.server import serve
@@ -97,14 +107,14 @@ def sandbox_command(
 
 
 def _last_day() -> date:
-    """Give the newest day that a sample can end on without holding events of the future."""
+    """Return the newest day on which a sample can end without events in the future."""
     from bwp_client.sandbox.sample.calendar import LAST_HOUR_UTC
 
     return (datetime.now(UTC) - timedelta(hours=LAST_HOUR_UTC)).date()
 
 
 def sample_folder() -> Path:
-    """Generate the sample events once, beside the tables they are loaded into."""
+    """Return the folder of the sample events, beside the tables that they are loaded into; write them on first use."""
     from bwp_client.sandbox.sample.catalog import PRODUCT_NAMES
     from bwp_client.sandbox.sample.writer import write_sample
     from bwp_client.settings import SAMPLE_WAREHOUSE

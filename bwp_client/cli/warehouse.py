@@ -1,4 +1,4 @@
-"""Care of the warehouse: `status`, `quarantine`, `maintain`, `purge`."""
+"""Commands on a whole warehouse: `status`, `quarantine`, `maintain`, `purge`."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ RETAIN_HOURS = 7 * 24
 
 
 def status_command(warehouse: WarehouseOption = None, as_json: JsonOption = False) -> None:
-    """Say what is in the warehouse and what needs attention."""
+    """Print the contents of the warehouse, and what needs attention."""
     with errors_as_exit_codes(as_json=as_json):
         from bwp_client.monitoring.status import status_of
         from bwp_client.settings import Settings
@@ -30,19 +30,21 @@ def status_command(warehouse: WarehouseOption = None, as_json: JsonOption = Fals
 
 
 class QuarantineAction(StrEnum):
-    """What to do with the quarantine."""
+    """What to do with the quarantined records."""
 
     LIST = "list"
     RETRY = "retry"
 
 
 def quarantine_command(
-    action: Annotated[QuarantineAction, typer.Argument(help="Show what could not be read, or read it again.")],
-    limit: Annotated[int, typer.Option(min=1, help="The newest so many.")] = 200,
+    action: Annotated[
+        QuarantineAction, typer.Argument(help="list shows the quarantined records, retry reads them again.")
+    ],
+    limit: Annotated[int, typer.Option(min=1, help="Show at most this many records, the newest first.")] = 200,
     warehouse: WarehouseOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Show quarantined records, or read them again after a fix and store what can be read now."""
+    """Show quarantined records, or read them again and store those that can be read now."""
     with errors_as_exit_codes(as_json=as_json):
         from bwp_client.load.quarantine_retry import retry
         from bwp_client.settings import Settings
@@ -78,12 +80,14 @@ def quarantine_command(
 
 
 def maintain_command(
-    rebuild: Annotated[bool, typer.Option(help="Compute the outcomes anew from all events.")] = False,
-    retain_hours: Annotated[int, typer.Option(min=1, help="How long replaced files stay for readers.")] = RETAIN_HOURS,
+    rebuild: Annotated[bool, typer.Option(help="Compute all outcomes anew from the events.")] = False,
+    retain_hours: Annotated[
+        int, typer.Option(min=1, help="Keep replaced files for this many hours, for readers of older versions.")
+    ] = RETAIN_HOURS,
     warehouse: WarehouseOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Bring the outcomes up to date, compact small files, and delete what no reader needs any more."""
+    """Bring the outcomes up to date, compact small files, and delete files that no reader needs."""
     with errors_as_exit_codes(as_json=as_json):
         from bwp_client.settings import Settings
         from bwp_client.warehouse import Warehouse
@@ -103,12 +107,12 @@ def maintain_command(
 
 
 def purge_command(
-    before: Annotated[str, typer.Option(metavar="DATE", help="The first UTC day that is kept.")],
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would go.")] = False,
+    before: Annotated[str, typer.Option(metavar="DATE", help="The first UTC day to keep; older data are removed.")],
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only count what would be removed.")] = False,
     warehouse: WarehouseOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Remove older data physically and for good: no later load brings it back."""
+    """Remove data older than a day physically and for good: no later load brings them back."""
     with errors_as_exit_codes(as_json=as_json):
         from bwp_client.reports.publish import reports_with_rows_before
         from bwp_client.reports.store import open_store
@@ -133,7 +137,7 @@ def purge_command(
         if reports and not as_json:
             note(
                 f"Published reports in {settings.reports_uri} that still carry older rows: {', '.join(reports)}. They are "
-                "evidence and were left; delete their folders if these rows must go there too."
+                "evidence and were left; delete their folders if these rows must be removed there too."
             )
         if result.unfinished_files:
             note(
