@@ -1,1 +1,1 @@
-"""The Streamlit pages' shared parts; together with `pages/` and `app.py` the only code that knows Streamlit."""
+"""The server, the frame and the sections of the pages. Only this package, `pages/` and `app.py` import Streamlit."""

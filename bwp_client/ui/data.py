@@ -1,4 +1,4 @@
-"""Read what pages show: the newest snapshot, and the results computed over it.
+"""The data of the pages: the newest snapshot, and the results computed over it.
 
 Results are cached beside their snapshot and dropped with it, so a finished load shows at once. Streamlit's own caches hash
 every argument at each look-up; they serve what is read a few times per run. Cached functions are called with keyword
@@ -154,4 +154,4 @@ CACHE_KEYS: Final[dict[str | type[Any], Callable[[Any], Any]]] = {
     DeadlineCalendar: repr,
     ProductNames: repr,
 }
-"""How Streamlit's caches hash our arguments (`hash_funcs`)."""
+"""For `hash_funcs` of Streamlit's caches: how they hash arguments of our types."""

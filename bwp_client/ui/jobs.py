@@ -92,7 +92,7 @@ class Jobs:
     ) -> None:
         """Start `python -m bwp_client KIND OPTIONS --json -- ARGUMENTS`.
 
-        No text can become another argument or option than the one that it was passed as.
+        Every text stays the argument or the option value that it was passed as, whatever it contains.
 
         Args:
             kind: The command.

@@ -64,7 +64,7 @@ def _has_login() -> bool:
 
 
 def _is_local(link: str) -> bool:
-    """Return whether a link stays on this server; a visitor may have put another one into the cookie."""
+    """Return whether a link stays on this server; a visitor can write any text into the cookie."""
     return link.startswith("/") and not link.startswith("//") and "\\" not in link and link.isprintable()
 
 

@@ -1,7 +1,9 @@
 """The frame of every page: the context that a page draws from, its title, the data's freshness and the active filters.
 
-The main script calls `prepare` once per run, before the page; a page file calls `open_page` first. Functions named `draw_…`
-write Streamlit elements, here and in every module of this package; all others compute and write nothing.
+The main script calls `prepare` once per run, before the page; a page file calls `open_page` first.
+
+In every module of this package, functions named `draw_…` write Streamlit elements. All others compute; of these, `prepare`,
+`open_page`, `login.admit` and `start_job` also draw a message when they can't go on.
 """
 
 from __future__ import annotations
@@ -101,7 +103,7 @@ class PageContext:
 
 
 def clear() -> None:
-    """Remove the context of the last run, so that no page shows anything without a new one."""
+    """Remove the context of the last run, so that a page shows nothing until it is prepared again."""
     st.session_state.pop(_CONTEXT, None)
 
 
@@ -135,7 +137,11 @@ def prepare(settings: Settings) -> None:
 
 
 def open_page(title: str) -> PageContext:
-    """Draw a page's title, freshness and active filters, and return its context; stop a page that was run by itself."""
+    """Draw the head of a page and return the page's context; a page that was run without the main script is stopped.
+
+    Args:
+        title: Drawn with the freshness of the data and the active filters.
+    """
     page = st.session_state.get(_CONTEXT)
     if not isinstance(page, PageContext):
         st.error("Open the app at its main address.")

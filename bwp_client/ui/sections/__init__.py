@@ -1,1 +1,1 @@
-"""The sections of pages, one module each; `draw_…` functions write Streamlit elements, all others only compute."""
+"""The sections of pages, one module each. `draw_…` functions write Streamlit elements; all others compute."""

@@ -68,7 +68,7 @@ def _draw_products(page: PageContext, products: pd.DataFrame) -> None:
         },
         placeholder="never",
         key="heard",
-        alt="Business products with failed and completed tasks and when each was last heard of",
+        alt="Business products with failed and completed tasks and the newest event of each",
     )
 
 
@@ -99,5 +99,5 @@ def _draw_twins(page: PageContext, duplicates: pd.DataFrame) -> None:
             "sources": st.column_config.NumberColumn("From objects"),
         },
         key="twins",
-        alt="Events that may be the same one twice",
+        alt="Events that may be duplicates",
     )

@@ -38,7 +38,8 @@ def draw_unknown_reasons(page: PageContext) -> None:
     if not rows.num_rows:
         return
     st.caption(
-        "Failed tasks whose errors are not known, and why. Those with a time under “Asked again” are asked about from then."
+        "Failed tasks whose errors are not known, and why. Tasks with a time under “Asked again” are looked up again from "
+        "then on."
     )
     st.dataframe(
         rows,
@@ -112,7 +113,7 @@ def _run_rows(runs: list[LookupRun]) -> pd.DataFrame:
 def lookup_run_text(run: LookupRun) -> str:
     """Return in words what a run asked, how fast, and how often it was throttled."""
     pace = "" if run.calls_per_second is None else f", {run.calls_per_second:,.1f} a second"
-    left = f" {run.not_asked:,} tasks were left." if run.not_asked else ""
+    left = f" {run.not_asked:,} tasks were not asked about." if run.not_asked else ""
     return (
         f"Newest run: {run.asked:,} tasks asked about with {run.api_calls:,} requests{pace}; asked to slow down "
         f"{run.throttled:,} times ({percent(run.throttled_share)} of requests).{left}"

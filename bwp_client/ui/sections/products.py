@@ -32,7 +32,7 @@ def comparison_by_product(page: PageContext) -> pd.DataFrame:
 
 
 def rates_by_week(page: PageContext) -> dict[str, pd.DataFrame]:
-    """Return the weekly failure rates of the products with most tasks, over this period and the one before.
+    """Return the weekly failure rates of the products with most tasks, over this period and the period before.
 
     Returns:
         `failure_rate` frames by business product ID, over at least eight whole weeks.
@@ -48,7 +48,7 @@ def rates_by_week(page: PageContext) -> dict[str, pd.DataFrame]:
 
 
 def draw_products(page: PageContext) -> None:
-    """Draw the products with their rates, how these compare with the period before, and the most frequent code of each."""
+    """Draw each product with its rate, the comparison with the period before, and its most frequent code."""
     rate = st.column_config.NumberColumn(format="%.1f %%")
     outcomes = st.column_config.NumberColumn(
         "Outcomes", help="Failed and completed tasks", format="localized", width=75

@@ -122,7 +122,7 @@ def draw_report_comparison(uri: str, reports: list[Manifest]) -> None:
         return
     st.dataframe(
         pd.DataFrame(rows), hide_index=True, placeholder="–", key="comparison",
-        alt="Every row of a table that came, went or changed between the two reports",
+        alt="Every table row that was added, removed or changed between the two reports",
     )  # fmt: skip
 
 

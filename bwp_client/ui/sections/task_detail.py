@@ -23,8 +23,8 @@ from bwp_client.warehouse.snapshot import NOT_LOOKED_UP, Snapshot
 
 _HOLD_WARNINGS: Final = {
     Hold.MISSES: "it ends after the deadline, so this task could never be in time.",
-    Hold.TOO_LONG_NOW: "submitted again today with the same one, it would still be held when the deadline passes. "
-    "Use a shorter one.",
+    Hold.TOO_LONG_NOW: "a task submitted today with the same period would still be held when the deadline passes. "
+    "Use a shorter period.",
 }
 
 
@@ -142,7 +142,7 @@ def _draw_reasons(history: TaskHistory) -> None:
         key="task_errors",
         alt="Error codes of this task with class and next action",
     )
-    # As text, because a table would cut a message, and the next action for an unknown code depends on it.
+    # As text, because a table cuts long messages, and the next action on an unknown code depends on the message.
     for code, message, _ in history.errors:
         if code != NOT_LOOKED_UP:
             st.text(f"Message of {code}: {message}" if message else f"No message came with {code}.")
@@ -235,4 +235,6 @@ def _draw_downloads(page: PageContext, history: TaskHistory) -> None:
             "Dossier (JSON)", lambda: dossier.as_json(content()), f"task-{name}.json", "application/json",
             on_click="ignore", key="dossier_json",
         )  # fmt: skip
-    st.caption(f"The dossier says what is known of this task, what that proves and what not; {page.as_of}.")
+    st.caption(
+        f"The dossier states what is known of this task, what that proves and what it does not prove; {page.as_of}."
+    )

@@ -83,9 +83,9 @@ def _draw_first_tasks(page: PageContext, failures: _OpenFailures) -> None:
     else:
         which = f"All {count} open failures" if count > 1 else "The only open failure"
     st.caption(
-        f"{which}, whenever they failed, nearest deadline ahead first. Deadlines are upper bounds unless the day the request "
-        "was received is known. What cannot be done in time may be extended, if the shopper is told before the deadline. "
-        f"Tick a row to see the task's timeline. {page.as_of[0].upper()}{page.as_of[1:]}."
+        f"{which}, whenever they failed, the nearest future deadline first. Deadlines are upper bounds unless the day the "
+        "request was received is known. What cannot be done in time may be extended, if the shopper is told before the "
+        f"deadline. Tick a row to see the task's timeline. {page.as_of[0].upper()}{page.as_of[1:]}."
     )
 
 

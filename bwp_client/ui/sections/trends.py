@@ -31,7 +31,7 @@ MAX_CODE_SETS = 12
 
 
 def draw_comparison(page: PageContext) -> None:
-    """Draw this period's rate, the one of the period before, and their difference."""
+    """Draw the rate of this period, the rate of the period before, and their difference."""
     filters, row = page.filters, page.metric_row(MetricName.PERIOD_COMPARISON)
     draw_heading("This period against the one before", MetricName.PERIOD_COMPARISON)
     this_period, before, difference = st.columns(3)
