@@ -13,12 +13,12 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import pytest
 from streamlit.testing.v1 import AppTest
+from support.sandbox import RunningSandbox, running_sandbox
 from support.tables import command
 
 from bwp_client import Filters, MetricName, open_snapshot, run_metric
 from bwp_client.sandbox.api import access
-from bwp_client.sandbox.api.behaviour import Knobs
-from bwp_client.sandbox.api.server import RunningSandbox, running_sandbox
+from bwp_client.sandbox.api.behaviour import Behaviour
 
 pytestmark = pytest.mark.timeout(240)
 
@@ -39,22 +39,22 @@ main()
 def tokens(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """Remember each token that the local API gives out."""
     given: list[str] = []
-    issue = access.Tokens.issue
+    issue = access.TokenIssuer.issue
 
-    def listening(self: access.Tokens, client_id: str, client_secret: str) -> str | None:
+    def listening(self: access.TokenIssuer, client_id: str, client_secret: str) -> str | None:
         token = issue(self, client_id, client_secret)
         if token:
             given.append(token)
         return token
 
-    monkeypatch.setattr(access.Tokens, "issue", listening)
+    monkeypatch.setattr(access.TokenIssuer, "issue", listening)
     return given
 
 
 @pytest.fixture
 def sandbox(tokens: list[str]) -> Iterator[RunningSandbox]:
-    knobs = Knobs(error_rate=0.03, throttle_per_second=120, token_seconds=1.5)
-    with running_sandbox(knobs) as running:
+    behaviour = Behaviour(error_rate=0.03, throttle_per_second=120, token_seconds=1.5)
+    with running_sandbox(behaviour) as running:
         yield running
 
 

@@ -10,10 +10,10 @@ from streamlit.testing.v1 import AppTest
 from support.archives import read
 from support.emulator import Account
 from support.requesting import CANCEL, Shop
+from support.sandbox import running_sandbox
 from support.tables import command_json, rows
 
-from bwp_client.sandbox.api.behaviour import Knobs
-from bwp_client.sandbox.api.server import running_sandbox
+from bwp_client.sandbox.api.behaviour import Behaviour
 from bwp_client.warehouse import TableName, Warehouse
 
 MAIN = Path(__file__).parents[1] / "bwp_client" / "ui" / "main.py"
@@ -26,7 +26,7 @@ def test_from_the_request_to_the_figure_on_the_page(
 ) -> None:
     account = make_account(bus=BUS)
     warehouse = Warehouse(str(tmp_path / "warehouse"))
-    with running_sandbox(Knobs(events_endpoint=account.emulator.endpoint)) as sandbox:
+    with running_sandbox(Behaviour(events_endpoint=account.emulator.endpoint)) as sandbox:
         shop = Shop(sandbox.url)
         shop.set_clock(BEGIN)
         completed = [shop.start(f"shopper-{number}@shopper.example.com") for number in range(18)]

@@ -77,7 +77,7 @@ def sandbox_command(
 ) -> None:
     """Serve a local Buy with Prime API that knows the tasks of the sample data."""
     with errors_as_exit_codes(as_json=as_json):
-        from bwp_client.sandbox.api.behaviour import Knobs
+        from bwp_client.sandbox.api.behaviour import Behaviour
         from bwp_client.sandbox.api.server import serve
 
         def ready(chosen: int) -> None:
@@ -91,7 +91,7 @@ def sandbox_command(
                     """  export BWP_API__CREDENTIALS='{"*": {"client_id": "sample", "client_secret": "sample"}}'"""
                 )
 
-        knobs = Knobs(
+        behaviour = Behaviour(
             latency_ms=latency_ms,
             throttle_per_second=throttle_per_second,
             token_seconds=token_seconds,
@@ -99,7 +99,7 @@ def sandbox_command(
             events_endpoint=events_endpoint,
         )
         try:
-            serve(knobs, port=port, on_ready=ready, exit_with_stdin=exit_with_stdin)
+            serve(behaviour, port=port, on_ready=ready, exit_with_stdin=exit_with_stdin)
         except OSError as error:
             raise SettingsError(
                 f"Port {port} can't be used ({error.strerror}). Nothing was started; --port 0 takes a free one."

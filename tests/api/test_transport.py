@@ -2,11 +2,12 @@
 
 import asyncio
 
+from support.sandbox import running_sandbox
+
 from bwp_client.api.reply import Trouble
 from bwp_client.api.transport import Wire
 from bwp_client.events import TaskKind
-from bwp_client.sandbox.api.behaviour import Knobs
-from bwp_client.sandbox.api.server import running_sandbox
+from bwp_client.sandbox.api.behaviour import Behaviour
 from bwp_client.settings import ApiSettings, Settings
 
 TICKS = 60
@@ -33,7 +34,7 @@ async def _give_up_and_ask_again(api: ApiSettings, ticks: int) -> Trouble | None
 
 
 def test_a_question_given_up_at_any_moment_does_not_block_the_next_one() -> None:
-    with running_sandbox(Knobs(latency_ms=5)) as sandbox:
+    with running_sandbox(Behaviour(latency_ms=5)) as sandbox:
         own = {"endpoint": f"{sandbox.url}/graphql", "token_endpoint": f"{sandbox.url}/token"}
         api = Settings(api={**own, "credentials": {"*": {"client_id": "a", "client_secret": "b"}}}).api  # type: ignore[arg-type]
 

@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 from pydantic import SecretStr
+from support.sandbox import running_sandbox
 from support.scripted_api import http, token
 from support.tables import command
 
@@ -12,8 +13,7 @@ from bwp_client.api import TaskRef
 from bwp_client.doctor.api import inspect_api
 from bwp_client.doctor.findings import Finding
 from bwp_client.events import TaskKind
-from bwp_client.sandbox.api.behaviour import Credential, Knobs
-from bwp_client.sandbox.api.server import running_sandbox
+from bwp_client.sandbox.api.behaviour import Behaviour, Credential
 from bwp_client.sandbox.sample.catalog import PRODUCTS
 from bwp_client.sandbox.sample.task_ids import TaskFields, encode
 from bwp_client.settings import ApiCredential, ApiSettings
@@ -28,9 +28,9 @@ DENIED = {
 
 def sample_task(product: int) -> TaskRef:
     """Make the ID of a failed deletion that the local API knows."""
-    from bwp_client.sandbox.sample.catalog import Kind, Story
+    from bwp_client.sandbox.sample.catalog import Kind, Lifecycle
 
-    fields = TaskFields(11, Kind.DELETION, product, Story.FAILED, 1, 5, 1_770_000_000)
+    fields = TaskFields(11, Kind.DELETION, product, Lifecycle.FAILED, 1, 5, 1_770_000_000)
     return TaskRef(TaskKind.DELETION, encode(fields), PRODUCTS[product].business_product_id)
 
 
@@ -64,7 +64,7 @@ def test_all_is_well():
 
 def test_a_wrong_secret_is_named_and_the_others_are_checked_all_the_same():
     known = {"one": Credential("right", FIRST), "two": Credential(SECRET, SECOND)}
-    with running_sandbox(Knobs(credentials=known)) as sandbox:
+    with running_sandbox(Behaviour(credentials=known)) as sandbox:
         credentials = {FIRST: credential("one", "wrong"), SECOND: credential("two")}
         checks = inspect_api(settings_for(sandbox.url, credentials=credentials), [sample_task(0), sample_task(1)])
     [(text, fix)] = bad(checks)
@@ -74,7 +74,7 @@ def test_a_wrong_secret_is_named_and_the_others_are_checked_all_the_same():
 
 
 def test_a_credential_of_another_business_product_is_told_from_a_missing_permission():
-    with running_sandbox(Knobs(credentials={"one": Credential(SECRET, FIRST)})) as sandbox:
+    with running_sandbox(Behaviour(credentials={"one": Credential(SECRET, FIRST)})) as sandbox:
         settings = settings_for(sandbox.url, credentials={"*": credential("one")})
         [(text, fix)] = bad(inspect_api(settings, [sample_task(0), sample_task(1)]))
         assert text == f"Target ID {SECOND}: denied."

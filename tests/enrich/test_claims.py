@@ -10,14 +10,14 @@ import pytest
 from support.asking import START, Shop, asked_about, event, impatient
 from support.events import write
 from support.overtaken import Overtaken
+from support.sandbox import running_sandbox
 
 from bwp_client.api import TaskRef
 from bwp_client.enrich.claims import Claims
 from bwp_client.enrich.work_queue import Todo
 from bwp_client.events import TaskKind
 from bwp_client.load import load
-from bwp_client.sandbox.api.behaviour import Knobs
-from bwp_client.sandbox.api.server import running_sandbox
+from bwp_client.sandbox.api.behaviour import Behaviour
 from bwp_client.sources import open_source
 from bwp_client.warehouse import TableName, Warehouse
 from bwp_client.warehouse.claims import Held
@@ -147,7 +147,7 @@ def test_the_claims_of_a_run_that_takes_long_are_renewed(shop_of):
 
     other = Claims(shop.warehouse, "other", clock=lambda: shop.now, monotonic=lambda: 0.0)
     held: list[Held] = []
-    with running_sandbox(Knobs(latency_ms=300)) as sandbox:
+    with running_sandbox(Behaviour(latency_ms=300)) as sandbox:
         result = shop.enrich(
             sandbox.url,
             sleep=sleep,
@@ -182,7 +182,7 @@ def test_a_warehouse_of_before_there_were_claims_gets_the_table(shop_of):
 
 
 def test_claims_are_given_up_when_a_run_stops(sample_shop):
-    with running_sandbox(Knobs(throttle_per_second=0.001)) as sandbox, pytest.raises(Exception, match="slow down"):
+    with running_sandbox(Behaviour(throttle_per_second=0.001)) as sandbox, pytest.raises(Exception, match="slow down"):
         sample_shop.enrich(sandbox.url, client_factory=impatient)
     assert sample_shop.warehouse.handle(TableName.CLAIMS).to_pyarrow_table().num_rows == 0
 

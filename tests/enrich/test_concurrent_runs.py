@@ -13,11 +13,11 @@ from pathlib import Path
 import pytest
 from support import enrich_child
 from support.asking import Shop, eager
+from support.sandbox import RunningSandbox, running_sandbox
 from support.tables import clean_env
 
 from bwp_client.load import load
-from bwp_client.sandbox.api.behaviour import Knobs
-from bwp_client.sandbox.api.server import RunningSandbox, running_sandbox
+from bwp_client.sandbox.api.behaviour import Behaviour
 from bwp_client.sources import open_source
 from bwp_client.warehouse import TableName, Warehouse
 
@@ -78,7 +78,7 @@ def run_together(shop: Shop, url: str, runs: int) -> list[int]:
 
 
 def test_two_runs_at_once_share_the_tasks(sample_shop, asked):
-    with running_sandbox(Knobs(latency_ms=20)) as sandbox:
+    with running_sandbox(Behaviour(latency_ms=20)) as sandbox:
         shares = run_together(sample_shop, sandbox.url, 2)
     assert asked.twice() == []
     assert answered(sample_shop) == failed_tasks(sample_shop)
@@ -126,7 +126,7 @@ def wait_for_batches(shop: Shop, count: int) -> None:
 
 @pytest.mark.parametrize("batches", [0, 1, 3])
 def test_the_tasks_of_a_killed_run_are_asked_about_by_the_next(sample_shop, asked, batches):
-    with running_sandbox(Knobs(latency_ms=20)) as sandbox:
+    with running_sandbox(Behaviour(latency_ms=20)) as sandbox:
         first = start(sample_shop, sandbox)
         asked.wait_for(1)
         wait_for_batches(sample_shop, batches)
@@ -142,7 +142,7 @@ def test_the_tasks_of_a_killed_run_are_asked_about_by_the_next(sample_shop, aske
 
 
 def test_two_runs_at_once_and_one_of_them_killed(sample_shop, asked):
-    with running_sandbox(Knobs(latency_ms=20)) as sandbox:
+    with running_sandbox(Behaviour(latency_ms=20)) as sandbox:
         runs = [start(sample_shop, sandbox) for _ in range(2)]
         asked.wait_for(60)
         runs[0].kill()
@@ -162,7 +162,7 @@ def test_two_runs_at_once_and_one_of_them_killed(sample_shop, asked):
 @pytest.mark.timeout(900)
 def test_many_kills_at_any_moment(sample_shop, asked):
     total = len(failed_tasks(sample_shop))
-    with running_sandbox(Knobs(latency_ms=20)) as sandbox:
+    with running_sandbox(Behaviour(latency_ms=20)) as sandbox:
         for number in range(25):
             run = start(sample_shop, sandbox)
             stored, before = set(answered(sample_shop)), len(asked.tasks)

@@ -8,12 +8,12 @@ from pathlib import Path
 import pytest
 from pydantic import SecretStr
 from support.asking import ANY, START, Shop, asked_about, eager, event, impatient
+from support.sandbox import running_sandbox
 
 from bwp_client.enrich import EnrichResult
 from bwp_client.errors import MixedDataError, SettingsError, SourceNotFoundError, TransientRemoteError
 from bwp_client.load import load
-from bwp_client.sandbox.api.behaviour import Credential, Knobs
-from bwp_client.sandbox.api.server import running_sandbox
+from bwp_client.sandbox.api.behaviour import Behaviour, Credential
 from bwp_client.settings import ApiCredential
 from bwp_client.sources import open_source
 from bwp_client.warehouse import TableName, Warehouse, list_runs, newest_run
@@ -112,7 +112,7 @@ def test_three_products_with_three_credentials_one_of_them_wrong(sample_shop):
         product: ApiCredential(client_id=f"client-{n}", client_secret=SecretStr("s" if n else "wrong"))
         for n, (product, _) in enumerate(products)
     }
-    with running_sandbox(Knobs(credentials=known)) as sandbox:
+    with running_sandbox(Behaviour(credentials=known)) as sandbox:
         result = sample_shop.enrich(sandbox.url, credentials=credentials)
         tokens = [line for line in sandbox.log if line["path"] == "/token"]
     assert len(tokens) == 3
@@ -143,7 +143,7 @@ def test_a_task_that_could_not_be_asked_about_is_stored_once_and_asked_when_a_cr
 
 def test_what_failed_for_the_moment_is_asked_again_when_its_time_has_come(shop_of):
     shop = shop_of(event(1, "FAILED"))
-    with running_sandbox(Knobs(error_rate=1.0)) as sandbox:
+    with running_sandbox(Behaviour(error_rate=1.0)) as sandbox:
         assert shop.enrich(sandbox.url, client_factory=impatient).failed == 1
         [(due,)] = shop.query("select next_attempt_at from lookups")
         assert due == START + timedelta(minutes=1)
@@ -184,17 +184,17 @@ def test_a_task_found_completed_that_failed_afterwards_is_asked_about_again(samp
 
 
 @pytest.mark.parametrize(
-    ("knobs", "message"),
+    ("behaviour", "message"),
     [
-        (Knobs(throttle_per_second=0.001, throttle_status=200), "10 times in a row"),
-        (Knobs(throttle_per_second=0.001, throttle_status=429), "10 times in a row"),
-        (Knobs(error_rate=0.999999), r"2\d lookups in a row failed"),
+        (Behaviour(throttle_per_second=0.001, throttle_status=200), "10 times in a row"),
+        (Behaviour(throttle_per_second=0.001, throttle_status=429), "10 times in a row"),
+        (Behaviour(error_rate=0.999999), r"2\d lookups in a row failed"),
     ],
     ids=["throttled in 200", "throttled in 429", "broken"],
 )
-def test_a_run_that_goes_wrong_after_its_first_answer_keeps_it_and_says_what_is_left(sample_shop, knobs, message):
+def test_a_run_that_goes_wrong_after_its_first_answer_keeps_it_and_says_what_is_left(sample_shop, behaviour, message):
     total = sample_shop.query("select count(*) from outcomes where outcome = 'FAILED'")[0][0]
-    with running_sandbox(knobs) as sandbox, pytest.raises(TransientRemoteError, match=message) as raised:
+    with running_sandbox(behaviour) as sandbox, pytest.raises(TransientRemoteError, match=message) as raised:
         sample_shop.enrich(sandbox.url, client_factory=impatient)
     run = newest_run(sample_shop.warehouse)
     assert run.state == "stopped"
@@ -228,9 +228,9 @@ def test_answers_that_were_stored_but_never_published_are_not_asked_for_again_an
 @pytest.mark.parametrize("status", [200, 429])
 @pytest.mark.parametrize("expired_as", ["401", "body"])
 def test_bad_days_end_in_found_all_the_same(sample_shop, status, expired_as):
-    knobs = Knobs(
+    behaviour = Behaviour(
         throttle_per_second=150, throttle_status=status, token_seconds=0.3, expired_as=expired_as, error_rate=0.02
     )
-    with running_sandbox(knobs) as sandbox:
+    with running_sandbox(behaviour) as sandbox:
         result = sample_shop.enrich(sandbox.url, client_factory=eager)
     assert result.asked == result.found

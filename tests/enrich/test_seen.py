@@ -7,11 +7,11 @@ from pathlib import Path
 import pytest
 from streamlit.testing.v1 import AppTest
 from support.asking import Shop, impatient
+from support.sandbox import running_sandbox
 
 from bwp_client.metrics import Filters, MetricName, run_metric
 from bwp_client.monitoring.status import status_of
-from bwp_client.sandbox.api.behaviour import Credential, Knobs
-from bwp_client.sandbox.api.server import running_sandbox
+from bwp_client.sandbox.api.behaviour import Behaviour, Credential
 from bwp_client.warehouse import Run, TableName, list_runs
 from bwp_client.warehouse.lookup_runs import lookup_runs
 from bwp_client.warehouse.snapshot import Snapshot
@@ -30,9 +30,9 @@ def half_asked(sample_shop) -> Shop:
         )
     ]
     known = {"any": Credential("the-secret", products[0])}
-    with running_sandbox(Knobs(credentials=known)) as sandbox:
+    with running_sandbox(Behaviour(credentials=known)) as sandbox:
         sample_shop.enrich(sandbox.url, limit=60)
-    with running_sandbox(Knobs(credentials=known, error_rate=1.0)) as sandbox:
+    with running_sandbox(Behaviour(credentials=known, error_rate=1.0)) as sandbox:
         sample_shop.enrich(sandbox.url, limit=10, client_factory=impatient)
     return sample_shop
 

@@ -5,9 +5,9 @@ from collections import Counter
 
 import pytest
 from pydantic import SecretStr
+from support.sandbox import running_sandbox
 
-from bwp_client.sandbox.api.behaviour import Credential, Knobs
-from bwp_client.sandbox.api.server import running_sandbox
+from bwp_client.sandbox.api.behaviour import Behaviour, Credential
 from bwp_client.settings import ApiCredential
 
 LIFE_SECONDS = 2.0
@@ -22,8 +22,8 @@ def test_tokens_that_expire_every_two_seconds_fail_no_lookup_and_are_renewed_onc
         product: ApiCredential(client_id=f"client-{n}", client_secret=SecretStr("s"))
         for n, product in enumerate(products)
     }
-    knobs = Knobs(token_seconds=LIFE_SECONDS, expired_as=expired_as, credentials=known, latency_ms=10)
-    with running_sandbox(knobs) as sandbox:
+    behaviour = Behaviour(token_seconds=LIFE_SECONDS, expired_as=expired_as, credentials=known, latency_ms=10)
+    with running_sandbox(behaviour) as sandbox:
         began = time.monotonic()
         result = sample_shop.enrich(sandbox.url, credentials=credentials, requests_per_second=25.0)
         seconds = time.monotonic() - began

@@ -7,8 +7,8 @@ import pyarrow as pa
 import pytest
 from deltalake import write_deltalake
 from support.asking import ANY, REAL_PRODUCT, Shop, asked_about, event
+from support.sandbox import running_sandbox
 
-from bwp_client.sandbox.api.server import running_sandbox
 from bwp_client.sandbox.sample.writer import waiting_task_ids
 from bwp_client.warehouse import TABLES, TableName
 

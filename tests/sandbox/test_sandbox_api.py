@@ -6,11 +6,11 @@ import time
 from datetime import UTC, date, datetime
 
 import pytest
+from support.sandbox import running_sandbox
 
 from bwp_client.sandbox.api.graphql import SCHEMA, read_operation, run
-from bwp_client.sandbox.api.server import running_sandbox
-from bwp_client.sandbox.api.started_tasks import Life
-from bwp_client.sandbox.sample.catalog import PRODUCTS, Kind, Story
+from bwp_client.sandbox.api.started_tasks import StartedTasks
+from bwp_client.sandbox.sample.catalog import PRODUCTS, Kind, Lifecycle
 from bwp_client.sandbox.sample.task_ids import EPOCH_2020, TaskFields, encode
 from bwp_client.sandbox.sample.writer import waiting_task_ids
 
@@ -19,8 +19,8 @@ HARBOR, LUMA = PRODUCTS[0].business_product_id, PRODUCTS[1].business_product_id
 PERSONAL = "query Nosy($id: String!) { personalDataDeletionTask(taskId: $id) { dataSubject { type email } } }"
 
 
-def made(story=Story.FAILED, kind=Kind.DELETION, code_set=0, product=1):
-    return encode(TaskFields(7, kind, product, story, code_set, 42, AT))
+def made(lifecycle=Lifecycle.FAILED, kind=Kind.DELETION, code_set=0, product=1):
+    return encode(TaskFields(7, kind, product, lifecycle, code_set, 42, AT))
 
 
 def classification(response):
@@ -69,7 +69,7 @@ def test_dates_have_microseconds_and_a_z(client):
 
 
 def test_a_completed_task_has_an_empty_list_of_errors(client):
-    task = client.task(made(Story.COMPLETED), LUMA).json()["data"]["personalDataDeletionTask"]
+    task = client.task(made(Lifecycle.COMPLETED), LUMA).json()["data"]["personalDataDeletionTask"]
     assert (task["status"], task["errors"]) == ("COMPLETED", [])
 
 
@@ -89,8 +89,11 @@ def test_a_failed_task_can_have_several_none_or_null_errors(client, code_set, co
 
 
 def test_conflicting_tasks_answer_their_latest_outcome(client):
-    for story, status in ((Story.FAILED_THEN_COMPLETED, "COMPLETED"), (Story.COMPLETED_THEN_FAILED, "FAILED")):
-        assert client.task(made(story), LUMA).json()["data"]["personalDataDeletionTask"]["status"] == status
+    for lifecycle, status in (
+        (Lifecycle.FAILED_THEN_COMPLETED, "COMPLETED"),
+        (Lifecycle.COMPLETED_THEN_FAILED, "FAILED"),
+    ):
+        assert client.task(made(lifecycle), LUMA).json()["data"]["personalDataDeletionTask"]["status"] == status
 
 
 def test_a_waiting_task_is_on_hold_with_null_errors(client):
@@ -217,7 +220,7 @@ def test_the_log_tells_what_was_selected_and_keeps_secrets_out(client, sandbox):
 
 def test_the_retrieval_link_is_a_canary_too(client):
     query = "query R($id: String!) { personalDataRetrievalTask(taskId: $id) { dataRetrievalLink } }"
-    answer = client.ask(query, LUMA, {"id": made(Story.COMPLETED, Kind.RETRIEVAL)}).json()
+    answer = client.ask(query, LUMA, {"id": made(Lifecycle.COMPLETED, Kind.RETRIEVAL)}).json()
     assert "canary-42" in answer["data"]["personalDataRetrievalTask"]["dataRetrievalLink"]
 
 
@@ -245,6 +248,6 @@ def test_a_lookup_costs_less_than_a_millisecond_of_work(queries):
     query, now = queries["personalDataDeletionTask"], datetime.now(UTC)
     began, rounds = time.process_time(), 300
     for _ in range(rounds):
-        run(read_operation(query), {"id": made()}, target_id=LUMA, life=Life(lambda: now))
+        run(read_operation(query), {"id": made()}, target_id=LUMA, started_tasks=StartedTasks(lambda: now))
     # Ten times what it takes on a slow machine: this guards the remembered documents, it is no benchmark.
     assert (time.process_time() - began) / rounds < 0.005

@@ -9,15 +9,16 @@ import time
 
 import httpx
 import pytest
+from support.sandbox import running_sandbox
 
-from bwp_client.sandbox.api.behaviour import Knobs
-from bwp_client.sandbox.api.server import running_sandbox, serve
+from bwp_client.sandbox.api.behaviour import Behaviour
+from bwp_client.sandbox.api.server import serve
 
 CHILD = """
 import sys
-from bwp_client.sandbox.api.behaviour import Knobs
+from bwp_client.sandbox.api.behaviour import Behaviour
 from bwp_client.sandbox.api.server import serve
-serve(Knobs(), port=0, on_ready=lambda port: print(port, flush=True), exit_with_stdin=True)
+serve(Behaviour(), port=0, on_ready=lambda port: print(port, flush=True), exit_with_stdin=True)
 """
 
 
@@ -67,4 +68,4 @@ def test_it_ends_cleanly_at_a_signal(child, number):
 
 def test_a_taken_port_is_an_error_for_the_caller():
     with running_sandbox() as sandbox, pytest.raises(OSError, match="in use"):
-        serve(Knobs(), port=int(sandbox.url.rpartition(":")[2]), on_ready=print)
+        serve(Behaviour(), port=int(sandbox.url.rpartition(":")[2]), on_ready=print)

@@ -9,9 +9,9 @@ from pydantic import SecretStr
 
 from bwp_client.api import BuyWithPrimeClient
 from bwp_client.enrich import EnrichProgress, EnrichResult, enrich
-from bwp_client.sandbox.api.server import RunningSandbox
 from bwp_client.settings import ApiCredential, Settings
 from bwp_client.warehouse import TableName, Warehouse
+from support.sandbox import RunningSandbox
 
 START = datetime(2026, 4, 2, 12, tzinfo=UTC)
 ANY = {"*": ApiCredential(client_id="any", client_secret=SecretStr("the-secret"))}

@@ -9,7 +9,7 @@ from bwp_client.sandbox.api.behaviour import Credential
 _ANYONE: Final = Credential(client_secret="")
 
 
-class Tokens:
+class TokenIssuer:
     """Issues access tokens and remembers how long each lives."""
 
     def __init__(self, credentials: Mapping[str, Credential], seconds: float, clock: Callable[[], float]) -> None:

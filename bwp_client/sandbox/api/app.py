@@ -14,12 +14,12 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from bwp_client.sandbox.api.access import Throttle, Tokens
-from bwp_client.sandbox.api.behaviour import Knobs
+from bwp_client.sandbox.api.access import Throttle, TokenIssuer
+from bwp_client.sandbox.api.behaviour import Behaviour
 from bwp_client.sandbox.api.faults import FaultTurns, fault_response
 from bwp_client.sandbox.api.graphql import Answer, Operation, classification_of, read_operation, refusal, run
 from bwp_client.sandbox.api.publisher import Publisher
-from bwp_client.sandbox.api.started_tasks import Life
+from bwp_client.sandbox.api.started_tasks import StartedTasks
 from bwp_client.sandbox.sample.catalog import KNOWN_API_VERSIONS
 
 LogLine = dict[str, Any]
@@ -30,7 +30,7 @@ _NOTHING_ASKED: Final = Operation(None, (), None, None, (), ())
 
 
 def create_app(
-    knobs: Knobs,
+    behaviour: Behaviour,
     *,
     log: Log | None = None,
     monotonic: Callable[[], float] = time.monotonic,
@@ -39,13 +39,13 @@ def create_app(
     """Make the application.
 
     Args:
-        knobs: How it behaves.
+        behaviour: How it behaves.
         log: Takes one line a request; written to stderr as JSON when left out. A line never holds a token, a secret or
             an e-mail address.
         monotonic: Seconds, for token life and throttling.
         now: The time of day, for the log, and for waiting tasks until their clock is wound.
     """
-    endpoints = _Endpoints(knobs, log or log_to_stderr, monotonic, now)
+    endpoints = _Endpoints(behaviour, log or log_to_stderr, monotonic, now)
     return Starlette(
         routes=[
             Route("/token", endpoints.token, methods=["POST"]),
@@ -67,15 +67,17 @@ def log_to_stderr(line: LogLine) -> None:
 
 
 class _Endpoints:
-    def __init__(self, knobs: Knobs, log: Log, monotonic: Callable[[], float], now: Callable[[], datetime]) -> None:
-        self._knobs = knobs
+    def __init__(
+        self, behaviour: Behaviour, log: Log, monotonic: Callable[[], float], now: Callable[[], datetime]
+    ) -> None:
+        self._behaviour = behaviour
         self._log = log
         self._now = now
-        self._tokens = Tokens(knobs.credentials, knobs.token_seconds, monotonic)
-        self._throttle = Throttle(knobs.throttle_per_second, monotonic)
-        self._faults = FaultTurns(knobs.error_rate)
-        self._life = Life(now)
-        self._publisher = Publisher(self._life, knobs.events_endpoint)
+        self._tokens = TokenIssuer(behaviour.credentials, behaviour.token_seconds, monotonic)
+        self._throttle = Throttle(behaviour.throttle_per_second, monotonic)
+        self._faults = FaultTurns(behaviour.error_rate)
+        self._started_tasks = StartedTasks(now)
+        self._publisher = Publisher(self._started_tasks, behaviour.events_endpoint)
 
     async def health(self, _request: Request) -> Response:
         return JSONResponse({"status": "ok"})
@@ -85,14 +87,20 @@ class _Endpoints:
         sent = _read_json(await _body(request))
         try:
             forward = timedelta(days=float(sent.get("forward_days", 0)))
-            moment = datetime.fromisoformat(sent["now"]) if "now" in sent else self._life.now() + forward
-            self._life.set_clock(moment.astimezone(UTC))
+            moment = datetime.fromisoformat(sent["now"]) if "now" in sent else self._started_tasks.now() + forward
+            self._started_tasks.set_clock(moment.astimezone(UTC))
         except (AttributeError, TypeError, ValueError, OverflowError) as error:
             return JSONResponse(
                 {"message": f"Send `now`, a timestamp, or `forward_days`, a number. {error}"}, status_code=400
             )
         published = await self._publisher.publish()
-        return JSONResponse({"now": self._life.now().isoformat(), "published": published, "due": len(self._life.due())})
+        return JSONResponse(
+            {
+                "now": self._started_tasks.now().isoformat(),
+                "published": published,
+                "due": len(self._started_tasks.due()),
+            }
+        )
 
     async def token(self, request: Request) -> Response:
         await self._think()
@@ -110,7 +118,7 @@ class _Endpoints:
         token = self._tokens.issue(form.get("client_id", ""), form.get("client_secret", ""))
         if token is None:
             return JSONResponse({"error": "invalid_client"}, status_code=401)
-        life = self._knobs.token_seconds
+        life = self._behaviour.token_seconds
         seconds: float = int(life) if life == int(life) else life
         return JSONResponse({"access_token": token, "token_type": "Bearer", "expires_in": seconds})
 
@@ -150,7 +158,7 @@ class _Endpoints:
             operation,
             variables or {},
             target_id=request.headers["x-api-target-id"],
-            life=self._life,
+            started_tasks=self._started_tasks,
             operation_name=sent.get("operationName"),
         )
 
@@ -160,7 +168,7 @@ class _Endpoints:
         scheme, _, token = headers.get("authorization", "").partition(" ")
         holder = self._tokens.holder(token) if scheme.lower() == "bearer" else None
         if holder is None:
-            if self._knobs.expired_as == "401":
+            if self._behaviour.expired_as == "401":
                 return {"message": "Unauthorized"}, 401
             return refusal("AccessDeniedError", "The access token is missing, unknown or expired.", operation), 200
         if headers.get("content-type", "").partition(";")[0].strip().lower() != "application/json":
@@ -172,17 +180,17 @@ class _Endpoints:
             message = "These credentials do not reach the business product asked for."
             return refusal("AccessDeniedError", message, operation), 200
         if not self._throttle.admits():
-            return refusal("ThrottlingError", "Too many requests.", operation), self._knobs.throttle_status
+            return refusal("ThrottlingError", "Too many requests.", operation), self._behaviour.throttle_status
         return None, 200
 
     def _headers(self, answer: Answer) -> dict[str, str]:
-        after = self._knobs.retry_after_seconds
+        after = self._behaviour.retry_after_seconds
         throttled = after is not None and classification_of(answer) == "ThrottlingError"
         return {"retry-after": str(after)} if throttled else {}
 
     async def _think(self) -> None:
-        if self._knobs.latency_ms:
-            await asyncio.sleep(self._knobs.latency_ms / 1_000)
+        if self._behaviour.latency_ms:
+            await asyncio.sleep(self._behaviour.latency_ms / 1_000)
 
     def _write(self, request: Request, **what: Any) -> None:
         self._log({"time": self._now().isoformat(), "path": request.url.path} | what)

@@ -19,7 +19,7 @@ class Credential:
 
 
 @dataclass(frozen=True, slots=True)
-class Knobs:
+class Behaviour:
     """How the local API behaves.
 
     Attributes:

@@ -22,7 +22,7 @@ from graphql import (
     visit,
 )
 
-from bwp_client.sandbox.api.started_tasks import CancelError, InputError, Life, StartedTask
+from bwp_client.sandbox.api.started_tasks import CancelError, InputError, StartedTask, StartedTasks
 from bwp_client.sandbox.sample.catalog import PRODUCT_NAMES, Kind
 from bwp_client.sandbox.sample.task import SampleTask, task_from_id
 
@@ -101,7 +101,7 @@ def run(
     variables: Mapping[str, Any],
     *,
     target_id: str,
-    life: Life,
+    started_tasks: StartedTasks,
     operation_name: str | None = None,
 ) -> Answer:
     """Answer a GraphQL request.
@@ -110,12 +110,12 @@ def run(
         operation: What `read_operation` gave.
         variables: The request's variables.
         target_id: The business product that is asked about (`x-api-target-id`).
-        life: The tasks started here, and the clock that waiting tasks are looked at by.
+        started_tasks: The tasks started here, and the clock that waiting tasks are looked at by.
         operation_name: Which operation of the text is meant, where it has several.
     """
     if operation.document is None:
         return {"errors": [_formatted(error) for error in operation.errors], "data": None}
-    root = _Root(target_id, life)
+    root = _Root(target_id, started_tasks)
     result = execute_sync(
         SCHEMA,
         operation.document,
@@ -162,9 +162,9 @@ def classification_of(answer: Answer) -> str | None:
 class _Root:
     """Resolves the root fields; their names are the schema's."""
 
-    def __init__(self, target_id: str, life: Life) -> None:
+    def __init__(self, target_id: str, started_tasks: StartedTasks) -> None:
         self._target_id = target_id
-        self._life = life
+        self._started_tasks = started_tasks
 
     def personalDataDeletionTask(self, _info: _Info, taskId: str) -> Answer:  # noqa: N802, N803 - the schema's
         task = self._task(taskId, Kind.DELETION)
@@ -180,7 +180,7 @@ class _Root:
     def startPersonalDataDeletionTask(self, _info: _Info, input: Answer) -> Answer:  # noqa: A002, N802 - the schema's
         self._reach_product()
         try:
-            task_id = self._life.start_deletion(
+            task_id = self._started_tasks.start_deletion(
                 self._target_id,
                 input["dataSubject"]["email"],
                 input.get("holdingPeriod"),
@@ -197,7 +197,7 @@ class _Root:
     def cancelPersonalDataDeletionTask(self, _info: _Info, taskId: str) -> Answer:  # noqa: N802, N803 - the schema's
         self._task(taskId, Kind.DELETION)
         try:
-            self._life.cancel(taskId)
+            self._started_tasks.cancel(taskId)
         except CancelError as error:
             refusal = _error("ValidationError", str(error))
             refusal.extensions = _extensions("ValidationError", str(error), "CannotCancelPersonalDataDeletionTask")
@@ -206,8 +206,8 @@ class _Root:
 
     def _task(self, task_id: str, kind: Kind) -> SampleTask:
         self._reach_product()
-        started = self._life.find(task_id)
-        task = _seen(started, self._life) if started else task_from_id(task_id, now=self._life.now())
+        started = self._started_tasks.find(task_id)
+        task = _seen(started, self._started_tasks) if started else task_from_id(task_id, now=self._started_tasks.now())
         if task is None or task.kind is not kind:
             raise _error("ResourceNotFoundError", "No such task.")
         if task.product.business_product_id != self._target_id:
@@ -219,8 +219,8 @@ class _Root:
             raise _error("AccessDeniedError", "These credentials do not reach the business product asked for.")
 
 
-def _seen(started: StartedTask, life: Life) -> SampleTask | None:
-    return None if started.is_cancelled else started.as_seen(life.now())
+def _seen(started: StartedTask, started_tasks: StartedTasks) -> SampleTask | None:
+    return None if started.is_cancelled else started.as_seen(started_tasks.now())
 
 
 def _common(task: SampleTask) -> Answer:

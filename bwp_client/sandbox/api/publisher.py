@@ -3,7 +3,7 @@
 import asyncio
 from typing import Any, Final
 
-from bwp_client.sandbox.api.started_tasks import Life
+from bwp_client.sandbox.api.started_tasks import StartedTasks
 
 _AT_ONCE: Final = 20
 _REGION: Final = "us-east-1"
@@ -12,14 +12,14 @@ _REGION: Final = "us-east-1"
 class Publisher:
     """Tells an endpoint of each outcome once; what it does not take is tried again with the next request."""
 
-    def __init__(self, life: Life, endpoint: str | None) -> None:
+    def __init__(self, started_tasks: StartedTasks, endpoint: str | None) -> None:
         """Take what there will be to tell, and whom.
 
         Args:
-            life: The started tasks.
+            started_tasks: The started tasks.
             endpoint: Where EventBridge is; None to tell nobody.
         """
-        self._life = life
+        self._started_tasks = started_tasks
         self._endpoint = endpoint
         self._lock = asyncio.Lock()
         self._client: Any = None
@@ -30,12 +30,12 @@ class Publisher:
             return 0
         taken = 0
         async with self._lock:
-            due = self._life.due()
+            due = self._started_tasks.due()
             for at in range(0, len(due), _AT_ONCE):
                 batch = due[at : at + _AT_ONCE]
                 failed = await asyncio.to_thread(self._put, [task.as_entry() for task in batch])
                 for task, is_failed in zip(batch, failed, strict=True):
-                    task.is_told = not is_failed
+                    task.is_published = not is_failed
                 taken += failed.count(False)
         return taken
 

@@ -7,15 +7,14 @@ import signal
 import socket
 import threading
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
 from types import FrameType
 from typing import Final
 
 import uvicorn
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
-from bwp_client.sandbox.api.app import Log, LogLine, create_app
-from bwp_client.sandbox.api.behaviour import Knobs
+from bwp_client.sandbox.api.app import Log, create_app
+from bwp_client.sandbox.api.behaviour import Behaviour
 
 _STOPPING: Final = (signal.SIGINT, signal.SIGTERM)
 _STDIN: Final = 0
@@ -23,7 +22,7 @@ _START_SECONDS: Final = 10.0
 
 
 def serve(
-    knobs: Knobs,
+    behaviour: Behaviour,
     *,
     port: int,
     on_ready: Callable[[int], None],
@@ -34,7 +33,7 @@ def serve(
     """Serve until told to stop by SIGTERM, SIGINT or the end of stdin.
 
     Args:
-        knobs: How the API behaves.
+        behaviour: How the API behaves.
         port: 0 for a free one.
         on_ready: Called with the port once connections are accepted.
         host: The address to listen on.
@@ -44,53 +43,11 @@ def serve(
     Raises:
         OSError: The port is taken or the address not ours.
     """
-    with _listening(host, port) as listener:
-        server = _Server(knobs, log, lambda: on_ready(listener.getsockname()[1]))
+    with open_listener(host, port) as listener:
+        server = SandboxServer(behaviour, log, lambda: on_ready(listener.getsockname()[1]))
         if exit_with_stdin:
             threading.Thread(target=_wait_for_end_of_stdin, args=(server,), daemon=True).start()
         asyncio.run(server.serve(sockets=[listener]))
-
-
-@dataclass(frozen=True, slots=True)
-class RunningSandbox:
-    """A local API that runs in a thread of this process.
-
-    Attributes:
-        url: Where it is, without a slash at the end.
-        log: The request log so far.
-    """
-
-    url: str
-    log: list[LogLine] = field(default_factory=list)
-
-
-@contextlib.contextmanager
-def running_sandbox(knobs: Knobs | None = None, *, port: int = 0) -> Iterator[RunningSandbox]:
-    """Serve from a thread while the block runs, for tests.
-
-    Args:
-        knobs: How the API behaves.
-        port: 0 for a free one.
-
-    Yields:
-        Its address and request log.
-
-    Raises:
-        TimeoutError: It did not start.
-    """
-    ready = threading.Event()
-    lines: list[LogLine] = []
-    with _listening("127.0.0.1", port) as listener:
-        server = _Server(knobs or Knobs(), lines.append, ready.set)
-        thread = threading.Thread(target=lambda: asyncio.run(server.serve(sockets=[listener])), daemon=True)
-        thread.start()
-        try:
-            if not ready.wait(_START_SECONDS):
-                raise TimeoutError("The sandbox did not start; nothing listens.")
-            yield RunningSandbox(f"http://127.0.0.1:{listener.getsockname()[1]}", lines)
-        finally:
-            server.should_exit = True
-            thread.join(_START_SECONDS)
 
 
 class _Protocol(H11Protocol):
@@ -101,11 +58,13 @@ class _Protocol(H11Protocol):
         self.app_state = {**self.app_state, "transport": transport}
 
 
-class _Server(uvicorn.Server):
-    def __init__(self, knobs: Knobs, log: Log | None, on_ready: Callable[[], None]) -> None:
+class SandboxServer(uvicorn.Server):
+    """A server of the local API that reports when it is ready and ends cleanly on a signal."""
+
+    def __init__(self, behaviour: Behaviour, log: Log | None, on_ready: Callable[[], None]) -> None:
         super().__init__(
             uvicorn.Config(
-                create_app(knobs, log=log),
+                create_app(behaviour, log=log),
                 http=_Protocol,
                 ws="none",
                 lifespan="off",
@@ -119,6 +78,7 @@ class _Server(uvicorn.Server):
         self._on_ready = on_ready
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Start listening, then call `on_ready`."""
         await super().startup(sockets)
         self._on_ready()
 
@@ -139,8 +99,17 @@ class _Server(uvicorn.Server):
         self.should_exit = True
 
 
-def _listening(host: str, port: int) -> socket.socket:
-    # asyncio switches Nagle's delay off only where the protocol is named; with it every answer takes 40 ms.
+def open_listener(host: str, port: int) -> socket.socket:
+    """Return a listening TCP socket.
+
+    Args:
+        host: The address to listen on.
+        port: 0 for a free port.
+
+    Raises:
+        OSError: The port is taken, or the address is not one of this machine.
+    """
+    # asyncio sets TCP_NODELAY only on sockets whose protocol is named; without it, Nagle's algorithm delays every answer.
     listener = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET, proto=socket.IPPROTO_TCP)
     try:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -152,7 +121,7 @@ def _listening(host: str, port: int) -> socket.socket:
     return listener
 
 
-def _wait_for_end_of_stdin(server: _Server) -> None:
+def _wait_for_end_of_stdin(server: SandboxServer) -> None:
     # Straight from the descriptor: a thread blocked inside sys.stdin would hold its lock when the interpreter ends.
     with contextlib.suppress(OSError):
         while os.read(_STDIN, 4_096):

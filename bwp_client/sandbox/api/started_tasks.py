@@ -12,7 +12,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
 from bwp_client.sandbox.sample import catalog
-from bwp_client.sandbox.sample.catalog import CODE_SETS, PRODUCTS, Kind, Outcome, Story
+from bwp_client.sandbox.sample.catalog import CODE_SETS, PRODUCTS, Kind, Lifecycle, Outcome
 from bwp_client.sandbox.sample.task import SampleError, SampleTask
 from bwp_client.sandbox.sample.task_ids import TaskFields, encode, seed_tag
 
@@ -53,7 +53,7 @@ class StartedTask:
     code: str | None
     ends_at: datetime
     is_cancelled: bool = False
-    is_told: bool = False
+    is_published: bool = False
 
     @property
     def outcome(self) -> Outcome:
@@ -104,7 +104,7 @@ class StartedTask:
 
 
 @dataclass(slots=True)
-class Life:
+class StartedTasks:
     """All tasks started here, and the clock they live by."""
 
     real_now: Callable[[], datetime] = lambda: datetime.now(UTC)
@@ -175,7 +175,7 @@ class Life:
             seed_tag=_SEED_TAG,
             kind=Kind.DELETION,
             product=PRODUCTS.index(product),
-            story=Story.FAILED if code else Story.COMPLETED,
+            lifecycle=Lifecycle.FAILED if code else Lifecycle.COMPLETED,
             code_set=CODE_SETS.index((code,)) if code else 0,
             number=number,
             at=int(ends_at.timestamp()),
@@ -207,5 +207,7 @@ class Life:
     def due(self) -> list[StartedTask]:
         """Give the tasks that have ended and whose event was not published yet, the earliest first."""
         now = self.now()
-        ended = [one for one in self._tasks.values() if one.ends_at <= now and not (one.is_told or one.is_cancelled)]
+        ended = [
+            one for one in self._tasks.values() if one.ends_at <= now and not (one.is_published or one.is_cancelled)
+        ]
         return sorted(ended, key=lambda one: one.ends_at)

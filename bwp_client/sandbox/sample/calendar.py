@@ -37,7 +37,7 @@ _LAST_RATE: Final = 0.050
 
 
 @dataclass(frozen=True, slots=True)
-class Timeline:
+class SampleCalendar:
     """The window of a sample and what happens when; times are Unix seconds.
 
     Attributes:
@@ -55,7 +55,7 @@ class Timeline:
     _cumulative: F64
 
     @classmethod
-    def until(cls, until: date, seed: int) -> "Timeline":
+    def until(cls, until: date, seed: int) -> "SampleCalendar":
         """Lay out the 18 months that end at a day.
 
         Args:

@@ -63,7 +63,7 @@ class Outcome(IntEnum):
     FAILED = 1
 
 
-class Story(IntEnum):
+class Lifecycle(IntEnum):
     """What becomes of a task, as its ID carries it."""
 
     WAITING = 0

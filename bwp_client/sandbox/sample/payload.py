@@ -5,11 +5,11 @@ from typing import Final
 import numpy as np
 
 from bwp_client.sandbox.sample import catalog
-from bwp_client.sandbox.sample.calendar import Timeline
+from bwp_client.sandbox.sample.calendar import SampleCalendar
 from bwp_client.sandbox.sample.catalog import Kind, Outcome
 from bwp_client.sandbox.sample.malformed import break_record
-from bwp_client.sandbox.sample.record_plan import Plan
-from bwp_client.sandbox.sample.records import Records, Shape
+from bwp_client.sandbox.sample.record_plan import RecordPlan
+from bwp_client.sandbox.sample.records import RecordKind, Records
 from bwp_client.sandbox.sample.rng import I64, U64, key, mix, mix_array
 
 _HEX: Final = np.frombuffer("".join(f"{byte:02x}" for byte in range(256)).encode(), dtype=np.uint8).reshape(256, 2)
@@ -24,14 +24,14 @@ _EVENT, _KEY, _ENVELOPE = 0x1D0A, 0x2D0B, 0x3D0C
 class Renderer:
     """Turns records into JSON text, one string a record, without line ends inside."""
 
-    def __init__(self, plan: Plan, timeline: Timeline) -> None:
+    def __init__(self, plan: RecordPlan, calendar: SampleCalendar) -> None:
         """Prepare the constant parts of every text.
 
         Args:
             plan: The sample's numbers.
-            timeline: The sample's window.
+            calendar: The sample's window.
         """
-        self._gen_b_from = timeline.gen_b_from
+        self._gen_b_from = calendar.gen_b_from
         self._replays = [
             "",
             *(f'"replay-name":"{replay.name}",' for replay in plan.replays),
@@ -52,12 +52,12 @@ class Renderer:
         """
         texts = np.empty(len(records), dtype=object)
         enveloped = records["at"] >= self._gen_b_from
-        private = records["shape"] == Shape.PRIVACY
+        private = records["record_kind"] == RecordKind.PRIVACY
         for mask, make in (
             (private & ~enveloped, self._thin),
             (private & enveloped, self._enveloped),
-            (records["shape"] == Shape.OTHER, self._other),
-            (records["shape"] == Shape.MALFORMED, self._malformed),
+            (records["record_kind"] == RecordKind.OTHER, self._other),
+            (records["record_kind"] == RecordKind.MALFORMED, self._malformed),
         ):
             if mask.any():
                 texts[mask] = make(records[mask])

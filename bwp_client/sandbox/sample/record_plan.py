@@ -5,7 +5,7 @@ from typing import Final
 
 import numpy as np
 
-from bwp_client.sandbox.sample.calendar import DAY, Timeline
+from bwp_client.sandbox.sample.calendar import DAY, SampleCalendar
 from bwp_client.sandbox.sample.rng import I64, draw_array, key, unit_array
 from bwp_client.sandbox.sample.task_ids import MAX_NUMBER
 
@@ -37,7 +37,7 @@ class Replay:
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
+class RecordPlan:
     """The exact numbers behind a sample; they add up to `events`.
 
     Attributes:
@@ -63,13 +63,13 @@ class Plan:
     chunks: int
 
     @classmethod
-    def make(cls, events: int, seed: int, timeline: Timeline) -> "Plan":
+    def make(cls, events: int, seed: int, calendar: SampleCalendar) -> "RecordPlan":
         """Share out the records.
 
         Args:
             events: Records in all.
             seed: The sample's seed.
-            timeline: The sample's window.
+            calendar: The sample's window.
 
         Raises:
             ValueError: `events` or `seed` is outside what a sample can be.
@@ -82,7 +82,7 @@ class Plan:
         others, duplicates, replayed = events * 6 // 100, events * 3 // 100, events * 18 // 1_000
         conflicts = max(4, events // 5_000) if events >= 1_000 else 0
         tasks = events - malformed - others - duplicates - replayed - conflicts
-        replays = tuple(_replays(replayed, tasks, timeline))
+        replays = tuple(_replays(replayed, tasks, calendar))
         # A week of a very small sample may hold fewer records than should be sent again.
         duplicates += replayed - sum(replay.records for replay in replays)
         chunks = max(1, min(FEWEST_CHUNKS, events // 50), -(-events // RECORDS_PER_CHUNK))
@@ -118,11 +118,11 @@ class Plan:
         return (2 * np.arange(count) + 1) * self.tasks // max(1, 2 * count)
 
 
-def _replays(records: int, tasks: int, timeline: Timeline) -> list[Replay]:
+def _replays(records: int, tasks: int, calendar: SampleCalendar) -> list[Replay]:
     replays = []
     for place, fraction in enumerate(_REPLAYED_WEEKS):
-        begins = timeline.start + int(fraction * (timeline.end - timeline.start)) // DAY * DAY
-        first, last = (int(tasks * timeline.fraction(second)) for second in (begins, begins + 7 * DAY))
+        begins = calendar.start + int(fraction * (calendar.end - calendar.start)) // DAY * DAY
+        first, last = (int(tasks * calendar.fraction(second)) for second in (begins, begins + 7 * DAY))
         share = records * (place + 1) // len(_REPLAYED_WEEKS) - records * place // len(_REPLAYED_WEEKS)
         # A replay was started ten days after its week, at nine in the morning.
         starts_at = begins + 17 * DAY + 9 * 3_600

@@ -8,14 +8,14 @@ import numpy as np
 import numpy.typing as npt
 
 from bwp_client.sandbox.sample import catalog
-from bwp_client.sandbox.sample.calendar import DAY, Timeline
-from bwp_client.sandbox.sample.catalog import Kind, Outcome, Story
-from bwp_client.sandbox.sample.record_plan import Plan, Replay
+from bwp_client.sandbox.sample.calendar import DAY, SampleCalendar
+from bwp_client.sandbox.sample.catalog import Kind, Lifecycle, Outcome
+from bwp_client.sandbox.sample.record_plan import RecordPlan, Replay
 from bwp_client.sandbox.sample.rng import I64, draw_array, key, unit_array
 from bwp_client.sandbox.sample.task_ids import encode_arrays, seed_tag
 
 
-class Shape(IntEnum):
+class RecordKind(IntEnum):
     """What a record is."""
 
     PRIVACY = 0
@@ -31,11 +31,11 @@ RECORD: Final = np.dtype(
         ("identity", np.uint64),  # what all deliveries of one event share
         ("task_high", np.uint64),
         ("task_low", np.uint64),
-        ("shape", np.int8),
+        ("record_kind", np.int8),
         ("product", np.int8),
         ("kind", np.int8),
         ("outcome", np.int8),
-        ("story", np.int8),
+        ("lifecycle", np.int8),
         ("replay", np.int8),  # 1 + its place in the plan; 0 for none
         ("delivery", np.int8),  # 0 first, 1 again, 2 again in a new envelope
         ("late", np.bool_),
@@ -65,7 +65,7 @@ _LATE_SHARE: Final = 0.012
 _NEW_ENVELOPE_SHARE: Final = 1 / 6
 
 
-def by_arrival(plan: Plan, timeline: Timeline) -> Iterator[Records]:
+def by_arrival(plan: RecordPlan, calendar: SampleCalendar) -> Iterator[Records]:
     """Yield a sample's records in order of arrival, a chunk at a time.
 
     What arrives later than its chunk (late events, repeats) waits for the chunk in which it belongs, so no more than
@@ -73,62 +73,62 @@ def by_arrival(plan: Plan, timeline: Timeline) -> Iterator[Records]:
 
     Args:
         plan: How many of what.
-        timeline: When.
+        calendar: When.
     """
     waiting = np.zeros(0, dtype=RECORD)
     for chunk in range(plan.chunks):
-        records = np.concatenate([waiting, *_make_chunk(plan, timeline, chunk)])
-        records["arrives"] = np.minimum(records["arrives"], timeline.end + DAY // 4)
+        records = np.concatenate([waiting, *_make_chunk(plan, calendar, chunk)])
+        records["arrives"] = np.minimum(records["arrives"], calendar.end + DAY // 4)
         records = records[np.argsort(records["arrives"], kind="stable")]
         if chunk == plan.chunks - 1:
             yield records
             return
-        (boundary,) = timeline.at(np.array([(chunk + 1) / plan.chunks]))
+        (boundary,) = calendar.at(np.array([(chunk + 1) / plan.chunks]))
         ready = int(np.searchsorted(records["arrives"], boundary))
         yield records[:ready]
         waiting = records[ready:].copy()
 
 
-def _make_chunk(plan: Plan, timeline: Timeline, chunk: int) -> list[Records]:
+def _make_chunk(plan: RecordPlan, calendar: SampleCalendar, chunk: int) -> list[Records]:
     numbers = plan.chunk_of(plan.tasks, chunk)
-    firsts = _tasks(plan, timeline, np.arange(*numbers))
+    firsts = _tasks(plan, calendar, np.arange(*numbers))
     picks = plan.spread("conflict", plan.chunk_of(plan.conflicts, chunk), numbers) - numbers[0]
-    seconds = _conflicts(plan, timeline, firsts, picks)
-    _give_task_ids(plan, timeline, firsts, seconds, picks)
+    seconds = _conflicts(plan, calendar, firsts, picks)
+    _give_task_ids(plan, calendar, firsts, seconds, picks)
     again = plan.spread("duplicate", plan.chunk_of(plan.duplicates, chunk), numbers) - numbers[0]
     replayed = [
         _replayed(plan, place, replay, firsts, numbers)
         for place, replay in enumerate(plan.replays)
         if replay.first < numbers[1] and numbers[0] < replay.last
     ]
-    duplicates = _duplicates(plan, timeline, firsts[again])
-    return [firsts, seconds, duplicates, *replayed, _others(plan, timeline, chunk), _malformed(plan, timeline, chunk)]
+    duplicates = _duplicates(plan, calendar, firsts[again])
+    return [firsts, seconds, duplicates, *replayed, _others(plan, calendar, chunk), _malformed(plan, calendar, chunk)]
 
 
-def _blank(plan: Plan, timeline: Timeline, shape: Shape, numbers: I64, of: int) -> Records:
+def _blank(plan: RecordPlan, calendar: SampleCalendar, record_kind: RecordKind, numbers: I64, of: int) -> Records:
     """Lay out records that happen evenly spread over the window's rhythm and arrive within two minutes."""
     records = np.zeros(len(numbers), dtype=RECORD)
-    dice = draw_array(key(plan.seed, f"{shape.name} time"), numbers)
-    records["at"] = timeline.at((numbers + unit_array(dice)) / max(1, of))
+    dice = draw_array(key(plan.seed, f"{record_kind.name} time"), numbers)
+    records["at"] = calendar.at((numbers + unit_array(dice)) / max(1, of))
     records["arrives"] = records["at"] + (dice & np.uint64(127)).astype(np.int64)
     records["number"] = numbers
-    records["identity"] = draw_array(key(plan.seed, f"{shape.name} identity"), numbers)
-    records["shape"] = shape
+    records["identity"] = draw_array(key(plan.seed, f"{record_kind.name} identity"), numbers)
+    records["record_kind"] = record_kind
     return records
 
 
-def _tasks(plan: Plan, timeline: Timeline, numbers: I64) -> Records:
-    records = _blank(plan, timeline, Shape.PRIVACY, numbers, plan.tasks)
+def _tasks(plan: RecordPlan, calendar: SampleCalendar, numbers: I64) -> Records:
+    records = _blank(plan, calendar, RecordKind.PRIVACY, numbers, plan.tasks)
     lane = np.searchsorted(_LANE_BOUNDS, unit_array(draw_array(key(plan.seed, "lane"), numbers)), side="right")
     records["product"] = _LANE_PRODUCT[lane]
     records["kind"] = _LANE_KIND[lane]
-    rates = timeline.failure_rates(records["at"], records["product"], records["kind"])
+    rates = calendar.failure_rates(records["at"], records["product"], records["kind"])
     failed = unit_array(draw_array(key(plan.seed, "fails"), numbers)) < rates
     # Of a product whose completed deletions nobody subscribed to, only the failed ones are heard of.
     failed |= (records["product"] == catalog.SILENT_PRODUCT) & (records["kind"] == Kind.DELETION)
     records["outcome"] = failed
     _place_small_product(plan, records)
-    records["story"] = np.where(records["outcome"] == Outcome.FAILED, Story.FAILED, Story.COMPLETED)
+    records["lifecycle"] = np.where(records["outcome"] == Outcome.FAILED, Lifecycle.FAILED, Lifecycle.COMPLETED)
     lateness = draw_array(key(plan.seed, "late"), numbers)
     records["late"] = unit_array(lateness) < _LATE_SHARE
     delay = DAY + (lateness % np.uint64(5 * DAY)).astype(np.int64)
@@ -136,7 +136,7 @@ def _tasks(plan: Plan, timeline: Timeline, numbers: I64) -> Records:
     return records
 
 
-def _place_small_product(plan: Plan, records: Records) -> None:
+def _place_small_product(plan: RecordPlan, records: Records) -> None:
     first = int(records["number"][0]) if len(records) else 0
     for place, number in enumerate(plan.small_product_tasks()):
         if first <= number < first + len(records):
@@ -145,15 +145,15 @@ def _place_small_product(plan: Plan, records: Records) -> None:
             record["outcome"] = place in _SMALL_PRODUCT_FAILURES
 
 
-def _conflicts(plan: Plan, timeline: Timeline, firsts: Records, picks: I64) -> Records:
+def _conflicts(plan: RecordPlan, calendar: SampleCalendar, firsts: Records, picks: I64) -> Records:
     """Give some tasks a second event that says the opposite, one to twenty hours after the first."""
-    # Neither of the two special products, whose stories are told by their counts.
+    # Neither of the two special products, whose lifecycles are told by their counts.
     firsts["product"][picks] = np.where(firsts["product"][picks] >= catalog.SILENT_PRODUCT, 0, firsts["product"][picks])
     firsts["kind"][picks] = Kind.DELETION
     odd = np.arange(len(picks)) % 2
     firsts["outcome"][picks] = np.where(odd, Outcome.COMPLETED, Outcome.FAILED)
-    firsts["story"][picks] = np.where(odd, Story.COMPLETED_THEN_FAILED, Story.FAILED_THEN_COMPLETED)
-    firsts["at"][picks] = np.minimum(firsts["at"][picks], timeline.end - 2 * DAY)
+    firsts["lifecycle"][picks] = np.where(odd, Lifecycle.COMPLETED_THEN_FAILED, Lifecycle.FAILED_THEN_COMPLETED)
+    firsts["at"][picks] = np.minimum(firsts["at"][picks], calendar.end - 2 * DAY)
     seconds = firsts[picks]
     dice = draw_array(key(plan.seed, "change of mind"), seconds["number"])
     seconds["at"] += 3_600 + (dice % np.uint64(19 * 3_600)).astype(np.int64)
@@ -164,21 +164,21 @@ def _conflicts(plan: Plan, timeline: Timeline, firsts: Records, picks: I64) -> R
     return seconds
 
 
-def _give_task_ids(plan: Plan, timeline: Timeline, firsts: Records, seconds: Records, picks: I64) -> None:
+def _give_task_ids(plan: RecordPlan, calendar: SampleCalendar, firsts: Records, seconds: Records, picks: I64) -> None:
     """Write the task IDs, which carry the time of the latest outcome."""
     latest = firsts["at"].copy()
     latest[picks] = seconds["at"]
-    stories = firsts["story"].astype(np.int64)
+    lifecycles = firsts["lifecycle"].astype(np.int64)
     product, kind = firsts["product"].astype(np.int64), firsts["kind"].astype(np.int64)
-    fails = np.flatnonzero((stories == Story.FAILED) | (stories == Story.COMPLETED_THEN_FAILED))
+    fails = np.flatnonzero((lifecycles == Lifecycle.FAILED) | (lifecycles == Lifecycle.COMPLETED_THEN_FAILED))
     dice = unit_array(draw_array(key(plan.seed, "codes"), firsts["number"][fails]))
     code_sets = np.zeros(len(firsts), dtype=np.int64)
-    code_sets[fails] = timeline.code_sets(latest[fails], product[fails], kind[fails], dice)
+    code_sets[fails] = calendar.code_sets(latest[fails], product[fails], kind[fails], dice)
     firsts["task_high"], firsts["task_low"] = encode_arrays(
         seed_tag(plan.seed),
         kind=kind,
         product=product,
-        story=stories,
+        lifecycle=lifecycles,
         code_set=code_sets,
         number=firsts["number"],
         at=latest,
@@ -187,17 +187,17 @@ def _give_task_ids(plan: Plan, timeline: Timeline, firsts: Records, seconds: Rec
         seconds[part] = firsts[part][picks]
 
 
-def _duplicates(plan: Plan, timeline: Timeline, records: Records) -> Records:
+def _duplicates(plan: RecordPlan, calendar: SampleCalendar, records: Records) -> Records:
     """Deliver some records once more, seconds to hours later; a few of the enveloped ones under a new outer ID."""
     dice = draw_array(key(plan.seed, "delay"), records["number"])
     longest = np.where(dice % np.uint64(5) == 0, 40_000, 90).astype(np.uint64)
     records["arrives"] += 3 + (dice % longest).astype(np.int64)
-    fresh = (unit_array(dice) < _NEW_ENVELOPE_SHARE) & (records["at"] >= timeline.gen_b_from)
+    fresh = (unit_array(dice) < _NEW_ENVELOPE_SHARE) & (records["at"] >= calendar.gen_b_from)
     records["delivery"] = np.where(fresh, 2, 1)
     return records
 
 
-def _replayed(plan: Plan, place: int, replay: Replay, firsts: Records, numbers: tuple[int, int]) -> Records:
+def _replayed(plan: RecordPlan, place: int, replay: Replay, firsts: Records, numbers: tuple[int, int]) -> Records:
     """Send again what a replay picked from this chunk, minute by minute in the order of the events."""
     picks = plan.spread(replay.name, (0, replay.records), (replay.first, replay.last))
     picks = picks[(picks >= numbers[0]) & (picks < numbers[1])]
@@ -208,9 +208,9 @@ def _replayed(plan: Plan, place: int, replay: Replay, firsts: Records, numbers: 
     return records
 
 
-def _others(plan: Plan, timeline: Timeline, chunk: int) -> Records:
+def _others(plan: RecordPlan, calendar: SampleCalendar, chunk: int) -> Records:
     numbers = np.arange(*plan.chunk_of(plan.others, chunk))
-    records = _blank(plan, timeline, Shape.OTHER, numbers, plan.others)
+    records = _blank(plan, calendar, RecordKind.OTHER, numbers, plan.others)
     dice = records["identity"]
     products = np.array([place for place, product in enumerate(catalog.PRODUCTS) if product.share])
     records["product"] = products[(dice % np.uint64(len(products))).astype(np.int64)]
@@ -218,17 +218,17 @@ def _others(plan: Plan, timeline: Timeline, chunk: int) -> Records:
     return records
 
 
-def _malformed(plan: Plan, timeline: Timeline, chunk: int) -> Records:
+def _malformed(plan: RecordPlan, calendar: SampleCalendar, chunk: int) -> Records:
     """Lay out broken records, each around a task that is named nowhere else."""
     numbers = np.arange(*plan.chunk_of(plan.malformed, chunk))
-    records = _blank(plan, timeline, Shape.MALFORMED, numbers, plan.malformed)
+    records = _blank(plan, calendar, RecordKind.MALFORMED, numbers, plan.malformed)
     zeros = np.zeros(len(numbers), dtype=np.int64)
-    records["outcome"], records["story"] = Outcome.FAILED, Story.FAILED
+    records["outcome"], records["lifecycle"] = Outcome.FAILED, Lifecycle.FAILED
     records["task_high"], records["task_low"] = encode_arrays(
         seed_tag(plan.seed),
         kind=zeros,
         product=zeros,
-        story=zeros + Story.FAILED,
+        lifecycle=zeros + Lifecycle.FAILED,
         code_set=zeros,
         number=plan.tasks + numbers,
         at=records["at"],

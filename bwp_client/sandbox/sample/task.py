@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Final
 
 from bwp_client.sandbox.sample import catalog
-from bwp_client.sandbox.sample.catalog import CODE_SETS, PRODUCTS, Kind, Product, Story
+from bwp_client.sandbox.sample.catalog import CODE_SETS, PRODUCTS, Kind, Lifecycle, Product
 from bwp_client.sandbox.sample.rng import draw, mix, unit
 from bwp_client.sandbox.sample.task_ids import TaskFields, decode
 
@@ -62,14 +62,14 @@ def task_from_id(task_id: str, *, now: datetime | None = None) -> SampleTask | N
         return None
     dice = mix(int(task_id.replace("-", ""), 16) ^ fields.number)
     holding = _holding_period_days(fields, dice)
-    if fields.story is Story.WAITING:
+    if fields.lifecycle is Lifecycle.WAITING:
         status, submitted, updated = _waiting(fields, holding or 0, dice, now or datetime.now(UTC))
     else:
-        failed = fields.story in {Story.FAILED, Story.COMPLETED_THEN_FAILED}
+        failed = fields.lifecycle in {Lifecycle.FAILED, Lifecycle.COMPLETED_THEN_FAILED}
         status = "FAILED" if failed else "COMPLETED"
         updated = _utc(fields.at) - timedelta(microseconds=20_000 + draw(dice, 1) % 950_000)
         age_seconds = _age_seconds(fields, holding or 0, dice, failed=failed)
-        if fields.story in {Story.FAILED_THEN_COMPLETED, Story.COMPLETED_THEN_FAILED}:
+        if fields.lifecycle in {Lifecycle.FAILED_THEN_COMPLETED, Lifecycle.COMPLETED_THEN_FAILED}:
             age_seconds += 2 * _DAY_SECONDS  # the earlier of its two events too came after the submission
         submitted = updated - timedelta(seconds=age_seconds)
     return SampleTask(

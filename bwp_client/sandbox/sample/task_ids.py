@@ -1,7 +1,7 @@
 """Sample task IDs: UUIDs that carry everything the sandbox must know about their task.
 
 Layout of the 128 bits: the literal `5eed5eed`, 16 bits of seed, the UUID version 8, 12 bits in the clear (kind,
-product, story, code set), the UUID variant, and 62 scrambled bits (task number, time of the outcome, check bits).
+product, lifecycle, code set), the UUID variant, and 62 scrambled bits (task number, time of the outcome, check bits).
 Scrambling only makes the IDs look as different from each other as real ones do.
 """
 
@@ -11,7 +11,7 @@ from uuid import UUID
 
 import numpy as np
 
-from bwp_client.sandbox.sample.catalog import CODE_SETS, PRODUCTS, Kind, Story
+from bwp_client.sandbox.sample.catalog import CODE_SETS, PRODUCTS, Kind, Lifecycle
 from bwp_client.sandbox.sample.rng import I64, U64, mix, mix_array
 
 PREFIX: Final = "5eed5eed-"
@@ -34,7 +34,7 @@ class TaskFields:
         seed_tag: 16 bits of the seed.
         kind: Deletion or retrieval.
         product: Index into `PRODUCTS`.
-        story: What becomes of the task.
+        lifecycle: What becomes of the task.
         code_set: Index into `CODE_SETS`; means something for failed tasks only.
         number: The task's number within its sample.
         at: Unix seconds of its latest outcome event; of the submission when it is waiting.
@@ -43,7 +43,7 @@ class TaskFields:
     seed_tag: int
     kind: Kind
     product: int
-    story: Story
+    lifecycle: Lifecycle
     code_set: int
     number: int
     at: int
@@ -69,7 +69,7 @@ def encode(fields: TaskFields) -> str:
         fields.seed_tag,
         kind=one * int(fields.kind),
         product=one * fields.product,
-        story=one * int(fields.story),
+        lifecycle=one * int(fields.lifecycle),
         code_set=one * fields.code_set,
         number=one * fields.number,
         at=one * fields.at,
@@ -78,7 +78,7 @@ def encode(fields: TaskFields) -> str:
 
 
 def encode_arrays(
-    tag: int, *, kind: I64, product: I64, story: I64, code_set: I64, number: I64, at: I64
+    tag: int, *, kind: I64, product: I64, lifecycle: I64, code_set: I64, number: I64, at: I64
 ) -> tuple[U64, U64]:
     """Make the IDs of many tasks, each as its upper and lower 64 bits.
 
@@ -86,12 +86,12 @@ def encode_arrays(
         tag: What `seed_tag` gave.
         kind: As `TaskFields.kind`.
         product: As `TaskFields.product`.
-        story: As `TaskFields.story`.
+        lifecycle: As `TaskFields.lifecycle`.
         code_set: As `TaskFields.code_set`.
         number: As `TaskFields.number`.
         at: As `TaskFields.at`.
     """
-    clear = (kind << 11) | (product << 8) | (story << 5) | code_set
+    clear = (kind << 11) | (product << 8) | (lifecycle << 5) | code_set
     high = np.uint64((_LITERAL << 32) | (tag << 16) | 0x8000) | clear.astype(np.uint64)
     content = ((number << _TIME_BITS) | (at - EPOCH_2020)).astype(np.uint64)
     checked = (content << np.uint64(_CHECK_BITS)) | (mix_array(content ^ high) >> np.uint64(64 - _CHECK_BITS))
@@ -114,12 +114,12 @@ def decode(task_id: str) -> TaskFields | None:
     high, low = value >> 64, value & ((1 << 64) - 1)
     checked = ((low & _LOW_62) * _UNSCRAMBLE) & _LOW_62
     content = checked >> _CHECK_BITS
-    kind, product, story, code_set = high >> 11 & 1, high >> 8 & 7, high >> 5 & 7, high & 31
+    kind, product, lifecycle, code_set = high >> 11 & 1, high >> 8 & 7, high >> 5 & 7, high & 31
     if (
         (high >> 12 & 0xF, low >> 62) != (8, 0b10)
         or checked & 31 != mix(content ^ high) >> (64 - _CHECK_BITS)
         or product >= len(PRODUCTS)
-        or story >= len(Story)
+        or lifecycle >= len(Lifecycle)
         or code_set >= len(CODE_SETS)
     ):
         return None
@@ -127,7 +127,7 @@ def decode(task_id: str) -> TaskFields | None:
         seed_tag=high >> 16 & 0xFFFF,
         kind=Kind(kind),
         product=product,
-        story=Story(story),
+        lifecycle=Lifecycle(lifecycle),
         code_set=code_set,
         number=content >> _TIME_BITS,
         at=(content & ((1 << _TIME_BITS) - 1)) + EPOCH_2020,

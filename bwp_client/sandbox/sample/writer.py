@@ -11,11 +11,11 @@ import numpy as np
 from isal import isal_zlib
 
 from bwp_client.sandbox.sample import catalog
-from bwp_client.sandbox.sample.calendar import DAY, Timeline
-from bwp_client.sandbox.sample.catalog import PRODUCT_NAMES, Kind, Outcome, Story
+from bwp_client.sandbox.sample.calendar import DAY, SampleCalendar
+from bwp_client.sandbox.sample.catalog import PRODUCT_NAMES, Kind, Lifecycle, Outcome
 from bwp_client.sandbox.sample.payload import Renderer
-from bwp_client.sandbox.sample.record_plan import Plan
-from bwp_client.sandbox.sample.records import Records, Shape, by_arrival
+from bwp_client.sandbox.sample.record_plan import RecordPlan
+from bwp_client.sandbox.sample.records import RecordKind, Records, by_arrival
 from bwp_client.sandbox.sample.task_ids import TaskFields, encode, seed_tag
 
 __all__ = ["PRODUCT_NAMES", "SampleSummary", "waiting_task_ids", "write_sample"]
@@ -99,14 +99,14 @@ def write_sample(
         FileExistsError: The folder holds sample files already; mixing two samples would make the counts wrong.
         ValueError: `events`, `seed` or `until` is outside what a sample can be.
     """
-    timeline = Timeline.until(until, seed)
-    plan = Plan.make(events, seed, timeline)
+    calendar = SampleCalendar.until(until, seed)
+    plan = RecordPlan.make(events, seed, calendar)
     out.mkdir(parents=True, exist_ok=True)
     if any(out.glob("events-*.json*")):
         raise FileExistsError(f"{out} holds sample events already. Nothing was written; choose an empty folder.")
-    writer = _Writer(out, Renderer(plan, timeline), on_progress or (lambda _records: None))
-    tally = _Tally(timeline)
-    for chunk, records in enumerate(by_arrival(plan, timeline)):
+    writer = _Writer(out, Renderer(plan, calendar), on_progress or (lambda _records: None))
+    tally = _Tally(calendar)
+    for chunk, records in enumerate(by_arrival(plan, calendar)):
         tally.add(records)
         writer.write_chunk(records, form=_other_form(plan, chunk))
     return tally.summary(writer)
@@ -123,12 +123,12 @@ def waiting_task_ids(count: int, *, seed: int, until: date, kind: Kind = Kind.DE
     """
     midnight = int(datetime(until.year, until.month, until.day, tzinfo=UTC).timestamp())
     return [
-        encode(TaskFields(seed_tag(seed), kind, place % 4, Story.WAITING, 0, place, midnight - place * DAY - 3_600))
+        encode(TaskFields(seed_tag(seed), kind, place % 4, Lifecycle.WAITING, 0, place, midnight - place * DAY - 3_600))
         for place in range(count)
     ]
 
 
-def _other_form(plan: Plan, chunk: int) -> str | None:
+def _other_form(plan: RecordPlan, chunk: int) -> str | None:
     if plan.events < _FEWEST_PLAIN:
         return None
     return {1: "joined", plan.chunks - 1: "array"}.get(chunk)
@@ -147,7 +147,7 @@ class _Writer:
         """Write one chunk, its first records in another form where one is asked for."""
         if form:
             # A broken record would spoil its neighbours where no line end keeps them apart.
-            head = np.flatnonzero(records["shape"] != Shape.MALFORMED)[: min(_MOST_PLAIN, len(records) // 3)]
+            head = np.flatnonzero(records["record_kind"] != RecordKind.MALFORMED)[: min(_MOST_PLAIN, len(records) // 3)]
             self._write_plain(records[head], form)
             records = np.delete(records, head)
         path = self._next_path(".json.gz")
@@ -184,13 +184,13 @@ def _blocks(records: Records) -> Iterator[Records]:
 
 @dataclass
 class _Tally:
-    timeline: Timeline
+    calendar: SampleCalendar
     counts: Counter[str] = field(default_factory=Counter)
     by_type: Counter[str] = field(default_factory=Counter)
 
     def add(self, records: Records) -> None:
         """Count what a chunk holds."""
-        private = records["shape"] == Shape.PRIVACY
+        private = records["record_kind"] == RecordKind.PRIVACY
         again = private & (records["delivery"] > 0)
         replayed = private & (records["replay"] > 0)
         first = private & ~again & ~replayed
@@ -200,13 +200,13 @@ class _Tally:
             "privacy": first,
             "duplicates": again,
             "replays": replayed,
-            "other_types": records["shape"] == Shape.OTHER,
-            "malformed": records["shape"] == Shape.MALFORMED,
+            "other_types": records["record_kind"] == RecordKind.OTHER,
+            "malformed": records["record_kind"] == RecordKind.MALFORMED,
             "completed": final & ~failed,
             "failed": final & failed,
             "conflicting": final & ~opening,
             "late": first & records["late"],
-            "enveloped": first & (records["at"] >= self.timeline.gen_b_from),
+            "enveloped": first & (records["at"] >= self.calendar.gen_b_from),
             "new_envelopes": again & (records["delivery"] == 2),
         }.items():
             self.counts[name] += int(np.count_nonzero(mask))
@@ -217,14 +217,15 @@ class _Tally:
     @staticmethod
     def _ends(records: Records, first: Records) -> tuple[Records, Records]:
         """Tell which events are their task's first and which its last."""
-        story, failed = records["story"], records["outcome"] == Outcome.FAILED
-        changed = ((story == Story.FAILED_THEN_COMPLETED) & ~failed) | ((story == Story.COMPLETED_THEN_FAILED) & failed)
-        conflicting = (story == Story.FAILED_THEN_COMPLETED) | (story == Story.COMPLETED_THEN_FAILED)
-        return first & ~changed, first & (changed | ~conflicting)
+        failed = records["outcome"] == Outcome.FAILED
+        recovers = records["lifecycle"] == Lifecycle.FAILED_THEN_COMPLETED
+        relapses = records["lifecycle"] == Lifecycle.COMPLETED_THEN_FAILED
+        changed = (recovers & ~failed) | (relapses & failed)
+        return first & ~changed, first & (changed | ~(recovers | relapses))
 
     def summary(self, writer: _Writer) -> SampleSummary:
         """Sum up."""
-        counts, timeline = self.counts, self.timeline
+        counts, calendar = self.counts, self.calendar
         return SampleSummary(
             files=writer.files,
             records=writer.records,
@@ -242,9 +243,9 @@ class _Tally:
             enveloped=counts["enveloped"],
             new_envelopes=counts["new_envelopes"],
             by_type=dict(self.by_type),
-            starts_at=datetime.fromtimestamp(timeline.start, tz=UTC),
-            ends_at=datetime.fromtimestamp(timeline.end, tz=UTC),
+            starts_at=datetime.fromtimestamp(calendar.start, tz=UTC),
+            ends_at=datetime.fromtimestamp(calendar.end, tz=UTC),
             incident_product=catalog.PRODUCTS[catalog.INCIDENT_PRODUCT].business_product_id,
-            incident_from=datetime.fromtimestamp(timeline.incident[0], tz=UTC),
-            incident_until=datetime.fromtimestamp(timeline.incident[1], tz=UTC),
+            incident_from=datetime.fromtimestamp(calendar.incident[0], tz=UTC),
+            incident_until=datetime.fromtimestamp(calendar.incident[1], tz=UTC),
         )

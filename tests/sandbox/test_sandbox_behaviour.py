@@ -4,16 +4,16 @@ import time
 
 import httpx
 import pytest
+from support.sandbox import running_sandbox
 
 from bwp_client.sandbox.api.app import create_app
-from bwp_client.sandbox.api.behaviour import Credential, Knobs
+from bwp_client.sandbox.api.behaviour import Behaviour, Credential
 from bwp_client.sandbox.api.faults import FAULTS
-from bwp_client.sandbox.api.server import running_sandbox
-from bwp_client.sandbox.sample.catalog import PRODUCTS, Kind, Story
+from bwp_client.sandbox.sample.catalog import PRODUCTS, Kind, Lifecycle
 from bwp_client.sandbox.sample.task_ids import EPOCH_2020, TaskFields, encode
 
 LUMA, KESTREL = PRODUCTS[1].business_product_id, PRODUCTS[2].business_product_id
-TASK = encode(TaskFields(7, Kind.DELETION, 1, Story.FAILED, 0, 42, EPOCH_2020 + 200_000_000))
+TASK = encode(TaskFields(7, Kind.DELETION, 1, Lifecycle.FAILED, 0, 42, EPOCH_2020 + 200_000_000))
 
 
 def kind_of(response):
@@ -21,14 +21,14 @@ def kind_of(response):
 
 
 def test_a_token_says_how_long_it_lives(make_client):
-    with running_sandbox(Knobs(token_seconds=120)) as sandbox:
+    with running_sandbox(Behaviour(token_seconds=120)) as sandbox:
         answer = make_client(sandbox.url).token().json()
     assert (answer["token_type"], answer["expires_in"]) == ("Bearer", 120)
     assert answer["access_token"]
 
 
 def test_wrong_credentials_are_refused(make_client):
-    with running_sandbox(Knobs(credentials={"luma": Credential("right")})) as sandbox:
+    with running_sandbox(Behaviour(credentials={"luma": Credential("right")})) as sandbox:
         client = make_client(sandbox.url, with_token=False)
         assert client.token("luma", "wrong").status_code == 401
         assert client.token("other", "right").status_code == 401
@@ -46,7 +46,7 @@ def test_without_a_map_any_credentials_but_empty_ones_do(make_client):
 
 def test_a_credential_reaches_its_own_business_product_only(make_client):
     credentials = {"luma": Credential("s", LUMA), "kestrel": Credential("s", KESTREL)}
-    with running_sandbox(Knobs(credentials=credentials)) as sandbox:
+    with running_sandbox(Behaviour(credentials=credentials)) as sandbox:
         client = make_client(sandbox.url, with_token=False)
         client.token("kestrel", "s")
         assert kind_of(client.task(TASK, LUMA)) == "AccessDeniedError"
@@ -56,7 +56,7 @@ def test_a_credential_reaches_its_own_business_product_only(make_client):
 
 @pytest.mark.parametrize("expired_as", ["401", "body"])
 def test_an_expired_token_is_refused_in_either_way(make_client, expired_as):
-    with running_sandbox(Knobs(token_seconds=0.2, expired_as=expired_as)) as sandbox:
+    with running_sandbox(Behaviour(token_seconds=0.2, expired_as=expired_as)) as sandbox:
         client = make_client(sandbox.url)
         assert "data" in client.task(TASK, LUMA).json()
         time.sleep(0.25)
@@ -72,8 +72,8 @@ def test_an_expired_token_is_refused_in_either_way(make_client, expired_as):
 
 @pytest.mark.parametrize("status", [200, 429])
 def test_too_many_requests_are_throttled(make_client, status):
-    knobs = Knobs(throttle_per_second=4, throttle_status=status, retry_after_seconds=1)
-    with running_sandbox(knobs) as sandbox:
+    behaviour = Behaviour(throttle_per_second=4, throttle_status=status, retry_after_seconds=1)
+    with running_sandbox(behaviour) as sandbox:
         client = make_client(sandbox.url)
         responses = [client.task(TASK, LUMA) for _ in range(10)]
         refused = [response for response in responses if "errors" in response.json()]
@@ -87,7 +87,7 @@ def test_too_many_requests_are_throttled(make_client, status):
 
 
 def test_no_retry_after_unless_asked_for(make_client):
-    with running_sandbox(Knobs(throttle_per_second=1)) as sandbox:
+    with running_sandbox(Behaviour(throttle_per_second=1)) as sandbox:
         client = make_client(sandbox.url)
         client.task(TASK, LUMA)
         refused = client.task(TASK, LUMA)
@@ -96,7 +96,7 @@ def test_no_retry_after_unless_asked_for(make_client):
 
 
 def test_latency_is_felt(make_client):
-    with running_sandbox(Knobs(latency_ms=80)) as sandbox:
+    with running_sandbox(Behaviour(latency_ms=80)) as sandbox:
         client = make_client(sandbox.url)
         began = time.monotonic()
         client.task(TASK, LUMA)
@@ -105,7 +105,7 @@ def test_latency_is_felt(make_client):
 
 def test_server_faults_take_turns(make_client):
     met = []
-    with running_sandbox(Knobs(error_rate=0.5)) as sandbox:
+    with running_sandbox(Behaviour(error_rate=0.5)) as sandbox:
         client = make_client(sandbox.url)
         for _ in range(2 * len(FAULTS)):
             try:
@@ -130,16 +130,16 @@ def test_server_faults_take_turns(make_client):
 def test_impossible_knobs_are_refused():
     for wrong in ({"error_rate": 1.5}, {"latency_ms": -1}, {"token_seconds": -1}):
         with pytest.raises(ValueError, match="error rate"):
-            Knobs(**wrong)
+            Behaviour(**wrong)
 
 
 def test_a_secret_is_not_shown():
-    assert "hush" not in repr(Knobs(credentials={"id": Credential("hush")}))
+    assert "hush" not in repr(Behaviour(credentials={"id": Credential("hush")}))
 
 
 def test_a_clock_passed_in_decides_when_a_token_ends():
     now = [0.0]
-    app = create_app(Knobs(), log=lambda _line: None, monotonic=lambda: now[0])
+    app = create_app(Behaviour(), log=lambda _line: None, monotonic=lambda: now[0])
 
     async def walk():
         async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://sandbox") as http:

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bwp_client.sandbox.sample.catalog import CODE_SETS, PRODUCTS, Kind, Story
+from bwp_client.sandbox.sample.catalog import CODE_SETS, PRODUCTS, Kind, Lifecycle
 from bwp_client.sandbox.sample.task import task_from_id
 from bwp_client.sandbox.sample.task_ids import EPOCH_2020, MAX_NUMBER, TaskFields, decode, encode
 from bwp_client.sandbox.sample.writer import waiting_task_ids
@@ -21,7 +21,7 @@ fields = st.builds(
     seed_tag=st.integers(0, 0xFFFF),
     kind=st.sampled_from(Kind),
     product=st.integers(0, len(PRODUCTS) - 1),
-    story=st.sampled_from(Story),
+    lifecycle=st.sampled_from(Lifecycle),
     code_set=st.integers(0, len(CODE_SETS) - 1),
     number=st.integers(0, MAX_NUMBER),
     at=st.integers(EPOCH_2020, EPOCH_2020 + (1 << 30) - 1),
@@ -42,7 +42,7 @@ def test_every_task_is_submitted_before_its_last_change(what):
     task = task_from_id(encode(what), now=datetime(2100, 1, 1, tzinfo=UTC))
     assert task.submitted_at < task.updated_at
     assert (task.holding_period_days is None) == (what.kind is Kind.RETRIEVAL)
-    if what.story is not Story.WAITING:
+    if what.lifecycle is not Lifecycle.WAITING:
         behind = datetime.fromtimestamp(what.at, tz=UTC) - task.updated_at
         assert timedelta(0) < behind < timedelta(seconds=1)
 

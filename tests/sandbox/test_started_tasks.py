@@ -5,9 +5,9 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 from support.requesting import CANCEL, Shop, refusal
+from support.sandbox import running_sandbox
 
-from bwp_client.sandbox.api.behaviour import Knobs
-from bwp_client.sandbox.api.server import running_sandbox
+from bwp_client.sandbox.api.behaviour import Behaviour
 
 LONG_AGO = datetime(2026, 3, 1, 9, tzinfo=UTC)
 TOKEN = "0123456789" * 4
@@ -112,7 +112,7 @@ def test_the_clock_does_not_go_back_before_a_task(shop: Shop) -> None:
 
 
 def test_an_endpoint_that_is_down_loses_no_event() -> None:
-    with running_sandbox(Knobs(events_endpoint="http://127.0.0.1:9")) as sandbox:
+    with running_sandbox(Behaviour(events_endpoint="http://127.0.0.1:9")) as sandbox:
         shop = Shop(sandbox.url)
         shop.set_clock(LONG_AGO)
         shop.start("unknown@b.example")
