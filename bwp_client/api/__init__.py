@@ -1,6 +1,6 @@
-"""Buy with Prime's API: one polite client that asks why tasks failed, and the answers it gives.
+"""The client of the Buy with Prime API: asks why tasks failed, within the server's limits.
 
-The client holds two read-only queries and nothing that changes anything.
+It sends two read-only queries and no mutation.
 """
 
 from bwp_client.api.client import BuyWithPrimeClient

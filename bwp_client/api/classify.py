@@ -1,8 +1,8 @@
-"""Judges one reply: what it says about the task, in words a person understands, and whether asking again can help.
+"""Classifies the answer to one API call: the state of the task, a reason for people, and whether a retry can help.
 
-Two different things are called errors. Those inside the task say why the *task* failed, and the call was fine; those at
-the top of the answer say that the *call* failed. The body is judged first and the HTTP status second, since this API
-answers 200 with call errors inside.
+Two different things are called errors. Errors inside the task say why the *task* failed; the call succeeded. Errors at the
+top level of the answer say that the *call* failed. The body is read before the HTTP status, because this API answers 200
+with call errors inside.
 """
 
 from __future__ import annotations
@@ -15,34 +15,47 @@ from typing import Any, Final
 
 from bwp_client.api.lookup import LookupState, TaskError, TaskRef, TaskStatus
 from bwp_client.api.queries import QUERY_FIELDS
-from bwp_client.api.redact import scrub_label, scrub_message
-from bwp_client.api.reply import Reply, Trouble
+from bwp_client.api.redact import redact_label, redact_message
+from bwp_client.api.response import Response, ResponseFault
 
 MAX_TASK_ERRORS: Final = 20
 _MAX_HOLDING_DAYS: Final = 3_650
 
 
-class Signal(Enum):
-    """What a verdict means for the calls that follow."""
+class AnswerKind(Enum):
+    """What an answer means for the calls that follow it."""
 
-    CLEAN = auto()
-    """The API answered the question, whatever the answer."""
-    REFUSED = auto()
-    """The question itself was not accepted; the same question would end the same way."""
+    ANSWERED = auto()
+    """The API answered the query, whatever the answer."""
+    REJECTED = auto()
+    """The query was not accepted; the same query would be rejected again."""
     THROTTLED = auto()
     FAULT = auto()
-    """The other side or the way to it is in trouble; the same question may work in a moment."""
-    TOKEN = auto()
-    """Denied, and an expired token would explain it."""
-    UNASKED = auto()
-    """Nothing was sent: there was nothing to send it with."""
+    """The server or the network failed; the same query may succeed later."""
+    DENIED = auto()
+    """Access was denied, which an expired token would explain."""
+    NOT_SENT = auto()
+    """No query was sent, for lack of a credential."""
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
-    """One reply, judged."""
+class Classification:
+    """The classified answer to one API call.
 
-    signal: Signal
+    Attributes:
+        kind: What the answer means for the calls that follow it.
+        lookup_state: The state that the task's lookup ends in.
+        reason: One sentence for people; equal causes have equal sentences.
+        ask_again: Whether a later run asks about the task again.
+        status: The task's status as sent; None when there is none.
+        submitted_at: When the task was submitted.
+        updated_at: When the task last changed.
+        holding_period_days: How long the task could be cancelled.
+        errors: Why the task failed.
+        retry_after_seconds: The pause that the server asked for.
+    """
+
+    kind: AnswerKind
     lookup_state: LookupState
     reason: str
     ask_again: bool
@@ -70,83 +83,102 @@ INVALID: Final = (
     "Buy with Prime did not accept the question. Check BWP_API__VERSION against the API's changelog, "
     "then run: enrich --retry-failed."
 )
-ELSEWHERE: Final = "There is no Buy with Prime API at the address in BWP_API__ENDPOINT; check it and run enrich again."
+WRONG_ADDRESS: Final = (
+    "There is no Buy with Prime API at the address in BWP_API__ENDPOINT; check it and run enrich again."
+)
 
-_TROUBLES: Final = {
-    Trouble.UNREACHABLE: "Buy with Prime could not be reached: check the network and BWP_API__ENDPOINT.",
-    Trouble.DROPPED: "The connection broke before the answer was complete.",
-    Trouble.SLOW: "Buy with Prime did not answer in time.",
-    Trouble.TOO_LARGE: "The answer was far larger than a task can be, and was not read.",
-    Trouble.EMPTY: "The answer was empty.",
-    Trouble.CUT: "The answer broke off in the middle.",
-    Trouble.HTML: "A web page came back in place of an answer: a proxy, a login page or a wrong BWP_API__ENDPOINT.",
-    Trouble.NOT_GRAPHQL: "What came back is no GraphQL answer: check BWP_API__ENDPOINT.",
+NO_TASK: Final = "The answer does not hold the task that was asked about." + AGAIN
+
+_FAULT_REASONS: Final = {
+    ResponseFault.UNREACHABLE: "Buy with Prime could not be reached: check the network and BWP_API__ENDPOINT." + AGAIN,
+    ResponseFault.DROPPED: "The connection broke before the answer was complete." + AGAIN,
+    ResponseFault.SLOW: "Buy with Prime did not answer in time." + AGAIN,
+    ResponseFault.TOO_LARGE: "The answer was far larger than a task can be, and was not read." + AGAIN,
+    ResponseFault.EMPTY: "The answer was empty." + AGAIN,
+    ResponseFault.CUT: "The answer broke off in the middle." + AGAIN,
+    ResponseFault.HTML: (
+        "A web page came back in place of an answer: a proxy, a login page or a wrong BWP_API__ENDPOINT." + AGAIN
+    ),
+    ResponseFault.NOT_GRAPHQL: "What came back is no GraphQL answer: check BWP_API__ENDPOINT." + AGAIN,
+    ResponseFault.NO_DATA: NO_TASK,
 }
-# How the API names kinds of call errors: by `type` (always), `errorType` and `errorCode` (mostly), or a bare string as
-# plain GraphQL servers do.
-_NAMES: Final = {
-    "throttl": Signal.THROTTLED,
-    "toomanyrequests": Signal.THROTTLED,
-    "accessdenied": Signal.TOKEN,
-    "unauthorized": Signal.TOKEN,
-    "resourcenotfound": Signal.CLEAN,
-    "notfound": Signal.CLEAN,
-    "validation": Signal.REFUSED,
-    "invalidsyntax": Signal.REFUSED,
-    "internalserver": Signal.FAULT,
-    "serviceunavailable": Signal.FAULT,
-    "conflict": Signal.FAULT,
+# The API names the kind of a call error by `type` (always), by `errorType` and `errorCode` (mostly), or by a bare string, as
+# plain GraphQL servers do. Matched by prefix, in lower case, without spaces and underscores.
+_KINDS_BY_NAME: Final = {
+    "throttl": AnswerKind.THROTTLED,
+    "toomanyrequests": AnswerKind.THROTTLED,
+    "accessdenied": AnswerKind.DENIED,
+    "unauthorized": AnswerKind.DENIED,
+    "resourcenotfound": AnswerKind.ANSWERED,
+    "notfound": AnswerKind.ANSWERED,
+    "validation": AnswerKind.REJECTED,
+    "invalidsyntax": AnswerKind.REJECTED,
+    "internalserver": AnswerKind.FAULT,
+    "serviceunavailable": AnswerKind.FAULT,
+    "conflict": AnswerKind.FAULT,
 }
-_CODES: Final = {400: Signal.REFUSED, 401: Signal.TOKEN, 403: Signal.TOKEN, 404: Signal.CLEAN, 429: Signal.THROTTLED}
-# With several errors the one that says most about what to do next counts.
-_WEIGHT: Final = (Signal.THROTTLED, Signal.TOKEN, Signal.FAULT, Signal.CLEAN, Signal.REFUSED)
-_BY_SIGNAL: Final = {
-    Signal.THROTTLED: (LookupState.FAILED, THROTTLED, True),
-    Signal.TOKEN: (LookupState.DENIED, DENIED, False),
-    Signal.FAULT: (LookupState.FAILED, SERVER_FAULT, True),
-    Signal.CLEAN: (LookupState.NOT_FOUND, NOT_FOUND, False),
-    Signal.REFUSED: (LookupState.FAILED, INVALID, False),
+_KINDS_BY_CODE: Final = {
+    400: AnswerKind.REJECTED,
+    401: AnswerKind.DENIED,
+    403: AnswerKind.DENIED,
+    404: AnswerKind.ANSWERED,
+    429: AnswerKind.THROTTLED,
+}
+# Of several errors, the first kind in this list counts, because it says most about what to do next.
+_PRECEDENCE: Final = (
+    AnswerKind.THROTTLED,
+    AnswerKind.DENIED,
+    AnswerKind.FAULT,
+    AnswerKind.ANSWERED,
+    AnswerKind.REJECTED,
+)
+_BY_KIND: Final = {
+    AnswerKind.THROTTLED: (LookupState.FAILED, THROTTLED, True),
+    AnswerKind.DENIED: (LookupState.DENIED, DENIED, False),
+    AnswerKind.FAULT: (LookupState.FAILED, SERVER_FAULT, True),
+    AnswerKind.ANSWERED: (LookupState.NOT_FOUND, NOT_FOUND, False),
+    AnswerKind.REJECTED: (LookupState.FAILED, INVALID, False),
 }
 
 
-def judge(task: TaskRef, reply: Reply) -> Verdict:
-    """Judge one reply to the question about one task."""
-    name = QUERY_FIELDS[task.task_kind]
-    data = reply.data if isinstance(reply.data, Mapping) else {}
-    answer = data.get(name)
+def classify(task: TaskRef, response: Response) -> Classification:
+    """Classify the answer to the query about one task."""
+    field_name = QUERY_FIELDS[task.task_kind]
+    data = response.data if isinstance(response.data, Mapping) else {}
+    answer = data.get(field_name)
     if isinstance(answer, Mapping):
-        return _judge_task(task, answer, reply)
-    if reply.trouble is None and reply.errors:
-        return _judge_call_errors(task, reply)
-    if reply.http_status is not None and reply.http_status >= 300:
-        return _judge_http_status(reply, reply.http_status)
-    if reply.trouble is not None:
-        return _verdict(Signal.FAULT, reply, reason=_TROUBLES[reply.trouble] + AGAIN)
-    if name in data and answer is None:
-        return _verdict(Signal.CLEAN, reply)
-    return _verdict(Signal.FAULT, reply, reason="The answer does not hold the task that was asked about." + AGAIN)
+        return _classify_task(task, answer, response)
+    if response.errors:
+        return _classify_call_errors(task, response)
+    if response.http_status is not None and response.http_status >= 300:
+        return _classify_http_status(response, response.http_status)
+    if response.fault is not None:
+        return _classification(AnswerKind.FAULT, response, reason=_FAULT_REASONS[response.fault])
+    if field_name in data and answer is None:
+        return _classification(AnswerKind.ANSWERED, response)
+    return _classification(AnswerKind.FAULT, response, reason=NO_TASK)
 
 
-def _verdict(signal: Signal, reply: Reply, *, reason: str | None = None, state: LookupState | None = None) -> Verdict:
-    usual_state, usual_reason, ask_again = _BY_SIGNAL[signal]
-    return Verdict(
-        signal, state or usual_state, reason or usual_reason, ask_again, retry_after_seconds=reply.retry_after_seconds
+def _classification(kind: AnswerKind, response: Response, *, reason: str | None = None) -> Classification:
+    lookup_state, usual_reason, ask_again = _BY_KIND[kind]
+    return Classification(
+        kind, lookup_state, reason or usual_reason, ask_again, retry_after_seconds=response.retry_after_seconds
     )
 
 
-def _judge_call_errors(task: TaskRef, reply: Reply) -> Verdict:
-    known = [signal for error in reply.errors if (signal := _signal_of(error)) is not None]
+def _classify_call_errors(task: TaskRef, response: Response) -> Classification:
+    known = [kind for error in response.errors if (kind := _kind_of_error(error)) is not None]
     if known:
-        return _verdict(min(known, key=_WEIGHT.index), reply)
-    if reply.http_status is not None and reply.http_status >= 300:
-        return _judge_http_status(reply, reply.http_status)
-    first = reply.errors[0]
-    said = scrub_message(str(first.get("message") or ""), task.task_id) if isinstance(first, Mapping) else ""
-    reason = f"Buy with Prime reported an error of a kind not known here{f': {said}' if said else ''}."
-    return _verdict(Signal.FAULT, reply, reason=reason + AGAIN)
+        return _classification(min(known, key=_PRECEDENCE.index), response)
+    if response.http_status is not None and response.http_status >= 300:
+        return _classify_http_status(response, response.http_status)
+    first = response.errors[0]
+    message = redact_message(str(first.get("message") or ""), task.task_id) if isinstance(first, Mapping) else ""
+    reason = f"Buy with Prime reported an error of a kind not known here{f': {message}' if message else ''}."
+    return _classification(AnswerKind.FAULT, response, reason=reason + AGAIN)
 
 
-def _signal_of(error: object) -> Signal | None:
+def _kind_of_error(error: object) -> AnswerKind | None:
     if not isinstance(error, Mapping):
         return None
     extensions = error.get("extensions")
@@ -155,47 +187,50 @@ def _signal_of(error: object) -> Signal | None:
     sources = [inner if isinstance(inner, Mapping) else {"type": inner}, extensions, error]
     for source in sources:
         for key in ("type", "errorType", "code"):
-            label = source.get(key)
-            if isinstance(label, str):
-                squeezed = label.replace("_", "").replace(" ", "").lower()
-                for start, signal in _NAMES.items():
-                    if squeezed.startswith(start):
-                        return signal
+            if (kind := _kind_of_name(source.get(key))) is not None:
+                return kind
         code = source.get("errorCode")
         if isinstance(code, int) and not isinstance(code, bool):
-            return Signal.FAULT if code >= 500 else _CODES.get(code)
+            return AnswerKind.FAULT if code >= 500 else _KINDS_BY_CODE.get(code)
     return None
 
 
-def _judge_http_status(reply: Reply, status: int) -> Verdict:
+def _kind_of_name(name: object) -> AnswerKind | None:
+    if not isinstance(name, str):
+        return None
+    squeezed = name.replace("_", "").replace(" ", "").lower()
+    return next((kind for prefix, kind in _KINDS_BY_NAME.items() if squeezed.startswith(prefix)), None)
+
+
+def _classify_http_status(response: Response, status: int) -> Classification:
     if status == 429:
-        return _verdict(Signal.THROTTLED, reply)
+        return _classification(AnswerKind.THROTTLED, response)
     if status in (401, 403):
-        return _verdict(Signal.TOKEN, reply)
+        return _classification(AnswerKind.DENIED, response)
     if status in (404, 405, 410) or status < 400:
-        return _verdict(Signal.FAULT, reply, reason=ELSEWHERE)
+        return _classification(AnswerKind.FAULT, response, reason=WRONG_ADDRESS)
     if status == 408 or status >= 500:
-        return _verdict(Signal.FAULT, reply)
-    return _verdict(Signal.REFUSED, reply)
+        return _classification(AnswerKind.FAULT, response)
+    return _classification(AnswerKind.REJECTED, response)
 
 
-def _judge_task(task: TaskRef, answer: Mapping[str, Any], reply: Reply) -> Verdict:
-    named = answer.get("taskId")
-    if isinstance(named, str) and named.lower() != task.task_id.lower():
-        return _verdict(Signal.FAULT, reply, reason="The answer was about another task, and was not used." + AGAIN)
+def _classify_task(task: TaskRef, answer: Mapping[str, Any], response: Response) -> Classification:
+    answered_id = answer.get("taskId")
+    if isinstance(answered_id, str) and answered_id.lower() != task.task_id.lower():
+        reason = "The answer was about another task, and was not used." + AGAIN
+        return _classification(AnswerKind.FAULT, response, reason=reason)
     raw_status = answer.get("status")
-    status = scrub_label(raw_status, task.task_id) if isinstance(raw_status, str) else ""
+    status = redact_label(raw_status, task.task_id) if isinstance(raw_status, str) else ""
     errors = _task_errors(task, answer.get("errors"))
-    missing = _missing_parts(reply)
-    state, reason, ask_again = _state_of(status, errors, answer, missing)
-    return Verdict(
-        signal=Signal.CLEAN,
-        lookup_state=state,
+    lookup_state, reason, ask_again = _state_of(status, errors, answer, _missing_fields(response))
+    return Classification(
+        kind=AnswerKind.ANSWERED,
+        lookup_state=lookup_state,
         reason=reason,
         ask_again=ask_again,
         status=status or None,
-        submitted_at=_instant(answer.get("submissionDate")),
-        updated_at=_instant(answer.get("lastUpdatedDate")),
+        submitted_at=_timestamp(answer.get("submissionDate")),
+        updated_at=_timestamp(answer.get("lastUpdatedDate")),
         holding_period_days=_days(answer.get("holdingPeriod")),
         errors=errors,
     )
@@ -222,27 +257,27 @@ def _state_of(
     return LookupState.FOUND, f"The task failed; Buy with Prime {why}.{partly}", False
 
 
-def _missing_parts(reply: Reply) -> frozenset[str]:
-    """Name the task's fields that a call error says were left out; `errors` when it does not say which."""
-    parts = set()
-    for error in reply.errors:
+def _missing_fields(response: Response) -> frozenset[str]:
+    """Return the task's fields that a call error reports as left out; `errors` when it names none."""
+    missing = set()
+    for error in response.errors:
         path = error.get("path") if isinstance(error, Mapping) else None
-        parts.add(str(path[1]) if isinstance(path, list) and len(path) > 1 else "errors")
-    return frozenset(parts)
+        missing.add(str(path[1]) if isinstance(path, list) and len(path) > 1 else "errors")
+    return frozenset(missing)
 
 
 def _task_errors(task: TaskRef, value: object) -> tuple[TaskError, ...]:
     items = value if isinstance(value, list) else [value] if isinstance(value, Mapping) else []
     found = []
     for item in items[:MAX_TASK_ERRORS]:
-        # An element may be null by the type; the error is there all the same, without a code.
+        # The schema allows a null element; it still counts as an error, without a code.
         code, message = (item.get("code"), item.get("message")) if isinstance(item, Mapping) else (None, item)
-        label = scrub_label(str(code), task.task_id) if code is not None else ""
-        found.append(TaskError(label or None, scrub_message("" if message is None else str(message), task.task_id)))
+        label = redact_label(str(code), task.task_id) if code is not None else ""
+        found.append(TaskError(label or None, redact_message("" if message is None else str(message), task.task_id)))
     return tuple(found)
 
 
-def _instant(value: object) -> datetime | None:
+def _timestamp(value: object) -> datetime | None:
     if not isinstance(value, str):
         return None
     try:

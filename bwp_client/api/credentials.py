@@ -1,4 +1,4 @@
-"""API credentials that are kept in AWS Secrets Manager."""
+"""API credentials stored in AWS Secrets Manager."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ _SHAPE = '{"<business product ID, or *>": {"client_id": "…", "client_secret": 
 
 
 def with_stored_credentials(settings: ApiSettings) -> ApiSettings:
-    """Give the settings with the credentials of `credentials_secret_id` added; those set directly win.
+    """Return the settings with the credentials of `credentials_secret_id` added; directly set credentials take precedence.
 
     Raises:
         SettingsError: The secret can't be read, or holds something else.
@@ -41,7 +41,7 @@ def with_stored_credentials(settings: ApiSettings) -> ApiSettings:
     try:
         stored = TypeAdapter(dict[str, ApiCredential]).validate_json(answer.get("SecretString") or "")
     except ValidationError:
-        # Not chained: the cause quotes the secret.
+        # Not chained, because the cause quotes the secret.
         raise SettingsError(
             f"The secret named by BWP_API__CREDENTIALS_SECRET_ID is not JSON of the form {_SHAPE}. Nothing was asked."
         ) from None

@@ -1,4 +1,4 @@
-"""What a lookup is asked about, and what it ends as."""
+"""The task that a lookup is about, and the result of a lookup."""
 
 from __future__ import annotations
 
@@ -9,16 +9,16 @@ from typing import Final
 
 from bwp_client.events import TaskKind
 
-FIRST_PAUSE: Final = timedelta(minutes=1)
-LONGEST_PAUSE: Final = timedelta(hours=24)
+MIN_PAUSE: Final = timedelta(minutes=1)
+MAX_PAUSE: Final = timedelta(hours=24)
 
 
 class LookupState(StrEnum):
-    """What we know about a task from having asked."""
+    """What the lookups of a task have found so far."""
 
     NOT_ASKED = "not_asked"
     PENDING = "pending"
-    """Asked; the task has not ended."""
+    """The API answered; the task has not ended."""
     FOUND = "found"
     NOT_FOUND = "not_found"
     DENIED = "denied"
@@ -27,7 +27,7 @@ class LookupState(StrEnum):
 
 
 class TaskStatus(StrEnum):
-    """The documented statuses; another one is kept as text."""
+    """The documented statuses of a task; any other status is stored as text."""
 
     IN_PROGRESS = "IN_PROGRESS"
     ON_HOLD = "ON_HOLD"
@@ -37,7 +37,7 @@ class TaskStatus(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class TaskRef:
-    """One task to ask about."""
+    """The identity of a task at Buy with Prime."""
 
     task_kind: TaskKind
     task_id: str
@@ -46,7 +46,12 @@ class TaskRef:
 
 @dataclass(frozen=True, slots=True)
 class TaskError:
-    """Why a task failed, as Buy with Prime says it; `code` is None when it gave none, `message` is scrubbed."""
+    """One reason why a task failed, as the API answered it.
+
+    Attributes:
+        code: The error code; None for an uncoded error.
+        message: The redacted message.
+    """
 
     code: str | None
     message: str
@@ -57,10 +62,10 @@ class Lookup:
     """One row of the lookups table.
 
     Attributes:
-        attempt: How often the API has been asked about this task so far, this time included; 0 when it could not be
-            asked at all (no credential, or the credential itself was refused).
-        next_attempt_at: When to ask again; None when another try would end the same way.
-        reason: One sentence for people; the same cause gives the same sentence, so that reasons can be counted.
+        attempt: The number of times that the API was asked about this task, this time included; 0 when no query could be
+            sent (no credential, or a refused credential).
+        next_attempt_at: When to ask again; None when another attempt would end the same way.
+        reason: One sentence for people; equal causes have equal sentences, so that reasons can be counted.
         run_id: The run that asked; empty until the pipeline fills it in.
     """
 
@@ -81,6 +86,6 @@ class Lookup:
 
 
 def pause_after(attempt: int) -> timedelta:
-    """Give the pause after the n-th attempt at one task: a minute, doubled each time, at most a day."""
+    """Return the pause after the n-th attempt at one task: a minute, doubled by each attempt, at most a day."""
     doublings = min(max(attempt - 1, 0), 20)
-    return min(FIRST_PAUSE * (1 << doublings), LONGEST_PAUSE)
+    return min(MIN_PAUSE * (1 << doublings), MAX_PAUSE)

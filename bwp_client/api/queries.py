@@ -1,6 +1,6 @@
-"""The two questions we ask Buy with Prime, as GraphQL documents; there is no third, and no mutation.
+"""The two GraphQL queries that this product sends to Buy with Prime; there is no third, and no mutation.
 
-Neither document selects who the task is about or the link to that person's data: what is never asked for can't leak.
+Neither query selects the person that a task is about, nor the link to that person's data: they can't leak.
 """
 
 from __future__ import annotations
@@ -20,5 +20,5 @@ QUERY_FIELDS: Final = {
 
 @cache
 def document(task_kind: TaskKind) -> str:
-    """Give the text of the query that reads one task of a kind."""
+    """Return the text of the query that reads one task of a kind."""
     return (files("bwp_client.api") / "documents" / f"{task_kind.value}.graphql").read_text(encoding="utf-8")

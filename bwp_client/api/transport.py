@@ -1,76 +1,52 @@
-"""The wire: one question out over gql and a shared pool of connections, one reply back; it judges nothing.
+"""The HTTP transport: sends queries through gql and returns each answer as a `Response`, without classifying it.
 
-Imported only once a client is opened, since gql and httpx take half a second to load.
+Imported only when a client is opened, because gql and httpx load slowly.
 """
 
 from __future__ import annotations
 
-import asyncio
 import json
 import logging
-import ssl
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
+from contextlib import AsyncExitStack
 from datetime import datetime
 from email.utils import parsedate_to_datetime
 from functools import cache
-from typing import Any, Final
+from types import TracebackType
+from typing import Any, Final, NoReturn, Self
 
 import httpx
-from gql import GraphQLRequest
-from gql.transport.exceptions import TransportConnectionFailed, TransportError
+from gql import Client, GraphQLRequest
+from gql.client import AsyncClientSession
+from gql.transport.exceptions import TransportConnectionFailed, TransportQueryError
 from gql.transport.httpx import HTTPXAsyncTransport
-from graphql import DocumentNode
+from gql.transport.httpx import log as gql_log
+from urllib3.exceptions import InvalidHeader
+from urllib3.util import Retry
 
 from bwp_client.api.queries import document
-from bwp_client.api.reply import Reply, Trouble
-from bwp_client.api.retry_after import retry_after_seconds
+from bwp_client.api.response import Response, ResponseFault
 from bwp_client.errors import SettingsError
 from bwp_client.events import TaskKind
 from bwp_client.settings import ApiSettings
 
 MAX_ANSWER_BYTES: Final = 1 << 20
-_CALL: Final = "bwp_call"
+MAX_CONNECT_SECONDS: Final = 10.0
+_STATUS: Final = ":status"
+_RETRY: Final = Retry(retry_after_max=86_400)
+"""Reads `Retry-After`; a longer pause than a day is cut to a day."""
 
-# gql writes whole answers to its log when that is set to DEBUG; answers never go to a log.
-logging.getLogger("gql.transport.httpx").setLevel(logging.INFO)
-
-
-class _AnswerTooLargeError(httpx.ReadError):
-    """The body went on beyond what an answer can be."""
-
-
-@dataclass(slots=True)
-class _Call:
-    """Catches the HTTP side of one gql call, which gql itself keeps only for the latest of all calls."""
-
-    response: httpx.Response | None = None
+# At DEBUG gql logs whole answers, which may name persons. Raising the level is the switch that its documentation gives.
+gql_log.setLevel(logging.INFO)
 
 
-class _Question(GraphQLRequest):
-    """A question whose text is sent as it stands in its document; gql would print it anew for every request."""
-
-    def __init__(self, task_kind: TaskKind, task_id: str) -> None:
-        super().__init__(_parsed(task_kind), variable_values={"taskId": task_id})
-        self._text = document(task_kind)
-
-    @property
-    def payload(self) -> dict[str, Any]:
-        return {"query": self._text, "variables": self.variable_values}
-
-
-@cache
-def _parsed(task_kind: TaskKind) -> DocumentNode:
-    return GraphQLRequest(document(task_kind)).document
-
-
-class Wire:
-    """Sends questions to one endpoint.
+class ApiTransport:
+    """Sends queries to one endpoint; open it with `async with`.
 
     Args:
-        settings: Where the API is, and its version.
+        settings: The API's addresses and version, and the number of concurrent calls.
         http_transport: Replaces the network.
-        timeout_seconds: How long an answer may take altogether.
+        timeout_seconds: How long one answer may take in all.
     """
 
     def __init__(
@@ -79,112 +55,109 @@ class Wire:
         self._settings = settings
         self._http_transport = http_transport
         self._timeout_seconds = timeout_seconds
-        # A proxy from the environment can't reach our own machine's loopback.
-        self._trust_env = not settings.is_on_loopback
-        self._idle: list[HTTPXAsyncTransport] = []
-        self._lanes: list[HTTPXAsyncTransport] = []
-        self._tls: ssl.SSLContext | None = None
-        self._client: httpx.AsyncClient | None = None
+        self._connections = AsyncExitStack()
+        self._gql_transport: HTTPXAsyncTransport
+        self._session: AsyncClientSession
+        self.http: httpx.AsyncClient
+        """The connections to the token endpoint, with the same limits."""
 
-    async def open(self) -> httpx.AsyncClient:
-        """Open a pool of connections, for the token endpoint."""
-        self._tls = httpx.create_ssl_context(trust_env=self._trust_env)
-        self._client = httpx.AsyncClient(**self._client_options(connections=4))
-        return self._client
-
-    async def close(self) -> None:
-        """Close every connection."""
-        while self._lanes:
-            await self._lanes.pop().close()  # type: ignore[no-untyped-call]
-        if self._client is not None:
-            await self._client.aclose()
-
-    async def _lane(self) -> HTTPXAsyncTransport:
-        """Give a connection that nobody uses; a pool of many would look at each of them for every request."""
-        if self._idle:
-            return self._idle.pop()
-        lane = HTTPXAsyncTransport(
-            self._settings.endpoint, json_deserialize=_json_object, **self._client_options(connections=1)
-        )
-        await lane.connect()  # type: ignore[no-untyped-call]
-        self._lanes.append(lane)
-        return lane
-
-    async def _give_up(self, lane: HTTPXAsyncTransport) -> None:
-        """Close a connection whose question was cut short: httpcore may count it as in use for ever."""
-        if lane in self._lanes:
-            self._lanes.remove(lane)
-            await lane.close()  # type: ignore[no-untyped-call]
-
-    def _client_options(self, *, connections: int) -> dict[str, Any]:
-        assert self._tls is not None
-        return {
+    async def __aenter__(self) -> Self:
+        # A proxy named in the environment can't reach this machine's loopback address.
+        trust_env = not self._settings.is_on_loopback
+        options: dict[str, Any] = {
             "transport": self._http_transport,
-            "verify": self._tls,
-            "trust_env": self._trust_env,
-            "timeout": httpx.Timeout(self._timeout_seconds, connect=min(10.0, self._timeout_seconds)),
-            "limits": httpx.Limits(max_connections=connections, max_keepalive_connections=connections),
+            "verify": httpx.create_ssl_context(trust_env=trust_env),
+            "trust_env": trust_env,
+            "timeout": httpx.Timeout(self._timeout_seconds, connect=min(MAX_CONNECT_SECONDS, self._timeout_seconds)),
+            # Unbounded: after a cancelled call httpcore may count its connection as in use for ever, and in a bounded pool
+            # the next calls would wait for it. The pacer bounds the calls in flight.
+            "limits": httpx.Limits(max_connections=None, max_keepalive_connections=self._settings.concurrency),
             "follow_redirects": False,
-            # Unpacking would let a small answer become a huge one.
+            # Decompression could turn a small answer into a huge one.
             "headers": {"Accept-Encoding": "identity", "User-Agent": "bwp-client"},
-            "event_hooks": {"response": [_catch]},
         }
+        self._gql_transport = HTTPXAsyncTransport(
+            self._settings.endpoint, event_hooks={"response": [_check_answer]}, **options
+        )
+        client = Client(transport=self._gql_transport, execute_timeout=self._timeout_seconds)
+        self._session = await self._connections.enter_async_context(client)
+        self.http = await self._connections.enter_async_context(
+            httpx.AsyncClient(event_hooks={"response": [_bound_body]}, **options)
+        )
+        return self
 
-    async def ask(self, task_kind: TaskKind, task_id: str, *, target_id: str, token: str) -> Reply:
-        """Send one question.
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        await self._connections.aclose()
+
+    async def ask(self, task_kind: TaskKind, task_id: str, *, target_id: str, token: str) -> Response:
+        """Send the query about one task and return the answer.
 
         Args:
             task_kind: Chooses the query.
-            task_id: Its only variable.
-            target_id: The business product whose task it is.
+            task_id: The query's only variable.
+            target_id: The business product that the task belongs to.
             token: The access token.
 
         Raises:
             SettingsError: The endpoint is no http(s) address.
         """
-        call = _Call()
         headers = {
             "Authorization": f"Bearer {token}",
             "x-api-target-id": target_id,
             "x-api-version": self._settings.version,
         }
-        lane = await self._lane()
+        request = GraphQLRequest(_parsed(task_kind), variable_values={"taskId": task_id})
         try:
-            async with asyncio.timeout(self._timeout_seconds):
-                result = await lane.execute(
-                    _Question(task_kind, task_id), extra_args={"headers": headers, "extensions": {_CALL: call}}
-                )
-        except asyncio.CancelledError:
-            await self._give_up(lane)
-            raise
-        except TimeoutError:
-            await self._give_up(lane)
-            return Reply(_status(call), trouble=Trouble.SLOW)
+            data = await self._session.execute(request, extra_args={"headers": headers})
+        except TransportQueryError as error:
+            errors = error.errors if isinstance(error.errors, list) else [error.errors]
+            return self._response(error.data, tuple(errors))
         except TransportConnectionFailed as error:
-            return Reply(_status(call), trouble=_connection_trouble(error.__cause__))
-        except TransportError:
-            return _unreadable(call)
-        finally:
-            if lane in self._lanes:
-                self._idle.append(lane)
-        errors = result.errors if isinstance(result.errors, list) else [result.errors] if result.errors else []
-        return Reply(
-            _status(call), result.data, tuple(errors), retry_after_seconds=_wait(call), server_time=_server_time(call)
+            # gql raises this from whatever httpx, or the hook below, raised.
+            return _failed(error.__cause__)
+        except TimeoutError:
+            return Response(None, fault=ResponseFault.SLOW)
+        return self._response(data)
+
+    def _response(self, data: Any, errors: tuple[Any, ...] = ()) -> Response:
+        # gql keeps the headers of the newest answer only. Nothing is awaited since ours came, so they are ours.
+        headers = self._gql_transport.response_headers
+        assert headers is not None
+        return Response(
+            int(headers[_STATUS]),
+            data,
+            errors,
+            retry_after_seconds=retry_after_seconds(headers),
+            server_time=_server_time(headers),
         )
 
 
-async def _catch(response: httpx.Response) -> None:
-    """Keep the response beside its call, and read it within bounds."""
-    call = response.request.extensions.get(_CALL)
-    if isinstance(call, _Call):
-        call.response = response
-    assert isinstance(response.stream, httpx.AsyncByteStream)
-    response.stream = _Bounded(response.stream)
-    await response.aread()
+@cache
+def _parsed(task_kind: TaskKind) -> GraphQLRequest:
+    return GraphQLRequest(document(task_kind))
 
 
-class _Bounded(httpx.AsyncByteStream):
-    """A body that ends with an error when it grows beyond what an answer can be."""
+class _UnusableAnswerError(httpx.HTTPError):
+    """An HTTP answer arrived, but it holds no usable GraphQL answer."""
+
+    def __init__(self, fault: ResponseFault, response: httpx.Response) -> None:
+        super().__init__(fault.value)
+        self.response = Response(
+            response.status_code,
+            fault=fault,
+            retry_after_seconds=retry_after_seconds(response.headers),
+            server_time=_server_time(response.headers),
+        )
+
+
+class _TooLargeError(httpx.ReadError):
+    """A body is longer than an answer can be."""
+
+
+class _BoundedStream(httpx.AsyncByteStream):
+    """A body that raises an error once it is longer than an answer can be."""
 
     def __init__(self, stream: httpx.AsyncByteStream) -> None:
         self._stream = stream
@@ -194,73 +167,93 @@ class _Bounded(httpx.AsyncByteStream):
         async for chunk in self._stream:
             size += len(chunk)
             if size > MAX_ANSWER_BYTES:
-                raise _AnswerTooLargeError("too large")
+                raise _TooLargeError("too large")
             yield chunk
 
     async def aclose(self) -> None:
         await self._stream.aclose()
 
 
-def _json_object(raw: bytes) -> dict[str, Any]:
-    value = json.loads(raw)
-    if not isinstance(value, dict):
-        raise TypeError("not a JSON object")
-    return value
+async def _bound_body(response: httpx.Response) -> None:
+    """Limit the size of a body; an httpx event hook, called before the body is read."""
+    assert isinstance(response.stream, httpx.AsyncByteStream)
+    response.stream = _BoundedStream(response.stream)
 
 
-def _status(call: _Call) -> int | None:
-    return call.response.status_code if call.response is not None else None
+async def _check_answer(response: httpx.Response) -> None:
+    """Read an answer within its limits and refuse unusable ones; an httpx event hook, called before gql sees the answer.
 
+    gql tells its caller neither what is wrong with a body nor the HTTP status beside a GraphQL body. The first is raised
+    here as an error, the second is added to the headers, which gql does hand out, under the name it has in HTTP/2.
 
-def _wait(call: _Call) -> float | None:
-    return retry_after_seconds(call.response.headers.get("retry-after")) if call.response is not None else None
-
-
-def _server_time(call: _Call) -> datetime | None:
+    Raises:
+        _UnusableAnswerError: The body can't be read, or is no GraphQL answer.
+    """
+    await _bound_body(response)
+    fault: ResponseFault | None
     try:
-        return parsedate_to_datetime(call.response.headers["date"]) if call.response is not None else None
-    except (KeyError, ValueError):
-        return None
+        await response.aread()
+    except _TooLargeError:
+        fault = ResponseFault.TOO_LARGE
+    except httpx.TimeoutException:
+        fault = ResponseFault.SLOW
+    except (httpx.TransportError, httpx.DecodingError):
+        fault = ResponseFault.DROPPED
+    else:
+        fault = _body_fault(response)
+    if fault is not None:
+        raise _UnusableAnswerError(fault, response)
+    response.headers[_STATUS] = str(response.status_code)
 
 
-def _connection_trouble(cause: BaseException | None) -> Trouble:
-    if isinstance(cause, _AnswerTooLargeError):
-        return Trouble.TOO_LARGE
-    if isinstance(cause, httpx.TimeoutException):
-        return Trouble.SLOW
-    if isinstance(cause, httpx.UnsupportedProtocol | httpx.InvalidURL):
-        raise SettingsError(
-            "BWP_API__ENDPOINT is no http:// or https:// address. Nothing was asked. Mend it and start again."
-        ) from None
-    if isinstance(cause, httpx.ConnectError | httpx.ProxyError):
-        return Trouble.UNREACHABLE
-    if isinstance(cause, httpx.TransportError | httpx.DecodingError):
-        return Trouble.DROPPED
+def _body_fault(response: httpx.Response) -> ResponseFault | None:
+    body = response.content.strip()
+    try:
+        answer = json.loads(body)
+        unreadable = ResponseFault.NOT_GRAPHQL
+    except (ValueError, RecursionError):
+        answer = None
+        unreadable = ResponseFault.CUT if body[:1] == b"{" else ResponseFault.NOT_GRAPHQL
+    if isinstance(answer, dict) and ("data" in answer or "errors" in answer):
+        return None if answer.get("errors") or answer.get("data") is not None else ResponseFault.NO_DATA
+    if not body:
+        return ResponseFault.EMPTY
+    is_html = "html" in response.headers.get("content-type", "").lower() or body[:1] == b"<"
+    return ResponseFault.HTML if is_html else unreadable
+
+
+def _failed(cause: BaseException | None) -> Response:
+    match cause:
+        case _UnusableAnswerError():
+            return cause.response
+        case httpx.TimeoutException():
+            return Response(None, fault=ResponseFault.SLOW)
+        case httpx.UnsupportedProtocol() | httpx.InvalidURL():
+            _refuse_endpoint()
+        case httpx.ConnectError() | httpx.ProxyError():
+            return Response(None, fault=ResponseFault.UNREACHABLE)
+        case httpx.TransportError() | httpx.DecodingError():
+            return Response(None, fault=ResponseFault.DROPPED)
     raise cause if cause is not None else AssertionError("gql gave no cause")
 
 
-def _unreadable(call: _Call) -> Reply:
-    """Say what a body is that gql could not read as a GraphQL answer."""
-    if call.response is None:
-        return Reply(None, trouble=Trouble.DROPPED)
-    body = call.response.content.strip()
-    kind = call.response.headers.get("content-type", "").lower()
-    if not body:
-        trouble = Trouble.EMPTY
-    elif "html" in kind or body[:1] == b"<":
-        trouble = Trouble.HTML
-    elif body[:1] == b"{" and not _is_json(body):
-        trouble = Trouble.CUT
-    else:
-        trouble = Trouble.NOT_GRAPHQL
-    return Reply(
-        call.response.status_code, trouble=trouble, retry_after_seconds=_wait(call), server_time=_server_time(call)
-    )
+def _refuse_endpoint() -> NoReturn:
+    raise SettingsError(
+        "BWP_API__ENDPOINT is no http:// or https:// address. Nothing was asked. Mend it and start again."
+    ) from None
 
 
-def _is_json(body: bytes) -> bool:
+def retry_after_seconds(headers: httpx.Headers) -> float | None:
+    """Return the pause in seconds that a `Retry-After` header asks for; None when it is missing or unreadable."""
+    value = headers.get("retry-after")
     try:
-        json.loads(body)
-    except (ValueError, RecursionError):
-        return False
-    return True
+        return None if value is None else float(_RETRY.parse_retry_after(value))
+    except (InvalidHeader, ValueError, OverflowError):
+        return None
+
+
+def _server_time(headers: httpx.Headers) -> datetime | None:
+    try:
+        return parsedate_to_datetime(headers["date"])
+    except (KeyError, ValueError):
+        return None

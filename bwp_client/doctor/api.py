@@ -14,11 +14,11 @@ from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
 from uuid import uuid4
 
-from bwp_client.api.classify import AGAIN, PERMISSION, Signal, Verdict, judge
+from bwp_client.api.classify import AGAIN, PERMISSION, AnswerKind, Classification, classify
 from bwp_client.api.client import TIMEOUT_SECONDS
 from bwp_client.api.credentials import with_stored_credentials
 from bwp_client.api.lookup import LookupState, TaskRef
-from bwp_client.api.reply import Reply
+from bwp_client.api.response import Response
 from bwp_client.doctor.findings import Finding
 from bwp_client.errors import BwpError
 from bwp_client.events import SAMPLE_TASK_ID_PREFIX, TaskKind
@@ -27,8 +27,8 @@ from bwp_client.settings import ANY_PRODUCT, ApiCredential, ApiSettings
 if TYPE_CHECKING:
     import httpx
 
-    from bwp_client.api.auth import AccessToken, Tokens
-    from bwp_client.api.transport import Wire
+    from bwp_client.api.auth import AccessToken, TokenCache
+    from bwp_client.api.transport import ApiTransport
 
 MOST_CLOCK_SECONDS: Final = 10.0
 """Runs on several machines tell by the time of day which claims still hold."""
@@ -43,8 +43,8 @@ class _Probe:
     product: str
     credential: ApiCredential
     about_known_task: bool
-    verdict: Verdict
-    reply: Reply
+    classification: Classification
+    response: Response
     asked_at: datetime
 
 
@@ -118,12 +118,11 @@ class _Doctor:
         self._timeout_seconds = timeout_seconds
 
     async def look(self, products: list[str]) -> list[Finding]:
-        from bwp_client.api.auth import Tokens
+        from bwp_client.api.auth import TokenCache
 
-        wire = self._wire(self._settings)
-        tokens = Tokens(await wire.open(), self._settings.token_endpoint, monotonic=self._monotonic)
         checks, held = [], {}
-        try:
+        async with self._transport(self._settings) as transport:
+            tokens = TokenCache(transport.http, self._settings.token_endpoint, monotonic=self._monotonic)
             for name, credential in self._settings.credentials.items():
                 check, token = await _check_token(tokens, name, credential)
                 checks.append(check)
@@ -133,31 +132,31 @@ class _Doctor:
             for product in products:
                 name = product if product in self._settings.credentials else ANY_PRODUCT
                 if name in held:
-                    probes.append(await self._probe(wire, product, self._settings.credentials[name], held[name]))
+                    probes.append(await self._probe(transport, product, self._settings.credentials[name], held[name]))
                 elif name not in self._settings.credentials:
                     checks.append(_without_credential(product))
             checks += await self._judge(probes, held)
-        finally:
-            await wire.close()
         if not products:
             fix = "Load events first, or name business products in BWP_API__CREDENTIALS in place of *."
             checks.append(Finding("Target ID: no business product is known, so no question could be asked.", fix))
         return checks
 
-    def _wire(self, settings: ApiSettings) -> Wire:
-        from bwp_client.api.transport import Wire
+    def _transport(self, settings: ApiSettings) -> ApiTransport:
+        from bwp_client.api.transport import ApiTransport
 
-        return Wire(settings, http_transport=self._http_transport, timeout_seconds=self._timeout_seconds)
+        return ApiTransport(settings, http_transport=self._http_transport, timeout_seconds=self._timeout_seconds)
 
-    async def _probe(self, wire: Wire, product: str, credential: ApiCredential, token: AccessToken) -> _Probe:
+    async def _probe(
+        self, transport: ApiTransport, product: str, credential: ApiCredential, token: AccessToken
+    ) -> _Probe:
         task = self._tasks.get(product) or TaskRef(TaskKind.DELETION, str(uuid4()), product)
-        reply = await wire.ask(task.task_kind, task.task_id, target_id=product, token=token.value)
-        return _Probe(product, credential, product in self._tasks, judge(task, reply), reply, self._clock())
+        response = await transport.ask(task.task_kind, task.task_id, target_id=product, token=token.value)
+        return _Probe(product, credential, product in self._tasks, classify(task, response), response, self._clock())
 
     async def _judge(self, probes: list[_Probe], held: dict[str, AccessToken]) -> list[Finding]:
-        good = {probe.credential.client_id for probe in probes if probe.verdict.signal is Signal.CLEAN}
+        good = {probe.credential.client_id for probe in probes if probe.classification.kind is AnswerKind.ANSWERED}
         checks = [_check_target(probe, elsewhere=probe.credential.client_id in good) for probe in probes]
-        denied = [probe for probe in probes if probe.verdict.signal is Signal.TOKEN]
+        denied = [probe for probe in probes if probe.classification.kind is AnswerKind.DENIED]
         if good:
             checks.append(Finding(f"Permission: {PERMISSION}"))
         elif denied:
@@ -169,27 +168,23 @@ class _Doctor:
 
     async def _check_version(self, probes: list[_Probe], held: dict[str, AccessToken]) -> list[Finding]:
         version = self._settings.version
-        if any(probe.verdict.signal is Signal.CLEAN for probe in probes):
+        if any(probe.classification.kind is AnswerKind.ANSWERED for probe in probes):
             return [Finding(f"Version: {version}")]
-        refused = [probe for probe in probes if probe.verdict.signal is Signal.REFUSED]
+        refused = [probe for probe in probes if probe.classification.kind is AnswerKind.REJECTED]
         if not refused:
             return []
         if version != KNOWN_VERSION:
-            wire = self._wire(self._settings.model_copy(update={"version": KNOWN_VERSION}))
-            await wire.open()
-            try:
+            async with self._transport(self._settings.model_copy(update={"version": KNOWN_VERSION})) as transport:
                 product = refused[0].product
                 name = product if product in held else ANY_PRODUCT
-                again = await self._probe(wire, product, refused[0].credential, held[name])
-            finally:
-                await wire.close()
-            if again.verdict.signal is not Signal.REFUSED:
+                again = await self._probe(transport, product, refused[0].credential, held[name])
+            if again.classification.kind is not AnswerKind.REJECTED:
                 return [Finding(f"Version: {version} is not accepted.", f"Set BWP_API__VERSION to {KNOWN_VERSION}.")]
         fix = "Look up the current version in the API's changelog and set BWP_API__VERSION to it."
         return [Finding(f"Version: the question was not accepted with {version}.", fix)]
 
     def _check_clock(self, probes: list[_Probe]) -> Iterator[Finding]:
-        seen = [(probe.reply.server_time, probe.asked_at) for probe in probes if probe.reply.server_time]
+        seen = [(probe.response.server_time, probe.asked_at) for probe in probes if probe.response.server_time]
         if not seen:
             return
         server, ours = seen[-1]
@@ -204,8 +199,8 @@ class _Doctor:
             )
 
 
-async def _check_token(tokens: Tokens, name: str, credential: ApiCredential) -> tuple[Finding, AccessToken | None]:
-    from bwp_client.api.auth import TokenRefusedError, TokenTroubleError
+async def _check_token(tokens: TokenCache, name: str, credential: ApiCredential) -> tuple[Finding, AccessToken | None]:
+    from bwp_client.api.auth import TokenRefusedError, TokenUnavailableError
 
     whose = "all business products" if name == ANY_PRODUCT else name
     try:
@@ -213,8 +208,8 @@ async def _check_token(tokens: Tokens, name: str, credential: ApiCredential) -> 
     except TokenRefusedError as refused:
         fix = f"Check client_id and client_secret of {name!r} in BWP_API__CREDENTIALS, or make new ones {_CONSOLE}."
         return Finding(f"Token for {whose}: the credential was refused ({refused}).", fix), None
-    except TokenTroubleError as trouble:
-        return Finding(f"Token for {whose}: {trouble}", "Run doctor api again in a minute."), None
+    except TokenUnavailableError as unavailable:
+        return Finding(f"Token for {whose}: {unavailable}", "Run doctor api again in a minute."), None
     return Finding(f"Token for {whose}: given"), token
 
 
@@ -224,25 +219,27 @@ def _without_credential(product: str) -> Finding:
 
 
 def _check_target(probe: _Probe, *, elsewhere: bool) -> Finding:
-    verdict, name = probe.verdict, f"Target ID {probe.product}"
-    if verdict.signal is Signal.CLEAN:
-        if verdict.lookup_state is LookupState.NOT_FOUND and probe.about_known_task:
-            fix = "Check that the credential is of the shop that the events come from; the task may also have been removed."
+    classification, name = probe.classification, f"Target ID {probe.product}"
+    if classification.kind is AnswerKind.ANSWERED:
+        if classification.lookup_state is LookupState.NOT_FOUND and probe.about_known_task:
+            fix = "Finding that the credential is of the shop that the events come from; the task may also have been removed."
             return Finding(f"{name}: accepted, but the task of an event is not known there.", fix)
         return Finding(f"{name}: accepted")
-    if verdict.signal is Signal.TOKEN and elsewhere:
+    if classification.kind is AnswerKind.DENIED and elsewhere:
         fix = (
             f"The credential works for another business product, so it is not one of {probe.product}: name one that is."
         )
         return Finding(f"{name}: denied.", fix)
-    if verdict.signal is Signal.TOKEN and not probe.about_known_task:
+    if classification.kind is AnswerKind.DENIED and not probe.about_known_task:
         fix = (
             "The question was about a made-up task, which the API may deny as well: load events of this product first."
         )
         return Finding(f"{name}: denied.", fix)
-    if verdict.signal is Signal.TOKEN:
-        fix = f"Check that the credential was made for {probe.product} (TargetId in its download), then the permission."
+    if classification.kind is AnswerKind.DENIED:
+        fix = (
+            f"Finding that the credential was made for {probe.product} (TargetId in its download), then the permission."
+        )
         return Finding(f"{name}: denied.", fix)
-    if verdict.signal is Signal.REFUSED:
+    if classification.kind is AnswerKind.REJECTED:
         return Finding(f"{name}: the question was not accepted.", "See the version below.")
-    return Finding(f"{name}: {verdict.reason.removesuffix(AGAIN)}", "Run doctor api again in a minute.")
+    return Finding(f"{name}: {classification.reason.removesuffix(AGAIN)}", "Run doctor api again in a minute.")

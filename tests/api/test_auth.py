@@ -116,7 +116,7 @@ def test_a_token_is_used_for_its_life_and_renewed_shortly_before(bench, task, nt
             before = len(bench.api.token_asked)
             bench.time.elapsed += 0.02
             await asyncio.gather(*[client.look_up(nth_task(n)) for n in range(2, 8)])
-            return before, len(bench.api.token_asked), client.token_requests
+            return before, len(bench.api.token_asked), client.token_calls
 
     assert asyncio.run(run()) == (1, 2, 2)
 

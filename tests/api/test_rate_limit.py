@@ -3,7 +3,7 @@ import time
 
 import pytest
 
-from bwp_client.api.rate_limit import Pacer, RetryBudget
+from bwp_client.api.rate_limit import Pacer
 
 
 class Clock:
@@ -22,7 +22,7 @@ def paced(rate: float) -> tuple[Pacer, Clock]:
 
 
 def run_against_a_limit(rate: float, limit: float, seconds: float) -> tuple[int, int]:
-    """Give (answers, throttles) against a server that saves up one second's worth of calls."""
+    """Return (answers, throttles) against a server that saves up one second's worth of calls."""
     pacer, clock = paced(rate)
     saved, answers, throttles = limit, 0, 0
     while clock.now < seconds:
@@ -32,10 +32,10 @@ def run_against_a_limit(rate: float, limit: float, seconds: float) -> tuple[int,
         if saved >= 1:
             saved -= 1
             answers += 1
-            pacer.note_clean()
+            pacer.on_success()
         else:
             throttles += 1
-            pacer.note_throttled(clock.now)
+            pacer.on_throttled(clock.now)
     return answers, throttles
 
 
@@ -44,7 +44,7 @@ def test_it_starts_gently_and_grows_to_the_configured_rate_but_not_beyond():
     assert pacer.rate == 2
     for _ in range(50):
         clock.now += 1 / pacer.rate
-        pacer.note_clean()
+        pacer.on_success()
     assert pacer.rate == 8
 
 
@@ -52,10 +52,10 @@ def test_it_halves_once_for_all_calls_that_were_under_way():
     pacer, clock = paced(100)
     for _ in range(200):
         clock.now += 1 / pacer.rate
-        pacer.note_clean()
+        pacer.on_success()
     sent_at = clock.now
     clock.now += 0.05
-    assert [pacer.note_throttled(sent_at) for _ in range(10)] == [True] + [False] * 9
+    assert [pacer.on_throttled(sent_at) for _ in range(10)] == [True] + [False] * 9
     assert pacer.rate == 50
 
 
@@ -70,7 +70,7 @@ def test_it_never_stops_altogether():
     pacer, clock = paced(2)
     for _ in range(100):
         clock.now += 60
-        pacer.note_throttled(clock.now)
+        pacer.on_throttled(clock.now)
     assert pacer.rate == pytest.approx(2 / 64)
 
 
@@ -78,9 +78,9 @@ def test_everybody_waits_as_long_as_the_server_asked():
     pacer, clock = paced(5_000)
 
     async def run() -> float:
-        await pacer.turn()
-        pacer.note_throttled(clock.now, retry_after_seconds=3)
-        return await pacer.turn()
+        await pacer.wait_turn()
+        pacer.on_throttled(clock.now, retry_after_seconds=3)
+        return await pacer.wait_turn()
 
     assert asyncio.run(run()) == 3
 
@@ -92,7 +92,7 @@ def test_turns_keep_the_pace_in_real_time():
         pacer.rate = 200.0
         begin = loop.time()
         for _ in range(60):
-            await pacer.turn()
+            await pacer.wait_turn()
         return loop.time() - begin
 
     # 60 turns at 200 a second; the first comes at once.
@@ -104,56 +104,47 @@ def test_a_standstill_is_not_followed_by_a_flood():
         loop = asyncio.get_running_loop()
         pacer = Pacer(100, concurrency=16, monotonic=loop.time, sleep=asyncio.sleep)
         pacer.rate = 100.0
-        await pacer.turn()
+        await pacer.wait_turn()
         time.sleep(1.5)  # noqa: ASYNC251 - a machine that gives us no time
         begin = loop.time()
         for _ in range(70):
-            await pacer.turn()
+            await pacer.wait_turn()
         return loop.time() - begin
 
     # Half a second's worth may come at once, the rest at the pace; with all that was lost it would take no time.
     assert asyncio.run(run()) > 0.18
 
 
-def test_retries_are_bounded_and_earned_back():
-    budget = RetryBudget(tokens=2, earned_per_answer=0.5)
-    assert [budget.take() for _ in range(4)] == [True, True, False, False]
-    budget.earn()
-    assert not budget.take()
-    budget.earn()
-    assert budget.take()
-
-
 def test_the_number_in_flight_starts_small_grows_to_the_configured_one_and_halves():
     pacer, clock = paced(100)
-    seen = [int(pacer.most_in_flight)]
+    seen = [int(pacer.max_in_flight)]
     for _ in range(3):
         for _ in range(seen[-1]):  # one round of answers
-            pacer.note_clean()
-        seen.append(int(pacer.most_in_flight))
+            pacer.on_success()
+        seen.append(int(pacer.max_in_flight))
     assert seen == [2, 4, 8, 16]
-    pacer.note_clean()
-    assert pacer.most_in_flight == 16
+    pacer.on_success()
+    assert pacer.max_in_flight == 16
     clock.now += 1
-    pacer.note_throttled(clock.now)
-    assert pacer.most_in_flight == 8
+    pacer.on_throttled(clock.now)
+    assert pacer.max_in_flight == 8
     for _ in range(8):
-        pacer.note_clean()
-    assert 8.9 < pacer.most_in_flight < 9.1
+        pacer.on_success()
+    assert 8.9 < pacer.max_in_flight < 9.1
     for _ in range(20):
         clock.now += 1
-        pacer.note_throttled(clock.now)
-    assert pacer.most_in_flight == 1
+        pacer.on_throttled(clock.now)
+    assert pacer.max_in_flight == 1
 
 
-def test_no_more_are_in_flight_than_there_is_room_for_and_who_gave_up_blocks_nobody():
+def test_calls_in_flight_are_bounded_and_a_cancelled_call_frees_its_slot():
     async def run() -> tuple[int, int]:
         pacer, _ = paced(5_000)
         inside = most = done = 0
 
         async def ask() -> None:
             nonlocal inside, most, done
-            async with pacer.room():
+            async with pacer.slot:
                 inside += 1
                 most = max(most, inside)
                 await asyncio.sleep(0)
@@ -167,6 +158,6 @@ def test_no_more_are_in_flight_than_there_is_room_for_and_who_gave_up_blocks_nob
                 task.cancel()
             results = await asyncio.gather(*tasks, return_exceptions=True)
         assert done == sum(result is None for result in results) == 40 - 9
-        return most, pacer._in_flight
+        return most, pacer.slot.borrowed_tokens
 
     assert asyncio.run(run()) == (2, 0)

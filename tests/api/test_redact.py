@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bwp_client.api.redact import MAX_MESSAGE_CHARACTERS, scrub_label, scrub_message
+from bwp_client.api.redact import MAX_MESSAGE_CHARACTERS, redact_label, redact_message
 
 TASK_ID = "7e1b2c90-5a3d-4f6e-8b1a-0d2c4e6f8a01"
 
@@ -35,33 +35,33 @@ TASK_ID = "7e1b2c90-5a3d-4f6e-8b1a-0d2c4e6f8a01"
     ],
 )
 def test_what_names_a_person_or_a_case_becomes_a_placeholder(message, expected):
-    assert scrub_message(message, TASK_ID) == expected
+    assert redact_message(message, TASK_ID) == expected
 
 
 def test_equal_reasons_become_equal_text():
     texts = {
-        scrub_message(f"Made-up text: task {task_id} of shopper-{n}@example.com stopped, order {10**8 + n}", task_id)
+        redact_message(f"Made-up text: task {task_id} of shopper-{n}@example.com stopped, order {10**8 + n}", task_id)
         for n, task_id in enumerate(str(uuid.UUID(int=n * 2**96 + 5, version=4)) for n in range(1, 50))
     }
     assert texts == {"Made-up text: task <id> of <email> stopped, order <number>"}
 
 
 def test_a_short_task_id_does_not_eat_words():
-    assert scrub_message("task 7 of 70 in b7", "7") == "task <id> of 70 in b7"
+    assert redact_message("task 7 of 70 in b7", "7") == "task <id> of 70 in b7"
 
 
 def test_a_cut_never_leaves_half_an_address():
-    assert "jane" not in scrub_message("x" * 3_990 + " jane.doe.long@example.com", TASK_ID)
+    assert "jane" not in redact_message("x" * 3_990 + " jane.doe.long@example.com", TASK_ID)
 
 
 def test_a_code_stays_as_it_is():
-    assert scrub_label("SOME_FUTURE_CODE_12345", TASK_ID) == "SOME_FUTURE_CODE_12345"
-    assert scrub_label("jane@example.com\x07", TASK_ID) == "<email>"
+    assert redact_label("SOME_FUTURE_CODE_12345", TASK_ID) == "SOME_FUTURE_CODE_12345"
+    assert redact_label("jane@example.com\x07", TASK_ID) == "<email>"
 
 
 def test_a_long_hostile_word_takes_no_time():
     for text in ("a" * 100_000, "a@" * 50_000, "1 " * 50_000, '"' * 50_000 + "@", "(" * 50_000 + "at)" * 9):
-        assert len(scrub_message(text, TASK_ID)) <= MAX_MESSAGE_CHARACTERS
+        assert len(redact_message(text, TASK_ID)) <= MAX_MESSAGE_CHARACTERS
 
 
 words = st.one_of(
@@ -76,7 +76,7 @@ words = st.one_of(
 
 @given(st.lists(words, max_size=12), st.sampled_from(["", " ", "-", ", ", "\n"]))
 def test_nothing_that_names_anyone_is_left(parts, glue):
-    scrubbed = scrub_message(glue.join(parts), TASK_ID)
+    scrubbed = redact_message(glue.join(parts), TASK_ID)
     assert "@" not in scrubbed
     assert not re.search(r"\d{5,}", scrubbed)
     assert not re.search(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}", scrubbed, re.IGNORECASE)
@@ -87,7 +87,7 @@ def test_nothing_that_names_anyone_is_left(parts, glue):
 
 @given(st.emails(), st.sampled_from(["{}", "<{}>", "shopper {} unknown", "({})", "'{}'", "email={};", "x:{}."]))
 def test_an_address_is_replaced_whatever_stands_around_it(address, frame):
-    scrubbed = scrub_message(frame.format(address), TASK_ID)
+    scrubbed = redact_message(frame.format(address), TASK_ID)
     assert "<email>" in scrubbed
     local = address.rpartition("@")[0]
     assert len(local) < 6 or local not in scrubbed
@@ -95,5 +95,5 @@ def test_an_address_is_replaced_whatever_stands_around_it(address, frame):
 
 @given(st.lists(words, max_size=12))
 def test_scrubbing_again_changes_nothing(parts):
-    once = scrub_message(" ".join(parts), TASK_ID)
-    assert scrub_message(once, TASK_ID) == once
+    once = redact_message(" ".join(parts), TASK_ID)
+    assert redact_message(once, TASK_ID) == once

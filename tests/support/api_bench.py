@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+import stamina
 from pydantic import SecretStr
 
 from bwp_client.api import BuyWithPrimeClient, Lookup, TaskRef
@@ -76,7 +77,8 @@ class Bench:
 
 @pytest.fixture
 def bench() -> Iterator[Bench]:
-    with scripted_api() as api:
+    """Make a scripted API and its client, which retries as often as in production, without waiting."""
+    with stamina.set_testing(True, attempts=100, cap=True), scripted_api() as api:
         yield Bench(api, Time())
 
 

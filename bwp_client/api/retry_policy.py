@@ -1,0 +1,138 @@
+"""When an API call is retried, and when a run stops calling."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Final
+
+import stamina.instrumentation
+
+from bwp_client.api.classify import AGAIN, AnswerKind, Classification
+from bwp_client.api.rate_limit import MAX_PAUSE_SECONDS
+from bwp_client.errors import TerminalRemoteError, TransientRemoteError
+
+MAX_ATTEMPTS: Final = 5
+MIN_BACKOFF_SECONDS: Final = 0.5
+MAX_BACKOFF_SECONDS: Final = 30.0
+_STORED: Final = "Every answer so far is kept."
+
+# By default stamina logs each retry as a warning. Retries are counted in the run's row and shown as progress instead.
+stamina.instrumentation.set_on_retry_hooks([])
+
+
+class RetryableAnswerError(Exception):
+    """An answer after which the same call may succeed.
+
+    Args:
+        classification: The classified answer.
+        attempt: The number of the attempt, from 1.
+    """
+
+    def __init__(self, classification: Classification, attempt: int) -> None:
+        super().__init__(classification.reason)
+        self.classification = classification
+        self.attempt = attempt
+
+
+class RetryBudget:
+    """Bounds the retries of a whole run, so that a failing server does not get five times the calls.
+
+    Args:
+        tokens: How many retries may be made before answered calls earn more.
+        earned_per_answer: How many retries one answered call earns.
+    """
+
+    def __init__(self, tokens: float = 50.0, earned_per_answer: float = 0.2) -> None:
+        self._max_tokens = self._tokens = tokens
+        self._earned = earned_per_answer
+
+    def take(self) -> bool:
+        """Take one retry; return False when none is left."""
+        if self._tokens < 1:
+            return False
+        self._tokens -= 1
+        return True
+
+    def earn(self) -> None:
+        """Count one answered call."""
+        self._tokens = min(self._max_tokens, self._tokens + self._earned)
+
+
+class RetryPolicy:
+    """Decides about the retries of one run; `backoff` is a backoff hook of stamina.
+
+    Args:
+        budget: Bounds the retries of the run.
+        jitter: Returns a random number between two others.
+    """
+
+    def __init__(self, budget: RetryBudget, jitter: Callable[[float, float], float]) -> None:
+        self._budget = budget
+        self._jitter = jitter
+
+    def backoff(self, error: Exception) -> float | bool:
+        """Return the seconds to wait before the next attempt; False when there is none.
+
+        Full jitter: a random time up to a bound that doubles with each attempt, on top of the server's `Retry-After`.
+        """
+        if not isinstance(error, RetryableAnswerError):
+            return False
+        asked_pause = error.classification.retry_after_seconds or 0.0
+        # A pause longer than a run makes is left to the next run.
+        if asked_pause > MAX_PAUSE_SECONDS or error.attempt >= MAX_ATTEMPTS or not self._budget.take():
+            return False
+        bound = min(MAX_BACKOFF_SECONDS, MIN_BACKOFF_SECONDS * 2 ** (error.attempt - 1))
+        return asked_pause + self._jitter(0, bound)
+
+
+class CircuitBreaker:
+    """Ends a run after too many failures in a row.
+
+    Args:
+        throttles: How many reductions of the rate in a row end the run.
+        faults: How many failed lookups in a row end the run, and how many rejected queries.
+    """
+
+    def __init__(self, throttles: int = 10, faults: int = 25) -> None:
+        self._max_throttles = throttles
+        self._max_faults = faults
+        self._throttles = self._faults = self._rejections = 0
+
+    def on_success(self) -> None:
+        """Start counting anew, because an answer arrived."""
+        self._throttles = self._faults = self._rejections = 0
+
+    def on_throttled(self) -> None:
+        """Count a reduction of the rate.
+
+        Raises:
+            TransientRemoteError: There were too many in a row.
+        """
+        self._throttles += 1
+        if self._throttles >= self._max_throttles:
+            raise TransientRemoteError(
+                f"Buy with Prime asked us to slow down {self._throttles} times in a row, so asking was stopped. "
+                f"{_STORED} Run enrich again in a few minutes, or lower BWP_API__REQUESTS_PER_SECOND."
+            )
+
+    def on_lookup_end(self, classification: Classification) -> None:
+        """Count a lookup that ended in a fault, or whose query was rejected.
+
+        Raises:
+            TransientRemoteError: There were too many faults in a row.
+            TerminalRemoteError: There were too many rejected queries in a row.
+        """
+        reason = classification.reason.removesuffix(AGAIN)
+        if classification.kind is AnswerKind.FAULT:
+            self._faults += 1
+            if self._faults >= self._max_faults:
+                raise TransientRemoteError(
+                    f"{self._faults} lookups in a row failed, so asking was stopped. The last one: {reason} {_STORED} "
+                    "Run enrich again later; `doctor api` says what is wrong."
+                )
+        elif classification.kind is AnswerKind.REJECTED:
+            self._rejections += 1
+            if self._rejections >= self._max_faults:
+                raise TerminalRemoteError(
+                    f"{self._rejections} questions in a row were not accepted, so asking was stopped. {reason} {_STORED}"
+                )
