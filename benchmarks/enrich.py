@@ -83,7 +83,7 @@ def enrich(warehouse: Path, api: Api, *, rate: float, concurrency: int, **option
     """Run `enrich` as a process, and watch it."""
     script = (
         "import json, sys, time\n"
-        "from bwp_client.enrich import enrich\n"
+        "from bwp_client.enrich import EnrichOptions, enrich\n"
         "from bwp_client.settings import Settings\n"
         "from bwp_client.warehouse import Warehouse\n"
         "told = json.loads(sys.argv[1])\n"
@@ -96,10 +96,10 @@ def enrich(warehouse: Path, api: Api, *, rate: float, concurrency: int, **option
         "    if state.done * 10 // state.total > tenth:\n"
         "        tenth = state.done * 10 // state.total\n"
         "        print(json.dumps([tenth]), flush=True)\n"
-        "result = enrich(Warehouse(told['warehouse']), Settings(api=told['api']), on_progress=on_progress,\n"
-        "                **told['options'])\n"
+        "result = enrich(Warehouse(told['warehouse']), Settings(api=told['api']),\n"
+        "                EnrichOptions(**told['options']), on_progress=on_progress)\n"
         "(began, at_first), (ended, at_last) = first, last\n"
-        "print(json.dumps({'asked': result.asked, 'requests': result.requests, 'throttled': at_last.throttled,\n"
+        "print(json.dumps({'asked': result.asked, 'requests': result.api_calls, 'throttled': at_last.throttled,\n"
         "                  'seconds': ended - began, 'answers': at_last.done - at_first.done}), flush=True)\n"
     )
     settings = {

@@ -31,7 +31,7 @@ def enrich_command(
 ) -> None:
     """Ask the Buy with Prime API why tasks failed, the nearest deadline first."""
     with errors_as_exit_codes(as_json=as_json):
-        from bwp_client.enrich import enrich
+        from bwp_client.enrich import EnrichOptions, enrich
         from bwp_client.settings import Settings
         from bwp_client.warehouse import Warehouse
 
@@ -40,11 +40,13 @@ def enrich_command(
             result = enrich(
                 Warehouse(warehouse_uri(warehouse, settings)),
                 settings,
-                limit=limit,
-                max_minutes=max_minutes,
-                completed=completed,
-                retry_failed=retry_failed,
-                tasks=tuple(task or ()),
+                EnrichOptions(
+                    limit=limit,
+                    max_minutes=max_minutes,
+                    completed=completed,
+                    retry_failed=retry_failed,
+                    tasks=tuple(task or ()),
+                ),
                 on_progress=lambda state: progress(state.done, state.total, progress_text(state)),
             )
         if as_json:
@@ -64,5 +66,5 @@ def enrich_command(
 
 def progress_text(state: EnrichProgress) -> str:
     """Return the progress of a run as a sentence."""
-    text = f"{state.done:,} of {state.total:,} tasks looked up, {state.requests_per_second:,.1f} requests a second"
+    text = f"{state.done:,} of {state.total:,} tasks looked up, {state.calls_per_second:,.1f} requests a second"
     return text + (f", asked to slow down {state.throttled:,} times" if state.throttled else "")

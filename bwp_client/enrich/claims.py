@@ -1,7 +1,6 @@
 """The claims of one run: the tasks that it is asking about, so that other runs leave them alone.
 
-A claim holds for a minute and is renewed while its run lives; so the tasks of a run that was killed are free again within
-that minute.
+A claim holds for one lease and is renewed while its run lives. The tasks of a killed run are free again once the lease ends.
 """
 
 from __future__ import annotations
@@ -10,78 +9,71 @@ from collections.abc import Callable, Collection
 from datetime import datetime, timedelta
 from typing import Final
 
-from bwp_client.enrich.work_queue import Todo
+from bwp_client.enrich.options import Seams
+from bwp_client.enrich.work_queue import WorkItem
 from bwp_client.warehouse import Warehouse
 from bwp_client.warehouse.claims import Held, TaskKey, commit_claims
 
-LEASE: Final = timedelta(seconds=60)
 SAFETY_SHARE: Final = 0.2
-"""The last part of a lease in which its holder does not ask any more: other machines' clocks may be ahead."""
+"""The share of a lease, at its end, in which its holder asks no more, because other machines' clocks may be ahead."""
 
 
 class Claims:
     """The claims of one run.
 
     Args:
-        warehouse: Where they are told.
-        run_id: Whose they are.
-        clock: Gives the time now, in UTC; other runs compare it with theirs.
-        monotonic: Seconds from a clock that never goes back.
+        warehouse: The warehouse whose tasks are claimed.
+        run_id: The run that holds the claims.
         lease: How long a claim holds.
+        seams: The clocks.
+
+    Attributes:
+        held_until: Until when this run may ask about the tasks it claimed, on the monotonic clock.
+        renewed_at: When the claims were last committed, on the monotonic clock.
     """
 
-    def __init__(
-        self,
-        warehouse: Warehouse,
-        run_id: str,
-        *,
-        clock: Callable[[], datetime],
-        monotonic: Callable[[], float],
-        lease: timedelta = LEASE,
-    ) -> None:
+    def __init__(self, warehouse: Warehouse, run_id: str, *, lease: timedelta, seams: Seams) -> None:
         self._warehouse = warehouse
         self._run_id = run_id
-        self._clock = clock
-        self._monotonic = monotonic
         self._lease = lease
+        self._seams = seams
         self.lease_seconds = lease.total_seconds()
         self.held_until = self.renewed_at = float("-inf")
-        """On the monotonic clock: until when this run may ask about what it claimed, and since when."""
 
-    def take(self, mine: Collection[TaskKey], choose: Callable[[Held], list[Todo]]) -> list[Todo]:
-        """Renew what is claimed and claim more, in one commit.
+    def take(self, needed: Collection[TaskKey], choose: Callable[[Held], list[WorkItem]]) -> list[WorkItem]:
+        """Renew claims and claim more tasks, in one commit.
 
         Args:
-            mine: What this run still needs; its other claims are given up.
-            choose: Picks tasks that others don't hold; called again whenever another run's commit came in between.
+            needed: The claimed tasks that this run still needs; its other claims are released.
+            choose: Returns tasks that no other run holds; called again whenever another run's commit came in between.
 
         Returns:
-            What was chosen, now held by this run alone.
+            The chosen tasks, now held by this run alone.
 
         Raises:
-            WarehouseError: See `Warehouse.commit`; nothing new is held.
+            WarehouseError: See `Warehouse.commit`; no new claim is held.
         """
-        chosen: list[Todo] = []
-        asked_at = self._monotonic()
+        chosen: list[WorkItem] = []
+        attempted_at = self._seams.monotonic()
 
         def start_attempt() -> datetime:
-            nonlocal asked_at
-            asked_at = self._monotonic()
-            return self._clock()
+            nonlocal attempted_at
+            attempted_at = self._seams.monotonic()
+            return self._seams.clock()
 
-        def choose_anew(held: Held) -> list[TaskKey]:
+        def choose_keys(held: Held) -> list[TaskKey]:
             chosen[:] = choose(held)
-            return [*mine, *(todo.key for todo in chosen)]
+            return [*needed, *(item.key for item in chosen)]
 
-        commit_claims(self._warehouse, self._run_id, choose=choose_anew, clock=start_attempt, lease=self._lease)
-        self.renewed_at = asked_at
-        self.held_until = asked_at + self.lease_seconds * (1 - SAFETY_SHARE)
+        commit_claims(self._warehouse, self._run_id, choose=choose_keys, clock=start_attempt, lease=self._lease)
+        self.renewed_at = attempted_at
+        self.held_until = attempted_at + self.lease_seconds * (1 - SAFETY_SHARE)
         return chosen
 
-    def give_up(self) -> None:
-        """Give up every claim of this run.
+    def release(self) -> None:
+        """Release every claim of this run.
 
         Raises:
-            WarehouseError: See `Warehouse.commit`; they run out by themselves.
+            WarehouseError: See `Warehouse.commit`; the claims then end with their lease.
         """
         self.take((), lambda _: [])

@@ -1,75 +1,68 @@
-"""Hands the tasks on the list to the workers: claimed first, so that no other run asks about them meanwhile."""
+"""Dispatches the tasks of the work queue to the workers, each claimed first so that no other run asks about it meanwhile."""
 
 from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Callable, Iterable
 from datetime import datetime
 from functools import partial
 from typing import Final
 
+from bwp_client.api import BuyWithPrimeClient
 from bwp_client.enrich.claims import Claims
-from bwp_client.enrich.work_queue import Todo, TodoList
+from bwp_client.enrich.options import Seams
+from bwp_client.enrich.work_queue import WorkItem, WorkQueue
 from bwp_client.warehouse.claims import Held, TaskKey
 
 CLAIM_SECONDS: Final = 10.0
-"""How much work a run claims at a time."""
-MOST_CLAIMED: Final = 500
-LOOK_SECONDS: Final = 2.0
-"""How often a run with nothing else to do looks at the tasks that others hold."""
+"""How many seconds of work a run claims at a time."""
+MAX_CLAIMED: Final = 500
+POLL_SECONDS: Final = 2.0
+"""How often a run without other work looks at the tasks that other runs hold."""
 
 
-class Feed:
-    """The tasks of one run, for its workers.
+class Dispatcher:
+    """Hands out the tasks of one run.
 
-    Those that other runs hold are passed over, and looked at again in the end: if their run was killed, its claims run out,
-    and they are asked about here; if it lives, they are left to it.
+    Tasks that other runs hold are skipped and looked at again at the end. If their run was killed, its claims expire and this
+    run asks about them; if it lives, the tasks are left to it.
 
     Args:
-        todos: The list.
-        claims: Where they are claimed.
-        workers: How many ask at the same time.
-        pace: Gives requests a second.
-        monotonic: Seconds from a clock that never goes back.
-        sleep: Waits.
+        queue: The tasks.
+        claims: The claims of this run.
+        client: The API client, whose rate decides how many tasks are claimed at a time.
+        workers: How many workers ask at the same time.
+        seams: The monotonic clock and the wait.
     """
 
     def __init__(
-        self,
-        todos: TodoList,
-        claims: Claims,
-        *,
-        workers: int,
-        pace: Callable[[], float],
-        monotonic: Callable[[], float],
-        sleep: Callable[[float], Awaitable[None]],
+        self, queue: WorkQueue, claims: Claims, client: BuyWithPrimeClient, *, workers: int, seams: Seams
     ) -> None:
-        self._todos = todos
+        self._queue = queue
         self._claims = claims
+        self._client = client
         self._workers = workers
-        self._pace = pace
-        self._monotonic = monotonic
-        self._sleep = sleep
-        self._ready: deque[Todo] = deque()
+        self._seams = seams
+        self._ready: deque[WorkItem] = deque()
         self._unstored: set[TaskKey] = set()
-        self._left = todos.total
-        self._place = 0
-        self._is_through = False
-        self._passed_over: dict[int, datetime | None] = {}
+        self._left = queue.total
+        self._position = 0
+        self._is_exhausted = False
+        self._skipped: dict[int, datetime | None] = {}
         self._refill: asyncio.Task[None] | None = None
-        self._committing = asyncio.Lock()
+        self._commit_lock = asyncio.Lock()
 
-    async def next(self) -> Todo | None:
-        """Give the next task, claimed; None when there is none left for this run.
+    async def next(self) -> WorkItem | None:
+        """Return the next task, claimed; None when none is left for this run.
 
         Raises:
             WarehouseError: The claims can't be written.
         """
         while True:
             if self._ready and self.seconds_left() <= 0:
-                for todo in self._ready:
-                    self.give_back(todo)
+                for item in self._ready:
+                    self.release(item)
                 self._ready.clear()
             if self._refill is not None and self._refill.done():
                 refill, self._refill = self._refill, None
@@ -80,101 +73,112 @@ class Feed:
                 return self._ready.popleft()
             if self._refill is None:
                 return None
-            # A worker that is ended must not end a commit half-way, nor the others' wait.
+            # `wait`, unlike `await`, does not cancel the refill with the worker: the commit must end, and others wait for it.
             await asyncio.wait({self._refill})
 
     def seconds_left(self) -> float:
-        """Give how long what was handed out is still this run's alone."""
-        return self._claims.held_until - self._monotonic()
+        """Return how many seconds the dispatched tasks are still held by this run alone."""
+        return self._claims.held_until - self._seams.monotonic()
 
-    def give_back(self, todo: Todo) -> None:
-        """Put a task back that could not be asked about while it was this run's alone."""
-        self._unstored.discard(todo.key)
-        self._passed_over[todo.place] = None
+    def release(self, item: WorkItem) -> None:
+        """Return a task to the queue that was not asked about while it was held."""
+        self._unstored.discard(item.key)
+        self._skipped[item.position] = None
         self._left += 1
 
-    def is_stored(self, keys: Iterable[TaskKey]) -> None:
-        """Let go of tasks whose answers are stored."""
+    def mark_stored(self, keys: Iterable[TaskKey]) -> None:
+        """Need the claims of these tasks no more, because their answers are stored."""
         self._unstored.difference_update(keys)
 
-    async def keep_claims(self) -> None:
+    async def renew_claims(self) -> None:
         """Renew the claims until cancelled.
 
         Raises:
             WarehouseError: The claims can't be written.
         """
+        lease_seconds = self._claims.lease_seconds
         while True:
-            await self._sleep(self._claims.lease_seconds / 6)
-            if self._unstored and self._monotonic() - self._claims.renewed_at > self._claims.lease_seconds / 4:
+            await self._seams.sleep(lease_seconds / 6)
+            if self._unstored and self._seams.monotonic() - self._claims.renewed_at > lease_seconds / 4:
                 await self._take(lambda _: [])
 
     async def close(self) -> None:
-        """Claim no more; a commit that is under way comes to its end first."""
-        async with self._committing:
+        """Claim no more, after a commit under way has ended."""
+        async with self._commit_lock:
             if self._refill is not None:
                 self._refill.cancel()
                 await asyncio.gather(self._refill, return_exceptions=True)
 
     def _has_more(self) -> bool:
-        return self._left > 0 and (not self._is_through or bool(self._passed_over))
+        return self._left > 0 and (not self._is_exhausted or bool(self._skipped))
 
     def _wanted(self) -> int:
-        return int(min(MOST_CLAIMED, max(2 * self._workers, self._pace() * CLAIM_SECONDS)))
+        return int(min(MAX_CLAIMED, max(2 * self._workers, self._client.calls_per_second * CLAIM_SECONDS)))
 
     async def _claim_more(self) -> None:
         while self._has_more():
-            offered = dict(self._passed_over)
-            choice = _Choice(self._place, self._is_through, offered)
+            offered = dict(self._skipped)
+            selection = _Selection(self._position, self._is_exhausted, offered)
             wanted = min(self._left, self._wanted() - len(self._ready))
-            chosen = await self._take(partial(choice.make, self._todos, wanted=wanted))
-            given_back = {place: until for place, until in self._passed_over.items() if place not in offered}
-            self._place, self._is_through = choice.place, choice.is_through
-            self._passed_over = given_back | choice.passed_over
+            chosen = await self._take(partial(selection.choose, self._queue, wanted=wanted))
+            released = {position: until for position, until in self._skipped.items() if position not in offered}
+            self._position, self._is_exhausted = selection.position, selection.is_exhausted
+            self._skipped = released | selection.skipped
             self._ready.extend(chosen)
             self._left -= len(chosen)
             if chosen:
                 return
-            if self._passed_over:
-                await self._sleep(LOOK_SECONDS)
+            if self._skipped:
+                await self._seams.sleep(POLL_SECONDS)
 
-    async def _take(self, choose: Callable[[Held], list[Todo]]) -> list[Todo]:
-        async with self._committing:
+    async def _take(self, choose: Callable[[Held], list[WorkItem]]) -> list[WorkItem]:
+        async with self._commit_lock:
             chosen = await asyncio.to_thread(self._claims.take, tuple(self._unstored), choose)
-            self._unstored.update(todo.key for todo in chosen)
+            self._unstored.update(item.key for item in chosen)
             return chosen
 
 
-class _Choice:
-    """One choice from the list, and where on it that leaves off; made anew when another run's claims came in between."""
+class _Selection:
+    """One selection of tasks from the queue; repeated from the same state when another run's claims came in between.
 
-    def __init__(self, place: int, is_through: bool, passed_over: dict[int, datetime | None]) -> None:
-        self._before = (place, is_through, passed_over)
-        self.place, self.is_through, self.passed_over = place, is_through, dict(passed_over)
+    Args:
+        position: The position of the last task taken from the queue.
+        is_exhausted: Whether the end of the queue was reached.
+        skipped: The positions of skipped tasks, with the end of the claim last seen; None without one.
 
-    def make(self, todos: TodoList, held: Held, *, wanted: int) -> list[Todo]:
-        """Choose what nobody holds and nobody has answered."""
-        todos.see_new_answers()
-        self.place, self.is_through, before = self._before
-        self.passed_over = {}
-        chosen: list[Todo] = []
-        for todo in todos.at(list(before)):
-            until, seen_until = held.get(todo.key), before[todo.place]
-            if until is None and len(chosen) < wanted:
-                chosen.append(todo)
-            elif not (self.is_through and until is not None and seen_until is not None and until > seen_until):
-                self.passed_over[todo.place] = until
-            # Else its run has renewed the claim while this one waited: it lives, and the task is left to it.
-        if not self.is_through:
-            self._go_on(todos, held, chosen, wanted)
+    Attributes:
+        position, is_exhausted, skipped: The state after the selection.
+    """
+
+    def __init__(self, position: int, is_exhausted: bool, skipped: dict[int, datetime | None]) -> None:
+        self._before = (position, is_exhausted, skipped)
+        self.position, self.is_exhausted, self.skipped = position, is_exhausted, dict(skipped)
+
+    def choose(self, queue: WorkQueue, held: Held, *, wanted: int) -> list[WorkItem]:
+        """Return tasks that no other run holds or has answered, at most `wanted`."""
+        queue.read_new_answers()
+        self.position, self.is_exhausted, before = self._before
+        self.skipped = {}
+        chosen: list[WorkItem] = []
+        for item in queue.at(list(before)):
+            expires_at, last_seen = held.get(item.key), before[item.position]
+            was_renewed = expires_at is not None and last_seen is not None and expires_at > last_seen
+            if expires_at is None and len(chosen) < wanted:
+                chosen.append(item)
+            elif not (self.is_exhausted and was_renewed):
+                self.skipped[item.position] = expires_at
+            # Otherwise the other run renewed the claim while this run waited: it lives, and the task is left to it.
+        if not self.is_exhausted:
+            self._choose_new(queue, held, chosen, wanted)
         return chosen
 
-    def _go_on(self, todos: TodoList, held: Held, chosen: list[Todo], wanted: int) -> None:
-        for todo in todos.after(self.place):
+    def _choose_new(self, queue: WorkQueue, held: Held, chosen: list[WorkItem], wanted: int) -> None:
+        for item in queue.after(self.position):
             if len(chosen) >= wanted:
                 return
-            self.place = todo.place
-            if todo.key in held:
-                self.passed_over[todo.place] = held[todo.key]
+            self.position = item.position
+            if item.key in held:
+                self.skipped[item.position] = held[item.key]
             else:
-                chosen.append(todo)
-        self.is_through = True
+                chosen.append(item)
+        self.is_exhausted = True

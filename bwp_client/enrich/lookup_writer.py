@@ -1,29 +1,27 @@
-"""Keeps the answers of one run: appends them to `lookups` in batches, and publishes them with rows in `runs`."""
+"""Writes the answers of one run: appends them to `lookups` in batches, and publishes them by rows in `runs`."""
 
 from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
-from datetime import datetime
 from typing import Any, Final
 
 from bwp_client.api import BuyWithPrimeClient, Lookup, LookupState
-from bwp_client.enrich.work_queue import Todo
+from bwp_client.enrich.options import Seams
+from bwp_client.enrich.work_queue import WorkItem, WorkQueue
 from bwp_client.warehouse import Run, TableName, Warehouse, newest_run, record_run
 from bwp_client.warehouse.claims import TaskKey
 from bwp_client.warehouse.lookups import append_lookups
 
-BATCH_ANSWERS: Final = 500
 BATCH_SECONDS: Final = 10.0
-LONGEST_UNPUBLISHED_SECONDS: Final = 300.0
-_MOST_REASONS: Final = 20
+MAX_UNPUBLISHED_SECONDS: Final = 300.0
+_MAX_REASONS: Final = 20
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class EnrichResult:
-    """What a run did, in tasks: asked = found + pending + not_found + denied + failed; the rest is `not_asked`."""
+    """The result of a run, in tasks: asked = found + pending + not_found + denied + failed; the others are `not_asked`."""
 
     asked: int = 0
     found: int = 0
@@ -32,131 +30,143 @@ class EnrichResult:
     denied: int = 0
     failed: int = 0
     not_asked: int = 0
-    requests: int = 0
+    api_calls: int = 0
 
     def as_json(self) -> dict[str, Any]:
-        """Give the command line's JSON object."""
-        return asdict(self)
+        """Return the JSON object of the command line, in which API calls are called `requests`."""
+        values = asdict(self)
+        values["requests"] = values.pop("api_calls")
+        return values
 
 
-class Journal:
-    """The answers of one run.
+class LookupWriter:
+    """Counts, stores and publishes the answers of one run.
 
     Args:
-        warehouse: Where they go.
-        client: Whose requests are counted.
-        run_id: Names the run in its rows.
-        source: How the runs table names the API.
-        to_ask: How many tasks there are to ask about.
-        lookups_version: What was stored before; published with the first answers if it was not.
-        clock: Gives the time now, in UTC.
-        monotonic: Seconds from a clock that never goes back.
-        batch_answers: How many answers are stored at a time, at most.
-        on_stored: Told which tasks need no claim any more.
+        warehouse: The warehouse to write to.
+        client: The API client, whose calls are counted.
+        queue: The tasks of the run.
+        run_id: The name of the run in its rows.
+        source: The name of the API in the runs table.
+        batch_answers: The most answers stored by one commit.
+        seams: The clocks.
     """
 
     def __init__(
         self,
         warehouse: Warehouse,
         client: BuyWithPrimeClient,
+        queue: WorkQueue,
         *,
         run_id: str,
         source: str,
-        to_ask: int,
-        lookups_version: int,
-        clock: Callable[[], datetime],
-        monotonic: Callable[[], float],
-        batch_answers: int = BATCH_ANSWERS,
-        on_stored: Callable[[list[TaskKey]], None] = lambda _: None,
+        batch_answers: int,
+        seams: Seams,
     ) -> None:
-        self.result = EnrichResult(not_asked=to_ask)
         self._warehouse = warehouse
         self._client = client
         self._source = source
-        self._lookups_version = lookups_version
-        self._clock = clock
-        self._monotonic = monotonic
+        self._seams = seams
         self._run_id = run_id
         self._batch_answers = batch_answers
-        self._on_stored = on_stored
-        self._batch: list[tuple[Todo, Lookup]] = []
+        self._listed = queue.found
+        self._answered_elsewhere = 0
+        # Published with the first answers, for an earlier run may have ended before it published its own.
+        self._lookups_version = queue.lookups_version
+        self._batch: list[tuple[WorkItem, Lookup]] = []
         self._lock = asyncio.Lock()
-        self._started = self._stored_at = self._published_at = monotonic()
-        self._group_started_at = clock()
+        self._started = self._stored_at = self._published_at = seams.monotonic()
+        self._group_started_at = seams.clock()
         self._groups = 0
+        self._by_state: Counter[str] = Counter()
         self._published_counts: Counter[str] = Counter()
         self._reasons: Counter[str] = Counter()
 
-    async def add(self, todo: Todo, lookup: Lookup) -> None:
-        """Count one answer; store and publish when it is time.
+    @property
+    def result(self) -> EnrichResult:
+        """The result so far."""
+        asked = self._by_state.total()
+        return EnrichResult(
+            asked=asked,
+            not_asked=max(0, self._listed - asked - self._answered_elsewhere),
+            api_calls=self._client.api_calls,
+            **self._by_state,
+        )
+
+    async def add(self, item: WorkItem, lookup: Lookup) -> list[TaskKey]:
+        """Count one answer; store and publish the batch when that is due.
+
+        Returns:
+            The tasks that need no claim any more.
 
         Raises:
             WarehouseError: The batch can't be written, and is lost.
         """
-        result, state = self.result, lookup.lookup_state
-        setattr(result, state.value, getattr(result, state.value) + 1)
-        result.asked += 1
-        result.not_asked -= 1
-        result.requests = self._client.requests
-        if state in (LookupState.DENIED, LookupState.FAILED):
+        self._by_state[lookup.lookup_state.value] += 1
+        if lookup.lookup_state in (LookupState.DENIED, LookupState.FAILED):
             self._reasons[lookup.reason] += 1
-        if todo.is_old_news(lookup):
-            self._on_stored([todo.key])
+        stored = []
+        if item.is_unchanged_by(lookup):
+            stored.append(item.key)
         else:
-            self._batch.append((todo, replace(lookup, run_id=self._run_id)))
-        # Some tasks are answered without waiting for anything; the other workers must get their turn all the same.
+            self._batch.append((item, replace(lookup, run_id=self._run_id)))
+        # Some tasks are answered without waiting for anything; this lets the other workers run.
         await asyncio.sleep(0)
         if self._is_due():
             async with self._lock:
                 # Another worker may have stored everything while this one waited for the lock.
                 if self._is_due():
-                    self._on_stored(await asyncio.to_thread(self._store_and_perhaps_publish))
+                    stored += await asyncio.to_thread(self._store_and_publish)
+        return stored
 
-    def close(self, state: str, *, answered_elsewhere: int = 0) -> None:
-        """Store and publish what is left.
+    def close(self, state: str, *, answered_elsewhere: int = 0) -> EnrichResult:
+        """Store and publish the remaining answers, and return the result of the run.
 
         Args:
             state: How the run ended, for the runs table.
-            answered_elsewhere: Tasks on the list that other runs have answered meanwhile.
+            answered_elsewhere: How many tasks of the queue other runs have answered meanwhile.
 
         Raises:
-            WarehouseError: It can't be written, and is lost; what was stored before stays.
+            WarehouseError: The answers can't be written, and are lost; those stored before stay.
         """
-        self.result.not_asked = max(0, self.result.not_asked - answered_elsewhere)
+        self._answered_elsewhere = answered_elsewhere
         self._store()
         self._publish(state)
+        return self.result
 
     def _is_due(self) -> bool:
         waiting = len(self._batch)
-        return waiting >= self._batch_answers or (waiting > 0 and self._monotonic() - self._stored_at >= BATCH_SECONDS)
+        is_late = self._seams.monotonic() - self._stored_at >= BATCH_SECONDS
+        return waiting >= self._batch_answers or (waiting > 0 and is_late)
 
-    def _store_and_perhaps_publish(self) -> list[TaskKey]:
+    def _store_and_publish(self) -> list[TaskKey]:
         stored = self._store()
-        now = self._monotonic()
-        # The first answers show soon; later a page need not read everything anew every few seconds.
-        if now - self._published_at > min(LONGEST_UNPUBLISHED_SECONDS, (now - self._started) / 4):
+        now = self._seams.monotonic()
+        # The first answers are published soon; later, pages would otherwise read everything again every few seconds.
+        if now - self._published_at > min(MAX_UNPUBLISHED_SECONDS, (now - self._started) / 4):
             self._publish("partial")
         return stored
 
     def _store(self) -> list[TaskKey]:
         batch, self._batch = self._batch, []
-        self._stored_at = self._monotonic()
+        self._stored_at = self._seams.monotonic()
         if batch:
-            answers = [(asdict(lookup), todo.occurred_at) for todo, lookup in batch]
+            answers = [(asdict(lookup), item.occurred_at) for item, lookup in batch]
             self._lookups_version = append_lookups(self._warehouse, answers)
-        return [todo.key for todo, _ in batch]
+        return [item.key for item, _ in batch]
 
     def _publish(self, state: str) -> None:
-        """Write a row in `runs`: only then is what was stored seen by readers."""
+        """Write a row in `runs`, by which readers see the stored answers."""
         newest = newest_run(self._warehouse)
         published = newest.versions.get(TableName.LOOKUPS.value, 0) if newest else 0
-        result, client = self.result, self._client
-        counts = Counter(asdict(result) | {"throttled": client.throttled, "tokens": client.token_requests})
-        left = counts.pop("not_asked")
+        client = self._client
+        counts = Counter(self.result.as_json() | {"throttled": client.throttled, "tokens": client.token_calls})
+        not_asked = counts.pop("not_asked")
         of_group = {name: counts[name] - self._published_counts[name] for name in counts}
         if self._lookups_version <= published and not any(of_group.values()):
             return
         self._groups += 1
+        reasons = dict(self._reasons.most_common(_MAX_REASONS))
         record_run(
             self._warehouse,
             Run(
@@ -164,13 +174,13 @@ class Journal:
                 kind="enrich",
                 source=self._source,
                 started_at=self._group_started_at,
-                finished_at=self._clock(),
+                finished_at=self._seams.clock(),
                 state=state,
-                counts=of_group | {"not_asked": left, "reasons": dict(self._reasons.most_common(_MOST_REASONS))},
+                counts=of_group | {"not_asked": not_asked, "reasons": reasons},
                 versions={TableName.LOOKUPS.value: self._lookups_version},
             ),
         )
         self._published_counts = counts
         self._reasons.clear()
-        self._group_started_at = self._clock()
-        self._published_at = self._monotonic()
+        self._group_started_at = self._seams.clock()
+        self._published_at = self._seams.monotonic()

@@ -1,226 +1,195 @@
-"""Asks about every task on the list, several at a time."""
+"""Runs `enrich`: several workers ask about the tasks of the work queue."""
 
 from __future__ import annotations
 
 import asyncio
-import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
+from typing import Final
 from uuid import uuid4
 
-from bwp_client.api import BuyWithPrimeClient, Lookup, LookupState
+from bwp_client.api import Lookup, LookupState
 from bwp_client.api.credentials import with_stored_credentials
-from bwp_client.deadlines import last_day
-from bwp_client.enrich.claims import LEASE, Claims
-from bwp_client.enrich.dispatcher import Feed
-from bwp_client.enrich.lookup_writer import BATCH_ANSWERS, EnrichResult, Journal
-from bwp_client.enrich.work_queue import Todo, TodoList
+from bwp_client.enrich.claims import Claims
+from bwp_client.enrich.dispatcher import Dispatcher
+from bwp_client.enrich.lookup_writer import EnrichResult, LookupWriter
+from bwp_client.enrich.options import DEFAULT_OPTIONS, DEFAULT_SEAMS, EnrichOptions, Seams
+from bwp_client.enrich.work_queue import WorkItem, WorkQueue
 from bwp_client.errors import BwpError, RemoteError
-from bwp_client.settings import ApiSettings, Settings
+from bwp_client.settings import Settings
 from bwp_client.warehouse import Warehouse
 from bwp_client.warehouse.engine import connect
+
+_MOST_INFORMATIVE_FIRST: Final = (
+    LookupState.FOUND, LookupState.PENDING, LookupState.FAILED, LookupState.NOT_FOUND, LookupState.DENIED,
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
 class EnrichProgress:
-    """How far a run is."""
+    """The progress of a run."""
 
     done: int
     total: int
     found: int
-    requests: int
+    api_calls: int
     throttled: int
-    requests_per_second: float
+    calls_per_second: float
 
 
 def enrich(
     warehouse: Warehouse,
     settings: Settings,
+    options: EnrichOptions = DEFAULT_OPTIONS,
     *,
-    limit: int | None = None,
-    max_minutes: float | None = None,
-    completed: bool = False,
-    retry_failed: bool = False,
-    tasks: tuple[str, ...] = (),
-    lease: timedelta = LEASE,
-    batch_answers: int = BATCH_ANSWERS,
-    clock: Callable[[], datetime] = lambda: datetime.now(UTC),
-    monotonic: Callable[[], float] = time.monotonic,
-    sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
-    client_factory: Callable[..., BuyWithPrimeClient] = BuyWithPrimeClient,
+    seams: Seams = DEFAULT_SEAMS,
     on_progress: Callable[[EnrichProgress], None] = lambda _: None,
 ) -> EnrichResult:
-    """Ask about every task whose errors we don't know yet, or whose time to be asked again has come.
+    """Ask about every task whose errors are not known yet, or whose next attempt is due.
 
-    Other runs may ask at the same time: what one has claimed, the others pass over.
+    Other runs may ask at the same time: each run skips the tasks that another one has claimed.
 
     Args:
-        warehouse: Whose tasks; the answers go to its `lookups`.
-        settings: Where the API is, which credentials to use, how fast to ask, and how deadlines are counted.
-        limit: Ask about at most so many tasks.
-        max_minutes: Ask about no further task after so many minutes.
-        completed: Ask about completed tasks too, for their submission dates.
-        retry_failed: Ask again where an earlier lookup ended for good without an answer.
-        tasks: Ask about these alone, without waiting until their time comes; those with an answer are left.
-        lease: How long a claim holds that is not renewed.
-        batch_answers: How many answers are stored at a time, at most.
-        clock: Gives the time now, in UTC.
-        monotonic: Seconds from a clock that never goes back.
-        sleep: Waits between two looks at what other runs hold.
-        client_factory: Makes the API client from the API's settings.
+        warehouse: The warehouse with the tasks; the answers are appended to its `lookups`.
+        settings: The API, its credentials, the highest rate of calls, and the rules for deadlines.
+        options: What to ask about.
+        seams: Replaces clocks, waiting and the API client in tests.
         on_progress: Called after each answer.
 
     Raises:
-        SourceNotFoundError: Nothing was loaded yet.
+        SourceNotFoundError: No event was loaded yet.
         SettingsError: There is no credential at all; nothing was asked.
-        MixedDataError: Sample tasks, and an API that is not a local one; nothing was asked.
+        MixedDataError: There are sample tasks, and the API is not on this machine; nothing was asked.
         RemoteError: The API refused or failed too often in a row; every answer so far is stored.
-        WarehouseError: The answers can't be written; at most the batch in flight is lost.
+        WarehouseError: The answers can't be written; at most the newest batch is lost.
     """
-    deadlines = settings.deadlines
-    api, run_id = with_stored_credentials(settings.api), uuid4().hex
-    deadline = float("inf") if max_minutes is None else monotonic() + max_minutes * 60
+    settings = settings.model_copy(update={"api": with_stored_credentials(settings.api)})
     connection = connect()
     try:
         if warehouse.exists():
             warehouse.create()
-        todos = TodoList(
-            warehouse,
-            connection,
-            api=api,
-            run_id=run_id,
-            now=clock(),
-            due_on=lambda product, day: last_day(deadlines.rule_for(product), day),
-            zone=settings.timezone,
-            completed=completed,
-            retry_failed=retry_failed,
-            limit=limit,
-            tasks=tasks,
-        )
-        todos.refuse_where_every_call_is_wrong(api)
-        client = client_factory(api, clock=clock)
-        claims = Claims(warehouse, run_id, clock=clock, monotonic=monotonic, lease=lease)
-        feed = Feed(
-            todos,
-            claims,
-            workers=api.concurrency,
-            pace=lambda: client.requests_per_second,
-            monotonic=monotonic,
-            sleep=sleep,
-        )
-        journal = Journal(
-            warehouse,
-            client,
-            run_id=run_id,
-            source=api.endpoint,
-            to_ask=todos.found,
-            lookups_version=todos.lookups_version,
-            clock=clock,
-            monotonic=monotonic,
-            batch_answers=batch_answers,
-            on_stored=feed.is_stored,
-        )
-        asking = _Asking(todos, feed, client, journal, api, on_progress, lambda: monotonic() < deadline)
-        _run_and_close(asking, claims)
-        return journal.result
+        run_id = uuid4().hex
+        queue = WorkQueue(warehouse, connection, settings, options, run_id=run_id, now=seams.clock())
+        queue.check_setup()
+        return _Run(warehouse, settings, options, queue, run_id=run_id, seams=seams, on_progress=on_progress).run()
     finally:
         connection.close()
 
 
-def _run_and_close(asking: _Asking, claims: Claims) -> None:
-    """Ask, and store and publish what was answered however it ends."""
-    todos, journal, state = asking.todos, asking.journal, "stopped"
-    try:
-        if todos.total:
-            asyncio.run(asking.run())
-        state = "finished"
-    except RemoteError as error:
-        left = max(0, journal.result.not_asked - todos.answered_elsewhere())
-        raise type(error)(f"{error} {left:,} tasks are left to ask about.") from error
-    finally:
-        journal.close(state, answered_elsewhere=todos.answered_elsewhere())
-        if todos.total:
-            # If this fails too, they run out by themselves.
-            with suppress(BwpError):
-                claims.give_up()
+class _Run:
+    """One run: makes the client, the dispatcher and the writer, and leads the tasks through them."""
 
+    def __init__(
+        self,
+        warehouse: Warehouse,
+        settings: Settings,
+        options: EnrichOptions,
+        queue: WorkQueue,
+        *,
+        run_id: str,
+        seams: Seams,
+        on_progress: Callable[[EnrichProgress], None],
+    ) -> None:
+        api = settings.api
+        self._queue = queue
+        self._seams = seams
+        self._on_progress = on_progress
+        minutes = options.max_minutes
+        self._ends_at = float("inf") if minutes is None else seams.monotonic() + minutes * 60
+        self._client = seams.client_factory(api, clock=seams.clock)
+        self._claims = Claims(warehouse, run_id, lease=options.lease, seams=seams)
+        self._dispatcher = Dispatcher(queue, self._claims, self._client, workers=api.concurrency, seams=seams)
+        self._writer = LookupWriter(
+            warehouse,
+            self._client,
+            queue,
+            run_id=run_id,
+            source=api.endpoint,
+            batch_answers=options.batch_answers,
+            seams=seams,
+        )
+        # One more than there may be calls in flight, which the client bounds: one worker may be storing answers.
+        self._workers = min(api.concurrency + 1, queue.total)
 
-@dataclass(frozen=True, slots=True)
-class _Asking:
-    todos: TodoList
-    feed: Feed
-    client: BuyWithPrimeClient
-    journal: Journal
-    api: ApiSettings
-    on_progress: Callable[[EnrichProgress], None]
-    has_time: Callable[[], bool]
+    def run(self) -> EnrichResult:
+        """Ask about the tasks; store and publish the answers even when the run ends early."""
+        state = "stopped"
+        try:
+            if self._queue.total:
+                asyncio.run(self._ask_about_all())
+            state = "finished"
+        except RemoteError as error:
+            left = max(0, self._writer.result.not_asked - self._queue.answered_elsewhere())
+            raise type(error)(f"{error} {left:,} tasks are left to ask about.") from error
+        finally:
+            result = self._writer.close(state, answered_elsewhere=self._queue.answered_elsewhere())
+            if self._queue.total:
+                # A claim that can't be released ends with its lease.
+                with suppress(BwpError):
+                    self._claims.release()
+        return result
 
-    async def run(self) -> None:
-        async with self.client:
-            # One more than may have a question in flight (the client sees to that): one of them may be storing answers.
-            workers = {
-                asyncio.create_task(self._work()) for _ in range(min(self.api.concurrency + 1, self.todos.total))
-            }
-            keeper = asyncio.create_task(self.feed.keep_claims())
+    async def _ask_about_all(self) -> None:
+        async with self._client:
+            workers = {asyncio.create_task(self._work()) for _ in range(self._workers)}
+            renewal = asyncio.create_task(self._dispatcher.renew_claims())
             try:
                 while not all(worker.done() for worker in workers):
-                    running = [task for task in (*workers, keeper) if not task.done()]
+                    running = [task for task in (*workers, renewal) if not task.done()]
                     done, _ = await asyncio.wait(running, return_when=asyncio.FIRST_COMPLETED)
                     for task in done:
                         task.result()
             finally:
-                for task in (*workers, keeper):
+                for task in (*workers, renewal):
                     task.cancel()
-                await asyncio.gather(*workers, keeper, return_exceptions=True)
-                await self.feed.close()
+                await asyncio.gather(*workers, renewal, return_exceptions=True)
+                await self._dispatcher.close()
 
     async def _work(self) -> None:
-        while self.has_time() and (todo := await self.feed.next()) is not None:
-            lookup = await self._look_up_while_claimed(todo)
+        while self._seams.monotonic() < self._ends_at and (item := await self._dispatcher.next()) is not None:
+            lookup = await self._look_up_while_claimed(item)
             if lookup is None:
-                self.feed.give_back(todo)
+                self._dispatcher.release(item)
                 continue
-            await self.journal.add(todo, lookup)
-            result, client = self.journal.result, self.client
-            self.on_progress(
-                EnrichProgress(
-                    done=result.asked,
-                    total=self.todos.total,
-                    found=result.found,
-                    requests=client.requests,
-                    throttled=client.throttled,
-                    requests_per_second=client.requests_per_second,
-                )
-            )
+            self._dispatcher.mark_stored(await self._writer.add(item, lookup))
+            self._on_progress(self._progress())
 
-    async def _look_up_while_claimed(self, todo: Todo) -> Lookup | None:
-        """Look a task up; none when it may be another run's by now, and was not answered yet."""
-        asking = asyncio.create_task(self._look_up(todo))
+    def _progress(self) -> EnrichProgress:
+        result = self._writer.result
+        return EnrichProgress(
+            done=result.asked,
+            total=self._queue.total,
+            found=result.found,
+            api_calls=result.api_calls,
+            throttled=self._client.throttled,
+            calls_per_second=self._client.calls_per_second,
+        )
+
+    async def _look_up_while_claimed(self, item: WorkItem) -> Lookup | None:
+        """Return the lookup of a task; None when its claim ended before the answer came."""
+        lookup = asyncio.create_task(self._look_up(item))
         try:
-            while not asking.done() and (seconds := self.feed.seconds_left()) > 0:
-                await asyncio.wait({asking}, timeout=seconds)
-            return asking.result() if asking.done() else None
+            while not lookup.done() and (seconds := self._dispatcher.seconds_left()) > 0:
+                await asyncio.wait({lookup}, timeout=seconds)
+            return lookup.result() if lookup.done() else None
         finally:
-            asking.cancel()
+            lookup.cancel()
 
-    async def _look_up(self, todo: Todo) -> Lookup:
-        task, attempt = todo.task, todo.attempts + 1
+    async def _look_up(self, item: WorkItem) -> Lookup:
+        task, attempt = item.task, item.attempts + 1
         if task.business_product_id:
-            return await self.client.look_up(task, attempt=attempt)
-        # A request from the shop's own list need not say whose it is: each business product is asked in turn.
-        lookup = None
-        for product in self.todos.products_to_try(self.api):
-            other = await self.client.look_up(replace(task, business_product_id=product), attempt=attempt)
-            if lookup is None or _TELLING.index(other.lookup_state) < _TELLING.index(lookup.lookup_state):
-                lookup = other
-            if lookup.lookup_state not in (LookupState.NOT_FOUND, LookupState.DENIED):
+            return await self._client.look_up(task, attempt=attempt)
+        # A request from the shop's own list may name no business product: each of them is asked in turn.
+        best = None
+        for product in self._queue.products_to_try():
+            lookup = await self._client.look_up(replace(task, business_product_id=product), attempt=attempt)
+            if best is None or _rank(lookup) < _rank(best):
+                best = lookup
+            if best.lookup_state not in (LookupState.NOT_FOUND, LookupState.DENIED):
                 break
-        return lookup or await self.client.look_up(task, attempt=attempt)
+        return best or await self._client.look_up(task, attempt=attempt)
 
 
-_TELLING = (
-    LookupState.FOUND, LookupState.PENDING, LookupState.FAILED, LookupState.NOT_FOUND, LookupState.DENIED,
-)  # fmt: skip
-"""Which of several answers about one task says most."""
+def _rank(lookup: Lookup) -> int:
+    return _MOST_INFORMATIVE_FIRST.index(lookup.lookup_state)

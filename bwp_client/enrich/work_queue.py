@@ -1,17 +1,19 @@
-"""The tasks to ask about in one run, in their order, taken from the list a few hundred at a time."""
+"""The work queue of one run: the tasks to ask about, in order of urgency, read a few hundred at a time."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import datetime
 from importlib.resources import files
 from typing import TYPE_CHECKING, Final
 
 from bwp_client.api import Lookup, TaskRef
+from bwp_client.deadlines import last_day
+from bwp_client.enrich.options import EnrichOptions
 from bwp_client.errors import MixedDataError, SettingsError
 from bwp_client.events import SAMPLE_TASK_ID_PREFIX, TaskKind
-from bwp_client.settings import ANY_PRODUCT, ApiSettings
+from bwp_client.settings import ANY_PRODUCT, Settings
 from bwp_client.warehouse import TableName, Warehouse
 from bwp_client.warehouse.claims import TaskKey
 from bwp_client.warehouse.engine import connect, one_row, quoted
@@ -21,17 +23,20 @@ if TYPE_CHECKING:
     import duckdb
 
 _ROWS_AT_A_TIME: Final = 500
-_MOST_PRODUCTS: Final = 20
+_MAX_PRODUCTS: Final = 20
 
 
 @dataclass(frozen=True, slots=True)
-class Todo:
-    """One task to ask about, and what its latest lookup said.
+class WorkItem:
+    """One task to ask about, with its latest lookup.
 
     Attributes:
-        task: The task; a request from the shop's list may name no business product.
-        occurred_at: When it ended; None when no event told.
-        place: Where it stands on the list.
+        task: The task; the business product may be empty for a request from the shop's list.
+        attempts: How many times the API was asked about the task so far.
+        lookup_state: The state of the latest lookup; None without one.
+        reason: The reason of the latest lookup; None without one.
+        occurred_at: When the task ended; None for a task without an event.
+        position: The position in the queue, from 1.
     """
 
     task: TaskRef
@@ -39,86 +44,84 @@ class Todo:
     lookup_state: str | None
     reason: str | None
     occurred_at: datetime | None
-    place: int
+    position: int
 
     @property
     def key(self) -> TaskKey:
-        """What tells it from every other task."""
+        """The task's ID and kind, which identify it."""
         return (self.task.task_id, self.task.task_kind.value)
 
-    def is_old_news(self, lookup: Lookup) -> bool:
-        """Tell whether a task that could not be asked about is where it was: that is not stored over and over."""
+    def is_unchanged_by(self, lookup: Lookup) -> bool:
+        """Return whether no query was sent and the state is the same as before; such a lookup is not stored again."""
         return lookup.attempt == 0 and (self.lookup_state, self.reason) == (lookup.lookup_state, lookup.reason)
 
 
-class TodoList:
-    """What one run asks about.
+class WorkQueue:
+    """The tasks that one run asks about.
 
     Args:
-        warehouse: Whose tasks; its newest lookups count, published or not.
-        connection: Holds the list meanwhile.
-        api: Which business products there are credentials for.
-        run_id: Whose answers are known already.
-        now: Which tasks are due again, and which deadlines are still ahead.
-        due_on: Gives the last day in time, for a business product and the day that the time is counted from.
-        zone: The zone of those days.
-        completed: Take completed tasks too.
-        retry_failed: Take tasks whose lookup ended for good without an answer.
-        limit: Take at most so many.
-        tasks: Take only these, and now; every one when empty.
+        warehouse: The warehouse with the tasks; its newest lookups count, published or not.
+        connection: Holds the queue in temporary tables.
+        settings: The API's credentials, and the rules for deadlines.
+        options: Which tasks to ask about.
+        run_id: The run, whose own answers are known already.
+        now: The time by which tasks are due again.
+
+    Attributes:
+        products: The business products with events, the largest first.
+        found: How many tasks there are to ask about.
+        total: How many of them this run asks about.
+        lookups_version: The version of the lookups table that the queue was made from.
 
     Raises:
-        SourceNotFoundError: Nothing was loaded yet.
+        SourceNotFoundError: No event was loaded yet.
     """
 
     def __init__(
         self,
         warehouse: Warehouse,
         connection: duckdb.DuckDBPyConnection,
+        settings: Settings,
+        options: EnrichOptions,
         *,
-        api: ApiSettings,
         run_id: str,
         now: datetime,
-        due_on: Callable[[str, date], date],
-        zone: str,
-        completed: bool,
-        retry_failed: bool,
-        limit: int | None,
-        tasks: tuple[str, ...] = (),
     ) -> None:
         self._warehouse = warehouse
         self._connection = connection
+        self._settings = settings
         self._run_id = run_id
-        self._seen_files: set[str] = set()
-        sources = {}
-        for table in (TableName.OUTCOMES, TableName.REQUESTS, TableName.LOOKUPS):
-            handle = warehouse.handle(table)
-            files_of_table = warehouse.data_files(handle)
-            sources[table.value] = warehouse.scan(table, files=files_of_table)
-            if table is TableName.LOOKUPS:
-                self.lookups_version = handle.version()
-                floor = purge_floor(handle) or NO_FLOOR
-                self._seen_files = {item.path for item in files_of_table}
-        self.products = self._products(sources[TableName.OUTCOMES.value])
-        """Business products with events, the largest first."""
+        outcomes = warehouse.scan(TableName.OUTCOMES)
+        self.products = self._products(outcomes)
+        lookups = warehouse.handle(TableName.LOOKUPS)
+        lookup_files = warehouse.data_files(lookups)
+        self.lookups_version = lookups.version()
+        self._seen_files = {item.path for item in lookup_files}
         sql = (files("bwp_client.enrich") / "work_queue.sql").read_text(encoding="utf-8")
         connection.execute(
-            sql.format(**sources),
+            sql.format(
+                outcomes=outcomes,
+                requests=warehouse.scan(TableName.REQUESTS),
+                lookups=warehouse.scan(TableName.LOOKUPS, files=lookup_files),
+            ),
             {
                 "now": now,
-                "completed": completed,
-                "retry_failed": retry_failed,
-                "floor": floor,
-                "zone": zone,
-                "named": bool(tasks),
-                "tasks": list(tasks),
-                "out_of_reach": [product for product in self.products if api.credential_for(product) is None],
+                "completed": options.completed,
+                "retry_failed": options.retry_failed,
+                "floor": purge_floor(lookups) or NO_FLOOR,
+                "zone": settings.timezone,
+                "named": bool(options.tasks),
+                "tasks": list(options.tasks),
+                "without_credential": [
+                    product for product in self.products if settings.api.credential_for(product) is None
+                ],
             },
         )
-        self._put_in_order(now, due_on, zone)
+        self._add_due_dates()
+        self._order(now)
         connection.execute("create temp table answered (task_id varchar, task_kind varchar, asked_at timestamptz)")
         (self.found,) = one_row(connection, "select count(*) from queue")
-        self.total: int = self.found if limit is None else min(self.found, limit)
+        self.total: int = self.found if options.limit is None else min(self.found, options.limit)
 
     def _products(self, outcomes: str) -> list[str]:
         rows = self._connection.execute(
@@ -126,59 +129,66 @@ class TodoList:
         ).fetchall()
         return [product for (product,) in rows]
 
-    def _put_in_order(self, now: datetime, due_on: Callable[[str, date], date], zone: str) -> None:
+    def _add_due_dates(self) -> None:
+        """Write the table `due`: the last day in time for each business product and day that a deadline is counted from."""
+        deadlines = self._settings.deadlines
         days = self._connection.execute(
-            "select distinct business_product_id, counted_day from todo where counted_day is not null"
+            "select distinct business_product_id, counted_day from candidate where counted_day is not null"
         ).fetchall()
         self._connection.execute("create temp table due (business_product_id varchar, counted_day date, due_on date)")
         for first in range(0, len(days), _ROWS_AT_A_TIME):
-            part = days[first : first + _ROWS_AT_A_TIME]
+            batch = days[first : first + _ROWS_AT_A_TIME]
             self._connection.execute(
                 "insert into due select unnest($products::varchar[]), unnest($days::date[]), unnest($due::date[])",
                 {
-                    "products": [product for product, _ in part],
-                    "days": [day for _, day in part],
-                    "due": [due_on(product, day) for product, day in part],
+                    "products": [product for product, _ in batch],
+                    "days": [day for _, day in batch],
+                    "due": [last_day(deadlines.rule_for(product), day) for product, day in batch],
                 },
             )
+
+    def _order(self, now: datetime) -> None:
+        """Write the table `queue`: the tasks with their positions."""
         self._connection.execute(
             """
             create temp table queue as
             select row_number() over (
-                       order by turn + again, case when due_on >= today then 0 when due_on < today then 1 else 2 end,
+                       order by priority, case when due_on >= today then 0 when due_on < today then 1 else 2 end,
                                 case when due_on >= today then due_on end, due_on desc, counted_from, task_id
-                   ) as place, task_id, task_kind, business_product_id, attempts, lookup_state, reason, occurred_at, asked_at
-            from todo left join due using (business_product_id, counted_day)
+                   ) as position,
+                   task_id, task_kind, business_product_id, attempts, lookup_state, reason, occurred_at, asked_at
+            from candidate left join due using (business_product_id, counted_day)
             cross join (select (timezone($zone, $now::timestamptz))::date as today)
             """,
-            {"zone": zone, "now": now},
+            {"zone": self._settings.timezone, "now": now},
         )
-        self._connection.execute("drop table todo")
+        self._connection.execute("drop table candidate")
 
-    def after(self, place: int) -> Iterator[Todo]:
-        """Give what stands on the list after a place, without what other runs have answered since the list was made."""
-        while rows := self._read("q.place > $place", {"place": place}):
-            yield from rows
-            place = rows[-1].place
+    def after(self, position: int) -> Iterator[WorkItem]:
+        """Yield the tasks after a position, except those that other runs have answered since the queue was made."""
+        while items := self._read("q.position > $position", {"position": position}):
+            yield from items
+            position = items[-1].position
 
-    def at(self, places: list[int]) -> list[Todo]:
-        """Give what stands at some places, without what other runs have answered since the list was made."""
-        if not places:
+    def at(self, positions: list[int]) -> list[WorkItem]:
+        """Return the tasks at some positions, except those that other runs have answered since the queue was made."""
+        if not positions:
             return []
-        return self._read("array_contains($places::bigint[], q.place)", {"places": places}, limit=len(places))
+        return self._read(
+            "array_contains($positions::bigint[], q.position)", {"positions": positions}, limit=len(positions)
+        )
 
-    def see_new_answers(self) -> None:
-        """Take note of what other runs have answered since the last look.
+    def read_new_answers(self) -> None:
+        """Read the answers that other runs have stored since the last call.
 
         Raises:
             RemoteError: S3 refused or failed.
         """
-        handle = self._warehouse.handle(TableName.LOOKUPS)
-        files_now = self._warehouse.data_files(handle)
-        new = [item for item in files_now if item.path not in self._seen_files]
-        if not new:
+        current_files = self._warehouse.data_files(self._warehouse.handle(TableName.LOOKUPS))
+        new_files = [item for item in current_files if item.path not in self._seen_files]
+        if not new_files:
             return
-        source = self._warehouse.scan(TableName.LOOKUPS, files=new)
+        source = self._warehouse.scan(TableName.LOOKUPS, files=new_files)
         self._connection.execute(
             f"""
             insert into answered
@@ -187,37 +197,41 @@ class TodoList:
             where l.run_id <> {quoted(self._run_id)} and l.attempt > 0 and (q.asked_at is null or l.asked_at > q.asked_at)
             """
         )
-        self._seen_files = {item.path for item in files_now}
+        self._seen_files = {item.path for item in current_files}
 
     def answered_elsewhere(self) -> int:
-        """Count the tasks on the list that other runs have answered since it was made."""
+        """Return how many tasks of the queue other runs have answered since it was made."""
         (count,) = one_row(self._connection, "select count(distinct (task_id, task_kind)) from answered")
         return int(count)
 
-    def _read(self, condition: str, parameters: Mapping[str, object], *, limit: int = _ROWS_AT_A_TIME) -> list[Todo]:
+    def _read(
+        self, condition: str, parameters: Mapping[str, object], *, limit: int = _ROWS_AT_A_TIME
+    ) -> list[WorkItem]:
         rows = self._connection.execute(
             f"""
-            select q.task_id, q.task_kind, q.business_product_id, q.attempts, q.lookup_state, q.reason, q.occurred_at, q.place
+            select q.task_id, q.task_kind, q.business_product_id, q.attempts, q.lookup_state, q.reason, q.occurred_at,
+                   q.position
             from queue q anti join answered a on a.task_id = q.task_id and a.task_kind = q.task_kind
-            where {condition} order by q.place limit {limit}
+            where {condition} order by q.position limit {limit}
             """,
             parameters,
         ).fetchall()
         return [
-            Todo(TaskRef(TaskKind(kind), task_id, product), attempts, state, reason, occurred_at, place)
-            for task_id, kind, product, attempts, state, reason, occurred_at, place in rows
+            WorkItem(TaskRef(TaskKind(kind), task_id, product), attempts, state, reason, occurred_at, position)
+            for task_id, kind, product, attempts, state, reason, occurred_at, position in rows
         ]
 
-    def refuse_where_every_call_is_wrong(self, api: ApiSettings) -> None:
-        """Look at the list before the first call.
+    def check_setup(self) -> None:
+        """Refuse a run in which every call would be wrong, before the first call.
 
         Raises:
-            MixedDataError: Sample tasks, and an API that is not on this machine.
-            SettingsError: No credential at all.
+            MixedDataError: There are sample tasks, and the API is not on this machine.
+            SettingsError: There is no credential at all.
         """
+        api = self._settings.api
         if not self.total:
             return
-        # The whole list, for which tasks a run gets to depends on what others are asking about.
+        # All tasks are looked at, because the tasks that this run reaches depend on the claims of other runs.
         (samples,) = one_row(
             self._connection,
             "select count(*) from queue where starts_with(lower(task_id), $prefix)",
@@ -235,16 +249,16 @@ class TodoList:
                 "products in place of *. They are made in the merchant console under Settings, API credentials."
             )
 
-    def products_to_try(self, api: ApiSettings) -> list[str]:
-        """Give the business products that a request may belong to whose own is not known, the likeliest first."""
+    def products_to_try(self) -> list[str]:
+        """Return the business products that a request without one may belong to, the likeliest first."""
+        api = self._settings.api
         named = [product for product in api.credentials if product != ANY_PRODUCT]
-        return [
-            product for product in dict.fromkeys([*self.products, *named]) if api.credential_for(product) is not None
-        ][:_MOST_PRODUCTS]
+        products = dict.fromkeys([*self.products, *named])
+        return [product for product in products if api.credential_for(product) is not None][:_MAX_PRODUCTS]
 
 
 def known_tasks(warehouse: Warehouse) -> list[TaskRef]:
-    """Give one task of each business product that events are known of, the newest failed one if there is one.
+    """Return one task of each business product with events: the newest failed task if there is one.
 
     Raises:
         RemoteError: S3 refused or failed.

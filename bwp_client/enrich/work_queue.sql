@@ -1,10 +1,11 @@
--- Which tasks to ask about, and in which order: failed and never asked; failed and due again; open requests of the shop's
--- list without an event; completed; and what there is no credential for. An attempt of 0 never reached the API. A task
--- found COMPLETED that failed afterwards is asked about again. Tasks older than the purge floor are gone. Where tasks are named,
--- only these, and without waiting until their time comes.
+-- The tasks to ask about, with the priority in which to ask: failed and never asked; failed and due again; open requests of the
+-- shop's list without an event; completed; and tasks without a credential. A lookup of attempt 0 never reached the API. A task
+-- found COMPLETED that failed afterwards is asked about again. Tasks older than the purge floor are left out. Where tasks are
+-- named, only these are taken, even before their next attempt is due.
 --
--- Within each the nearest deadline first: those still ahead, the soonest first, then those passed, the latest first.
-create temp table todo as
+-- Tasks of equal priority are ordered by deadline: first the deadlines ahead, the soonest first, then those missed, the latest
+-- first.
+create temp table candidate as
 with latest as (
     select task_id, task_kind, business_product_id, lookup_state, status, submitted_at, asked_at, attempt, next_attempt_at,
            reason
@@ -19,7 +20,7 @@ listed as (
            max(received_at) as received_at, max(closed_at) as closed_at
     from {requests} where task_id is not null group by 1, 2
 ),
-candidates as (
+tasks as (
     select o.task_id, o.task_kind, o.business_product_id, o.outcome, o.occurred_at, r.received_at
     from {outcomes} o left join listed r on r.task_id = o.task_id and r.task_kind = o.task_kind
     where (o.outcome = 'FAILED' or $completed or $named) and o.occurred_at >= $floor
@@ -27,21 +28,22 @@ candidates as (
     select r.task_id, r.task_kind, r.business_product_id, 'WAITING', null, r.received_at
     from listed r where r.closed_at is null and not exists (select 1 from {outcomes} o where o.task_id = r.task_id)
 ),
-judged as (
-    select c.task_id, c.task_kind, coalesce(c.business_product_id, l.business_product_id, '') as business_product_id,
-           c.occurred_at, least(c.received_at, l.submitted_at, c.occurred_at) as counted_from,
+ranked as (
+    select t.task_id, t.task_kind, coalesce(t.business_product_id, l.business_product_id, '') as business_product_id,
+           t.occurred_at, least(t.received_at, l.submitted_at, t.occurred_at) as counted_from,
            coalesce(l.attempt, 0) as attempts, l.lookup_state, l.reason, l.asked_at,
            case when l.task_id is null then 0
                 when l.attempt = 0 then 1
                 when l.lookup_state = 'found' then
-                    case when c.outcome = 'FAILED' and l.status = 'COMPLETED' and l.asked_at < c.occurred_at then 0 end
+                    case when t.outcome = 'FAILED' and l.status = 'COMPLETED' and l.asked_at < t.occurred_at then 0 end
                 when l.next_attempt_at <= $now or $named then 1
                 when l.next_attempt_at is null and $retry_failed then 2
-           end as again,
-           case c.outcome when 'FAILED' then 0 when 'WAITING' then 10 else 20 end
-               + case when list_contains($out_of_reach::varchar[], c.business_product_id) then 100 else 0 end as turn
-    from candidates c
-    left join latest l on l.task_id = c.task_id and l.task_kind = c.task_kind
-    where not $named or list_contains($tasks::varchar[], c.task_id)
+           end as retry_rank,
+           case t.outcome when 'FAILED' then 0 when 'WAITING' then 10 else 20 end
+               + case when list_contains($without_credential::varchar[], t.business_product_id) then 100 else 0 end as group_rank
+    from tasks t
+    left join latest l on l.task_id = t.task_id and l.task_kind = t.task_kind
+    where not $named or list_contains($tasks::varchar[], t.task_id)
 )
-select *, (timezone($zone, counted_from))::date as counted_day from judged where again is not null;
+select *, group_rank + retry_rank as priority, (timezone($zone, counted_from))::date as counted_day
+from ranked where retry_rank is not null;

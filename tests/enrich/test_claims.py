@@ -14,7 +14,8 @@ from support.sandbox import running_sandbox
 
 from bwp_client.api import TaskRef
 from bwp_client.enrich.claims import Claims
-from bwp_client.enrich.work_queue import Todo
+from bwp_client.enrich.options import Seams
+from bwp_client.enrich.work_queue import WorkItem
 from bwp_client.events import TaskKind
 from bwp_client.load import load
 from bwp_client.sandbox.api.behaviour import Behaviour
@@ -49,17 +50,20 @@ def warehouse(tmp_path) -> Warehouse:
 
 
 def claims_of(run_id: str, warehouse: Warehouse, clock: Clock) -> Claims:
-    return Claims(warehouse, run_id, clock=clock.now, monotonic=clock.monotonic, lease=LEASE)
+    return Claims(warehouse, run_id, lease=LEASE, seams=Seams(clock=clock.now, monotonic=clock.monotonic))
 
 
-def wanting(*names: str) -> Callable[[Held], list[Todo]]:
-    """Choose these tasks, but for those that others hold."""
-    todos = [Todo(TaskRef(TaskKind.DELETION, name, "bp-1"), 0, None, None, None, at) for at, name in enumerate(names)]
-    return lambda held: [todo for todo in todos if todo.key not in held]
+def wanting(*names: str) -> Callable[[Held], list[WorkItem]]:
+    """Choose these tasks, except those that other runs hold."""
+    items = [
+        WorkItem(TaskRef(TaskKind.DELETION, name, "bp-1"), 0, None, None, None, position)
+        for position, name in enumerate(names)
+    ]
+    return lambda held: [item for item in items if item.key not in held]
 
 
-def names(todos: list[Todo]) -> list[str]:
-    return [todo.task.task_id for todo in todos]
+def names(items: list[WorkItem]) -> list[str]:
+    return [item.task.task_id for item in items]
 
 
 def test_what_one_run_holds_another_does_not_get(warehouse, clock):
@@ -87,7 +91,7 @@ def test_a_claim_is_renewed_by_the_next_and_let_go_when_not_needed_any_more(ware
     assert a.held_until == 50 + 48
     [second] = b.take((), wanting("1", "2", "3"))
     assert names([second]) == ["2"]
-    a.give_up()
+    a.release()
     assert names(b.take([second.key], wanting("1", "3"))) == ["1", "3"]
 
 
@@ -108,8 +112,9 @@ def test_the_table_never_holds_more_than_what_is_claimed_just_now(warehouse, clo
 def test_a_run_waits_for_the_claims_of_one_that_died_and_leaves_alone_those_of_one_that_lives(shop_of):
     shop = shop_of(event(1, "FAILED"), event(2, "FAILED"), event(3, "FAILED"))
     ids = [f"{number:08x}-0000-4000-8000-000000000000" for number in (1, 2, 3)]
-    dead = Claims(shop.warehouse, "dead", clock=lambda: shop.now, monotonic=lambda: 0.0)
-    alive = Claims(shop.warehouse, "alive", clock=lambda: shop.now, monotonic=lambda: 0.0)
+    seams = Seams(clock=lambda: shop.now, monotonic=lambda: 0.0)
+    dead = Claims(shop.warehouse, "dead", lease=LEASE, seams=seams)
+    alive = Claims(shop.warehouse, "alive", lease=LEASE, seams=seams)
     dead.take((), wanting(ids[0]))
     [held] = alive.take((), wanting(ids[1]))
     looks = 0
@@ -145,7 +150,8 @@ def test_the_claims_of_a_run_that_takes_long_are_renewed(shop_of):
         renewals += 1
         await asyncio.sleep(0 if renewals < 6 else 0.01)
 
-    other = Claims(shop.warehouse, "other", clock=lambda: shop.now, monotonic=lambda: 0.0)
+    seams = Seams(clock=lambda: shop.now, monotonic=lambda: 0.0)
+    other = Claims(shop.warehouse, "other", lease=LEASE, seams=seams)
     held: list[Held] = []
     with running_sandbox(Behaviour(latency_ms=300)) as sandbox:
         result = shop.enrich(

@@ -1,35 +1,45 @@
-"""The feed: tasks are handed out to workers as claims come, and none is lost between two commits."""
+"""The dispatcher: workers get tasks as they are claimed, and no task is lost between two commits."""
 
 import asyncio
 import threading
 from collections.abc import Callable, Iterable, Iterator
 
 from bwp_client.api import TaskRef
-from bwp_client.enrich.dispatcher import Feed
-from bwp_client.enrich.work_queue import Todo
+from bwp_client.enrich.dispatcher import Dispatcher
+from bwp_client.enrich.options import Seams
+from bwp_client.enrich.work_queue import WorkItem
 from bwp_client.events import TaskKind
 from bwp_client.warehouse.claims import Held, TaskKey
 
-TODOS = [Todo(TaskRef(TaskKind.DELETION, f"task-{place}", "bp-1"), 0, None, None, None, place) for place in range(1, 4)]
+ITEMS = [
+    WorkItem(TaskRef(TaskKind.DELETION, f"task-{position}", "bp-1"), 0, None, None, None, position)
+    for position in range(1, 4)
+]
 
 
-class List:
-    """A list of things to do that nobody else works on."""
+class Queue:
+    """A queue that no other run works on."""
 
-    total = len(TODOS)
+    total = len(ITEMS)
 
-    def see_new_answers(self) -> None:
+    def read_new_answers(self) -> None:
         pass
 
-    def at(self, places: Iterable[int]) -> Iterator[Todo]:
-        return (todo for todo in TODOS if todo.place in set(places))
+    def at(self, positions: Iterable[int]) -> Iterator[WorkItem]:
+        return (item for item in ITEMS if item.position in set(positions))
 
-    def after(self, place: int) -> Iterator[Todo]:
-        return (todo for todo in TODOS if todo.place > place)
+    def after(self, position: int) -> Iterator[WorkItem]:
+        return (item for item in ITEMS if item.position > position)
+
+
+class IdleClient:
+    """A client that makes no calls."""
+
+    calls_per_second = 0.0
 
 
 class SlowClaims:
-    """Claims whose second commit waits until it is let go."""
+    """Claims whose second commit waits for a signal."""
 
     held_until = float("inf")
     lease_seconds = 60.0
@@ -38,7 +48,7 @@ class SlowClaims:
         self.under_way, self.go = threading.Event(), threading.Event()
         self.commits = 0
 
-    def take(self, _mine: Iterable[TaskKey], choose: Callable[[Held], list[Todo]]) -> list[Todo]:
+    def take(self, _mine: Iterable[TaskKey], choose: Callable[[Held], list[WorkItem]]) -> list[WorkItem]:
         self.commits += 1
         chosen = choose({})
         if self.commits == 2:
@@ -47,27 +57,20 @@ class SlowClaims:
         return chosen
 
 
-async def _hand_out(claims: SlowClaims) -> list[str]:
-    feed = Feed(
-        List(),
-        claims,
-        workers=1,
-        pace=lambda: 0.0,
-        monotonic=lambda: 0.0,
-        sleep=asyncio.sleep,  # type: ignore[arg-type]
-    )
-    first = await feed.next()
-    second = await feed.next()
+async def _dispatch(claims: SlowClaims) -> list[str]:
+    dispatcher = Dispatcher(Queue(), claims, IdleClient(), workers=1, seams=Seams(monotonic=lambda: 0.0))
+    first = await dispatcher.next()
+    second = await dispatcher.next()
     assert first is not None
     assert second is not None
     assert await asyncio.to_thread(claims.under_way.wait, 10)
-    feed.give_back(first)
+    dispatcher.release(first)
     claims.go.set()
     rest = []
-    while (todo := await feed.next()) is not None:
-        rest.append(todo)
-    return [todo.task.task_id for todo in (first, second, *rest)]
+    while (item := await dispatcher.next()) is not None:
+        rest.append(item)
+    return [item.task.task_id for item in (first, second, *rest)]
 
 
-def test_a_task_given_back_during_a_commit_is_handed_out_again() -> None:
-    assert asyncio.run(_hand_out(SlowClaims())) == ["task-1", "task-2", "task-3", "task-1"]
+def test_a_task_released_during_a_commit_is_dispatched_again() -> None:
+    assert asyncio.run(_dispatch(SlowClaims())) == ["task-1", "task-2", "task-3", "task-1"]

@@ -34,7 +34,7 @@ def test_every_failed_task_is_found_with_one_token_and_no_personal_data(sample_s
         assert {line["kind"] for line in sandbox.log if line["path"] == "/graphql"} == {"query"}
 
         again = sample_shop.enrich(sandbox.url)
-        assert (again.asked, again.requests, again.not_asked) == (0, 0, 0)
+        assert (again.asked, again.api_calls, again.not_asked) == (0, 0, 0)
     assert sample_shop.progress[-1].done == sample_shop.progress[-1].total == failed
     text = repr(sample_shop.query("select * from lookups"))
     for canary in ("@", "canary", "the-secret", "signature"):

@@ -8,7 +8,7 @@ import duckdb
 from pydantic import SecretStr
 
 from bwp_client.api import BuyWithPrimeClient
-from bwp_client.enrich import EnrichProgress, EnrichResult, enrich
+from bwp_client.enrich import EnrichOptions, EnrichProgress, EnrichResult, Seams, enrich
 from bwp_client.settings import ApiCredential, Settings
 from bwp_client.warehouse import TableName, Warehouse
 from support.sandbox import RunningSandbox
@@ -34,8 +34,18 @@ class Shop:
         concurrency: int = 8,
         requests_per_second: float = 2_000.0,
         deadline_rule: Any = "GDPR",
-        **options: Any,
+        **more: Any,
     ) -> EnrichResult:
+        """Run `enrich` in this shop.
+
+        Args:
+            url: The address of the API.
+            credentials: By business product; any credential by default.
+            concurrency: The most calls in flight.
+            requests_per_second: The highest rate of calls.
+            deadline_rule: The law, or a law by business product.
+            more: Fields of `EnrichOptions` and `Seams`, and `on_progress`.
+        """
         api = {
             "endpoint": f"{url}/graphql",
             "token_endpoint": f"{url}/token",
@@ -43,11 +53,14 @@ class Shop:
             "requests_per_second": requests_per_second,
             "concurrency": concurrency,
         }
+        on_progress = more.pop("on_progress", self.progress.append)
+        seams = {name: more.pop(name) for name in [*more] if name in Seams.__dataclass_fields__}
         return enrich(
             self.warehouse,
             Settings(api=api, deadline_rule=deadline_rule),
-            clock=lambda: self.now,
-            **{"on_progress": self.progress.append, **options},
+            EnrichOptions(**more),
+            seams=Seams(**{"clock": lambda: self.now} | seams),
+            on_progress=on_progress,
         )
 
     def query(self, sql: str, *parameters: Any) -> list[tuple[Any, ...]]:
@@ -81,14 +94,14 @@ def asked_about(sandbox: RunningSandbox) -> int:
 
 
 def impatient(*arguments: Any, **more: Any):
-    """Make a client that doesn't wait between tries."""
+    """Make a client that never waits between attempts."""
 
     async def no_sleep(_seconds: float) -> None:
         return None
 
-    return BuyWithPrimeClient(*arguments, **more, sleep=no_sleep)
+    return BuyWithPrimeClient(*arguments, **more, sleep=no_sleep, jitter=lambda _low, _high: 0.0)
 
 
 def eager(*arguments: Any, **more: Any):
-    """Make a client that waits as short as full jitter may."""
+    """Make a client that waits a twentieth of the longest time between attempts."""
     return BuyWithPrimeClient(*arguments, **more, jitter=lambda _low, high: high / 20)

@@ -1,10 +1,10 @@
-"""`enrich` as a process of its own, with claims that hold only for seconds and small batches, for tests that kill it."""
+"""`enrich` as a process of its own, with short leases and small batches, for tests that kill it."""
 
 import json
 import sys
 from datetime import timedelta
 
-from bwp_client.enrich import enrich
+from bwp_client.enrich import EnrichOptions, enrich
 from bwp_client.settings import Settings
 from bwp_client.warehouse import Warehouse
 
@@ -17,9 +17,8 @@ def main(warehouse: str, url: str, lease_seconds: str) -> None:
         "requests_per_second": 200,
         "concurrency": 8,
     }
-    result = enrich(
-        Warehouse(warehouse), Settings(api=api), lease=timedelta(seconds=float(lease_seconds)), batch_answers=20
-    )
+    options = EnrichOptions(lease=timedelta(seconds=float(lease_seconds)), batch_answers=20)
+    result = enrich(Warehouse(warehouse), Settings(api=api), options)
     print(json.dumps(result.as_json()))
 
 
