@@ -72,7 +72,7 @@ def report_command(
     if context.invoked_subcommand is not None:
         return
     with errors_as_exit_codes(as_json=as_json):
-        from bwp_client.reports.extract import begins_at
+        from bwp_client.reports.extract import first_counted_event_at
         from bwp_client.reports.period import Period
         from bwp_client.reports.spec import ReportSpec
         from bwp_client.reports.store import open_store
@@ -84,7 +84,7 @@ def report_command(
         chosen = selection(task_kind, business_product, region, code)
         first = ReportSpec.from_settings(Period.parse(period, moment), moment, settings, **chosen)
         store = open_store(out or settings.reports_uri)
-        begins = begins_at(Warehouse(warehouse_uri(warehouse, settings))) if catch_up else None
+        begins = first_counted_event_at(Warehouse(warehouse_uri(warehouse, settings))) if catch_up else None
         results = [
             _make(spec, store, settings, warehouse, notify, force=force, as_json=as_json)
             for spec in _specs(first, catch_up, store, begins)

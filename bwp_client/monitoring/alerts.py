@@ -64,7 +64,7 @@ def evaluate_rules(
 
     Args:
         snapshot: The newest data.
-        filters: Which tasks count; their period is the one over which failures and error codes are counted.
+        filters: Which tasks count, and the period over which failures and error codes are counted.
         thresholds: When the rules fire.
         settings: The minimum n, and the rule by which deadlines are counted.
         now: The moment from which the age of the newest event and the days left are counted.

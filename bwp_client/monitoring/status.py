@@ -1,4 +1,4 @@
-"""The status of a warehouse: its contents, the last runs, and findings that need attention."""
+"""The status of a warehouse: its contents, the last runs, and what needs attention."""
 
 from __future__ import annotations
 
@@ -24,7 +24,9 @@ class Status:
     failed: int = 0
     found: int = 0
     lookups: dict[str, int] = field(default_factory=dict)
+    """Failed tasks by lookup state."""
     coverage: float | None = None
+    """Share of failed tasks whose lookup is `found`; None without failed tasks."""
     last_lookup_run: dict[str, Any] = field(default_factory=dict)
     first_event_at: datetime | None = None
     last_event_at: datetime | None = None
@@ -32,7 +34,9 @@ class Status:
     quarantined: int = 0
     twins: int = 0
     gaps: list[str] = field(default_factory=list)
+    """Periods without events, newest first."""
     no_denominator: list[str] = field(default_factory=list)
+    """Business product IDs without a COMPLETED event."""
     attention: list[str] = field(default_factory=list)
 
     def as_json(self) -> dict[str, Any]:
@@ -88,7 +92,11 @@ def status_of(warehouse: Warehouse) -> Status:
     _add_events(status, snapshot)
     _add_lookups(status, snapshot)
     _add_data_quality(status, snapshot)
-    status.attention += [*_data_quality_findings(status), *_lookup_findings(snapshot), *_subscription_findings(status)]
+    status.attention += [
+        *_data_quality_attention(status),
+        *_lookup_attention(snapshot),
+        *_denominator_attention(status),
+    ]
     return status
 
 
@@ -134,7 +142,7 @@ def _rows_of(snapshot: Snapshot, table: TableName) -> int:
     return sum(item.rows for item in warehouse.data_files(warehouse.handle(table, snapshot.versions[table.value])))
 
 
-def _data_quality_findings(status: Status) -> Iterator[str]:
+def _data_quality_attention(status: Status) -> Iterator[str]:
     if status.gaps:
         yield (
             f"no event at all in {len(status.gaps)} periods where some were expected (newest {status.gaps[0]}): load "
@@ -148,7 +156,7 @@ def _data_quality_findings(status: Status) -> Iterator[str]:
         yield f"{status.quarantined:,} records could not be read; the data health page says why."
 
 
-def _lookup_findings(snapshot: Snapshot) -> Iterator[str]:
+def _lookup_attention(snapshot: Snapshot) -> Iterator[str]:
     """Yield what to do about failed tasks without known errors, except those whose next lookup is not due yet."""
     due = snapshot.rows(
         "select count(*) from failed_tasks where lookup_state = 'not_asked' or next_attempt_at <= $now",
@@ -166,7 +174,7 @@ def _lookup_findings(snapshot: Snapshot) -> Iterator[str]:
         yield f"{tasks:,} lookups ended as {state.replace('_', ' ')}: {reason}"
 
 
-def _subscription_findings(status: Status) -> Iterator[str]:
+def _denominator_attention(status: Status) -> Iterator[str]:
     if status.no_denominator:
         yield (
             f"no COMPLETED event was ever loaded for {', '.join(status.no_denominator)}: their failures are not rated. "

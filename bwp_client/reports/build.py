@@ -83,7 +83,7 @@ def build(
         compose(spec, facts, folder, reasons)
         pictures = take_pictures(folder / PAGE, {figure.name: figure.light for figure in content.figures}, browser)
     on_progress(4, STEPS, "writing the manifest")
-    return Draft(folder, finish(spec, facts, content, folder, pictures, reasons if force else ()), reasons)
+    return Draft(folder, _finish(spec, facts, content, folder, pictures, reasons if force else ()), reasons)
 
 
 def compose(spec: ReportSpec, facts: WarehouseFacts, folder: Path, reasons: tuple[str, ...]) -> Content:
@@ -102,7 +102,7 @@ def compose(spec: ReportSpec, facts: WarehouseFacts, folder: Path, reasons: tupl
     return content
 
 
-def finish(
+def _finish(
     spec: ReportSpec,
     facts: WarehouseFacts,
     content: Content,

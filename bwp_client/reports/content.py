@@ -42,11 +42,13 @@ class Content:
     """The content of a report before it is laid out."""
 
     statements: tuple[str, ...]
+    """The state in a sentence."""
     headline: dict[str, Any]
     """The row of `period_comparison`."""
     coverage: dict[str, Any]
     """The row of `coverage`."""
     tables: dict[str, pd.DataFrame]
+    """Frames by the name of the `ReportTable`."""
     figures: tuple[Figure, ...]
     newest_event_at: datetime | None
     outcomes: dict[str, int]

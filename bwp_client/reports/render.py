@@ -20,7 +20,7 @@ from markupsafe import Markup
 
 from bwp_client.metrics import METRICS
 from bwp_client.metrics.comparison import verdict
-from bwp_client.metrics.wording import percent, rate_with_interval
+from bwp_client.metrics.wording import TOO_FEW_TO_RATE, interval, percent, rate_with_interval
 from bwp_client.reports.content import Content
 from bwp_client.reports.formatting import format_table
 from bwp_client.reports.spec import ReportSpec, WarehouseFacts
@@ -134,14 +134,14 @@ def _headline(content: Content) -> list[dict[str, str]]:
     return [
         {
             "name": "Failure rate",
-            "value": percent(row["rate"]) if is_rated else "too few to rate",
-            "detail": f"{row['low'] * 100:.1f}–{row['high'] * 100:.1f} % (95 % interval), n {row['n']:,}"
+            "value": percent(row["rate"]) if is_rated else TOO_FEW_TO_RATE,
+            "detail": f"{interval(row['low'], row['high'])} (95 % interval), n {row['n']:,}"
             if is_rated
             else f"n {row['n']:,}",
         },
         {
             "name": "Period before",
-            "value": percent(row["previous_rate"]) if pd.notna(row["previous_rate"]) else "too few to rate",
+            "value": percent(row["previous_rate"]) if pd.notna(row["previous_rate"]) else TOO_FEW_TO_RATE,
             "detail": compared or f"n {row['previous_n']:,}",
         },
         {

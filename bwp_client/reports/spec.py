@@ -1,4 +1,4 @@
-"""The specification of a report. Together with the input rows it determines every byte of the report."""
+"""The specification of a report. Specification and input rows determine every byte of the report."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from bwp_client.reports.period import Period
 from bwp_client.settings import Settings
 from bwp_client.warehouse.product_names import name_of
 
-_MAX_DAYS_BY_DAY = 92
+_MAX_DAYS_OF_DAILY_BUCKETS = 92
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +66,7 @@ class ReportSpec:
     @property
     def bucket(self) -> Bucket:
         """Days for periods of up to 92 days, weeks for longer ones, so that tables and charts stay readable."""
-        return Bucket.DAY if self.period.days <= _MAX_DAYS_BY_DAY else Bucket.WEEK
+        return Bucket.DAY if self.period.days <= _MAX_DAYS_OF_DAILY_BUCKETS else Bucket.WEEK
 
     @property
     def report_name(self) -> str:

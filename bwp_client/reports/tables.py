@@ -76,7 +76,7 @@ def _metric(
 
 
 def _by_product(context: ReportContext) -> pd.DataFrame:
-    """Return `comparison_by_product` with the verdict of each row, in the order of columns that reports always had."""
+    """Return `comparison_by_product` with the verdict of each row (`compared`, text). Reports keep their order of columns."""
     table = context.metric(MetricName.COMPARISON_BY_PRODUCT)
     products = table.pop("business_product_id").astype("str")  # also without a row
     compared = [verdict(row) for row in table.to_dict("records")]
@@ -84,6 +84,8 @@ def _by_product(context: ReportContext) -> pd.DataFrame:
 
 
 def _contributors(part: str) -> Callable[[ReportContext], pd.DataFrame]:
+    """Return a function that computes the rows of `contributors` for one part: `product` or `code_set`."""
+
     def compute(context: ReportContext) -> pd.DataFrame:
         frame = context.metric(MetricName.CONTRIBUTORS)
         return frame[frame["part"] == part].reset_index(drop=True)
@@ -106,9 +108,9 @@ def _open(context: ReportContext) -> pd.DataFrame:
 def _by_deadline(context: ReportContext) -> pd.DataFrame:
     """Return the number of open failures (`open_failures`, int64) by days left to the deadline (`days_left`, text)."""
     days = _open(context)["days_left"]
-    counted = [(name, int(days.between(first, last).fillna(value=False).sum())) for name, first, last in DAYS_LEFT]
-    counted.append(("not known", int(days.isna().sum())))
-    return pd.DataFrame(counted, columns=["days_left", "open_failures"])
+    rows = [(name, int(days.between(first, last).fillna(value=False).sum())) for name, first, last in DAYS_LEFT]
+    rows.append(("not known", int(days.isna().sum())))
+    return pd.DataFrame(rows, columns=["days_left", "open_failures"])
 
 
 TABLES: tuple[ReportTable, ...] = (
@@ -118,7 +120,7 @@ TABLES: tuple[ReportTable, ...] = (
             ("failed", "n", "rate", "previous_failed", "previous_n", "previous_rate", "difference")),
     ReportTable("by_product", Section.WHERE, "By business product", ("business_product_id",),
                 ("business_product_id", "failed", "n", "rate", "previous_rate", "compared"), _by_product,
-                when_empty="No task of a rated product ended in this period or the one before."),
+                when_empty="No task of a rated product ended in this period or the period before."),
     ReportTable("not_rated", Section.WHERE, "Not rated: not one COMPLETED event was ever loaded",
                 ("business_product_id",), ("business_product_id", "failed"),
                 lambda context: no_denominator(context.snapshot, context.filters)),
@@ -140,7 +142,7 @@ TABLES: tuple[ReportTable, ...] = (
             ("changed_at", "direction", "earliest", "latest", "before_rate", "before_n", "after_rate", "after_n"),
             title="Days on which the rate changed",
             compute=lambda context: context.metric(MetricName.CHANGE_POINTS, change_search_period(context.filters)),
-            when_empty="None in this period, the one before and the weeks around them."),
+            when_empty="None in this period, the period before and the weeks around them."),
     ReportTable("open_by_deadline", Section.OPEN, "Open failures by days left", ("days_left",),
                 ("days_left", "open_failures"), _by_deadline),
     _metric(MetricName.OPEN_FAILURES, Section.OPEN, ("task_id",),

@@ -32,7 +32,7 @@ _RULE_TEXT = {
 _BASIS_TEXT = {
     Basis.RECEIVED: "Counted from the receipt that the shop entered, so it is exact.",
     Basis.SUBMITTED: "Counted from the submission to Buy with Prime; from the first if the request was submitted again. The "
-    "shop received the request before that, so the true deadline is this day or an earlier one.",
+    "shop received the request before that, so the true deadline is this day or an earlier day.",
     Basis.FAILED: "Counted from the failure, since neither receipt nor submission is known. The true deadline is earlier.",
 }
 

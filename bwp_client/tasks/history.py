@@ -11,7 +11,8 @@ from bwp_client.metrics.guidance import Guidance, GuidanceTable
 from bwp_client.warehouse.snapshot import NOT_LOOKED_UP, UNCODED, Snapshot
 
 REBUILT_NOTE = (
-    "Rebuilt from the stored columns; what is not stored is missing, above all detail.data: it may hold personal data."
+    "Rebuilt from the stored columns. Fields that are not stored are missing, above all detail.data, which may hold "
+    "personal data."
 )
 _EVENT_COLUMNS = (
     "event_id", "envelope_id", "idempotency_key", "event_type", "task_kind", "outcome", "task_id", "business_product_id",
