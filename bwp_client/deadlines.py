@@ -1,17 +1,16 @@
-"""All calendar law: by which day a data request must be done, and how sure that day is.
+"""Deadlines by law: the last day on which a data request must be done, and how certain that day is.
 
 Sources. GDPR, Art. 12(3): one month from receipt, extendable by two further months. Months are counted by Regulation (EEC,
 Euratom) No 1182/71, Art. 3: to the same date of a later month, else to that month's last day, and to the end of its last
 hour. CCPA, 11 CCR § 7021(b): 45 calendar days after receipt, at most 90 with an extension; the day of receipt is not counted
 (Cal. Civ. Code § 10). Days are those of the shop's own zone.
 
-Where a last day is no working day, both laws let the period end on the next one. Public holidays differ from place to place,
-so that is never counted on: a deadline here is never later than the law's.
+Where the last day is not a working day, both laws let the period end on the next working day. Public holidays differ from
+place to place, so this rule is never applied: a deadline here is never later than the deadline of the law.
 """
 
 from __future__ import annotations
 
-import calendar
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta
@@ -19,51 +18,50 @@ from enum import StrEnum
 from functools import lru_cache
 from zoneinfo import ZoneInfo
 
-PROCESSING_DAYS = 30
-"""How long Buy with Prime says that processing takes at most, once the holding period is over; no promise."""
+from dateutil.relativedelta import relativedelta
 
 _GDPR_MONTHS, _GDPR_EXTENDED_MONTHS = 1, 3
 _CCPA_DAYS, _CCPA_EXTENDED_DAYS = 45, 90
 
 
 class Rule(StrEnum):
-    """Which law sets the time."""
+    """The law that sets the period."""
 
     GDPR = "GDPR"
     CCPA = "CCPA"
 
 
 class Basis(StrEnum):
-    """From which moment a deadline is counted, the surest first."""
+    """The moment from which a deadline is counted, the most certain first."""
 
     RECEIVED = "received"
     """When the shop received the request: exact."""
     SUBMITTED = "submitted"
-    """When the task was submitted to Buy with Prime; the request came before that: an upper bound."""
+    """When the task was submitted to Buy with Prime. The request came before: an upper bound."""
     FAILED = "failed"
-    """When the task failed, for want of anything better: an upper bound, and a loose one."""
+    """When the task failed, where nothing else is known: a loose upper bound."""
 
 
 class Hold(StrEnum):
-    """What a task's holding period means for its deadline."""
+    """Whether a task's holding period leaves time before the deadline."""
 
     FITS = ""
     MISSES = "ends after the deadline"
-    """The holding period alone ends after the deadline: the task could never be in time."""
+    """The holding period ends after the deadline: the task could never be done in time."""
     TOO_LONG_NOW = "too long to submit again"
-    """Submitted again today with the same holding period, it would still be held when the deadline has passed."""
+    """A task submitted again now with the same holding period would still be held when the deadline passes."""
 
 
 @dataclass(frozen=True, slots=True)
 class Deadline:
-    """By when a request must be done.
+    """The deadline of a request.
 
     Attributes:
         rule: The law.
-        basis: From which moment it is counted.
+        basis: The kind of moment from which it is counted.
         counted_from: That moment.
-        last_day: The last day in time, in the shop's zone.
-        ends_at: The moment when that day is over, in UTC; the first one that is late.
+        last_day: The last day that is in time, in the shop's zone.
+        ends_at: The moment when the last day is over, in UTC; from this moment on the request is late.
         extended_last_day: The last day if the law's extension is used.
     """
 
@@ -76,31 +74,27 @@ class Deadline:
 
     @property
     def is_exact(self) -> bool:
-        """False where the clock started earlier than we know, so the true deadline is this day or an earlier one."""
+        """False where the period began earlier than is known: the true deadline is this day or an earlier day."""
         return self.basis is Basis.RECEIVED
 
 
 @lru_cache(maxsize=20_000)
 def last_day(rule: Rule, received_on: date, *, extended: bool = False) -> date:
-    """Give the last day in time for a request received on a day, both in the shop's zone."""
+    """Return the last day that is in time for a request received on a day, both in the shop's zone."""
     if rule is Rule.GDPR:
-        return add_months(received_on, _GDPR_EXTENDED_MONTHS if extended else _GDPR_MONTHS)
+        # The same date of the later month, or the last day of a month that is too short for it.
+        last: date = received_on + relativedelta(months=_GDPR_EXTENDED_MONTHS if extended else _GDPR_MONTHS)
+        return last
     return received_on + timedelta(days=_CCPA_EXTENDED_DAYS if extended else _CCPA_DAYS)
-
-
-def add_months(day: date, months: int) -> date:
-    """Give the same date some months later; the month's last day where it has no such date."""
-    year, month = divmod(day.year * 12 + day.month - 1 + months, 12)
-    return date(year, month + 1, min(day.day, calendar.monthrange(year, month + 1)[1]))
 
 
 @dataclass(frozen=True, slots=True)
 class DeadlineCalendar:
-    """How deadlines are counted: which law for which business product, in which zone.
+    """How deadlines are counted: the law of each business product, and the shop's zone.
 
     Attributes:
-        rule: The law for business products that are not named.
-        zone: The shop's zone: whose midnight ends a day.
+        rule: The law of business products without an entry in `rules`.
+        zone: The shop's zone, whose midnight ends a day.
         rules: The law by business product ID.
     """
 
@@ -110,25 +104,25 @@ class DeadlineCalendar:
 
     @classmethod
     def of(cls, rule: str | Mapping[str, str], timezone: str) -> DeadlineCalendar:
-        """Take the settings `DEADLINE_RULE` (in a map, `*` serves the products not named) and `TIMEZONE`."""
+        """Return the calendar of the settings `DEADLINE_RULE` (a map may name `*`, all other products) and `TIMEZONE`."""
         if isinstance(rule, str):
             return cls(Rule(rule), ZoneInfo(timezone))
         named = {product: Rule(law) for product, law in rule.items() if product != "*"}
         return cls(Rule(rule.get("*", Rule.GDPR)), ZoneInfo(timezone), named)
 
     def rule_for(self, business_product_id: str | None) -> Rule:
-        """Give the law that a business product's requests are under."""
+        """Return the law that applies to the requests of a business product."""
         return self.rules.get(business_product_id or "", self.rule)
 
     @property
     def longest_days(self) -> int:
-        """What failed longer ago than so many days is overdue under each law that applies here, extensions apart."""
+        """The age in days from which a failed task is overdue under every law that applies here, extensions apart."""
         longest = {Rule.GDPR: 31, Rule.CCPA: _CCPA_DAYS}
-        # One more for the day of receipt, which is not counted, and one for the hours between two zones' midnights.
+        # One day more because the day of receipt is not counted, and one for the hours between the midnights of two zones.
         return max(longest[rule] for rule in {self.rule, *self.rules.values()}) + 2
 
     def day_of(self, moment: datetime) -> date:
-        """Give the shop's day of a moment."""
+        """Return the day of a moment in the shop's zone."""
         return moment.astimezone(self.zone).date()
 
     def deadline(
@@ -139,10 +133,10 @@ class DeadlineCalendar:
         submitted_at: datetime | None = None,
         failed_at: datetime | None = None,
     ) -> Deadline | None:
-        """Count from the surest moment known; none when no moment is.
+        """Return the deadline counted from the most certain moment that is known; None when no moment is known.
 
-        A request can't have come after its task was submitted, nor a task be submitted after it failed: where they
-        contradict, the earlier moment counts.
+        A request comes before the submission of its task, and the submission before the failure. Where the moments
+        contradict this order, the earlier moment counts.
         """
         known = [
             (moment, basis)
@@ -153,7 +147,7 @@ class DeadlineCalendar:
             return None
         moment, basis = known[0]
         for other, other_basis in known[1:]:
-            # The same day is no contradiction: what a shop notes down is often the day alone.
+            # Two moments of one day do not contradict each other: a shop often notes the day alone.
             if other < moment and self.day_of(other) < self.day_of(moment):
                 moment, basis = other, other_basis
         rule, day = self.rule_for(business_product_id), self.day_of(moment)
@@ -161,18 +155,18 @@ class DeadlineCalendar:
         return Deadline(rule, basis, moment, last, end_of_day(last, self.zone), last_day(rule, day, extended=True))
 
     def days_left(self, deadline: Deadline, now: datetime) -> int:
-        """Give whole days until the last day: 0 on that day itself, negative once it is over."""
+        """Return the whole days until the last day: 0 on that day, negative once it is over."""
         return (deadline.last_day - self.day_of(now)).days
 
 
 @lru_cache(maxsize=20_000)
 def end_of_day(day: date, zone: ZoneInfo) -> datetime:
-    """Give the moment in UTC when a day is over in a zone: the next day's first, also where clocks change at midnight."""
+    """Return the moment in UTC when a day is over in a zone: the first of the next day, even if clocks change at midnight."""
     return datetime.combine(day + timedelta(days=1), time(), zone).astimezone(UTC)
 
 
 def hold_ends_at(submitted_at: datetime | None, holding_period_days: int | None) -> datetime | None:
-    """Give when a task's holding period ends; none when either is not known."""
+    """Return the end of a task's holding period; None when either argument is unknown."""
     if submitted_at is None or holding_period_days is None:
         return None
     return submitted_at + timedelta(days=holding_period_days)
@@ -181,7 +175,7 @@ def hold_ends_at(submitted_at: datetime | None, holding_period_days: int | None)
 def judge_hold(
     deadline: Deadline, *, submitted_at: datetime | None, holding_period_days: int | None, now: datetime
 ) -> Hold:
-    """Tell whether the holding period alone makes the deadline unreachable, for the task or for another try today."""
+    """Return whether the holding period alone makes the deadline unreachable, for this task or for one submitted now."""
     ends_at = hold_ends_at(submitted_at, holding_period_days)
     if ends_at is None or holding_period_days is None:
         return Hold.FITS

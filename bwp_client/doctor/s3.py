@@ -1,4 +1,4 @@
-"""`doctor s3://bucket/prefix`: the bucket, the two permissions, and whether what lies there can be read."""
+"""`doctor s3://bucket/prefix`: inspects the bucket, the two permissions, and whether the newest object holds events."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ if TYPE_CHECKING:
     from botocore.exceptions import ClientError
     from mypy_boto3_s3 import S3Client
 
-_LOOK_AT = 1000
+_MOST_LISTED = 1000
 
 
 def inspect_s3(uri: str, client: S3Client) -> Iterator[Finding]:
-    """Give the lines, as they are found.
+    """Yield each finding as soon as it is known.
 
     Args:
         uri: `s3://bucket/prefix`.
@@ -36,19 +36,19 @@ def inspect_s3(uri: str, client: S3Client) -> Iterator[Finding]:
     bucket, prefix = split_s3(uri)
     with _errors(f"s3://{bucket}"):
         try:
-            first = list(islice(list_objects(bucket, prefix, client), _LOOK_AT + 1))
+            first = list(islice(list_objects(bucket, prefix, client), _MOST_LISTED + 1))
         except ClientError as error:
             yield _not_listed(error, bucket, prefix)
             return
     yield Finding(f"permission s3:ListBucket on arn:aws:s3:::{bucket} for prefix {prefix or '(all)'}")
-    found = [item for item in first[:_LOOK_AT] if item["Size"]]
+    found = [item for item in first[:_MOST_LISTED] if item["Size"]]
     if not found:
         yield Finding(
             f"nothing lies below {uri}",
             "check the prefix; Firehose writes its first object up to its buffering time after the first event",
         )
         return
-    more = " and more" if len(first) > _LOOK_AT else ""
+    more = " and more" if len(first) > _MOST_LISTED else ""
     yield Finding(f"{len(found):,}{more} objects below {uri}")
     newest = max(found, key=lambda item: item["LastModified"])
     with _errors(f"s3://{bucket}/{newest['Key']}"):
@@ -104,13 +104,15 @@ def _not_read(error: ClientError, bucket: str, prefix: str) -> Finding:
 
 
 def _content(body: Any, key: str) -> Finding:
-    """Read the first records of an object."""
+    """Return whether the first records of an object can be read."""
     framer = RecordFramer()
     name = key.rpartition("/")[2]
     try:
         first = next(iter(blocks(body)), b"")
     except CutShortError:
-        return Finding(f"the newest object ({name}) is cut short", "load all the same; what can be read is stored")
+        return Finding(
+            f"the newest object ({name}) is cut short", "load it anyway: the records before the cut are stored"
+        )
     finally:
         body.close()
     sample = list(islice(exact_records(chain(framer.feed(first), framer.finish())), 100))

@@ -1,4 +1,4 @@
-"""What every source offers."""
+"""The protocol of a source, and the objects that it lists."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import BinaryIO, Protocol
 
 @dataclass(frozen=True, slots=True)
 class SourceObject:
-    """One object to read: `etag` changes whenever its content does (local files: modification time in ns)."""
+    """An object to read. Its `etag` changes with its content; for a local file it is the modification time in ns."""
 
     uri: str
     etag: str
@@ -17,17 +17,17 @@ class SourceObject:
 
 
 class Source(Protocol):
-    """Lists objects and opens them; small and picklable, for workers open the objects themselves."""
+    """Lists objects and opens them. A source is small and picklable, because worker processes open the objects."""
 
     @property
     def label(self) -> str:
-        """The source as the user named it, absolute."""
+        """The absolute address of the source, for messages and the runs table."""
         ...
 
     def objects(self) -> Iterator[SourceObject]:
-        """List every object, in a stable order."""
+        """Yield every object, in a stable order."""
         ...
 
     def open(self, item: SourceObject) -> BinaryIO:
-        """Open one object's raw bytes."""
+        """Open the raw bytes of an object."""
         ...

@@ -1,4 +1,4 @@
-"""Local files: one file, or every file below a folder."""
+"""A local file, or every file below a folder."""
 
 from __future__ import annotations
 
@@ -11,43 +11,46 @@ from bwp_client.errors import SourceNotFoundError, UsageError
 from bwp_client.sources.base import SourceObject
 from bwp_client.sources.off_limits import SYSTEM_FOLDERS, why_refused
 
-_SHOWN = 200
+_SHOWN_CHARACTERS = 200
 
 
 class FileSource:
-    """Reads a file, or a folder with everything below it except hidden files.
+    """Reads a file, or every file below a folder except hidden files.
 
-    What `off_limits` names is refused: as the source itself, and each file of a folder that is a link to such a file.
+    Paths that `off_limits` refuses are not read: neither as the source, nor as a file that a link in a folder leads to.
     """
 
     def __init__(self, path: str) -> None:
         try:
             self._root = Path(path).expanduser().absolute()
             exists = self._root.exists()
-            why = why_refused(self._root) if exists else None
-        except (OSError, RuntimeError) as error:  # no right to look, a name that is too long, or nobody's home
+            refusal = why_refused(self._root) if exists else None
+        except (
+            OSError,
+            RuntimeError,
+        ) as error:  # no permission, a name that is too long, or the home of an unknown user
             reason = getattr(error, "strerror", None) or str(error)
             raise UsageError(
-                f"Nothing was loaded: {path[:_SHOWN]} can't be looked at ({reason}). "
+                f"Nothing was loaded: {path[:_SHOWN_CHARACTERS]} can't be looked at ({reason}). "
                 "Check the path; the warehouse is unchanged."
             ) from error
         if not exists:
             raise SourceNotFoundError(
                 f"Nothing was loaded: {self._root} does not exist. Check the path; the warehouse is unchanged."
             )
-        if why:
+        if refusal:
             raise UsageError(
-                f"Nothing was loaded: {self._root} {why}, and such files are never read as events. "
+                f"Nothing was loaded: {self._root} {refusal}, and such files are never read as events. "
                 "The warehouse is unchanged. Put the events into a folder of their own, and load that."
             )
 
     @property
     def label(self) -> str:
-        """The absolute path; bytes of it that are no UTF-8 are shown as such."""
+        """The absolute path; bytes that are not UTF-8 are shown as escapes."""
         return os.fsencode(self._root).decode("utf-8", "backslashreplace")
 
     def objects(self) -> Iterator[SourceObject]:
-        """List the files in the order of their paths."""
+        """Yield the files, each folder's in the order of their names."""
         if self._root.is_file():
             yield _describe(self._root)
             return
@@ -63,17 +66,17 @@ class FileSource:
                     yield _describe(path)
 
     def open(self, item: SourceObject) -> BinaryIO:
-        """Open one file.
+        """Open a file.
 
         Raises:
             UsageError: The file may not be read, or is gone.
         """
         path = Path.from_uri(item.uri) if hasattr(Path, "from_uri") else path_of(item.uri)
         try:
-            if why := why_refused(path):
+            if refusal := why_refused(path):
                 raise UsageError(
-                    f"{path} was not read: it {why}, and such files are never read as events. What else was found is "
-                    "loaded. Take it, or the link to it, out of the folder."
+                    f"{path} was not read: it {refusal}, and such files are never read as events. The other files are "
+                    "loaded. Take the file, or the link to it, out of the folder."
                 )
             return path.open("rb")
         except OSError as error:
@@ -89,7 +92,7 @@ def _describe(path: Path) -> SourceObject:
 
 
 def path_of(uri: str) -> Path:
-    """Give the path behind a `file://` address."""
+    """Return the path that a `file://` address names."""
     from urllib.parse import unquote_to_bytes, urlsplit
 
     return Path(os.fsdecode(unquote_to_bytes(urlsplit(uri).path)))

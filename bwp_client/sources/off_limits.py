@@ -1,4 +1,4 @@
-"""Files that are never read as events: settings, hidden files, devices, and what the system shows as files."""
+"""Paths that are never read as events: settings, hidden files, devices, and the system's own folders."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ _SETTINGS_ENDING = ".env"
 
 
 def why_refused(path: Path) -> str | None:
-    """Say why a path that exists is never read, after its links are resolved; none when it may be.
+    """Return why an existing path is never read, as the end of a sentence, or None if it may be read; follows links.
 
     Raises:
-        OSError: It can't be looked at.
+        OSError: The path can't be looked at.
     """
     real = Path(os.path.realpath(path))
     status = real.stat()
@@ -26,25 +26,25 @@ def why_refused(path: Path) -> str | None:
         return "lies where the system shows processes, devices or secrets"
     if any(name in _SETTINGS_NAMES or name.endswith(_SETTINGS_ENDING) for name in map(str.lower, real.parts)):
         return "is a settings file"
-    if any(name.startswith(".") for name in _parts_that_count(real)):
+    if any(name.startswith(".") for name in _named_parts(real)):
         return "is hidden, or lies in a hidden folder"
     if stat.S_ISREG(status.st_mode) and status.st_nlink > 1 and _is_settings_file(status):
         return "is a settings file"
     return None
 
 
-def _parts_that_count(real: Path) -> tuple[str, ...]:
-    """Return the names in a path; of one below the working folder, those below it: that folder is where the user works."""
+def _named_parts(real: Path) -> tuple[str, ...]:
+    """Return the names in a path that may be hidden: below the working folder, only the names after it."""
     here = Path(os.path.realpath("."))
     return real.relative_to(here).parts if real.is_relative_to(here) else real.parts
 
 
 def _is_settings_file(status: os.stat_result) -> bool:
-    """Tell whether a file with several names is one that settings are read from."""
+    """Return whether a file with several names is a file that settings are read from."""
     for name in _SETTINGS_FILES:
         try:
             if os.path.samestat(status, Path(name).expanduser().stat()):
                 return True
-        except (OSError, RuntimeError):  # not there, or no home
+        except (OSError, RuntimeError):  # the file does not exist, or there is no home
             continue
     return False
