@@ -10,7 +10,7 @@ from bwp_client.ui.sections import archive_replays, data_gaps, data_trust, job_b
 
 page = open_page("Data health")
 draw_heading("Is the picture complete?", MetricName.GAPS, MetricName.COVERAGE)
-st.caption("About the chosen period; the sections below are about all data.")
+st.caption("About the chosen period. The sections below are about all data unless they name the period.")
 data_trust.draw_trust_lines(page)
 job_buttons.draw_load_and_look_up(page.settings)
 data_gaps.draw_data_gaps(page)

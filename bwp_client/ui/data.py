@@ -45,9 +45,13 @@ def _newest_run(uri: str) -> Run | None:
     return newest_run(Warehouse(uri))
 
 
-@st.cache_resource(max_entries=2, show_spinner=False)
-def _snapshot(uri: str, versions: str, _run: Run) -> Snapshot:  # noqa: ARG001 - `versions` is the cache key
-    return Snapshot(Warehouse(uri), _run)
+def _versions(run: Run) -> str:
+    return json.dumps([run.run_id, run.versions], sort_keys=True)
+
+
+@st.cache_resource(max_entries=2, show_spinner=False, hash_funcs={Run: _versions})
+def _snapshot(uri: str, run: Run) -> Snapshot:
+    return Snapshot(Warehouse(uri), run)
 
 
 def current_snapshot(settings: Settings) -> Snapshot | None:
@@ -58,17 +62,13 @@ def current_snapshot(settings: Settings) -> Snapshot | None:
     """
     uri = warehouse_in_use(settings).uri
     run = _newest_run(uri=uri)
-    return None if run is None else _snapshot(uri=uri, versions=_versions(run), _run=run)
+    return None if run is None else _snapshot(uri=uri, run=run)
 
 
 def version_key(settings: Settings) -> str:
     """Return a text that changes with every finished run; empty before the first."""
     run = _newest_run(uri=warehouse_in_use(settings).uri)
     return "" if run is None else _versions(run)
-
-
-def _versions(run: Run) -> str:
-    return json.dumps([run.run_id, run.versions], sort_keys=True)
 
 
 def cached(snapshot: Snapshot, key: Hashable, make: Callable[[], T]) -> T:

@@ -43,8 +43,9 @@ def _draw_missing(page: PageContext, rates: pd.DataFrame) -> None:
     failed, completed = rates[["failed_known", "completed_known"]].iloc[0] if len(rates) else (0.0, 0.0)
     st.text(
         "Failures come sooner than completions, so more requests alone raise the failure rate for a while. The rate by "
-        f"submission does not move with them. It needs {KNOWN_SHARE * 100:.0f} % of the failed and of the completed tasks "
-        f"looked up; {percent(failed)} of the failed and {percent(completed)} of the completed tasks are."
+        f"submission does not move with them. It needs lookups of {KNOWN_SHARE * 100:.0f} % of the failed and of the "
+        f"completed tasks; so far, {percent(failed)} of the failed and {percent(completed)} of the completed "
+        "tasks are looked up."
     )
     if completed < KNOWN_SHARE:
         draw_look_up_completed(page)
