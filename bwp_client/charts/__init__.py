@@ -1,4 +1,4 @@
-"""Plotly figures from metric frames: pure functions, the same for pages, notebooks and reports."""
+"""Plotly figures drawn from metric frames: pure functions, used by pages, notebooks and reports."""
 
 from bwp_client.charts.codes import code_bars, code_colors, codes_over_time
 from bwp_client.charts.rates import outcomes_over_time, rate_over_time, rates_by_product

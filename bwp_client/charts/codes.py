@@ -1,4 +1,4 @@
-"""Error codes as bars and over time; a code has the same colour everywhere."""
+"""Charts of error codes, as bars and over time; a code has the same colour in both."""
 
 from __future__ import annotations
 
@@ -7,16 +7,31 @@ from collections.abc import Iterable, Mapping
 import pandas as pd
 import plotly.graph_objects as go
 
-from bwp_client.charts.theme import FEW, NOT_LOOKED_UP_COLOR, PALETTE, UNCODED_COLOR, Theme, few_ticks, figure, label
+from bwp_client.charts.theme import (
+    MIN_COUNT_FOR_PLOTLY_TICKS,
+    NOT_LOOKED_UP_COLOR,
+    PALETTE,
+    UNCODED_COLOR,
+    Theme,
+    empty_figure,
+    label,
+    tick_layout,
+)
 from bwp_client.warehouse.snapshot import NOT_LOOKED_UP, UNCODED
 
 OTHERS = "(other codes)"
+OTHERS_COLOR = "#5F6873"
 MAX_CODES = 8
+MAX_BARS = 20
 
 
 def code_colors(codes: Iterable[str]) -> dict[str, str]:
-    """Give each code its colour; pass every code there is, in the order first seen, so that it never changes."""
-    colors = {UNCODED: UNCODED_COLOR, NOT_LOOKED_UP: NOT_LOOKED_UP_COLOR, OTHERS: "#5F6873"}
+    """Return the colour of each code.
+
+    Args:
+        codes: Every code there is, in the order first seen, so that no colour changes when codes are added.
+    """
+    colors = {UNCODED: UNCODED_COLOR, NOT_LOOKED_UP: NOT_LOOKED_UP_COLOR, OTHERS: OTHERS_COLOR}
     for code in codes:
         if code not in colors:
             colors[code] = PALETTE[(len(colors) - 3) % len(PALETTE)]
@@ -24,19 +39,19 @@ def code_colors(codes: Iterable[str]) -> dict[str, str]:
 
 
 LABEL_PIXELS = 90
-"""Room for what stands beside the longest bar, however narrow the chart is."""
+"""The right margin, for the text beside the longest bar."""
 
 
 def code_bars(frame: pd.DataFrame, theme: Theme, colors: Mapping[str, str]) -> go.Figure:
-    """Draw failed tasks by code, most first.
+    """Draw failed tasks by code as bars, the most frequent code first.
 
     Args:
-        frame: An `error_codes` frame.
+        frame: An `error_codes` frame: `code` (str), `tasks` (int64), `share` (float64).
         theme: Light or dark.
         colors: From `code_colors`.
     """
-    shown = frame[frame["tasks"] > 0].head(20).iloc[::-1]
-    chart = figure(theme, y_title="", height=90 + 30 * max(len(shown), 1))
+    shown = frame[frame["tasks"] > 0].head(MAX_BARS).iloc[::-1]
+    chart = empty_figure(theme, y_title="", height=90 + 30 * max(len(shown), 1))
     chart.add_bar(
         x=list(shown["tasks"]),
         y=[label(code) for code in shown["code"]],
@@ -51,10 +66,14 @@ def code_bars(frame: pd.DataFrame, theme: Theme, colors: Mapping[str, str]) -> g
         customdata=list(shown["code"]),
         hovertemplate="%{y}: %{x:,} failed tasks<extra></extra>",
     )
-    top = int(shown["tasks"].max()) if len(shown) else 1
+    longest = int(shown["tasks"].max()) if len(shown) else 1
     chart.update_layout(
         hovermode="closest",
-        xaxis={"range": [0, top], "title": {"text": "Failed tasks"}, "dtick": 1 if top < FEW else None},
+        xaxis={
+            "range": [0, longest],
+            "title": {"text": "Failed tasks"},
+            "dtick": 1 if longest < MIN_COUNT_FOR_PLOTLY_TICKS else None,
+        },
         margin={"r": LABEL_PIXELS},
     )
     chart.update_yaxes(showgrid=False, rangemode="normal", type="category")
@@ -62,14 +81,15 @@ def code_bars(frame: pd.DataFrame, theme: Theme, colors: Mapping[str, str]) -> g
 
 
 def codes_over_time(frame: pd.DataFrame, theme: Theme, colors: Mapping[str, str]) -> go.Figure:
-    """Draw failed tasks by code and period, stacked; rare codes together as others, partial periods lighter.
+    """Draw failed tasks by code and period as stacked bars; rare codes are summed up as others, partial periods are lighter.
 
     Args:
-        frame: An `error_codes_over_time` frame.
+        frame: An `error_codes_over_time` frame: `period_start` (datetime64[us, UTC]), `code` (str), `tasks` (int64),
+            `partial` (bool).
         theme: Light or dark.
         colors: From `code_colors`.
     """
-    chart = figure(theme, y_title="Failed tasks", legend=True, height=340)
+    chart = empty_figure(theme, y_title="Failed tasks", legend=True, height=340)
     totals = frame.groupby("code")["tasks"].sum().sort_values(ascending=False)
     top = list(totals.index[:MAX_CODES])
     shown = frame.assign(code=[code if code in top else OTHERS for code in frame["code"]])
@@ -88,12 +108,16 @@ def codes_over_time(frame: pd.DataFrame, theme: Theme, colors: Mapping[str, str]
             customdata=[code] * len(table),
             hovertemplate="%{y:,}",
         )
-    chart.update_layout(barmode="stack", **few_ticks(list(table.index), table.sum(axis=1).max()))
+    chart.update_layout(barmode="stack", **tick_layout(list(table.index), table.sum(axis=1).max()))
     return chart
 
 
 def describe_codes(frame: pd.DataFrame) -> str:
-    """Say in words what the code chart shows."""
+    """Return the text alternative of `code_bars`: the five most frequent codes.
+
+    Args:
+        frame: An `error_codes` frame.
+    """
     shown = frame[frame["tasks"] > 0].head(5)
     if shown.empty:
         return "No failed task in this period."

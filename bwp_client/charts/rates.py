@@ -1,4 +1,4 @@
-"""Failure rates and counts over time."""
+"""Charts of failure rates and of outcomes over time."""
 
 from __future__ import annotations
 
@@ -14,14 +14,15 @@ from bwp_client.charts.theme import (
     MAX_POINTS,
     PALETTE,
     Theme,
-    few_ticks,
-    figure,
+    empty_figure,
     ink,
     label,
     muted,
+    tick_layout,
 )
 
 _RIBBON = "rgba(213,94,0,0.18)"
+_TRANSPARENT = "rgba(0,0,0,0)"
 _MAX_MARKERS = 120
 _MAX_COUNT_LABELS = 40
 _MIN_TOP = 0.01
@@ -38,21 +39,47 @@ def rate_over_time(
     outside: pd.Series[str] | None = None,
     baseline_name: str = "Period before",
 ) -> go.Figure:
-    """Draw the failure rate with its 95 % interval; partial periods hollow, too few to rate as counts.
+    """Draw the failure rate with its 95 % interval.
 
-    The line breaks where a period has no outcomes or too few to rate.
+    Partial periods are hollow; periods with too few outcomes to rate are written as counts. The line breaks where a period
+    has no outcomes or too few to rate.
 
     Args:
-        frame: A `failure_rate` frame.
+        frame: A `failure_rate` frame: `period_start` (datetime64[us, UTC]), `failed`, `n` (int64), `rate`, `low`, `high`
+            (float64), `partial` (bool).
         theme: Light or dark.
         baseline: A rate to compare with, drawn as a dotted line.
         outside: The marks of `metrics.baseline.outside`: these periods get a diamond.
-        baseline_name: What the baseline is called.
+        baseline_name: The name of the dotted line.
     """
-    chart = figure(theme, y_title="Failure rate")
-    # Each period may take one more point, for a break after it.
+    chart = empty_figure(theme, y_title="Failure rate")
+    # Each period may take another point, for a break after it.
     frame = frame.tail(MAX_POINTS // 2)
     rated = frame[frame["rate"].notna()]
+    _add_interval(chart, frame)
+    chart.add_scatter(
+        **_line(frame),
+        mode="lines+markers" if len(rated) <= _MAX_MARKERS else "lines",
+        line={"color": FAILED, "width": 2},
+        marker=_markers(frame, FAILED),
+        hovertemplate=_RATE_HOVER + "<extra></extra>",
+        name="Failure rate",
+    )
+    _add_counts(chart, frame[frame["rate"].isna()], theme)
+    if baseline is not None and len(rated):
+        _add_baseline(chart, rated, baseline, baseline_name, theme)
+    if outside is not None:
+        _add_outside(chart, rated, outside, theme)
+    highest = float(rated["high"].max()) if len(rated) else 0.0
+    y_range = [0, max(highest * 1.08, _MIN_TOP)]
+    chart.update_yaxes(tickformat=".0%" if highest > 0.05 else ".1%", range=y_range, automargin=False)
+    chart.update_xaxes(tick_layout(list(frame["period_start"]), highest)["xaxis"], automargin=False)
+    # The margins are fixed, since rates and days always need the same room: measuring it slows the browser down.
+    chart.update_layout(margin={"l": 62, "b": 42, "autoexpand": False})
+    return chart
+
+
+def _add_interval(chart: go.Figure, frame: pd.DataFrame) -> None:
     chart.add_scatter(
         **_ribbon(frame),
         mode="lines",
@@ -62,86 +89,67 @@ def rate_over_time(
         hoverinfo="skip",
         name="95 % interval",
     )
+
+
+def _add_baseline(chart: go.Figure, rated: pd.DataFrame, baseline: float, name: str, theme: Theme) -> None:
     chart.add_scatter(
-        **_line(frame),
-        mode="lines+markers" if len(rated) <= _MAX_MARKERS else "lines",
-        line={"color": FAILED, "width": 2},
-        marker={
-            "size": 7,
-            "color": [_partly(FAILED, partial=bool(row and row["partial"])) for row in _broken(frame)],
-            "line": {"color": FAILED, "width": 2},
-        },
-        hovertemplate=_RATE_HOVER + "<extra></extra>",
-        name="Failure rate",
+        x=[rated["period_start"].iloc[0], rated["period_start"].iloc[-1]],
+        y=[baseline, baseline],
+        mode="lines",
+        line={"dash": "dot", "width": 1.5, "color": muted(theme)},
+        hovertemplate=f"{name.lower()} %{{y:.1%}}<extra></extra>",
+        name=name,
     )
-    _add_counts(chart, frame[frame["rate"].isna()], theme)
-    if baseline is not None and len(rated):
-        chart.add_scatter(
-            x=[rated["period_start"].iloc[0], rated["period_start"].iloc[-1]],
-            y=[baseline, baseline],
-            mode="lines",
-            line={"dash": "dot", "width": 1.5, "color": muted(theme)},
-            hovertemplate=f"{baseline_name.lower()} %{{y:.1%}}<extra></extra>",
-            name=baseline_name,
-        )
-    if outside is not None:
-        marked = frame[(outside.reindex(frame.index) != "") & frame["rate"].notna()]
-        chart.add_scatter(
-            x=list(marked["period_start"]),
-            y=list(marked["rate"]),
-            mode="markers",
-            marker={"symbol": "diamond-open", "size": 16, "color": ink(theme), "line": {"width": 2}},
-            customdata=list(outside.reindex(marked.index)),
-            hovertemplate="%{customdata} the baseline beyond luck<extra></extra>",
-            name="Outside the baseline",
-        )
-    top = float(rated["high"].max()) if len(rated) else 0.0
-    chart.update_yaxes(
-        tickformat=".0%" if top > 0.05 else ".1%", range=[0, max(top * 1.08, _MIN_TOP)], automargin=False
+
+
+def _add_outside(chart: go.Figure, rated: pd.DataFrame, outside: pd.Series[str], theme: Theme) -> None:
+    marks = outside.reindex(rated.index)
+    marked = rated[marks != ""]
+    chart.add_scatter(
+        x=list(marked["period_start"]),
+        y=list(marked["rate"]),
+        mode="markers",
+        marker={"symbol": "diamond-open", "size": 16, "color": ink(theme), "line": {"width": 2}},
+        customdata=list(marks[marks != ""]),
+        hovertemplate="%{customdata} the baseline beyond luck<extra></extra>",
+        name="Outside the baseline",
     )
-    chart.update_xaxes(few_ticks(list(frame["period_start"]), top)["xaxis"], automargin=False)
-    # Rates and days always need the same room; to measure it takes the browser a third of the drawing.
-    chart.update_layout(margin={"l": 62, "b": 42, "autoexpand": False})
-    return chart
 
 
 def rates_by_product(frames: Mapping[str, pd.DataFrame], theme: Theme) -> go.Figure:
-    """Draw one failure rate line per business product; partial periods hollow, gaps where there are too few to rate.
+    """Draw a line of failure rates per business product; partial periods are hollow, periods not rated are gaps.
 
     Args:
-        frames: A `failure_rate` frame by product name, in an order that stays the same.
+        frames: `failure_rate` frames by product name, in an order that stays the same: it decides the colours.
         theme: Light or dark.
     """
-    chart = figure(theme, y_title="Failure rate", legend=True, height=340)
-    for place, (name, frame) in enumerate(frames.items()):
-        shown, color = frame.tail(MAX_POINTS // 2), PALETTE[place % len(PALETTE)]
+    chart = empty_figure(theme, y_title="Failure rate", legend=True, height=340)
+    for index, (name, frame) in enumerate(frames.items()):
+        shown, color = frame.tail(MAX_POINTS // 2), PALETTE[index % len(PALETTE)]
         chart.add_scatter(
             **_line(shown),
             mode="lines+markers",
             line={"color": color, "width": 2},
-            marker={
-                "size": 7,
-                "color": [_partly(color, partial=bool(row and row["partial"])) for row in _broken(shown)],
-                "line": {"color": color, "width": 2},
-            },
+            marker=_markers(shown, color),
             hovertemplate=_RATE_HOVER,
             name=label(name),
         )
     starts = sorted({start for frame in frames.values() for start in frame["period_start"]})
-    chart.update_xaxes(few_ticks(starts, 1.0)["xaxis"])
+    chart.update_xaxes(tick_layout(starts, 1.0)["xaxis"])
     chart.update_yaxes(tickformat=".0%")
     return chart
 
 
 def outcomes_over_time(frame: pd.DataFrame, theme: Theme) -> go.Figure:
-    """Draw completed and failed tasks per period, stacked; partial periods lighter.
+    """Draw failed and completed tasks per period as stacked bars; partial periods are lighter.
 
     Args:
-        frame: A `failure_rate` frame.
+        frame: A `failure_rate` frame: `period_start` (datetime64[us, UTC]), `failed`, `completed`, `n` (int64), `partial`
+            (bool).
         theme: Light or dark.
     """
     frame = frame.tail(MAX_POINTS)
-    chart = figure(theme, y_title="Tasks", legend=True, height=260)
+    chart = empty_figure(theme, y_title="Tasks", legend=True, height=260)
     for column, name, color in (("failed", "Failed", FAILED), ("completed", "Completed", COMPLETED)):
         chart.add_bar(
             x=list(frame["period_start"]),
@@ -150,12 +158,17 @@ def outcomes_over_time(frame: pd.DataFrame, theme: Theme) -> go.Figure:
             hovertemplate="%{y:,}",
             name=name,
         )
-    chart.update_layout(barmode="stack", **few_ticks(list(frame["period_start"]), frame["n"].max()))
+    chart.update_layout(barmode="stack", **tick_layout(list(frame["period_start"]), frame["n"].max()))
     return chart
 
 
 def describe_rates(frame: pd.DataFrame, bucket: str) -> str:
-    """Say in words what the rate chart shows, for those who can't see it."""
+    """Return the text alternative of `rate_over_time`: the range of the rates, the highest and the last.
+
+    Args:
+        frame: A `failure_rate` frame.
+        bucket: What a period is called: `day`, `week`.
+    """
     rated = frame[frame["rate"].notna()]
     if rated.empty:
         return f"No {bucket} has enough outcomes to rate."
@@ -168,20 +181,30 @@ def describe_rates(frame: pd.DataFrame, bucket: str) -> str:
 
 
 def describe_products(frames: Mapping[str, pd.DataFrame], bucket: str) -> str:
-    """Say in words where each product's rate was highest."""
-    said = []
+    """Return the text alternative of `rates_by_product`: when the rate of each product was highest.
+
+    Args:
+        frames: `failure_rate` frames by product name.
+        bucket: What a period is called: `day`, `week`.
+    """
+    parts = []
     for name, frame in frames.items():
         rated = frame[frame["rate"].notna()]
         if rated.empty:
-            said.append(f"{name}: too few to rate")
+            parts.append(f"{name}: too few to rate")
             continue
         top = rated.sort_values("rate", ascending=False).iloc[0]
-        said.append(f"{name}: at most {top['rate']:.1%}, in the {bucket} of {top['period_start']:%d %b %Y}")
-    return "; ".join(said) + "."
+        parts.append(f"{name}: at most {top['rate']:.1%}, in the {bucket} of {top['period_start']:%d %b %Y}")
+    return "; ".join(parts) + "."
 
 
 def describe_outcomes(frame: pd.DataFrame, bucket: str) -> str:
-    """Say in words how many tasks failed and completed."""
+    """Return the text alternative of `outcomes_over_time`: the totals, and the period with most failures.
+
+    Args:
+        frame: A `failure_rate` frame.
+        bucket: What a period is called: `day`, `week`.
+    """
     if frame.empty:
         return "No task ended."
     top = frame.sort_values("failed", ascending=False).iloc[0]
@@ -191,8 +214,8 @@ def describe_outcomes(frame: pd.DataFrame, bucket: str) -> str:
     )
 
 
-def _broken(frame: pd.DataFrame) -> Iterator[dict[Any, Any] | None]:
-    """Give the rated rows in order, and None once wherever the line must break."""
+def _with_breaks(frame: pd.DataFrame) -> Iterator[dict[Any, Any] | None]:
+    """Yield the rated rows in order, and None wherever the line must break."""
     steps = frame["period_start"].diff()
     usual, previous = steps.min(), None
     for row in frame.to_dict("records"):
@@ -205,7 +228,7 @@ def _broken(frame: pd.DataFrame) -> Iterator[dict[Any, Any] | None]:
 
 
 def _line(frame: pd.DataFrame) -> dict[str, list[Any]]:
-    rows = list(_broken(frame))
+    rows = list(_with_breaks(frame))
     return {
         "x": [row["period_start"] if row else None for row in rows],
         "y": [row["rate"] if row else None for row in rows],
@@ -219,7 +242,7 @@ def _line(frame: pd.DataFrame) -> dict[str, list[Any]]:
 
 
 def _ribbon(frame: pd.DataFrame) -> dict[str, list[Any]]:
-    """Give one closed outline per unbroken stretch: Plotly can't fill between two lines that break."""
+    """Return a closed outline per unbroken stretch: Plotly can't fill between two lines that break."""
     x: list[Any] = []
     y: list[Any] = []
 
@@ -232,7 +255,7 @@ def _ribbon(frame: pd.DataFrame) -> dict[str, list[Any]]:
             )
 
     stretch: list[dict[Any, Any]] = []
-    for row in _broken(frame):
+    for row in _with_breaks(frame):
         if row is None:
             close(stretch)
             stretch = []
@@ -243,7 +266,7 @@ def _ribbon(frame: pd.DataFrame) -> dict[str, list[Any]]:
 
 
 def _add_counts(chart: go.Figure, unrated: pd.DataFrame, theme: Theme) -> None:
-    """Write periods with too few outcomes to rate as counts along the axis."""
+    """Write the counts of periods with too few outcomes to rate along the axis."""
     if unrated.empty:
         return
     chart.add_scatter(
@@ -260,8 +283,10 @@ def _add_counts(chart: go.Figure, unrated: pd.DataFrame, theme: Theme) -> None:
     )
 
 
-def _partly(color: str, *, partial: bool) -> str:
-    return "rgba(0,0,0,0)" if partial else color
+def _markers(frame: pd.DataFrame, color: str) -> dict[str, Any]:
+    """Return the markers of the points of `_line`, hollow for partial periods."""
+    fills = [_TRANSPARENT if row and row["partial"] else color for row in _with_breaks(frame)]
+    return {"size": 7, "color": fills, "line": {"color": color, "width": 2}}
 
 
 def _opacity(frame: pd.DataFrame) -> list[float]:

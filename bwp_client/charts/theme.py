@@ -1,4 +1,4 @@
-"""One look for every chart: our own template, for Plotly's default is changed by others who import it."""
+"""The template, colours and sizes of every chart. Plotly's default template is left alone: other code may change it."""
 
 from __future__ import annotations
 
@@ -14,24 +14,26 @@ import plotly.io as pio
 FAILED = "#D55E00"
 COMPLETED = "#0072B2"
 PALETTE = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#8C6BB1", "#B8A500", "#7A5230")
-"""Okabe and Ito's colours for colour-blind readers, without the one that means failed, and three that fit them."""
+"""The colours of Okabe and Ito for colour-blind readers, without the colour of failures, and three that go with them."""
 UNCODED_COLOR = "#8A929C"
 NOT_LOOKED_UP_COLOR = "#C3C9D1"
 MAX_POINTS = 2000
-_MAX_LABEL = 40
-FEW = 5
-_MAX_TICKS = 14
+"""Charts over time show the newest periods up to this number."""
+MIN_COUNT_FOR_PLOTLY_TICKS = 5
+"""Below this count, Plotly would put ticks at fractions."""
+_MAX_LABEL_LENGTH = 40
+_MAX_NAMED_PERIODS = 14
 
 
 class Theme(StrEnum):
-    """Light or dark."""
+    """The theme of the page that a chart stands on."""
 
     LIGHT = "light"
     DARK = "dark"
 
     @property
     def template(self) -> str:
-        """The name of our Plotly template for it."""
+        """The name of the theme's Plotly template."""
         return f"bwp_{self.value}"
 
 
@@ -63,38 +65,46 @@ for _theme in Theme:
 
 
 def ink(theme: Theme) -> str:
-    """Give the colour of text and of marks that must stand out."""
+    """Return the colour of text and of marks that must stand out."""
     return _INK[theme]
 
 
 def muted(theme: Theme) -> str:
-    """Give the colour of what matters less."""
+    """Return the colour of secondary text and lines."""
     return _MUTED[theme]
 
 
 def label(text: str) -> str:
-    """Give text from the data for a label: its end cut off when long, and never read as the markup that Plotly knows."""
-    return escape(text if len(text) <= _MAX_LABEL else text[: _MAX_LABEL - 1] + "…", quote=False)
+    """Return text from the data for a label: shortened when long, and escaped because Plotly reads HTML tags."""
+    return escape(text if len(text) <= _MAX_LABEL_LENGTH else text[: _MAX_LABEL_LENGTH - 1] + "…", quote=False)
 
 
-def few_ticks(starts: Sequence[datetime], top: float) -> dict[str, Any]:
-    """Give layout for a chart by period: a lone one and a few weeks are named themselves, counts under five get no fractions.
+def tick_layout(starts: Sequence[datetime], largest: float) -> dict[str, Any]:
+    """Return the layout of the axes of a chart by period.
 
-    Plotly's own ticks would name the Sundays, and a lone day by its milliseconds.
+    A single period and a few weeks are named by the days on which they begin: Plotly would name the Sundays, and a single
+    day with its milliseconds. Small counts have whole ticks.
 
     Args:
         starts: When the periods begin.
-        top: The largest value.
+        largest: The largest value on the y axis.
     """
-    are_weeks = 1 < len(starts) <= _MAX_TICKS and starts[1] - starts[0] >= timedelta(days=7)
+    are_weeks = 1 < len(starts) <= _MAX_NAMED_PERIODS and starts[1] - starts[0] >= timedelta(days=7)
     days: dict[str, Any] = {"tickvals": list(starts), "tickformat": "%-d %b %Y" if len(starts) == 1 else "%-d %b"}
     if len(starts) != 1 and not are_weeks:
         days = {}
-    return {"xaxis": days, "yaxis": {"dtick": 1} if top < FEW else {}}
+    return {"xaxis": days, "yaxis": {"dtick": 1} if largest < MIN_COUNT_FOR_PLOTLY_TICKS else {}}
 
 
-def figure(theme: Theme, *, y_title: str, height: int = 320, legend: bool = False) -> go.Figure:
-    """Give an empty figure in our look; the y axis starts at zero."""
+def empty_figure(theme: Theme, *, y_title: str, height: int = 320, legend: bool = False) -> go.Figure:
+    """Return a figure without data in the theme's template; its y axis starts at zero.
+
+    Args:
+        theme: Light or dark.
+        y_title: The title of the y axis.
+        height: In pixels.
+        legend: Whether a legend is shown above the plot.
+    """
     return go.Figure(
         layout=go.Layout(
             template=pio.templates[theme.template],

@@ -1,4 +1,4 @@
-"""What changed, since when, at which hours, and how long it takes."""
+"""Charts of changes: change points, contributions, weekday and hour, time to outcome."""
 
 from __future__ import annotations
 
@@ -8,8 +8,9 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from bwp_client.charts.rates import rate_over_time
-from bwp_client.charts.theme import FAILED, MAX_POINTS, PALETTE, Theme, figure, ink, label, muted
+from bwp_client.charts.theme import FAILED, MAX_POINTS, PALETTE, Theme, empty_figure, ink, label, muted
 
+MAX_PRODUCTS = 12
 WEEKDAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 _DAY_SECONDS, _HOUR_SECONDS = 86_400, 3_600
 _LOW_TO_HIGH = {
@@ -19,20 +20,21 @@ _LOW_TO_HIGH = {
 
 
 def rate_with_changes(frame: pd.DataFrame, changes: pd.DataFrame, theme: Theme) -> go.Figure:
-    """Draw the failure rate with a level line for each stretch between changes, and the days of the changes.
+    """Draw the failure rate, the level between changes as a line, and each day on which it changed.
 
     Args:
-        frame: A `failure_rate` frame.
-        changes: A `change_points` frame.
+        frame: A `failure_rate` frame; see `rate_over_time`.
+        changes: A `change_points` frame: `changed_at`, `before_from`, `after_to` (datetime64[us, UTC]), `before_rate`,
+            `after_rate` (float64), `direction` (`up` or `down`).
         theme: Light or dark.
     """
     chart = rate_over_time(frame, theme)
     x: list[pd.Timestamp | None] = []
     y: list[float | None] = []
-    for place, row in enumerate(changes.to_dict("records")):
-        # Names of days near each other stand above each other.
-        near = (changes["changed_at"].iloc[:place] > row["changed_at"] - _room(frame)).sum()
-        if place == 0:
+    for index, row in enumerate(changes.to_dict("records")):
+        # Labels of days near each other are put above each other.
+        near = (changes["changed_at"].iloc[:index] > row["changed_at"] - _label_width(frame)).sum()
+        if index == 0:
             x += [row["before_from"], row["changed_at"], None]
             y += [row["before_rate"], row["before_rate"], None]
         x += [row["changed_at"], row["after_to"], None]
@@ -51,23 +53,24 @@ def rate_with_changes(frame: pd.DataFrame, changes: pd.DataFrame, theme: Theme) 
     return chart
 
 
-def _room(frame: pd.DataFrame) -> pd.Timedelta:
-    """Give how much time a day's name takes up."""
-    room: pd.Timedelta = (frame["period_start"].max() - frame["period_start"].min()) / 8
-    return room
+def _label_width(frame: pd.DataFrame) -> pd.Timedelta:
+    """Return the time on the x axis that the label of a day covers."""
+    width: pd.Timedelta = (frame["period_start"].max() - frame["period_start"].min()) / 8
+    return width
 
 
 def contributions(frame: pd.DataFrame, name_of: Callable[[str], str], theme: Theme) -> go.Figure:
-    """Draw how much each product moved the failure rate, by its own rate and by its share of all outcomes.
+    """Draw how many percentage points each product moved the failure rate, by its own rate and by its share of outcomes.
 
     Args:
-        frame: A `contributors` frame.
-        name_of: Gives a product's name.
+        frame: A `contributors` frame: `part`, `business_product_id` (str), `rate_effect`, `mix_effect`, `contribution`
+            (float64).
+        name_of: Returns a product's name.
         theme: Light or dark.
     """
     shown = frame[(frame["part"] == "product") & frame["contribution"].notna()]
-    shown = shown.reindex(shown["contribution"].abs().sort_values().index).tail(12)
-    chart = figure(theme, y_title="", height=110 + 34 * max(len(shown), 1), legend=True)
+    shown = shown.reindex(shown["contribution"].abs().sort_values().index).tail(MAX_PRODUCTS)
+    chart = empty_figure(theme, y_title="", height=110 + 34 * max(len(shown), 1), legend=True)
     names = [label(name_of(product)) for product in shown["business_product_id"]]
     for column, name, color in (("rate_effect", "Rate", FAILED), ("mix_effect", "Mix", PALETTE[3])):
         chart.add_bar(
@@ -86,15 +89,15 @@ def contributions(frame: pd.DataFrame, name_of: Callable[[str], str], theme: The
 
 
 def weekday_hour(frame: pd.DataFrame, theme: Theme) -> go.Figure:
-    """Draw the failure rate by weekday and hour; cells with too few outcomes stay empty.
+    """Draw the failure rate by weekday and hour as a heat map; cells with too few outcomes stay empty.
 
     Args:
-        frame: A `weekday_hour` frame.
+        frame: A `weekday_hour` frame: `weekday` (1 is Monday), `hour`, `failed`, `n` (int64), `rate` (float64).
         theme: Light or dark.
     """
     cells = {(row["weekday"], row["hour"]): row for row in frame.to_dict("records")}
     rows = [[cells.get((weekday, hour)) for hour in range(24)] for weekday in range(1, 8)]
-    chart = figure(theme, y_title="", height=300)
+    chart = empty_figure(theme, y_title="", height=300)
     chart.add_heatmap(
         x=list(range(24)),
         y=list(WEEKDAYS),
@@ -117,17 +120,18 @@ def weekday_hour(frame: pd.DataFrame, theme: Theme) -> go.Figure:
 
 
 def time_to_outcome(frame: pd.DataFrame, theme: Theme, *, outcome: str) -> go.Figure:
-    """Draw median, 90th and 99th percentile of the time to one outcome, in hours or days.
+    """Draw the median, the 90th and the 99th percentile of the time to an outcome, in hours or days.
 
     Args:
-        frame: A `time_to_outcome` frame.
+        frame: A `time_to_outcome` frame: `period_start` (datetime64[us, UTC]), `outcome` (str), `tasks` (int64),
+            `median_seconds`, `p90_seconds`, `p99_seconds` (float64).
         theme: Light or dark.
         outcome: `FAILED` or `COMPLETED`.
     """
     shown = frame[(frame["outcome"] == outcome) & frame["period_start"].notna()].tail(MAX_POINTS)
     top = shown[["median_seconds", "p90_seconds", "p99_seconds"]].max().max()
     unit, seconds = ("days", _DAY_SECONDS) if pd.notna(top) and top >= 2 * _DAY_SECONDS else ("hours", _HOUR_SECONDS)
-    chart = figure(theme, y_title=unit.capitalize(), legend=True)
+    chart = empty_figure(theme, y_title=unit.capitalize(), legend=True)
     for column, name, color, dash in (
         ("median_seconds", "Median", PALETTE[0], "solid"),
         ("p90_seconds", "90th percentile", PALETTE[1], "dash"),
@@ -148,7 +152,12 @@ def time_to_outcome(frame: pd.DataFrame, theme: Theme, *, outcome: str) -> go.Fi
 
 
 def describe_contributions(frame: pd.DataFrame, name_of: Callable[[str], str]) -> str:
-    """Say in words what each product adds to the change."""
+    """Return the text alternative of `contributions`: the six products that contribute most.
+
+    Args:
+        frame: A `contributors` frame.
+        name_of: Returns a product's name.
+    """
     shown = frame[(frame["part"] == "product") & frame["contribution"].notna()].head(6)
     if shown.empty:
         return "Too few outcomes to compare."
@@ -160,7 +169,11 @@ def describe_contributions(frame: pd.DataFrame, name_of: Callable[[str], str]) -
 
 
 def describe_changes(changes: pd.DataFrame) -> str:
-    """Say in words when the rate changed."""
+    """Return the text alternative of a chart with changes: the day of each, and the rates before and after.
+
+    Args:
+        changes: A `change_points` frame.
+    """
     if changes.empty:
         return "No change found."
     return "; ".join(
@@ -170,7 +183,11 @@ def describe_changes(changes: pd.DataFrame) -> str:
 
 
 def describe_hours(frame: pd.DataFrame) -> str:
-    """Say in words which hours fail most."""
+    """Return the text alternative of `weekday_hour`: the cells with the highest and the lowest rate.
+
+    Args:
+        frame: A `weekday_hour` frame.
+    """
     rated = frame[frame["rate"].notna()]
     if rated.empty:
         return "No weekday and hour has enough outcomes to rate."

@@ -46,7 +46,7 @@ def trace(chart: go.Figure, name: str) -> Any:
 
 
 @pytest.mark.parametrize("theme", Theme)
-def test_a_rate_chart_breaks_where_it_is_not_rated_and_hollows_what_is_partial(theme: Theme) -> None:
+def test_a_rate_chart_breaks_at_periods_not_rated_and_hollows_partial_periods(theme: Theme) -> None:
     chart = rate_over_time(rates(), theme, baseline=0.03)
     line = trace(chart, "Failure rate")
     assert [y and round(y, 3) for y in line.y] == [0.04, None, 0.042, 0.043, 0.044]
@@ -102,7 +102,7 @@ def test_markup_in_an_error_code_is_text_and_a_long_one_is_cut() -> None:
     assert len(shown[0]) == 40
 
 
-def test_outcomes_add_up_and_are_told_in_words() -> None:
+def test_outcomes_add_up_and_are_described() -> None:
     chart = outcomes_over_time(rates(), Theme.LIGHT)
     assert sum(trace(chart, "Failed").y) == 30
     assert sum(trace(chart, "Completed").y) == 500
@@ -121,7 +121,7 @@ def test_partial_bars_are_lighter() -> None:
     assert list(chart.data[0].marker.opacity) == [1.0, 1.0, 1.0, 1.0, 0.45]
 
 
-def test_a_code_keeps_its_colour_whatever_else_is_shown() -> None:
+def test_a_code_has_the_same_colour_whatever_else_is_shown() -> None:
     colors = code_colors(["A", "B", "C"])
     codes = pd.DataFrame({"code": ["B", "A"], "tasks": [3, 2], "share": [0.6, 0.4]})
     alone = pd.DataFrame({"code": ["A"], "tasks": [2], "share": [1.0]})
@@ -129,7 +129,7 @@ def test_a_code_keeps_its_colour_whatever_else_is_shown() -> None:
     assert code_bars(alone, Theme.LIGHT, colors).data[0].marker.color[0] == colors["A"]
 
 
-def test_rare_codes_are_stacked_together() -> None:
+def test_rare_codes_are_stacked_as_others() -> None:
     frame = pd.DataFrame({"period_start": [START] * 12, "code": [f"C{n}" for n in range(12)], "tasks": range(1, 13)})
     chart = codes_over_time(frame, Theme.LIGHT, code_colors(frame["code"]))
     assert sum(sum(trace.y) for trace in chart.data) == sum(range(1, 13))
@@ -144,7 +144,7 @@ def test_partial_periods_are_lighter_in_the_code_chart() -> None:
     assert list(chart.data[0].marker.opacity) == [1.0, 0.45]
 
 
-def test_charts_are_told_in_words() -> None:
+def test_charts_are_described_in_words() -> None:
     assert "from 4.0% to 4.4%" in describe_rates(rates(), "day")
     assert describe_rates(rates().head(0), "day") == "No day has enough outcomes to rate."
     codes = pd.DataFrame({"code": ["A"], "tasks": [2], "share": [1.0]})
