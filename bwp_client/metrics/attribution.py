@@ -1,4 +1,4 @@
-"""What a higher or lower failure rate is made of: the product, the codes and the day, as far as the data support it."""
+"""Attribution of a change of the failure rate to a product, to error codes and to a day, as far as the data support it."""
 
 from __future__ import annotations
 
@@ -19,27 +19,33 @@ MOST = 0.5
 """A product or a code set is named when it makes up more than this share of the change."""
 MIN_WEEKS = 8
 MIN_MORE = 5
-"""Fewer tasks more or less than this are nobody's cause."""
-FEWEST_EXPECTED = 5
-"""Code sets of which a period should hold fewer tasks than this are tested as one (W. G. Cochran, 1954)."""
+"""A change by fewer tasks than this is attributed to nothing."""
+MIN_EXPECTED = 5
+"""Code sets with a smaller expected count in a period are pooled for the test (W. G. Cochran, 1954)."""
 ALPHA = 0.05
-_EXACT = 1e-12
-_CHANCE = 3.8414588207  # the square of the normal distribution's 97.5 % point
+_ROUNDING = 1e-12
+_Z_SQUARED = 3.8414588207  # the square of the normal distribution's 97.5 % point
 
 
 @dataclass(frozen=True, slots=True)
 class Cause:
-    """What makes up most of a change; what can't be told is None."""
+    """The cause of most of a change.
+
+    Attributes:
+        business_product_id: The product that makes up most of it; None where no product does.
+        code_set: The codes that make up most of it; None where no codes do, or where too few tasks were looked up to know.
+        since: The day on which the change began; None where no change point is found.
+        is_spread: There are several products, the codes are known, and no product and no codes make up most of it.
+        is_mix: More or fewer outcomes came from products that fail more often; no product itself failed more or less.
+        may_be_requests: More or fewer requests alone could look like this; see `may_be_requests`.
+    """
 
     business_product_id: str | None = None
     code_set: str | None = None
     since: datetime | None = None
     is_spread: bool = False
-    """True when there are several products, the reasons are known, and none of either makes up most of it."""
     is_mix: bool = False
-    """True when more or fewer outcomes came from products that fail more: no product itself failed more or less."""
     may_be_requests: bool = False
-    """True when more or fewer requests alone could look like this: see `moved_alike`."""
 
 
 def change_search_period(filters: Filters) -> Filters:
@@ -57,13 +63,13 @@ def cause_of(
     comparison: Mapping[Any, Any],
     products: pd.DataFrame,
 ) -> Cause | None:
-    """Find what makes up most of the change of a period, asking for what that takes; see `find_cause`.
+    """Return the cause of most of a period's change; computes the metrics that `find_cause` needs.
 
     Args:
-        ask: Computes a metric with these filters.
-        filters: The period's.
+        ask: Computes a metric with the given filters.
+        filters: The filters of the period.
         comparison: The one row of its `period_comparison` frame.
-        products: `period_comparison` rows with a column business_product_id.
+        products: Its `comparison_by_product` frame.
     """
 
     def narrowed(filters: Filters, product: str | None) -> Filters:
@@ -83,61 +89,63 @@ def find_cause(
     contributors_of: Callable[[str | None], pd.DataFrame],
     changes_of: Callable[[str | None], pd.DataFrame],
 ) -> Cause | None:
-    """Find what makes up most of the change; none when there is no clear change.
+    """Return the cause of most of the change; None when there is no clear change.
 
     Args:
         comparison: The one row of a `period_comparison` frame.
-        products: `period_comparison` rows with a column business_product_id.
-        contributors_of: Gives the `contributors` frame of a product, of all for None.
-        changes_of: Gives the `change_points` frame of a product, of all for None.
+        products: A `comparison_by_product` frame.
+        contributors_of: Returns the `contributors` frame of a product; of all products for None.
+        changes_of: Returns the `change_points` frame of a product; of all products for None.
     """
-    said = verdict(comparison)
-    if said not in {"higher", "lower"}:
+    direction = verdict(comparison)
+    if direction not in {"higher", "lower"}:
         return None
-    sign = 1 if said == "higher" else -1
+    sign = 1 if direction == "higher" else -1
     parts = contributors_of(None)
     by_product = parts[parts["part"] == "product"]
     change = sign * float(comparison["difference"])
-    product = _lead_product(by_product, products, said, sign, change)
+    product = _lead_product(by_product, products, direction, sign, change)
     if product is None and sign * by_product["mix_effect"].sum() > MOST * change:
         return Cause(is_mix=True)
     own = parts if product is None else contributors_of(product)
-    code_set, alike = _lead_code_set(own, sign), may_be_requests(comparison, own)
+    code_set, is_like_requests = _lead_code_set(own, sign), may_be_requests(comparison, own)
     if product is None and code_set is None:
-        return Cause(is_spread=len(by_product) > 1 and _are_codes_known(parts, sign), may_be_requests=alike)
-    return Cause(product, code_set, _since(changes_of(product), said), may_be_requests=alike)
+        is_spread = len(by_product) > 1 and _is_no_code_set_leading(parts, sign)
+        return Cause(is_spread=is_spread, may_be_requests=is_like_requests)
+    return Cause(product, code_set, _since(changes_of(product), direction), may_be_requests=is_like_requests)
 
 
 def may_be_requests(comparison: Mapping[Any, Any], contributors: pd.DataFrame) -> bool:
-    """Tell whether more or fewer requests alone could look like this change.
+    """Return whether more or fewer requests alone could look like this change.
 
-    They move failures first and completions later, so all outcomes go the same way as the failures; and all codes do.
+    They move failures first and completions later: failures and all outcomes rise or fall together, and so do all codes.
 
     Args:
         comparison: The one row of a `period_comparison` frame.
         contributors: The `contributors` frame of the same tasks, or of the product that makes up most of the change.
     """
     failures = comparison["failed"] - comparison["previous_failed"]
-    return bool(failures * (comparison["n"] - comparison["previous_n"]) > 0) and moved_alike(contributors)
+    return bool(failures * (comparison["n"] - comparison["previous_n"]) > 0) and codes_moved_in_proportion(contributors)
 
 
-def moved_alike(contributors: pd.DataFrame) -> bool:
-    """Tell whether all codes grew or shrank by the same factor, as far as can be told (Pearson's chi-squared test).
+def codes_moved_in_proportion(contributors: pd.DataFrame) -> bool:
+    """Return whether the data are compatible with all codes growing or shrinking by one factor (Pearson's chi-squared test).
 
     Failures come sooner than completions, so a surge of requests raises the rate for a while though no request became more
-    likely to fail. It multiplies every code alike; a cause of another kind seldom does. What is not looked up tells nothing.
+    likely to fail. A surge multiplies every code by the same factor; other causes seldom do. Tasks that were not looked up
+    are left out.
 
     Args:
-        contributors: A `contributors` frame.
+        contributors: A `contributors` frame: `part`, `code_set` (str), `failed`, `previous_failed` (int64).
     """
     from scipy.stats import chi2_contingency
 
     sets = contributors[contributors["part"] == "code_set"]
     if not sets["previous_failed"].sum():
-        return False  # nothing failed before: more requests make nothing of nothing
+        return False  # nothing failed before, and no factor makes failures of none
     counts = sets.loc[sets["code_set"] != NOT_LOOKED_UP, ["failed", "previous_failed"]].to_numpy(dtype=float)
     expected = np.outer(counts.sum(axis=1), counts.sum(axis=0)) / max(counts.sum(), 1)
-    is_rare = expected.min(axis=1, initial=np.inf) < FEWEST_EXPECTED
+    is_rare = expected.min(axis=1, initial=np.inf) < MIN_EXPECTED
     table = np.vstack([counts[~is_rare], counts[is_rare].sum(axis=0, keepdims=True)])
     table = table[table.sum(axis=1) > 0]
     if len(table) < 2 or not table.sum(axis=0).all():
@@ -145,37 +153,46 @@ def moved_alike(contributors: pd.DataFrame) -> bool:
     return bool(chi2_contingency(table, correction=False).pvalue >= ALPHA)
 
 
-def _lead_product(by_product: pd.DataFrame, products: pd.DataFrame, said: str, sign: int, change: float) -> str | None:
-    """Give the product whose own rate makes up most of the change, if it clearly changed by itself."""
+def _lead_product(
+    by_product: pd.DataFrame, products: pd.DataFrame, direction: str, sign: int, change: float
+) -> str | None:
+    """Return the product whose own rate makes up most of the change, if that rate clearly changed in this direction."""
     if len(by_product) < 2:
         return None
     lead = by_product.iloc[int((sign * by_product["rate_effect"]).argmax())]
     own = products[products["business_product_id"] == lead["business_product_id"]]
-    if sign * lead["rate_effect"] <= MOST * change + _EXACT or own.empty or verdict(own.iloc[0]) != said:
+    if (
+        sign * lead["rate_effect"] <= MOST * change + _ROUNDING
+        or own.empty
+        or verdict(own.iloc[0].to_dict()) != direction
+    ):
         return None
     return str(lead["business_product_id"])
 
 
 def _lead_code_set(parts: pd.DataFrame, sign: int) -> str | None:
-    """Give the set of codes that makes up most of the change, if it moved beyond luck whatever is not looked up."""
+    """Return the set of codes that makes up most of the change, if chance can't explain its change.
+
+    It must hold for whatever codes the tasks have that were not looked up.
+    """
     known, hidden = _code_sets(parts)
     if known.empty:
         return None
     lead = known.iloc[int((sign * known["contribution"]).argmax())]
-    # At worst, all that was not looked up on the side with fewer failures had these codes.
+    # In the worst case, every task not looked up in the period with fewer failures had these codes.
     failed = lead["failed"] + (hidden["failed"] if sign < 0 else 0)
     before = lead["previous_failed"] + (hidden["previous_failed"] if sign > 0 else 0)
     n, n_before = lead["n"], lead["previous_n"]
     spread = failed * n_before**2 + before * n**2
-    if sign * (failed - before) < MIN_MORE or (failed * n_before - before * n) ** 2 <= _CHANCE * spread:
+    if sign * (failed - before) < MIN_MORE or (failed * n_before - before * n) ** 2 <= _Z_SQUARED * spread:
         return None
-    if sign * (failed / n - before / n_before) <= MOST * _change(parts, sign) + _EXACT:
+    if sign * (failed / n - before / n_before) <= MOST * _change(parts, sign) + _ROUNDING:
         return None
     return str(lead["code_set"])
 
 
-def _are_codes_known(parts: pd.DataFrame, sign: int) -> bool:
-    """Tell whether no set of codes makes up most of the change, whatever is not looked up."""
+def _is_no_code_set_leading(parts: pd.DataFrame, sign: int) -> bool:
+    """Return whether no set of codes makes up most of the change, whatever codes the tasks not looked up have."""
     known, hidden = _code_sets(parts)
     n = parts.loc[parts["part"] == "code_set", ["n", "previous_n"]].max()
     most = float((sign * known["contribution"]).max()) if len(known) else 0.0
@@ -184,7 +201,7 @@ def _are_codes_known(parts: pd.DataFrame, sign: int) -> bool:
 
 
 def _code_sets(parts: pd.DataFrame) -> tuple[pd.DataFrame, pd.Series]:
-    """Give the rows of codes that are known, and how many failed tasks were not looked up, now and before."""
+    """Return the rows of known codes, and the numbers of failed tasks not looked up: `failed` and `previous_failed`."""
     sets = parts[(parts["part"] == "code_set") & parts["contribution"].notna()]
     is_hidden = sets["code_set"] == NOT_LOOKED_UP
     return sets[~is_hidden], sets.loc[is_hidden, ["failed", "previous_failed"]].sum()
@@ -194,12 +211,12 @@ def _change(parts: pd.DataFrame, sign: int) -> float:
     return sign * float(parts.loc[parts["part"] == "code_set", "contribution"].sum())
 
 
-def _since(changes: pd.DataFrame, said: str) -> datetime | None:
-    """Give the day of the newest change, if it goes the way of the whole one."""
+def _since(changes: pd.DataFrame, direction: str) -> datetime | None:
+    """Return the day of the newest change point, if it goes in the direction of the whole change."""
     if changes.empty:
         return None
     newest = changes.iloc[-1]
-    if newest["direction"] != ("up" if said == "higher" else "down"):
+    if newest["direction"] != ("up" if direction == "higher" else "down"):
         return None
     day: datetime = newest["changed_at"].to_pydatetime()
     return day

@@ -1,9 +1,9 @@
-"""Periods whose failure rate lies outside the baseline: further from it than luck explains.
+"""Periods whose failure rate lies outside the baseline: further from it than chance explains.
 
 Each rated period is compared with the baseline's counts by Fisher's exact test (the hypergeometric distribution), above and
-below. A period is marked only where luck would mark any of all those shown in at most one chart of twenty (Bonferroni). The
-baseline is the period before; where that has too few outcomes, the other periods shown, so that an empty baseline is no
-silence.
+below. The level is divided by the number of periods (Bonferroni): by chance alone, at most 1 chart of 20 has any mark. The
+baseline is the period before. Where that has too few outcomes, it is the other periods shown, so that periods can be marked
+without a period before, too.
 """
 
 from __future__ import annotations
@@ -20,12 +20,17 @@ ABOVE, BELOW = "above", "below"
 
 @dataclass(frozen=True, slots=True)
 class Baseline:
-    """What the periods shown are compared with."""
+    """The counts that periods are compared with.
+
+    Attributes:
+        failed: Failed tasks.
+        n: All outcomes.
+        is_before: True for the period before; False for the other periods shown.
+    """
 
     failed: int
     n: int
     is_before: bool
-    """True for the period before; False for the other periods shown."""
 
     @property
     def rate(self) -> float:
@@ -34,7 +39,7 @@ class Baseline:
 
 
 def baseline_of(comparison: Mapping[Any, Any]) -> Baseline | None:
-    """Give the baseline; none when neither the period before nor this one has enough outcomes to rate.
+    """Return the baseline; None when neither the period before nor this period has enough outcomes to rate.
 
     Args:
         comparison: The one row of a `period_comparison` frame.
@@ -47,11 +52,14 @@ def baseline_of(comparison: Mapping[Any, Any]) -> Baseline | None:
 
 
 def outside(frame: pd.DataFrame, baseline: Baseline | None) -> pd.Series[str]:
-    """Tell for each period whether its rate lies `above` or `below` the baseline beyond luck; else the empty text.
+    """Mark the periods whose rate differs from the baseline beyond chance.
 
     Args:
-        frame: A `failure_rate` frame.
+        frame: A `failure_rate` frame: `failed`, `n` (int64), `rate` (float64).
         baseline: From `baseline_of`.
+
+    Returns:
+        `above`, `below` or the empty text for each row of the frame, with its index.
     """
     from scipy.stats import hypergeom
 

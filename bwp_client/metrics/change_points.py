@@ -1,12 +1,13 @@
-"""Days on which the failure rate changed and stayed changed for a week or more.
+"""Change points: days on which the failure rate changed, and stayed changed for a week or more.
 
-The method: circular binary segmentation (A. B. Olshen and others, 2004) on daily counts. Every stretch of days is compared
-with the rest of the period: failures seen against failures expected, where what is expected follows the weekday, so that a
-weekly rhythm is no change. The stretch that stands out most is tested by simulation (`scipy.stats.monte_carlo_test`): as many
-outcomes a day, a rate that only the weekday moves, days scattered about it as much as the real ones are. Where it passes,
-each part is searched again. A change is kept only if the rates on its two sides differ by Newcombe's interval.
+The method is circular binary segmentation (A. B. Olshen and others, 2004) on daily counts. Every segment of days is compared
+with the rest of the period: the failures in it against the failures expected. The expected rate follows the weekday, so a
+weekly rhythm is no change. The segment with the largest deviation is tested by simulation (`scipy.stats.monte_carlo_test`):
+simulated series have the same outcomes per day, a rate that depends on the weekday alone, and the overdispersion of the real
+days. Where the test is significant, each part is searched again. Finally, change points are dropped unless Newcombe's
+interval of the difference between their two sides leaves out zero.
 
-A steady series shows a change in at most one of a hundred searches (`FALSE_ALARM`).
+A steady series shows a change in at most 1 of 100 searches (`FALSE_ALARM`).
 """
 
 from __future__ import annotations
@@ -26,22 +27,22 @@ from bwp_client.metrics.context import MetricContext
 FALSE_ALARM = 0.01
 RESAMPLES = 199
 MIN_DAYS = 7
-"""Shorter than a week is no change but an event, and can't be told from the weekday."""
+"""A shorter segment is an event and no change, and its deviation may be an effect of the weekday."""
 MIN_FAILED = 5
-"""Where both sides together have fewer failures, nothing is said."""
+"""Series with fewer failures than this are not searched."""
 COLUMNS = (
     "changed_at", "earliest", "latest", "direction", "before_from", "before_failed", "before_n", "before_rate",
     "before_low", "before_high", "after_to", "after_failed", "after_n", "after_rate", "after_low", "after_high",
 )  # fmt: skip
-_MOST_STEPS = 90
+_MAX_STEPS = 90
 _SEED = 20241101
-_WITHIN = 3.0  # the log-likelihood that a day may lack to the best one and still be where the change may lie
+_LIKELIHOOD_MARGIN = 3.0  # how far the log-likelihood of a day may lie below the best day's for the change to lie there
 Floats = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True)
 class _Series:
-    """Counts of consecutive days; days without outcomes have n 0."""
+    """Counts of consecutive days, one element each; n is 0 on days without outcomes, and weekday 0 is Monday."""
 
     failed: Floats
     n: Floats
@@ -58,31 +59,33 @@ def from_daily_counts(frame: pd.DataFrame, context: MetricContext) -> pd.DataFra
 
 
 def change_points(daily: pd.DataFrame, *, min_n: int = 20) -> pd.DataFrame:
-    """Find the days from which on the failure rate was another.
+    """Find the days on which the failure rate changed.
 
     Args:
-        daily: Columns day (aware UTC), failed and n, one row per day with outcomes.
-        min_n: Sides with fewer outcomes are not compared.
+        daily: `day` (datetime64[us, UTC]), `failed`, `n` (int64), one row per day with outcomes, in order.
+        min_n: A change point is dropped when a side has fewer outcomes.
 
     Returns:
-        One row per change, oldest first: the day, the days between which it very likely lies, `up` or `down`, and the
-        rate, its 95 % Wilson interval and its counts from the change before and to the change after. Empty when none.
+        One row per change point, the oldest first, empty when there is none. `changed_at`, and `earliest` and `latest`,
+        between which it very likely lies; `before_from` and `after_to`, the neighbouring change points or the ends of the
+        data (all datetime64[us, UTC]); `direction` (`up` or `down`); for both sides `before_…` and `after_…`: `failed`, `n`
+        (int64), `rate`, and its 95 % Wilson interval `low`, `high` (float64).
     """
     if len(daily) < 2 * MIN_DAYS or daily["failed"].sum() < MIN_FAILED:
         return _typed([])
     first: pd.Timestamp = daily["day"].iloc[0]
-    places = (daily["day"] - first).dt.days.to_numpy()
-    length = int(places[-1]) + 1
+    days = (daily["day"] - first).dt.days.to_numpy()
+    length = int(days[-1]) + 1
     failed, n = np.zeros(length), np.zeros(length)
-    failed[places], n[places] = daily["failed"], daily["n"]
+    failed[days], n[days] = daily["failed"], daily["n"]
     series = _Series(failed, n, (np.arange(length) + first.weekday()) % 7)
-    bounds = _kept([0, *sorted(_search(series, 0, length)), length], series, min_n)
+    bounds = _significant([0, *sorted(_search(series, 0, length)), length], series, min_n)
     start = datetime(first.year, first.month, first.day, tzinfo=UTC)
-    return _typed([_row(series, bounds, place, start) for place in range(1, len(bounds) - 1)])
+    return _typed([_row(series, bounds, index, start) for index in range(1, len(bounds) - 1)])
 
 
 def _search(series: _Series, start: int, stop: int) -> set[int]:
-    """Give the places between `start` and `stop` where changes may lie; none unless the test passes."""
+    """Return the days between `start` and `stop` that may be change points; none unless the test is significant."""
     from scipy.stats import monte_carlo_test
 
     part = series.part(start, stop)
@@ -102,8 +105,8 @@ def _search(series: _Series, start: int, stop: int) -> set[int]:
         return set()
     left, right = scan.best()
     left, right = _refine(part, left, 0, right, scan.step), _refine(part, right, left, length, scan.step)
-    edges = [0, *(place for place in (left, right) if 0 < place < length), length]
-    found = {start + place for place in edges[1:-1]}
+    edges = [0, *(day for day in (left, right) if 0 < day < length), length]
+    found = {start + day for day in edges[1:-1]}
     for low, high in pairwise(edges):
         if high - low < length:
             found |= _search(series, start + low, start + high)
@@ -111,14 +114,14 @@ def _search(series: _Series, start: int, stop: int) -> set[int]:
 
 
 class _Scan:
-    """Compares every stretch of days with the rest, at steps coarse enough for a quick answer."""
+    """Compares every segment of days with the rest; in a long series, segments begin and end at steps of several days."""
 
     def __init__(self, part: _Series) -> None:
         self._part = part
         length = len(part.n)
-        self.step = max(1, math.ceil(length / _MOST_STEPS))
-        marks = np.unique([*range(0, length, self.step), length])
-        starts, stops = np.meshgrid(marks, marks, indexing="ij")
+        self.step = max(1, math.ceil(length / _MAX_STEPS))
+        bounds = np.unique([*range(0, length, self.step), length])
+        starts, stops = np.meshgrid(bounds, bounds, indexing="ij")
         long_enough = (stops - starts >= MIN_DAYS) & (length - (stops - starts) >= MIN_DAYS)
         self._starts, self._stops = starts[long_enough], stops[long_enough]
         weekdays = np.arange(7)[:, None] == part.weekday[None, :]
@@ -126,37 +129,38 @@ class _Scan:
         self._weekday_n = np.maximum(self._of_weekday @ part.n, 1.0)
         self._random = np.random.default_rng(_SEED)
         self._expected_rate = self._rates(part.failed)
-        self._scatter = float(self._scattered(part.failed[None, :])[0])
+        self._overdispersion = float(self._overdispersion_of(part.failed[None, :])[0])
 
     def resample(self, size: tuple[int, ...]) -> Floats:
-        """Draw steady series: the weekday's rate, and days scattered about it as the real ones are."""
+        """Return simulated steady series of shape `size`: the weekday's rate, with the overdispersion of the real days."""
         n = self._part.n.astype(np.int64)
         rate = np.clip(self._expected_rate, 1e-9, 1 - 1e-9)
         busy = max(float(np.mean(n[n > 0])), 2.0) if n.any() else 2.0
-        excess = (self._scatter - 1.0) / (busy - 1.0)
+        excess = (self._overdispersion - 1.0) / (busy - 1.0)
         if excess > 1e-3:
             strength = 1.0 / min(excess, 0.5) - 1.0
             rate = self._random.beta(rate * strength, (1 - rate) * strength, size=size)
         return self._random.binomial(n, rate, size=size).astype(np.float64)
 
     def statistic(self, failed: Floats, axis: int = -1) -> Floats:  # noqa: ARG002 - scipy passes it
-        """Give how far the stretch that stands out most does so, in standard deviations."""
+        """Return the largest deviation of any segment, in standard deviations, for each series (last axis: days)."""
         many = np.atleast_2d(failed)
         top: Floats = np.max(self._distances(many), axis=1)
         return top if failed.ndim > 1 else top[0]
 
     def best(self) -> tuple[int, int]:
-        """Give the stretch that stands out most."""
-        place = int(np.argmax(self._distances(self._part.failed[None, :])[0]))
-        return int(self._starts[place]), int(self._stops[place])
+        """Return the first day of the segment with the largest deviation, and the day after its last."""
+        index = int(np.argmax(self._distances(self._part.failed[None, :])[0]))
+        return int(self._starts[index]), int(self._stops[index])
 
     def _distances(self, failed: Floats) -> Floats:
+        """Return the deviation of each segment in standard deviations: shape (series, segments)."""
         expected = self._rates(failed) * self._part.n
         variance = np.maximum(expected * (1 - self._rates(failed)), 1e-12)
         surplus, spread = _sums(failed - expected), _sums(variance)
         inside = spread[:, self._stops] - spread[:, self._starts]
         share = inside / spread[:, -1:]
-        scale = np.sqrt(np.maximum(inside * (1 - share), 1e-12) * self._scattered(failed)[:, None])
+        scale = np.sqrt(np.maximum(inside * (1 - share), 1e-12) * self._overdispersion_of(failed)[:, None])
         distance: Floats = np.abs(surplus[:, self._stops] - surplus[:, self._starts]) / scale
         return distance
 
@@ -164,8 +168,11 @@ class _Scan:
         by_weekday = (failed @ self._of_weekday.T) / self._weekday_n
         return np.asarray(by_weekday[..., self._part.weekday], dtype=np.float64)
 
-    def _scattered(self, failed: Floats) -> Floats:
-        """Give how many times more than by chance alone neighbouring days differ; a change of the rate hardly counts."""
+    def _overdispersion_of(self, failed: Floats) -> Floats:
+        """Return the overdispersion of each series: variance between neighbouring days ÷ binomial variance, at least 1.
+
+        Differences between neighbours are used because a change of the rate hardly affects them.
+        """
         rates = self._rates(failed)
         variance = rates * (1 - rates) * self._part.n
         counted = self._part.n > 0
@@ -180,17 +187,17 @@ def _sums(values: Floats) -> Floats:
     return np.concatenate([np.zeros((len(values), 1)), np.cumsum(values, axis=1)], axis=1)
 
 
-def _refine(part: _Series, place: int, low: int, high: int, step: int) -> int:
-    """Move a bound found in steps to the day that fits best."""
-    if place in (0, len(part.n)):
-        return place
+def _refine(part: _Series, bound: int, low: int, high: int, step: int) -> int:
+    """Return the day near a bound of a segment at which a change fits best."""
+    if bound in (0, len(part.n)):
+        return bound
     fit = _fit(part, low, high)
-    near = [at for at in range(place - step, place + step + 1) if low + MIN_DAYS <= at <= high - MIN_DAYS]
-    return max(near, key=lambda at: fit[at - low]) if near else place
+    near = [day for day in range(bound - step, bound + step + 1) if low + MIN_DAYS <= day <= high - MIN_DAYS]
+    return max(near, key=lambda day: fit[day - low]) if near else bound
 
 
 def _fit(part: _Series, low: int, high: int) -> Floats:
-    """Give, for every day between, the log-likelihood of a change there."""
+    """Return the log-likelihood of a change at each day from `low` to `high`, both included."""
     failed, n = (np.concatenate([[0.0], np.cumsum(values[low:high])]) for values in (part.failed, part.n))
     return _likelihood(failed, n) + _likelihood(failed[-1] - failed, n[-1] - n)
 
@@ -202,12 +209,12 @@ def _likelihood(failed: Floats, n: Floats) -> Floats:
     return np.asarray(xlogy(failed, rate) + xlogy(n - failed, 1 - rate), dtype=np.float64)
 
 
-def _kept(bounds: list[int], series: _Series, min_n: int) -> list[int]:
-    """Drop the bounds whose sides don't differ, the least different first."""
+def _significant(bounds: list[int], series: _Series, min_n: int) -> list[int]:
+    """Return the bounds without those whose sides don't differ, dropped in order of the smallest difference."""
     while len(bounds) > 2:
         margins = [
-            _margin(series, bounds[place - 1], bounds[place], bounds[place + 1], min_n)
-            for place in range(1, len(bounds) - 1)
+            _margin(series, bounds[index - 1], bounds[index], bounds[index + 1], min_n)
+            for index in range(1, len(bounds) - 1)
         ]
         worst = int(np.argmin(margins))
         if margins[worst] > 0:
@@ -216,10 +223,13 @@ def _kept(bounds: list[int], series: _Series, min_n: int) -> list[int]:
     return bounds
 
 
-def _margin(series: _Series, low: int, place: int, high: int, min_n: int) -> float:
-    """Give how far Newcombe's interval of the difference stays from zero; negative if it holds zero or a side is small."""
-    sides = [_wilson(series.failed[a:b].sum(), series.n[a:b].sum()) for a, b in ((low, place), (place, high))]
-    if min(place - low, high - place) < MIN_DAYS or min(series.n[low:place].sum(), series.n[place:high].sum()) < min_n:
+def _margin(series: _Series, low: int, day: int, high: int, min_n: int) -> float:
+    """Return the distance of Newcombe's interval of the difference from zero.
+
+    It is negative if the interval holds zero, or if a side has too few days or outcomes.
+    """
+    sides = [_wilson(series.failed[a:b].sum(), series.n[a:b].sum()) for a, b in ((low, day), (day, high))]
+    if min(day - low, high - day) < MIN_DAYS or min(series.n[low:day].sum(), series.n[day:high].sum()) < min_n:
         return -1.0
     (rate, low_end, _), (other, _, other_high) = sorted(sides, reverse=True)
     return rate - other - math.hypot(rate - low_end, other_high - other)
@@ -234,18 +244,18 @@ def _wilson(failed: float, n: float) -> tuple[float, float, float]:
     return failed / n, float(interval.low), float(interval.high)
 
 
-def _row(series: _Series, bounds: list[int], at: int, start: datetime) -> dict[str, Any]:
-    low, place, high = bounds[at - 1 : at + 2]
+def _row(series: _Series, bounds: list[int], index: int, start: datetime) -> dict[str, Any]:
+    low, day, high = bounds[index - 1 : index + 2]
     fit = _fit(series, low, high)
-    likely = np.flatnonzero(fit[1:-1] >= fit[place - low] - _WITHIN) + low + 1
+    likely = np.flatnonzero(fit[1:-1] >= fit[day - low] - _LIKELIHOOD_MARGIN) + low + 1
     row: dict[str, Any] = {
-        "changed_at": start + timedelta(days=place),
+        "changed_at": start + timedelta(days=day),
         "earliest": start + timedelta(days=int(likely[0])),
         "latest": start + timedelta(days=int(likely[-1])),
         "before_from": start + timedelta(days=low),
         "after_to": start + timedelta(days=high),
     }
-    for name, first, last in (("before", low, place), ("after", place, high)):
+    for name, first, last in (("before", low, day), ("after", day, high)):
         failed, n = series.failed[first:last].sum(), series.n[first:last].sum()
         rate, low_end, high_end = _wilson(failed, n)
         row |= {f"{name}_failed": int(failed), f"{name}_n": int(n), f"{name}_rate": rate}

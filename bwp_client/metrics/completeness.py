@@ -1,4 +1,4 @@
-"""Is the picture complete? Days without events, products that went silent, and events that may be the same one twice."""
+"""Completeness of the data: days without events, products that went silent, and suspected twins of events."""
 
 from __future__ import annotations
 
@@ -15,16 +15,21 @@ from bwp_client.warehouse.snapshot import Snapshot
 
 @dataclass(frozen=True, slots=True)
 class Gap:
-    """Days in a row without a single event, where events were expected."""
+    """Consecutive days without a single event, where events were expected.
+
+    Attributes:
+        first_day: The first of these days, UTC.
+        last_day: The last of these days, UTC.
+        expected: The sum of the weekdays' medians over these days.
+    """
 
     first_day: date
     last_day: date
     expected: float
-    """What the weekdays' medians add up to."""
 
 
 def gaps(snapshot: Snapshot) -> list[Gap]:
-    """Find days without any event between the first and the last, where the weekday's median is 5 or more; newest first."""
+    """Return the gaps between the first and the last event, the newest first; a gap needs a weekday's median of 5 or more."""
     span = snapshot.span()
     if span is None:
         return []
@@ -35,17 +40,24 @@ def gaps(snapshot: Snapshot) -> list[Gap]:
 
 
 def last_heard(snapshot: Snapshot) -> pd.DataFrame:
-    """Give, per business product and task kind, how many tasks failed and completed, and when each was last heard of.
+    """Return the counts and the newest time of each outcome, per business product and task kind.
 
-    A product that never sent one of the two types has no time there: it is silent, which is not zero failures.
-    Columns: business_product_id, task_kind, failed, completed, last_failed_at, last_completed_at.
+    A product that never sent events of a type is silent, which differs from zero failures: its time is null.
+
+    Returns:
+        `business_product_id`, `task_kind` (str), `failed`, `completed` (int64), `last_failed_at`, `last_completed_at`
+        (datetime64[us, UTC]); the product with most tasks first, empty when nothing was loaded.
     """
     return snapshot.frame(render("queries/last_heard.sql"))
 
 
 def twins(snapshot: Snapshot) -> pd.DataFrame:
-    """Give events that say the same but for their ID: stored once for each ID, and counted once, for rates are by task.
+    """Return the events that differ in nothing but their event ID.
 
-    Columns: task_id, event_type, occurred_at, events, sources.
+    Each is stored, and all count as one in rates, since rates count tasks.
+
+    Returns:
+        `task_id`, `event_type` (str), `occurred_at` (datetime64[us, UTC]), `events`, `sources` (int64): how many there are,
+        and from how many files or messages; the newest first, empty when there are none.
     """
     return snapshot.frame(render("queries/twins.sql"))

@@ -1,4 +1,4 @@
-"""The one CSV writer: a cell that a spreadsheet would take for a formula is made text."""
+"""Writers of CSV, Parquet and JSON rows; a CSV cell that a spreadsheet would run as a formula becomes text."""
 
 from __future__ import annotations
 
@@ -11,19 +11,19 @@ _FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "�
 
 
 def defused(value: Any) -> Any:
-    """Give a text that no spreadsheet runs: one that begins like a formula gets an apostrophe before it."""
+    """Return the value, with an apostrophe before a text that a spreadsheet would run as a formula."""
     if isinstance(value, str) and value.lstrip(" ").startswith(_FORMULA_STARTS):
         return "'" + value
     return value
 
 
 def _cell(value: Any) -> Any:
-    """Also make a lone carriage return a newline: only that gets quoted, and unquoted it would begin a new row."""
+    """Defuse a value and replace carriage returns by newlines: pandas quotes newlines alone, and either begins a new row."""
     return defused(value).replace("\r", "\n") if isinstance(value, str) else value
 
 
 def to_csv(frame: pd.DataFrame) -> str:
-    """Give a frame as CSV text, times as ISO 8601 in UTC."""
+    """Return a frame as CSV text, times as ISO 8601 in UTC."""
     safe = frame.copy()
     for name in safe.columns:
         if isinstance(safe[name].dtype, pd.DatetimeTZDtype):
@@ -35,14 +35,14 @@ def to_csv(frame: pd.DataFrame) -> str:
 
 
 def to_parquet(frame: pd.DataFrame) -> bytes:
-    """Give a frame as a Parquet file."""
+    """Return a frame as the bytes of a Parquet file."""
     buffer = BytesIO()
     frame.to_parquet(buffer, index=False)
     return buffer.getvalue()
 
 
 def to_rows(frame: pd.DataFrame) -> list[dict[str, Any]]:
-    """Give a frame as rows for JSON: numbers in full, times as ISO 8601 in UTC, missing values as null."""
+    """Return a frame as rows for JSON: numbers in full, times as ISO 8601 in UTC, missing values as None."""
     names = [str(name) for name in frame.columns]
     columns = [[_plain(value) for value in frame[name].tolist()] for name in frame.columns]
     return [dict(zip(names, values, strict=True)) for values in zip(*columns, strict=True)]
@@ -51,7 +51,7 @@ def to_rows(frame: pd.DataFrame) -> list[dict[str, Any]]:
 def _plain(value: Any) -> Any:
     if isinstance(value, list | tuple):
         return [_plain(item) for item in value]
-    if hasattr(value, "tolist"):  # what NumPy holds
+    if hasattr(value, "tolist"):  # a NumPy scalar or array
         return _plain(value.tolist())
     if pd.api.types.is_scalar(value) and pd.isna(value):
         return None

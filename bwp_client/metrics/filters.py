@@ -1,4 +1,4 @@
-"""The filters that every metric takes, the same on the command line, in a page's URL and in a report."""
+"""The filters of every metric; they are the same on the command line, in a page's URL and in a report."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class Bucket(StrEnum):
     MONTH = "month"
 
     def end_of(self, start: datetime) -> datetime:
-        """Give where the bucket that begins at `start` ends."""
+        """Return the end of the bucket that begins at `start`."""
         if self is Bucket.MONTH:
             return (start.replace(day=1) + timedelta(days=32)).replace(day=1)
         return (
@@ -36,7 +36,19 @@ class Bucket(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Filters:
-    """Which tasks count: outcome time in [`from_time`, `to_time`), aware UTC; None means every value."""
+    """Which tasks count.
+
+    Attributes:
+        from_time: The outcome is at this time or later; aware.
+        to_time: The outcome is before this time; aware.
+        task_kind: The kind of the task.
+        business_products: IDs of business products; None for all.
+        codes: Error codes; None for all. In rates they narrow the numerator alone.
+        regions: AWS regions; None for all.
+
+    Raises:
+        UsageError: The period's end is not after its start.
+    """
 
     from_time: datetime
     to_time: datetime
@@ -51,26 +63,26 @@ class Filters:
 
     @property
     def before_time(self) -> datetime:
-        """Where the period of the same length just before this one begins."""
+        """The beginning of the period before, which has the same length and ends where this period begins."""
         return self.from_time - (self.to_time - self.from_time)
 
     @classmethod
     def last_days(cls, until: datetime, days: int = DEFAULT_DAYS) -> Self:
-        """Give whole UTC days up to and with the day of `until`."""
+        """Return filters over whole UTC days; the last is the day of `until`."""
         end = datetime(until.year, until.month, until.day, tzinfo=UTC) + timedelta(days=1)
         return cls(end - timedelta(days=days), end)
 
     def with_(self, **changes: object) -> Filters:
-        """Give the same filters with some changed."""
+        """Return the same filters with some of them changed."""
         return replace(self, **changes)  # type: ignore[arg-type]
 
 
 def filters_between(from_: str | None, to: str | None, *, data_end: datetime, **others: Any) -> Filters:
-    """Give filters for a period as written; an end left out is the data's last day, a start 28 days before the end.
+    """Return filters over a period given as text.
 
     Args:
-        from_: A date or timestamp, or None.
-        to: A date or timestamp, or None.
+        from_: A date or timestamp; None for 28 days before the end.
+        to: A date or timestamp; None for the last day of the data.
         data_end: The newest event time counted.
         others: The other filters.
 

@@ -1,4 +1,4 @@
-"""Adds to tasks by when they must be done, and folds a task's error codes into one row."""
+"""Adds deadline columns to open failures and waiting requests, and merges the error codes of a task into one row."""
 
 from __future__ import annotations
 
@@ -13,73 +13,93 @@ from bwp_client.deadlines import DeadlineCalendar, judge_hold
 from bwp_client.metrics.context import MetricContext
 from bwp_client.metrics.guidance import GuidanceTable
 
-JOIN = " + "
-_OF_DAYS = ["deadline", "days_left", "rule", "basis", "exact", "extended_deadline", "hold"]
-_LATE = [*_OF_DAYS[:-1], "hold_ends_at", "hold"]
+_SEPARATOR = " + "
+_MOMENTS = ("received_at", "first_submitted_at", "submitted_at", "failed_at")
+_FROM_DAYS = ["deadline", "days_left", "rule", "basis", "exact", "extended_deadline", "hold"]
+_DEADLINE_COLUMNS = [*_FROM_DAYS[:-1], "hold_ends_at", "hold"]
 OPEN_COLUMNS = [
-    "task_id", "state", *_LATE, "code", "class", "action", "failed_at", "age_days", "business_product_id", "region",
-    "received_at", "submitted_at", "holding_period_days", "lookup_state", "replaced_by", "closed_at",
+    "task_id", "state", *_DEADLINE_COLUMNS, "code", "class", "action", "failed_at", "age_days", "business_product_id",
+    "region", "received_at", "submitted_at", "holding_period_days", "lookup_state", "replaced_by", "closed_at",
 ]  # fmt: skip
 WAITING_COLUMNS = [
-    "task_id", *_LATE, "age_days", "business_product_id", "received_at", "submitted_at", "holding_period_days",
+    "task_id", *_DEADLINE_COLUMNS, "age_days", "business_product_id", "received_at", "submitted_at", "holding_period_days",
     "lookup_state", "status", "replaced_by",
 ]  # fmt: skip
 
 
 def open_failures(frame: pd.DataFrame, context: MetricContext) -> pd.DataFrame:
-    """Give one row per failed task, nearest deadline first; `age_days` counts from the failure.
+    """Return one row per failed task with its deadline.
 
-    Nearest first means: the days still ahead, the soonest first, then those over, the latest first.
+    Deadlines that can still be met come first, the nearest first; then the missed ones, the most recent first.
+
+    Args:
+        frame: The rows of `open_failures.sql`, one per task and error code.
+        context: Its calendar, guidance and present moment are used.
+
+    Returns:
+        The columns `OPEN_COLUMNS`. Texts are str; `deadline` and `extended_deadline` date; `days_left`, `age_days` (since
+        the failure) and `holding_period_days` Int64; `exact` boolean; the others datetime64[us, UTC]. Codes and classes of
+        a task are joined by ` + `.
     """
-    codes: dict[str, list[str]] = {}  # pandas' own grouping takes a third of the whole time
+    codes_of_task: dict[str, list[str]] = {}  # faster than grouping by pandas
     for task_id, code in zip(frame["task_id"].tolist(), frame["code"].tolist(), strict=True):
-        codes.setdefault(task_id, []).append(code)
+        codes_of_task.setdefault(task_id, []).append(code)
     tasks = frame.drop_duplicates("task_id").reset_index(drop=True)
-    sets = [tuple(codes[task_id]) for task_id in tasks["task_id"].tolist()]
-    folded = {codes_of: _fold(codes_of, context.guidance) for codes_of in set(sets)}
-    of_task = [folded[codes_of] for codes_of in sets]
+    code_sets = [tuple(codes_of_task[task_id]) for task_id in tasks["task_id"].tolist()]
+    merged = {code_set: _merge_codes(code_set, context.guidance) for code_set in set(code_sets)}
+    of_task = [merged[code_set] for code_set in code_sets]
     tasks = tasks.assign(
         code=[item[0] for item in of_task],
         **{"class": [item[1] for item in of_task], "action": [item[2] for item in of_task]},
     )
-    return _late(tasks, context.calendar, context.now, "failed_at")[OPEN_COLUMNS]
+    return _with_deadlines(tasks, context, age_from="failed_at")[OPEN_COLUMNS]
 
 
 def waiting(frame: pd.DataFrame, context: MetricContext) -> pd.DataFrame:
-    """Give one row per request, nearest deadline first; `age_days` counts from the receipt."""
-    return _late(frame.reset_index(drop=True), context.calendar, context.now, "received_at")[WAITING_COLUMNS]
+    """Return one row per waiting request with its deadline, in the order of `open_failures`.
+
+    Args:
+        frame: The rows of `waiting.sql`.
+        context: Its calendar and present moment are used.
+
+    Returns:
+        The columns `WAITING_COLUMNS`, with the dtypes of `open_failures`; `age_days` counts from the receipt.
+    """
+    return _with_deadlines(frame.reset_index(drop=True), context, age_from="received_at")[WAITING_COLUMNS]
 
 
-def _fold(codes: tuple[str, ...], guidance: GuidanceTable) -> tuple[str, str, str]:
+def _merge_codes(codes: tuple[str, ...], guidance: GuidanceTable) -> tuple[str, str, str]:
     known = [guidance.for_code(code) for code in codes]
     classes, actions = (dict.fromkeys(texts) for texts in zip(*((g.code_class, g.action) for g in known), strict=True))
-    return JOIN.join(codes), JOIN.join(classes), " ".join(actions)
+    return _SEPARATOR.join(codes), _SEPARATOR.join(classes), " ".join(actions)
 
 
-def _late(frame: pd.DataFrame, calendar: DeadlineCalendar, now: datetime, age_from: str) -> pd.DataFrame:
-    """Add when each row must be done: all but `hold_ends_at` depends on days alone, so rows of equal days are dated once."""
-    found = frame.assign(hold_ends_at=_hold_ends_at(frame))
-    moments = [
-        "received_at",
-        "first_submitted_at",
-        "submitted_at",
-        *(["failed_at"] if "failed_at" in frame.columns else []),
-    ]
-    alike = found[["business_product_id", "holding_period_days"]].assign(
-        **{name: _days(found[name], calendar) for name in (*moments, "hold_ends_at")}
+def _with_deadlines(frame: pd.DataFrame, context: MetricContext, *, age_from: str) -> pd.DataFrame:
+    """Add the deadline columns and sort.
+
+    All of them but `hold_ends_at` depend on the days of the moments alone, so they are computed once for rows of equal days.
+    """
+    calendar = context.calendar
+    tasks = frame.assign(hold_ends_at=_hold_ends_at(frame))
+    moments = [name for name in _MOMENTS if name in tasks.columns]
+    days = tasks[["business_product_id", "holding_period_days"]].assign(
+        **{name: _days(tasks[name], calendar) for name in (*moments, "hold_ends_at")}
     )
-    set_of = alike.groupby([*alike.columns], dropna=False, sort=False).ngroup().to_numpy()
-    _, first_of = np.unique(set_of, return_index=True)
-    rows = [_row(item, calendar, now, age_from) for item in _moments(found.iloc[first_of], moments)]
-    late = pd.DataFrame(rows, columns=[*_OF_DAYS, "age_days"]).take(set_of).set_axis(frame.index)
+    group_of_row = days.groupby([*days.columns], dropna=False, sort=False).ngroup().to_numpy()
+    _, first_row_of_group = np.unique(group_of_row, return_index=True)
+    rows = [
+        _deadline_row(item, calendar, context.now, age_from)
+        for item in _records(tasks.iloc[first_row_of_group], moments)
+    ]
+    deadlines = pd.DataFrame(rows, columns=[*_FROM_DAYS, "age_days"]).take(group_of_row).set_axis(frame.index)
     for name in ("days_left", "age_days"):
-        late[name] = late[name].astype("Int64")
-    late["exact"] = late["exact"].astype("boolean")
-    found = pd.concat([found, late], axis=1)
-    found["holding_period_days"] = found["holding_period_days"].astype("Int64")
-    days = found["days_left"]
-    order = pd.DataFrame({"over": days < 0, "distance": days.abs(), "task": found["task_id"]})
-    return found.loc[order.sort_values(["over", "distance", "task"]).index].reset_index(drop=True)
+        deadlines[name] = deadlines[name].astype("Int64")
+    deadlines["exact"] = deadlines["exact"].astype("boolean")
+    tasks = pd.concat([tasks, deadlines], axis=1)
+    tasks["holding_period_days"] = tasks["holding_period_days"].astype("Int64")
+    days_left = tasks["days_left"]
+    order = pd.DataFrame({"over": days_left < 0, "distance": days_left.abs(), "task": tasks["task_id"]})
+    return tasks.loc[order.sort_values(["over", "distance", "task"]).index].reset_index(drop=True)
 
 
 def _hold_ends_at(frame: pd.DataFrame) -> pd.Series:
@@ -88,11 +108,13 @@ def _hold_ends_at(frame: pd.DataFrame) -> pd.Series:
 
 
 def _days(moments: pd.Series, calendar: DeadlineCalendar) -> pd.Series:
+    """Return the days of moments in the shop's zone, as naive midnights."""
     days: pd.Series = pd.to_datetime(moments, utc=True).dt.tz_convert(calendar.zone).dt.tz_localize(None).dt.floor("D")
     return days
 
 
-def _moments(frame: pd.DataFrame, moments: list[str]) -> Iterator[dict[str, Any]]:
+def _records(frame: pd.DataFrame, moments: list[str]) -> Iterator[dict[str, Any]]:
+    """Yield the rows as dicts of plain Python values: faster than `to_dict` and without NaT."""
     names = ["business_product_id", "holding_period_days", *moments]
     columns = []
     for name in names:
@@ -102,7 +124,8 @@ def _moments(frame: pd.DataFrame, moments: list[str]) -> Iterator[dict[str, Any]
         yield dict(zip(names, values, strict=True))
 
 
-def _row(item: dict[str, Any], calendar: DeadlineCalendar, now: datetime, age_from: str) -> tuple[Any, ...]:
+def _deadline_row(item: dict[str, Any], calendar: DeadlineCalendar, now: datetime, age_from: str) -> tuple[Any, ...]:
+    """Return the values of `_FROM_DAYS` and `age_days`."""
     product, submitted = item["business_product_id"], item["submitted_at"]
     held = None if item["holding_period_days"] is None else int(item["holding_period_days"])
     began = item[age_from]

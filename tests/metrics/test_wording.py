@@ -10,7 +10,7 @@ from statsmodels.stats.contingency_tables import Table
 from support.shop import Task, shop_of
 
 from bwp_client.metrics import run_metric
-from bwp_client.metrics.attribution import Cause, find_cause, may_be_requests, moved_alike
+from bwp_client.metrics.attribution import Cause, codes_moved_in_proportion, find_cause, may_be_requests
 from bwp_client.metrics.comparison import verdict
 from bwp_client.metrics.filters import Filters
 from bwp_client.metrics.wording import duration, period_length, statement
@@ -229,15 +229,15 @@ def test_codes_that_grow_by_one_factor_are_seldom_told_apart() -> None:
     dice = np.random.default_rng(1)
     now, before = dice.poisson([90, 60, 30, 8, 2], (2000, 5)), dice.poisson([30, 20, 10, 3, 1], (2000, 5))
     drawn = [dict(zip("ABCDE", zip(*pair, strict=True), strict=True)) for pair in zip(now, before, strict=True)]
-    assert 0.03 < sum(not moved_alike(contributors(counts)) for counts in drawn) / len(drawn) < 0.08
+    assert 0.03 < sum(not codes_moved_in_proportion(contributors(counts)) for counts in drawn) / len(drawn) < 0.08
 
 
 def test_the_test_of_codes_is_pearsons() -> None:
     """Against statsmodels, the rare codes put together by hand."""
     counts = {"A": (90, 30), "B": (52, 30), "C": (31, 9), "D": (3, 1), "E": (2, 2)}
     table = Table(np.array([(90, 30), (52, 30), (31, 9), (5, 3)]), shift_zeros=False)
-    assert moved_alike(contributors(counts)) == (table.test_nominal_association().pvalue >= 0.05)
-    assert not moved_alike(contributors(counts | {"B": (20, 60)}))
+    assert codes_moved_in_proportion(contributors(counts)) == (table.test_nominal_association().pvalue >= 0.05)
+    assert not codes_moved_in_proportion(contributors(counts | {"B": (20, 60)}))
 
 
 @pytest.mark.parametrize(
@@ -254,7 +254,7 @@ def test_the_test_of_codes_is_pearsons() -> None:
     ],
 )
 def test_few_codes_tell_nothing(counts: dict[str, tuple[int, int]], wanted: bool) -> None:
-    assert moved_alike(contributors(counts)) is wanted
+    assert codes_moved_in_proportion(contributors(counts)) is wanted
 
 
 def contributors(counts: dict[str, tuple[int, int]]) -> pd.DataFrame:
