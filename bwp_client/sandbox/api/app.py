@@ -25,8 +25,8 @@ from bwp_client.sandbox.sample.catalog import KNOWN_API_VERSIONS
 LogLine = dict[str, Any]
 Log = Callable[[LogLine], None]
 
-_MOST_BODY_BYTES: Final = 1 << 20
-_NOTHING_ASKED: Final = Operation(None, (), None, None, (), ())
+_MAX_BODY_BYTES: Final = 1 << 20
+_NO_OPERATION: Final = Operation(None, (), None, None, (), ())
 
 
 def create_app(
@@ -36,14 +36,14 @@ def create_app(
     monotonic: Callable[[], float] = time.monotonic,
     now: Callable[[], datetime] = lambda: datetime.now(UTC),
 ) -> Starlette:
-    """Make the application.
+    """Return the application.
 
     Args:
-        behaviour: How it behaves.
-        log: Takes one line a request; written to stderr as JSON when left out. A line never holds a token, a secret or
-            an e-mail address.
-        monotonic: Seconds, for token life and throttling.
-        now: The time of day, for the log, and for waiting tasks until their clock is wound.
+        behaviour: How the API behaves.
+        log: Called with the log line of each request; by default lines are written to stderr as JSON. A line never holds a
+            token, a secret or an e-mail address.
+        monotonic: Returns monotonic seconds, for the life of tokens and for throttling.
+        now: Returns the time now, for the log, and for waiting tasks until their clock is set.
     """
     endpoints = _Endpoints(behaviour, log or log_to_stderr, monotonic, now)
     return Starlette(
@@ -57,11 +57,7 @@ def create_app(
 
 
 def log_to_stderr(line: LogLine) -> None:
-    """Write one line of the request log.
-
-    Args:
-        line: What to write.
-    """
+    """Write one line of the request log to stderr, as JSON."""
     sys.stderr.write(json.dumps(line) + "\n")
     sys.stderr.flush()
 
@@ -83,7 +79,10 @@ class _Endpoints:
         return JSONResponse({"status": "ok"})
 
     async def clock(self, request: Request) -> Response:
-        """Wind the clock of waiting and started tasks, and tell what has ended meanwhile; the real API has no such thing."""
+        """Set the clock of waiting and started tasks, and publish the outcomes that are then due.
+
+        The real API has no such route.
+        """
         sent = _read_json(await _body(request))
         try:
             forward = timedelta(days=float(sent.get("forward_days", 0)))
@@ -103,7 +102,7 @@ class _Endpoints:
         )
 
     async def token(self, request: Request) -> Response:
-        await self._think()
+        await self._simulate_latency()
         form = dict(parse_qsl((await _body(request)).decode("utf-8", "replace")))
         kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
         response = self._token_response(kind, form)
@@ -118,16 +117,16 @@ class _Endpoints:
         token = self._tokens.issue(form.get("client_id", ""), form.get("client_secret", ""))
         if token is None:
             return JSONResponse({"error": "invalid_client"}, status_code=401)
-        life = self._behaviour.token_seconds
-        seconds: float = int(life) if life == int(life) else life
+        token_seconds = self._behaviour.token_seconds
+        seconds: float = int(token_seconds) if token_seconds == int(token_seconds) else token_seconds
         return JSONResponse({"access_token": token, "token_type": "Bearer", "expires_in": seconds})
 
     async def graphql(self, request: Request) -> Response:
-        await self._think()
+        await self._simulate_latency()
         await self._publisher.publish()
         sent = _read_json(await _body(request))
         text = sent.get("query") if isinstance(sent, dict) else None
-        operation = read_operation(text) if isinstance(text, str) else _NOTHING_ASKED
+        operation = read_operation(text) if isinstance(text, str) else _NO_OPERATION
         fault: str | None = None
         answer, status = self._refused(request, operation)
         if answer is None:
@@ -152,7 +151,7 @@ class _Endpoints:
 
     def _answer(self, request: Request, operation: Operation, sent: Any) -> Answer:
         variables = sent.get("variables") if isinstance(sent, dict) else None
-        if operation is _NOTHING_ASKED or not isinstance(variables, dict | None):
+        if operation is _NO_OPERATION or not isinstance(variables, dict | None):
             return refusal("ValidationError", "The body is JSON with `query`, a string, and `variables`, an object.")
         return run(
             operation,
@@ -163,7 +162,7 @@ class _Endpoints:
         )
 
     def _refused(self, request: Request, operation: Operation) -> tuple[Answer | None, int]:
-        """Give the refusal of a request that must not be executed, and the HTTP status."""
+        """Return the refusal of a request that must not be executed, and the HTTP status; None and 200 for other requests."""
         headers = request.headers
         scheme, _, token = headers.get("authorization", "").partition(" ")
         holder = self._tokens.holder(token) if scheme.lower() == "bearer" else None
@@ -184,23 +183,23 @@ class _Endpoints:
         return None, 200
 
     def _headers(self, answer: Answer) -> dict[str, str]:
-        after = self._behaviour.retry_after_seconds
-        throttled = after is not None and classification_of(answer) == "ThrottlingError"
-        return {"retry-after": str(after)} if throttled else {}
+        pause = self._behaviour.retry_after_seconds
+        is_throttled = classification_of(answer) == "ThrottlingError"
+        return {"retry-after": str(pause)} if pause is not None and is_throttled else {}
 
-    async def _think(self) -> None:
+    async def _simulate_latency(self) -> None:
         if self._behaviour.latency_ms:
             await asyncio.sleep(self._behaviour.latency_ms / 1_000)
 
-    def _write(self, request: Request, **what: Any) -> None:
-        self._log({"time": self._now().isoformat(), "path": request.url.path} | what)
+    def _write(self, request: Request, **fields: Any) -> None:
+        self._log({"time": self._now().isoformat(), "path": request.url.path} | fields)
 
 
 async def _body(request: Request) -> bytes:
     body = bytearray()
     async for part in request.stream():
         body += part
-        if len(body) > _MOST_BODY_BYTES:
+        if len(body) > _MAX_BODY_BYTES:
             return b""
     return bytes(body)
 

@@ -1,4 +1,4 @@
-"""What can be set about the local API, so that a client meets good and bad days."""
+"""The settings of the local API, such as latency, throttling and faults."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -7,11 +7,11 @@ from typing import Literal
 
 @dataclass(frozen=True, slots=True)
 class Credential:
-    """One set of API credentials.
+    """What the local API knows of a client ID.
 
     Attributes:
-        client_secret: What must come with the client ID.
-        business_product_id: The one business product it may ask about; None for all.
+        client_secret: The secret that belongs to the client ID.
+        business_product_id: The only business product that the credential reaches; None for all.
     """
 
     client_secret: str = field(repr=False)
@@ -23,16 +23,16 @@ class Behaviour:
     """How the local API behaves.
 
     Attributes:
-        latency_ms: How long it thinks about every request.
-        throttle_per_second: GraphQL requests it takes a second, with as many again saved up; 0 for no limit.
-        throttle_status: The HTTP status of a throttled answer: 429, or 200 with the error in the body alone.
-        retry_after_seconds: Sent as `Retry-After` with a throttled answer; None for no such header.
-        token_seconds: How long an access token lives.
-        error_rate: The share of GraphQL requests that end in a server fault, each time the next of `FAULTS`.
-        expired_as: How a missing, unknown or expired token is refused: HTTP 401, or HTTP 200 with AccessDeniedError in
+        latency_ms: The time before each answer.
+        throttle_per_second: The most GraphQL requests a second, after a burst of as many; 0 for no limit.
+        throttle_status: The HTTP status of a throttled answer: 429, or 200 with the error only in the body.
+        retry_after_seconds: The `Retry-After` of a throttled answer; None for no such header.
+        token_seconds: How long an access token is valid.
+        error_rate: The share of GraphQL requests that end in a server fault; the kinds in `FAULTS` take turns.
+        expired_as: How a missing, unknown or expired token is refused: by HTTP 401, or by HTTP 200 with AccessDeniedError in
             the body.
-        credentials: Client ID to credential; when empty, any that are not empty will do.
-        events_endpoint: Where EventBridge is, to publish the outcomes of started tasks; None for nowhere.
+        credentials: Client ID to credential; empty accepts every credential that is not empty.
+        events_endpoint: The EventBridge endpoint to publish the outcomes of started tasks to; None to publish nothing.
     """
 
     latency_ms: float = 0.0
@@ -46,7 +46,7 @@ class Behaviour:
     events_endpoint: str | None = None
 
     def __post_init__(self) -> None:
-        """Refuse what makes no sense.
+        """Check the ranges.
 
         Raises:
             ValueError: A number is out of range.

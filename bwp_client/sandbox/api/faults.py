@@ -1,4 +1,4 @@
-"""Ways in which a server fails: broken answers, and the order they come in."""
+"""The faults of the local API: broken answers, and the order in which they come."""
 
 from typing import Final
 
@@ -21,22 +21,22 @@ FAULTS: Final = (
 
 
 class FaultTurns:
-    """Decides which requests fail: evenly spread over the count of requests, so that runs repeat."""
+    """Decides which requests fail: evenly spread by count, so that a run can be repeated."""
 
     def __init__(self, error_rate: float) -> None:
         """Start counting.
 
         Args:
-            error_rate: Share of requests that fail.
+            error_rate: The share of requests that fail.
         """
         self._error_rate = error_rate
         self._requests = 0
         self._faults = 0
 
     def next_fault(self) -> str | None:
-        """Count one request and name the fault it meets, None for none."""
+        """Count one request and return its fault; None for a request that succeeds."""
         self._requests += 1
-        # The tiny addition keeps shares such as 0.1, which are no exact binary fractions, from losing a fault.
+        # The tiny addition corrects shares such as 0.1, which are no exact binary fractions and would lose a fault.
         if int(self._requests * self._error_rate + 1e-9) <= self._faults:
             return None
         fault = FAULTS[self._faults % len(FAULTS)]
@@ -45,11 +45,11 @@ class FaultTurns:
 
 
 def fault_response(fault: str, operation: Operation) -> Response:
-    """Make the answer that a fault gives.
+    """Return the answer of a fault.
 
     Args:
-        fault: One of `FAULTS`.
-        operation: What was asked.
+        fault: A member of `FAULTS`.
+        operation: The operation that was sent.
     """
     if fault == "500 with HTML":
         return HTMLResponse(_HTML, status_code=500)
@@ -63,33 +63,21 @@ def fault_response(fault: str, operation: Operation) -> Response:
 
 
 class CutResponse(Response):
-    """Announces more than it sends, then ends the connection."""
+    """An answer shorter than its `Content-Length`, after which the connection ends."""
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG002 - the ASGI interface
-        """Send half an answer.
-
-        Args:
-            scope: Of the request.
-            receive: Not used.
-            send: Takes the answer.
-        """
+        """Send the first half of an answer."""
         headers = [(b"content-type", b"application/json"), (b"content-length", b"512")]
         await send({"type": "http.response.start", "status": 200, "headers": headers})
         await send({"type": "http.response.body", "body": _CUT, "more_body": True})
-        # Returning without the rest makes the server close the connection.
+        # The server closes the connection when the rest is missing.
 
 
 class DroppedResponse(Response):
-    """Ends the connection without a word."""
+    """No answer: the connection ends."""
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG002 - the ASGI interface
-        """Drop the connection.
-
-        Args:
-            scope: Of the request; its state holds the transport, put there by our server's protocol.
-            receive: Tells when the connection is gone.
-            send: Not used.
-        """
+        """Drop the connection, whose transport the server's protocol has put into the scope's state."""
         scope["state"]["transport"].abort()
         while (await receive())["type"] != "http.disconnect":
             pass

@@ -1,4 +1,4 @@
-"""The GraphQL side of the local API: a real schema, executed for real, over tasks derived from their IDs."""
+"""The GraphQL schema of the local API, executed over tasks that are derived from their IDs."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -31,8 +31,8 @@ _Info = GraphQLResolveInfo[Any]
 
 SCHEMA: Final = build_schema((Path(__file__).parent / "schema.graphql").read_text(encoding="utf-8"))
 
-# Error type of the API: its exception name and number. The last two are inferred.
-_CLASSES: Final = {
+# The exception name and number of each error type of the API. The last two are inferred.
+_EXCEPTIONS: Final = {
     "ValidationError": ("ValidationException", 400),
     "AccessDeniedError": ("AccessDeniedException", 403),
     "ResourceNotFoundError": ("ResourceNotFoundException", 404),
@@ -43,15 +43,15 @@ _CLASSES: Final = {
 
 @dataclass(frozen=True, slots=True)
 class Operation:
-    """A query text, read once.
+    """A parsed query text.
 
     Attributes:
-        document: The parsed text; None when it is not valid.
-        errors: Why it is not valid.
-        kind: `query` or `mutation`; of the first operation in the text.
-        name: The operation's name, if it has one.
-        root_keys: What the answer's `data` will have for keys.
-        fields: The names of all fields selected anywhere, sorted.
+        document: The parsed text; None when the text is invalid.
+        errors: Why the text is invalid.
+        kind: `query` or `mutation`, of the first operation in the text.
+        name: The operation's name; None without a name.
+        root_keys: The keys of the answer's `data`.
+        fields: The names of all selected fields, at any depth, sorted.
     """
 
     document: DocumentNode | None
@@ -73,18 +73,14 @@ class _FieldNames(Visitor):
 
 @lru_cache(maxsize=128)
 def read_operation(text: str) -> Operation:
-    """Parse and validate a query text; the answer is remembered by the text.
-
-    Args:
-        text: GraphQL.
-    """
+    """Parse and validate a query text; results are cached by the text."""
     try:
         document = parse(text, max_tokens=5_000)
     except GraphQLSyntaxError as error:
         return Operation(None, (error,), None, None, (), ())
     errors = tuple(validate(SCHEMA, document))
-    seen = _FieldNames()
-    visit(document, seen)
+    selected = _FieldNames()
+    visit(document, selected)
     operation = next((node for node in document.definitions if isinstance(node, OperationDefinitionNode)), None)
     return Operation(
         document=None if errors else document,
@@ -92,7 +88,7 @@ def read_operation(text: str) -> Operation:
         kind=operation.operation.value if operation else None,
         name=operation.name.value if operation and operation.name else None,
         root_keys=tuple(_root_keys(operation)),
-        fields=tuple(sorted(seen.names)),
+        fields=tuple(sorted(selected.names)),
     )
 
 
@@ -104,14 +100,14 @@ def run(
     started_tasks: StartedTasks,
     operation_name: str | None = None,
 ) -> Answer:
-    """Answer a GraphQL request.
+    """Execute a GraphQL request and return its answer.
 
     Args:
-        operation: What `read_operation` gave.
+        operation: The parsed text.
         variables: The request's variables.
         target_id: The business product that is asked about (`x-api-target-id`).
-        started_tasks: The tasks started here, and the clock that waiting tasks are looked at by.
-        operation_name: Which operation of the text is meant, where it has several.
+        started_tasks: The tasks started here, with the clock that waiting tasks follow.
+        operation_name: The operation to execute, of a text with several.
     """
     if operation.document is None:
         return {"errors": [_formatted(error) for error in operation.errors], "data": None}
@@ -128,18 +124,18 @@ def run(
     answer = {"errors": [_formatted(error) for error in result.errors], "data": result.data}
     denied = classification_of(answer) == "AccessDeniedError"
     if denied and not any((result.data or {}).values()):
-        # Refusals are described with plain null, other errors with a null field.
+        # The description shows refusals with plain null, and other errors with a null field.
         answer["data"] = None
     return answer
 
 
 def refusal(kind: str, message: str, operation: Operation | None = None) -> Answer:
-    """Write the answer to a request that is refused before it is executed.
+    """Return the answer to a request that is refused before it is executed.
 
     Args:
         kind: The error type, such as `ThrottlingError`.
-        message: What to say.
-        operation: What was asked, as far as it is known.
+        message: The error message.
+        operation: The operation that was sent; None when it is not known.
     """
     keys = operation.root_keys if operation else ()
     error: Answer = {"message": message, "extensions": _extensions(kind, message)}
@@ -149,18 +145,14 @@ def refusal(kind: str, message: str, operation: Operation | None = None) -> Answ
 
 
 def classification_of(answer: Answer) -> str | None:
-    """Give the type of the first error in an answer, None when there is none.
-
-    Args:
-        answer: What `run` or `refusal` gave.
-    """
+    """Return the type of the first error in an answer; None without errors."""
     for error in answer.get("errors", ()):
         return str(error["extensions"]["classification"]["type"])
     return None
 
 
 class _Root:
-    """Resolves the root fields; their names are the schema's."""
+    """Resolves the root fields; the methods have the schema's names."""
 
     def __init__(self, target_id: str, started_tasks: StartedTasks) -> None:
         self._target_id = target_id
@@ -207,7 +199,11 @@ class _Root:
     def _task(self, task_id: str, kind: Kind) -> SampleTask:
         self._reach_product()
         started = self._started_tasks.find(task_id)
-        task = _seen(started, self._started_tasks) if started else task_from_id(task_id, now=self._started_tasks.now())
+        task = (
+            _as_answered(started, self._started_tasks)
+            if started
+            else task_from_id(task_id, now=self._started_tasks.now())
+        )
         if task is None or task.kind is not kind:
             raise _error("ResourceNotFoundError", "No such task.")
         if task.product.business_product_id != self._target_id:
@@ -219,8 +215,8 @@ class _Root:
             raise _error("AccessDeniedError", "These credentials do not reach the business product asked for.")
 
 
-def _seen(started: StartedTask, started_tasks: StartedTasks) -> SampleTask | None:
-    return None if started.is_cancelled else started.as_seen(started_tasks.now())
+def _as_answered(started: StartedTask, started_tasks: StartedTasks) -> SampleTask | None:
+    return None if started.is_cancelled else started.as_answered(started_tasks.now())
 
 
 def _common(task: SampleTask) -> Answer:
@@ -255,17 +251,17 @@ def _not_served() -> GraphQLError:
 
 def _formatted(error: GraphQLError) -> Answer:
     if not error.extensions:
-        # Raised by the GraphQL engine itself: a wrong query or variable, unless one of our own lines broke.
-        ours = error.original_error is not None and not isinstance(error.original_error, GraphQLError)
-        error.extensions = _extensions("InternalServerError" if ours else "ValidationError", error.message)
+        # The GraphQL engine raised it for a wrong query or variable, unless a resolver failed.
+        is_fault = error.original_error is not None and not isinstance(error.original_error, GraphQLError)
+        error.extensions = _extensions("InternalServerError" if is_fault else "ValidationError", error.message)
     return dict(error.formatted)
 
 
 def _extensions(kind: str, message: str, code: str = "UnspecifiedError") -> Answer:
-    error_type, error_code = _CLASSES[kind]
+    error_type, error_code = _EXCEPTIONS[kind]
     classification: Answer = {"type": kind, "errorType": error_type, "errorCode": error_code}
     if kind == "ValidationError":
         classification |= {"code": code, "details": {"message": message}}
     if kind == "InternalServerError":
-        classification = {"type": kind}  # no more than that is documented
+        classification = {"type": kind}  # the only documented key
     return {"classification": classification}

@@ -1,23 +1,23 @@
-"""Publishes the outcomes of started tasks as the partner does: PutPartnerEvents to an EventBridge endpoint."""
+"""Publishes the outcomes of started tasks, by PutPartnerEvents to an EventBridge endpoint, as the partner does."""
 
 import asyncio
 from typing import Any, Final
 
 from bwp_client.sandbox.api.started_tasks import StartedTasks
 
-_AT_ONCE: Final = 20
+_MAX_ENTRIES: Final = 20
 _REGION: Final = "us-east-1"
 
 
 class Publisher:
-    """Tells an endpoint of each outcome once; what it does not take is tried again with the next request."""
+    """Publishes each outcome once; outcomes that the endpoint refuses are tried again with the next request."""
 
     def __init__(self, started_tasks: StartedTasks, endpoint: str | None) -> None:
-        """Take what there will be to tell, and whom.
+        """Make a publisher.
 
         Args:
             started_tasks: The started tasks.
-            endpoint: Where EventBridge is; None to tell nobody.
+            endpoint: The EventBridge endpoint; None to publish nothing.
         """
         self._started_tasks = started_tasks
         self._endpoint = endpoint
@@ -25,19 +25,19 @@ class Publisher:
         self._client: Any = None
 
     async def publish(self) -> int:
-        """Publish what has become due; give how many events were taken."""
+        """Publish the due outcomes; return how many the endpoint accepted."""
         if self._endpoint is None:
             return 0
-        taken = 0
+        accepted = 0
         async with self._lock:
             due = self._started_tasks.due()
-            for at in range(0, len(due), _AT_ONCE):
-                batch = due[at : at + _AT_ONCE]
+            for first in range(0, len(due), _MAX_ENTRIES):
+                batch = due[first : first + _MAX_ENTRIES]
                 failed = await asyncio.to_thread(self._put, [task.as_entry() for task in batch])
                 for task, is_failed in zip(batch, failed, strict=True):
                     task.is_published = not is_failed
-                taken += failed.count(False)
-        return taken
+                accepted += failed.count(False)
+        return accepted
 
     def _put(self, entries: list[dict[str, Any]]) -> list[bool]:
         import boto3
@@ -49,4 +49,4 @@ class Publisher:
             answer = self._client.put_partner_events(Entries=entries)
         except (BotoCoreError, ClientError):
             return [True] * len(entries)
-        return ["ErrorCode" in one for one in answer["Entries"]]
+        return ["ErrorCode" in entry for entry in answer["Entries"]]

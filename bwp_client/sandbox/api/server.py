@@ -30,18 +30,18 @@ def serve(
     exit_with_stdin: bool = False,
     log: Log | None = None,
 ) -> None:
-    """Serve until told to stop by SIGTERM, SIGINT or the end of stdin.
+    """Serve until SIGTERM, SIGINT or the end of stdin.
 
     Args:
         behaviour: How the API behaves.
         port: 0 for a free one.
         on_ready: Called with the port once connections are accepted.
         host: The address to listen on.
-        exit_with_stdin: End when stdin does, which is how the death of a parent process ends its child.
-        log: Takes one line a request; JSON lines on stderr when left out.
+        exit_with_stdin: Whether to end when stdin ends, so that the sandbox does not outlive its parent process.
+        log: Called with the log line of each request; by default lines are written to stderr as JSON.
 
     Raises:
-        OSError: The port is taken or the address not ours.
+        OSError: The port is taken, or the address is not one of this machine.
     """
     with open_listener(host, port) as listener:
         server = SandboxServer(behaviour, log, lambda: on_ready(listener.getsockname()[1]))
@@ -51,7 +51,7 @@ def serve(
 
 
 class _Protocol(H11Protocol):
-    """Lets the application reach the connection, which it must to drop it."""
+    """Gives the application the connection's transport, which it needs to drop the connection."""
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
@@ -70,7 +70,7 @@ class SandboxServer(uvicorn.Server):
                 lifespan="off",
                 access_log=False,
                 log_config=None,
-                log_level="critical",  # cut and dropped answers are meant, and not worth a traceback
+                log_level="critical",  # cut and dropped answers are intended: no traceback
                 timeout_graceful_shutdown=2,
                 server_header=False,
             )
@@ -84,7 +84,7 @@ class SandboxServer(uvicorn.Server):
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
-        """Stop at a signal and end well; uvicorn would raise the signal again and end by it."""
+        """Stop on a signal with exit code 0; uvicorn would raise the signal again and be killed by it."""
         if threading.current_thread() is not threading.main_thread():
             yield
             return
@@ -122,7 +122,7 @@ def open_listener(host: str, port: int) -> socket.socket:
 
 
 def _wait_for_end_of_stdin(server: SandboxServer) -> None:
-    # Straight from the descriptor: a thread blocked inside sys.stdin would hold its lock when the interpreter ends.
+    # Read from the descriptor, because a thread blocked inside sys.stdin would hold its lock when the interpreter ends.
     with contextlib.suppress(OSError):
         while os.read(_STDIN, 4_096):
             pass

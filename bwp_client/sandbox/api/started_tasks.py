@@ -1,8 +1,8 @@
-"""Tasks that were started here: hold, outcome, event; on a clock that can be wound forward.
+"""The tasks that were started here: their holding period, outcome and event, on a clock that can be set forward.
 
-The documented rules hold: an e-mail address of the given form, a holding period of 0 to 180 days (10 when left out), a
-client token that for eight hours gives the task it started first, cancelling only while on hold. What the description
-leaves open is chosen, and marked *inferred* below.
+They follow the documented rules: the form of an e-mail address, a holding period of 0 to 180 days (10 by default), a client
+token that for eight hours returns the task it started first, and cancellation only while on hold. Rules that the description
+leaves open are marked *inferred* below.
 """
 
 import re
@@ -17,13 +17,13 @@ from bwp_client.sandbox.sample.task import SampleError, SampleTask
 from bwp_client.sandbox.sample.task_ids import TaskFields, encode, seed_tag
 
 DEFAULT_HOLDING_DAYS: Final = 10
-LONGEST_HOLDING_DAYS: Final = 180
+MAX_HOLDING_DAYS: Final = 180
 TOKEN_LIFE: Final = timedelta(hours=8)
 TOKEN_LENGTHS: Final = range(36, 65)
 _EMAIL: Final = re.compile(r"^[a-zA-Z0-9._%+-]+@[a-zA-Z0-9.-]+[.][a-zA-Z]{2,}$")
 _SEED_TAG: Final = seed_tag(0x57A7)
 
-# How an address begins decides what becomes of its task, so that a test or a demo can choose.
+# The beginning of an address decides the outcome of its task, so that a test or a demo can choose it.
 OPEN_ORDERS: Final = "open-orders"
 UNKNOWN_SHOPPER: Final = "unknown"
 _MESSAGES: Final = {
@@ -33,16 +33,16 @@ _MESSAGES: Final = {
 
 
 class InputError(ValueError):
-    """An input that breaks a rule: where, and which rule."""
+    """An input that breaks a rule; the message names the field and the rule."""
 
 
 class CancelError(ValueError):
-    """A task that can't be cancelled any more."""
+    """A task that can't be cancelled."""
 
 
 @dataclass(slots=True)
 class StartedTask:
-    """One deletion task that was started here."""
+    """A deletion task that was started here."""
 
     task_id: str
     number: int
@@ -57,22 +57,22 @@ class StartedTask:
 
     @property
     def outcome(self) -> Outcome:
-        """How it ends."""
+        """The outcome of the task."""
         return Outcome.FAILED if self.code else Outcome.COMPLETED
 
     @property
     def held_until(self) -> datetime:
-        """When processing begins."""
+        """When the holding period ends and processing begins."""
         return self.submitted_at + timedelta(days=self.holding_days)
 
     def status(self, now: datetime) -> str:
-        """Give what the API answers at a time."""
+        """Return the status that the API answers at a time."""
         if now >= self.ends_at:
             return self.outcome.name
         return "ON_HOLD" if now < self.held_until else "IN_PROGRESS"
 
-    def as_seen(self, now: datetime) -> SampleTask:
-        """Give the task as the API answers it."""
+    def as_answered(self, now: datetime) -> SampleTask:
+        """Return the task as the API answers it at a time."""
         status = self.status(now)
         updated = {"ON_HOLD": self.submitted_at, "IN_PROGRESS": self.held_until}.get(status, self.ends_at)
         error = SampleError(self.code, _MESSAGES[self.code].format(self.task_id)) if self.code else None
@@ -90,7 +90,7 @@ class StartedTask:
         )
 
     def as_entry(self) -> dict[str, Any]:
-        """Give the partner event that tells its outcome, in the form of PutPartnerEvents; `detail` is empty as documented."""
+        """Return the partner event of the outcome as an entry of PutPartnerEvents; `detail` is empty, as documented."""
         resource = (
             f"businessProduct/{self.product.business_product_id}/{catalog.TASK_RESOURCES[Kind.DELETION]}/{self.task_id}"
         )
@@ -105,38 +105,38 @@ class StartedTask:
 
 @dataclass(slots=True)
 class StartedTasks:
-    """All tasks started here, and the clock they live by."""
+    """All tasks started here, and their clock."""
 
     real_now: Callable[[], datetime] = lambda: datetime.now(UTC)
-    _ahead: timedelta = timedelta()
+    _clock_offset: timedelta = timedelta()
     _tasks: dict[str, StartedTask] = field(default_factory=dict)
     _tokens: dict[tuple[str, str], tuple[datetime, str]] = field(default_factory=dict)
 
     def now(self) -> datetime:
-        """Give the clock's time."""
-        return self.real_now() + self._ahead
+        """Return the clock's time."""
+        return self.real_now() + self._clock_offset
 
     def set_clock(self, moment: datetime) -> None:
-        """Wind the clock; back only as far as the newest task's start.
+        """Set the clock, back only as far as the start of the newest task.
 
         Args:
             moment: The new time.
 
         Raises:
-            InputError: A task was started later than that.
+            InputError: A task was started after that time.
         """
         if any(task.submitted_at > moment for task in self._tasks.values()):
             raise InputError("The clock can't go back before a task was started.")
-        self._ahead = moment - self.real_now()
+        self._clock_offset = moment - self.real_now()
 
     def start_deletion(self, target_id: str, email: str, holding_days: int | None, token: str | None) -> str:
-        """Start a task, or give the one that the same token started less than eight hours ago.
+        """Start a task and return its ID; or return the task that the same token started less than eight hours ago.
 
         Args:
             target_id: The business product.
             email: The shopper's address.
-            holding_days: How long the task can be cancelled.
-            token: The idempotency key, where one was sent.
+            holding_days: How long the task can be cancelled; None for the default.
+            token: The idempotency key; None without one.
 
         Raises:
             InputError: An input breaks a rule.
@@ -144,8 +144,8 @@ class StartedTasks:
         days = DEFAULT_HOLDING_DAYS if holding_days is None else holding_days
         if not _EMAIL.fullmatch(email):
             raise InputError("/input/dataSubject/email does not have the form of an address")
-        if not 0 <= days <= LONGEST_HOLDING_DAYS:
-            raise InputError(f"/input/holdingPeriod is not between 0 and {LONGEST_HOLDING_DAYS}")
+        if not 0 <= days <= MAX_HOLDING_DAYS:
+            raise InputError(f"/input/holdingPeriod is not between 0 and {MAX_HOLDING_DAYS}")
         if token is not None and len(token) not in TOKEN_LENGTHS:
             raise InputError("/input/clientToken/token does not have 36 to 64 characters")
         now = self.now()
@@ -160,10 +160,10 @@ class StartedTasks:
         return task.task_id
 
     def _new(self, target_id: str, email: str, days: int, now: datetime) -> StartedTask:
-        product = next(one for one in PRODUCTS if one.business_product_id == target_id)
+        product = next(product for product in PRODUCTS if product.business_product_id == target_id)
         number = len(self._tasks) + 1
         held_until = now + timedelta(days=days)
-        # Inferred: an unknown shopper is noticed at once, open orders when the holding period has ended.
+        # Inferred: an unknown shopper fails the task at once, open orders fail it after the holding period.
         if email.startswith(UNKNOWN_SHOPPER):
             code, ends_at = catalog.DATA_SUBJECT_NOT_FOUND, now + timedelta(seconds=1)
         elif email.startswith(OPEN_ORDERS):
@@ -183,13 +183,13 @@ class StartedTasks:
         return StartedTask(encode(fields), number, product, email, now, days, code, ends_at)
 
     def cancel(self, task_id: str) -> None:
-        """Cancel a task: no event will tell of it, and the API knows it no more (inferred).
+        """Cancel a task; it gets no event, and the API no longer knows it (inferred).
 
         Args:
-            task_id: Of a task that was started here; no other can be cancelled.
+            task_id: The ID of a task that was started here.
 
         Raises:
-            CancelError: It is not on hold.
+            CancelError: The task is not on hold, or was not started here.
         """
         task = self._tasks.get(task_id)
         if task is None or task.status(self.now()) != "ON_HOLD":
@@ -197,17 +197,12 @@ class StartedTasks:
         task.is_cancelled = True
 
     def find(self, task_id: str) -> StartedTask | None:
-        """Give a task that was started here; None for any other.
-
-        Args:
-            task_id: Any text.
-        """
+        """Return the task with an ID; None when no such task was started here."""
         return self._tasks.get(task_id)
 
     def due(self) -> list[StartedTask]:
-        """Give the tasks that have ended and whose event was not published yet, the earliest first."""
+        """Return the ended tasks whose event was not published yet, the earliest first."""
         now = self.now()
-        ended = [
-            one for one in self._tasks.values() if one.ends_at <= now and not (one.is_published or one.is_cancelled)
-        ]
-        return sorted(ended, key=lambda one: one.ends_at)
+        ended = (task for task in self._tasks.values() if task.ends_at <= now)
+        unpublished = (task for task in ended if not (task.is_published or task.is_cancelled))
+        return sorted(unpublished, key=lambda task: task.ends_at)

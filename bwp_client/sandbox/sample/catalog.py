@@ -1,4 +1,4 @@
-"""The cast of the sample: business products, error codes, event types."""
+"""The business products, error codes and event types of the sample."""
 
 from dataclasses import dataclass
 from enum import IntEnum
@@ -11,15 +11,15 @@ KNOWN_API_VERSIONS: Final = ("2024-01-01", "2024-04-01", "2024-11-01")
 
 @dataclass(frozen=True, slots=True)
 class Product:
-    """One business product of the made-up shop.
+    """One business product of the fictitious shop.
 
     Attributes:
-        business_product_id: `bp-` and a UUID, as the API knows it.
-        name: What people call it.
-        source: The partner event source its events come from.
+        business_product_id: The ID at Buy with Prime: `bp-` and a UUID.
+        name: The name for people.
+        source: The partner event source of its events.
         region: The AWS region of its event bus.
-        share: Its part of all tasks, before the small ones are planted.
-        rate_factor: How its failure rate compares with the shop's.
+        share: Its share of all tasks, before the tasks of the small product are assigned.
+        rate_factor: Its failure rate divided by the shop's.
     """
 
     business_product_id: str
@@ -45,26 +45,26 @@ PRODUCT_NAMES: Final[dict[str, str]] = {product.business_product_id: product.nam
 
 # Indices into PRODUCTS.
 INCIDENT_PRODUCT: Final = 1
-SILENT_PRODUCT: Final = 4  # nobody subscribed it to PERSONAL_DATA_DELETION_TASK_COMPLETED
-SMALL_PRODUCT: Final = 5  # a handful of outcomes in all
+SILENT_PRODUCT: Final = 4  # not subscribed to PERSONAL_DATA_DELETION_TASK_COMPLETED
+SMALL_PRODUCT: Final = 5  # too few outcomes to rate
 
 
 class Kind(IntEnum):
-    """What a task does with personal data."""
+    """The kind of a task."""
 
     DELETION = 0
     RETRIEVAL = 1
 
 
 class Outcome(IntEnum):
-    """How a task ended."""
+    """The outcome of a task."""
 
     COMPLETED = 0
     FAILED = 1
 
 
 class Lifecycle(IntEnum):
-    """What becomes of a task, as its ID carries it."""
+    """The outcomes of a task in their order, as its ID holds them."""
 
     WAITING = 0
     COMPLETED = 1
@@ -80,13 +80,13 @@ TASK_RESOURCES: Final = {Kind.DELETION: "personalDataDeletionTask", Kind.RETRIEV
 
 ORDERS_NOT_CLOSED: Final = "ORDERS_NOT_CLOSED"
 DATA_SUBJECT_NOT_FOUND: Final = "DATA_SUBJECT_NOT_FOUND"
-# None of the following is documented; they stand for codes to come.
+# The following codes are not documented; they stand for codes of the future.
 LEGAL_HOLD_ACTIVE: Final = "LEGAL_HOLD_ACTIVE"
 DOWNSTREAM_TIMEOUT: Final = "DOWNSTREAM_TIMEOUT"
 RETURN_IN_PROGRESS: Final = "RETURN_IN_PROGRESS"
 
-# A task ID names one of these by position, so the order is for ever. None in a set is the null code of the API. The
-# last two stand for `errors: []` and `errors: null`: never planted, only reachable by an ID made for a test.
+# A task ID holds an index into this tuple, so the order must never change. None in a set is the null code of the API. The
+# last two entries stand for `errors: []` and `errors: null`; no sample holds them, only task IDs made for tests do.
 CODE_SETS: Final[tuple[tuple[str | None, ...] | None, ...]] = (
     (ORDERS_NOT_CLOSED,),
     (DATA_SUBJECT_NOT_FOUND,),
@@ -103,8 +103,8 @@ CODE_SETS: Final[tuple[tuple[str | None, ...] | None, ...]] = (
     None,
 )
 
-# Event types that have nothing to do with privacy, with the resource each names and the object its `data` holds.
-# `{id}` is replaced by made-up identifiers.
+# Event types without a relation to privacy: the type, its resource, and the object in its `data`. `{id}` is replaced by
+# random identifiers.
 OTHER_TYPES: Final = (
     ("ORDER_CONFIRMED", "order/{id}", "order"),
     ("PACKAGE_DELIVERED", "order/{id}/delivery/{id}", "package"),
@@ -118,9 +118,9 @@ OTHER_TYPES: Final = (
 
 
 def canary_email(number: int) -> str:
-    """Give the made-up address of the shopper behind a task.
+    """Return the fictitious e-mail address of a task's shopper.
 
-    It is planted wherever the real API would hand out an address, so that a test can prove it is kept nowhere.
+    The sandbox sends it wherever the real API would send an address, so that a test can prove that it is stored nowhere.
 
     Args:
         number: The task's number within its sample.

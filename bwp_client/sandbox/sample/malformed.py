@@ -1,4 +1,4 @@
-"""Records that are no proper event, each broken in one way a loader can meet."""
+"""Malformed records, each of which breaks a valid event in a way that a loader may meet."""
 
 import re
 from collections.abc import Callable
@@ -11,7 +11,7 @@ _DETAIL_TYPE: Final = re.compile(r'"detail-type":"([^"]+)"')
 
 
 def _truncated(_thin: str, full: str) -> str:
-    """Stop after the shopper's address, so that the excerpt a loader keeps would show it."""
+    """End the record after the shopper's address, which an excerpt of the record would show."""
     return full[: full.index("@shopper.invalid") + len("@shopper.invalid")]
 
 
@@ -19,8 +19,8 @@ def _resources(text: str) -> Callable[[str, str], str]:
     return lambda thin, _full: _RESOURCES.sub(lambda found: f'"resources":{text}'.replace("PATH", found[1]), thin)
 
 
-# The first eight are in every sample that has malformed records at all.
-_KINDS: Final[tuple[tuple[str, Callable[[str, str], str]], ...]] = (
+# The first eight are in every sample with malformed records.
+_BREAKERS: Final[tuple[tuple[str, Callable[[str, str], str]], ...]] = (
     ("truncated", _truncated),
     ("trailing comma", _resources('["PATH",]')),
     ("no id", lambda thin, _full: _ID.sub('"version":"0"', thin).replace('"version":"0",', "", 1)),
@@ -36,15 +36,14 @@ _KINDS: Final[tuple[tuple[str, Callable[[str, str], str]], ...]] = (
     ("null", lambda _thin, _full: "null"),
     ("no detail-type", lambda thin, _full: _DETAIL_TYPE.sub('"type":"UNKNOWN"', thin)),
 )
-MALFORMED_KINDS: Final = tuple(name for name, _ in _KINDS)
 
 
 def break_record(number: int, thin: str, full: str) -> str:
-    """Break a record in the way its number says.
+    """Return a malformed form of a record.
 
     Args:
-        number: Its number among the malformed records.
-        thin: A proper record with an empty `detail`.
-        full: The same with the enveloped `detail`.
+        number: The record's number among the malformed records, which chooses the form.
+        thin: The valid record with an empty `detail`.
+        full: The valid record with the enveloped `detail`.
     """
-    return _KINDS[number % len(_KINDS)][1](thin, full)
+    return _BREAKERS[number % len(_BREAKERS)][1](thin, full)

@@ -1,4 +1,4 @@
-"""The JSON text of sample records, in both generations of the payload."""
+"""Renders sample records as JSON, in both generations of the payload."""
 
 from typing import Final
 
@@ -13,22 +13,22 @@ from bwp_client.sandbox.sample.records import RecordKind, Records
 from bwp_client.sandbox.sample.rng import I64, U64, key, mix, mix_array
 
 _HEX: Final = np.frombuffer("".join(f"{byte:02x}" for byte in range(256)).encode(), dtype=np.uint8).reshape(256, 2)
-# Where the 32 digits go in the text of a UUID, and the lines between them.
-_DIGITS: Final = np.array([place for place in range(36) if place not in {8, 13, 18, 23}])
+# The indices of the 32 digits in the text of a UUID.
+_DIGITS: Final = np.array([index for index in range(36) if index not in {8, 13, 18, 23}])
 _DASH: Final = ord("-")
 
-# What the several identifiers of one event are derived with.
+# Constants from which the identifiers of an event are derived.
 _EVENT, _KEY, _ENVELOPE = 0x1D0A, 0x2D0B, 0x3D0C
 
 
 class Renderer:
-    """Turns records into JSON text, one string a record, without line ends inside."""
+    """Renders records as JSON, each as a string without line breaks."""
 
     def __init__(self, plan: RecordPlan, calendar: SampleCalendar) -> None:
-        """Prepare the constant parts of every text.
+        """Prepare the constant parts of the records.
 
         Args:
-            plan: The sample's numbers.
+            plan: The numbers of records.
             calendar: The sample's window.
         """
         self._gen_b_from = calendar.gen_b_from
@@ -45,29 +45,29 @@ class Renderer:
         self._parts = [self._privacy_parts(*case, replay) for case in cases for replay in self._replays]
 
     def render(self, records: Records) -> list[str]:
-        """Write each record's text.
+        """Return the JSON of each record.
 
         Args:
-            records: Rows of `RECORD`.
+            records: Rows of the dtype `RECORD`.
         """
         texts = np.empty(len(records), dtype=object)
         enveloped = records["at"] >= self._gen_b_from
         private = records["record_kind"] == RecordKind.PRIVACY
-        for mask, make in (
+        for mask, render in (
             (private & ~enveloped, self._thin),
             (private & enveloped, self._enveloped),
             (records["record_kind"] == RecordKind.OTHER, self._other),
             (records["record_kind"] == RecordKind.MALFORMED, self._malformed),
         ):
             if mask.any():
-                texts[mask] = make(records[mask])
+                texts[mask] = render(records[mask])
         ordered: list[str] = texts.tolist()
         return ordered
 
     def _privacy_parts(
         self, product: catalog.Product, kind: Kind, outcome: Outcome, replay: str
     ) -> tuple[str, str, str, str, str]:
-        """Give what stands between the variable parts: before time, task, key; before the event's ID; in `data`."""
+        """Return the constant texts between the variable parts of a record, in order."""
         event_type = catalog.PRIVACY_TYPES[kind, outcome]
         resource = f"businessProduct/{product.business_product_id}/{catalog.TASK_RESOURCES[kind]}/"
         subscription = self._subscriptions[product, event_type]
@@ -83,7 +83,7 @@ class Renderer:
     def _parts_of(self, records: Records) -> list[tuple[str, str, str, str, str]]:
         case = (records["product"].astype(np.int64) * len(Kind) + records["kind"]) * len(Outcome) + records["outcome"]
         parts = self._parts
-        return [parts[place] for place in (case * len(self._replays) + records["replay"]).tolist()]
+        return [parts[index] for index in (case * len(self._replays) + records["replay"]).tolist()]
 
     def _thin(self, records: Records) -> list[str]:
         rows = zip(
@@ -104,8 +104,8 @@ class Renderer:
         fresh = np.flatnonzero(records["delivery"] == 2)
         if len(fresh):
             envelope_ids = event_ids.copy()
-            for place, text in zip(fresh.tolist(), _uuid4_texts(records["identity"][fresh], _ENVELOPE), strict=True):
-                envelope_ids[place] = text
+            for index, text in zip(fresh.tolist(), _uuid4_texts(records["identity"][fresh], _ENVELOPE), strict=True):
+                envelope_ids[index] = text
         rows = zip(
             self._parts_of(records),
             envelope_ids,
@@ -135,11 +135,13 @@ class Renderer:
         )
         return [self._other_text(*row) for row in rows]
 
-    def _other_text(self, place: int, kind: int, enveloped: bool, event_id: str, idempotency: str, at: str) -> str:
-        product = catalog.PRODUCTS[place]
-        event_type, pattern, thing = catalog.OTHER_TYPES[kind]
-        made_up = idempotency.replace("-", "")
-        path = pattern.replace("{id}", made_up[:12], 1).replace("{id}", made_up[12:24])
+    def _other_text(
+        self, product_index: int, kind: int, enveloped: bool, event_id: str, idempotency: str, at: str
+    ) -> str:
+        product = catalog.PRODUCTS[product_index]
+        event_type, pattern, data_key = catalog.OTHER_TYPES[kind]
+        random_hex = idempotency.replace("-", "")
+        path = pattern.replace("{id}", random_hex[:12], 1).replace("{id}", random_hex[12:24])
         resource = f"businessProduct/{product.business_product_id}/{path}"
         detail = "{}"
         if enveloped:
@@ -147,7 +149,7 @@ class Renderer:
                 f'{{"idempotencyKey":"{idempotency}","eventDescriptor":"{event_type}","resources":["{resource}"],'
                 f'"eventId":"{event_id}","apiVersion":"{catalog.API_VERSION}",'
                 f'"subscriptionId":"{self._subscriptions[product, event_type]}","eventTime":"{at}Z",'
-                f'"data":{{"{thing}":{{"id":"{made_up[:12]}"}}}}}}'
+                f'"data":{{"{data_key}":{{"id":"{random_hex[:12]}"}}}}}}'
             )
         return (
             f'{{"version":"0","id":"{event_id}","detail-type":"{event_type}","source":"{product.source}",'
@@ -162,7 +164,7 @@ class Renderer:
 
 
 def _uuid4_texts(identity: U64, purpose: int) -> list[str]:
-    """Derive a random-looking UUID of version 4 from each identity."""
+    """Return a pseudo-random UUID of version 4 for each identity."""
     high = mix_array(identity ^ np.uint64(mix(purpose)))
     low = mix_array(high ^ np.uint64(mix(purpose + 1)))
     return _uuid_texts(
@@ -176,7 +178,7 @@ def _uuid_texts(high: U64, low: U64) -> list[str]:
     text = np.full((len(raw), 36), _DASH, dtype=np.uint8)
     text[:, _DIGITS] = _HEX[raw].reshape(len(raw), 32)
     joined = text.tobytes().decode("ascii")
-    return [joined[place : place + 36] for place in range(0, len(joined), 36)]
+    return [joined[first : first + 36] for first in range(0, len(joined), 36)]
 
 
 def _time_texts(seconds: I64) -> list[str]:

@@ -1,4 +1,4 @@
-"""The records of a sample as columns: what arrives when, before it is turned into JSON."""
+"""The records of a sample as arrays, in order of arrival, before they are rendered as JSON."""
 
 from collections.abc import Iterator
 from enum import IntEnum
@@ -16,7 +16,7 @@ from bwp_client.sandbox.sample.task_ids import encode_arrays, seed_tag
 
 
 class RecordKind(IntEnum):
-    """What a record is."""
+    """The kind of a record."""
 
     PRIVACY = 0
     OTHER = 1
@@ -27,8 +27,8 @@ RECORD: Final = np.dtype(
     [
         ("arrives", np.int64),  # Unix seconds
         ("at", np.int64),  # the event's own time, Unix seconds
-        ("number", np.int64),  # of the task, of the other event, or of the malformed record
-        ("identity", np.uint64),  # what all deliveries of one event share
+        ("number", np.int64),  # of the task, of the event of another type, or of the malformed record
+        ("identity", np.uint64),  # the same for all deliveries of an event
         ("task_high", np.uint64),
         ("task_low", np.uint64),
         ("record_kind", np.int8),
@@ -36,20 +36,20 @@ RECORD: Final = np.dtype(
         ("kind", np.int8),
         ("outcome", np.int8),
         ("lifecycle", np.int8),
-        ("replay", np.int8),  # 1 + its place in the plan; 0 for none
+        ("replay", np.int8),  # 1 + the index in the plan; 0 for none
         ("delivery", np.int8),  # 0 first, 1 again, 2 again in a new envelope
         ("late", np.bool_),
     ]
 )
 Records = npt.NDArray[Any]
 
-# Lanes: which product and kind a task has. Two of them belong to the product without COMPLETED deletions.
+# A lane is a product and a kind. Two lanes belong to the product without COMPLETED deletions.
 _RETRIEVAL_SHARE: Final = 0.12
 _SILENT_FAILURES, _SILENT_RETRIEVALS = 0.0035, 0.006
 _LANES: Final = [
     *(
-        (place, kind, product.share * (1 - _RETRIEVAL_SHARE if kind is Kind.DELETION else _RETRIEVAL_SHARE))
-        for place, product in enumerate(catalog.PRODUCTS)
+        (index, kind, product.share * (1 - _RETRIEVAL_SHARE if kind is Kind.DELETION else _RETRIEVAL_SHARE))
+        for index, product in enumerate(catalog.PRODUCTS)
         if product.share
         for kind in Kind
     ),
@@ -68,12 +68,15 @@ _NEW_ENVELOPE_SHARE: Final = 1 / 6
 def by_arrival(plan: RecordPlan, calendar: SampleCalendar) -> Iterator[Records]:
     """Yield a sample's records in order of arrival, a chunk at a time.
 
-    What arrives later than its chunk (late events, repeats) waits for the chunk in which it belongs, so no more than
-    that is ever held.
+    Records that arrive after their chunk (late events, repeats) wait for a later chunk, so that memory holds one chunk and
+    the waiting records.
 
     Args:
-        plan: How many of what.
-        calendar: When.
+        plan: The numbers of records.
+        calendar: The sample's window and turning points.
+
+    Yields:
+        Rows of the dtype `RECORD`.
     """
     waiting = np.zeros(0, dtype=RECORD)
     for chunk in range(plan.chunks):
@@ -94,11 +97,11 @@ def _make_chunk(plan: RecordPlan, calendar: SampleCalendar, chunk: int) -> list[
     firsts = _tasks(plan, calendar, np.arange(*numbers))
     picks = plan.spread("conflict", plan.chunk_of(plan.conflicts, chunk), numbers) - numbers[0]
     seconds = _conflicts(plan, calendar, firsts, picks)
-    _give_task_ids(plan, calendar, firsts, seconds, picks)
+    _set_task_ids(plan, calendar, firsts, seconds, picks)
     again = plan.spread("duplicate", plan.chunk_of(plan.duplicates, chunk), numbers) - numbers[0]
     replayed = [
-        _replayed(plan, place, replay, firsts, numbers)
-        for place, replay in enumerate(plan.replays)
+        _replayed(plan, index, replay, firsts, numbers)
+        for index, replay in enumerate(plan.replays)
         if replay.first < numbers[1] and numbers[0] < replay.last
     ]
     duplicates = _duplicates(plan, calendar, firsts[again])
@@ -106,7 +109,7 @@ def _make_chunk(plan: RecordPlan, calendar: SampleCalendar, chunk: int) -> list[
 
 
 def _blank(plan: RecordPlan, calendar: SampleCalendar, record_kind: RecordKind, numbers: I64, of: int) -> Records:
-    """Lay out records that happen evenly spread over the window's rhythm and arrive within two minutes."""
+    """Return records that are spread over the window by its rhythm and arrive within two minutes."""
     records = np.zeros(len(numbers), dtype=RECORD)
     dice = draw_array(key(plan.seed, f"{record_kind.name} time"), numbers)
     records["at"] = calendar.at((numbers + unit_array(dice)) / max(1, of))
@@ -124,10 +127,10 @@ def _tasks(plan: RecordPlan, calendar: SampleCalendar, numbers: I64) -> Records:
     records["kind"] = _LANE_KIND[lane]
     rates = calendar.failure_rates(records["at"], records["product"], records["kind"])
     failed = unit_array(draw_array(key(plan.seed, "fails"), numbers)) < rates
-    # Of a product whose completed deletions nobody subscribed to, only the failed ones are heard of.
+    # The product without a subscription to completed deletions has events of failed deletions only.
     failed |= (records["product"] == catalog.SILENT_PRODUCT) & (records["kind"] == Kind.DELETION)
     records["outcome"] = failed
-    _place_small_product(plan, records)
+    _assign_small_product(plan, records)
     records["lifecycle"] = np.where(records["outcome"] == Outcome.FAILED, Lifecycle.FAILED, Lifecycle.COMPLETED)
     lateness = draw_array(key(plan.seed, "late"), numbers)
     records["late"] = unit_array(lateness) < _LATE_SHARE
@@ -136,18 +139,18 @@ def _tasks(plan: RecordPlan, calendar: SampleCalendar, numbers: I64) -> Records:
     return records
 
 
-def _place_small_product(plan: RecordPlan, records: Records) -> None:
+def _assign_small_product(plan: RecordPlan, records: Records) -> None:
     first = int(records["number"][0]) if len(records) else 0
-    for place, number in enumerate(plan.small_product_tasks()):
+    for index, number in enumerate(plan.small_product_tasks()):
         if first <= number < first + len(records):
             record = records[number - first : number - first + 1]
             record["product"], record["kind"] = catalog.SMALL_PRODUCT, Kind.DELETION
-            record["outcome"] = place in _SMALL_PRODUCT_FAILURES
+            record["outcome"] = index in _SMALL_PRODUCT_FAILURES
 
 
 def _conflicts(plan: RecordPlan, calendar: SampleCalendar, firsts: Records, picks: I64) -> Records:
-    """Give some tasks a second event that says the opposite, one to twenty hours after the first."""
-    # Neither of the two special products, whose lifecycles are told by their counts.
+    """Return second events with the opposite outcome, one to twenty hours after the first event of some tasks."""
+    # Not of the silent and the small product, because tests rely on their numbers of tasks.
     firsts["product"][picks] = np.where(firsts["product"][picks] >= catalog.SILENT_PRODUCT, 0, firsts["product"][picks])
     firsts["kind"][picks] = Kind.DELETION
     odd = np.arange(len(picks)) % 2
@@ -164,8 +167,8 @@ def _conflicts(plan: RecordPlan, calendar: SampleCalendar, firsts: Records, pick
     return seconds
 
 
-def _give_task_ids(plan: RecordPlan, calendar: SampleCalendar, firsts: Records, seconds: Records, picks: I64) -> None:
-    """Write the task IDs, which carry the time of the latest outcome."""
+def _set_task_ids(plan: RecordPlan, calendar: SampleCalendar, firsts: Records, seconds: Records, picks: I64) -> None:
+    """Set the task IDs, which hold the time of the latest outcome."""
     latest = firsts["at"].copy()
     latest[picks] = seconds["at"]
     lifecycles = firsts["lifecycle"].astype(np.int64)
@@ -188,7 +191,7 @@ def _give_task_ids(plan: RecordPlan, calendar: SampleCalendar, firsts: Records, 
 
 
 def _duplicates(plan: RecordPlan, calendar: SampleCalendar, records: Records) -> Records:
-    """Deliver some records once more, seconds to hours later; a few of the enveloped ones under a new outer ID."""
+    """Return repeated deliveries, seconds to hours later; some of the enveloped records get a new outer ID."""
     dice = draw_array(key(plan.seed, "delay"), records["number"])
     longest = np.where(dice % np.uint64(5) == 0, 40_000, 90).astype(np.uint64)
     records["arrives"] += 3 + (dice % longest).astype(np.int64)
@@ -197,14 +200,14 @@ def _duplicates(plan: RecordPlan, calendar: SampleCalendar, records: Records) ->
     return records
 
 
-def _replayed(plan: RecordPlan, place: int, replay: Replay, firsts: Records, numbers: tuple[int, int]) -> Records:
-    """Send again what a replay picked from this chunk, minute by minute in the order of the events."""
+def _replayed(plan: RecordPlan, index: int, replay: Replay, firsts: Records, numbers: tuple[int, int]) -> Records:
+    """Return the records of this chunk that a replay sends again, minute by minute in the order of the events."""
     picks = plan.spread(replay.name, (0, replay.records), (replay.first, replay.last))
     picks = picks[(picks >= numbers[0]) & (picks < numbers[1])]
     records = firsts[picks - numbers[0]]
     progress = (picks - replay.first) / max(1, replay.last - replay.first)
     records["arrives"] = replay.starts_at + (progress * 7_200).astype(np.int64)
-    records["replay"] = place + 1
+    records["replay"] = index + 1
     return records
 
 
@@ -212,14 +215,14 @@ def _others(plan: RecordPlan, calendar: SampleCalendar, chunk: int) -> Records:
     numbers = np.arange(*plan.chunk_of(plan.others, chunk))
     records = _blank(plan, calendar, RecordKind.OTHER, numbers, plan.others)
     dice = records["identity"]
-    products = np.array([place for place, product in enumerate(catalog.PRODUCTS) if product.share])
+    products = np.array([index for index, product in enumerate(catalog.PRODUCTS) if product.share])
     records["product"] = products[(dice % np.uint64(len(products))).astype(np.int64)]
     records["kind"] = (dice >> np.uint64(8)) % np.uint64(len(catalog.OTHER_TYPES))
     return records
 
 
 def _malformed(plan: RecordPlan, calendar: SampleCalendar, chunk: int) -> Records:
-    """Lay out broken records, each around a task that is named nowhere else."""
+    """Return malformed records, each about a task without any other record."""
     numbers = np.arange(*plan.chunk_of(plan.malformed, chunk))
     records = _blank(plan, calendar, RecordKind.MALFORMED, numbers, plan.malformed)
     zeros = np.zeros(len(numbers), dtype=np.int64)

@@ -1,8 +1,8 @@
-"""Random-looking numbers that are a pure function of what they are for.
+"""Counter-based random numbers: each is a hash (SplitMix64) of a key and an index.
 
-A generator with a state would tie every number to the order in which numbers are asked for. The sandbox must derive
-one task alone, long after its event was written in a batch of thousands, so each number is a hash (SplitMix64) of a key
-and an index, and the same function exists for one integer and for an array.
+The sandbox derives a single task long after its event was written in a batch of thousands, so a number must not depend on the
+order of the draws. The sample draws whole arrays, the sandbox draws single integers, and both must agree exactly. NumPy's
+counter-based generator (Philox) has no draw at an array of indices, hence the hash, for integers and for arrays.
 """
 
 from typing import Final
@@ -21,7 +21,7 @@ _SECOND: Final = 0x94D049BB133111EB
 
 
 def mix(value: int) -> int:
-    """Scatter one 64-bit integer over all 64 bits.
+    """Return the hash of an integer.
 
     Args:
         value: Any non-negative integer; only its low 64 bits count.
@@ -33,10 +33,10 @@ def mix(value: int) -> int:
 
 
 def mix_array(values: U64) -> U64:
-    """Scatter each element, exactly as `mix` does for one integer.
+    """Return the hash of each element, equal to `mix` of the integer.
 
     Args:
-        values: Unsigned 64-bit integers; the input is left alone.
+        values: Unsigned 64-bit integers, of any shape; they are not changed.
     """
     mixed = (values ^ (values >> np.uint64(30))) * np.uint64(_FIRST)
     mixed ^= mixed >> np.uint64(27)
@@ -46,11 +46,11 @@ def mix_array(values: U64) -> U64:
 
 
 def key(seed: int, stream: str) -> int:
-    """Give the key of one named stream of numbers.
+    """Return the key of a named stream of random numbers.
 
     Args:
         seed: The sample's seed.
-        stream: What the numbers are for; two names never share numbers.
+        stream: The name; two streams are independent.
     """
     value = mix(seed + 1)
     for byte in stream.encode():
@@ -59,38 +59,33 @@ def key(seed: int, stream: str) -> int:
 
 
 def draw(stream_key: int, index: int) -> int:
-    """Draw the 64-bit number at `index` of a stream.
+    """Return the 64-bit number at an index of a stream.
 
     Args:
-        stream_key: What `key` or `mix` gave.
-        index: The position in the stream.
+        stream_key: A result of `key` or `mix`.
+        index: The index in the stream, from 0.
     """
     return mix(stream_key + (index + 1) * _STEP)
 
 
 def draw_array(stream_key: int, indices: I64 | U64) -> U64:
-    """Draw the 64-bit numbers at `indices` of a stream.
+    """Return the 64-bit numbers at indices of a stream.
 
     Args:
-        stream_key: What `key` gave.
-        indices: Non-negative positions in the stream.
+        stream_key: A result of `key`.
+        indices: Indices in the stream, from 0, of any shape.
+
+    Returns:
+        Unsigned 64-bit integers, of the same shape.
     """
     return mix_array((indices.astype(np.uint64) + np.uint64(1)) * np.uint64(_STEP) + np.uint64(stream_key))
 
 
 def unit(number: int) -> float:
-    """Turn a 64-bit number into a fraction of one.
-
-    Args:
-        number: A 64-bit integer.
-    """
+    """Return a 64-bit number as a fraction from 0 up to, but not including, 1."""
     return (number >> 11) * 2.0**-53
 
 
 def unit_array(numbers: U64) -> F64:
-    """Turn 64-bit numbers into fractions of one.
-
-    Args:
-        numbers: Unsigned 64-bit integers.
-    """
+    """Return 64-bit numbers as fractions from 0 up to, but not including, 1, of the same shape."""
     return (numbers >> np.uint64(11)).astype(np.float64) * 2.0**-53

@@ -1,4 +1,4 @@
-"""What happened to one sample task, derived from its ID alone."""
+"""A sample task, derived from its ID alone."""
 
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -15,7 +15,7 @@ _DAY_SECONDS: Final = 86_400.0
 
 @dataclass(frozen=True, slots=True)
 class SampleError:
-    """One entry of a failed task's `errors`."""
+    """An entry of a failed task's `errors`."""
 
     code: str | None
     message: str
@@ -23,18 +23,18 @@ class SampleError:
 
 @dataclass(frozen=True, slots=True)
 class SampleTask:
-    """One task as the API answers it.
+    """A task as the API answers it.
 
     Attributes:
-        task_id: Its ID.
-        number: Its number within its sample.
+        task_id: The task's ID.
+        number: The task's number within its sample.
         kind: Deletion or retrieval.
-        product: The business product it belongs to.
+        product: The business product that the task belongs to.
         status: `COMPLETED`, `FAILED`, `ON_HOLD` or `IN_PROGRESS`.
-        submitted_at: When the shop asked for it.
-        updated_at: Just before its latest event, or the last change of a waiting one.
-        holding_period_days: None for a retrieval.
-        errors: Why it failed; None where the API answers null.
+        submitted_at: When the shop submitted the task.
+        updated_at: The time of the last change: just before the latest event, if there is one.
+        holding_period_days: The holding period; None for a retrieval.
+        errors: Why the task failed; None where the API answers null.
         email: The shopper's address, a canary.
     """
 
@@ -51,11 +51,11 @@ class SampleTask:
 
 
 def task_from_id(task_id: str, *, now: datetime | None = None) -> SampleTask | None:
-    """Derive a task from its ID; None when the ID is not one of a sample.
+    """Return the task with an ID; None when the ID is not of a sample.
 
     Args:
         task_id: Any text.
-        now: The time at which a waiting task is looked at; the clock when left out. No other task depends on it.
+        now: The time of the answer, by default the present. Only waiting tasks depend on it.
     """
     fields = decode(task_id)
     if fields is None:
@@ -70,7 +70,7 @@ def task_from_id(task_id: str, *, now: datetime | None = None) -> SampleTask | N
         updated = _utc(fields.at) - timedelta(microseconds=20_000 + draw(dice, 1) % 950_000)
         age_seconds = _age_seconds(fields, holding or 0, dice, failed=failed)
         if fields.lifecycle in {Lifecycle.FAILED_THEN_COMPLETED, Lifecycle.COMPLETED_THEN_FAILED}:
-            age_seconds += 2 * _DAY_SECONDS  # the earlier of its two events too came after the submission
+            age_seconds += 2 * _DAY_SECONDS  # the submission is before both events
         submitted = updated - timedelta(seconds=age_seconds)
     return SampleTask(
         task_id=task_id,
@@ -105,12 +105,12 @@ def _waiting(fields: TaskFields, holding_days: int, dice: int, now: datetime) ->
 
 
 def _age_seconds(fields: TaskFields, holding_days: int, dice: int, *, failed: bool) -> float:
-    """Give the time from submission to the last change; always positive."""
+    """Return the seconds from submission to the last change, always positive."""
     first, second = unit(draw(dice, 3)), unit(draw(dice, 4))
     hold = holding_days * _DAY_SECONDS
     retrieval = fields.kind is Kind.RETRIEVAL
     if not failed:
-        # A few overrun the 30 days that the API expects processing to take.
+        # A few tasks take longer than the 30 days that the API expects.
         longest_days = 36 if second < 0.004 else 6 if retrieval else 24
         return hold + (0.02 + longest_days * (first if second < 0.004 else first**2)) * _DAY_SECONDS
     first_code = (CODE_SETS[fields.code_set] or (None,))[0]
@@ -132,12 +132,12 @@ def _errors(task_id: str, fields: TaskFields, dice: int) -> tuple[SampleError, .
     if codes is None:
         return None
     return tuple(
-        SampleError(code, _message(code, task_id, fields, draw(dice, 10 + place))) for place, code in enumerate(codes)
+        SampleError(code, _message(code, task_id, fields, draw(dice, 10 + index))) for index, code in enumerate(codes)
     )
 
 
 def _message(code: str | None, task_id: str, fields: TaskFields, dice: int) -> str:
-    """Write a text that is nearly unique, as the API's are: it embeds the task ID and at times more."""
+    """Return an error message; like the API's messages it embeds the task ID, and sometimes more identifiers."""
     what = fields.kind.name.lower()
     order = f"{100 + dice % 900}-{draw(dice, 1) % 10**7:07d}-{draw(dice, 2) % 10**7:07d}"
     if code == catalog.ORDERS_NOT_CLOSED:

@@ -1,8 +1,8 @@
-"""Sample task IDs: UUIDs that carry everything the sandbox must know about their task.
+"""Sample task IDs: UUIDs that hold everything the sandbox must know about their task.
 
-Layout of the 128 bits: the literal `5eed5eed`, 16 bits of seed, the UUID version 8, 12 bits in the clear (kind,
-product, lifecycle, code set), the UUID variant, and 62 scrambled bits (task number, time of the outcome, check bits).
-Scrambling only makes the IDs look as different from each other as real ones do.
+The 128 bits are: the literal `5eed5eed`, 16 bits of the seed, the UUID version 8, 12 plain bits (kind, product, lifecycle,
+code set), the UUID variant, and 62 scrambled bits (task number, time of the outcome, check bits). The scrambling makes
+the IDs look as different from each other as real IDs.
 """
 
 from dataclasses import dataclass
@@ -28,16 +28,16 @@ _CHECK_BITS: Final = 5
 
 @dataclass(frozen=True, slots=True)
 class TaskFields:
-    """What a sample task ID says.
+    """The fields of a sample task ID.
 
     Attributes:
         seed_tag: 16 bits of the seed.
         kind: Deletion or retrieval.
-        product: Index into `PRODUCTS`.
-        lifecycle: What becomes of the task.
-        code_set: Index into `CODE_SETS`; means something for failed tasks only.
+        product: An index into `PRODUCTS`.
+        lifecycle: The outcomes of the task.
+        code_set: An index into `CODE_SETS`; meaningful for failed tasks only.
         number: The task's number within its sample.
-        at: Unix seconds of its latest outcome event; of the submission when it is waiting.
+        at: The time of the latest outcome, or of the submission of a waiting task, in Unix seconds.
     """
 
     seed_tag: int
@@ -50,29 +50,25 @@ class TaskFields:
 
 
 def seed_tag(seed: int) -> int:
-    """Give the 16 bits of a seed that its task IDs carry.
+    """Return the 16 bits of a seed that its task IDs hold; a seed of 16 bits is its own tag.
 
     Args:
-        seed: Any non-negative integer; small ones are their own tag.
+        seed: Any non-negative integer.
     """
     return seed if seed < 1 << 16 else mix(seed) & 0xFFFF
 
 
 def encode(fields: TaskFields) -> str:
-    """Make the ID of one task.
-
-    Args:
-        fields: What the ID shall say.
-    """
-    one = np.ones(1, dtype=np.int64)
+    """Return the task ID that holds some fields."""
+    array = np.ones(1, dtype=np.int64)
     high, low = encode_arrays(
         fields.seed_tag,
-        kind=one * int(fields.kind),
-        product=one * fields.product,
-        lifecycle=one * int(fields.lifecycle),
-        code_set=one * fields.code_set,
-        number=one * fields.number,
-        at=one * fields.at,
+        kind=array * int(fields.kind),
+        product=array * fields.product,
+        lifecycle=array * int(fields.lifecycle),
+        code_set=array * fields.code_set,
+        number=array * fields.number,
+        at=array * fields.at,
     )
     return str(UUID(int=(int(high[0]) << 64) | int(low[0])))
 
@@ -80,16 +76,16 @@ def encode(fields: TaskFields) -> str:
 def encode_arrays(
     tag: int, *, kind: I64, product: I64, lifecycle: I64, code_set: I64, number: I64, at: I64
 ) -> tuple[U64, U64]:
-    """Make the IDs of many tasks, each as its upper and lower 64 bits.
+    """Return the IDs of many tasks as their upper and lower 64 bits, each of shape (n,).
 
     Args:
-        tag: What `seed_tag` gave.
-        kind: As `TaskFields.kind`.
-        product: As `TaskFields.product`.
-        lifecycle: As `TaskFields.lifecycle`.
-        code_set: As `TaskFields.code_set`.
-        number: As `TaskFields.number`.
-        at: As `TaskFields.at`.
+        tag: The result of `seed_tag`.
+        kind: See `TaskFields`; of shape (n,), like the following arguments.
+        product: See `TaskFields`.
+        lifecycle: See `TaskFields`.
+        code_set: See `TaskFields`.
+        number: See `TaskFields`.
+        at: See `TaskFields`.
     """
     clear = (kind << 11) | (product << 8) | (lifecycle << 5) | code_set
     high = np.uint64((_LITERAL << 32) | (tag << 16) | 0x8000) | clear.astype(np.uint64)
@@ -100,7 +96,7 @@ def encode_arrays(
 
 
 def decode(task_id: str) -> TaskFields | None:
-    """Read a task ID; None when it is not one of ours.
+    """Return the fields of a task ID; None when it is not a sample task ID.
 
     Args:
         task_id: Any text.

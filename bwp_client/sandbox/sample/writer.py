@@ -1,4 +1,4 @@
-"""Sample events as files: what a shop's archive of 18 months would hold, with everything a loader must cope with."""
+"""Writes sample events as files: 18 months of a shop's archive, with everything that a loader must handle."""
 
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -20,41 +20,41 @@ from bwp_client.sandbox.sample.task_ids import TaskFields, encode, seed_tag
 
 __all__ = ["PRODUCT_NAMES", "SampleSummary", "waiting_task_ids", "write_sample"]
 
-_BLOCK: Final = 20_000  # records turned into text at once, which bounds the memory
+_BLOCK: Final = 20_000  # records rendered at a time, which bounds the memory
 _GZIP: Final = 16 + 15  # a gzip header around the widest window
-_FEWEST_PLAIN: Final = 400  # a sample needs that many records before some go into files of other forms
-_MOST_PLAIN: Final = 1_500
+_MIN_EVENTS_FOR_PLAIN: Final = 400  # smaller samples have no files of other forms
+_MAX_PLAIN: Final = 1_500
 
 
 @dataclass(frozen=True, slots=True)
 class SampleSummary:
-    """What was written.
+    """A summary of a written sample.
 
     `records` is the sum of `privacy`, `duplicates`, `replays`, `other_types` and `malformed`. A loader should store the
-    first, find the next two to be duplicates, ignore the fourth and quarantine the last.
+    first, detect the next two as duplicates, ignore the fourth and quarantine the last.
 
     Attributes:
-        files: Number of files.
-        records: Records in all.
-        bytes: Size of the files on disk.
+        files: The number of files.
+        records: All records.
+        bytes: The size of the files on disk.
         privacy: First deliveries of privacy events.
-        duplicates: Deliveries of one of them again.
-        replays: Deliveries of one of them again, out of an archive (`replay-name`).
+        duplicates: Repeated deliveries of privacy events.
+        replays: Repeated deliveries of privacy events by a replay of an archive (`replay-name`).
         other_types: Events of other types.
-        malformed: Records that are no proper event.
+        malformed: Malformed records.
         tasks: Tasks with an outcome.
         completed: Tasks whose latest outcome is COMPLETED.
         failed: Tasks whose latest outcome is FAILED.
-        conflicting: Tasks that have both.
+        conflicting: Tasks with both outcomes.
         late: First deliveries that arrive a day or more after the event.
         enveloped: First deliveries in the newer form of payload.
-        new_envelopes: Of the duplicates, those with another outer `id` and the same `idempotencyKey`.
+        new_envelopes: Duplicates with another outer `id` and the same `idempotencyKey`.
         by_type: First deliveries by event type.
         starts_at: The first second of the window.
-        ends_at: The second after its last.
-        incident_product: Business product ID of the one with the incident.
-        incident_from: When it began.
-        incident_until: When it was over.
+        ends_at: The second after the last of the window.
+        incident_product: The ID of the business product with the incident.
+        incident_from: When the incident began.
+        incident_until: When the incident ended.
     """
 
     files: int
@@ -83,21 +83,24 @@ class SampleSummary:
 def write_sample(
     out: Path, *, events: int, seed: int, until: date, on_progress: Callable[[int], None] | None = None
 ) -> SampleSummary:
-    """Write sample events into a folder, the same bytes for the same `events`, `seed` and `until`.
+    """Write sample events into a folder: the same bytes for the same `events`, `seed` and `until`.
 
-    Most files are gzip with one record a line, in order of arrival; one is plain with records back to back, one is a
-    JSON array.
+    Most files are gzipped JSON Lines in order of arrival; one is uncompressed with records back to back, and one is a JSON
+    array.
 
     Args:
-        out: The folder; made when missing.
-        events: Records in all, repeats and broken ones included.
-        seed: Any number from 0 on.
-        until: The last day of the 18 months; filled until 06:00 UTC.
-        on_progress: Called now and then with the number of records written so far.
+        out: The folder; created if it is missing.
+        events: The number of records, repeated and malformed records included.
+        seed: Any number from 0.
+        until: The last day of the 18 months, which ends at 06:00 UTC.
+        on_progress: Called after each block with the number of records written so far.
+
+    Returns:
+        The numbers of records by kind.
 
     Raises:
-        FileExistsError: The folder holds sample files already; mixing two samples would make the counts wrong.
-        ValueError: `events`, `seed` or `until` is outside what a sample can be.
+        FileExistsError: The folder holds sample files already; two samples in a folder would make the counts wrong.
+        ValueError: `events`, `seed` or `until` is out of range.
     """
     calendar = SampleCalendar.until(until, seed)
     plan = RecordPlan.make(events, seed, calendar)
@@ -113,23 +116,25 @@ def write_sample(
 
 
 def waiting_task_ids(count: int, *, seed: int, until: date, kind: Kind = Kind.DELETION) -> list[str]:
-    """Make IDs of tasks that no event tells of, submitted one a day back from `until`.
+    """Return the IDs of tasks without events, submitted on the days before `until`, one a day.
 
     Args:
-        count: How many.
-        seed: Whose sample they belong to.
-        until: The day before which the newest was submitted.
+        count: The number of IDs.
+        seed: The seed of the sample that the tasks belong to.
+        until: The day after the newest submission.
         kind: Deletion or retrieval.
     """
     midnight = int(datetime(until.year, until.month, until.day, tzinfo=UTC).timestamp())
     return [
-        encode(TaskFields(seed_tag(seed), kind, place % 4, Lifecycle.WAITING, 0, place, midnight - place * DAY - 3_600))
-        for place in range(count)
+        encode(
+            TaskFields(seed_tag(seed), kind, number % 4, Lifecycle.WAITING, 0, number, midnight - number * DAY - 3_600)
+        )
+        for number in range(count)
     ]
 
 
 def _other_form(plan: RecordPlan, chunk: int) -> str | None:
-    if plan.events < _FEWEST_PLAIN:
+    if plan.events < _MIN_EVENTS_FOR_PLAIN:
         return None
     return {1: "joined", plan.chunks - 1: "array"}.get(chunk)
 
@@ -144,10 +149,10 @@ class _Writer:
     bytes: int = 0
 
     def write_chunk(self, records: Records, *, form: str | None) -> None:
-        """Write one chunk, its first records in another form where one is asked for."""
+        """Write a chunk; when a form is given, the first records are written to a file in that form."""
         if form:
-            # A broken record would spoil its neighbours where no line end keeps them apart.
-            head = np.flatnonzero(records["record_kind"] != RecordKind.MALFORMED)[: min(_MOST_PLAIN, len(records) // 3)]
+            # Without line breaks between records, a malformed record would make its neighbours unreadable.
+            head = np.flatnonzero(records["record_kind"] != RecordKind.MALFORMED)[: min(_MAX_PLAIN, len(records) // 3)]
             self._write_plain(records[head], form)
             records = np.delete(records, head)
         path = self._next_path(".json.gz")
@@ -189,7 +194,7 @@ class _Tally:
     by_type: Counter[str] = field(default_factory=Counter)
 
     def add(self, records: Records) -> None:
-        """Count what a chunk holds."""
+        """Count the records of a chunk."""
         private = records["record_kind"] == RecordKind.PRIVACY
         again = private & (records["delivery"] > 0)
         replayed = private & (records["replay"] > 0)
@@ -216,7 +221,7 @@ class _Tally:
 
     @staticmethod
     def _ends(records: Records, first: Records) -> tuple[Records, Records]:
-        """Tell which events are their task's first and which its last."""
+        """Return masks of the first and the last event of each task."""
         failed = records["outcome"] == Outcome.FAILED
         recovers = records["lifecycle"] == Lifecycle.FAILED_THEN_COMPLETED
         relapses = records["lifecycle"] == Lifecycle.COMPLETED_THEN_FAILED
@@ -224,7 +229,7 @@ class _Tally:
         return first & ~changed, first & (changed | ~(recovers | relapses))
 
     def summary(self, writer: _Writer) -> SampleSummary:
-        """Sum up."""
+        """Return the summary of the sample."""
         counts, calendar = self.counts, self.calendar
         return SampleSummary(
             files=writer.files,
