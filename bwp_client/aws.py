@@ -10,7 +10,6 @@ import os
 import re
 from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
-from datetime import timedelta
 from enum import StrEnum
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
@@ -28,7 +27,6 @@ from bwp_client.errors import (
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
     from mypy_boto3_s3.type_defs import ObjectTypeDef
-    from obstore.store import S3Store
 
 
 @lru_cache(maxsize=1)
@@ -53,38 +51,8 @@ def list_objects(bucket: str, prefix: str, client: S3Client | None = None) -> It
     return (item for page in pages for item in page.get("Contents", []))
 
 
-def fetch_object(bucket: str, key: str, etag: str) -> bytes | None:
-    """Return a small object whole, in the given version; None if that failed, and boto3 is to be tried.
-
-    Uses obstore, which needs an eighth of boto3's CPU time.
-    """
-    from obstore.exceptions import BaseError
-
-    try:
-        return bytes(_object_store(bucket, _endpoint()).get(key, options={"if_match": f'"{etag}"'}).bytes())
-    except (BaseError, OSError):
-        return None
-
-
-@lru_cache(maxsize=4)
-def _object_store(bucket: str, endpoint: str | None) -> S3Store:
-    import boto3
-    from obstore.auth.boto3 import Boto3CredentialProvider
-    from obstore.store import S3Store
-
-    session = boto3.Session()
-    return S3Store(
-        bucket,
-        region=session.region_name or "us-east-1",
-        endpoint=endpoint,
-        virtual_hosted_style_request=endpoint is None,
-        credential_provider=Boto3CredentialProvider(session, ttl=timedelta(minutes=5)),
-        retry_config={"max_retries": 4, "retry_timeout": timedelta(seconds=60)},
-        client_options={"connect_timeout": "10s", "timeout": "60s", "allow_http": endpoint is not None},
-    )
-
-
-def _endpoint() -> str | None:
+def s3_endpoint() -> str | None:
+    """Return the address of an S3 server other than AWS, or None."""
     return os.environ.get("AWS_ENDPOINT_URL_S3") or os.environ.get("AWS_ENDPOINT_URL")
 
 
@@ -124,7 +92,7 @@ def delta_storage_options() -> dict[str, str]:
     }
     if frozen.token:
         options["aws_session_token"] = frozen.token
-    endpoint = _endpoint()
+    endpoint = s3_endpoint()
     if endpoint:
         options["aws_endpoint_url"] = endpoint
         options["aws_allow_http"] = "true" if endpoint.startswith("http://") else "false"

@@ -63,8 +63,8 @@ def test_generation_b_and_a_webhook_say_the_same() -> None:
     }
     (inside,) = rows(envelope("t-1", kind="RETRIEVAL", detail=inner))
     (alone,) = rows(inner)
-    said = ("event_type", "task_id", "occurred_at_us", "idempotency_key", "api_version", "subscription_id")
-    assert {name: inside[name] for name in said} == {name: alone[name] for name in said}
+    names = ("event_type", "task_id", "occurred_at_us", "idempotency_key", "api_version", "subscription_id")
+    assert {name: inside[name] for name in names} == {name: alone[name] for name in names}
     assert "shopper" not in repr(inside) + repr(alone)
 
 

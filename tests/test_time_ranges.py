@@ -37,8 +37,8 @@ def test_anything_else_is_refused_with_what_to_write(read, text: str) -> None:
 
 
 @given(st.dates(date(1900, 1, 1), date(2999, 12, 31)), st.dates(date(1900, 1, 1), date(2999, 12, 31)))
-def test_any_period_that_can_be_written_can_be_compared_with_the_one_before(one: date, other: date) -> None:
-    first, last = sorted((one, other))
+def test_any_period_that_can_be_written_can_be_compared_with_the_one_before(day: date, other: date) -> None:
+    first, last = sorted((day, other))
     filters = filters_between(str(first), str(last), data_end=DATA_END)
     assert (filters.from_time, filters.to_time) == whole_days(first, last)
     assert filters.from_time - filters.before_time == filters.to_time - filters.from_time

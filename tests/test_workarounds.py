@@ -1,4 +1,4 @@
-"""Each workaround does what it says, and is still needed: a test that fails after an upgrade says that one can go."""
+"""Each workaround does what it says, and is still needed: a test that fails after an upgrade says which can go."""
 
 import asyncio
 import os

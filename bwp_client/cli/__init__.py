@@ -1,1 +1,1 @@
-"""One module per group of commands; `bwp_client.cli.app` puts them together."""
+"""The command line: a module for each group of commands, joined in `bwp_client.cli.app`."""

@@ -1,6 +1,6 @@
-"""Checks the way to Buy with Prime: credentials, tokens, target IDs, the permission, the version and the clock.
+"""`doctor api`: inspects addresses, credentials, tokens, target IDs, the permission, the version and the clock.
 
-A few questions are asked, each about a task that is known from an event where there is one; nothing is stored.
+Asks the API once about each business product, about the task of a loaded event where there is one. Stores nothing.
 """
 
 from __future__ import annotations
@@ -31,14 +31,14 @@ if TYPE_CHECKING:
     from bwp_client.api.transport import ApiTransport
 
 MOST_CLOCK_SECONDS: Final = 10.0
-"""Runs on several machines tell by the time of day which claims still hold."""
+"""Runs on several machines compare the time of day to see which claims have expired."""
 KNOWN_VERSION: Final = "2024-11-01"
 _CONSOLE: Final = "in the merchant console under Settings, API credentials"
 
 
 @dataclass(frozen=True, slots=True)
 class _Probe:
-    """One question about a business product, and its answer."""
+    """A question about a business product, and its answer."""
 
     product: str
     credential: ApiCredential
@@ -57,50 +57,50 @@ def inspect_api(
     http_transport: httpx.AsyncBaseTransport | None = None,
     timeout_seconds: float = TIMEOUT_SECONDS,
 ) -> list[Finding]:
-    """Look at everything that a lookup needs, one thing after the other.
+    """Return the findings about everything that a lookup needs.
 
     Args:
-        settings: What to check.
-        known: A task of each business product that events are known of.
-        clock: Gives the time now, in UTC.
-        monotonic: Seconds from a clock that never goes back.
+        settings: The settings of the API.
+        known: A task of each business product that has events.
+        clock: Returns the current time, in UTC.
+        monotonic: Returns seconds from a clock that never goes back.
         http_transport: Replaces the network.
-        timeout_seconds: How long one answer may take.
+        timeout_seconds: The time limit of an answer.
     """
     tasks = {task.business_product_id: task for task in known if task.business_product_id}
-    checks = list(_check_addresses(settings))
+    findings = list(_inspect_addresses(settings))
     try:
         settings = with_stored_credentials(settings)
     except BwpError as error:
-        return [*checks, Finding("Credentials can't be read.", str(error))]
+        return [*findings, Finding("Credentials can't be read.", str(error))]
     if not settings.credentials:
         fix = f'Set BWP_API__CREDENTIALS to JSON: {{"*": {{"client_id": "…", "client_secret": "…"}}}}. Make them {_CONSOLE}.'
-        return [*checks, Finding("There is no API credential.", fix)]
+        return [*findings, Finding("There is no API credential.", fix)]
     if any(task.task_id.startswith(SAMPLE_TASK_ID_PREFIX) for task in tasks.values()) and not settings.is_on_loopback:
         fix = "Set BWP_WAREHOUSE to a warehouse with your own events, or BWP_API__ENDPOINT to a sandbox."
         return [
-            *checks,
+            *findings,
             Finding("The warehouse holds sample data, which this API can't know; nothing was asked.", fix),
         ]
     products = list(dict.fromkeys([*tasks, *(name for name in settings.credentials if name != ANY_PRODUCT)]))
-    doctor = _Doctor(settings, tasks, clock, monotonic, http_transport, timeout_seconds)
-    return [*checks, *asyncio.run(doctor.look(products))]
+    inspection = _ApiInspection(settings, tasks, clock, monotonic, http_transport, timeout_seconds)
+    return [*findings, *asyncio.run(inspection.findings(products))]
 
 
-def _check_addresses(settings: ApiSettings) -> Iterator[Finding]:
+def _inspect_addresses(settings: ApiSettings) -> Iterator[Finding]:
     for name, address in (("ENDPOINT", settings.endpoint), ("TOKEN_ENDPOINT", settings.token_endpoint)):
-        parts, called = urlsplit(address), name.lower().replace("_", " ")
+        parts, title = urlsplit(address), name.lower().replace("_", " ")
         host = parts.hostname or "no host"
         if parts.scheme == "https" or (parts.scheme == "http" and settings.is_on_loopback):
-            yield Finding(f"Address {called}: {parts.scheme}://{host}{parts.path}")
+            yield Finding(f"Address {title}: {parts.scheme}://{host}{parts.path}")
         else:
             yield Finding(
-                f"Address {called}: {parts.scheme or 'no scheme'}://{host} would send secrets in the open.",
-                f"Set BWP_API__{name} to an https:// address, or leave it out for the documented one.",
+                f"Address {title}: {parts.scheme or 'no scheme'}://{host} would send secrets in the open.",
+                f"Set BWP_API__{name} to an https:// address, or leave it out to use the documented address.",
             )
 
 
-class _Doctor:
+class _ApiInspection:
     def __init__(
         self,
         settings: ApiSettings,
@@ -117,29 +117,32 @@ class _Doctor:
         self._http_transport = http_transport
         self._timeout_seconds = timeout_seconds
 
-    async def look(self, products: list[str]) -> list[Finding]:
+    async def findings(self, products: list[str]) -> list[Finding]:
         from bwp_client.api.auth import TokenCache
 
-        checks, held = [], {}
+        findings: list[Finding] = []
+        granted: dict[str, AccessToken] = {}  # by the name of the credential
         async with self._transport(self._settings) as transport:
             tokens = TokenCache(transport.http, self._settings.token_endpoint, monotonic=self._monotonic)
             for name, credential in self._settings.credentials.items():
-                check, token = await _check_token(tokens, name, credential)
-                checks.append(check)
+                finding, token = await _inspect_token(tokens, name, credential)
+                findings.append(finding)
                 if token is not None:
-                    held[name] = token
+                    granted[name] = token
             probes = []
             for product in products:
                 name = product if product in self._settings.credentials else ANY_PRODUCT
-                if name in held:
-                    probes.append(await self._probe(transport, product, self._settings.credentials[name], held[name]))
+                if name in granted:
+                    probes.append(
+                        await self._probe(transport, product, self._settings.credentials[name], granted[name])
+                    )
                 elif name not in self._settings.credentials:
-                    checks.append(_without_credential(product))
-            checks += await self._judge(probes, held)
+                    findings.append(_without_credential(product))
+            findings += await self._conclude(probes, granted)
         if not products:
             fix = "Load events first, or name business products in BWP_API__CREDENTIALS in place of *."
-            checks.append(Finding("Target ID: no business product is known, so no question could be asked.", fix))
-        return checks
+            findings.append(Finding("Target ID: no business product is known, so no question could be asked.", fix))
+        return findings
 
     def _transport(self, settings: ApiSettings) -> ApiTransport:
         from bwp_client.api.transport import ApiTransport
@@ -153,20 +156,20 @@ class _Doctor:
         response = await transport.ask(task.task_kind, task.task_id, target_id=product, token=token.value)
         return _Probe(product, credential, product in self._tasks, classify(task, response), response, self._clock())
 
-    async def _judge(self, probes: list[_Probe], held: dict[str, AccessToken]) -> list[Finding]:
-        good = {probe.credential.client_id for probe in probes if probe.classification.kind is AnswerKind.ANSWERED}
-        checks = [_check_target(probe, elsewhere=probe.credential.client_id in good) for probe in probes]
+    async def _conclude(self, probes: list[_Probe], granted: dict[str, AccessToken]) -> list[Finding]:
+        working = {probe.credential.client_id for probe in probes if probe.classification.kind is AnswerKind.ANSWERED}
+        findings = [_target_finding(probe, works_elsewhere=probe.credential.client_id in working) for probe in probes]
         denied = [probe for probe in probes if probe.classification.kind is AnswerKind.DENIED]
-        if good:
-            checks.append(Finding(f"Permission: {PERMISSION}"))
+        if working:
+            findings.append(Finding(f"Permission: {PERMISSION}"))
         elif denied:
             fix = f'Give the credential the permission "{PERMISSION}" {_CONSOLE}; if it has it, the target ID is wrong.'
-            checks.append(Finding("Permission: every question was denied.", fix))
-        checks += await self._check_version(probes, held)
-        checks += self._check_clock(probes)
-        return checks
+            findings.append(Finding("Permission: every question was denied.", fix))
+        findings += await self._inspect_version(probes, granted)
+        findings += self._inspect_clock(probes)
+        return findings
 
-    async def _check_version(self, probes: list[_Probe], held: dict[str, AccessToken]) -> list[Finding]:
+    async def _inspect_version(self, probes: list[_Probe], granted: dict[str, AccessToken]) -> list[Finding]:
         version = self._settings.version
         if any(probe.classification.kind is AnswerKind.ANSWERED for probe in probes):
             return [Finding(f"Version: {version}")]
@@ -176,41 +179,43 @@ class _Doctor:
         if version != KNOWN_VERSION:
             async with self._transport(self._settings.model_copy(update={"version": KNOWN_VERSION})) as transport:
                 product = refused[0].product
-                name = product if product in held else ANY_PRODUCT
-                again = await self._probe(transport, product, refused[0].credential, held[name])
+                name = product if product in granted else ANY_PRODUCT
+                again = await self._probe(transport, product, refused[0].credential, granted[name])
             if again.classification.kind is not AnswerKind.REJECTED:
                 return [Finding(f"Version: {version} is not accepted.", f"Set BWP_API__VERSION to {KNOWN_VERSION}.")]
         fix = "Look up the current version in the API's changelog and set BWP_API__VERSION to it."
         return [Finding(f"Version: the question was not accepted with {version}.", fix)]
 
-    def _check_clock(self, probes: list[_Probe]) -> Iterator[Finding]:
+    def _inspect_clock(self, probes: list[_Probe]) -> Iterator[Finding]:
         seen = [(probe.response.server_time, probe.asked_at) for probe in probes if probe.response.server_time]
         if not seen:
             return
         server, ours = seen[-1]
         assert server is not None
-        ahead = (ours - server).total_seconds()
-        if abs(ahead) <= MOST_CLOCK_SECONDS:
+        lead_seconds = (ours - server).total_seconds()
+        if abs(lead_seconds) <= MOST_CLOCK_SECONDS:
             yield Finding("Clock: agrees with Buy with Prime's")
         else:
             yield Finding(
-                f"Clock: {abs(ahead):,.0f} seconds {'ahead of' if ahead > 0 else 'behind'} Buy with Prime's.",
+                f"Clock: {abs(lead_seconds):,.0f} seconds {'ahead of' if lead_seconds > 0 else 'behind'} Buy with Prime's.",
                 "Switch on time synchronisation (NTP) on this machine.",
             )
 
 
-async def _check_token(tokens: TokenCache, name: str, credential: ApiCredential) -> tuple[Finding, AccessToken | None]:
+async def _inspect_token(
+    tokens: TokenCache, name: str, credential: ApiCredential
+) -> tuple[Finding, AccessToken | None]:
     from bwp_client.api.auth import TokenRefusedError, TokenUnavailableError
 
-    whose = "all business products" if name == ANY_PRODUCT else name
+    owner = "all business products" if name == ANY_PRODUCT else name
     try:
         token = await tokens.current(credential)
     except TokenRefusedError as refused:
         fix = f"Check client_id and client_secret of {name!r} in BWP_API__CREDENTIALS, or make new ones {_CONSOLE}."
-        return Finding(f"Token for {whose}: the credential was refused ({refused}).", fix), None
+        return Finding(f"Token for {owner}: the credential was refused ({refused}).", fix), None
     except TokenUnavailableError as unavailable:
-        return Finding(f"Token for {whose}: {unavailable}", "Run doctor api again in a minute."), None
-    return Finding(f"Token for {whose}: given"), token
+        return Finding(f"Token for {owner}: {unavailable}", "Run doctor api again in a minute."), None
+    return Finding(f"Token for {owner}: given"), token
 
 
 def _without_credential(product: str) -> Finding:
@@ -218,28 +223,31 @@ def _without_credential(product: str) -> Finding:
     return Finding(f"Target ID {product}: events are known, but no credential is.", fix)
 
 
-def _check_target(probe: _Probe, *, elsewhere: bool) -> Finding:
-    classification, name = probe.classification, f"Target ID {probe.product}"
-    if classification.kind is AnswerKind.ANSWERED:
-        if classification.lookup_state is LookupState.NOT_FOUND and probe.about_known_task:
-            fix = "Finding that the credential is of the shop that the events come from; the task may also have been removed."
-            return Finding(f"{name}: accepted, but the task of an event is not known there.", fix)
-        return Finding(f"{name}: accepted")
-    if classification.kind is AnswerKind.DENIED and elsewhere:
-        fix = (
-            f"The credential works for another business product, so it is not one of {probe.product}: name one that is."
+def _target_finding(probe: _Probe, *, works_elsewhere: bool) -> Finding:
+    name, classification = f"Target ID {probe.product}", probe.classification
+    match classification.kind:
+        case AnswerKind.ANSWERED if classification.lookup_state is LookupState.NOT_FOUND and probe.about_known_task:
+            return Finding(
+                f"{name}: accepted, but the task of an event is not known there.",
+                "Check that the credential belongs to the shop of the events; the task may also have been removed.",
+            )
+        case AnswerKind.ANSWERED:
+            return Finding(f"{name}: accepted")
+        case AnswerKind.DENIED:
+            return Finding(f"{name}: denied.", _fix_of_denial(probe, works_elsewhere=works_elsewhere))
+        case AnswerKind.REJECTED:
+            return Finding(f"{name}: the question was not accepted.", "See the version below.")
+    return Finding(f"{name}: {classification.reason.removesuffix(AGAIN)}", "Run doctor api again in a minute.")
+
+
+def _fix_of_denial(probe: _Probe, *, works_elsewhere: bool) -> str:
+    if works_elsewhere:
+        return (
+            "The credential works for another business product, so it does not belong to this product: name a "
+            f"credential of {probe.product}."
         )
-        return Finding(f"{name}: denied.", fix)
-    if classification.kind is AnswerKind.DENIED and not probe.about_known_task:
-        fix = (
+    if not probe.about_known_task:
+        return (
             "The question was about a made-up task, which the API may deny as well: load events of this product first."
         )
-        return Finding(f"{name}: denied.", fix)
-    if classification.kind is AnswerKind.DENIED:
-        fix = (
-            f"Finding that the credential was made for {probe.product} (TargetId in its download), then the permission."
-        )
-        return Finding(f"{name}: denied.", fix)
-    if classification.kind is AnswerKind.REJECTED:
-        return Finding(f"{name}: the question was not accepted.", "See the version below.")
-    return Finding(f"{name}: {classification.reason.removesuffix(AGAIN)}", "Run doctor api again in a minute.")
+    return f"Check that the credential was made for {probe.product} (TargetId in its download), then the permission."

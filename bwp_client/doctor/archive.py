@@ -14,6 +14,7 @@ from bwp_client.errors import SourceNotFoundError, TerminalRemoteError
 from bwp_client.settings import ArchiveSettings
 from bwp_client.sources.eventbridge import archive as archives
 from bwp_client.sources.eventbridge.aws_clients import Clients
+from bwp_client.sources.eventbridge.queue_policy import queue_problem
 from bwp_client.sources.eventbridge.replays import ARCHIVE_DELAY, OVERLAP
 from bwp_client.warehouse.replays import Replay, watermark
 
@@ -102,7 +103,7 @@ def _rule(rule: archives.Rule, archive: archives.Archive, queue: dict[str, str])
     if not problems:
         yield Finding(f"rule {rule.name} is ENABLED, takes replays only, and sends to our queue alone")
     yield from _dead_letters(rule, queue["QueueArn"])
-    yield Finding.of("the queue's policy lets the rule send", archives.queue_problem(queue, rule.arn))
+    yield Finding.of("the queue's policy lets the rule send", queue_problem(queue, rule.arn))
 
 
 def _dead_letters(rule: archives.Rule, queue_arn: str) -> Iterator[Finding]:

@@ -33,7 +33,7 @@ class SourceAddress:
 
     @classmethod
     def parse(cls, text: str) -> Self:
-        """Parse an address; one with a scheme that we don't know is `UNKNOWN`."""
+        """Parse an address; a scheme that we don't know is `UNKNOWN`."""
         scheme, separator, rest = text.partition("://")
         if not separator:
             return cls(text, Scheme.PATH, text)

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from datetime import timedelta
+from functools import lru_cache
 from io import BytesIO
 from typing import TYPE_CHECKING, BinaryIO, Self, cast
 
-from bwp_client.aws import fetch_object, list_objects, s3_client, s3_errors, split_s3
+from bwp_client.aws import list_objects, s3_client, s3_endpoint, s3_errors, split_s3
 from bwp_client.sources.base import SourceObject
 
 if TYPE_CHECKING:
     from botocore.response import StreamingBody
+    from obstore.store import S3Store
 
 _MOST_WHOLE_BYTES = 8 * 1024 * 1024
 """An object up to this size is fetched whole, with obstore."""
@@ -53,7 +56,7 @@ class S3Source:
         """
         _, key = split_s3(item.uri)
         if item.size_bytes <= _MOST_WHOLE_BYTES and _PLAIN_KEY.fullmatch(key):
-            whole = fetch_object(self._bucket, key, item.etag)
+            whole = _fetch_whole(self._bucket, key, item.etag)
             if whole is not None:
                 return BytesIO(whole)
         with s3_errors(item.uri):
@@ -77,3 +80,34 @@ class _Body:
     def read(self, size: int = -1) -> bytes:
         with s3_errors(self._uri):
             return self._body.read(None if size < 0 else size)
+
+
+def _fetch_whole(bucket: str, key: str, etag: str) -> bytes | None:
+    """Return a small object whole, in the given version; None if that failed, and boto3 is to be tried.
+
+    Uses obstore, which needs much less CPU time than boto3.
+    """
+    from obstore.exceptions import BaseError
+
+    try:
+        return bytes(_object_store(bucket, s3_endpoint()).get(key, options={"if_match": f'"{etag}"'}).bytes())
+    except (BaseError, OSError):
+        return None
+
+
+@lru_cache(maxsize=4)
+def _object_store(bucket: str, endpoint: str | None) -> S3Store:
+    import boto3
+    from obstore.auth.boto3 import Boto3CredentialProvider
+    from obstore.store import S3Store
+
+    session = boto3.Session()
+    return S3Store(
+        bucket,
+        region=session.region_name or "us-east-1",
+        endpoint=endpoint,
+        virtual_hosted_style_request=endpoint is None,
+        credential_provider=Boto3CredentialProvider(session, ttl=timedelta(minutes=5)),
+        retry_config={"max_retries": 4, "retry_timeout": timedelta(seconds=60)},
+        client_options={"connect_timeout": "10s", "timeout": "60s", "allow_http": endpoint is not None},
+    )

@@ -18,11 +18,11 @@ def test_a_good_load_then_a_metric_then_status(tmp_path: Path) -> None:
     write(tmp_path / "in" / "a.json.gz", many(300))
     done = command("load", "in", "--json", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
-    told = json.loads(done.stdout)
-    assert list(told) == [
+    output = json.loads(done.stdout)
+    assert list(output) == [
         "load_id", "source", "objects", "read", "stored", "duplicate", "ignored", "quarantined", "outside_window",
     ]  # fmt: skip
-    assert (told["read"], told["stored"]) == (300, 300)
+    assert (output["read"], output["stored"]) == (300, 300)
     assert all(json.loads(line)["event"] == "progress" for line in done.stderr.splitlines())
     done = command("metric", "failure_rate", "--format", "csv", "--by", "week", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
@@ -82,14 +82,14 @@ WRONG = [
 ]
 
 
-@pytest.mark.parametrize(("arguments", "said"), WRONG, ids=lambda value: " ".join(value) if value else None)
-def test_wrong_usage_is_exit_code_2_and_a_sentence(arguments: tuple[str, ...], said: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize(("arguments", "words"), WRONG, ids=lambda value: " ".join(value) if value else None)
+def test_wrong_usage_is_exit_code_2_and_a_sentence(arguments: tuple[str, ...], words: str, tmp_path: Path) -> None:
     done = command(*arguments, "--json", cwd=tmp_path)
     assert done.returncode == 2, done.stderr
     assert done.stdout == ""
     assert "Traceback" not in done.stderr
     message = json.loads(done.stderr.splitlines()[-1])["message"]
-    assert said in message
+    assert words in message
     assert not (tmp_path / "warehouse").exists()
 
 
@@ -104,7 +104,7 @@ def test_a_fault_of_ours_is_exit_code_4_and_quotes_no_data(as_json: bool, capsys
     assert "KeyError" in err
     assert "start the command again" in err
     assert address not in err
-    assert (__file__ in err) is not as_json  # people are told where, to report it
+    assert (__file__ in err) is not as_json  # people see where it happened, to report it
 
 
 def test_a_wrong_setting_is_exit_code_2(tmp_path: Path) -> None:

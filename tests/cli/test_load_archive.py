@@ -14,7 +14,7 @@ from support.tables import clean_env, command, rows
 from bwp_client.warehouse import TableName, Warehouse
 
 
-def said(done: subprocess.CompletedProcess[str]) -> str:
+def message_of(done: subprocess.CompletedProcess[str]) -> str:
     """Give the message of a command that failed, which must be its only output."""
     assert done.stdout == ""
     assert "Traceback" not in done.stderr
@@ -32,14 +32,14 @@ WRONG = [
 ]
 
 
-@pytest.mark.parametrize(("arguments", "told"), WRONG, ids=[told for _, told in WRONG])
+@pytest.mark.parametrize(("arguments", "words"), WRONG, ids=[words for _, words in WRONG])
 def test_wrong_usage_is_exit_code_2_and_starts_nothing(
-    account: Account, tmp_path: Path, arguments: tuple[str, ...], told: str
+    account: Account, tmp_path: Path, arguments: tuple[str, ...], words: str
 ) -> None:
     written = [argument.format(archive=account.archive) for argument in arguments]
     done = command("load", *written, "--json", cwd=tmp_path, **account.env)
     assert done.returncode == 2, done.stderr
-    assert told in said(done)
+    assert words in message_of(done)
     assert account.replays() == []
     assert not (tmp_path / "warehouse").exists()
 
@@ -48,7 +48,7 @@ def test_an_unreachable_aws_is_exit_code_3(account: Account, tmp_path: Path) -> 
     env = account.env | {"AWS_ENDPOINT_URL": "http://127.0.0.1:9", "AWS_MAX_ATTEMPTS": "1"}
     done = command("load", f"archive://{account.archive}", "--from", "2026-05-01", "--json", cwd=tmp_path, **env)
     assert done.returncode == 3, done.stderr
-    assert "could not be reached" in said(done)
+    assert "could not be reached" in message_of(done)
 
 
 @pytest.mark.soak
@@ -64,11 +64,11 @@ def test_the_command_at_its_own_pace(account: Account, tmp_path: Path) -> None:
         cwd=tmp_path, env=clean_env(**account.env), capture_output=True, text=True, timeout=380, check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
-    told = json.loads(done.stdout)
-    assert (told["stored"], told["foreign"], told["quarantined"]) == (480, 0, 0)
-    assert told["received"] == told["read"] + told["outside_window"]
+    output = json.loads(done.stdout)
+    assert (output["stored"], output["foreign"], output["quarantined"]) == (480, 0, 0)
+    assert output["received"] == output["read"] + output["outside_window"]
     progress = [json.loads(line) for line in done.stderr.splitlines()]
     assert (progress[-1]["done"], progress[-1]["total"]) == (240, 240)
     assert len(rows(Warehouse(str(tmp_path / "warehouse")), TableName.EVENTS, "task_id")) == 480
     assert (account.waiting(), account.waiting(live)) == ((0, 0), (0, 0))
-    print(told, progress[-1])
+    print(output, progress[-1])

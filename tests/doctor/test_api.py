@@ -1,4 +1,4 @@
-"""`doctor api` against the local API: what is right, and for each thing that is wrong its own line with its fix."""
+"""`doctor api` against the local API: a finding for all that is right, and for each fault a finding with its fix."""
 
 import json
 from datetime import UTC, datetime, timedelta
@@ -47,16 +47,16 @@ def credential(client_id: str, secret: str = SECRET) -> ApiCredential:
     return ApiCredential(client_id=client_id, client_secret=SecretStr(secret))
 
 
-def bad(checks: list[Finding]) -> list[tuple[str, str]]:
-    assert SECRET not in "".join(check.as_text() for check in checks)
-    return [(check.text, check.fix) for check in checks if not check.ok]
+def bad(findings: list[Finding]) -> list[tuple[str, str]]:
+    assert SECRET not in "".join(finding.as_text() for finding in findings)
+    return [(finding.text, finding.fix) for finding in findings if not finding.ok]
 
 
 def test_all_is_well():
     with running_sandbox() as sandbox:
-        checks = inspect_api(settings_for(sandbox.url), [sample_task(0), sample_task(1)])
-    assert bad(checks) == []
-    assert [check.text.split(":")[0] for check in checks] == [
+        findings = inspect_api(settings_for(sandbox.url), [sample_task(0), sample_task(1)])
+    assert bad(findings) == []
+    assert [finding.text.split(":")[0] for finding in findings] == [
         "Address endpoint", "Address token endpoint", "Token for all business products",
         f"Target ID {FIRST}", f"Target ID {SECOND}", "Permission", "Version", "Clock",
     ]  # fmt: skip
@@ -66,11 +66,11 @@ def test_a_wrong_secret_is_named_and_the_others_are_checked_all_the_same():
     known = {"one": Credential("right", FIRST), "two": Credential(SECRET, SECOND)}
     with running_sandbox(Behaviour(credentials=known)) as sandbox:
         credentials = {FIRST: credential("one", "wrong"), SECOND: credential("two")}
-        checks = inspect_api(settings_for(sandbox.url, credentials=credentials), [sample_task(0), sample_task(1)])
-    [(text, fix)] = bad(checks)
+        findings = inspect_api(settings_for(sandbox.url, credentials=credentials), [sample_task(0), sample_task(1)])
+    [(text, fix)] = bad(findings)
     assert text == f"Token for {FIRST}: the credential was refused (invalid_client)."
     assert f"client_secret of {FIRST!r}" in fix
-    assert Finding(f"Target ID {SECOND}: accepted") in checks
+    assert Finding(f"Target ID {SECOND}: accepted") in findings
 
 
 def test_a_credential_of_another_business_product_is_told_from_a_missing_permission():
@@ -79,10 +79,10 @@ def test_a_credential_of_another_business_product_is_told_from_a_missing_permiss
         [(text, fix)] = bad(inspect_api(settings, [sample_task(0), sample_task(1)]))
         assert text == f"Target ID {SECOND}: denied."
         assert "works for another business product" in fix
-        told = bad(inspect_api(settings, [sample_task(1)]))
-    assert [text for text, _ in told] == [f"Target ID {SECOND}: denied.", "Permission: every question was denied."]
-    assert "TargetId" in told[0][1]
-    assert "Manage Shopper Privacy Requests" in told[1][1]
+        faults = bad(inspect_api(settings, [sample_task(1)]))
+    assert [text for text, _ in faults] == [f"Target ID {SECOND}: denied.", "Permission: every question was denied."]
+    assert "TargetId" in faults[0][1]
+    assert "Manage Shopper Privacy Requests" in faults[1][1]
 
 
 def test_a_missing_credential_is_named():
@@ -95,55 +95,55 @@ def test_a_missing_credential_is_named():
 
 def test_a_version_that_is_not_accepted_is_told_with_one_that_is():
     with running_sandbox() as sandbox:
-        told = bad(inspect_api(settings_for(sandbox.url, version="2019-01-01"), [sample_task(0)]))
-    assert ("Version: 2019-01-01 is not accepted.", "Set BWP_API__VERSION to 2024-11-01.") in told
+        faults = bad(inspect_api(settings_for(sandbox.url, version="2019-01-01"), [sample_task(0)]))
+    assert ("Version: 2019-01-01 is not accepted.", "Set BWP_API__VERSION to 2024-11-01.") in faults
 
 
-@pytest.mark.parametrize(("hours", "said"), [(1, "3,600 seconds ahead of"), (-1, "3,600 seconds behind")])
-def test_a_clock_that_is_wrong_is_told(bench, hours, said):
+@pytest.mark.parametrize(("hours", "words"), [(1, "3,600 seconds ahead of"), (-1, "3,600 seconds behind")])
+def test_a_clock_that_is_wrong_is_reported(bench, hours, words):
     moment = datetime(2026, 4, 1, 12, tzinfo=UTC)
     bench.api.answers = [http(200, {"data": {"personalDataDeletionTask": None}}, date="Wed, 01 Apr 2026 12:00:00 GMT")]
-    checks = inspect_api(settings_for(bench.api.url), [], clock=lambda: moment + timedelta(hours=hours))
-    assert [check for check in checks if check.text.startswith("Clock")] == []  # without a product nothing is asked
+    findings = inspect_api(settings_for(bench.api.url), [], clock=lambda: moment + timedelta(hours=hours))
+    assert not any(finding.text.startswith("Clock") for finding in findings)  # without a product nothing is asked
     settings = settings_for(bench.api.url, credentials={FIRST: credential("one")})
     [(text, fix)] = bad(inspect_api(settings, [], clock=lambda: moment + timedelta(hours=hours)))
-    assert said in text
+    assert words in text
     assert "NTP" in fix
 
 
 def test_a_denied_question_about_a_made_up_task_proves_nothing(bench):
     bench.api.answers = [http(200, DENIED)]
-    told = bad(inspect_api(settings_for(bench.api.url, credentials={FIRST: credential("one")}), []))
-    assert "made-up task" in told[0][1]
+    faults = bad(inspect_api(settings_for(bench.api.url, credentials={FIRST: credential("one")}), []))
+    assert "made-up task" in faults[0][1]
 
 
-def test_a_task_of_an_event_that_is_not_known_there_is_told(bench):
+def test_a_task_of_an_event_that_is_not_known_there_is_reported(bench):
     bench.api.answers = [http(200, {"data": {"personalDataDeletionTask": None}})]
     [(text, _)] = bad(inspect_api(settings_for(bench.api.url), [TaskRef(TaskKind.DELETION, "t-1", FIRST)]))
     assert "the task of an event is not known there" in text
 
 
 @pytest.mark.parametrize(
-    ("answer", "said"),
+    ("answer", "words"),
     [(http(500, "<html>x</html>"), "had a fault on its side"), (http(200, "<html>x</html>"), "A web page came back")],
     ids=["fault", "a web page"],
 )
-def test_an_api_in_trouble_is_told(bench, answer, said):
+def test_an_api_in_trouble_is_reported(bench, answer, words):
     bench.api.tokens = [token(SECRET)]
     bench.api.answers = [answer]
     [(text, _)] = bad(inspect_api(settings_for(bench.api.url), [TaskRef(TaskKind.DELETION, "t-1", FIRST)]))
-    assert said in text
+    assert words in text
 
 
-def test_nobody_listening_is_told():
-    told = bad(inspect_api(settings_for("http://127.0.0.1:9"), [sample_task(0)]))
-    assert any("could not be reached" in text for text, _ in told)
+def test_nobody_listening_is_reported():
+    faults = bad(inspect_api(settings_for("http://127.0.0.1:9"), [sample_task(0)]))
+    assert any("could not be reached" in text for text, _ in faults)
 
 
 def test_sample_tasks_are_not_asked_about_elsewhere_and_secrets_are_not_sent_in_the_open():
-    told = bad(inspect_api(settings_for("http://192.0.2.1"), [sample_task(0)]))
-    assert [text.split(":")[0] for text, _ in told[:2]] == ["Address endpoint", "Address token endpoint"]
-    assert "nothing was asked" in told[2][0]
+    faults = bad(inspect_api(settings_for("http://192.0.2.1"), [sample_task(0)]))
+    assert [text.split(":")[0] for text, _ in faults[:2]] == ["Address endpoint", "Address token endpoint"]
+    assert "nothing was asked" in faults[2][0]
 
 
 def test_the_command_says_each_line_with_its_fix(tmp_path):

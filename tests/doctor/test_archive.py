@@ -1,4 +1,4 @@
-"""The doctor's lines: OK on a good set-up, the exact fix on each bad one, and nothing in the account changed."""
+"""The doctor's findings: OK on a good set-up, the exact fix for each fault, and nothing in the account changed."""
 
 import json
 from collections.abc import Callable, Iterator
@@ -34,7 +34,7 @@ def lines(account: Account, known: list[Replay] | None = None) -> list[Finding]:
 
 
 def wrong(found: list[Finding]) -> dict[str, str]:
-    return {one.text: one.fix for one in found if not one.ok}
+    return {finding.text: finding.fix for finding in found if not finding.ok}
 
 
 def test_a_good_set_up_is_ok_on_every_line_and_no_replay_was_started(make_account: MakeAccount) -> None:
@@ -43,13 +43,13 @@ def test_a_good_set_up_is_ok_on_every_line_and_no_replay_was_started(make_accoun
     account.sqs.send_message(QueueUrl=account.queue_url, MessageBody="waiting")
     found = lines(account)
     assert wrong(found) == {}
-    told = "\n".join(one.as_text() for one in found)
+    text = "\n".join(finding.as_text() for finding in found)
     for action in (
         "events:StartReplay", "events:DescribeReplay", "events:CancelReplay", "sqs:ReceiveMessage", "sqs:DeleteMessage",
         "sqs:ChangeMessageVisibility",
     ):  # fmt: skip
-        assert f"OK    permission {action}" in told
-    assert "about 3 events" in told
+        assert f"OK    permission {action}" in text
+    assert "about 3 events" in text
     assert account.replays() == []
     assert account.waiting() == (1, 0)
 
@@ -103,11 +103,11 @@ def test_each_fault_is_found_with_its_fix(case: str, make_account: MakeAccount) 
     account = make_account(visibility=120)
     spoil(account)
     found = wrong(lines(account))
-    assert any(what in said and fix in mended for said, mended in found.items()), found
+    assert any(what in text and fix in mended for text, mended in found.items()), found
 
 
 @pytest.mark.parametrize(("code", "ok"), [("AccessDeniedException", False), ("ReceiptHandleIsInvalid", True)])
-def test_a_permission_is_told_from_a_refusal_on_purpose(code: str, ok: bool) -> None:
+def test_a_missing_permission_differs_from_an_expected_refusal(code: str, ok: bool) -> None:
     keys = {"aws_access_key_id": "t", "aws_secret_access_key": "t"}
     sqs = boto3.client("sqs", region_name="us-east-1", **keys)
     with Stubber(sqs) as stubs:
@@ -120,7 +120,7 @@ def test_a_permission_is_told_from_a_refusal_on_purpose(code: str, ok: bool) -> 
     assert ok or line.fix == "allow sqs:DeleteMessage on the queue for the app's role"
 
 
-def test_what_was_never_read_and_is_gone_from_the_archive_is_told(account: Account) -> None:
+def test_what_was_never_read_and_is_gone_from_the_archive_is_reported(account: Account) -> None:
     account.events.update_archive(ArchiveName=account.archive, RetentionDays=7)
     days = timedelta(days=1)
     done = Replay("bwp-1", account.archive, "r", FIRST, FIRST + days, ReplayState.COMPLETE, FIRST + days)
@@ -130,7 +130,7 @@ def test_what_was_never_read_and_is_gone_from_the_archive_is_told(account: Accou
     assert any("bwp-2 was begun" in what for what in found)
 
 
-def test_the_command_says_ok_and_wrong_by_exit_code(make_account: MakeAccount, tmp_path: Path) -> None:
+def test_the_exit_code_says_whether_all_is_ok(make_account: MakeAccount, tmp_path: Path) -> None:
     account = make_account(visibility=120)
     url = f"archive://{account.archive}"
     good = command("doctor", url, cwd=tmp_path, **account.env)
@@ -139,9 +139,9 @@ def test_the_command_says_ok_and_wrong_by_exit_code(make_account: MakeAccount, t
     account.events.disable_rule(Name=account.rule, EventBusName=account.bus)
     bad = command("doctor", url, "--json", cwd=tmp_path, **account.env)
     assert bad.returncode == 1, bad.stderr
-    told = json.loads(bad.stdout)
-    assert told["ok"] is False
-    assert [one["ok"] for one in told["checks"]].count(False) == 1
+    output = json.loads(bad.stdout)
+    assert output["ok"] is False
+    assert [line["ok"] for line in output["checks"]].count(False) == 1
     unset = command("doctor", url, cwd=tmp_path, **account.emulator.env)
     assert unset.returncode == 2
     assert "BWP_ARCHIVE__RULE_NAME is not set" in unset.stderr
@@ -155,7 +155,7 @@ def test_a_journal_of_loads_is_read_by_the_doctor(account: Account, tmp_path: Pa
     account.put(privacy(10))
     read(account, warehouse)
     found = lines(account, list_replays(warehouse, account.archive))
-    assert any("the next load reads 2026-05-01 21:00 to 2026-05-30 23:50 UTC" in one.text for one in found)
+    assert any("the next load reads 2026-05-01 21:00 to 2026-05-30 23:50 UTC" in finding.text for finding in found)
 
 
 @pytest.mark.s3
@@ -168,14 +168,14 @@ def test_s3_that_can_be_read_is_ok(bucket: Bucket) -> None:
 
 @pytest.mark.s3
 @pytest.mark.parametrize(
-    ("body", "told"),
+    ("body", "words"),
     [(b"hello, world", "holds no events: not_json"), (None, "nothing lies below"), (b"", "nothing lies")],
 )
-def test_s3_that_holds_no_events_says_so(bucket: Bucket, body: bytes | None, told: str) -> None:
+def test_s3_that_holds_no_events_is_reported(bucket: Bucket, body: bytes | None, words: str) -> None:
     if body is not None:
         bucket.client.put_object(Bucket=bucket.name, Key="p/a", Body=body)
     (fault,) = wrong(list(inspect_s3(f"{bucket.uri}/p/", bucket.client)))
-    assert told in fault
+    assert words in fault
 
 
 @pytest.fixture
@@ -197,8 +197,8 @@ S3_REFUSALS = [
 def test_each_refusal_to_list_has_its_fix(s3_stub: Any, code: str, message: str, what: str, fix: str) -> None:
     client, stubs = s3_stub
     stubs.add_client_error("list_objects_v2", code, message)
-    ((said, mended),) = wrong(list(inspect_s3("s3://b/p/", client))).items()
-    assert what in said
+    ((text, mended),) = wrong(list(inspect_s3("s3://b/p/", client))).items()
+    assert what in text
     assert fix in mended
 
 
@@ -215,6 +215,6 @@ def test_each_refusal_to_read_has_its_fix(s3_stub: Any, code: str, message: str,
     item = {"Key": "p/a", "Size": 5, "ETag": '"e"', "LastModified": datetime(2026, 5, 1, tzinfo=UTC)}
     stubs.add_response("list_objects_v2", {"Contents": [item], "IsTruncated": False})
     stubs.add_client_error("get_object", code, message)
-    ((said, mended),) = wrong(list(inspect_s3("s3://b/p/", client))).items()
-    assert what in said
+    ((text, mended),) = wrong(list(inspect_s3("s3://b/p/", client))).items()
+    assert what in text
     assert fix in mended

@@ -31,8 +31,8 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (tmp_path / "link").symlink_to(".streamlit")
     os.link(tmp_path / ".env", tmp_path / "hard.json")
     os.mkfifo(tmp_path / "pipe")
-    with socket.socket(socket.AF_UNIX) as one:
-        one.bind("socket")
+    with socket.socket(socket.AF_UNIX) as listening:
+        listening.bind("socket")
     return tmp_path
 
 

@@ -105,13 +105,13 @@ TROUBLES = [
 ]
 
 
-@pytest.mark.parametrize(("trouble", "kind", "said"), TROUBLES)
+@pytest.mark.parametrize(("trouble", "kind", "words"), TROUBLES)
 def test_an_object_that_cannot_be_read_costs_only_itself(
-    server: type[Answers], tmp_path: Path, trouble: str, kind: type[Exception], said: str
+    server: type[Answers], tmp_path: Path, trouble: str, kind: type[Exception], words: str
 ) -> None:
     server.trouble = trouble
     warehouse = Warehouse(str(tmp_path / "warehouse"))
-    with pytest.raises(kind, match=said) as raised:
+    with pytest.raises(kind, match=words) as raised:
         load(warehouse, open_source("s3://bucket/in/"))
     assert "s3://bucket/in/a" in str(raised.value)
     assert "later" in {row[0] for row in rows(warehouse, TableName.EVENTS, "task_id")}

@@ -5,7 +5,6 @@ Nothing here starts a replay or changes the account.
 
 from __future__ import annotations
 
-import json
 import re
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -17,6 +16,7 @@ from bwp_client.settings import ArchiveSettings
 from bwp_client.sources.address import Scheme, SourceAddress
 from bwp_client.sources.eventbridge.aws_clients import Clients, queue_errors
 from bwp_client.sources.eventbridge.event_pattern import WANTED, pattern_problem
+from bwp_client.sources.eventbridge.queue_policy import queue_problem
 
 if TYPE_CHECKING:
     from mypy_boto3_events.type_defs import TargetOutputTypeDef
@@ -215,61 +215,6 @@ def rule_problems(rule: Rule, bus: str, queue_arn: str) -> list[tuple[str, str]]
             )
         )
     return problems
-
-
-def queue_problem(queue: dict[str, str], rule_arn: str) -> tuple[str, str] | None:
-    """Return why the queue's policy keeps the rule from sending, and the fix; None if the rule may send."""
-    arn = queue["QueueArn"]
-    wanted = {
-        "Effect": "Allow",
-        "Principal": {"Service": "events.amazonaws.com"},
-        "Action": "sqs:SendMessage",
-        "Resource": arn,
-        "Condition": {"ArnEquals": {"aws:SourceArn": rule_arn}},
-    }
-    if any(_allows(statement, rule_arn) for statement in _statements(queue.get("Policy", ""))):
-        return None
-    return "the queue's policy does not let the rule send", f"add this statement to it: {json.dumps(wanted)}"
-
-
-def _statements(policy: str) -> list[Any]:
-    try:
-        found = json.loads(policy or "{}").get("Statement", [])
-    except (ValueError, AttributeError):
-        return []
-    return found if isinstance(found, list) else [found]
-
-
-def _allows(statement: Any, rule_arn: str) -> bool:
-    """Return whether a statement lets EventBridge send for the rule; a condition that we don't know counts as no."""
-    if not isinstance(statement, dict) or statement.get("Effect") != "Allow":
-        return False
-    principal = statement.get("Principal")
-    services = principal.get("Service") if isinstance(principal, dict) else principal
-    if not {"events.amazonaws.com", "*"} & set(_as_list(services)):
-        return False
-    if not {"sqs:sendmessage", "sqs:*", "*"} & {str(action).lower() for action in _as_list(statement.get("Action"))}:
-        return False
-    conditions = statement.get("Condition") or {}
-    for operator, keys in conditions.items():
-        for key, values in keys.items():
-            if key.lower() == "aws:sourceaccount":
-                continue
-            if key.lower() != "aws:sourcearn" or operator not in ("ArnEquals", "ArnLike", "StringEquals", "StringLike"):
-                return False
-            if not any(_arn_matches(str(value), rule_arn) for value in _as_list(values)):
-                return False
-    return True
-
-
-def _arn_matches(pattern: str, arn: str) -> bool:
-    from fnmatch import fnmatchcase
-
-    return fnmatchcase(arn, pattern.replace("[", "[[]"))
-
-
-def _as_list(value: Any) -> list[Any]:
-    return value if isinstance(value, list) else [value]
 
 
 def describe_setup(clients: Clients, name: str, rule_name: str, queue_url: str) -> Setup:

@@ -28,7 +28,7 @@ class MessageBatch:
         """Yield the object."""
         yield self._item
 
-    def open(self, item: SourceObject) -> BinaryIO:  # noqa: ARG002 - there is only one
+    def open(self, item: SourceObject) -> BinaryIO:  # noqa: ARG002 - the batch is the only object
         """Open the object."""
         return BytesIO(self._text)
 

@@ -46,7 +46,7 @@ POLICY = {
 
 
 class Aws:
-    """Two clients that answer what they are told to, in order."""
+    """Two clients that give the prepared answers, in order."""
 
     def __init__(self) -> None:
         keys = {"region_name": "us-east-1", "aws_access_key_id": "t", "aws_secret_access_key": "t"}
@@ -54,7 +54,7 @@ class Aws:
         self.events, self.sqs = Stubber(self.clients.events), Stubber(self.clients.sqs)
 
     def set_up_well(self, state: str = "ENABLED", *, failing: tuple[str, str, str] | None = None) -> None:
-        """Answer what is asked before a start; up to a call that fails, if one does."""
+        """Answer the calls before a start, up to the failing call if there is one."""
         archive = {
             "ArchiveArn": f"{PREFIX}:archive/a", "EventSourceArn": f"{PREFIX}:event-bus/{BUS}", "State": state,
             "CreationTime": FIRST, "RetentionDays": 0, "EventCount": 5,
@@ -74,12 +74,12 @@ class Aws:
             stubs.add_response(call, answer)
 
     def replay(self, state: str, **changes: Any) -> None:
-        """Answer one DescribeReplay."""
-        told = {
+        """Answer a DescribeReplay."""
+        response = {
             "ReplayName": "r", "EventSourceArn": f"{PREFIX}:archive/a", "State": state, "EventStartTime": FIRST,
             "EventEndTime": FIRST + timedelta(hours=1),
         }  # fmt: skip
-        self.events.add_response("describe_replay", told | changes)
+        self.events.add_response("describe_replay", response | changes)
 
 
 @pytest.fixture
@@ -133,16 +133,16 @@ REFUSED = {
 
 
 @pytest.mark.parametrize("case", REFUSED)
-def test_a_refused_start_is_told_and_closed_in_the_journal(case: str, aws: Aws, warehouse: Warehouse) -> None:
-    code, message, kind, told, state = REFUSED[case]
+def test_a_refused_start_is_reported_and_closed_in_the_journal(case: str, aws: Aws, warehouse: Warehouse) -> None:
+    code, message, kind, words, state = REFUSED[case]
     aws.set_up_well()
     aws.events.add_client_error("start_replay", code, message)
     with pytest.raises(kind) as refused:
         load(aws, warehouse)
-    assert told in str(refused.value)
+    assert words in str(refused.value)
     assert NOTHING in str(refused.value)
     assert "Reason:" not in str(refused.value)
-    assert [one.state for one in list_replays(warehouse)] == [state]
+    assert [replay.state for replay in list_replays(warehouse)] == [state]
 
 
 def test_a_fault_of_aws_leaves_the_try_open_so_that_the_next_run_adopts_it(aws: Aws, warehouse: Warehouse) -> None:
@@ -157,13 +157,13 @@ def test_a_fault_of_aws_leaves_the_try_open_so_that_the_next_run_adopts_it(aws: 
     aws.replay("RUNNING")
     drained(aws)
     assert load(aws, warehouse).resumed
-    assert [(one.replay_name, one.state) for one in list_replays(warehouse)] == [
+    assert [(replay.replay_name, replay.state) for replay in list_replays(warehouse)] == [
         (planned.replay_name, ReplayState.COMPLETE)
     ]
 
 
 def drained(aws: Aws) -> None:
-    """Answer what a replay without messages is asked for, to its end."""
+    """Answer the calls of a replay without messages, to its end."""
     aws.replay("COMPLETED", EventLastReplayedTime=FIRST + timedelta(hours=1))
     for _ in range(3):
         aws.sqs.add_response("receive_message", {})
@@ -180,7 +180,7 @@ def test_a_name_used_by_our_own_retried_call_is_adopted(aws: Aws, warehouse: War
     drained(aws)
     result = load(aws, warehouse)
     assert (result.received, result.resumed) == (0, False)
-    assert [one.state for one in list_replays(warehouse)] == [ReplayState.COMPLETE]
+    assert [replay.state for replay in list_replays(warehouse)] == [ReplayState.COMPLETE]
 
 
 @pytest.mark.parametrize("changes", [{"EventSourceArn": f"{PREFIX}:archive/b"}, {"EventEndTime": FIRST}])
@@ -198,7 +198,7 @@ def test_a_replay_that_aws_forgot_is_closed(aws: Aws, warehouse: Warehouse) -> N
     aws.events.add_client_error("describe_replay", "ResourceNotFoundException", "Replay r does not exist.")
     with pytest.raises(TerminalRemoteError, match="does not know replay bwp-"):
         load(aws, warehouse)
-    assert [one.state for one in list_replays(warehouse)] == [ReplayState.FAILED]
+    assert [replay.state for replay in list_replays(warehouse)] == [ReplayState.FAILED]
 
 
 LOOKING = {
@@ -214,12 +214,14 @@ LOOKING = {
 
 
 @pytest.mark.parametrize("case", LOOKING)
-def test_what_cannot_be_looked_at_is_told_before_anything_starts(case: str, aws: Aws, warehouse: Warehouse) -> None:
-    call, code, message, told = LOOKING[case]
+def test_a_failed_look_at_the_set_up_is_reported_before_anything_starts(
+    case: str, aws: Aws, warehouse: Warehouse
+) -> None:
+    call, code, message, words = LOOKING[case]
     aws.set_up_well(failing=(call, code, message))
     with pytest.raises(BwpError) as refused:
         load(aws, warehouse)
-    assert told in str(refused.value)
+    assert words in str(refused.value)
     assert list_replays(warehouse) == []
 
 
@@ -237,10 +239,10 @@ def test_a_queue_that_refuses_later_leaves_the_replay_open(aws: Aws, warehouse: 
     aws.sqs.add_client_error("receive_message", "AccessDenied", "no")
     with pytest.raises(TerminalRemoteError, match="needs sqs:ReceiveMessage on the queue"):
         load(aws, warehouse)
-    assert [one.state for one in list_replays(warehouse)] == [ReplayState.STARTED]
+    assert [replay.state for replay in list_replays(warehouse)] == [ReplayState.STARTED]
 
 
-def test_no_credentials_and_no_region_are_told(monkeypatch: pytest.MonkeyPatch, warehouse: Warehouse) -> None:
+def test_no_credentials_and_no_region_are_reported(monkeypatch: pytest.MonkeyPatch, warehouse: Warehouse) -> None:
     for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_PROFILE", "AWS_REGION", "AWS_DEFAULT_REGION"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
@@ -253,7 +255,7 @@ def test_no_credentials_and_no_region_are_told(monkeypatch: pytest.MonkeyPatch, 
         load_archive(warehouse, "archive://a", SETTINGS, **WINDOW)
 
 
-def test_an_unreachable_aws_is_told(monkeypatch: pytest.MonkeyPatch, warehouse: Warehouse) -> None:
+def test_an_unreachable_aws_is_reported(monkeypatch: pytest.MonkeyPatch, warehouse: Warehouse) -> None:
     for name, value in {"AWS_ACCESS_KEY_ID": "t", "AWS_SECRET_ACCESS_KEY": "t", "AWS_MAX_ATTEMPTS": "1"}.items():
         monkeypatch.setenv(name, value)
     closed = boto3.client("events", region_name="us-east-1", endpoint_url="http://127.0.0.1:9")
@@ -262,7 +264,7 @@ def test_an_unreachable_aws_is_told(monkeypatch: pytest.MonkeyPatch, warehouse: 
         load_archive(warehouse, "archive://a", SETTINGS, clients=clients, **WINDOW)
 
 
-MESSAGES = [Message(f"m{place}", f"h{place}", "{}") for place in range(3)]
+MESSAGES = [Message(f"m{index}", f"h{index}", "{}") for index in range(3)]
 
 
 def test_a_batch_that_is_deleted_in_part_is_tried_again_for_the_rest(aws: Aws) -> None:
@@ -285,10 +287,10 @@ def test_a_handle_that_has_expired_is_not_tried_again_for_its_message_comes_back
     queue.close()
 
 
-def test_messages_that_cannot_be_deleted_at_all_are_told(aws: Aws) -> None:
+def test_messages_that_cannot_be_deleted_at_all_are_reported(aws: Aws) -> None:
     queue = VisibilityExtender(aws.clients.sqs, URL, 60).queue
     for _ in range(5):
-        faults = [{"Id": str(place), "SenderFault": False, "Code": "InternalError"} for place in range(3)]
+        faults = [{"Id": str(index), "SenderFault": False, "Code": "InternalError"} for index in range(3)]
         aws.sqs.add_response("delete_message_batch", {"Successful": [], "Failed": faults})
     with pytest.raises(TransientRemoteError, match=r"3 messages could not be deleted .* will come again"):
         queue.delete(MESSAGES)
@@ -301,10 +303,10 @@ def test_progress_is_how_far_into_its_window_a_replay_is(aws: Aws, warehouse: Wa
     aws.replay("STARTING")
     for minutes in (15, 45):
         aws.replay("RUNNING", EventLastReplayedTime=FIRST + timedelta(minutes=minutes))
-    aws.sqs.add_response("receive_message", {})  # and three more: one after each look
+    aws.sqs.add_response("receive_message", {})  # and three more, after each DescribeReplay
     drained(aws)
     seen: list[tuple[int, int, str]] = []
-    load(aws, warehouse, on_progress=lambda one: seen.append((one.minutes_done, one.minutes_total, one.state)))
+    load(aws, warehouse, on_progress=lambda state: seen.append((state.minutes_done, state.minutes_total, state.state)))
     assert list(dict.fromkeys(seen)) == [
         (0, 60, "starting"), (15, 60, "running"), (45, 60, "running"), (60, 60, "completed"),
     ]  # fmt: skip
