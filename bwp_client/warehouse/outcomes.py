@@ -63,14 +63,14 @@ _COLUMNS = "task_id, task_kind, business_product_id, region, outcome, occurred_a
 _TASK = "hash(task_id)"
 
 _MONTH = "strftime(make_timestamp(epoch_us(occurred_at)), '%Y-%m')"
-"""The month in UTC. `strftime` of a timestamp with time zone is many times slower."""
+"""The month in UTC. `strftime` of a timestamp with time zone is far slower."""
 
 SINGLE_EVENT_SQL = f"""
 select {_COLUMNS}, {_MONTH} as occurred_month, false as conflicting, 1::bigint as events_seen
 from {{events}} where {_TASK} not in (from {{repeated}})
 """
-"""The definition for tasks with one event, without grouping: most tasks have one, and grouping them all costs several times
-the time and the memory. A test proves that both definitions agree."""
+"""The definition for tasks with one event, without grouping. Most tasks have one event, and grouping all of them takes far more
+time and memory; docs/performance.md says how much. A test proves that both definitions agree."""
 
 
 def covered_version(outcomes: DeltaTable) -> int | None:
@@ -135,8 +135,8 @@ def _is_only_compacted(events: DeltaTable, covered: int) -> bool:
 def repeated_tasks(connection: duckdb.DuckDBPyConnection, events: str) -> pa.Table:
     """Return the hashes of tasks with several events, as one column `task` (uint64).
 
-    A hash that occurs once is a task with one event. Sorting 8 bytes per row takes half the CPU time of `group by … having
-    count(*) > 1`, and a fraction of its memory.
+    A hash that occurs once is a task with one event. Sorting 8 bytes per row is faster than `group by … having count(*) > 1`
+    and needs a fraction of its memory.
     """
     batches = connection.sql(f"select {_TASK} as task from {events}").to_arrow_reader(ROWS_PER_SORT)
     parts = [np.frombuffer(batch["task"].buffers()[1] or b"", np.uint64)[: batch.num_rows] for batch in batches]
