@@ -69,8 +69,8 @@ SINGLE_EVENT_SQL = f"""
 select {_COLUMNS}, {_MONTH} as occurred_month, false as conflicting, 1::bigint as events_seen
 from {{events}} where {_TASK} not in (from {{repeated}})
 """
-"""The definition for tasks with one event, without grouping. Most tasks have one event, and grouping all of them takes far more
-time and memory; docs/performance.md says how much. A test proves that both definitions agree."""
+"""The definition for tasks with one event, without grouping. Most tasks have one event, and grouping all of them takes far
+more time and memory; docs/performance.md says how much. A test proves that both definitions agree."""
 
 
 def covered_version(outcomes: DeltaTable) -> int | None:
