@@ -72,7 +72,7 @@ def run_metric(
         now: The moment from which days left and ages are counted; the present when not given.
 
     Returns:
-        The metric's columns, listed in `docs/cli.md`; one row per period, code, task or comparison.
+        The metric's columns, listed in `docs/metrics.md`; one row per period, code, task or comparison.
 
     Raises:
         UsageError: There is no such metric.

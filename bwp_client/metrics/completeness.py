@@ -54,7 +54,7 @@ def last_heard(snapshot: Snapshot) -> pd.DataFrame:
 def twins(snapshot: Snapshot) -> pd.DataFrame:
     """Return the events that differ in nothing but their event ID.
 
-    Each is stored, and all count as one in rates, since rates count tasks.
+    All of them are stored. Rates count them as a single outcome, since rates count tasks.
 
     Returns:
         `task_id`, `event_type` (str), `occurred_at` (datetime64[us, UTC]), `events`, `sources` (int64): how many there are,

@@ -1,4 +1,4 @@
-"""Guidance on each error code: its class and the next action, from the product's own file and one that users add."""
+"""Guidance on each error code: its class and the next action, from the product's own file and a file that users can add."""
 
 from __future__ import annotations
 

@@ -42,7 +42,7 @@ def run_metric(
         now: The moment from which days left and ages are counted; the present by default.
 
     Returns:
-        The columns that `METRICS[name].columns` lists, one row per period, code, task or comparison. Counts are int64, rates
+        The columns that `docs/metrics.md` lists, one row per period, code, task or comparison. Counts are int64, rates
         and shares float64 (null where there are too few outcomes to rate), times `datetime64[us, UTC]`, texts str. Without
         any matching task the frame is empty, save for metrics of one row: their counts are 0 and their rates null.
 

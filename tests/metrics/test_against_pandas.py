@@ -19,7 +19,7 @@ MIN_N = 20
 
 @pytest.fixture(scope="module")
 def raw(sample_folder: Path) -> pd.DataFrame:
-    """Give one row per distinct event of the raw files."""
+    """Return one row per distinct event of the raw files."""
     events = [
         event
         for path in sorted(sample_folder.glob("events-*"))
@@ -43,8 +43,8 @@ def raw(sample_folder: Path) -> pd.DataFrame:
 @pytest.fixture(scope="module")
 def home(sample_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("home")
-    told = command_json("load", sample_folder, "--json", cwd=folder, allowed=(1,))
-    assert told["stored"] > 4000
+    counts = command_json("load", sample_folder, "--json", cwd=folder, allowed=(1,))
+    assert counts["stored"] > 4000
     return folder
 
 

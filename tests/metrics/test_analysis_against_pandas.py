@@ -41,19 +41,19 @@ def snapshot(tasks: list[Task], tmp_path_factory: pytest.TempPathFactory) -> Sna
 
 
 def periods(rows: pd.DataFrame, filters: Filters) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Give the rows that a metric looks at: those of the period, and those of the period before."""
-    kept = rows[rows["kind"] == filters.task_kind.value]
+    """Return the rows that the filters select: those of the period, and those of the period before."""
+    chosen = rows[rows["kind"] == filters.task_kind.value]
     if filters.business_products:
-        kept = kept[kept["product"].isin(filters.business_products)]
+        chosen = chosen[chosen["product"].isin(filters.business_products)]
     if filters.regions:
-        kept = kept[kept["region"].isin(filters.regions)]
-    now = kept[(kept["at"] >= filters.from_time) & (kept["at"] < filters.to_time)]
-    before = kept[(kept["at"] >= filters.before_time) & (kept["at"] < filters.from_time)]
+        chosen = chosen[chosen["region"].isin(filters.regions)]
+    now = chosen[(chosen["at"] >= filters.from_time) & (chosen["at"] < filters.to_time)]
+    before = chosen[(chosen["at"] >= filters.before_time) & (chosen["at"] < filters.from_time)]
     return now, before
 
 
 def rated(rows: pd.DataFrame, of: pd.DataFrame) -> pd.DataFrame:
-    """Leave out the products that never completed one."""
+    """Return the rows of products that completed at least one task."""
     return of[of["product"].isin(rows.loc[~rows["failed"], "product"].unique())]
 
 
@@ -136,13 +136,13 @@ def test_time_to_outcome(snapshot: Snapshot, rows: pd.DataFrame, filters: Filter
 
 
 def timed_tasks(rows: pd.DataFrame, filters: Filters) -> pd.DataFrame:
-    """Give the tasks of rated products that the filters name, whenever they ended, with when they were submitted."""
-    kept = rated(rows, rows)
-    kept = kept[kept["kind"] == filters.task_kind.value]
+    """Return the selected tasks of rated products, whenever they ended, with a column of their submission."""
+    chosen = rated(rows, rows)
+    chosen = chosen[chosen["kind"] == filters.task_kind.value]
     for column, wanted in (("product", filters.business_products), ("region", filters.regions)):
-        kept = kept[kept[column].isin(wanted)] if wanted else kept
-    kept = kept[kept["at"] >= filters.from_time]
-    return kept.assign(submitted=kept["at"] - pd.to_timedelta(kept["seconds"], unit="s"))
+        chosen = chosen[chosen[column].isin(wanted)] if wanted else chosen
+    chosen = chosen[chosen["at"] >= filters.from_time]
+    return chosen.assign(submitted=chosen["at"] - pd.to_timedelta(chosen["seconds"], unit="s"))
 
 
 @over_filters

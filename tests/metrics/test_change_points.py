@@ -1,4 +1,4 @@
-"""A planted change is found with its day and its rates; steady data show one no more often than stated."""
+"""A planted change is found with its day and its rates; steady data show a change no more often than stated."""
 
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -35,7 +35,7 @@ def daily(
     by_weekday: tuple[float, ...] = (1.0,) * 7,
     scatter: float = 0.0,
 ) -> pd.DataFrame:
-    """Draw daily counts; `scatter` moves each day's rate about the given one."""
+    """Draw daily counts; `scatter` moves each day's rate about the given rate."""
     dice = np.random.default_rng(seed)
     outcomes = dice.poisson(n, size=days)
     rates = np.broadcast_to(rate, (days,)) * np.array(by_weekday)[(np.arange(days) + START.weekday()) % 7]
@@ -47,7 +47,7 @@ def daily(
 
 
 def most_alarms(searches: int) -> int:
-    """Give how many false alarms luck exceeds less than once in a thousand at the stated rate."""
+    """Return the number of false alarms that is exceeded less than once in a thousand times at the stated rate."""
     from scipy.stats import binom
 
     return int(binom.ppf(0.999, searches, FALSE_ALARM))

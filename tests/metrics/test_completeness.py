@@ -104,8 +104,8 @@ def test_the_quarantine_can_be_listed_and_retried_from_the_command_line(tmp_path
     listed = command_json("quarantine", "list", "--json", cwd=tmp_path)
     assert [row["offset"] > 0 for row in listed] == [True, True]
     assert "example.com" not in json.dumps(listed)
-    told = command("quarantine", "retry", cwd=tmp_path)
-    assert told.returncode == 1
-    assert "2 were refused again" in told.stderr
+    retried = command("quarantine", "retry", cwd=tmp_path)
+    assert retried.returncode == 1
+    assert "2 were refused again" in retried.stderr
     status = command_json("status", "--json", cwd=tmp_path, allowed=(0, 1))
     assert (status["quarantined"], status["twins"], status["gaps"]) == (2, 0, [])

@@ -1,4 +1,4 @@
-"""A week that stands out is named, and luck is not."""
+"""An episode is found, and chance is not called an episode."""
 
 import random
 from datetime import UTC, datetime, timedelta
@@ -89,7 +89,7 @@ def test_a_surge_of_requests_alone_is_no_episode() -> None:
 
 
 def test_a_bad_fortnight_stands_out_before_another_products_one_odd_week() -> None:
-    """Taken one by one, each of its weeks would make the other look usual."""
+    """Tested singly, each of its weeks would raise the baseline of the other."""
     luma = [(13, 179), (7, 150), (5, 166), (9, 138), (18, 157), (20, 146), (5, 160)]
     harbor = [(5, 238), (8, 230), (2, 221), (8, 252), (5, 231), (15, 189), (10, 248)]
     episode = find_episode({"harbor": weeks(harbor), "luma": weeks(luma)})
@@ -110,12 +110,12 @@ def test_the_chance_is_that_of_fishers_exact_test() -> None:
     frame = weeks([(5, 100), (9, 120), (20, 90), (4, 60)])
     runs = _runs(frame)
     assert len(runs) == 4 + 3
-    for first, last, _, chance in runs.itertuples(index=False):
+    for first, last, _, p_value in runs.itertuples(index=False):
         inside = frame.loc[first:last]
         failed, n = inside["failed"].sum(), inside["n"].sum()
         others, other_n = frame["failed"].sum() - failed, frame["n"].sum() - n
         table = [[failed, n - failed], [others, other_n - others]]
-        assert chance == pytest.approx(fisher_exact(table, alternative="greater").pvalue)
+        assert p_value == pytest.approx(fisher_exact(table, alternative="greater").pvalue)
 
 
 def test_steady_data_raise_a_false_alarm_at_most_as_often_as_stated() -> None:

@@ -20,7 +20,7 @@ DAYS = [(0, 40), (1, 20), (40, 0), (20, 20), (3, 90), (0, 19), (19, 0), (7, 13),
 
 @pytest.fixture(scope="module")
 def snapshot(tmp_path_factory: pytest.TempPathFactory) -> Snapshot:
-    """Give as many (failed, completed) tasks per day as `DAYS` says."""
+    """Return as many (failed, completed) tasks per day as `DAYS` says."""
     folder = tmp_path_factory.mktemp("intervals")
     events = [
         envelope(f"t-{day}-{outcome}-{at}", outcome=outcome, time=START + timedelta(days=day, minutes=at))

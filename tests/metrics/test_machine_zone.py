@@ -47,7 +47,7 @@ def warehouse(tmp_path: Path) -> Path:
     return tmp_path / "w"
 
 
-def _told(warehouse: Path, zone: str) -> str:
+def _printed(warehouse: Path, zone: str) -> str:
     command = [sys.executable, "-c", ALL_METRICS, str(warehouse)]
     return subprocess.run(
         command, env={**os.environ, "TZ": zone}, check=True, capture_output=True, text=True, timeout=120
@@ -55,7 +55,7 @@ def _told(warehouse: Path, zone: str) -> str:
 
 
 def test_no_figure_depends_on_the_zone_of_the_machine(warehouse: Path) -> None:
-    told = _told(warehouse, "UTC")
-    assert "2026-03-16 00:00:00+00:00" in told
+    expected = _printed(warehouse, "UTC")
+    assert "2026-03-16 00:00:00+00:00" in expected
     for zone in ("America/New_York", "Europe/Berlin", "Asia/Kolkata"):
-        assert _told(warehouse, zone) == told
+        assert _printed(warehouse, zone) == expected

@@ -23,16 +23,16 @@ PRODUCTS = ("bp-a", "bp-b")
 
 
 def tasks_of(product: str, daily: list[tuple[int, int]], code: str | None = "SOME_CODE") -> list[Task]:
-    """Give failed and completed tasks a day; `code` None leaves them without a lookup."""
+    """Return tasks of the given numbers (failed, completed) per day; `code` None leaves them without a lookup."""
     tasks = []
-    for place, counts in enumerate(daily):
-        at = START + timedelta(days=place, hours=9)
+    for index, counts in enumerate(daily):
+        at = START + timedelta(days=index, hours=9)
         for outcome, count in zip(("FAILED", "COMPLETED"), counts, strict=True):
             for number in range(count):
                 is_coded = outcome == "FAILED" and code is not None
                 tasks.append(
                     Task(
-                        f"{product}-{place}-{outcome}-{number}-{code}",
+                        f"{product}-{index}-{outcome}-{number}-{code}",
                         outcome,
                         at,
                         product,
@@ -43,7 +43,7 @@ def tasks_of(product: str, daily: list[tuple[int, int]], code: str | None = "SOM
     return tasks
 
 
-def said(snapshot: Snapshot) -> str:
+def statement_of(snapshot: Snapshot) -> str:
     (row,) = run_metric(snapshot, "period_comparison", FILTERS).to_dict("records")
 
     def of(product: str | None) -> Filters:
@@ -64,7 +64,7 @@ def said(snapshot: Snapshot) -> str:
 def test_a_rise_at_one_product_is_named_with_its_code_and_its_day(tmp_path: Path) -> None:
     tasks = tasks_of("bp-a", [(2, 40)] * 56) + tasks_of("bp-b", [(1, 20)] * 56)
     tasks += tasks_of("bp-b", [(0, 0)] * 36 + [(5, 0)] * 20, code="ORDERS_NOT_CLOSED")
-    text = said(shop_of(tmp_path, tasks))
+    text = statement_of(shop_of(tmp_path, tasks))
     assert text == (
         "Failure rate 9.9 % (8.6–11.3 %, n 1,864), higher than the 4 weeks before (4.8 %); most of the rise is "
         "ORDERS_NOT_CLOSED at B since 7 Apr 2026."
@@ -73,7 +73,7 @@ def test_a_rise_at_one_product_is_named_with_its_code_and_its_day(tmp_path: Path
 
 def test_a_rise_everywhere_names_no_product(tmp_path: Path) -> None:
     daily = [(1, 40)] * 28 + [(4, 40)] * 28
-    text = said(shop_of(tmp_path, tasks_of("bp-a", daily) + tasks_of("bp-b", daily)))
+    text = statement_of(shop_of(tmp_path, tasks_of("bp-a", daily) + tasks_of("bp-b", daily)))
     assert "higher than the 4 weeks before" in text
     assert "most of the rise is SOME_CODE since 30 Mar 2026" in text
 
@@ -85,37 +85,39 @@ def test_a_rise_of_many_small_parts_says_so(tmp_path: Path) -> None:
         for code in ("C1", "C2", "C3")
         for task in tasks_of(product, [(0, 15)] * 28 + [(1, 15)] * 28, code=code)
     ]
-    assert said(shop_of(tmp_path, tasks)).endswith("; no one product and no one code makes up most of the rise.")
+    assert statement_of(shop_of(tmp_path, tasks)).endswith(
+        "; no one product and no one code makes up most of the rise."
+    )
 
 
 @pytest.mark.parametrize("codes", [("C1", "C2", "C3"), (None,)], ids=["one product", "one product, no reasons"])
 def test_of_a_single_product_nothing_is_said_but_that_it_rose(tmp_path: Path, codes: tuple[str | None, ...]) -> None:
     tasks = [task for code in codes for task in tasks_of("bp-a", [(0, 15)] * 28 + [(1, 15)] * 28, code=code)]
-    assert said(shop_of(tmp_path, tasks)).endswith("higher than the 4 weeks before (0.0 %).")
+    assert statement_of(shop_of(tmp_path, tasks)).endswith("higher than the 4 weeks before (0.0 %).")
 
 
 def test_while_the_reasons_are_not_looked_up_none_is_ruled_out(tmp_path: Path) -> None:
     tasks = [task for product in PRODUCTS for task in tasks_of(product, [(0, 15)] * 28 + [(1, 15)] * 28, code=None)]
-    assert said(shop_of(tmp_path, tasks)).endswith("higher than the 4 weeks before (0.0 %).")
+    assert statement_of(shop_of(tmp_path, tasks)).endswith("higher than the 4 weeks before (0.0 %).")
 
 
 def test_a_fall_is_told_like_a_rise(tmp_path: Path) -> None:
     daily = [(6, 40)] * 28 + [(1, 40)] * 28
-    text = said(shop_of(tmp_path, tasks_of("bp-a", [(1, 20)] * 56) + tasks_of("bp-b", daily)))
+    text = statement_of(shop_of(tmp_path, tasks_of("bp-a", [(1, 20)] * 56) + tasks_of("bp-b", daily)))
     assert "lower than the 4 weeks before" in text
     assert "most of the fall is SOME_CODE at B since 30 Mar 2026" in text
 
 
 def test_a_shift_between_products_is_no_products_fault(tmp_path: Path) -> None:
     tasks = tasks_of("bp-a", [(1, 50)] * 56) + tasks_of("bp-b", [(2, 5)] * 28 + [(16, 40)] * 28)
-    assert said(shop_of(tmp_path, tasks)).endswith(
+    assert statement_of(shop_of(tmp_path, tasks)).endswith(
         "most of the rise is that more outcomes came from products that fail more often."
     )
 
 
 def test_a_reason_that_is_not_looked_up_is_no_reason(tmp_path: Path) -> None:
     tasks = tasks_of("bp-a", [(1, 40)] * 56) + tasks_of("bp-b", [(1, 20)] * 28 + [(6, 20)] * 28, code=None)
-    text = said(shop_of(tmp_path, tasks))
+    text = statement_of(shop_of(tmp_path, tasks))
     assert "looked up" not in text
     assert "most of the rise is at B since 30 Mar 2026." in text
 
@@ -125,14 +127,14 @@ def test_a_code_is_no_reason_where_the_failures_before_were_not_looked_up(tmp_pa
     tasks = tasks_of("bp-a", [(10, 100)] * 28, code=None) + tasks_of("bp-b", [(1, 100)] * 56)
     for code, failed in {"C1": 12, "C2": 8}.items():
         tasks += tasks_of("bp-a", [(0, 0)] * 28 + [(failed, 50)] * 28, code=code)
-    text = said(shop_of(tmp_path, tasks))
+    text = statement_of(shop_of(tmp_path, tasks))
     assert "most of the rise is at A since 30 Mar 2026." in text
 
 
 def test_a_few_that_are_not_looked_up_hide_no_reason(tmp_path: Path) -> None:
     tasks = tasks_of("bp-a", [(1, 100)] * 28, code=None) + tasks_of("bp-a", [(9, 100)] * 28 + [(20, 100)] * 28)
     tasks += tasks_of("bp-a", [(0, 0)] * 28 + [(1, 0)] * 28, code=None) + tasks_of("bp-b", [(1, 100)] * 56)
-    assert "most of the rise is SOME_CODE at A since 30 Mar 2026." in said(shop_of(tmp_path, tasks))
+    assert "most of the rise is SOME_CODE at A since 30 Mar 2026." in statement_of(shop_of(tmp_path, tasks))
 
 
 @pytest.mark.parametrize("is_rise", [True, False])
@@ -147,44 +149,44 @@ def test_no_code_is_ruled_out_where_what_is_not_looked_up_may_be_its(tmp_path: P
         for task in tasks_of(product, [few] * 28 + [many] * 28 if is_rise else [many] * 28 + [few] * 28, code=code)
     ]
     tasks += [task for product in PRODUCTS for task in tasks_of(product, [(0, 100)] * 56, code="")]
-    text = said(shop_of(tmp_path, tasks))
+    text = statement_of(shop_of(tmp_path, tasks))
     assert ("higher" if is_rise else "lower") in text
     assert "no one code" not in text
 
 
 def test_more_requests_alone_are_no_change(tmp_path: Path) -> None:
     tasks = tasks_of("bp-a", [(1, 20)] * 28 + [(5, 100)] * 28) + tasks_of("bp-b", [(1, 20)] * 28 + [(5, 100)] * 28)
-    assert said(shop_of(tmp_path, tasks)).endswith("no clear change from the 4 weeks before (4.8 %).")
+    assert statement_of(shop_of(tmp_path, tasks)).endswith("no clear change from the 4 weeks before (4.8 %).")
 
 
 def surge(factor: int, *, codes: dict[str, tuple[int, int]]) -> list[Task]:
-    """Give tasks of which failures come at once and completions after 30 days; requests grow for the last 25 days.
+    """Return tasks of which failures come at once and completions after 30 days; requests grow for the last 25 days.
 
     `codes` says how many of a day's requests fail with each code, before the surge and in it (there by `factor` more).
     """
     tasks = []
-    for place in range(-30, 56):
-        grown = factor if place >= 31 else 1
-        asked = START + timedelta(days=place, hours=9)
+    for index in range(-30, 56):
+        grown = factor if index >= 31 else 1
+        asked = START + timedelta(days=index, hours=9)
         done = asked + timedelta(days=30)
         for code, counts in codes.items():
-            failing = counts[place >= 31] * grown if place >= 0 else 0
+            failing = counts[index >= 31] * grown if index >= 0 else 0
             tasks += [
-                Task(f"{code}-{place}-{number}", "FAILED", asked, codes=(code,), submitted_at=asked)
+                Task(f"{code}-{index}-{number}", "FAILED", asked, codes=(code,), submitted_at=asked)
                 for number in range(failing)
             ]
         if START <= done < END:
-            tasks += [Task(f"ok-{place}-{number}", "COMPLETED", done) for number in range(60 * grown)]
+            tasks += [Task(f"ok-{index}-{number}", "COMPLETED", done) for number in range(60 * grown)]
     return tasks
 
 
-ALIKE = "More requests alone could look like this for a while: what fails comes sooner than what completes."
+LIKE_REQUESTS = "More requests alone could look like this for a while: what fails comes sooner than what completes."
 
 
 def test_a_surge_of_requests_is_not_told_as_if_more_of_them_failed(tmp_path: Path) -> None:
-    text = said(shop_of(tmp_path, surge(3, codes={"C1": (2, 2), "C2": (1, 1), "C3": (1, 1)})))
+    text = statement_of(shop_of(tmp_path, surge(3, codes={"C1": (2, 2), "C2": (1, 1), "C3": (1, 1)})))
     assert "higher than the 4 weeks before" in text
-    assert ALIKE in text
+    assert LIKE_REQUESTS in text
 
 
 def test_fewer_requests_may_lower_the_rate(tmp_path: Path) -> None:
@@ -193,7 +195,7 @@ def test_fewer_requests_may_lower_the_rate(tmp_path: Path) -> None:
         for code, (before, now) in {"C1": (6, 2), "C2": (3, 1)}.items()
         for task in tasks_of("bp-a", [(before, 40)] * 28 + [(now, 40)] * 28, code=code)
     ]
-    text = said(shop_of(tmp_path, tasks))
+    text = statement_of(shop_of(tmp_path, tasks))
     assert "lower than the 4 weeks before" in text
     assert "Fewer requests alone could look like this for a while" in text
 
@@ -214,14 +216,14 @@ def test_more_requests_bring_more_outcomes(now: tuple[int, int], before: tuple[i
 
 
 def test_one_code_that_grew_is_no_surge(tmp_path: Path) -> None:
-    text = said(shop_of(tmp_path, surge(1, codes={"C1": (2, 6), "C2": (1, 1), "C3": (1, 1)})))
+    text = statement_of(shop_of(tmp_path, surge(1, codes={"C1": (2, 6), "C2": (1, 1), "C3": (1, 1)})))
     assert "most of the rise is C1" in text
-    assert ALIKE not in text
+    assert LIKE_REQUESTS not in text
 
 
 def test_codes_that_are_not_known_rule_no_surge_out(tmp_path: Path) -> None:
     tasks = tasks_of("bp-a", [(1, 40)] * 56) + tasks_of("bp-b", [(1, 20)] * 28 + [(6, 20)] * 28, code=None)
-    assert ALIKE in said(shop_of(tmp_path, tasks))
+    assert LIKE_REQUESTS in statement_of(shop_of(tmp_path, tasks))
 
 
 def test_codes_that_grow_by_one_factor_are_seldom_told_apart() -> None:
@@ -258,7 +260,7 @@ def test_few_codes_tell_nothing(counts: dict[str, tuple[int, int]], wanted: bool
 
 
 def contributors(counts: dict[str, tuple[int, int]]) -> pd.DataFrame:
-    """Give the code part of a `contributors` frame."""
+    """Return the code part of a `contributors` frame."""
     rows = [("code_set", name, now, before) for name, (now, before) in counts.items()]
     return pd.DataFrame(rows, columns=["part", "code_set", "failed", "previous_failed"])
 
@@ -272,7 +274,7 @@ def contributors(counts: dict[str, tuple[int, int]]) -> pd.DataFrame:
     ],
 )
 def test_few_data_raise_no_alarm(tmp_path: Path, daily: list[tuple[int, int]], wanted: str) -> None:
-    text = said(shop_of(tmp_path, tasks_of("bp-a", daily)))
+    text = statement_of(shop_of(tmp_path, tasks_of("bp-a", daily)))
     assert text.endswith(wanted)
     assert "higher" not in text
 

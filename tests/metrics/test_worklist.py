@@ -121,8 +121,8 @@ def test_the_nearest_deadline_comes_first_and_each_says_what_it_is_counted_from(
     )
     assert frame["days_left"].tolist() == [5, 13, -5]  # what can still be done in time, then what is late
     frame = frame.sort_values("days_left")
-    told = frame[["task_id", "deadline", "days_left", "basis", "exact", "age_days"]].values.tolist()
-    assert told == [
+    rows = frame[["task_id", "deadline", "days_left", "basis", "exact", "age_days"]].values.tolist()
+    assert rows == [
         ["bound", date(2026, 5, 15), -5, "submitted", False, 10],
         ["exact", date(2026, 5, 25), 5, "received", True, 5],
         ["loose", date(2026, 6, 2), 13, "failed", False, 18],

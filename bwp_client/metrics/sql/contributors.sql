@@ -5,7 +5,7 @@
 -- with how far the product's mean rate lies from the overall mean rate. Both effects over all products add up to the change.
 -- A product with outcomes in one period only has no rate effect: all of its contribution is mix.
 -- Rows `code_set`: failed tasks with exactly these codes ÷ all outcomes, now minus before; they add up to the change too.
--- A code filter narrows the failed tasks only.
+-- A code filter narrows the failed tasks only. The effects are null when either period has fewer than $min_n outcomes.
 with by_product as (
     select business_product_id,
            sum(case when bucket_start >= $from_time and outcome = 'FAILED' then tasks else 0 end) as all_failed,

@@ -1,5 +1,5 @@
 {% from "_macros.sql" import in_period, selected with context %}
--- Found ÷ failed tasks, and how many lookups are in each other state.
+-- Found ÷ failed tasks, and how many lookups are in each other state. One row; coverage is null when no task failed.
 select count(*) as failed,
        count(case when lookup_state = 'found' then 1 end) as found,
        count(case when lookup_state = 'not_asked' then 1 end) as not_asked,

@@ -1,7 +1,7 @@
 {% from "_macros.sql" import in_period, selected, selected_product with context %}
 -- The figures of a yearly disclosure (11 CCR § 7102): requests received as far as known, tasks completed and failed, and the
 -- days from request to completion. A request that was submitted again counts once. With an even number of tasks, the median
--- is the mean of the two in the middle.
+-- is the mean of the two in the middle. One row; the days are null when no completed task has a known beginning.
 with known as (
     select case when is_listed then 1 else 0 end as listed
     from request_starts

@@ -1,5 +1,6 @@
 {% from "_macros.sql" import Z_SQUARED, in_either_period, in_period, in_period_before, selected, selected_code with context %}
 -- Failed tasks by error code; a task with two codes counts under each, and shares are of all failed tasks.
+-- A code that was seen before the period only has 0 tasks; no row when no task ever failed.
 -- "(uncoded)": the answer holds no code; "(not looked up)": there is no answer yet.
 -- Rising compares shares of all outcomes, so that more requests alone make no code rise: at least five more tasks, a share
 -- at least half as high again, and a difference beyond chance at the 95 % level (two Poisson counts).

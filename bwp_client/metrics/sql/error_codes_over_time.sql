@@ -1,5 +1,5 @@
 {% from "_macros.sql" import bucket, in_period, selected, selected_code with context %}
--- Failed tasks by error code and period; shares are of all failed tasks of the period.
+-- Failed tasks by error code and period; shares are of all failed tasks of the period. No row without a failed task.
 with failures as (
     select {{ bucket("occurred_at") }} as period_start, count(*) as failed
     from failed_tasks

@@ -3,7 +3,7 @@
 -- Only looked-up tasks have a submission. No task submitted in a period ended before the period began. So a period is rated
 -- when $known_share of the failed and of the completed tasks that ended from its beginning on were looked up.
 -- settles_seconds: the time that 99 of 100 completed tasks did not exceed (nearest rank); younger periods may still change.
--- A code filter narrows the numerator only.
+-- A code filter narrows the numerator only. No row for a period in which no looked-up task was submitted.
 with known as (
     select t.task_id, t.outcome, t.occurred_at, t.submitted_at, t.seconds
     from timed_tasks t

@@ -2,6 +2,7 @@
 -- The time from submission to outcome, by date of the outcome: median, 90th and 99th percentile by nearest rank (the smallest
 -- time that at least so many tasks did not exceed). Only tasks that were looked up have a submission time.
 -- The rows without a period_start are the whole period. A code filter narrows the failed tasks only.
+-- A percentile is null with fewer than $min_n tasks, the 99th with fewer than 100; no row without a looked-up task.
 with timed as (
     select {{ bucket("occurred_at") }} as period_start, outcome, seconds
     from timed_tasks
