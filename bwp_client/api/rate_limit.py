@@ -95,7 +95,7 @@ class Pacer:
         while self._success_at[0] < now - _WINDOW_SECONDS:
             self._success_at.popleft()
         if self._ceiling < self.max_rate:
-            # The server's limit may have risen: search for a higher one, very slowly.
+            # The server's limit may have risen: raise the ceiling, very slowly.
             grown = self._ceiling * (1 + _PROBE_PER_SECOND * (now - self._probing_since))
             self._ceiling = min(self.max_rate, grown)
         self._probing_since = now
@@ -123,7 +123,7 @@ class Pacer:
             return False
         accepted_rate = sum(1 for at in self._success_at if at >= now - _WINDOW_SECONDS) / _WINDOW_SECONDS
         min_rate = self.max_rate * _MIN_SHARE
-        # The rate accepted lately is the best estimate of the server's limit; without one, half of the rate tried.
+        # The rate accepted lately is the best estimate of the server's limit; without answers, half of the rate tried.
         self._ceiling = max(min_rate, min(self.rate, max(accepted_rate, self.rate / 2)) * _SETTLE_SHARE)
         self.rate = max(min_rate, min(self.rate / 2, self._ceiling))
         self._reduced_at = self._probing_since = now

@@ -73,7 +73,7 @@ class ApiTransport:
             # the next calls would wait for it. The pacer bounds the calls in flight.
             "limits": httpx.Limits(max_connections=None, max_keepalive_connections=self._settings.concurrency),
             "follow_redirects": False,
-            # Decompression could turn a small answer into a huge one.
+            # Decompression could turn a small body into a huge body.
             "headers": {"Accept-Encoding": "identity", "User-Agent": "bwp-client"},
         }
         self._gql_transport = HTTPXAsyncTransport(

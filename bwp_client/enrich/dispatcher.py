@@ -144,7 +144,7 @@ class _Selection:
     Args:
         position: The position of the last task taken from the queue.
         is_exhausted: Whether the end of the queue was reached.
-        skipped: The positions of skipped tasks, with the end of the claim last seen; None without one.
+        skipped: The positions of skipped tasks, with the end of the claim last seen; None without a claim.
 
     Attributes:
         position, is_exhausted, skipped: The state after the selection.

@@ -33,8 +33,8 @@ class WorkItem:
     Attributes:
         task: The task; the business product may be empty for a request from the shop's list.
         attempts: How many times the API was asked about the task so far.
-        lookup_state: The state of the latest lookup; None without one.
-        reason: The reason of the latest lookup; None without one.
+        lookup_state: The state of the latest lookup; None when there is none.
+        reason: The reason of the latest lookup; None when there is none.
         occurred_at: When the task ended; None for a task without an event.
         position: The position in the queue, from 1.
     """
@@ -250,7 +250,7 @@ class WorkQueue:
             )
 
     def products_to_try(self) -> list[str]:
-        """Return the business products that a request without one may belong to, the likeliest first."""
+        """Return the business products to try for a request that names none, the likeliest first."""
         api = self._settings.api
         named = [product for product in api.credentials if product != ANY_PRODUCT]
         products = dict.fromkeys([*self.products, *named])

@@ -1,4 +1,4 @@
-"""One row for each answer: what the server sent, what the lookup ends as, what people read, whether it is asked again."""
+"""A row for each answer: what the server sent, the state and reason of the lookup, and whether it is repeated."""
 
 import re
 from dataclasses import dataclass, field
@@ -54,7 +54,7 @@ DOCS = (Path(__file__).parents[2] / "docs" / "enrichment.md").read_text(encoding
 
 
 def documented_line(name: str, lookup: Lookup) -> str:
-    """Write the line of the docs' table that says what became of an answer."""
+    """Return the line of the docs' table about an answer."""
     again = "yes" if lookup.next_attempt_at else "no"
     return f"| {name} | `{lookup.lookup_state.value}` | {lookup.reason} | {again} |"
 

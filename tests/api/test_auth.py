@@ -66,7 +66,7 @@ def test_a_new_token_that_is_denied_is_not_renewed(bench, task, expired):
     assert len(bench.api.asked) == 1
 
 
-def test_a_denial_that_a_new_token_does_not_mend_is_believed_and_not_tried_for_each_task(bench, task, nth_task):
+def test_a_denial_despite_a_new_token_is_final_and_not_tried_for_each_task(bench, task, nth_task):
     bench.api.answers = [GOOD]
 
     async def run():
@@ -162,7 +162,7 @@ def test_a_refused_credential_denies_its_tasks_without_asking_again(bench, task,
     ],
     ids=lambda value: value if isinstance(value, str) else "",
 )
-def test_a_token_endpoint_in_trouble_is_asked_again_later(bench, task, answer, reason):
+def test_a_failing_token_endpoint_is_asked_again_later(bench, task, answer, reason):
     bench.api.tokens = [answer]
     [lookup] = bench.look_up(task)
     assert lookup.lookup_state is LookupState.FAILED

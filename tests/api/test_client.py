@@ -25,7 +25,7 @@ def throttled(status: int = 429, **headers: str):
     return http(status, {"errors": [error], "data": {FIELD: None}}, **headers)
 
 
-def test_a_question_carries_the_documented_headers_and_one_variable(bench, task):
+def test_a_call_has_the_documented_headers_and_one_variable(bench, task):
     bench.api.answers = [GOOD]
     bench.look_up(task)
     [asked] = bench.api.asked
@@ -63,7 +63,7 @@ def test_a_business_product_that_no_header_can_carry_is_not_sent(bench, product)
     assert bench.api.seen == []
 
 
-def test_tries_are_spread_by_full_jitter_between_nothing_and_a_doubling_bound(bench, task):
+def test_retries_are_spread_by_full_jitter_up_to_a_doubling_bound(bench, task):
     bench.api.answers = [BROKEN]
     bounds = []
 
@@ -113,14 +113,14 @@ def test_retry_after_is_read_in_both_forms(text, seconds):
     assert retry_after_seconds(headers) == seconds
 
 
-def test_refusals_in_a_row_end_the_run_and_say_what_to_do(bench, nth_task):
+def test_throttled_calls_in_a_row_end_the_run_and_say_what_to_do(bench, nth_task):
     bench.api.answers = [throttled()]
     with pytest.raises(TransientRemoteError, match=r"10 times in a row.*kept.*BWP_API__REQUESTS_PER_SECOND"):
         bench.look_up(*[nth_task(n) for n in range(20)])
     assert len(bench.api.asked) == 10
 
 
-def test_refusals_between_answers_don_t_end_the_run(bench, nth_task):
+def test_throttled_calls_between_answers_don_t_end_the_run(bench, nth_task):
     bench.api.answers = [throttled(), GOOD] * 15 + [GOOD]
     lookups = bench.look_up(*[nth_task(n) for n in range(15)])
     assert {lookup.lookup_state for lookup in lookups} == {LookupState.FOUND}
@@ -133,7 +133,7 @@ def test_faults_in_a_row_end_the_run_within_the_retry_budget(bench, nth_task):
     assert len(bench.api.asked) == 25 + 50
 
 
-def test_questions_not_accepted_in_a_row_end_the_run_for_good(bench, nth_task):
+def test_rejected_queries_in_a_row_end_the_run_for_good(bench, nth_task):
     bench.api.answers = [http(400, {"message": "unknown version"})]
     with pytest.raises(TerminalRemoteError, match="BWP_API__VERSION"):
         bench.look_up(*[nth_task(n) for n in range(60)])
@@ -153,7 +153,7 @@ def test_the_pause_grows_with_the_attempt(bench, task):
     assert lookup.next_attempt_at == bench.time.now() + timedelta(minutes=8)
 
 
-def test_many_at_once_share_one_token_and_few_connections(bench, nth_task):
+def test_concurrent_calls_share_one_token(bench, nth_task):
     bench.api.answers = [GOOD]
 
     async def run():
@@ -176,9 +176,9 @@ def test_logs_and_reprs_show_no_secret_and_no_answer(bench, task, caplog):
         async with bench.client() as client:
             return await client.look_up(task), repr(client), repr(client._settings)
 
-    said = repr(asyncio.run(run())) + caplog.text
+    output = repr(asyncio.run(run())) + caplog.text
     for secret in ("canary", "the-secret"):
-        assert secret not in said
+        assert secret not in output
 
 
 def test_a_proxy_in_the_environment_is_not_used_for_this_machine(bench, task, monkeypatch):

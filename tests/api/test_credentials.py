@@ -29,7 +29,7 @@ def test_without_a_secret_id_nothing_is_read(bench):
     assert with_stored_credentials(settings) is settings
 
 
-def test_credentials_come_from_the_secret_and_those_set_directly_win(aws):
+def test_credentials_from_the_settings_override_those_of_the_secret(aws):
     aws.api.answers = [http(200, {"SecretString": json.dumps(STORED | {"*": STORED["bp-1"]})})]
     settings = with_stored_credentials(aws.settings(credentials_secret_id="bwp"))
     assert {key: item.client_id for key, item in settings.credentials.items()} == {"bp-1": "stored", "*": "client-1"}
@@ -38,7 +38,7 @@ def test_credentials_come_from_the_secret_and_those_set_directly_win(aws):
 
 
 @pytest.mark.parametrize(
-    ("answer", "said"),
+    ("answer", "message"),
     [
         (http(400, {"__type": "ResourceNotFoundException"}), "ResourceNotFoundException"),
         (http(400, {"__type": "AccessDeniedException"}), "secretsmanager:GetSecretValue"),
@@ -51,9 +51,9 @@ def test_credentials_come_from_the_secret_and_those_set_directly_win(aws):
     ],
     ids=["unknown", "denied", "no JSON", "another form", "binary"],
 )
-def test_a_secret_that_can_t_be_used_is_a_wrong_setting(aws, answer, said):
+def test_a_secret_that_can_t_be_used_is_a_wrong_setting(aws, answer, message):
     aws.api.answers = [answer]
-    with pytest.raises(SettingsError, match=said) as raised:
+    with pytest.raises(SettingsError, match=message) as raised:
         with_stored_credentials(aws.settings(credentials_secret_id="bwp"))
     assert "s3cr3t" not in str(raised.value)
     assert raised.value.__cause__ is None
@@ -67,7 +67,7 @@ def test_a_secret_that_can_t_be_used_is_a_wrong_setting(aws, answer, said):
     ],
     ids=["as tables", "as JSON"],
 )
-def test_credentials_come_from_the_secrets_file_and_those_of_the_environment_win(text, tmp_path, monkeypatch):
+def test_credentials_from_the_environment_override_those_of_the_secrets_file(text, tmp_path, monkeypatch):
     (tmp_path / ".streamlit").mkdir()
     (tmp_path / ".streamlit" / "secrets.toml").write_text(text)
     monkeypatch.chdir(tmp_path)
@@ -78,7 +78,7 @@ def test_credentials_come_from_the_secrets_file_and_those_of_the_environment_win
     assert Settings.load().api.credential_for("bp-1").client_id == "from-env"
 
 
-def test_a_credential_that_is_wrong_is_told_without_its_value(tmp_path, monkeypatch):
+def test_a_wrong_credential_is_reported_without_its_value(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     for value in ('{"*": {"client_id": "a", "client_secrte": "s3cr3t"}}', "s3cr3t, no JSON"):
         monkeypatch.setenv("BWP_API__CREDENTIALS", value)

@@ -41,7 +41,7 @@ def test_no_document_selects_personal_data(kind):
     assert ("holdingPeriod" in fields.names) == (kind is TaskKind.DELETION)
 
 
-def test_the_room_holds_no_other_document_and_no_mutation():
+def test_the_package_holds_no_other_document_and_no_mutation():
     assert {path.name for path in ROOM.rglob("*.graphql")} == {f"{kind}.graphql" for kind in TaskKind}
     for path in ROOM.rglob("*.*"):
         if path.suffix in {".py", ".graphql"}:
@@ -50,7 +50,7 @@ def test_the_room_holds_no_other_document_and_no_mutation():
                 assert word not in text, (path, word)
 
 
-def test_importing_the_room_stays_light():
+def test_importing_the_package_imports_no_graphql_library():
     code = "import bwp_client.api, sys; print([m for m in ('gql', 'httpx', 'graphql') if m in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"

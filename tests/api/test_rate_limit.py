@@ -22,7 +22,7 @@ def paced(rate: float) -> tuple[Pacer, Clock]:
 
 
 def run_against_a_limit(rate: float, limit: float, seconds: float) -> tuple[int, int]:
-    """Return (answers, throttles) against a server that saves up one second's worth of calls."""
+    """Return (answers, throttles) against a server with a token bucket of one second."""
     pacer, clock = paced(rate)
     saved, answers, throttles = limit, 0, 0
     while clock.now < seconds:
@@ -39,7 +39,7 @@ def run_against_a_limit(rate: float, limit: float, seconds: float) -> tuple[int,
     return answers, throttles
 
 
-def test_it_starts_gently_and_grows_to_the_configured_rate_but_not_beyond():
+def test_the_rate_starts_low_and_grows_up_to_the_configured_rate():
     pacer, clock = paced(8)
     assert pacer.rate == 2
     for _ in range(50):
@@ -48,7 +48,7 @@ def test_it_starts_gently_and_grows_to_the_configured_rate_but_not_beyond():
     assert pacer.rate == 8
 
 
-def test_it_halves_once_for_all_calls_that_were_under_way():
+def test_the_rate_halves_once_for_all_calls_in_flight():
     pacer, clock = paced(100)
     for _ in range(200):
         clock.now += 1 / pacer.rate
@@ -60,13 +60,13 @@ def test_it_halves_once_for_all_calls_that_were_under_way():
 
 
 @pytest.mark.parametrize(("rate", "limit"), [(50, 20), (200, 20), (20, 20), (25, 5), (1000, 100)])
-def test_it_settles_just_below_what_the_server_takes(rate, limit):
+def test_the_rate_settles_just_below_the_limit_of_the_server(rate, limit):
     answers, throttles = run_against_a_limit(rate, limit, seconds=60)
     assert answers >= 0.9 * limit * 60
     assert throttles / (answers + throttles) < 0.02
 
 
-def test_it_never_stops_altogether():
+def test_the_rate_never_falls_to_zero():
     pacer, clock = paced(2)
     for _ in range(100):
         clock.now += 60
@@ -74,7 +74,7 @@ def test_it_never_stops_altogether():
     assert pacer.rate == pytest.approx(2 / 64)
 
 
-def test_everybody_waits_as_long_as_the_server_asked():
+def test_every_call_waits_for_the_pause_that_the_server_asked_for():
     pacer, clock = paced(5_000)
 
     async def run() -> float:
@@ -85,7 +85,7 @@ def test_everybody_waits_as_long_as_the_server_asked():
     assert asyncio.run(run()) == 3
 
 
-def test_turns_keep_the_pace_in_real_time():
+def test_turns_follow_the_rate_in_real_time():
     async def run() -> float:
         loop = asyncio.get_running_loop()
         pacer = Pacer(400, concurrency=16, monotonic=loop.time, sleep=asyncio.sleep)
@@ -99,7 +99,7 @@ def test_turns_keep_the_pace_in_real_time():
     assert asyncio.run(run()) > 59 / 200 - 0.01
 
 
-def test_a_standstill_is_not_followed_by_a_flood():
+def test_a_standstill_is_not_followed_by_a_burst():
     async def run() -> float:
         loop = asyncio.get_running_loop()
         pacer = Pacer(100, concurrency=16, monotonic=loop.time, sleep=asyncio.sleep)
@@ -115,7 +115,7 @@ def test_a_standstill_is_not_followed_by_a_flood():
     assert asyncio.run(run()) > 0.18
 
 
-def test_the_number_in_flight_starts_small_grows_to_the_configured_one_and_halves():
+def test_the_calls_in_flight_start_few_grow_to_the_configured_number_and_halve():
     pacer, clock = paced(100)
     seen = [int(pacer.max_in_flight)]
     for _ in range(3):

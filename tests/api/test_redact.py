@@ -34,7 +34,7 @@ TASK_ID = "7e1b2c90-5a3d-4f6e-8b1a-0d2c4e6f8a01"
         ("  open orders remain ", "open orders remain"),
     ],
 )
-def test_what_names_a_person_or_a_case_becomes_a_placeholder(message, expected):
+def test_personal_data_and_case_numbers_become_placeholders(message, expected):
     assert redact_message(message, TASK_ID) == expected
 
 
@@ -46,7 +46,7 @@ def test_equal_reasons_become_equal_text():
     assert texts == {"Made-up text: task <id> of <email> stopped, order <number>"}
 
 
-def test_a_short_task_id_does_not_eat_words():
+def test_a_short_task_id_is_replaced_only_as_a_whole_word():
     assert redact_message("task 7 of 70 in b7", "7") == "task <id> of 70 in b7"
 
 
@@ -75,7 +75,7 @@ words = st.one_of(
 
 
 @given(st.lists(words, max_size=12), st.sampled_from(["", " ", "-", ", ", "\n"]))
-def test_nothing_that_names_anyone_is_left(parts, glue):
+def test_no_personal_data_is_left(parts, glue):
     scrubbed = redact_message(glue.join(parts), TASK_ID)
     assert "@" not in scrubbed
     assert not re.search(r"\d{5,}", scrubbed)
@@ -86,7 +86,7 @@ def test_nothing_that_names_anyone_is_left(parts, glue):
 
 
 @given(st.emails(), st.sampled_from(["{}", "<{}>", "shopper {} unknown", "({})", "'{}'", "email={};", "x:{}."]))
-def test_an_address_is_replaced_whatever_stands_around_it(address, frame):
+def test_an_address_is_replaced_in_any_surrounding_text(address, frame):
     scrubbed = redact_message(frame.format(address), TASK_ID)
     assert "<email>" in scrubbed
     local = address.rpartition("@")[0]
@@ -94,6 +94,6 @@ def test_an_address_is_replaced_whatever_stands_around_it(address, frame):
 
 
 @given(st.lists(words, max_size=12))
-def test_scrubbing_again_changes_nothing(parts):
+def test_redacting_twice_changes_nothing(parts):
     once = redact_message(" ".join(parts), TASK_ID)
     assert redact_message(once, TASK_ID) == once

@@ -33,7 +33,7 @@ def test_the_backoff_is_full_jitter_on_top_of_retry_after():
     [failure(MAX_ATTEMPTS), failure(1, MAX_PAUSE_SECONDS + 1), ValueError("anything else")],
     ids=["the last attempt", "a pause for the next run", "another error"],
 )
-def test_what_is_not_retried_costs_no_budget(error):
+def test_an_error_that_is_not_retried_costs_no_budget(error):
     budget = RetryBudget(tokens=1)
     assert RetryPolicy(budget, jitter=lambda _low, _high: 0.0).backoff(error) is False
     assert budget.take()

@@ -34,7 +34,7 @@ ShopMaker = Callable[..., Shop]
 
 @pytest.fixture
 def shop_of(tmp_path) -> ShopMaker:
-    """Make a shop out of hand-written events."""
+    """Make a shop from hand-written events."""
     warehouse = Warehouse(str(tmp_path / "warehouse"))
 
     def make(*events: dict[str, Any]) -> Shop:

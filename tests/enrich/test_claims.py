@@ -1,4 +1,4 @@
-"""Claims between runs: who may ask about what, and until when."""
+"""Claims: which run may ask about a task, and until when."""
 
 import asyncio
 import shutil
@@ -66,13 +66,13 @@ def names(items: list[WorkItem]) -> list[str]:
     return [item.task.task_id for item in items]
 
 
-def test_what_one_run_holds_another_does_not_get(warehouse, clock):
+def test_a_task_held_by_a_run_is_not_given_to_another(warehouse, clock):
     a, b = claims_of("a", warehouse, clock), claims_of("b", warehouse, clock)
     assert names(a.take((), wanting("1", "2"))) == ["1", "2"]
     assert names(b.take((), wanting("1", "2", "3"))) == ["3"]
 
 
-def test_a_claim_that_is_not_renewed_runs_out_after_its_holder_has_stopped(warehouse, clock):
+def test_a_claim_that_is_not_renewed_expires_after_its_holder_has_stopped(warehouse, clock):
     a, b = claims_of("a", warehouse, clock), claims_of("b", warehouse, clock)
     a.take((), wanting("1"))
     clock.seconds = 59.9
@@ -82,7 +82,7 @@ def test_a_claim_that_is_not_renewed_runs_out_after_its_holder_has_stopped(wareh
     assert names(b.take((), wanting("1"))) == ["1"]
 
 
-def test_a_claim_is_renewed_by_the_next_and_let_go_when_not_needed_any_more(warehouse, clock):
+def test_a_claim_is_renewed_with_the_next_and_released_when_no_longer_needed(warehouse, clock):
     a, b = claims_of("a", warehouse, clock), claims_of("b", warehouse, clock)
     chosen = a.take((), wanting("1", "2"))
     clock.seconds = 50
@@ -102,14 +102,14 @@ def test_a_claim_that_came_in_between_is_seen(warehouse, clock):
     assert len(overtaken.versions_opened) == 2
 
 
-def test_the_table_never_holds_more_than_what_is_claimed_just_now(warehouse, clock):
+def test_the_table_holds_only_the_present_claims(warehouse, clock):
     a = claims_of("a", warehouse, clock)
     for number in range(5):
         a.take((), wanting(f"{number}"))
     assert warehouse.handle(TableName.CLAIMS).to_pyarrow_table().column("task_id").to_pylist() == ["4"]
 
 
-def test_a_run_waits_for_the_claims_of_one_that_died_and_leaves_alone_those_of_one_that_lives(shop_of):
+def test_a_run_waits_for_the_claims_of_a_dead_run_and_leaves_those_of_a_living_run(shop_of):
     shop = shop_of(event(1, "FAILED"), event(2, "FAILED"), event(3, "FAILED"))
     ids = [f"{number:08x}-0000-4000-8000-000000000000" for number in (1, 2, 3)]
     seams = Seams(clock=lambda: shop.now, monotonic=lambda: 0.0)
@@ -139,7 +139,7 @@ async def asyncio_forever() -> None:
     await asyncio.Event().wait()
 
 
-def test_the_claims_of_a_run_that_takes_long_are_renewed(shop_of):
+def test_the_claims_of_a_long_run_are_renewed(shop_of):
     shop = shop_of(event(1, "FAILED"))
     seconds, renewals = 0.0, 0
 
@@ -166,7 +166,7 @@ def test_the_claims_of_a_run_that_takes_long_are_renewed(shop_of):
     assert shop.warehouse.handle(TableName.CLAIMS).version() > 3
 
 
-def test_a_run_whose_claims_ran_out_chooses_anew_what_it_had_not_asked(shop_of):
+def test_a_run_whose_claims_expired_claims_the_remaining_tasks_again(shop_of):
     shop = shop_of(*(event(number, "FAILED") for number in range(1, 5)))
     seconds = 0.0
 
@@ -180,20 +180,20 @@ def test_a_run_whose_claims_ran_out_chooses_anew_what_it_had_not_asked(shop_of):
     assert shop.warehouse.handle(TableName.CLAIMS).version() >= 4
 
 
-def test_a_warehouse_of_before_there_were_claims_gets_the_table(shop_of):
+def test_a_warehouse_without_a_claims_table_gets_it(shop_of):
     shop = shop_of(event(1, "FAILED"))
     shutil.rmtree(f"{shop.warehouse.uri}/claims")
     with running_sandbox() as sandbox:
         assert shop.enrich(sandbox.url).asked == 1
 
 
-def test_claims_are_given_up_when_a_run_stops(sample_shop):
+def test_claims_are_released_when_a_run_stops(sample_shop):
     with running_sandbox(Behaviour(throttle_per_second=0.001)) as sandbox, pytest.raises(Exception, match="slow down"):
         sample_shop.enrich(sandbox.url, client_factory=impatient)
     assert sample_shop.warehouse.handle(TableName.CLAIMS).to_pyarrow_table().num_rows == 0
 
 
-def test_what_is_purged_while_a_run_asks_does_not_come_back(tmp_path):
+def test_tasks_purged_during_a_run_do_not_come_back(tmp_path):
     from bwp_client.warehouse.purge import purge
 
     old, new = "00000001-0000-4000-8000-000000000000", "00000002-0000-4000-8000-000000000000"

@@ -1,4 +1,4 @@
-"""Several runs at once, and runs that are killed: no task is asked about twice once answered, and none is forgotten."""
+"""Concurrent and killed runs: no answered task is asked about again, and no task is forgotten."""
 
 import json
 import subprocess
@@ -25,7 +25,7 @@ pytestmark = pytest.mark.timeout(120)
 
 
 class Asked:
-    """Which task each question was about, as the wire carried it; and a signal when there were enough of them."""
+    """The task of each query that the server received, and a signal when there were enough queries."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         from bwp_client.sandbox.api import app
@@ -66,15 +66,15 @@ def answered(shop: Shop) -> list[str]:
 
 
 def run_together(shop: Shop, url: str, runs: int) -> list[int]:
-    """Start runs at the same moment; give how many tasks each asked about."""
+    """Start runs at the same time; return how many tasks each asked about."""
     barrier = threading.Barrier(runs)
 
-    def one(_: int) -> int:
+    def enrich_once(_: int) -> int:
         barrier.wait()
         return Shop(Warehouse(shop.warehouse.uri)).enrich(url, client_factory=eager).asked
 
     with ThreadPoolExecutor(runs) as pool:
-        return list(pool.map(one, range(runs)))
+        return list(pool.map(enrich_once, range(runs)))
 
 
 def test_two_runs_at_once_share_the_tasks(sample_shop, asked):
@@ -101,7 +101,7 @@ Starter = Callable[[RunningSandbox], subprocess.Popen[str]]
 
 
 def start(shop: Shop, sandbox: RunningSandbox) -> subprocess.Popen[str]:
-    """Start a run as a process, whose claims hold for two seconds."""
+    """Start a run as a process with a lease of two seconds."""
     return subprocess.Popen(
         [sys.executable, enrich_child.__file__, shop.warehouse.uri, sandbox.url, "2"],
         stdout=subprocess.PIPE,
@@ -148,7 +148,7 @@ def test_two_runs_at_once_and_one_of_them_killed(sample_shop, asked):
         runs[0].kill()
         runs[0].communicate()
         finish(runs[1])
-        # What it had left to the other one while that lived is asked about by the next.
+        # The tasks left to the other run while it lived are asked about by the next run.
         finish(start(sample_shop, sandbox))
     assert answered(sample_shop) == failed_tasks(sample_shop)
     # What the killed run had asked and not stored was asked again; nothing else was.

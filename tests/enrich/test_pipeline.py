@@ -56,7 +56,7 @@ def test_the_limit_holds(sample_shop):
     assert sample_shop.query("select count(*) from lookups") == [(7,)]
 
 
-def test_completed_tasks_are_asked_about_when_told_so_and_last(sample_shop):
+def test_completed_tasks_are_asked_about_on_request_and_last(sample_shop):
     failed, completed = sample_shop.query(
         "select count(*) filter (outcome = 'FAILED'), count(*) filter (outcome = 'COMPLETED') from outcomes"
     )[0]
@@ -91,7 +91,7 @@ def test_with_nothing_to_ask_no_credential_is_needed_and_no_run_is_written(shop_
     assert [run.kind for run in list_runs(shop.warehouse)] == ["load"]
 
 
-def test_an_empty_place_says_load_first(tmp_path):
+def test_an_empty_warehouse_says_to_load_first(tmp_path):
     with pytest.raises(SourceNotFoundError, match="Load events first"):
         Shop(Warehouse(str(tmp_path / "none"))).enrich("http://127.0.0.1:9")
 
@@ -141,7 +141,7 @@ def test_a_task_that_could_not_be_asked_about_is_stored_once_and_asked_when_a_cr
     assert (third.found, third.denied) == (first.denied, 0)
 
 
-def test_what_failed_for_the_moment_is_asked_again_when_its_time_has_come(shop_of):
+def test_a_failed_lookup_is_repeated_when_its_next_attempt_is_due(shop_of):
     shop = shop_of(event(1, "FAILED"))
     with running_sandbox(Behaviour(error_rate=1.0)) as sandbox:
         assert shop.enrich(sandbox.url, client_factory=impatient).failed == 1
@@ -157,7 +157,7 @@ def test_what_failed_for_the_moment_is_asked_again_when_its_time_has_come(shop_o
     ]
 
 
-def test_what_ended_for_good_is_asked_again_only_when_told_so(shop_of):
+def test_a_lookup_that_ended_for_good_is_repeated_only_on_request(shop_of):
     shop = shop_of(event(1, "FAILED", product="bp-2f6d1c84-9b0e-4a57-8c31-5e7a90d4b612"))
     with running_sandbox() as sandbox:
         assert shop.enrich(sandbox.url).not_found == 1
@@ -192,7 +192,7 @@ def test_a_task_found_completed_that_failed_afterwards_is_asked_about_again(samp
     ],
     ids=["throttled in 200", "throttled in 429", "broken"],
 )
-def test_a_run_that_goes_wrong_after_its_first_answer_keeps_it_and_says_what_is_left(sample_shop, behaviour, message):
+def test_a_run_that_fails_after_its_first_answer_stores_it_and_says_what_is_left(sample_shop, behaviour, message):
     total = sample_shop.query("select count(*) from outcomes where outcome = 'FAILED'")[0][0]
     with running_sandbox(behaviour) as sandbox, pytest.raises(TransientRemoteError, match=message) as raised:
         sample_shop.enrich(sandbox.url, client_factory=impatient)
@@ -227,7 +227,7 @@ def test_answers_that_were_stored_but_never_published_are_not_asked_for_again_an
 
 @pytest.mark.parametrize("status", [200, 429])
 @pytest.mark.parametrize("expired_as", ["401", "body"])
-def test_bad_days_end_in_found_all_the_same(sample_shop, status, expired_as):
+def test_throttling_faults_and_expired_tokens_still_end_in_found(sample_shop, status, expired_as):
     behaviour = Behaviour(
         throttle_per_second=150, throttle_status=status, token_seconds=0.3, expired_as=expired_as, error_rate=0.02
     )

@@ -1,4 +1,4 @@
-"""What is seen of lookups: the metric, `status`, the data health page."""
+"""How lookups are shown: by the metric, by `status`, and on the data health page."""
 
 from collections import Counter
 from datetime import UTC, datetime, timedelta
@@ -22,7 +22,7 @@ EVER = Filters(datetime(2024, 1, 1, tzinfo=UTC), datetime(2027, 1, 1, tzinfo=UTC
 
 @pytest.fixture
 def half_asked(sample_shop) -> Shop:
-    """Give a shop in which lookups have ended in several states, one of them denied."""
+    """Make a shop in which lookups have ended in several states, one of them denied."""
     products = [
         row[0]
         for row in sample_shop.query(
@@ -68,7 +68,7 @@ def test_lookup_states_equals_a_count_over_the_tables(half_asked):
     assert frame[frame["lookup_state"] == "found"]["next_attempt_at"].isna().all()
 
 
-def test_status_tells_coverage_states_pace_and_throttles(half_asked):
+def test_status_reports_coverage_states_rate_and_throttling(half_asked):
     status = status_of(half_asked.warehouse)
     assert sum(status.lookups.values()) == status.failed
     assert status.coverage == pytest.approx(status.lookups["found"] / status.failed)

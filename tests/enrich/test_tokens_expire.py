@@ -11,7 +11,7 @@ from bwp_client.sandbox.api.behaviour import Behaviour, Credential
 from bwp_client.settings import ApiCredential
 
 LIFE_SECONDS = 2.0
-USED_SECONDS = LIFE_SECONDS * 0.9  # a tenth is kept back
+USED_SECONDS = LIFE_SECONDS * 0.9  # a token is renewed when a tenth of its life is left
 
 
 @pytest.mark.parametrize("expired_as", ["401", "body"])

@@ -1,4 +1,4 @@
-"""Which tasks are asked about, and in which order."""
+"""The work queue: which tasks are asked about, and in which order."""
 
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -16,17 +16,17 @@ NOW = datetime(2026, 4, 2, 12, tzinfo=UTC)
 
 
 def list_requests(shop: Shop, *rows: dict[str, Any]) -> None:
-    """Put rows into the shop's list."""
+    """Append rows to the requests table."""
     table = pa.Table.from_pylist(list(rows), schema=TABLES[TableName.REQUESTS].schema)
     write_deltalake(shop.warehouse.handle(TableName.REQUESTS), table, mode="append")
 
 
 def in_order(shop: Shop, url: str, **options: Any) -> list[str]:
-    """Enrich one by one, and give the task IDs in the order in which their answers came, shortened to their numbers."""
+    """Enrich with one call at a time; return the numbers of the task IDs in the order of their answers."""
     before = shop.query("select count(*) from lookups")[0][0]
     shop.enrich(url, concurrency=1, **options)
-    told = shop.warehouse.handle(TableName.LOOKUPS).to_pyarrow_table().to_pylist()
-    return [row["task_id"][6:8] for row in told[: len(told) - before]]
+    rows = shop.warehouse.handle(TableName.LOOKUPS).to_pyarrow_table().to_pylist()
+    return [row["task_id"][6:8] for row in rows[: len(rows) - before]]
 
 
 def task_id(number: int) -> str:
@@ -55,7 +55,7 @@ def test_when_the_shop_received_a_request_counts_before_when_it_failed(shop_of):
         assert in_order(shop, sandbox.url) == ["02", "01"]
 
 
-def test_never_asked_then_asked_again_then_waiting_then_completed(shop_of):
+def test_the_order_is_never_asked_due_again_waiting_completed(shop_of):
     shop = shop_of(event(1, "FAILED", day=20))
     with running_sandbox() as sandbox:
         assert in_order(shop, sandbox.url) == ["01"]
@@ -70,7 +70,7 @@ def test_never_asked_then_asked_again_then_waiting_then_completed(shop_of):
         assert in_order(later, sandbox.url, completed=True, retry_failed=True) == ["02", "01", "04", "03"]
 
 
-def test_named_tasks_alone_are_asked_about_and_without_waiting(shop_of):
+def test_only_named_tasks_are_asked_about_and_without_waiting(shop_of):
     shop = shop_of(event(1, "FAILED", day=20), event(2, "FAILED", day=21), event(3, "COMPLETED", day=5))
     list_requests(
         shop,
@@ -85,38 +85,38 @@ def test_named_tasks_alone_are_asked_about_and_without_waiting(shop_of):
 
 @pytest.fixture
 def waiting(sample_shop) -> tuple[Shop, list[str]]:
-    """Give a shop that is done with its failed tasks, and three requests of which no event was heard."""
+    """Make a shop with sample events, and the task IDs of three requests without an event."""
     ids = waiting_task_ids(3, seed=11, until=datetime(2026, 4, 1, tzinfo=UTC).date())
     return sample_shop, ids
 
 
 def test_a_listed_request_without_an_event_is_asked_about_with_each_product_in_turn(waiting):
     shop, ids = waiting
-    list_requests(shop, *({"task_id": one, "received_at": NOW} for one in ids))
+    list_requests(shop, *({"task_id": task, "received_at": NOW} for task in ids))
     with running_sandbox() as sandbox:
         shop.enrich(sandbox.url)
-        told = shop.query(
+        stored = shop.query(
             "select task_id, lookup_state, status, attempt, next_attempt_at > asked_at from lookups "
             "where task_id not in (select task_id from outcomes) order by 1"
         )
-        assert told == [(one, "pending", told[0][2], 1, True) for one in sorted(ids)]
-        assert told[0][2] in {"ON_HOLD", "IN_PROGRESS"}
+        assert stored == [(task, "pending", stored[0][2], 1, True) for task in sorted(ids)]
+        assert stored[0][2] in {"ON_HOLD", "IN_PROGRESS"}
         asked = asked_about(sandbox)
         shop.now += timedelta(minutes=1)
-        # Its product is known by now, so it takes one question each.
+        # The product of each request is known by now, so each takes one call.
         assert shop.enrich(sandbox.url).pending == 3
         assert asked_about(sandbox) == asked + 3
 
 
 def test_a_request_that_the_shop_closed_is_not_waiting(waiting):
     shop, ids = waiting
-    list_requests(shop, *({"task_id": one, "received_at": NOW, "closed_at": NOW} for one in ids))
+    list_requests(shop, *({"task_id": task, "received_at": NOW, "closed_at": NOW} for task in ids))
     with running_sandbox() as sandbox:
         shop.enrich(sandbox.url)
     assert shop.query("select count(*) from lookups where task_id not in (select task_id from outcomes)") == [(0,)]
 
 
-def test_what_there_is_no_credential_for_does_not_take_the_others_turn(shop_of):
+def test_tasks_without_a_credential_come_last(shop_of):
     others = [event(number, "FAILED", product="bp-other", day=10) for number in range(1, 6)]
     shop = shop_of(*others, event(6, "FAILED", day=20))
     credentials = {REAL_PRODUCT: ANY["*"]}

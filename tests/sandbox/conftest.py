@@ -1,4 +1,4 @@
-"""A sample read back with the standard library alone, and a client for the local API."""
+"""A sample read with the standard library alone, and a client for the local API."""
 
 import gzip
 import json
@@ -31,7 +31,7 @@ class Sample:
 
 
 def raw_texts(path: Path) -> Iterator[str]:
-    """Cut a file into the texts of its records, each wire form in its own way."""
+    """Return the texts of a file's records, read according to its wire form."""
     if path.name.endswith(".gz"):
         yield from gzip.decompress(path.read_bytes()).decode().splitlines()
         return
@@ -39,9 +39,9 @@ def raw_texts(path: Path) -> Iterator[str]:
     if text.startswith("["):
         yield from (json.dumps(event) for event in json.loads(text))
         return
-    decoder, place = json.JSONDecoder(), 0
-    while place < len(text):
-        event, place = decoder.raw_decode(text, place)
+    decoder, position = json.JSONDecoder(), 0
+    while position < len(text):
+        event, position = decoder.raw_decode(text, position)
         yield json.dumps(event)
 
 
@@ -85,7 +85,7 @@ def sample(tmp_path_factory: pytest.TempPathFactory) -> Sample:
 
 
 class Client:
-    """Asks the local API as its description says."""
+    """A client that calls the local API as its description says."""
 
     def __init__(self, url: str) -> None:
         self.http = httpx.Client(base_url=url)

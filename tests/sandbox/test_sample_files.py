@@ -1,4 +1,4 @@
-"""The sample's files hold exactly what the summary says, read back with nothing but the standard library."""
+"""The files of a sample hold exactly the records that the summary counts, read with the standard library alone."""
 
 import gzip
 import hashlib
@@ -97,7 +97,7 @@ def test_counts_agree_with_an_independent_reading(sample):
     assert summary.bytes == sum(path.stat().st_size for path in sample.folder.iterdir())
 
 
-def test_each_wire_form_is_there(sample):
+def test_each_wire_form_occurs(sample):
     names = sorted(path.name for path in sample.folder.iterdir())
     plain = [(sample.folder / name).read_text() for name in names if name.endswith(".json")]
     assert len(names) >= 6

@@ -1,4 +1,4 @@
-"""A task ID alone tells the task, and tells the same as its events."""
+"""A task is derived from its ID alone, and agrees with its events."""
 
 import re
 from collections import Counter
@@ -29,7 +29,7 @@ fields = st.builds(
 
 
 @given(fields)
-def test_an_id_gives_back_what_it_was_made_of(what):
+def test_a_task_id_decodes_to_its_fields(what):
     task_id = encode(what)
     assert decode(task_id) == what
     assert task_id.startswith("5eed5eed-")
@@ -48,10 +48,10 @@ def test_every_task_is_submitted_before_its_last_change(what):
 
 
 @given(fields, st.integers(9, 35), st.sampled_from("0123456789abcdef"))
-def test_a_changed_digit_is_not_taken_for_another_sample_task_too_often(what, place, digit):
+def test_a_changed_digit_is_not_taken_for_another_sample_task_too_often(what, position, digit):
     task_id = encode(what)
-    changed = task_id[:place] + digit + task_id[place + 1 :]
-    if task_id[place] != "-" and changed != task_id:
+    changed = task_id[:position] + digit + task_id[position + 1 :]
+    if task_id[position] != "-" and changed != task_id:
         other = decode(changed)
         assert other is None or other != what
 
@@ -96,7 +96,7 @@ def failed_tasks(sample):
     return [task for task in map(task_from_id, sorted(tasks)) if task.status == "FAILED"]
 
 
-def test_codes_tell_the_planted_stories(sample):
+def test_codes_follow_the_planned_calendar(sample):
     end, when = sample.summary.ends_at, {}
     sets = Counter()
     for task in failed_tasks(sample):
@@ -126,7 +126,7 @@ def test_the_incident_has_one_cause(sample):
     assert codes["ORDERS_NOT_CLOSED"] > 0.75 * codes.total()
 
 
-def test_messages_embed_what_must_be_scrubbed(sample):
+def test_messages_embed_identifiers_that_must_be_redacted(sample):
     messages = [error.message for task in failed_tasks(sample) for error in task.errors]
     assert len(set(messages)) > 0.95 * len(messages)
     assert any(re.search(r"\d{3}-\d{7}-\d{7}", message) for message in messages)

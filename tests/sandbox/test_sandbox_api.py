@@ -1,4 +1,4 @@
-"""The local API answers as the real one is described, over a real socket."""
+"""The local API answers as the description of the real API says, over a real socket."""
 
 import json
 import re
@@ -189,7 +189,7 @@ def test_the_documented_headers_are_required(client, headers, status, kind):
     assert (response.status_code, classification(response)["type"]) == (status, kind)
 
 
-def test_the_canary_is_given_to_whoever_asks_and_the_log_tells(client, sandbox):
+def test_the_canary_is_sent_when_selected_and_the_log_shows_it(client, sandbox):
     answer = client.ask(PERSONAL, LUMA, {"id": made()}).json()
     assert answer["data"]["personalDataDeletionTask"]["dataSubject"] == {
         "type": "SHOPPER",
@@ -198,7 +198,7 @@ def test_the_canary_is_given_to_whoever_asks_and_the_log_tells(client, sandbox):
     assert "email" in sandbox.log[-1]["fields"]
 
 
-def test_the_log_tells_what_was_selected_and_keeps_secrets_out(client, sandbox):
+def test_the_log_names_the_selected_fields_and_no_secret(client, sandbox):
     client.token("the-client-id", "the-client-secret")
     client.task(made(), LUMA)
     line = sandbox.log[-1]

@@ -1,4 +1,4 @@
-"""Each knob of the local API shows its effect."""
+"""Each setting of the local API has its effect."""
 
 import time
 
@@ -35,7 +35,7 @@ def test_wrong_credentials_are_refused(make_client):
         assert client.token("luma", "right").status_code == 200
 
 
-def test_without_a_map_any_credentials_but_empty_ones_do(make_client):
+def test_without_configured_credentials_all_but_empty_ones_are_accepted(make_client):
     with running_sandbox() as sandbox:
         client = make_client(sandbox.url, with_token=False)
         assert client.token("anything", "goes").status_code == 200
@@ -95,7 +95,7 @@ def test_no_retry_after_unless_asked_for(make_client):
     assert "retry-after" not in refused.headers
 
 
-def test_latency_is_felt(make_client):
+def test_latency_delays_answers(make_client):
     with running_sandbox(Behaviour(latency_ms=80)) as sandbox:
         client = make_client(sandbox.url)
         began = time.monotonic()
@@ -127,7 +127,7 @@ def test_server_faults_take_turns(make_client):
     assert met[1::2] == ["500", "InternalServerError", "html", "empty", "cut", "dropped"]
 
 
-def test_impossible_knobs_are_refused():
+def test_settings_out_of_range_are_refused():
     for wrong in ({"error_rate": 1.5}, {"latency_ms": -1}, {"token_seconds": -1}):
         with pytest.raises(ValueError, match="error rate"):
             Behaviour(**wrong)

@@ -1,4 +1,4 @@
-"""The local API as a child process: it says when it is ready, and ends when it should."""
+"""The local API as a child process: it reports when it is ready, and ends with its parent or on a signal."""
 
 import json
 import os

@@ -1,4 +1,4 @@
-"""Started tasks keep the documented rules, on a clock that is wound forward."""
+"""Started tasks follow the documented rules, on a clock that is set forward."""
 
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -16,24 +16,24 @@ TOKEN = "0123456789" * 4
 @pytest.fixture
 def shop() -> Iterator[Shop]:
     with running_sandbox() as sandbox:
-        one = Shop(sandbox.url)
-        one.set_clock(LONG_AGO)
-        yield one
-        one.http.close()
+        client = Shop(sandbox.url)
+        client.set_clock(LONG_AGO)
+        yield client
+        client.http.close()
 
 
 def test_a_task_is_on_hold_then_in_progress_then_completed(shop: Shop) -> None:
     task = shop.start("ada@shopper.example.com")
-    told = shop.task(task)
-    assert (told["status"], told["holdingPeriod"]) == ("ON_HOLD", 10)
-    assert told["submissionDate"].startswith("2026-03-01T09:00:0")
+    answer = shop.task(task)
+    assert (answer["status"], answer["holdingPeriod"]) == ("ON_HOLD", 10)
+    assert answer["submissionDate"].startswith("2026-03-01T09:00:0")
     shop.forward(9.99)
     assert shop.task(task)["status"] == "ON_HOLD"
     shop.forward(0.02)
     assert shop.task(task)["status"] == "IN_PROGRESS"
     shop.forward(30)
-    told = shop.task(task)
-    assert (told["status"], told["errors"]) == ("COMPLETED", [])
+    answer = shop.task(task)
+    assert (answer["status"], answer["errors"]) == ("COMPLETED", [])
 
 
 @pytest.mark.parametrize(
@@ -46,9 +46,9 @@ def test_a_task_is_on_hold_then_in_progress_then_completed(shop: Shop) -> None:
 def test_a_task_fails_for_its_reason(shop: Shop, email: str, days: float, code: str) -> None:
     task = shop.start(email)
     shop.forward(days)
-    told = shop.task(task)
-    assert told["status"] == "FAILED"
-    assert [error["code"] for error in told["errors"]] == [code]
+    answer = shop.task(task)
+    assert answer["status"] == "FAILED"
+    assert [error["code"] for error in answer["errors"]] == [code]
 
 
 def test_without_a_holding_period_it_is_in_progress_at_once(shop: Shop) -> None:
@@ -100,7 +100,7 @@ def test_cancelling_works_only_while_on_hold(shop: Shop) -> None:
 @pytest.mark.parametrize(
     "body", [b"", b"[]", b'{"now": "soon"}', b'{"now": 5}', b'{"forward_days": "x"}', b'{"forward_days": 1e99}']
 )
-def test_a_clock_is_not_wound_by_nonsense(shop: Shop, body: bytes) -> None:
+def test_an_invalid_time_does_not_set_the_clock(shop: Shop, body: bytes) -> None:
     assert shop.http.post("/clock", content=body).status_code == 400
 
 
@@ -116,6 +116,6 @@ def test_an_endpoint_that_is_down_loses_no_event() -> None:
         shop = Shop(sandbox.url)
         shop.set_clock(LONG_AGO)
         shop.start("unknown@b.example")
-        told = shop.forward(1)
+        answer = shop.forward(1)
         shop.http.close()
-    assert (told["published"], told["due"]) == (0, 1)
+    assert (answer["published"], answer["due"]) == (0, 1)

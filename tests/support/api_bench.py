@@ -1,4 +1,4 @@
-"""A scripted API, and a client for it whose clock and sleep are a test's own."""
+"""A scripted API, and a client for it with the test's own clock and sleep."""
 
 import asyncio
 from collections.abc import Callable, Iterator
@@ -21,7 +21,7 @@ TASK_ID = "7e1b2c90-5a3d-4f6e-8b1a-0d2c4e6f8a01"
 
 @dataclass
 class Time:
-    """Moves only when somebody sleeps, or when a test says so."""
+    """A clock that moves only by sleeping, or when a test sets it."""
 
     start: datetime = datetime(2026, 4, 1, 12, tzinfo=UTC)
     elapsed: float = 0.0
@@ -41,7 +41,7 @@ class Time:
 
 @dataclass
 class Bench:
-    """Everything a test of the client touches."""
+    """A scripted API with a clock; makes settings and clients for it."""
 
     api: ScriptedApi
     time: Time

@@ -64,7 +64,7 @@ class Shop:
         )
 
     def query(self, sql: str, *parameters: Any) -> list[tuple[Any, ...]]:
-        """Ask the newest versions of the tables, in plain SQL."""
+        """Query the newest versions of the tables in plain SQL."""
         connection = duckdb.connect()
         connection.execute("set TimeZone = 'UTC'")
         for table in (TableName.LOOKUPS, TableName.OUTCOMES):

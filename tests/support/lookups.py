@@ -22,10 +22,10 @@ def looked_up(
     **columns: Any,
 ) -> dict[str, Any]:
     row: dict[str, Any] = dict.fromkeys(TABLES[TableName.LOOKUPS].schema.names)
-    told = [{"code": code, "message": message} for code in errors or []]
+    task_errors = [{"code": code, "message": message} for code in errors or []]
     row |= {
         "task_id": task, "task_kind": kind, "business_product_id": PRODUCT, "lookup_state": state, "status": status,
-        "errors": told, "asked_at": ASKED_AT, "attempt": 1, "run_id": "run-1",
+        "errors": task_errors, "asked_at": ASKED_AT, "attempt": 1, "run_id": "run-1",
     }  # fmt: skip
     return row | columns
 

@@ -1,6 +1,6 @@
-"""A server on a real socket that says exactly what a test wrote down, byte for byte, and remembers what it was sent.
+"""A server on a real socket that sends the answers scripted by a test, byte for byte, and records the requests.
 
-The last line of a script is said again and again. Shapes are those of the API's description.
+The last answer of a script is repeated. The answers have the forms of the API's description.
 """
 
 import contextlib
@@ -13,7 +13,7 @@ from typing import Any
 from urllib.parse import parse_qsl
 
 Say = Callable[[Any], None]
-"""Writes one answer to an open handler; a handler whose `close_connection` it sets is ended."""
+"""Writes an answer to an open handler; setting its `end` closes the connection."""
 
 
 def http(status: int, body: bytes | str | dict[str, Any] | list[Any], **headers: str) -> Say:
