@@ -1,7 +1,7 @@
-"""What Firehose can write beside gzip: framed snappy, hadoop's snappy, zip, and Parquet converted from JSON.
+"""The formats that Firehose can write beside gzip: framed snappy, Hadoop's snappy, zip, and Parquet converted from JSON.
 
-Zip and Parquet have their directory at the end, so such an object is copied to a temporary file first, and when it is
-cut nothing of it can be read.
+Zip and Parquet have their directory at the end, so such an object is copied to a temporary file first, and nothing of an
+object that was cut can be read.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from typing import BinaryIO, cast
 
 import cramjam
 
-from bwp_client.decoding.byte_reader import CutShortError, Raw
+from bwp_client.decoding.byte_reader import ByteReader, CutShortError
 
 _SNAPPY_MAGIC = b"\xff\x06\0\0sNaPpY"
 _ZIP_MAGIC = b"PK\x03\x04"
@@ -25,13 +25,13 @@ _PARQUET_MAGIC = b"PAR1"
 _CHUNK_HEAD = struct.Struct("<BBH")
 _LENGTH = struct.Struct(">I")
 _MAX_BLOCK_BYTES = 64 * 1024**2
-"""Text that one block of hadoop's snappy may hold; its writers take 256 KiB."""
+"""The largest text in one block of Hadoop's snappy; its writers use 256 KiB."""
 _IN_MEMORY_BYTES = 16 * 1024**2
 _TEXT_BYTES = 1024**2
 
 
-def unpacker_of(head: bytes) -> Callable[[Raw], Iterator[bytes]] | None:
-    """Give what turns an object with these first bytes into text; none where they are text already."""
+def decompressor_for(head: bytes) -> Callable[[ByteReader], Iterator[bytes]] | None:
+    """Return the decompressor of an object with these first bytes; None if they are text already."""
     if head.startswith(_SNAPPY_MAGIC):
         return _unsnappy
     if head.startswith((_ZIP_MAGIC, _EMPTY_ZIP_MAGIC)):
@@ -41,14 +41,14 @@ def unpacker_of(head: bytes) -> Callable[[Raw], Iterator[bytes]] | None:
     return _unhadoop if _is_hadoop_snappy(head) else None
 
 
-def _unsnappy(raw: Raw) -> Iterator[bytes]:
-    while head := raw.exactly(_CHUNK_HEAD.size):
+def _unsnappy(reader: ByteReader) -> Iterator[bytes]:
+    while head := reader.exactly(_CHUNK_HEAD.size):
         if len(head) < _CHUNK_HEAD.size:
             raise CutShortError("the snappy stream ended in a chunk's head")
         _, low, high = _CHUNK_HEAD.unpack(head)
-        body = raw.exactly(low | high << 8)
+        body = reader.exactly(low | high << 8)
         try:
-            # Each chunk as a stream of its own: what came before a damaged one is kept.
+            # Each chunk is a stream of its own, so that the text before a damaged chunk is not lost.
             text = bytes(cramjam.snappy.decompress(_SNAPPY_MAGIC + head + body))
         except cramjam.DecompressionError as error:
             raise CutShortError(str(error)) from error
@@ -57,21 +57,21 @@ def _unsnappy(raw: Raw) -> Iterator[bytes]:
 
 
 def _is_hadoop_snappy(head: bytes) -> bool:
-    """Tell by the lengths that it begins with, since it has no mark of its own; no text begins with a zero byte."""
+    """Recognise the format by the lengths it begins with: it has no magic number, and no text begins with a zero byte."""
     if len(head) <= 2 * _LENGTH.size or head[0]:
         return False
     (text_bytes,), (packed_bytes,) = _LENGTH.unpack_from(head), _LENGTH.unpack_from(head, _LENGTH.size)
     return bool(0 < text_bytes <= _MAX_BLOCK_BYTES and 0 < packed_bytes <= 2 * text_bytes + _LENGTH.size)
 
 
-def _unhadoop(raw: Raw) -> Iterator[bytes]:
-    while head := raw.exactly(_LENGTH.size):
+def _unhadoop(reader: ByteReader) -> Iterator[bytes]:
+    while head := reader.exactly(_LENGTH.size):
         left = _length(head)
         while left:
-            packed = raw.exactly(_length(raw.exactly(_LENGTH.size)))
+            packed = reader.exactly(_length(reader.exactly(_LENGTH.size)))
             try:
                 if not 0 < cramjam.snappy.decompress_raw_len(packed) <= left:
-                    raise CutShortError("a snappy block holds another amount of text than it says")
+                    raise CutShortError("a snappy block does not hold as much text as it says")
                 text = bytes(cramjam.snappy.decompress_raw(packed))
             except cramjam.DecompressionError as error:
                 raise CutShortError(str(error)) from error
@@ -84,14 +84,14 @@ def _length(head: bytes) -> int:
         raise CutShortError("the snappy stream ended in a block's head")
     (length,) = _LENGTH.unpack(head)
     if length > _MAX_BLOCK_BYTES:
-        raise CutShortError("a snappy block says that it is too long to be one")
+        raise CutShortError("a snappy block says that it is longer than any block")
     return int(length)
 
 
 @contextmanager
-def _seekable(raw: Raw) -> Iterator[BinaryIO]:
+def _seekable(reader: ByteReader) -> Iterator[BinaryIO]:
     with SpooledTemporaryFile(max_size=_IN_MEMORY_BYTES) as copy:
-        while piece := raw.exactly(_TEXT_BYTES):
+        while piece := reader.exactly(_TEXT_BYTES):
             try:
                 copy.write(piece)
             except OSError as error:
@@ -102,21 +102,21 @@ def _seekable(raw: Raw) -> Iterator[BinaryIO]:
         yield cast("BinaryIO", copy)
 
 
-def _unzip(raw: Raw) -> Iterator[bytes]:
-    with _seekable(raw) as copy:
+def _unzip(reader: ByteReader) -> Iterator[bytes]:
+    with _seekable(reader) as copy:
         try:
             archive = zipfile.ZipFile(copy)
             for member in archive.infolist():
                 with archive.open(member) as stream:
                     while text := stream.read(_TEXT_BYTES):
                         yield text
-        # A RuntimeError says that a password is needed, NotImplementedError is one of them.
+        # RuntimeError: the archive needs a password, or (NotImplementedError) uses an unknown method.
         except (zipfile.BadZipFile, zlib.error, EOFError, OSError, RuntimeError, ValueError) as error:
             raise CutShortError(str(error)) from error
 
 
-def _from_parquet(raw: Raw) -> Iterator[bytes]:
+def _from_parquet(reader: ByteReader) -> Iterator[bytes]:
     from bwp_client.decoding.parquet_records import json_lines
 
-    with _seekable(raw) as copy:
+    with _seekable(reader) as copy:
         yield from json_lines(copy)

@@ -1,6 +1,6 @@
-"""Parquet that Firehose converted from JSON, as the lines of JSON that it was.
+"""Converts the rows of Parquet files, which Firehose made from JSON, back to lines of JSON.
 
-Its columns have the names of a table in Glue: lower case, `detail_type` for `detail-type`.
+The columns have the names of a Glue table: lower case, `detail_type` for `detail-type`.
 """
 
 from __future__ import annotations
@@ -25,14 +25,14 @@ _NAMES = {
     )
 }  # fmt: skip
 _JSON_COLUMNS = ("detail", "resources")
-"""A table may keep these as text."""
+"""Columns that a table may hold as text."""
 
 
 def json_lines(file: BinaryIO) -> Iterator[bytes]:
-    """Give each row as a line of JSON, some rows at a time; nulls are left out.
+    """Yield the rows as lines of JSON, some rows at a time; nulls are left out.
 
     Raises:
-        CutShortError: The file is cut or damaged; what came before was given.
+        CutShortError: The file is cut or damaged; the rows before were yielded.
     """
     encoder = msgspec.json.Encoder(enc_hook=_text)
     try:
@@ -50,9 +50,9 @@ def _event(row: dict[str, Any]) -> dict[str, Any]:
             try:
                 decoded = msgspec.json.decode(value)
             except msgspec.DecodeError:
-                continue  # no record that can be read; the decoder says so
+                continue  # the decoder of records will refuse the row
             event[name] = _named(decoded) if isinstance(decoded, dict) else decoded
-    # An empty object has no place in Parquet: its column is null, or not there at all.
+    # Parquet cannot represent an empty object: its column is null, or missing.
     return {"detail": {}, **event} if "detail-type" in event else event
 
 
@@ -65,7 +65,7 @@ def _named(row: dict[str, Any]) -> dict[str, Any]:
 
 
 def _plain(value: Any) -> Any:
-    """Give a time of a column without a zone as UTC: Parquet's older writers leave it out."""
+    """Return a time without a zone as UTC: older writers of Parquet leave the zone out."""
     if isinstance(value, datetime) and value.tzinfo is None:
         return value.replace(tzinfo=UTC)
     return value
@@ -74,4 +74,4 @@ def _plain(value: Any) -> Any:
 def _text(value: object) -> str:
     if isinstance(value, Decimal | date):
         return str(value)
-    raise CutShortError(f"a column of {type(value).__name__} is nothing that JSON had")
+    raise CutShortError(f"a column of {type(value).__name__} cannot come from JSON")
