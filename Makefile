@@ -39,7 +39,7 @@ browser: $(VENV)/.test ## Run the browser tests; SCREENSHOTS=DIR keeps a picture
 	@tests/find-browser
 	$(BIN)/python -m pytest -m browser
 
-soak: $(VENV)/.test $(VENV)/.emulators ## Run the long tests: many kills, millions of rows
+soak: $(VENV)/.test $(VENV)/.emulators $(VENV)/.fuzz ## Run the long tests: many kills, fuzzing, millions of rows
 	$(BIN)/python -m pytest -m soak -o addopts=
 
 bench: $(VENV)/.test ## Run the benchmarks and print their table
@@ -59,6 +59,7 @@ lock: $(VENV)/.tools ## Compile the pinned requirements anew
 	$(BIN)/uv pip compile -q --universal --python-version 3.11 --no-header --generate-hashes requirements.in -o requirements.txt
 	$(BIN)/uv pip compile -q --universal --python-version 3.11 --no-header --generate-hashes requirements-dev.in -o requirements-dev.txt
 	$(BIN)/uv pip compile -q --universal --python-version 3.11 --no-header --generate-hashes tests/emulators/requirements.in -o tests/emulators/requirements.txt
+	$(BIN)/uv pip compile -q --universal --python-version 3.11 --no-header --generate-hashes tests/fuzz/requirements.in -o tests/fuzz/requirements.txt
 
 clean: ## Remove the environment and what tests leave behind
 	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis screenshots
@@ -82,6 +83,10 @@ $(VENV)/.test: requirements-dev.txt $(VENV)/.run
 	@touch $@
 
 # The AWS emulator needs a botocore that is not ours, so it has an environment of its own within ours.
+$(VENV)/.fuzz: tests/fuzz/requirements.txt $(VENV)/.test
+	@if [ -x $(BIN)/uv ]; then VIRTUAL_ENV=$(VENV) $(BIN)/uv pip install --quiet --require-hashes -r $<; else $(BIN)/python -m pip install --quiet --require-hashes -r $<; fi
+	@touch $@
+
 $(VENV)/.emulators: tests/emulators/requirements.txt $(VENV)/.tools
 	$(PYTHON) -m venv --clear $(VENV)/emulators
 	@if [ -x $(BIN)/uv ]; then $(BIN)/uv pip install --quiet --python $(VENV)/emulators/bin/python --compile-bytecode --require-hashes -r $<; else $(VENV)/emulators/bin/python -m pip install --quiet --require-hashes -r $<; fi

@@ -69,7 +69,9 @@ def _texts(reader: ByteReader, origin: ByteReader, layer: int, max_text_bytes: i
         yield from reader.rest()
     else:
         texts = _bounded(decompress(reader), origin, max_text_bytes)
-        yield from texts if layer == MAX_COMPRESSION_LAYERS else _texts(ByteReader(texts), origin, layer + 1, max_text_bytes)
+        yield from (
+            texts if layer == MAX_COMPRESSION_LAYERS else _texts(ByteReader(texts), origin, layer + 1, max_text_bytes)
+        )
 
 
 def _decompressor(head: bytes) -> Callable[[ByteReader], Iterator[bytes]] | None:
