@@ -56,7 +56,10 @@ def without_secrets(text: str) -> str:
         return _SECRET
     if _LINE_OF_KEY.fullmatch(text):
         return _SECRET
-    text = text if end is None else f"{text[:end]} {_SECRET}"
+    if end is not None:  # the name may itself be part of a password in an address
+        users = _USER_OF_ADDRESS.finditer(text) if "@" in text else ()
+        end = next((user.start() for user in users if user.start() < end <= user.end()), end)
+        text = f"{text[:end]} {_SECRET}"
     text = _USER_OF_ADDRESS.sub(f"{_SECRET}@", text) if "@" in text else text
     return _LONG_WORD.sub(_unless_random, _AWS_KEY.sub(_SECRET, text))
 

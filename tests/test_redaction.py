@@ -3,7 +3,7 @@
 import time
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from bwp_client.redaction import EXCERPT_CHARACTERS, excerpt
@@ -36,6 +36,7 @@ def test_no_value_behind_the_name_of_a_secret_is_shown(
     assert "Zq" not in excerpt((filler + form.format(name=name, value=value)).encode(code))
 
 
+@example(scheme="https", value="Zq0tokEnqZ", before=0)
 @given(
     scheme=st.sampled_from(["https", "postgresql", "redis", "slack", "json"]), value=VALUES, before=st.integers(0, 1300)
 )
