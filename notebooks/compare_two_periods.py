@@ -13,8 +13,8 @@
 
 # %% [markdown]
 # # Compare two periods
-# A period with the one of the same length just before it: is the failure rate different, since which day, and what is the
-# difference made of?
+# This notebook compares a period with the period of the same length just before it. Is the failure rate different, since
+# which day, and what is the difference made of?
 
 # %% tags=["parameters"]
 warehouse = "../warehouse-sample"
@@ -31,7 +31,7 @@ print(f"{before.from_time:%d %b %Y} to {filters.from_time:%d %b %Y}, then to {fi
 
 # %% [markdown]
 # ## Is it different?
-# Only when Newcombe's interval of the difference leaves out zero.
+# The rate is different only if Newcombe's interval of the difference excludes zero.
 
 # %%
 comparison = run_metric(snapshot, MetricName.PERIOD_COMPARISON, filters)
@@ -59,13 +59,13 @@ parts[parts["part"] == "product"].drop(columns=["part", "code_set"])
 parts[parts["part"] == "code_set"][["code_set", "previous_failed", "failed", "contribution"]]
 
 # %% [markdown]
-# The contributions add up to the difference, to the last digit that floating point keeps.
+# The contributions add up to the difference, within the precision of floating-point numbers.
 
 # %%
 abs(parts[parts["part"] == "product"]["contribution"].sum() - comparison["difference"].iloc[0])
 
 # %% [markdown]
-# ## Which codes came, went, rose?
+# ## Which error codes are new, quiet or rising?
 
 # %%
 codes = run_metric(snapshot, MetricName.ERROR_CODES, filters)

@@ -13,8 +13,8 @@
 
 # %% [markdown]
 # # Explore a window
-# How often did tasks fail in a window of time, why, and is it different from the window before? The functions and
-# figures are those of the pages, so the numbers are too.
+# How often did tasks fail in a period, why, and is it different from the period before? The functions and figures are
+# those of the pages, so the numbers are the same.
 
 # %% tags=["parameters"]
 warehouse = "../warehouse-sample"
@@ -60,7 +60,7 @@ codes_over_time(run_metric(snapshot, MetricName.ERROR_CODES_OVER_TIME, filters),
 codes
 
 # %% [markdown]
-# ## Can I trust it?
+# ## Can the figures be trusted?
 
 # %%
 run_metric(snapshot, MetricName.COVERAGE, filters)
@@ -70,13 +70,14 @@ no_denominator(snapshot, filters)
 
 # %% [markdown]
 # ## Your own question
-# Every failed task is a row of `failed_tasks`, its codes are in `failed_codes`; ask in SQL.
+# Query the snapshot with SQL. Every failed task is a row of `failed_tasks`, and its error codes are in `failed_codes`;
+# `docs/warehouse.md` lists all tables and columns of a snapshot.
 
 # %%
-slowest: pd.DataFrame = snapshot.frame(
+most_failed: pd.DataFrame = snapshot.frame(
     """
     select business_product_id, count(*) as failed, max(occurred_at) as last_failure
     from failed_tasks group by business_product_id order by failed desc
     """
 )
-slowest
+most_failed

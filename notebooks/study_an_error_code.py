@@ -13,7 +13,8 @@
 
 # %% [markdown]
 # # Study one error code
-# Since when does it come, where, with which other codes, how long did its tasks take, and which are still open?
+# Since when does an error code occur, for which business products, with which other codes, and which of its tasks are
+# still open?
 
 # %% tags=["parameters"]
 warehouse = "../warehouse-sample"
@@ -30,7 +31,7 @@ with_code = filters.with_(codes=(code,))
 
 # %% [markdown]
 # ## Since when, and what to do
-# A code filter narrows the failed tasks only: failed with this code ÷ all outcomes.
+# A filter by code narrows the failed tasks only, so the rate is: failed with this code ÷ all outcomes.
 
 # %%
 run_metric(snapshot, MetricName.ERROR_CODES, with_code).T
@@ -44,15 +45,10 @@ by_week = run_metric(snapshot, MetricName.ERROR_CODES_OVER_TIME, with_code, buck
 codes_over_time(by_week, Theme.LIGHT, code_colors([code]))
 
 # %% [markdown]
-# ## Where
+# ## For which business products
 
 # %%
-products = [row[0] for row in snapshot.rows("select distinct business_product_id from failed_tasks order by 1")]
-for product in products:
-    (row,) = run_metric(snapshot, MetricName.PERIOD_COMPARISON, with_code.with_(business_products=(product,))).to_dict(
-        "records"
-    )
-    print(f"{product}: {row['failed']:,} of {row['n']:,}, {row['previous_failed']:,} of {row['previous_n']:,} before")
+run_metric(snapshot, MetricName.COMPARISON_BY_PRODUCT, with_code)
 
 # %% [markdown]
 # ## With which other codes
