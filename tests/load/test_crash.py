@@ -184,6 +184,4 @@ def test_killed_fifty_times_at_random(source: Path, undisturbed: tuple, tmp_path
         assert again.returncode in (0, 1), again.stderr
         assert state(home / "warehouse") == undisturbed, moments[-1]
     assert hits >= 25, "most loads were over before they could be killed"
-    print(
-        f"an undisturbed load takes {whole:.1f} s; {hits} were killed, at {sorted(moment for moment, _ in moments)}"
-    )
+    print(f"an undisturbed load takes {whole:.1f} s; {hits} were killed, at {sorted(moment for moment, _ in moments)}")
