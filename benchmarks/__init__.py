@@ -1,1 +1,1 @@
-"""Benchmarks: ratios taken in one run on one machine, medians of several tries. `make bench` prints the table."""
+"""Benchmarks. Ratios compare measurements of one run on one machine; times are medians. `make bench` prints the table."""

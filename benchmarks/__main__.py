@@ -23,7 +23,7 @@ def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--events", type=int, default=1_000_000)
     parser.add_argument("--tries", type=int, default=3)
-    parser.add_argument("--without-pandas", action="store_true", help="it takes 25 s and 2 GB a million events")
+    parser.add_argument("--without-pandas", action="store_true", help="leave pandas out; it takes much time and memory")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="bwp-bench-") as temporary:
         folder = Path(temporary)
@@ -64,7 +64,7 @@ def _load_table(folder: Path, files: Path, tries: int, *, with_pandas: bool) -> 
     }
     if not with_pandas:
         del contestants["pandas.read_json(lines=True)"]
-    # Turn and turn about, so that a slow minute of the machine hits them all.
+    # The contestants alternate, so that a slow minute of the machine affects all of them.
     measured: dict[str, list[Measured]] = {name: [] for name in contestants}
     for _ in range(tries):
         for name, contestant in contestants.items():

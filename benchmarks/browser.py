@@ -24,10 +24,10 @@ WAIT_MS = 60_000
 CHANGES = 20
 AGAIN = 5
 SETTLE_MS = 8_000
-"""After which a server has read its data."""
+"""Time after which a server has read its data."""
 FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
 
-# Note, on the page's own clock, when the chart stands: a driver that looks from outside sees it up to half a second later.
+# Records on the page's own clock when the chart is drawn, because a driver notices it later.
 NOTE_CHART = """() => {
   const look = () => {
     if (document.querySelector('%s')) { window.chartAt = performance.now(); return; }
@@ -36,7 +36,7 @@ NOTE_CHART = """() => {
   requestAnimationFrame(look);
 }"""
 
-# Click the task kind that is not chosen; give the ms until the lines of the charts differ, and until the script is done.
+# Clicks the task kind that is not chosen; returns the ms until the charts' lines differ, and until the script is done.
 CHANGE = """() => new Promise(done => {
   const lines = () => [...document.querySelectorAll('.js-plotly-plot .scatterlayer path.js-line')]
     .map(path => path.getAttribute('d')).join('|');
@@ -89,7 +89,7 @@ def _changes(page: Page, address: str) -> None:
 
 
 def _visits(page: Page, address: str) -> None:
-    """Open the overview in a browser that has nothing of it yet, then again; from navigation until the rate is drawn."""
+    """Open the overview with an empty browser cache, then again; measure from navigation until the rate is drawn."""
     page.wait_for_timeout(SETTLE_MS)
     context = page.context.browser.new_context(viewport={"width": 1360, "height": 900})  # type: ignore[union-attr]
     visitor = context.new_page()

@@ -1,4 +1,4 @@
-"""What `load` is compared with, each a process of its own: `python -m benchmarks.contestants NAME FOLDER [OUT]`."""
+"""Programs to compare `load` with, each in its own process: `python -m benchmarks.contestants NAME FOLDER [OUT]`."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from pathlib import Path
 
 
 def duckdb_copy(folder: str, out: str) -> None:
-    """Read the envelopes with explicit columns and write them as Parquet; nothing checked, nothing deduplicated."""
+    """Read the envelopes with explicit columns and write them as Parquet, without checks and deduplication."""
     import duckdb
 
     connection = duckdb.connect()
@@ -22,7 +22,7 @@ def duckdb_copy(folder: str, out: str) -> None:
 
 
 def pandas_read(folder: str, _out: str) -> None:
-    """Only read the files."""
+    """Read the files and do nothing else."""
     import pandas as pd
 
     pd.concat([pd.read_json(path, lines=True, convert_dates=False) for path in sorted(Path(folder).glob("*.json.gz"))])

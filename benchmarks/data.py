@@ -1,4 +1,4 @@
-"""The files that all contestants read: sample events, one JSON record a line, gzip.
+"""The files that all contestants read: sample events as gzip, one JSON record per line.
 
 The sample's broken records and odd framings are left out, for two of the contestants stop at the first of them.
 """
@@ -16,7 +16,7 @@ FILES = 10
 
 
 def write(folder: Path, events: int) -> Path:
-    """Write about `events` records below a folder, once; give the folder of the files."""
+    """Write about `events` records below a folder, unless they exist; return the folder of the files."""
     clean = folder / f"events-{events}"
     if clean.exists():
         return clean
@@ -53,7 +53,7 @@ def _sample(out: Path, events: int, *options: str) -> None:
 
 
 def top_up(folder: Path, events: int) -> Path:
-    """Write new events of the newest day, other than all before; give their folder."""
+    """Write events of the newest day that differ from all before; return their folder."""
     run = uuid4().hex[:12]
     more = folder / f"more-{run}"
     task = f"businessProduct/bp-bench/personalDataDeletionTask/5eed5eed-{run[:4]}-{run[4:8]}-"

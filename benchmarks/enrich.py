@@ -1,4 +1,4 @@
-"""`python -m benchmarks.enrich [--tasks N --seconds S]`: how well `enrich` uses what it may, against the local API.
+"""`python -m benchmarks.enrich [--tasks N --seconds S]`: how well `enrich` uses the allowed rate, against the local API.
 
 The local API runs as a process of its own on the same cores; ratios within one run are what counts.
 """
@@ -27,11 +27,11 @@ from bwp_client.sandbox.sample.writer import write_sample
 
 CREDENTIALS = {"*": {"client_id": "bench", "client_secret": "bench"}}
 CONFIGURED = ((50.0, 8), (120.0, 8), (1000.0, 4))
-"""Requests a second and questions in flight, to be reached with 50 ms latency."""
+"""API calls per second and calls in flight, to be reached with a latency of 50 ms."""
 SERVER_LIMIT = 20.0
 ONE_BY_ONE_TASKS = 300
 EVENTS_PER_TASK = 1.25
-"""Sample events it takes to have a task to ask about."""
+"""Number of sample events per task that can be looked up."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,26 +61,26 @@ def local_api(**knobs: float) -> Iterator[Api]:
 
 @dataclass(slots=True)
 class Enriched:
-    """One run of `enrich`, as its progress told it."""
+    """One run of `enrich`, from its progress reports."""
 
     asked: int
     requests: int
     throttled: int
     seconds: float
-    """From the first answer to the last."""
+    """Seconds from the first answer to the last."""
     answers: int
-    """Within that time."""
+    """Answers within that time."""
     megabytes: dict[int, float]
-    """Resident memory when so many tenths were done."""
+    """Resident memory at each tenth of the tasks."""
 
     @property
     def per_second(self) -> float:
-        """Answers a second, once it ran."""
+        """Answers per second after the first one."""
         return self.answers / self.seconds
 
 
 def enrich(warehouse: Path, api: Api, *, rate: float, concurrency: int, **options: Any) -> Enriched:
-    """Run `enrich` as a process, and watch it."""
+    """Run `enrich` in its own process and measure it."""
     script = (
         "import json, sys, time\n"
         "from bwp_client.enrich import EnrichOptions, enrich\n"
@@ -130,7 +130,7 @@ QUERY = """query TaskErrors($taskId: String!) {
 
 
 def plain_gql(api: Api, tasks: list[tuple[str, str]], *, rate: float = 1e9, concurrency: int = 1) -> float:
-    """Ask about (task ID, business product) pairs with plain gql clients that do nothing else; give tasks a second.
+    """Look up (task ID, business product) pairs with plain gql clients; return tasks per second.
 
     With one client that is one call after the other; with more, each asks for itself, the n-th question not before its time
     at the given pace.
@@ -167,7 +167,7 @@ def plain_gql(api: Api, tasks: list[tuple[str, str]], *, rate: float = 1e9, conc
 
 
 def deletions(warehouse: Path, count: int) -> list[tuple[str, str]]:
-    """Give some deletion tasks as (task ID, business product)."""
+    """Return some deletion tasks as (task ID, business product)."""
     from bwp_client.warehouse import TableName, Warehouse
 
     rows = (
@@ -184,7 +184,7 @@ def deletions(warehouse: Path, count: int) -> list[tuple[str, str]]:
 
 
 def make_warehouse(folder: Path, tasks: int) -> Path:
-    """Load sample events of about so many tasks."""
+    """Load sample events of about `tasks` tasks and return the warehouse."""
     events, warehouse = folder / f"events-{tasks}", folder / f"warehouse-{tasks}"
     write_sample(events, events=int(tasks * EVENTS_PER_TASK), seed=3, until=date(2026, 10, 31))
     subprocess.run(
@@ -196,7 +196,7 @@ def make_warehouse(folder: Path, tasks: int) -> Path:
 
 
 class Load:
-    """How busy the machine was meanwhile, by others too."""
+    """The load average of the machine during the measurements, other programs included."""
 
     def __init__(self) -> None:
         self._samples: list[float] = []
@@ -215,10 +215,10 @@ class Load:
 
 
 def main() -> None:
-    """Run the three and print their tables."""
+    """Run the three benchmarks and print their tables."""
     parser = argparse.ArgumentParser()
     parser.add_argument("--tasks", type=int, default=100_000)
-    parser.add_argument("--seconds", type=float, default=60.0, help="how long the runs at a given pace last")
+    parser.add_argument("--seconds", type=float, default=60.0, help="duration of the runs at a given rate")
     options = parser.parse_args()
     print(f"{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}; ", end="")
     load = Load()
@@ -236,7 +236,7 @@ def _paced(folder: Path, seconds: float) -> None:
         "Allowed: the configured pace, or so many in flight at what one question takes alone. Plain: as many gql clients"
     )
     print("that do nothing but ask, at the same pace.\n")
-    print("| requests a second | in flight | allowed | plain | enrich | of allowed | of plain |")
+    print("| calls per second | in flight | allowed | plain | enrich | of allowed | of plain |")
     print("|---|---|---|---|---|---|---|")
     for rate, concurrency in CONFIGURED:
         with local_api(latency_ms=50) as api:
@@ -254,8 +254,8 @@ def _paced(folder: Path, seconds: float) -> None:
 
 
 def _limited(folder: Path, seconds: float) -> None:
-    print(f"\nServer limit of {SERVER_LIMIT:.0f} requests a second, over {seconds:.0f} seconds:\n")
-    print("| configured | answers a second | of the limit | throttled |\n|---|---|---|---|")
+    print(f"\nServer limit of {SERVER_LIMIT:.0f} calls per second, over {seconds:.0f} seconds:\n")
+    print("| configured | answers per second | of the limit | throttled |\n|---|---|---|---|")
     warehouse = make_warehouse(folder, int(SERVER_LIMIT * seconds * 4))
     for rate in (20.0, 50.0, 200.0):
         with local_api(throttle_per_second=SERVER_LIMIT) as api:

@@ -1,4 +1,4 @@
-"""`python -m benchmarks.growth 1 5 20`: what a load of 100,000 costs with so many million events stored before."""
+"""`python -m benchmarks.growth 1 5 20`: the time of a load of 100,000 events by the number of millions stored before."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ MILLION = 1_000_000
 
 
 def main() -> None:
-    """Grow one warehouse and measure on the way."""
+    """Fill one warehouse step by step and measure after each step."""
     if sys.argv[1] == "measure":
         _measure(*sys.argv[2:])
         return
     stored = 0
-    print("| million stored | load s | of it outcomes s | CPU s | peak MB |\n|---|---|---|---|---|")
+    print("| million stored | load s | of which outcomes s | CPU s | peak MB |\n|---|---|---|---|---|")
     with tempfile.TemporaryDirectory(prefix="bwp-bench-") as temporary:
         folder = Path(temporary)
         warehouse = folder / "warehouse"
@@ -58,7 +58,7 @@ def main() -> None:
 
 
 def _measure(warehouse: str, source: str) -> None:
-    """Load, and say how long the outcomes took."""
+    """Load and print how long the outcomes took."""
     import bwp_client.load.pipeline as loading
     from bwp_client.sources import open_source
     from bwp_client.warehouse import Warehouse

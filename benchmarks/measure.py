@@ -1,4 +1,4 @@
-"""Runs a command as a whole process and says how long it took, how much CPU, and how much memory its tree held."""
+"""Runs a command in its own process and measures wall time, CPU time and the memory of the process tree."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def run(*arguments: str, ok: tuple[int, ...] = (0,)) -> Measured:
 
 
 def _look(process: psutil.Process, cpu: dict[int, float]) -> int:
-    """Give the memory of a process and its children, and note how much CPU each has used so far."""
+    """Return the memory of a process and its children in bytes, and record the CPU time of each."""
     total = 0
     try:
         family = (process, *process.children(recursive=True))
@@ -71,5 +71,5 @@ def _look(process: psutil.Process, cpu: dict[int, float]) -> int:
 
 
 def median(values: list[float]) -> float:
-    """Give the median."""
+    """Return the median."""
     return statistics.median(values)

@@ -1,4 +1,4 @@
-"""`python -m benchmarks.sessions WAREHOUSE`: what the server needs for each page, and for many people at once.
+"""`python -m benchmarks.sessions WAREHOUSE`: the server's time for each page, and for many users at once.
 
 The clients speak Streamlit's own protocol over a websocket on the same cores: they draw nothing, so what is measured is the
 server. A click is a filter changed or a page opened; it is over when the server says that the script is finished.
@@ -39,7 +39,7 @@ MOST_MESSAGE_BYTES = 64 * 1024 * 1024
 
 @dataclass(slots=True)
 class Visitor:
-    """One person's browser: the page it shows, and the filters it holds."""
+    """One user's browser: its page and its filters."""
 
     socket: ClientConnection
     hashes: dict[str, str] = field(default_factory=dict)
@@ -49,7 +49,7 @@ class Visitor:
     product: str = ""
 
     async def click(self) -> float:
-        """Run the page as it is chosen now; give the seconds until the script was finished."""
+        """Run the current page; return the seconds until the script was finished."""
         message = BackMsg()
         rerun = message.rerun_script
         rerun.page_name = self.page if not self.hashes else ""
@@ -167,7 +167,7 @@ async def _each_page(server: psutil.Process) -> None:
 
 
 async def _timed(server: psutil.Process, visitor: Visitor, products: list[str]) -> tuple[float, float]:
-    """Click with one product after the other; give the median wall and the mean CPU seconds of a click."""
+    """Click through the products; return the median wall seconds and the mean CPU seconds of a click."""
     times = []
     count = WARM_VISITS if len(products) == 1 else len(products)
     before = _cpu(server)

@@ -23,7 +23,7 @@ PREFIX = "bench/"
 
 
 def main() -> None:
-    """Write the objects if they are not there, then measure turn and turn about."""
+    """Write the objects unless they exist, then measure all contestants alternately."""
     bucket = os.environ["BENCH_BUCKET"]
     if sys.argv[1:] in (["plain"], ["bare"]):
         (_only_read if sys.argv[1:] == ["plain"] else _only_read_bare)(bucket)
@@ -39,7 +39,7 @@ def main() -> None:
             source = f"s3://{bucket}/{PREFIX}"
             loads.append(run("-m", "bwp_client", "load", source, "--warehouse", str(warehouse), "--json", ok=(0, 1)))
         base = median([one.wall_seconds for one in plain])
-        print("| | wall s | CPU s | times the pool's throughput |\n|---|---|---|---|")
+        print("| | wall s | CPU s | × throughput of the pool |\n|---|---|---|---|")
         table = (("boto3, 16 threads, reading only", plain), ("obstore, reading only", bare), ("load", loads))
         for name, runs in table:
             wall = median([one.wall_seconds for one in runs])
@@ -63,7 +63,7 @@ def _only_read(bucket: str) -> None:
 
 
 def _only_read_bare(bucket: str) -> None:
-    """Read with the client that `load` uses, and do nothing else: as fast as this server lets anybody be."""
+    """Read with the client that `load` uses and do nothing else: the fastest that this server allows."""
     import obstore
     from obstore.auth.boto3 import Boto3CredentialProvider
     from obstore.store import S3Store

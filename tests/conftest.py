@@ -20,7 +20,7 @@ pytest_plugins = ["support.api_bench", "support.emulator", "support.s3"]
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leave out the long tests unless `-m` asks for them by name."""
+    """Deselect the long tests unless `-m` names them."""
     if "soak" in (config.getoption("-m") or ""):
         return
     long = [item for item in items if item.get_closest_marker("soak")]
@@ -38,7 +38,7 @@ def _no_settings_of_ones_own(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture(scope="session")
 def sample_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Give 5,000 sample records in every framing, up to yesterday."""
+    """Return a folder of 5,000 sample records in every framing, up to yesterday."""
     folder = tmp_path_factory.mktemp("sample")
     write_sample(folder, events=5000, seed=11, until=(datetime.now(UTC) - timedelta(days=1)).date())
     return folder
@@ -46,7 +46,7 @@ def sample_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    """Give a browser to the tests of one file; while it runs, nothing else in this process can use asyncio."""
+    """Yield a browser to the tests of one file; while it runs, nothing else in this process can use asyncio."""
     executable = find_browser()
     if executable is None and os.environ.get("CI") != "true":
         pytest.skip("NO BROWSER: install chromium or set BWP_CHROME")

@@ -1,4 +1,4 @@
-"""A canary search: shoppers' addresses, download links, secrets and tokens are found in nothing that the project writes.
+"""A canary search: nothing that the product writes contains shoppers' addresses, download links, secrets or tokens.
 
 The sample plants an address in every event of the second generation, in damaged records, in each task that the local API
 answers, and in some error messages.
@@ -26,7 +26,7 @@ MAIN = Path(__file__).parents[1] / "bwp_client" / "ui" / "main.py"
 PAGES = [path.stem for path in (MAIN.parents[2] / "pages").glob("*.py")]
 SECRET = "secret-canary-5b1f"
 PLANTED = ("canary", "shopper.invalid", "downloads.invalid", SECRET)
-# What a command line needs to write all it could to its log.
+# Makes a command write everything it can to its log.
 CHATTY = """
 import logging, sys
 logging.basicConfig(level=logging.DEBUG, stream=sys.stderr)
@@ -37,7 +37,7 @@ main()
 
 @pytest.fixture
 def tokens(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """Remember each token that the local API gives out."""
+    """Return the list of tokens that the local API issues."""
     given: list[str] = []
     issue = access.TokenIssuer.issue
 
@@ -58,8 +58,8 @@ def sandbox(tokens: list[str]) -> Iterator[RunningSandbox]:
         yield running
 
 
-def said_by_everything(folder: Path, sample_folder: Path, sandbox: RunningSandbox) -> str:
-    """Run each command, as talkative as can be, and give all that was said on stdout and stderr."""
+def output_of_every_command(folder: Path, sample_folder: Path, sandbox: RunningSandbox) -> str:
+    """Run each command with the most verbose logging; return all of stdout and stderr."""
     env = {
         "BWP_API__ENDPOINT": f"{sandbox.url}/graphql",
         "BWP_API__TOKEN_ENDPOINT": f"{sandbox.url}/token",
@@ -90,7 +90,7 @@ def said_by_everything(folder: Path, sample_folder: Path, sandbox: RunningSandbo
 
 
 def computed(warehouse: Path) -> str:
-    """Give every metric over the whole span."""
+    """Return every metric over the whole span as text."""
     snapshot = open_snapshot(warehouse)
     span = snapshot.span()
     assert span
@@ -98,8 +98,8 @@ def computed(warehouse: Path) -> str:
     return "\n".join(run_metric(snapshot, name, filters).to_csv() for name in MetricName)
 
 
-def shown_by_pages(warehouse: Path, monkeypatch: pytest.MonkeyPatch) -> str:
-    """Open every page, and give all that it sends to a browser."""
+def output_of_every_page(warehouse: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+    """Open every page; return everything it sends to a browser."""
     monkeypatch.chdir(warehouse.parent)
     monkeypatch.setenv("BWP_WAREHOUSE", str(warehouse))
     shown = []
@@ -108,14 +108,14 @@ def shown_by_pages(warehouse: Path, monkeypatch: pytest.MonkeyPatch) -> str:
         if page != "overview":
             app.switch_page(f"../../pages/{page}.py").run()
         assert not app.exception, page
-        # A table travels as Arrow, which the raw bytes would hide.
+        # A table is sent as Arrow, whose raw bytes would hide its texts.
         shown += [frame.value.to_csv() for frame in app.dataframe]
         shown += [str(getattr(node, "proto", "")) for node in app.main]
     return "\n".join(shown)
 
 
 def texts_below(folder: Path) -> Iterator[tuple[Path, str]]:
-    """Give what each file says, unpacked."""
+    """Yield the decompressed text of each file."""
     for path in folder.rglob("*"):
         if not path.is_file():
             continue
@@ -134,10 +134,10 @@ def texts_below(folder: Path) -> Iterator[tuple[Path, str]]:
 def test_nothing_that_was_planted_is_found_in_what_is_written(sample_folder, sandbox, tokens, tmp_path, monkeypatch):
     planted = sum("canary" in text for _, text in texts_below(sample_folder))
     assert planted >= 3  # or there would be nothing to find
-    said = said_by_everything(tmp_path, sample_folder, sandbox)
+    said = output_of_every_command(tmp_path, sample_folder, sandbox)
     assert "<email>" in "".join(text for path, text in texts_below(tmp_path / "warehouse" / "lookups"))
     assert len(tokens) > 1
-    said += shown_by_pages(tmp_path / "warehouse", monkeypatch)
+    said += output_of_every_page(tmp_path / "warehouse", monkeypatch)
     said += computed(tmp_path / "warehouse") + json.dumps(sandbox.log)
     files = list(texts_below(tmp_path))
     assert {"warehouse", "reports"} <= {path.relative_to(tmp_path).parts[0] for path, _ in files}

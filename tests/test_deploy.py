@@ -1,4 +1,4 @@
-"""What deploy/ holds is clean, says what the app asks for, and runs."""
+"""The files of deploy/ pass their linters, match the app's commands and permissions, and run."""
 
 import subprocess
 import sys
@@ -17,7 +17,7 @@ TEMPLATES = sorted(AWS.glob("*.yaml"))
 
 
 class Loader(yaml.SafeLoader):
-    """Reads CloudFormation's short forms as what they hold."""
+    """Reads CloudFormation's short forms as their values."""
 
 
 def _short_form(loader: yaml.SafeLoader, _tag: str, node: yaml.Node) -> Any:
@@ -97,7 +97,7 @@ def test_the_container_file_copies_what_there_is() -> None:
 
 
 def test_every_line_of_the_crontab_runs_as_cron_runs_it(tmp_path: Path) -> None:
-    """In cron's own bare environment: a home, a path of two folders, /bin/sh; settings come from .env alone."""
+    """Cron's environment has a home, a path of two folders and /bin/sh; settings come from .env alone."""
     home = tmp_path / "srv"
     (home / ".venv" / "bin").mkdir(parents=True)
     (home / ".venv" / "bin" / "bwp").symlink_to(Path(sys.executable).with_name("bwp"))
