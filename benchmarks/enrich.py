@@ -86,7 +86,7 @@ def enrich(warehouse: Path, api: Api, *, rate: float, concurrency: int, **option
         "from bwp_client.enrich import EnrichOptions, enrich\n"
         "from bwp_client.settings import Settings\n"
         "from bwp_client.warehouse import Warehouse\n"
-        "told = json.loads(sys.argv[1])\n"
+        "parameters = json.loads(sys.argv[1])\n"
         "first = last = None\n"
         "tenth = 0\n"
         "def on_progress(state):\n"
@@ -96,8 +96,8 @@ def enrich(warehouse: Path, api: Api, *, rate: float, concurrency: int, **option
         "    if state.done * 10 // state.total > tenth:\n"
         "        tenth = state.done * 10 // state.total\n"
         "        print(json.dumps([tenth]), flush=True)\n"
-        "result = enrich(Warehouse(told['warehouse']), Settings(api=told['api']),\n"
-        "                EnrichOptions(**told['options']), on_progress=on_progress)\n"
+        "result = enrich(Warehouse(parameters['warehouse']), Settings(api=parameters['api']),\n"
+        "                EnrichOptions(**parameters['options']), on_progress=on_progress)\n"
         "(began, at_first), (ended, at_last) = first, last\n"
         "print(json.dumps({'asked': result.asked, 'requests': result.api_calls, 'throttled': at_last.throttled,\n"
         "                  'seconds': ended - began, 'answers': at_last.done - at_first.done}), flush=True)\n"
@@ -109,9 +109,9 @@ def enrich(warehouse: Path, api: Api, *, rate: float, concurrency: int, **option
         "requests_per_second": rate,
         "concurrency": concurrency,
     }
-    told = json.dumps({"warehouse": str(warehouse), "api": settings, "options": options})
+    parameters = json.dumps({"warehouse": str(warehouse), "api": settings, "options": options})
     megabytes: dict[int, float] = {}
-    with subprocess.Popen([sys.executable, "-c", script, told], stdout=subprocess.PIPE, text=True) as process:
+    with subprocess.Popen([sys.executable, "-c", script, parameters], stdout=subprocess.PIPE, text=True) as process:
         watched = psutil.Process(process.pid)
         assert process.stdout
         for line in process.stdout:

@@ -57,8 +57,8 @@ def test_from_the_request_to_the_figure_on_the_page(
             "BWP_API__REQUESTS_PER_SECOND": "100",
         }
         said = len(sandbox.log)
-        told = command_json("enrich", "--json", cwd=tmp_path, **settings)
-        assert (told["asked"], told["found"]) == (6, 6)
+        result = command_json("enrich", "--json", cwd=tmp_path, **settings)
+        assert (result["asked"], result["found"]) == (6, 6)
         shop.http.close()
     asked = [line["kind"] for line in sandbox.log[said:] if line["path"] == "/graphql"]
     assert asked == ["query"] * 6  # the product never starts or cancels a task
