@@ -85,6 +85,7 @@ def last_day(rule: Rule, received_on: date, *, extended: bool = False) -> date:
         # The same date of the later month, or the last day of a month that is too short for it.
         last: date = received_on + relativedelta(months=_GDPR_EXTENDED_MONTHS if extended else _GDPR_MONTHS)
         return last
+    assert rule is Rule.CCPA, rule
     return received_on + timedelta(days=_CCPA_EXTENDED_DAYS if extended else _CCPA_DAYS)
 
 

@@ -57,7 +57,7 @@ def check_command(
     """
     with errors_as_exit_codes(as_json=as_json):
         from bwp_client.metrics.filters import Filters
-        from bwp_client.monitoring.alerts import evaluate_rules
+        from bwp_client.monitoring.alerts import AlertRule, evaluate_rules
         from bwp_client.settings import Settings
         from bwp_client.warehouse import Warehouse
         from bwp_client.warehouse.snapshot import Snapshot
@@ -65,7 +65,13 @@ def check_command(
         settings, now = Settings.load(), datetime.now(UTC)
         url = notify_url(notify, settings)
         filters = Filters.last_days(now, days).with_(**selection(task_kind, business_product, region))
-        thresholds = Thresholds(days, min_failures, min_rate, deadline_days, stale_hours)
+        thresholds = Thresholds(
+            days=days,
+            min_failures=min_failures,
+            min_rate=min_rate,
+            deadline_days=deadline_days,
+            stale_hours=stale_hours,
+        )
         try:
             found = evaluate_rules(
                 Snapshot.newest(Warehouse(warehouse_uri(warehouse, settings))), filters, thresholds, settings, now
@@ -75,7 +81,7 @@ def check_command(
             raise
         _print_alerts(found, as_json=as_json)
         if found.fired:
-            title = f"Check of {filters.task_kind.lower()} tasks: {len(found.fired)} of 4 rules fired"
+            title = f"Check of {filters.task_kind.lower()} tasks: {len(found.fired)} of {len(AlertRule)} rules fired"
             _send(url, title, [f"{rule}: {text}" for rule, text in found.fired.items()])
             raise typer.Exit(int(ExitCode.NEEDS_ATTENTION))
 

@@ -1,4 +1,4 @@
-"""Alert rules: four conditions on the newest data that need a person; each rule that fires says why."""
+"""Alert rules: conditions on the newest data that need a person; each rule that fires says why."""
 
 from __future__ import annotations
 

@@ -5,6 +5,7 @@ A generated part stands between `<!-- generated: NAME -->` and `<!-- end -->`. E
 
 from __future__ import annotations
 
+import ast
 import re
 import textwrap
 import tomllib
@@ -19,7 +20,8 @@ from bwp_client.cli.app import app
 from bwp_client.metrics import METRICS
 
 DOCS = Path(__file__).parents[2] / "docs"
-GENERATED_FILES = (DOCS / "cli.md", DOCS / "metrics.md")
+PACKAGE = DOCS.parent / "bwp_client"
+GENERATED_FILES = (DOCS / "architecture.md", DOCS / "cli.md", DOCS / "metrics.md")
 _WIDTH = 120
 _HELP_WIDTH = 100
 _PART = re.compile(r"(<!-- generated: (?P<name>.+?) -->\n).*?(<!-- end -->)", flags=re.DOTALL)
@@ -48,6 +50,8 @@ def generated_part(name: str) -> str:
         return textwrap.fill(" ".join(METRICS[subject].meaning.split()), _WIDTH)  # type: ignore[index]
     if name == "error codes":
         return _error_codes()
+    if name == "modules":
+        return _modules()
     raise KeyError(name)
 
 
@@ -71,6 +75,16 @@ def _error_codes() -> str:
     table = tomllib.loads(files("bwp_client.metrics").joinpath("error_codes.toml").read_text(encoding="utf-8"))
     rows = [f"| `{entry['code']}` | {_cell(entry['class'])} | {_cell(entry['action'])} |" for entry in table["codes"]]
     return "\n".join(["| code | class | next action |", "|---|---|---|", *rows])
+
+
+def _modules() -> str:
+    """Return a table of every module with the first sentence of its docstring, modules of a package side by side."""
+    rows = ["| module | purpose |", "|---|---|"]
+    for path in sorted(PACKAGE.rglob("*.py"), key=lambda path: (path.parent != PACKAGE, path.parent, path)):
+        if path.name != "__init__.py":
+            docstring = ast.get_docstring(ast.parse(path.read_text(encoding="utf-8"))) or ""
+            rows.append(f"| `{path.relative_to(PACKAGE)}` | {_cell(docstring.split(chr(10) * 2)[0])} |")
+    return "\n".join(rows)
 
 
 def _cell(text: str) -> str:
