@@ -63,11 +63,11 @@ def run_metric(
 
     Args:
         snapshot: The data.
-        name: Which metric.
-        filters: Which tasks count.
-        bucket: How time is grouped, for metrics over time; by day when not given.
+        name: The name of the metric.
+        filters: The filters that select the tasks.
+        bucket: The length of a period, for metrics over time; by day when not given.
         min_n: Fewer outcomes than this are not rated.
-        calendar: How deadlines are counted; as the settings say when not given.
+        calendar: The laws and the time zone of deadlines; as the settings say when not given.
         guidance: Class and next action of each error code; as the settings say when not given.
         now: The moment from which days left and ages are counted; the present when not given.
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import gc
 
 _GARBAGE_THRESHOLD = 100_000
-"""Objects made before the collector looks for cycles: importing makes several hundred thousand objects and frees none."""
+"""The number of new objects that starts a garbage collection. Imports create several hundred thousand and free none."""
 
 
 def main() -> None:

@@ -1,7 +1,7 @@
-"""AWS for every room: the S3 clients, their settings for Delta Lake, and one table of AWS error codes.
+"""Access to AWS: the S3 client, the storage options of Delta Lake, and the table of AWS error codes.
 
-Callers wrap their calls in `aws_errors` (or `s3_errors`), which raises our own errors; whoever must decide by the cause
-asks `problem_of` for it instead of knowing error codes.
+Callers wrap their calls in `aws_errors` or `s3_errors`, which raise the errors of `bwp_client.errors`. Code that depends
+on the cause of a failure calls `problem_of` instead of comparing error codes.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ def s3_client() -> S3Client:
     from botocore.config import Config
 
     config = Config(retries={"mode": "standard", "max_attempts": 5}, connect_timeout=10, read_timeout=60)
-    # A session of its own: the default session keeps the credentials that it first found in this process.
+    # Not the default session, which keeps the first credentials that it finds in this process.
     return boto3.Session().client("s3", config=config)
 
 
@@ -69,7 +69,7 @@ def split_s3(uri: str) -> tuple[str, str]:
 
 
 def delta_storage_options() -> dict[str, str]:
-    """Return the options that make Delta Lake's S3 client use boto3's credentials, Region and endpoint; read on each call.
+    """Return Delta Lake's storage options, with the credentials, Region and endpoint that boto3 uses at the time of the call.
 
     Raises:
         SettingsError: No AWS credentials were found.
@@ -101,7 +101,7 @@ def delta_storage_options() -> dict[str, str]:
 
 
 class AwsProblem(StrEnum):
-    """Why AWS did not do what it was asked, whatever the service calls it."""
+    """The reason why a call to AWS failed, independent of the error codes of each service."""
 
     NO_CREDENTIALS = "no_credentials"
     BAD_CREDENTIALS = "bad_credentials"
@@ -139,7 +139,7 @@ _CODES: dict[AwsProblem, str] = {
     AwsProblem.THROTTLED: "OverLimit RequestLimitExceeded RequestThrottled SlowDown ThrottledException Throttling "
     "ThrottlingException TooManyRequestsException",
 }
-"""Every error code that has a meaning of its own; the others are faults. After a colon stands the parameter not accepted."""
+"""The problem of each known error code; any other code is a fault. A colon precedes the name of the rejected parameter."""
 
 _PROBLEMS = {code: problem for problem, codes in _CODES.items() for code in codes.split()}
 
@@ -177,7 +177,7 @@ _MESSAGES: dict[AwsProblem, tuple[type[BwpError], str, str]] = {
     AwsProblem.FAULT: (TransientRemoteError, "{service} failed on {call}", "{retry}"),
     AwsProblem.UNREACHABLE: (UnconfirmedError, "{service} could not be reached for {call}", "{retry}"),
 }  # fmt: skip
-"""What each problem becomes: an error type (who can fix it, whether a retry helps), what happened, and the next step."""
+"""The error for each problem: its type, a description of the failure, and the next step."""
 
 _INVALID_PARAMETER = re.compile(r"Parameter ([\w.]+) is not valid")
 _CODE_IN_TEXT = re.compile(r"\bstatus\D{0,10}(\d{3})\b|\b([A-Z]\w+)")
@@ -188,7 +188,7 @@ def problem_of(error: BaseException) -> AwsProblem | None:
     """Return why a call failed, or None if the error does not come from boto3.
 
     Args:
-        error: Any exception; one of boto3, botocore or s3transfer is classified by its type and error code.
+        error: Any exception. Exceptions of boto3, botocore and s3transfer are classified by type and error code.
     """
     import boto3.exceptions
     import botocore.exceptions
@@ -197,7 +197,7 @@ def problem_of(error: BaseException) -> AwsProblem | None:
     if isinstance(error, botocore.exceptions.ClientError):
         code, message = _code_and_message(error)
         problem = _PROBLEMS.get(code) or _PROBLEMS.get(code.partition(":")[0].rpartition(".")[2], AwsProblem.FAULT)
-        # S3 answers AccessDenied for the key too; the message names the action that was refused.
+        # S3 answers AccessDenied for a refused KMS key, too; the message names the refused action.
         return AwsProblem.KEY_REFUSED if problem is AwsProblem.REFUSED and "kms:" in message else problem
     no_credentials = botocore.exceptions.NoCredentialsError, botocore.exceptions.PartialCredentialsError
     if isinstance(error, no_credentials):
@@ -211,13 +211,13 @@ def problem_of(error: BaseException) -> AwsProblem | None:
 
 
 def problem_in(text: str) -> AwsProblem | None:
-    """Return the problem whose error code stands in another client's message, or None if no code that we know does."""
+    """Return the problem of the first known error code in the message of another S3 client, or None."""
     codes = (status or word for status, word in _CODE_IN_TEXT.findall(text))
     return next((_PROBLEMS[code] for code in codes if code in _PROBLEMS), None)
 
 
 def _code_and_message(error: Any) -> tuple[str, str]:
-    """Return the code and message of a `ClientError`; the code of a validation error names the parameter too."""
+    """Return the code and the message of a `ClientError`; for a validation error, the code is `code:parameter`."""
     answer = error.response.get("Error", {})
     code, message = str(answer.get("Code", "")), str(answer.get("Message", ""))
     parameter = _INVALID_PARAMETER.search(message)
@@ -234,7 +234,7 @@ def aws_errors(
     service: str = "AWS",
     hints: Mapping[str, tuple[str, str]] | None = None,
 ) -> Iterator[None]:
-    """Raise our own error, with the cause kept, where a boto3 call in the block fails.
+    """Convert an error of boto3 in the block into an error of `bwp_client.errors`, with the original as its cause.
 
     Args:
         call: The call and its object, such as `DescribeArchive on archive x`.
@@ -242,13 +242,13 @@ def aws_errors(
         permission: The permission that the call needs.
         retry: The next step after a failure that may pass, as a sentence.
         service: The name of the service in messages.
-        hints: For single problems or error codes: what happened, and the next step as a sentence.
+        hints: Texts that replace the defaults, by problem or error code: what happened, and the next step as a sentence.
 
     Raises:
         SettingsError: There are no credentials.
-        UsageError: AWS knows no such object (`SourceNotFoundError`), or an argument is not valid.
+        UsageError: The object does not exist (`SourceNotFoundError`), or an argument is not valid.
         TerminalRemoteError: AWS refused for good.
-        TransientRemoteError: AWS is throttling, or failed; `UnconfirmedError` if the call may have been carried out.
+        TransientRemoteError: AWS throttled the call, or failed; `UnconfirmedError` if the call may have taken effect.
     """
     try:
         yield
@@ -274,9 +274,9 @@ def aws_errors(
 def s3_errors(
     uri: str,
     *,
-    state: str = "What was stored stays.",
+    state: str = "Stored events are unchanged.",
     permission: str = _S3_READ,
     retry: str = "To go on, load again.",
 ) -> AbstractContextManager[None]:
-    """Raise our own error where an S3 call in the block fails; see `aws_errors`."""
+    """Convert an error of S3 in the block into an error of `bwp_client.errors`; see `aws_errors`."""
     return aws_errors(uri, state=state, permission=permission, retry=retry, service="S3")

@@ -5,8 +5,8 @@ Euratom) No 1182/71, Art. 3: to the same date of a later month, else to that mon
 hour. CCPA, 11 CCR § 7021(b): 45 calendar days after receipt, at most 90 with an extension; the day of receipt is not counted
 (Cal. Civ. Code § 10). Days are those of the shop's own zone.
 
-Where the last day is not a working day, both laws let the period end on the next working day. Public holidays differ from
-place to place, so this rule is never applied: a deadline here is never later than the deadline of the law.
+Where the last day is not a working day, both laws let the period end on the next working day. Public holidays differ between
+regions, so this rule is never applied: a computed deadline is never later than the deadline of the law.
 """
 
 from __future__ import annotations
@@ -58,7 +58,7 @@ class Deadline:
 
     Attributes:
         rule: The law.
-        basis: The kind of moment from which it is counted.
+        basis: The kind of moment from which the deadline is counted.
         counted_from: That moment.
         last_day: The last day that is in time, in the shop's zone.
         ends_at: The moment when the last day is over, in UTC; from this moment on the request is late.
@@ -74,7 +74,7 @@ class Deadline:
 
     @property
     def is_exact(self) -> bool:
-        """False where the period began earlier than is known: the true deadline is this day or an earlier day."""
+        """False if the request came before the known moment, so that the true deadline is this day or an earlier day."""
         return self.basis is Basis.RECEIVED
 
 
@@ -117,9 +117,9 @@ class DeadlineCalendar:
 
     @property
     def longest_days(self) -> int:
-        """The age in days from which a failed task is overdue under every law that applies here, extensions apart."""
+        """The age in days from which a failed task is overdue under every law of this calendar, without extensions."""
         longest = {Rule.GDPR: 31, Rule.CCPA: _CCPA_DAYS}
-        # One day more because the day of receipt is not counted, and one for the hours between the midnights of two zones.
+        # One day is added because the day of receipt is not counted, and one for the hours between midnights of two zones.
         return max(longest[rule] for rule in {self.rule, *self.rules.values()}) + 2
 
     def day_of(self, moment: datetime) -> date:
@@ -162,7 +162,7 @@ class DeadlineCalendar:
 
 @lru_cache(maxsize=20_000)
 def end_of_day(day: date, zone: ZoneInfo) -> datetime:
-    """Return the moment in UTC when a day is over in a zone: the first of the next day, even if clocks change at midnight."""
+    """Return the UTC time at which a day ends in a zone: the start of the next day, even if clocks change at midnight."""
     return datetime.combine(day + timedelta(days=1), time(), zone).astimezone(UTC)
 
 
@@ -176,7 +176,7 @@ def hold_ends_at(submitted_at: datetime | None, holding_period_days: int | None)
 def judge_hold(
     deadline: Deadline, *, submitted_at: datetime | None, holding_period_days: int | None, now: datetime
 ) -> Hold:
-    """Return whether the holding period alone makes the deadline unreachable, for this task or for one submitted now."""
+    """Return whether the holding period alone makes the deadline unreachable, for this task or for a task submitted now."""
     ends_at = hold_ends_at(submitted_at, holding_period_days)
     if ends_at is None or holding_period_days is None:
         return Hold.FITS

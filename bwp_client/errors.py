@@ -1,20 +1,20 @@
 """Every error that we raise on purpose, in one tree.
 
-The type answers two questions: who can fix the error, and is a retry worth while.
+The type of an error says who can fix it, and whether a retry can help.
 
     BwpError                      exit code 4 unless a subclass says otherwise
     ├── UsageError                2  the user: a wrong argument, setting or path
     │   ├── SettingsError            a setting is missing or wrong
     │   ├── SourceNotFoundError      the path, bucket or prefix to load does not exist
-    │   └── MixedDataError           sample data and real data would meet
+    │   └── MixedDataError           sample data and real data would be mixed
     ├── RemoteError               3  the other side: AWS or Buy with Prime
-    │   ├── TransientRemoteError     worth a retry, and retried already as often as is polite
-    │   │   └── UnconfirmedError        no answer, or a server's fault: the call may have been carried out
-    │   └── TerminalRemoteError      not worth a retry: refused, unknown, not allowed
+    │   ├── TransientRemoteError     a later retry may succeed; the automatic retries failed
+    │   │   └── UnconfirmedError        no answer, or a server fault: the call may have taken effect
+    │   └── TerminalRemoteError      a retry would fail again: refused, unknown, not allowed
     └── WarehouseError            4  our tables or the local disk
         └── CommitConflictError      other writers won every attempt; nothing was written
 
-A message says what happened, in what state the data is, and what to do next. It never holds a token, an e-mail address or
+A message describes the failure, the state of the data, and the next step. It never holds a token, an e-mail address or
 a raw payload.
 """
 
@@ -28,13 +28,13 @@ class ExitCode(IntEnum):
 
     DONE = 0
     NEEDS_ATTENTION = 1
-    """The command finished, and its output says what needs a person."""
+    """The command finished, and its output names the things that need a person's attention."""
     USAGE = 2
     """An argument or a setting is wrong, or a path does not exist."""
     REMOTE = 3
     """AWS or Buy with Prime refused, or failed for good."""
     INTERNAL = 4
-    """A fault of ours, or of the local disk; the data is unharmed."""
+    """A fault of this program or of the local disk; the data is unharmed."""
 
 
 class BwpError(Exception):
@@ -58,7 +58,7 @@ class SourceNotFoundError(UsageError):
 
 
 class MixedDataError(UsageError):
-    """Sample data and real data would meet in one warehouse or one call."""
+    """Sample data and real data would be mixed in one warehouse or one call."""
 
 
 class RemoteError(BwpError):
@@ -72,11 +72,11 @@ class TransientRemoteError(RemoteError):
 
 
 class UnconfirmedError(TransientRemoteError):
-    """The server failed or did not answer: the call may have been carried out."""
+    """The server failed or did not answer; the call may have taken effect."""
 
 
 class TerminalRemoteError(RemoteError):
-    """A retry would end the same way: refused, unknown, not allowed."""
+    """A retry would fail again: refused, unknown, not allowed."""
 
 
 class WarehouseError(BwpError):

@@ -1,4 +1,4 @@
-"""EventBridge events of Buy with Prime: parses a record, names its tasks, and refuses invalid records with a reason.
+"""EventBridge events of Buy with Prime: parses a record into one row per task, or refuses it with a reason.
 
 Field names and structure follow the event pages of Buy with Prime. In generation A of the events, `detail` is empty; in
 generation B it holds the body of a webhook; a webhook delivers that body without the envelope.
@@ -55,7 +55,7 @@ EVENT_TYPES: dict[str, tuple[TaskKind, Outcome]] = {
 
 
 class Detail(msgspec.Struct, gc=False, rename="camel"):
-    """The fields that we read of `detail`: all are absent in generation A.
+    """The fields of `detail` that are read; in generation A, all of them are absent.
 
     `data` is never read, because it may hold personal data.
     """
@@ -90,9 +90,9 @@ class _Webhook(msgspec.Struct, gc=False, rename="camel"):
 
 
 EventRow = tuple[str, str, str, int, str, str, str, str, str, str, str, str]
-"""The staged row of a task of an event, in the order of `ROW_FIELDS`; absent texts are empty.
+"""The staged row of one task of an event, in the order of `ROW_FIELDS`; an absent text is an empty string.
 
-A plain tuple, because an object with named fields would cost more than the parsing.
+A row is a plain tuple, because creating an object with named fields would take longer than parsing the event.
 """
 
 ROW_FIELDS = (
@@ -104,7 +104,7 @@ OCCURRED_AT_US = ROW_FIELDS.index("occurred_at_us")
 
 
 class Refused(Exception):  # noqa: N818 - a result, not a fault
-    """A record can't become rows; it goes to quarantine with the reason."""
+    """The record can't be converted into rows; it goes to quarantine with the reason."""
 
     def __init__(self, reason: QuarantineReason) -> None:
         self.reason = reason
@@ -120,7 +120,7 @@ def decode_record(record: bytes | memoryview) -> Envelope:
     """Decode an envelope or the body of a webhook.
 
     Raises:
-        Refused: The record is not JSON, or is neither of the two.
+        Refused: The record is not JSON, or is neither an envelope nor the body of a webhook.
     """
     try:
         return _decoder.decode(record)

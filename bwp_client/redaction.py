@@ -10,14 +10,15 @@ EXCERPT_CHARACTERS = 300
 _UNPRINTABLE = "·"
 _READ_BYTES = 4 * EXCERPT_CHARACTERS
 _LONGEST_ADDRESS = 254
-"""The longest e-mail address by RFC 5321, without its brackets."""
+"""The maximum length of an e-mail address: 256 characters (RFC 5321) minus the two angle brackets."""
 _DISGUISED = re.compile(r"%40|&#0*64;|&#x0*40;|&commat;|\\u0040|\s*[(\[{<]\s*at\s*[)\]}>]\s*", re.IGNORECASE)
-# Brackets, commas and quotes stand around an address, never in it; braces may stand before its last @. A match starts only
-# at the start of a run of other characters, so that a long run without an @ is searched once.
+# A character of an e-mail address. Brackets and punctuation delimit an address; braces are allowed before the @ only. The
+# patterns match from the start of a run of such characters only, so a long run without an @ is searched once.
 _IN_ADDRESS = r"[^\s<>()\[\],;:\"]"
 _ANY_ADDRESS = re.compile(rf"(?:\"[^\"]{{0,64}}\"|(?<!{_IN_ADDRESS})){_IN_ADDRESS}*@(?:(?![{{}}@]){_IN_ADDRESS})*")
 _LAST_RUN = re.compile(rf"(?<!{_IN_ADDRESS}){_IN_ADDRESS}+\Z")
-# Any text after the name of a secret may be the secret: in JSON, TOML, YAML or a query, or as another XML or JSON element.
+# The name of a secret. All text after the name may be the secret: a value in JSON, TOML, YAML or a query string, or the next
+# element in XML or a JSON array.
 _SECRET_NAME = re.compile(
     r"secret|passw(?:or)?d|passphrase|pwd|token|client[^a-z0-9]{0,2}id|api[^a-z0-9]{0,2}key|access[^a-z0-9]{0,2}key"
     r"|private[^a-z0-9]{0,2}key|authorization|bearer|cookie|credential|signature|notify[^a-z0-9]{0,2}url",
@@ -26,11 +27,13 @@ _SECRET_NAME = re.compile(
 _ESCAPED = re.compile(r"\\+u00([2-7][0-9a-f])|%(?:25)*([2-7][0-9a-f])|&#x0*([2-7][0-9a-f]);", re.IGNORECASE)
 _USER_OF_ADDRESS = re.compile(r"(?<=://)[^\s\"'<>]*@")
 _CUT_ADDRESS = re.compile(r"(?<=://)[^\s\"'<>]*\Z")
-# Searching for words is much faster than searching for the pattern, and nearly every record has none of them.
+# Each match of `_SECRET_NAME` contains one of these words. Searching for the words first is much faster than searching for
+# the pattern, and nearly every record contains none of them.
 _WORDS_OF_SECRETS = (
     "secret", "pass", "pwd", "token", "client", "key", "authorization", "bearer", "cookie", "credential", "signature", "url",
 )  # fmt: skip
-# Secrets without a name: access keys of AWS, and long runs of capital and small letters with digits.
+# Secrets that are recognised without a name: AWS access keys, long words that mix upper case, lower case and digits, and
+# lines of a PEM key.
 _AWS_KEY = re.compile(r"\b(?:AKIA|ASIA)[A-Z0-9]{12,}")
 _LONG_WORD = re.compile(r"(?<![\w+-])[\w+-]{32,}")
 _LINE_OF_KEY = re.compile(r"[A-Za-z0-9+/]{40,}={0,2}\s*")
@@ -41,13 +44,20 @@ _NUMBER = re.compile(r"\d(?:[ .\-]?\d){4,}")
 
 
 def without_addresses(text: str) -> str:
-    """Return a text in NFKC form with every word that has an @ in it, also a disguised @, replaced by `<email>`."""
+    """Return a text in NFKC form, with `<email>` in place of each e-mail address.
+
+    Every word that contains an @ counts as an address, also if the @ is encoded or disguised, as in `%40` or ` (at) `.
+    """
     text = _DISGUISED.sub("@", unicodedata.normalize("NFKC", text))
     return _ANY_ADDRESS.sub("<email>", text) if "@" in text else text
 
 
 def without_secrets(text: str) -> str:
-    """Return a text with `<secret>` in place of all text after a secret's name, and of every word that looks like a key."""
+    """Return a text in NFKC form, with `<secret>` in place of its secrets.
+
+    Secrets are all text after the first name of a secret, such as `password`; the user and password of each URL; and words
+    that look like keys.
+    """
     text = unicodedata.normalize("NFKC", text)
     if "\\u00" in text or "%" in text or "&#" in text:
         text = _ESCAPED.sub(_unescaped, text)
@@ -56,7 +66,7 @@ def without_secrets(text: str) -> str:
         return _SECRET
     if _LINE_OF_KEY.fullmatch(text):
         return _SECRET
-    if end is not None:  # the name may itself be part of a password in an address
+    if end is not None:  # the name may be part of the user and password of a URL
         users = _USER_OF_ADDRESS.finditer(text) if "@" in text else ()
         end = next((user.start() for user in users if user.start() < end <= user.end()), end)
         text = f"{text[:end]} {_SECRET}"
@@ -65,6 +75,7 @@ def without_secrets(text: str) -> str:
 
 
 def _end_of_secret_name(text: str) -> int | None:
+    """Return the index after the first name of a secret, or None without such a name."""
     lowered = text.lower()
     if not any(word in lowered for word in _WORDS_OF_SECRETS):
         return None
@@ -73,28 +84,35 @@ def _end_of_secret_name(text: str) -> int | None:
 
 
 def _unless_random(found: re.Match[str]) -> str:
+    """Return the matched word, or `<secret>` if it mixes upper case, lower case and digits."""
     word = found[0]
     is_random = any(map(str.isdigit, word)) and word != word.lower() and word != word.upper()
     return _SECRET if is_random else word
 
 
 def _unescaped(found: re.Match[str]) -> str:
+    """Return the character whose hexadecimal code is in the group of `_ESCAPED` that matched."""
     return chr(int(next(filter(None, found.groups())), 16))
 
 
 def excerpt(raw: bytes) -> str:
-    """Return the first part of unreadable bytes as printable text, without secrets, e-mail addresses and long numbers."""
+    """Return the beginning of an unreadable record as text, to be stored in the quarantine.
+
+    The text has at most `EXCERPT_CHARACTERS` printable characters. Placeholders replace secrets, e-mail addresses and long
+    numbers.
+    """
     text = raw[:_READ_BYTES].decode(_encoding(raw[:_READ_BYTES]), "replace")
     if len(raw) > _READ_BYTES:
-        text = _CUT_ADDRESS.sub("", text)  # a user and password may stand before an @ beyond the cut
+        text = _CUT_ADDRESS.sub("", text)  # the user and password of a URL may end at an @ after the cut
         if last := _LAST_RUN.search(text):
-            text = text[: max(last.start(), len(text) - _LONGEST_ADDRESS)]  # it may be the start of an address
+            # The last run may be the start of an address whose @ is after the cut.
+            text = text[: max(last.start(), len(text) - _LONGEST_ADDRESS)]
     text = without_secrets("".join(character if character.isprintable() else _UNPRINTABLE for character in text))
     return _NUMBER.sub("<number>", without_addresses(text))[:EXCERPT_CHARACTERS]
 
 
 def _encoding(raw: bytes) -> str:
-    """Return UTF-16 if most bytes at even or at odd offsets are zero, else UTF-8."""
+    """Return the name of the encoding: UTF-16 if most bytes at even or at odd offsets are zero, else UTF-8."""
     for code, zeros in (("utf-16-le", raw[1::2]), ("utf-16-be", raw[::2])):
         if zeros.count(0) * 2 > len(zeros):
             return code
@@ -102,6 +120,6 @@ def _encoding(raw: bytes) -> str:
 
 
 def names_a_person(text: str) -> bool:
-    """Return whether a text holds an e-mail address, also a disguised one, or a telephone number."""
+    """Return whether a text contains an e-mail address, also with a disguised @, or a telephone number."""
     text = _DISGUISED.sub("@", unicodedata.normalize("NFKC", text))
     return bool(_EMAIL.search(text) or _TELEPHONE.search(text))

@@ -87,7 +87,7 @@ class AuthSettings(BaseModel):
 
 
 class ReportSettings(BaseModel):
-    """When a report is not published, where reports are stored, and the browser for their pictures (`BWP_REPORT__…`)."""
+    """The data quality that a report needs, the address of reports, and the browser for their pictures (`BWP_REPORT__…`)."""
 
     max_stale_hours: float = 48.0
     min_lookup_coverage: float = 0.9
@@ -127,7 +127,7 @@ class Settings(BaseSettings):
         try:
             return ZoneInfo(value).key
         except (ValueError, OSError):
-            raise ValueError("it is no time zone; write a name such as Europe/Berlin") from None
+            raise ValueError("not a time zone; write a name such as Europe/Berlin") from None
 
     @classmethod
     def settings_customise_sources(
@@ -143,7 +143,7 @@ class Settings(BaseSettings):
 
     @property
     def is_sample(self) -> bool:
-        """True if the product shows its sample data: it is the source, or neither source nor warehouse is configured."""
+        """True if the source is the sample data, or if neither a source nor a warehouse is configured or present."""
         if self.source is not None:
             return self.source.startswith(SAMPLE_SOURCE)
         return (
@@ -154,19 +154,19 @@ class Settings(BaseSettings):
 
     @property
     def deadlines(self) -> DeadlineCalendar:
-        """The calendar by which deadlines are counted."""
+        """The calendar that counts deadlines by the configured laws and time zone."""
         return DeadlineCalendar.of(self.deadline_rule, self.timezone)
 
     @property
     def warehouse_uri(self) -> str:
-        """The warehouse to use: for sample data its own warehouse, else the configured warehouse, else `./warehouse`."""
+        """The address of the warehouse: of the sample warehouse for sample data, else as configured, else `./warehouse`."""
         if self.source is not None and self.source.startswith(SAMPLE_SOURCE):
             return SAMPLE_WAREHOUSE
         return self.warehouse or DEFAULT_WAREHOUSE
 
     @property
     def reports_uri(self) -> str:
-        """The folder or prefix of published reports: as configured, else a folder; reports of sample data have their own."""
+        """The folder or prefix of published reports: as configured, else a default folder (another for sample data)."""
         return self.report.out or (SAMPLE_REPORTS if self.is_sample else DEFAULT_REPORTS)
 
     @classmethod
@@ -176,10 +176,10 @@ class Settings(BaseSettings):
 
     @classmethod
     def load(cls, **overrides: Any) -> Self:
-        """Return the settings; the same object while environment and files stay the same, so don't change it.
+        """Return the settings. They are cached until the environment or a file changes, so callers must not modify them.
 
         Raises:
-            SettingsError: A value is wrong; the message names the variable and the values it accepts, never its value.
+            SettingsError: A value is wrong. The message names the variable and its accepted values, never the value itself.
         """
         try:
             return cls(**overrides) if overrides else cls._cached(_state_of_sources())
@@ -192,7 +192,7 @@ class Settings(BaseSettings):
                 "in .env or in .streamlit/secrets.toml and start again."
             ) from None
         except (ValueError, tomllib.TOMLDecodeError) as error:
-            # The cause may quote the value, and a value may be a secret: its type alone is named.
+            # Only the type of the cause is named, because its text may quote a value, which may be a secret.
             raise SettingsError(
                 f"The settings could not be read ({type(error).__name__}): one of the BWP_ variables or "
                 ".streamlit/secrets.toml is not valid JSON or TOML. Nothing was read or written."
@@ -220,7 +220,7 @@ class _SecretsTomlSource(TomlConfigSettingsSource):
 
 
 def _nested(table: dict[str, Any]) -> dict[str, Any]:
-    """Return a table with its names in lower case, and a table for each part of a name before `__`."""
+    """Return a table with lower-case names; `API__VERSION` becomes `version` in the nested table `api`."""
     nested: dict[str, Any] = {}
     for name, value in table.items():
         *parents, leaf = name.lower().split("__")

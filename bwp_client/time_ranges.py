@@ -1,4 +1,4 @@
-"""Parses periods as people write them: whole UTC days, or timestamps."""
+"""Parses the beginning and the end of a period, each written as a UTC day or as a timestamp."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from datetime import UTC, date, datetime, timedelta
 from bwp_client.errors import UsageError
 
 _FIRST_YEAR, _LAST_YEAR = 1900, 2999
-"""Wide enough for any event, and far enough from `date.min` and `date.max` to move a period by its own length."""
+"""The accepted years. They include every event, and a period can be shifted by its own length without an overflow."""
 
 
 def period_start(text: str) -> datetime:
@@ -42,7 +42,7 @@ def day_start(text: str) -> datetime:
     try:
         day = date.fromisoformat(text.strip())
     except ValueError:
-        raise UsageError(f"{text[:40]!r} is no date. Nothing was done: write 2026-11-03 (a UTC day).") from None
+        raise UsageError(f"{text[:40]!r} is not a date. Nothing was done: write 2026-11-03 (a UTC day).") from None
     return datetime(day.year, day.month, day.day, tzinfo=UTC)
 
 
@@ -57,7 +57,7 @@ def _time(text: str) -> datetime:
         time = datetime.fromisoformat(text.strip())
     except ValueError:
         raise UsageError(
-            f"{text[:40]!r} is no date. Nothing was done: write 2026-11-03 or 2026-11-03T09:00Z (UTC)."
+            f"{text[:40]!r} is not a date. Nothing was done: write 2026-11-03 or 2026-11-03T09:00Z (UTC)."
         ) from None
     if not _FIRST_YEAR <= time.year <= _LAST_YEAR:
         raise UsageError(f"{text[:40]!r} is outside {_FIRST_YEAR} to {_LAST_YEAR}. Nothing was done.")

@@ -1,6 +1,7 @@
 """Workarounds for other projects: each names the upstream issue that it waits for.
 
-`tests/test_workarounds.py` shows that each is still needed: a test that fails after an upgrade says which workaround can go.
+`tests/test_workarounds.py` proves that each workaround is still needed. A test that fails after an upgrade names a
+workaround that can be removed.
 """
 
 from __future__ import annotations
@@ -18,10 +19,10 @@ _OPEN_FILES = Path("/dev/fd")
 
 MOST_PAGES = 2
 page_slots = threading.BoundedSemaphore(MOST_PAGES)
-"""To be held while a page is drawn, so that few pages are drawn at the same time.
+"""The semaphore that limits how many pages are drawn at the same time; a page holds it while it is drawn.
 
-Streamlit runs each visitor's page in a thread of its own. With many threads the one that holds a lock of Streamlit loses
-the interpreter, and all others wait for that lock. Two pages are let in, because a query releases the interpreter.
+Streamlit draws each visitor's page in its own thread. With many threads, the thread that holds a lock of Streamlit loses
+the interpreter lock, and all other threads wait. Two pages are allowed, because a query releases the interpreter lock.
 
 Waits for https://github.com/streamlit/streamlit/issues/7851, or for a Python without the global interpreter lock.
 """
@@ -30,8 +31,8 @@ Waits for https://github.com/streamlit/streamlit/issues/7851, or for a Python wi
 def end_process(code: int) -> None:
     """End this process at once, after the exit handlers and with all output written.
 
-    Otherwise the interpreter first unloads DuckDB, Arrow and NumPy piece by piece, after all work is done. Returns without
-    effect if other threads still have work: the interpreter must wait for them.
+    A normal exit would first unload DuckDB, Arrow and NumPy, although all work is done. If other threads still work, this
+    function returns without effect, and the interpreter waits for them.
 
     Waits for no issue that we know of; several report that the same unloading crashes, such as
     https://github.com/duckdb/duckdb/issues/13904.
@@ -45,7 +46,7 @@ def end_process(code: int) -> None:
 
 
 def keep_freed_memory() -> None:
-    """Keep freed blocks for later ones instead of returning them to the system.
+    """Make glibc reuse freed memory instead of returning it to the system.
 
     A loader allocates the same few megabytes again and again. By default, glibc returns them each time, and the kernel clears
     every page anew. Only glibc has these options; elsewhere nothing is done.

@@ -25,11 +25,11 @@ _TRANSIENT_OAUTH_ERRORS: Final = ("temporarily_unavailable", "server_error", "sl
 
 
 class TokenRefusedError(Exception):
-    """The credential itself was refused; it would be refused again."""
+    """The credential itself was refused, so a retry would fail again."""
 
 
 class TokenUnavailableError(Exception):
-    """The token endpoint gave no token this time.
+    """The token endpoint returned no token; a later call may succeed.
 
     Args:
         reason: One sentence for people.
@@ -49,8 +49,8 @@ class AccessToken:
 
     Attributes:
         value: The token.
-        new_until: Until then the token is too new for its expiry to explain a denial.
-        renew_at: From then on the token must be renewed.
+        new_until: The time until which the token is too new for its expiry to explain a denial.
+        renew_at: The time from which the token must be renewed.
     """
 
     value: str = field(repr=False)
@@ -86,7 +86,7 @@ class TokenCache:
 
         Raises:
             TokenRefusedError: The credential was refused, now or earlier in this run.
-            TokenUnavailableError: The endpoint gave no token this time.
+            TokenUnavailableError: The endpoint returned no token.
         """
         return await self._token(credential, stale=None)
 
@@ -95,7 +95,7 @@ class TokenCache:
 
         Raises:
             TokenRefusedError: The credential was refused, now or earlier in this run.
-            TokenUnavailableError: The endpoint gave no token this time.
+            TokenUnavailableError: The endpoint returned no token.
         """
         return await self._token(credential, stale=stale)
 
@@ -146,7 +146,7 @@ class TokenCache:
 
 
 def _read(response: httpx.Response) -> dict[str, Any]:
-    """Return a token answer's JSON object; of its texts, only the name of an OAuth error is ever repeated."""
+    """Return the JSON object of a token response. An error message quotes only the OAuth error's name from the response."""
     wait = retry_after_seconds(response.headers)
     status = response.status_code
     if status == 429:
@@ -171,7 +171,7 @@ def _read(response: httpx.Response) -> dict[str, Any]:
 
 
 def _error_name(value: object) -> str:
-    """Return the name of an OAuth error; names are short words, and no other text is repeated."""
+    """Return the name of an OAuth error, or `unknown error` if the value is not a short word."""
     text = str(value)
     return text if len(text) <= 40 and text.replace("_", "").isalpha() and text.isascii() else "unknown error"
 

@@ -48,10 +48,10 @@ class Classification:
         reason: One sentence for people; equal causes have equal sentences.
         ask_again: Whether a later run asks about the task again.
         status: The task's status as sent; None when there is none.
-        submitted_at: When the task was submitted.
-        updated_at: When the task last changed.
-        holding_period_days: How long the task could be cancelled.
-        errors: Why the task failed.
+        submitted_at: The time of the task's submission.
+        updated_at: The time of the task's last change.
+        holding_period_days: The days during which the task could be cancelled.
+        errors: The reasons why the task failed.
         retry_after_seconds: The pause that the server asked for.
     """
 
@@ -99,7 +99,7 @@ _FAULT_REASONS: Final = {
     ResponseFault.HTML: (
         "A web page came back in place of an answer: a proxy, a login page or a wrong BWP_API__ENDPOINT." + AGAIN
     ),
-    ResponseFault.NOT_GRAPHQL: "What came back is no GraphQL answer: check BWP_API__ENDPOINT." + AGAIN,
+    ResponseFault.NOT_GRAPHQL: "The answer is not a GraphQL answer: check BWP_API__ENDPOINT." + AGAIN,
     ResponseFault.NO_DATA: NO_TASK,
 }
 # The API names the kind of a call error by `type` (always), by `errorType` and `errorCode` (mostly), or by a bare string, as

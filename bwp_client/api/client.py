@@ -1,4 +1,4 @@
-"""The client of the Buy with Prime API: each question about a task ends as a lookup."""
+"""The client of the Buy with Prime API: asks about a task and returns the answer as a lookup."""
 
 from __future__ import annotations
 
@@ -66,11 +66,11 @@ class BuyWithPrimeClient:
         sleep: Waits; used for pauses that the server asked for.
         jitter: Returns a random number between two others.
         http_transport: Replaces the network.
-        timeout_seconds: How long one answer may take in all.
+        timeout_seconds: The time limit of one answer in all.
 
     Attributes:
-        api_calls: How many queries were sent.
-        throttled: How many calls were throttled.
+        api_calls: The number of queries sent.
+        throttled: The number of throttled calls.
     """
 
     def __init__(
@@ -98,7 +98,7 @@ class BuyWithPrimeClient:
         self._budget = RetryBudget()
         self._retry_policy = RetryPolicy(self._budget, jitter)
         self._circuit_breaker = CircuitBreaker()
-        # Denials in a row by business product: after the first, another denial is no longer explained by an expired token.
+        # Consecutive denials by business product: an expired token can explain the first denial only.
         self._denials: Counter[str] = Counter()
         self.api_calls = 0
         self.throttled = 0
@@ -120,7 +120,7 @@ class BuyWithPrimeClient:
 
     @property
     def token_calls(self) -> int:
-        """How many times a token was asked for."""
+        """The number of calls to the token endpoint."""
         return self._tokens.token_calls if self._tokens else 0
 
     @property
@@ -133,12 +133,12 @@ class BuyWithPrimeClient:
 
         Args:
             task: The task.
-            attempt: The number of this attempt at the task, over all runs; the pause before the next one grows with it.
+            attempt: The number of this attempt at the task, over all runs; the pause before the next attempt grows with it.
 
         Raises:
             TransientRemoteError: Too many calls in a row were throttled or failed. This task and all tasks not yet asked
                 about are unchanged, and left to a later run.
-            TerminalRemoteError: Too many queries in a row were rejected; likewise.
+            TerminalRemoteError: Too many queries in a row were rejected; tasks are left as above.
             SettingsError: An endpoint is no http(s) address.
         """
         credential = self._settings.credential_for(task.business_product_id)

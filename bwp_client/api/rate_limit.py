@@ -1,6 +1,6 @@
 """The adaptive rate limit: how many calls a second, and how many at the same time.
 
-The API is throttled and its limit is not published, so the rate searches for the limit: it starts at a quarter of the
+The API is throttled and its limit is not published, so the pacer searches for it: the rate starts at a quarter of the
 configured rate, grows with each successful answer, halves after a throttled answer, and then settles just below the rate that
 the server was seen to accept. The number of calls in flight behaves the same way: it starts at two, grows, and halves.
 """
@@ -21,7 +21,7 @@ _PROBE_PER_SECOND: Final = 0.002
 _RECOVER_SECONDS: Final = 2.0
 _WINDOW_SECONDS: Final = 2.0
 _CATCH_UP_SECONDS: Final = 0.5
-"""How much lost time is made up for, after a pause or on a busy machine."""
+"""The lost time, after a pause or on a busy machine, for which calls may be made up at once."""
 _INITIAL_IN_FLIGHT: Final = 2
 MAX_PAUSE_SECONDS: Final = 120.0
 
@@ -66,7 +66,7 @@ class Pacer:
 
     @property
     def max_in_flight(self) -> float:
-        """How many calls may be in flight at present."""
+        """The number of calls that may be in flight at present."""
         return self._max_in_flight
 
     @max_in_flight.setter

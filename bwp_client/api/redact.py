@@ -1,4 +1,4 @@
-"""Redacts the API's messages: they may then be stored, and equal reasons can be counted together."""
+"""Redacts the API's messages, so that they may be stored and equal reasons can be counted."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def _without_ids(text: str, task_id: str) -> str:
     text = _UUID.sub("<id>", text)
     forms = _forms_of(task_id)
     lowered = text.lower()
-    # Compiling a pattern costs more than all the rest, and mostly the ID is gone by now.
+    # Compiling the pattern costs more than all other steps, and the ID has usually been replaced already.
     return _id_pattern(forms).sub("<id>", text) if any(form.lower() in lowered for form in forms) else text
 
 

@@ -1,6 +1,6 @@
 """The answer to one API call, as the transport received it.
 
-A module of its own, so that `classify.py` can be imported without gql and httpx, which `transport.py` needs.
+It has its own module, so that `classify.py` can be imported without gql and httpx, which `transport.py` needs.
 """
 
 from __future__ import annotations

@@ -38,8 +38,8 @@ class RetryBudget:
     """Bounds the retries of a whole run, so that a failing server does not get five times the calls.
 
     Args:
-        tokens: How many retries may be made before answered calls earn more.
-        earned_per_answer: How many retries one answered call earns.
+        tokens: The number of retries before answered calls earn more.
+        earned_per_answer: The number of retries that one answered call earns.
     """
 
     def __init__(self, tokens: float = 50.0, earned_per_answer: float = 0.2) -> None:
@@ -78,7 +78,7 @@ class RetryPolicy:
         if not isinstance(error, RetryableAnswerError):
             return False
         asked_pause = error.classification.retry_after_seconds or 0.0
-        # A pause longer than a run makes is left to the next run.
+        # After a longer pause than `MAX_PAUSE_SECONDS`, the next run asks again.
         if asked_pause > MAX_PAUSE_SECONDS or error.attempt >= MAX_ATTEMPTS or not self._budget.take():
             return False
         bound = min(MAX_BACKOFF_SECONDS, MIN_BACKOFF_SECONDS * 2 ** (error.attempt - 1))
@@ -89,8 +89,8 @@ class CircuitBreaker:
     """Ends a run after too many failures in a row.
 
     Args:
-        throttles: How many reductions of the rate in a row end the run.
-        faults: How many failed lookups in a row end the run, and how many rejected queries.
+        throttles: The number of consecutive reductions of the rate that ends the run.
+        faults: The number of consecutive failed lookups that ends the run, and likewise of rejected queries.
     """
 
     def __init__(self, throttles: int = 10, faults: int = 25) -> None:

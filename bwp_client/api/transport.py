@@ -34,7 +34,7 @@ MAX_ANSWER_BYTES: Final = 1 << 20
 MAX_CONNECT_SECONDS: Final = 10.0
 _STATUS: Final = ":status"
 _RETRY: Final = Retry(retry_after_max=86_400)
-"""Reads `Retry-After`; a longer pause than a day is cut to a day."""
+"""Parses `Retry-After`; a pause of more than a day is cut to a day."""
 
 # At DEBUG gql logs whole answers, which may name persons. Raising the level is the switch that its documentation gives.
 gql_log.setLevel(logging.INFO)
@@ -46,7 +46,7 @@ class ApiTransport:
     Args:
         settings: The API's addresses and version, and the number of concurrent calls.
         http_transport: Replaces the network.
-        timeout_seconds: How long one answer may take in all.
+        timeout_seconds: The time limit of one answer in all.
     """
 
     def __init__(
@@ -122,7 +122,7 @@ class ApiTransport:
         return self._response(data)
 
     def _response(self, data: Any, errors: tuple[Any, ...] = ()) -> Response:
-        # gql keeps the headers of the newest answer only. Nothing is awaited since ours came, so they are ours.
+        # gql keeps the headers of the newest answer only. They belong to this answer, because nothing was awaited since.
         headers = self._gql_transport.response_headers
         assert headers is not None
         return Response(
@@ -183,8 +183,8 @@ async def _bound_body(response: httpx.Response) -> None:
 async def _check_answer(response: httpx.Response) -> None:
     """Read an answer within its limits and refuse unusable ones; an httpx event hook, called before gql sees the answer.
 
-    gql tells its caller neither what is wrong with a body nor the HTTP status beside a GraphQL body. The first is raised
-    here as an error, the second is added to the headers, which gql does hand out, under the name it has in HTTP/2.
+    gql reports neither the fault of an unusable body nor the HTTP status of a GraphQL body. This hook raises the fault as
+    an error, and adds the status to the headers, which gql returns, under its name in HTTP/2.
 
     Raises:
         _UnusableAnswerError: The body can't be read, or is no GraphQL answer.

@@ -29,7 +29,7 @@ def code_colors(codes: Iterable[str]) -> dict[str, str]:
     """Return the colour of each code.
 
     Args:
-        codes: Every code there is, in the order first seen, so that no colour changes when codes are added.
+        codes: All codes in the order first seen, so that no colour changes when codes are added.
     """
     colors = {UNCODED: UNCODED_COLOR, NOT_LOOKED_UP: NOT_LOOKED_UP_COLOR, OTHERS: OTHERS_COLOR}
     for code in codes:
@@ -81,7 +81,7 @@ def code_bars(frame: pd.DataFrame, theme: Theme, colors: Mapping[str, str]) -> g
 
 
 def codes_over_time(frame: pd.DataFrame, theme: Theme, colors: Mapping[str, str]) -> go.Figure:
-    """Draw failed tasks by code and period as stacked bars; rare codes are summed up as others, partial periods are lighter.
+    """Draw failed tasks by code and period as stacked bars; rare codes are summed up, and partial periods are lighter.
 
     Args:
         frame: An `error_codes_over_time` frame: `period_start` (datetime64[us, UTC]), `code` (str), `tasks` (int64),

@@ -1,4 +1,4 @@
-"""A figure that is drawn once and shown many times."""
+"""A Plotly figure that is drawn once and shown many times."""
 
 from __future__ import annotations
 

@@ -49,11 +49,11 @@ def rate_over_time(
             (float64), `partial` (bool).
         theme: Light or dark.
         baseline: A rate to compare with, drawn as a dotted line.
-        outside: The marks of `metrics.baseline.outside`: these periods get a diamond.
+        outside: The marks of `metrics.baseline.outside`; a marked period gets a diamond.
         baseline_name: The name of the dotted line.
     """
     chart = empty_figure(theme, y_title="Failure rate")
-    # Each period may take another point, for a break after it.
+    # A period takes up to two points: its own, and a break of the line after it.
     frame = frame.tail(MAX_POINTS // 2)
     rated = frame[frame["rate"].notna()]
     _add_interval(chart, frame)
@@ -74,7 +74,7 @@ def rate_over_time(
     y_range = [0, max(highest * 1.08, _MIN_TOP)]
     chart.update_yaxes(tickformat=".0%" if highest > 0.05 else ".1%", range=y_range, automargin=False)
     chart.update_xaxes(tick_layout(list(frame["period_start"]), highest)["xaxis"], automargin=False)
-    # The margins are fixed, since rates and days always need the same room: measuring it slows the browser down.
+    # The margins are fixed, because labels of rates and days always need the same room, and measuring them slows the browser.
     chart.update_layout(margin={"l": 62, "b": 42, "autoexpand": False})
     return chart
 
@@ -120,7 +120,7 @@ def rates_by_product(frames: Mapping[str, pd.DataFrame], theme: Theme) -> go.Fig
     """Draw a line of failure rates per business product; partial periods are hollow, periods not rated are gaps.
 
     Args:
-        frames: `failure_rate` frames by product name, in an order that stays the same: it decides the colours.
+        frames: `failure_rate` frames by product name, in a stable order, which decides the colours.
         theme: Light or dark.
     """
     chart = empty_figure(theme, y_title="Failure rate", legend=True, height=340)
@@ -167,7 +167,7 @@ def describe_rates(frame: pd.DataFrame, bucket: str) -> str:
 
     Args:
         frame: A `failure_rate` frame.
-        bucket: What a period is called: `day`, `week`.
+        bucket: The word for a period, such as `day` or `week`.
     """
     rated = frame[frame["rate"].notna()]
     if rated.empty:
@@ -181,11 +181,11 @@ def describe_rates(frame: pd.DataFrame, bucket: str) -> str:
 
 
 def describe_products(frames: Mapping[str, pd.DataFrame], bucket: str) -> str:
-    """Return the text alternative of `rates_by_product`: when the rate of each product was highest.
+    """Return the text alternative of `rates_by_product`: the highest rate of each product and its period.
 
     Args:
         frames: `failure_rate` frames by product name.
-        bucket: What a period is called: `day`, `week`.
+        bucket: The word for a period, such as `day` or `week`.
     """
     parts = []
     for name, frame in frames.items():
@@ -203,7 +203,7 @@ def describe_outcomes(frame: pd.DataFrame, bucket: str) -> str:
 
     Args:
         frame: A `failure_rate` frame.
-        bucket: What a period is called: `day`, `week`.
+        bucket: The word for a period, such as `day` or `week`.
     """
     if frame.empty:
         return "No task ended."
@@ -215,7 +215,7 @@ def describe_outcomes(frame: pd.DataFrame, bucket: str) -> str:
 
 
 def _with_breaks(frame: pd.DataFrame) -> Iterator[dict[Any, Any] | None]:
-    """Yield the rated rows in order, and None wherever the line must break."""
+    """Yield the rated rows in order, and None at each break of the line."""
     steps = frame["period_start"].diff()
     usual, previous = steps.min(), None
     for row in frame.to_dict("records"):
@@ -242,7 +242,7 @@ def _line(frame: pd.DataFrame) -> dict[str, list[Any]]:
 
 
 def _ribbon(frame: pd.DataFrame) -> dict[str, list[Any]]:
-    """Return a closed outline per unbroken stretch: Plotly can't fill between two lines that break."""
+    """Return a closed outline for each unbroken stretch, because Plotly can't fill between lines that have breaks."""
     x: list[Any] = []
     y: list[Any] = []
 

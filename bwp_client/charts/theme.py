@@ -1,4 +1,4 @@
-"""The template, colours and sizes of every chart. Plotly's default template is left alone: other code may change it."""
+"""The template, colours and sizes of every chart. Plotly's default template is unused, because other code may change it."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ import plotly.io as pio
 FAILED = "#D55E00"
 COMPLETED = "#0072B2"
 PALETTE = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#8C6BB1", "#B8A500", "#7A5230")
-"""The colours of Okabe and Ito for colour-blind readers, without the colour of failures, and three that go with them."""
+"""The Okabe-Ito palette for colour-blind readers, without the colour of failures, and three matching colours."""
 UNCODED_COLOR = "#8A929C"
 NOT_LOOKED_UP_COLOR = "#C3C9D1"
 MAX_POINTS = 2000
-"""Charts over time show the newest periods up to this number."""
+"""The most periods in a chart over time, which shows the newest periods."""
 MIN_COUNT_FOR_PLOTLY_TICKS = 5
-"""Below this count, Plotly would put ticks at fractions."""
+"""The count below which Plotly would put ticks at fractions."""
 _MAX_LABEL_LENGTH = 40
 _MAX_NAMED_PERIODS = 14
 
@@ -82,11 +82,11 @@ def label(text: str) -> str:
 def tick_layout(starts: Sequence[datetime], largest: float) -> dict[str, Any]:
     """Return the layout of the axes of a chart by period.
 
-    A single period and a few weeks are named by the days on which they begin: Plotly would name the Sundays, and a single
-    day with its milliseconds. Small counts have whole ticks.
+    The ticks of a single period or of a few weeks are the days on which the periods begin; Plotly would put the ticks of
+    weeks on Sundays and label a single day with milliseconds. Ticks of small counts are whole numbers.
 
     Args:
-        starts: When the periods begin.
+        starts: The starts of the periods.
         largest: The largest value on the y axis.
     """
     are_weeks = 1 < len(starts) <= _MAX_NAMED_PERIODS and starts[1] - starts[0] >= timedelta(days=7)

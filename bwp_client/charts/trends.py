@@ -20,7 +20,7 @@ _LOW_TO_HIGH = {
 
 
 def rate_with_changes(frame: pd.DataFrame, changes: pd.DataFrame, theme: Theme) -> go.Figure:
-    """Draw the failure rate, the level between changes as a line, and each day on which it changed.
+    """Draw the failure rate, its level between two change points as a line, and a label at each change point.
 
     Args:
         frame: A `failure_rate` frame; see `rate_over_time`.
@@ -32,7 +32,7 @@ def rate_with_changes(frame: pd.DataFrame, changes: pd.DataFrame, theme: Theme) 
     x: list[pd.Timestamp | None] = []
     y: list[float | None] = []
     for index, row in enumerate(changes.to_dict("records")):
-        # Labels of days near each other are put above each other.
+        # The labels of neighbouring days are stacked.
         near = (changes["changed_at"].iloc[:index] > row["changed_at"] - _label_width(frame)).sum()
         if index == 0:
             x += [row["before_from"], row["changed_at"], None]
@@ -54,7 +54,7 @@ def rate_with_changes(frame: pd.DataFrame, changes: pd.DataFrame, theme: Theme) 
 
 
 def _label_width(frame: pd.DataFrame) -> pd.Timedelta:
-    """Return the time on the x axis that the label of a day covers."""
+    """Return the length of time that the label of a day covers on the x axis."""
     width: pd.Timedelta = (frame["period_start"].max() - frame["period_start"].min()) / 8
     return width
 

@@ -1,4 +1,4 @@
-"""The command line: the contract for tests, scripts and the pages, which start all work through it."""
+"""The command line. It is the interface for scripts and tests, and for the pages, which start all work through it."""
 
 from __future__ import annotations
 

@@ -81,7 +81,7 @@ def _address(text: str | None) -> SourceAddress:
 
 
 def _open(address: SourceAddress, warehouse: str | None, settings: Settings) -> tuple[Source, str, str]:
-    """Return the source, its label in the runs, and the warehouse to load into: sample data has a warehouse of its own."""
+    """Return the source, its label in the runs, and the address of the warehouse, which is another for sample data."""
     from bwp_client.cli.sample import sample_folder
     from bwp_client.settings import SAMPLE_SOURCE, SAMPLE_WAREHOUSE
     from bwp_client.sources import FileSource, Scheme, open_source
@@ -95,7 +95,7 @@ def _open(address: SourceAddress, warehouse: str | None, settings: Settings) -> 
 
 
 def _prepare_workers(address: SourceAddress) -> None:
-    """Start the worker processes of a load that may be large while this process still imports."""
+    """Start the worker processes of a possibly large load while this process is still importing."""
     from bwp_client.load.workers import is_large, prepare
     from bwp_client.sources import FileSource, Scheme
 

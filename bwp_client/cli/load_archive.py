@@ -56,16 +56,16 @@ def _print_result(result: ArchiveResult, *, as_json: bool) -> None:
             f"Replayed {', '.join(result.windows)}{' (begun by an earlier run)' if result.resumed else ''}: "
             f"{result.received:,} messages received; {result.stored:,} events stored, {result.duplicate:,} duplicate, "
             f"{result.ignored:,} ignored, {result.quarantined:,} quarantined, {result.outside_window:,} outside the window, "
-            f"{result.foreign:,} of others."
+            f"{result.foreign:,} foreign."
         )
     if not result.received:
-        note("The archive has no event in this window that the rule lets through.")
+        note("In this window, the archive has no event that matches the rule.")
     if result.resumed:
-        note("An earlier run's window was read to its end. Load again for what has come since.")
+        note("An earlier run's window was read to its end. Load again to read the events that have come since.")
     if result.foreign:
         note(
-            f"Needs attention: {result.foreign:,} messages in the queue are of no replay of ours; they were left there. "
-            "Give this app a queue of its own, or purge it."
+            f"Needs attention: {result.foreign:,} messages in the queue belong to no replay of ours, and were left there. "
+            "Give this app its own queue, or purge the queue."
         )
     if result.quarantined:
         note(

@@ -137,7 +137,7 @@ def purge_command(
         if reports and not as_json:
             note(
                 f"Published reports in {settings.reports_uri} that still carry older rows: {', '.join(reports)}. They are "
-                "evidence and were left; delete their folders if these rows must be removed there too."
+                "evidence, so they were not deleted; delete their folders if these rows must be removed there too."
             )
         if result.unfinished_files:
             note(

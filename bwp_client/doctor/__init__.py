@@ -1,4 +1,4 @@
-"""Inspects how S3, an archive and the API are set up. Each finding is OK, or names the fault and its fix; nothing changes."""
+"""Inspects the set-up of S3, an archive and the API without changing it. Each finding is OK, or a fault with its fix."""
 
 from bwp_client.doctor.findings import Finding
 from bwp_client.doctor.permissions import permission_finding

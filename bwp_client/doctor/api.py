@@ -1,6 +1,6 @@
 """`doctor api`: inspects addresses, credentials, tokens, target IDs, the permission, the version and the clock.
 
-Asks the API once about each business product, about the task of a loaded event where there is one. Stores nothing.
+The API is asked one question about each business product, if possible about the task of a loaded event. Nothing is stored.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from bwp_client.api.transport import ApiTransport
 
 MOST_CLOCK_SECONDS: Final = 10.0
-"""Runs on several machines compare the time of day to see which claims have expired."""
+"""The largest harmless difference of clocks: runs on several machines compare times to see which claims have expired."""
 KNOWN_VERSION: Final = "2024-11-01"
 _CONSOLE: Final = "in the merchant console under Settings, API credentials"
 
@@ -57,7 +57,7 @@ def inspect_api(
     http_transport: httpx.AsyncBaseTransport | None = None,
     timeout_seconds: float = TIMEOUT_SECONDS,
 ) -> list[Finding]:
-    """Return the findings about everything that a lookup needs.
+    """Return the findings about all preconditions of a lookup.
 
     Args:
         settings: The settings of the API.

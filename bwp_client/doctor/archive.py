@@ -82,7 +82,7 @@ def _described(inspected: str, describe: Callable[[], T], action: str, resource:
     try:
         return describe(), []
     except TerminalRemoteError:
-        return None, [Finding(f"{inspected} can't be looked at", f"allow {action} on {resource} for the app's role")]
+        return None, [Finding(f"{inspected} can't be described", f"allow {action} on {resource} for the app's role")]
     except SourceNotFoundError:
         fix = f"check its name and the Region, or make it: {archives.SEE_SETUP}"
         return None, [Finding(f"{inspected} does not exist", fix)]
@@ -109,7 +109,7 @@ def _rule(rule: archives.Rule, archive: archives.Archive, queue: dict[str, str])
 def _dead_letters(rule: archives.Rule, queue_arn: str) -> Iterator[Finding]:
     if any(target["Arn"] == queue_arn and not target.get("DeadLetterConfig") for target in rule.targets):
         yield Finding(
-            f"rule {rule.name}'s target has no dead-letter queue: what can't be delivered for a day is lost",
+            f"rule {rule.name}'s target has no dead-letter queue: events that can't be delivered within a day are lost",
             "set DeadLetterConfig on the target; deploy/aws/archive-reader.yaml shows how",
         )
 
@@ -131,7 +131,7 @@ def _queue(queue: dict[str, str], url: str) -> Iterator[Finding]:
 
 
 def _dead_letter_queue(clients: Clients, queue: dict[str, str], url: str) -> Iterator[Finding]:
-    """Yield whether the queue has a dead-letter queue, and whether events lie in it that no load reads."""
+    """Yield whether the queue has a dead-letter queue, and whether that queue holds events that no load reads."""
     policy = queue.get("RedrivePolicy")
     if not policy:
         yield Finding(
@@ -150,7 +150,7 @@ def _dead_letter_queue(clients: Clients, queue: dict[str, str], url: str) -> Ite
     lost = int(dead.get("ApproximateNumberOfMessages", "0"))
     if lost:
         yield Finding(
-            f"the dead-letter queue holds about {lost:,} messages: they are in no load",
+            f"the dead-letter queue holds about {lost:,} messages that no load has read",
             f"aws sqs start-message-move-task --source-arn {arn}, then load again; or load their window again",
         )
     else:
@@ -158,7 +158,7 @@ def _dead_letter_queue(clients: Clients, queue: dict[str, str], url: str) -> Ite
 
 
 def _permissions(clients: Clients, archive: archives.Archive, rule_arn: str, queue_url: str) -> Iterator[Finding]:
-    """Try each call with an argument that is wrong on purpose, so that it has no effect."""
+    """Try each call with an argument that is wrong on purpose, so that the call has no effect."""
     prefix = archive.arn.partition(":archive/")[0]
     # The window ends before it starts, so AWS can't start the replay; and a replay would be sent to our rule only.
     yield permission_finding(
@@ -227,6 +227,6 @@ def _window(archive: archives.Archive, known: list[Replay], now: datetime) -> It
     unfinished = [replay.replay_name for replay in known if replay.state.is_open]
     if unfinished:
         yield Finding(
-            f"replay {unfinished[0]} was begun and not read to its end",
-            f"load archive://{archive.name} goes on with it",
+            f"replay {unfinished[0]} was started, and has not been read to its end",
+            f"load archive://{archive.name} continues it",
         )

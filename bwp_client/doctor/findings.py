@@ -1,4 +1,4 @@
-"""A finding of `doctor`: what was inspected, with the fix where it is not right."""
+"""A finding of `doctor`: the inspected part of the set-up, and the fix if it has a fault."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ class Finding:
 
     @classmethod
     def of(cls, inspected: str, fault: tuple[str, str] | None) -> Self:
-        """Return the finding for something inspected, or for the fault that was found in it: its text and its fix."""
+        """Return an OK finding with the text `inspected`, or the finding of a fault, which is given as (text, fix)."""
         return cls(inspected) if fault is None else cls(*fault)
 
     @property

@@ -66,7 +66,7 @@ def _errors(uri: str) -> AbstractContextManager[None]:
 
 
 def _not_listed(error: ClientError, bucket: str, prefix: str) -> Finding:
-    """Return the finding for a bucket that can't be listed; raise what passes by itself."""
+    """Return the finding for a bucket that can't be listed; raise an error that may be temporary."""
     match problem_of(error):
         case AwsProblem.MISSING:
             return Finding(f"bucket {bucket} does not exist", "check its name, and AWS_ENDPOINT_URL where one is set")

@@ -1,4 +1,4 @@
-"""The claims of one run: the tasks that it is asking about, so that other runs leave them alone.
+"""The claims of one run: the tasks that this run asks about, and that other runs skip.
 
 A claim holds for one lease and is renewed while its run lives. The tasks of a killed run are free again once the lease ends.
 """
@@ -15,7 +15,7 @@ from bwp_client.warehouse import Warehouse
 from bwp_client.warehouse.claims import Held, TaskKey, commit_claims
 
 SAFETY_SHARE: Final = 0.2
-"""The share of a lease, at its end, in which its holder asks no more, because other machines' clocks may be ahead."""
+"""The last part of a lease, as a share, in which its holder starts no call, because another machine's clock may be fast."""
 
 
 class Claims:
@@ -24,12 +24,12 @@ class Claims:
     Args:
         warehouse: The warehouse whose tasks are claimed.
         run_id: The run that holds the claims.
-        lease: How long a claim holds.
+        lease: The time for which a claim holds.
         seams: The clocks.
 
     Attributes:
-        held_until: Until when this run may ask about the tasks it claimed, on the monotonic clock.
-        renewed_at: When the claims were last committed, on the monotonic clock.
+        held_until: The time until which this run may ask about its claimed tasks, on the monotonic clock.
+        renewed_at: The time of the last commit of the claims, on the monotonic clock.
     """
 
     def __init__(self, warehouse: Warehouse, run_id: str, *, lease: timedelta, seams: Seams) -> None:

@@ -1,4 +1,4 @@
-"""Dispatches the tasks of the work queue to the workers, each claimed first so that no other run asks about it meanwhile."""
+"""Dispatches the tasks of the work queue to the workers. Each task is claimed first, so that no other run asks about it."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ from bwp_client.enrich.work_queue import WorkItem, WorkQueue
 from bwp_client.warehouse.claims import Held, TaskKey
 
 CLAIM_SECONDS: Final = 10.0
-"""How many seconds of work a run claims at a time."""
+"""The seconds of work that a run claims at a time."""
 MAX_CLAIMED: Final = 500
 POLL_SECONDS: Final = 2.0
-"""How often a run without other work looks at the tasks that other runs hold."""
+"""The seconds between two looks at the tasks of other runs, by a run without other work."""
 
 
 class Dispatcher:
@@ -32,7 +32,7 @@ class Dispatcher:
         queue: The tasks.
         claims: The claims of this run.
         client: The API client, whose rate decides how many tasks are claimed at a time.
-        workers: How many workers ask at the same time.
+        workers: The number of workers that ask at the same time.
         seams: The monotonic clock and the wait.
     """
 
@@ -73,21 +73,21 @@ class Dispatcher:
                 return self._ready.popleft()
             if self._refill is None:
                 return None
-            # `wait`, unlike `await`, does not cancel the refill with the worker: the commit must end, and others wait for it.
+            # `wait`, unlike `await`, does not cancel the refill with the worker. Other workers wait for its commit.
             await asyncio.wait({self._refill})
 
     def seconds_left(self) -> float:
-        """Return how many seconds the dispatched tasks are still held by this run alone."""
+        """Return the number of seconds for which this run alone still holds the dispatched tasks."""
         return self._claims.held_until - self._seams.monotonic()
 
     def release(self, item: WorkItem) -> None:
-        """Return a task to the queue that was not asked about while it was held."""
+        """Return a task to the queue, because its claim ended before the API answered."""
         self._unstored.discard(item.key)
         self._skipped[item.position] = None
         self._left += 1
 
     def mark_stored(self, keys: Iterable[TaskKey]) -> None:
-        """Need the claims of these tasks no more, because their answers are stored."""
+        """Record that the answers of these tasks are stored, so that their claims need not be renewed."""
         self._unstored.difference_update(keys)
 
     async def renew_claims(self) -> None:
@@ -103,7 +103,7 @@ class Dispatcher:
                 await self._take(lambda _: [])
 
     async def close(self) -> None:
-        """Claim no more, after a commit under way has ended."""
+        """Stop claiming tasks, after the running commit has ended."""
         async with self._commit_lock:
             if self._refill is not None:
                 self._refill.cancel()
@@ -167,7 +167,7 @@ class _Selection:
                 chosen.append(item)
             elif not (self.is_exhausted and was_renewed):
                 self.skipped[item.position] = expires_at
-            # Otherwise the other run renewed the claim while this run waited: it lives, and the task is left to it.
+            # Else the other run renewed its claim while this run waited. The other run is alive, so the task is left to it.
         if not self.is_exhausted:
             self._choose_new(queue, held, chosen, wanted)
         return chosen

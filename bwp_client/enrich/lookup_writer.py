@@ -71,7 +71,7 @@ class LookupWriter:
         self._batch_answers = batch_answers
         self._listed = queue.found
         self._answered_elsewhere = 0
-        # Published with the first answers, for an earlier run may have ended before it published its own.
+        # The first answers are published with this version: an earlier run may have ended before it published its own.
         self._lookups_version = queue.lookups_version
         self._batch: list[tuple[WorkItem, Lookup]] = []
         self._lock = asyncio.Lock()
@@ -94,7 +94,7 @@ class LookupWriter:
         )
 
     async def add(self, item: WorkItem, lookup: Lookup) -> list[TaskKey]:
-        """Count one answer; store and publish the batch when that is due.
+        """Count one answer; store and publish the batch if it is due.
 
         Returns:
             The tasks that need no claim any more.
@@ -123,8 +123,8 @@ class LookupWriter:
         """Store and publish the remaining answers, and return the result of the run.
 
         Args:
-            state: How the run ended, for the runs table.
-            answered_elsewhere: How many tasks of the queue other runs have answered meanwhile.
+            state: The end of the run, for the runs table.
+            answered_elsewhere: The number of tasks of the queue that other runs have answered meanwhile.
 
         Raises:
             WarehouseError: The answers can't be written, and are lost; those stored before stay.

@@ -1,4 +1,4 @@
-"""What a run of `enrich` is asked to do, and the parts of it that a test may replace."""
+"""The options of a run of `enrich`, and the seams: the parts of a run that a test may replace."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def _utc_now() -> datetime:
 
 @dataclass(frozen=True, slots=True)
 class EnrichOptions:
-    """What a run asks about, and how it stores the answers.
+    """The tasks that a run asks about, and the way in which it stores the answers.
 
     Attributes:
         limit: The most tasks to ask about; None for all.
@@ -27,7 +27,7 @@ class EnrichOptions:
         retry_failed: Whether to ask again where an earlier lookup ended for good without an answer.
         tasks: The IDs of the only tasks to ask about, even before their next attempt is due; tasks that were found are left
             out. Empty for all tasks.
-        lease: How long a claim holds without being renewed.
+        lease: The time for which a claim holds without being renewed.
         batch_answers: The most answers stored by one commit.
     """
 

@@ -53,7 +53,7 @@ def enrich(
     Args:
         warehouse: The warehouse with the tasks; the answers are appended to its `lookups`.
         settings: The API, its credentials, the highest rate of calls, and the rules for deadlines.
-        options: What to ask about.
+        options: The tasks to ask about.
         seams: Replaces clocks, waiting and the API client in tests.
         on_progress: Called after each answer.
 
@@ -78,7 +78,7 @@ def enrich(
 
 
 class _Run:
-    """One run: makes the client, the dispatcher and the writer, and leads the tasks through them."""
+    """One run: makes the client, the dispatcher and the writer, and passes the tasks through them."""
 
     def __init__(
         self,
@@ -109,7 +109,7 @@ class _Run:
             batch_answers=options.batch_answers,
             seams=seams,
         )
-        # One more than there may be calls in flight, which the client bounds: one worker may be storing answers.
+        # One worker more than the most calls in flight (which the client bounds), because a worker may be storing answers.
         self._workers = min(api.concurrency + 1, queue.total)
 
     def run(self) -> EnrichResult:
@@ -180,7 +180,7 @@ class _Run:
         task, attempt = item.task, item.attempts + 1
         if task.business_product_id:
             return await self._client.look_up(task, attempt=attempt)
-        # A request from the shop's own list may name no business product: each of them is asked in turn.
+        # A request of the shop's list may name no business product: then the API is asked for each product in turn.
         best = None
         for product in self._queue.products_to_try():
             lookup = await self._client.look_up(replace(task, business_product_id=product), attempt=attempt)

@@ -32,7 +32,7 @@ class WorkItem:
 
     Attributes:
         task: The task; the business product may be empty for a request from the shop's list.
-        attempts: How many times the API was asked about the task so far.
+        attempts: The number of calls about the task so far.
         lookup_state: The state of the latest lookup; None when there is none.
         reason: The reason of the latest lookup; None when there is none.
         occurred_at: When the task ended; None for a task without an event.
@@ -64,13 +64,13 @@ class WorkQueue:
         connection: Holds the queue in temporary tables.
         settings: The API's credentials, and the rules for deadlines.
         options: Which tasks to ask about.
-        run_id: The run, whose own answers are known already.
-        now: The time by which tasks are due again.
+        run_id: The ID of this run, whose own answers are not read from the table.
+        now: The present; a task is due again if its next attempt is at this time or earlier.
 
     Attributes:
         products: The business products with events, the largest first.
-        found: How many tasks there are to ask about.
-        total: How many of them this run asks about.
+        found: The number of tasks to ask about, without the limit.
+        total: The number of tasks that this run asks about.
         lookups_version: The version of the lookups table that the queue was made from.
 
     Raises:
@@ -200,7 +200,7 @@ class WorkQueue:
         self._seen_files = {item.path for item in current_files}
 
     def answered_elsewhere(self) -> int:
-        """Return how many tasks of the queue other runs have answered since it was made."""
+        """Return the number of tasks of the queue that other runs have answered since the queue was made."""
         (count,) = one_row(self._connection, "select count(distinct (task_id, task_kind)) from answered")
         return int(count)
 

@@ -1,10 +1,10 @@
 -- The tasks to ask about, with the priority in which to ask: failed and never asked; failed and due again; open requests of the
 -- shop's list without an event; completed; and tasks without a credential. A lookup of attempt 0 never reached the API. A task
--- found COMPLETED that failed afterwards is asked about again. Tasks older than the purge floor are left out. Where tasks are
--- named, only these are taken, even before their next attempt is due.
+-- found COMPLETED that failed afterwards is asked about again. Tasks older than the purge floor are left out. If tasks
+-- are named, only these are taken, even before their next attempt is due.
 --
--- Tasks of equal priority are ordered by deadline: first the deadlines ahead, the soonest first, then those missed, the latest
--- first.
+-- Tasks of equal priority are ordered by deadline: first the future deadlines, the nearest first, then the missed deadlines,
+-- the most recent first.
 create temp table candidate as
 with latest as (
     select task_id, task_kind, business_product_id, lookup_state, status, submitted_at, asked_at, attempt, next_attempt_at,

@@ -32,12 +32,14 @@ class Cause:
     """The cause of most of a change.
 
     Attributes:
-        business_product_id: The product that makes up most of it; None where no product does.
-        code_set: The codes that make up most of it; None where no codes do, or where too few tasks were looked up to know.
-        since: The day on which the change began; None where no change point is found.
-        is_spread: There are several products, the codes are known, and no product and no codes make up most of it.
-        is_mix: More or fewer outcomes came from products that fail more often; no product itself failed more or less.
-        may_be_requests: More or fewer requests alone could look like this; see `may_be_requests`.
+        business_product_id: The product that makes up most of the change; None if no product does.
+        code_set: The code set that makes up most of the change; None if no code set does, or if too few tasks were looked up.
+        since: The day on which the change began; None if no change point is found.
+        is_spread: True if several products have outcomes, the codes are known, and neither a product nor a code set makes up
+            most of the change.
+        is_mix: True if the change comes from the mix: more or fewer outcomes came from products that fail more often, and no
+            product itself failed more or less often.
+        may_be_requests: True if a change of the number of requests alone could explain it; see the function of this name.
     """
 
     business_product_id: str | None = None
@@ -49,9 +51,9 @@ class Cause:
 
 
 def change_search_period(filters: Filters) -> Filters:
-    """Return the filters over this period and the one before, in whole weeks and at least eight of them.
+    """Return the filters with a period long enough to search for change points, which a short period has too few days for.
 
-    Changes of the rate are searched in it: a short period alone holds too few days.
+    The period covers this period and the period before, extended to whole weeks and to at least eight weeks.
     """
     start = min(filters.before_time, filters.to_time - MIN_WEEKS * timedelta(weeks=1))
     return filters.with_(from_time=start - timedelta(days=start.weekday()))
@@ -63,13 +65,13 @@ def cause_of(
     comparison: Mapping[Any, Any],
     products: pd.DataFrame,
 ) -> Cause | None:
-    """Return the cause of most of a period's change; computes the metrics that `find_cause` needs.
+    """Compute the metrics that `find_cause` needs, and return its result.
 
     Args:
         ask: Computes a metric with the given filters.
         filters: The filters of the period.
-        comparison: The one row of its `period_comparison` frame.
-        products: Its `comparison_by_product` frame.
+        comparison: The only row of the period's `period_comparison` frame.
+        products: The period's `comparison_by_product` frame.
     """
 
     def narrowed(filters: Filters, product: str | None) -> Filters:
@@ -92,7 +94,7 @@ def find_cause(
     """Return the cause of most of the change; None when there is no clear change.
 
     Args:
-        comparison: The one row of a `period_comparison` frame.
+        comparison: The only row of a `period_comparison` frame.
         products: A `comparison_by_product` frame.
         contributors_of: Returns the `contributors` frame of a product; of all products for None.
         changes_of: Returns the `change_points` frame of a product; of all products for None.
@@ -116,12 +118,13 @@ def find_cause(
 
 
 def may_be_requests(comparison: Mapping[Any, Any], contributors: pd.DataFrame) -> bool:
-    """Return whether more or fewer requests alone could look like this change.
+    """Return whether a change of the number of requests alone could explain the change of the failure rate.
 
-    They move failures first and completions later: failures and all outcomes rise or fall together, and so do all codes.
+    Such a change moves failures first and completions later. It needs failures and all outcomes that rise or fall together,
+    and codes that change in proportion.
 
     Args:
-        comparison: The one row of a `period_comparison` frame.
+        comparison: The only row of a `period_comparison` frame.
         contributors: The `contributors` frame of the same tasks, or of the product that makes up most of the change.
     """
     failures = comparison["failed"] - comparison["previous_failed"]
@@ -142,7 +145,7 @@ def codes_moved_in_proportion(contributors: pd.DataFrame) -> bool:
 
     sets = contributors[contributors["part"] == "code_set"]
     if not sets["previous_failed"].sum():
-        return False  # nothing failed before, and no factor makes failures of none
+        return False  # without a failure in the period before, no factor explains the failures
     counts = sets.loc[sets["code_set"] != NOT_LOOKED_UP, ["failed", "previous_failed"]].to_numpy(dtype=float)
     expected = np.outer(counts.sum(axis=1), counts.sum(axis=0)) / max(counts.sum(), 1)
     is_rare = expected.min(axis=1, initial=np.inf) < MIN_EXPECTED
@@ -173,7 +176,7 @@ def _lead_product(
 def _lead_code_set(parts: pd.DataFrame, sign: int) -> str | None:
     """Return the set of codes that makes up most of the change, if chance can't explain its change.
 
-    It must hold for whatever codes the tasks have that were not looked up.
+    Both must be true for all possible codes of the tasks that were not looked up.
     """
     known, hidden = _code_sets(parts)
     if known.empty:
@@ -192,7 +195,7 @@ def _lead_code_set(parts: pd.DataFrame, sign: int) -> str | None:
 
 
 def _is_no_code_set_leading(parts: pd.DataFrame, sign: int) -> bool:
-    """Return whether no set of codes makes up most of the change, whatever codes the tasks not looked up have."""
+    """Return whether no set of codes makes up most of the change, for all possible codes of the tasks not looked up."""
     known, hidden = _code_sets(parts)
     n = parts.loc[parts["part"] == "code_set", ["n", "previous_n"]].max()
     most = float((sign * known["contribution"]).max()) if len(known) else 0.0
@@ -212,7 +215,7 @@ def _change(parts: pd.DataFrame, sign: int) -> float:
 
 
 def _since(changes: pd.DataFrame, direction: str) -> datetime | None:
-    """Return the day of the newest change point, if it goes in the direction of the whole change."""
+    """Return the day of the newest change point if its direction is that of the whole change, else None."""
     if changes.empty:
         return None
     newest = changes.iloc[-1]

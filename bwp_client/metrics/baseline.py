@@ -1,9 +1,9 @@
-"""Periods whose failure rate lies outside the baseline: further from it than chance explains.
+"""Marks the periods whose failure rate differs from a baseline by more than chance explains.
 
 Each rated period is compared with the baseline's counts by Fisher's exact test (the hypergeometric distribution), above and
 below. The level is divided by the number of periods (Bonferroni): by chance alone, at most 1 chart of 20 has any mark. The
-baseline is the period before. Where that has too few outcomes, it is the other periods shown, so that periods can be marked
-without a period before, too.
+baseline is the period before. If that period has too few outcomes, the baseline of each period is the other periods shown, so
+that periods can also be marked without a period before.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ def baseline_of(comparison: Mapping[Any, Any]) -> Baseline | None:
     """Return the baseline; None when neither the period before nor this period has enough outcomes to rate.
 
     Args:
-        comparison: The one row of a `period_comparison` frame.
+        comparison: The only row of a `period_comparison` frame.
     """
     if pd.notna(comparison["previous_rate"]):
         return Baseline(int(comparison["previous_failed"]), int(comparison["previous_n"]), is_before=True)

@@ -1,4 +1,4 @@
-"""The registry of metrics: each one's title, meaning, SQL template and last step.
+"""The registry of metrics: the title, the meaning, the SQL template and the last step of each metric.
 
 The meaning is shown on the pages, and `docs/metrics.md` repeats it word for word.
 """
@@ -15,7 +15,7 @@ from bwp_client.metrics import change_points, error_codes, periods, worklist
 from bwp_client.metrics.context import MetricContext
 
 KNOWN_SHARE = 0.95
-"""The share of failed and of completed tasks that must be looked up before a rate by submission is given."""
+"""The share of failed and of completed tasks that must be looked up before a rate by submission is computed."""
 
 
 class MetricName(StrEnum):
@@ -49,7 +49,7 @@ class MetricSpec:
         title: Its name on screen.
         meaning: The formula in words, the denominator, and the method's source.
         sql: Its template in `metrics/sql`.
-        finish: Makes the metric's frame of the rows that the SQL returns; None where these are the frame.
+        finish: Converts the rows of the SQL into the metric's frame; None if the rows are the frame.
     """
 
     title: str
@@ -70,12 +70,12 @@ METRICS: dict[MetricName, MetricSpec] = {
     ),
     MetricName.SUBMISSION_RATE: MetricSpec(
         "Failure rate by submission",
-        "Failed tasks ÷ (failed + completed tasks), by the date on which they were submitted, whenever they ended: a surge "
-        "of requests alone leaves it as it is. Only looked-up tasks have a submission, so a period is rated only when "
-        f"{KNOWN_SHARE * 100:.0f} % of the failed and of the completed tasks that ended since it began were looked up; "
-        "completed ones are looked up by enrich --completed alone. Partial: some of its tasks may still be running, since "
-        "1 in 100 completed ones took longer than there was time. What fails comes first, so such a rate begins too high. "
-        "The range is the 95 % Wilson interval.",
+        "Failed tasks ÷ (failed + completed tasks), by the date on which they were submitted, at whatever time they ended: a "
+        "surge of requests alone does not change it. Only looked-up tasks have a submission, so a period is rated only when "
+        f"{KNOWN_SHARE * 100:.0f} % of the failed and of the completed tasks that ended since its start were looked up; "
+        "only enrich --completed looks up completed tasks. Partial: some tasks of the period may still be running, because "
+        "less time has passed than 99 of 100 completed tasks took. Failures come first, so the rate of such a period starts "
+        "too high. The range is the 95 % Wilson interval.",
         "submission_rate.sql",
         periods.with_unsettled,
     ),
@@ -86,8 +86,8 @@ METRICS: dict[MetricName, MetricSpec] = {
         "at least 5 more tasks than in the period before, a share of all outcomes at least half as high again, and more "
         "than luck explains 19 times of 20. A surge of requests lets codes rise until its completions are in. Quiet: seen "
         "earlier, not in this period. Ongoing: everything else. Where the data begin too late to tell, or less than "
-        f"{KNOWN_SHARE * 100:.0f} % of the failures before were looked up, a code is ongoing; where less of this period's "
-        "were, none is quiet.",
+        f"{KNOWN_SHARE * 100:.0f} % of the failures before were looked up, a code is ongoing. Where less of this "
+        "period's failures were looked up, no code is quiet.",
         "error_codes.sql",
         error_codes.with_guidance,
     ),
@@ -104,26 +104,26 @@ METRICS: dict[MetricName, MetricSpec] = {
     ),
     MetricName.CODE_SETS: MetricSpec(
         "Codes that come together",
-        "Failed tasks by all the codes that each one has. Each task counts once, so the shares add up to the whole.",
+        "Failed tasks by the set of all their codes. Each task counts once, so the shares add up to the whole.",
         "code_sets.sql",
     ),
     MetricName.TIME_TO_OUTCOME: MetricSpec(
         "Time to outcome",
-        "From submission, as Buy with Prime tells it, to the event that says how the task ended. Half of the tasks took "
+        "The time from submission, as Buy with Prime reports it, to the event of the outcome. Half of the tasks took "
         "no longer than the median, 9 of 10 no longer than the 90th percentile, 99 of 100 no longer than the 99th, which "
-        "needs 100 tasks. Only looked-up tasks count: completed ones are looked up by enrich --completed alone.",
+        "needs 100 tasks. Only looked-up tasks count; only enrich --completed looks up completed tasks.",
         "time_to_outcome.sql",
         periods.with_partial,
     ),
     MetricName.PERIOD_COMPARISON: MetricSpec(
         "Against the period before",
         "The failure rate of this period minus that of the period of the same length just before it, with Newcombe's "
-        "95 % interval. It is called higher or lower only when that interval leaves out zero.",
+        "95 % interval. It is called higher or lower only when the interval does not contain zero.",
         "period_comparison.sql",
     ),
     MetricName.COMPARISON_BY_PRODUCT: MetricSpec(
         "Business products against the period before",
-        "Each rated business product that had outcomes in this period or in the one before, compared with itself in the "
+        "Each rated business product that had outcomes in this period or in the period before, compared with itself in the "
         "period of the same length just before this one; the product with most failed tasks comes first. The intervals "
         "are those of the comparison of all products.",
         "comparison_by_product.sql",
@@ -138,7 +138,7 @@ METRICS: dict[MetricName, MetricSpec] = {
     ),
     MetricName.CHANGE_POINTS: MetricSpec(
         "Changes",
-        "Days from which on the failure rate was another for a week or more. Expected failures follow the weekday, so a "
+        "Days on which the failure rate changed for a week or more. Expected failures follow the weekday, so a "
         "weekly rhythm is no change. Each search is tested by simulation (circular binary segmentation): a steady series "
         "shows a change in 1 of 100 searches. Before and after reach to the neighbouring changes, with 95 % Wilson "
         "intervals; the change very likely lies between earliest and latest.",
@@ -153,13 +153,13 @@ METRICS: dict[MetricName, MetricSpec] = {
     ),
     MetricName.COVERAGE: MetricSpec(
         "Lookup coverage",
-        "The share of failed tasks whose errors Buy with Prime has told us. The reasons shown speak for these only.",
+        "The share of failed tasks whose errors Buy with Prime has reported. The reasons shown are those of these tasks.",
         "coverage.sql",
     ),
     MetricName.GAPS: MetricSpec(
         "Gaps",
-        "Days without a single event of any kind, where this weekday has 5 or more at the median over all data. Products "
-        "and regions narrow it; task kind and codes do not.",
+        "Days without a single event of any kind, where the weekday's median over all data is 5 events or more. "
+        "Only the filters on products and regions apply.",
         "gaps.sql",
     ),
     MetricName.OPEN_FAILURES: MetricSpec(
@@ -174,23 +174,23 @@ METRICS: dict[MetricName, MetricSpec] = {
     ),
     MetricName.WAITING: MetricSpec(
         "Waiting requests",
-        "Requests that the shop lists, not closed, whose task has no event yet, whenever they were received. Without a "
-        "receipt or a lookup there is no deadline to tell.",
+        "Requests that the shop lists, not closed, whose task has no event yet, at whatever time they were received. "
+        "Without a receipt or a lookup the deadline is not known.",
         "waiting.sql",
         worklist.waiting,
     ),
     MetricName.DISCLOSURE: MetricSpec(
         "Yearly disclosure",
         "Received: requests that began in the period, by the shop's list, else by the submission where a task was looked "
-        "up; one submitted again counts once. Completed and failed: tasks by the date of the outcome. Days: from the "
+        "up; a request submitted again counts once. Completed and failed: tasks by the date of the outcome. Days: from the "
         "beginning to completion, over the completed tasks whose beginning is known (timed).",
         "disclosure.sql",
     ),
     MetricName.LOOKUP_STATES: MetricSpec(
         "Where lookups stand",
-        "Failed tasks by what asking Buy with Prime about them came to, and why; shares are of all failed tasks. Found: its "
-        "errors are known. Pending, and failed with a time to ask again: asked about again by a later run. Not found, "
-        "denied, and failed without such a time: not asked about again unless told so.",
+        "Failed tasks by the state and the reason of their latest lookup; shares are of all failed tasks. Found: the task's "
+        "errors are known. Pending, and failed with a time of the next attempt: a later run asks again. Not found, denied, "
+        "and failed without such a time: asked about again only on request.",
         "lookup_states.sql",
     ),
 }

@@ -4,8 +4,8 @@ The method is circular binary segmentation (A. B. Olshen and others, 2004) on da
 with the rest of the period: the failures in it against the failures expected. The expected rate follows the weekday, so a
 weekly rhythm is no change. The segment with the largest deviation is tested by simulation (`scipy.stats.monte_carlo_test`):
 simulated series have the same outcomes per day, a rate that depends on the weekday alone, and the overdispersion of the real
-days. Where the test is significant, each part is searched again. Finally, change points are dropped unless Newcombe's
-interval of the difference between their two sides leaves out zero.
+days. Where the test is significant, each part is searched again. Finally, a change point is dropped if Newcombe's
+interval of the difference between its two sides contains zero.
 
 A steady series shows a change in at most 1 of 100 searches (`FALSE_ALARM`).
 """
@@ -27,7 +27,7 @@ from bwp_client.metrics.context import MetricContext
 FALSE_ALARM = 0.01
 RESAMPLES = 199
 MIN_DAYS = 7
-"""A shorter segment is an event and no change, and its deviation may be an effect of the weekday."""
+"""The shortest segment. A shorter deviation is an event rather than a change, and may be an effect of the weekday."""
 MIN_FAILED = 5
 """Series with fewer failures than this are not searched."""
 COLUMNS = (
@@ -36,7 +36,7 @@ COLUMNS = (
 )  # fmt: skip
 _MAX_STEPS = 90
 _SEED = 20241101
-_LIKELIHOOD_MARGIN = 3.0  # how far the log-likelihood of a day may lie below the best day's for the change to lie there
+_LIKELIHOOD_MARGIN = 3.0  # a change may lie on each day whose log-likelihood is below the best day's by this at most
 Floats = npt.NDArray[np.float64]
 
 
@@ -67,7 +67,7 @@ def change_points(daily: pd.DataFrame, *, min_n: int = 20) -> pd.DataFrame:
 
     Returns:
         One row per change point, the oldest first, empty when there is none. `changed_at`, and `earliest` and `latest`,
-        between which it very likely lies; `before_from` and `after_to`, the neighbouring change points or the ends of the
+        the likely bounds of the change; `before_from` and `after_to`, the neighbouring change points or the ends of the
         data (all datetime64[us, UTC]); `direction` (`up` or `down`); for both sides `before_…` and `after_…`: `failed`, `n`
         (int64), `rate`, and its 95 % Wilson interval `low`, `high` (float64).
     """
@@ -210,7 +210,7 @@ def _likelihood(failed: Floats, n: Floats) -> Floats:
 
 
 def _significant(bounds: list[int], series: _Series, min_n: int) -> list[int]:
-    """Return the bounds without those whose sides don't differ, dropped in order of the smallest difference."""
+    """Return the bounds whose two sides differ; the others are dropped one by one, the smallest difference first."""
     while len(bounds) > 2:
         margins = [
             _margin(series, bounds[index - 1], bounds[index], bounds[index + 1], min_n)

@@ -1,4 +1,4 @@
-"""How a period compares with the period before."""
+"""The verdict on a period compared with the period before."""
 
 from __future__ import annotations
 

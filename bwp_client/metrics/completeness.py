@@ -57,7 +57,7 @@ def twins(snapshot: Snapshot) -> pd.DataFrame:
     All of them are stored. Rates count them as a single outcome, since rates count tasks.
 
     Returns:
-        `task_id`, `event_type` (str), `occurred_at` (datetime64[us, UTC]), `events`, `sources` (int64): how many there are,
-        and from how many files or messages; the newest first, empty when there are none.
+        `task_id`, `event_type` (str), `occurred_at` (datetime64[us, UTC]), `events`, `sources` (int64): the number of equal
+        events, and of the files or messages that hold them; the newest first, empty without twins.
     """
     return snapshot.frame(render("queries/twins.sql"))

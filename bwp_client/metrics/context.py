@@ -12,15 +12,15 @@ from bwp_client.metrics.guidance import GuidanceTable
 
 @dataclass(frozen=True, slots=True)
 class MetricContext:
-    """How a metric was asked for.
+    """The arguments of a metric beside the data.
 
     Attributes:
-        filters: Which tasks count.
-        bucket: How time is grouped.
+        filters: The filters that select the tasks.
+        bucket: The length of a period in a time series.
         min_n: Fewer outcomes than this are not rated.
         calendar: How deadlines are counted.
         guidance: Class and next action of each error code.
-        as_of: When the run of the snapshot finished.
+        as_of: The time at which the run of the snapshot finished.
         now: The moment from which days left and ages are counted.
     """
 

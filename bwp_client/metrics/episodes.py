@@ -4,8 +4,8 @@ Each run of full, rated weeks of a product is compared with the product's other 
 run has up to `MAX_WEEKS` weeks and up to half of the product's weeks. Consecutive weeks are tested as one run; tested singly,
 each bad week would raise the baseline of the next and hide both. The run with the smallest p-value is the episode, if that
 value is below 5 % divided by the number of runs of all products (Bonferroni). Neighbouring weeks that failed far more often
-than the remaining weeks are added to it. An episode is over only where the time after it, the newest days included, failed
-far less often.
+than the remaining weeks are added to it. An episode is over only if the failure rate after it, the newest days included, is
+far lower.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ class Episode:
         from_time: The beginning of the first week.
         to_time: The end of the last week.
         usual_rate: The failure rate of the product's other weeks.
-        is_over: True when the time after it clearly failed less.
+        is_over: True if the failure rate after the episode is clearly lower.
     """
 
     business_product_id: str
@@ -78,7 +78,7 @@ def _episode(product: str, weeks: pd.DataFrame, first: int, last: int, frame: pd
 
 
 def _extended(frame: pd.DataFrame, first: int, last: int) -> tuple[int, int]:
-    """Return the run with the neighbouring weeks that stand out too: the search is limited to runs of some length."""
+    """Return the run extended by neighbouring weeks that stand out too, because the search tests short runs only."""
     for step in (1, -1):
         while last - first < len(frame) - 2:
             edge = last if step > 0 else first

@@ -1,4 +1,4 @@
-"""Error codes with what to do about them."""
+"""Adds the guidance to a frame of error codes."""
 
 from __future__ import annotations
 

@@ -18,7 +18,7 @@ def defused(value: Any) -> Any:
 
 
 def _cell(value: Any) -> Any:
-    """Defuse a value and replace carriage returns by newlines: pandas quotes newlines alone, and either begins a new row."""
+    """Defuse a value and replace carriage returns by newlines: pandas quotes only newlines, but both begin a new row."""
     return defused(value).replace("\r", "\n") if isinstance(value, str) else value
 
 

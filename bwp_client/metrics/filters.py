@@ -17,7 +17,7 @@ DEFAULT_DAYS = 28
 
 
 class Bucket(StrEnum):
-    """How time is grouped; weeks begin on Monday, all in UTC."""
+    """The length of a period in a time series. Periods are in UTC, and weeks begin on Monday."""
 
     HOUR = "hour"
     DAY = "day"
@@ -36,14 +36,14 @@ class Bucket(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Filters:
-    """Which tasks count.
+    """The filters that select the tasks of a metric.
 
     Attributes:
         from_time: The outcome is at this time or later; aware.
         to_time: The outcome is before this time; aware.
         task_kind: The kind of the task.
         business_products: IDs of business products; None for all.
-        codes: Error codes; None for all. In rates they narrow the numerator alone.
+        codes: Error codes; None for all. In rates, they narrow the numerator only.
         regions: AWS regions; None for all.
 
     Raises:
@@ -87,7 +87,7 @@ def filters_between(from_: str | None, to: str | None, *, data_end: datetime, **
         others: The other filters.
 
     Raises:
-        UsageError: Neither a date nor a timestamp, or the end is not after the start.
+        UsageError: A text is neither a date nor a timestamp, or the end is not after the start.
     """
     end = period_end(to) if to else Filters.last_days(data_end).to_time
     start = period_start(from_) if from_ else end - timedelta(days=DEFAULT_DAYS)

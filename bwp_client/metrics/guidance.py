@@ -18,7 +18,7 @@ _ANY_OTHER_CODE = "*"
 
 @dataclass(frozen=True, slots=True)
 class Guidance:
-    """What kind of problem a code is, and what to do about it."""
+    """The class of problem that an error code stands for, and the next action."""
 
     code_class: str
     action: str

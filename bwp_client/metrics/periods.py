@@ -14,7 +14,7 @@ def with_partial(frame: pd.DataFrame, context: MetricContext) -> pd.DataFrame:
 
     Args:
         frame: `period_start` (any datetime, null for the whole period), made `datetime64[us, UTC]`.
-        context: Its filters, its bucket and the end of the data decide.
+        context: The filters, the bucket and the end of the data decide which periods are partial.
     """
     starts = pd.to_datetime(frame["period_start"], utc=True).astype("datetime64[us, UTC]")
     return frame.assign(

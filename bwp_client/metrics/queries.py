@@ -1,4 +1,4 @@
-"""Questions beside the metrics: which products, codes and regions there are, and what is known of single tasks."""
+"""Queries that are not metrics: the products, error codes and regions in the data, and the state of single tasks."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def count_open_failures(snapshot: Snapshot, filters: Filters, *, before: datetim
 
     Args:
         snapshot: The data.
-        filters: Which tasks count; the period does not apply.
+        filters: The filters that select the tasks; the period does not apply.
         before: The moment, aware UTC.
     """
     (tasks,) = _column(snapshot, "earlier_open_failures", filter_parameters(filters) | {"before": before})
@@ -69,7 +69,7 @@ def has_failed(snapshot: Snapshot, task_id: str) -> bool:
 
 
 def known_tasks(snapshot: Snapshot, task_ids: Sequence[str]) -> pd.DataFrame:
-    """Look up what is known of tasks.
+    """Return the outcome, the lookup state and the codes of tasks.
 
     Returns:
         task_id (str), known (str: `failed`, `completed`, `waiting` or `unknown here`), at (the outcome's time,

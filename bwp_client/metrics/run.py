@@ -29,15 +29,15 @@ def run_metric(
     guidance: GuidanceTable | None = None,
     now: datetime | None = None,
 ) -> pd.DataFrame:
-    """Compute one metric. No setting is read: whatever the shop configured is passed in.
+    """Compute one metric. No setting is read; the caller passes the shop's calendar and guidance.
 
     Args:
         snapshot: The data.
-        name: Which metric.
-        filters: Which tasks count.
-        bucket: How time is grouped, for metrics over time.
+        name: The name of the metric.
+        filters: The filters that select the tasks.
+        bucket: The length of a period, for metrics over time.
         min_n: Fewer outcomes than this are not rated.
-        calendar: How deadlines are counted; GDPR and UTC by default.
+        calendar: The laws and the time zone of deadlines; GDPR and UTC by default.
         guidance: Class and next action of each error code; the product's own table by default.
         now: The moment from which days left and ages are counted; the present by default.
 

@@ -30,7 +30,7 @@ class SummaryTables:
 
     @classmethod
     def smallest(cls, filters: Filters, bucket: Bucket) -> SummaryTables:
-        """Return the smallest summaries that answer for these filters exactly."""
+        """Return the smallest summaries that give exact counts for these filters."""
         bounds = [time.astimezone(UTC) for time in (filters.from_time, filters.to_time)]
         if any(time.minute or time.second or time.microsecond for time in bounds):
             return cls("exact_counts", "exact_counts", "exact_counts")
@@ -49,8 +49,8 @@ def render(template: str, bucket: Bucket = Bucket.DAY, summaries: SummaryTables 
 
     Args:
         template: The file's name, relative to `metrics/sql`.
-        bucket: How time is grouped.
-        summaries: Which tables hold the counts.
+        bucket: The length of a period in a time series.
+        summaries: The tables that hold the counts.
     """
     return _environment().get_template(template).render(bucket_unit=bucket.value, **asdict(summaries))
 
@@ -68,7 +68,7 @@ def _environment() -> Environment:
 
 
 def filter_parameters(filters: Filters) -> dict[str, Any]:
-    """Return the filters under the names that the templates give them."""
+    """Return the filters by the names of the templates' parameters."""
     return {
         "task_kind": filters.task_kind.value,
         "from_time": filters.from_time,

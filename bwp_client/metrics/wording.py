@@ -82,13 +82,13 @@ def day(time: date) -> str:
 
 
 def moment(time: datetime) -> str:
-    """Return a time as `3 Nov 2026 14:05`; a midnight as its day alone."""
+    """Return a time as `3 Nov 2026 14:05`; a midnight as the day only."""
     is_midnight = not (time.hour or time.minute or time.second or time.microsecond)
     return day(time) if is_midnight else f"{day(time)} {time:%H:%M}"
 
 
 def baseline_name(baseline: Baseline, *, is_explained: bool = True) -> str:
-    """Return what the baseline of a rate chart is, with the reason why it is not the period before.
+    """Return the name of a rate chart's baseline, with the reason if it is not the period before.
 
     Args:
         baseline: From `baseline_of`.
@@ -96,7 +96,7 @@ def baseline_name(baseline: Baseline, *, is_explained: bool = True) -> str:
     """
     if baseline.is_before:
         return "the period before"
-    return "this period as a whole" + (", for the one before has too few outcomes" if is_explained else "")
+    return "this period as a whole" + (", because the period before has too few outcomes" if is_explained else "")
 
 
 def rate_legend(
@@ -112,7 +112,7 @@ def rate_legend(
 
     Args:
         rates: `rate` (float64) and `partial` (bool) of the periods shown.
-        bucket: What a period is called: `day`, `week`.
+        bucket: The word for a period, such as `day` or `week`.
         min_n: Fewer outcomes than this are not rated.
         baseline: The name of the dotted line, if one is drawn.
         marks: The periods outside the baseline, from `metrics.baseline.outside`.
@@ -137,10 +137,10 @@ def rate_legend(
 def statement(row: Mapping[Any, Any], period: timedelta, cause: Cause | None, name_of: Callable[[str], str]) -> str:
     """Return the failure rate, its comparison with the period before and the cause of the change, in one sentence.
 
-    Whatever the data do not support is left out.
+    Statements that the data do not support are left out.
 
     Args:
-        row: The one row of a `period_comparison` frame.
+        row: The only row of a `period_comparison` frame.
         period: The period's length.
         cause: From `find_cause`.
         name_of: Returns a product's name.
@@ -160,7 +160,7 @@ def statement(row: Mapping[Any, Any], period: timedelta, cause: Cause | None, na
     if cause is None or not cause.may_be_requests:
         return text
     requests = "More" if row["failed"] > row["previous_failed"] else "Fewer"
-    return f"{text} {requests} requests alone could look like this for a while: what fails comes sooner than what completes."
+    return f"{text} {requests} requests alone could look like this for a while: failures come sooner than completions."
 
 
 def _because(compared: str, cause: Cause | None, name_of: Callable[[str], str]) -> str:
@@ -168,7 +168,7 @@ def _because(compared: str, cause: Cause | None, name_of: Callable[[str], str]) 
     if cause is None:
         return ""
     if cause.is_spread:
-        return f"; no one product and no one code makes up most of the {change}"
+        return f"; no single product and no single code makes up most of the {change}"
     if cause.is_mix:
         more = "more" if compared == "higher" else "fewer"
         return f"; most of the {change} is that {more} outcomes came from products that fail more often"

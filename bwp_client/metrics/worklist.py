@@ -77,7 +77,7 @@ def _merge_codes(codes: tuple[str, ...], guidance: GuidanceTable) -> tuple[str, 
 def _with_deadlines(frame: pd.DataFrame, context: MetricContext, *, age_from: str) -> pd.DataFrame:
     """Add the deadline columns and sort.
 
-    All of them but `hold_ends_at` depend on the days of the moments alone, so they are computed once for rows of equal days.
+    All columns but `hold_ends_at` depend only on the days of the moments, so they are computed once for rows of equal days.
     """
     calendar = context.calendar
     tasks = frame.assign(hold_ends_at=_hold_ends_at(frame))

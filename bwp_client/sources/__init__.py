@@ -1,4 +1,4 @@
-"""Where events come from: `open_source` turns an address into a source, which lists objects and opens them."""
+"""The sources of events: `open_source` returns the source at an address, which lists objects and opens them."""
 
 from __future__ import annotations
 

@@ -8,7 +8,7 @@ from typing import Self
 
 
 class Scheme(StrEnum):
-    """What kind of source an address names."""
+    """The kind of source that an address names."""
 
     PATH = "a path"
     FILE = "file"
@@ -29,7 +29,7 @@ class SourceAddress:
     """The address as it was written."""
     scheme: Scheme
     rest: str
-    """What follows `://`: the archive's name, bucket and prefix; for a path, the path."""
+    """The part after `://`: an archive's name, or bucket and prefix. For a path, the whole path."""
 
     @classmethod
     def parse(cls, text: str) -> Self:

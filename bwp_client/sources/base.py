@@ -9,7 +9,7 @@ from typing import BinaryIO, Protocol
 
 @dataclass(frozen=True, slots=True)
 class SourceObject:
-    """An object to read. Its `etag` changes with its content; for a local file it is the modification time in ns."""
+    """An object to read. The `etag` changes with the content; for a local file, it is the modification time in ns."""
 
     uri: str
     etag: str

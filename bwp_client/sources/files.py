@@ -1,4 +1,4 @@
-"""A local file, or every file below a folder."""
+"""The source of local files: a single file, or every file below a folder."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _SHOWN_CHARACTERS = 200
 class FileSource:
     """Reads a file, or every file below a folder except hidden files.
 
-    Paths that `off_limits` refuses are not read: neither as the source, nor as a file that a link in a folder leads to.
+    A path that `off_limits` refuses is never read, neither as the source itself nor through a link in the folder.
     """
 
     def __init__(self, path: str) -> None:
@@ -31,7 +31,7 @@ class FileSource:
         ) as error:  # no permission, a name that is too long, or the home of an unknown user
             reason = getattr(error, "strerror", None) or str(error)
             raise UsageError(
-                f"Nothing was loaded: {path[:_SHOWN_CHARACTERS]} can't be looked at ({reason}). "
+                f"Nothing was loaded: {path[:_SHOWN_CHARACTERS]} can't be read ({reason}). "
                 "Check the path; the warehouse is unchanged."
             ) from error
         if not exists:
@@ -46,11 +46,11 @@ class FileSource:
 
     @property
     def label(self) -> str:
-        """The absolute path; bytes that are not UTF-8 are shown as escapes."""
+        """The absolute path, in which bytes that are not UTF-8 are escaped."""
         return os.fsencode(self._root).decode("utf-8", "backslashreplace")
 
     def objects(self) -> Iterator[SourceObject]:
-        """Yield the files, each folder's in the order of their names."""
+        """Yield the files folder by folder, sorted by name within a folder."""
         if self._root.is_file():
             yield _describe(self._root)
             return

@@ -1,4 +1,4 @@
-"""Paths that are never read as events: settings, hidden files, devices, and the system's own folders."""
+"""Refuses paths that must never be read as events: settings files, hidden files, devices and system folders."""
 
 from __future__ import annotations
 
@@ -13,38 +13,40 @@ _SETTINGS_ENDING = ".env"
 
 
 def why_refused(path: Path) -> str | None:
-    """Return why an existing path is never read, as the end of a sentence, or None if it may be read; follows links.
+    """Return the reason why an existing path must not be read, or None if it may be read.
+
+    The reason is a predicate for the caller's message, such as `is a settings file`. Symbolic links are followed.
 
     Raises:
-        OSError: The path can't be looked at.
+        OSError: The path can't be inspected.
     """
     real = Path(os.path.realpath(path))
     status = real.stat()
     if not (stat.S_ISREG(status.st_mode) or stat.S_ISDIR(status.st_mode)):
         return "is a device, a pipe or a socket"
     if any(real.is_relative_to(folder) for folder in SYSTEM_FOLDERS):
-        return "lies where the system shows processes, devices or secrets"
+        return "is in a system folder of processes, devices or secrets"
     if any(name in _SETTINGS_NAMES or name.endswith(_SETTINGS_ENDING) for name in map(str.lower, real.parts)):
         return "is a settings file"
     if any(name.startswith(".") for name in _named_parts(real)):
-        return "is hidden, or lies in a hidden folder"
+        return "is hidden or in a hidden folder"
     if stat.S_ISREG(status.st_mode) and status.st_nlink > 1 and _is_settings_file(status):
         return "is a settings file"
     return None
 
 
 def _named_parts(real: Path) -> tuple[str, ...]:
-    """Return the names in a path that may be hidden: below the working folder, only the names after it."""
+    """Return the names of a path that must not be hidden: below the working folder only the names after it, else all."""
     here = Path(os.path.realpath("."))
     return real.relative_to(here).parts if real.is_relative_to(here) else real.parts
 
 
 def _is_settings_file(status: os.stat_result) -> bool:
-    """Return whether a file with several names is a file that settings are read from."""
+    """Return whether a file is another name (a hard link) of a file that settings are read from."""
     for name in _SETTINGS_FILES:
         try:
             if os.path.samestat(status, Path(name).expanduser().stat()):
                 return True
-        except (OSError, RuntimeError):  # the file does not exist, or there is no home
+        except (OSError, RuntimeError):  # the settings file does not exist, or the user has no home folder
             continue
     return False

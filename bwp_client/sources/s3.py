@@ -1,4 +1,4 @@
-"""Objects under an S3 prefix."""
+"""The source of the objects under an S3 prefix."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ if TYPE_CHECKING:
     from obstore.store import S3Store
 
 _MOST_WHOLE_BYTES = 8 * 1024 * 1024
-"""An object up to this size is fetched whole, with obstore."""
+"""The size in bytes up to which an object is fetched whole, with obstore."""
 _PLAIN_KEY = re.compile(r"[\w=-][\w.=-]*(/[\w=-][\w.=-]*)*", re.ASCII)
-"""Keys that obstore passes on unchanged: no empty part, no part of dots only, nothing that an address escapes."""
+"""Keys that obstore sends unchanged: without an empty part, a part of dots only, or a character that a URL escapes."""
 
 
 class S3Source:
-    """Reads every object under `s3://bucket/prefix`: lists with boto3, fetches with obstore where it can."""
+    """Reads every object under `s3://bucket/prefix`. boto3 lists them; obstore fetches small objects, boto3 the others."""
 
     def __init__(self, uri: str) -> None:
         self._uri = uri
@@ -35,7 +35,7 @@ class S3Source:
         return self._uri
 
     def objects(self) -> Iterator[SourceObject]:
-        """Yield the objects in key order, without empty "folder" markers. A prefix is no folder: `in` lists `in-2/` too.
+        """Yield the objects in key order, without empty "folder" markers. The prefix is plain text: `in` matches `in-2/`.
 
         Raises:
             SourceNotFoundError: The bucket does not exist.
@@ -48,7 +48,7 @@ class S3Source:
                     yield SourceObject(f"s3://{self._bucket}/{key}", item["ETag"].strip('"'), size)
 
     def open(self, item: SourceObject) -> BinaryIO:
-        """Open an object, exactly in the version that was listed.
+        """Open the listed version of an object.
 
         Raises:
             SourceNotFoundError: The object is gone.
@@ -65,7 +65,7 @@ class S3Source:
 
 
 class _Body:
-    """A stream of an object's bytes that raises our own errors while it is read, too."""
+    """A stream of an object's bytes that raises the errors of `bwp_client.errors` when a read fails."""
 
     def __init__(self, body: StreamingBody, uri: str) -> None:
         self._body = body
@@ -83,9 +83,9 @@ class _Body:
 
 
 def _fetch_whole(bucket: str, key: str, etag: str) -> bytes | None:
-    """Return a small object whole, in the given version; None if that failed, and boto3 is to be tried.
+    """Return the bytes of a small object in the given version, or None if obstore failed and boto3 must be tried.
 
-    Uses obstore, which needs much less CPU time than boto3.
+    obstore needs much less CPU time than boto3.
     """
     from obstore.exceptions import BaseError
 

@@ -1,4 +1,4 @@
-"""Serves only this machine while there is no login, whatever server or proxy the app runs behind."""
+"""Refuses requests from other machines while no login is configured, also if the app runs behind a proxy."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from bwp_client.errors import SettingsError
 from bwp_client.ui.login import is_configured
 
 PUBLIC_PATHS: Final = ("/readyz", "/_stcore/health")
-"""Paths served to every machine, for health checks; they return no data."""
+"""The paths of health checks. They are served to every machine, and return no data."""
 _FORWARDED_FOR: Final = (
     "x-forwarded-for", "x-real-ip", "x-client-ip", "x-cluster-client-ip", "true-client-ip", "cf-connecting-ip",
     "fly-client-ip", "x-original-forwarded-for", "x-original-host", "x-forwarded-host", "x-forwarded-server",
@@ -24,9 +24,9 @@ _FORWARDED_PART: Final = re.compile(r"[;,]\s*")
 _HOST: Final = re.compile(r"\[([^\[\]]+)\](?::\d*)?|([^:\[\]]+)(?::\d*)?")
 _POLICY_VIOLATION: Final = 1008
 _REASON: Final = (
-    "Nothing is shown: no login is configured, so this app answers its own machine alone, and this request comes from "
-    "elsewhere or through a proxy. Open it on http://127.0.0.1 or http://localhost there, or add [auth] to "
-    ".streamlit/secrets.toml and start it again (docs/login.md).\n"
+    "Nothing is shown. No login is configured, so the app serves only the machine that it runs on, and this request came "
+    "from another machine or through a proxy. Open http://127.0.0.1 or http://localhost on the app's machine, or add [auth] "
+    "to .streamlit/secrets.toml and restart the app (docs/login.md).\n"
 )
 
 
@@ -37,7 +37,7 @@ class LoopbackOnly:
         self._app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Serve a request, or refuse it with 403; a websocket is closed before it opens."""
+        """Serve the request, or refuse it: with HTTP status 403, or by closing a websocket before it is accepted."""
         reason = _why_refused(scope) if scope["type"] in ("http", "websocket") else None
         if reason is None:
             await self._app(scope, receive, send)
@@ -48,21 +48,21 @@ class LoopbackOnly:
 
 
 def _why_refused(scope: Scope) -> str | None:
-    """Return the text that refuses a request, or None when it may be served."""
+    """Return the text of the refusal, or None if the request may be served."""
     if scope["path"] in PUBLIC_PATHS and scope["type"] == "http":
         return None
     try:
         if is_configured():
             return None
     except SettingsError as error:
-        return None if is_from_this_machine(scope) else f"{error}\n"  # on this machine, the page says so
+        return None if is_from_this_machine(scope) else f"{error}\n"  # on this machine, the page shows the error
     return None if is_from_this_machine(scope) else _REASON
 
 
 def is_from_this_machine(scope: Scope) -> bool:
-    """Return whether a request comes from this machine, to a loopback address, and on behalf of no other machine.
+    """Return whether a request was sent by this machine to a loopback address, and was not forwarded for another machine.
 
-    A request over a Unix socket does not count: it has no peer address, and usually comes from a proxy.
+    The result is False for a Unix socket, because it has no peer address and is usually opened by a proxy.
     """
     peer, server = scope.get("client"), scope.get("server")
     if not peer or not server or not _is_loopback(peer[0]) or not _is_loopback(server[0]):

@@ -74,7 +74,7 @@ WRONG = [
     (("load", "nowhere"), "does not exist"),
     (("load",), "no source is given"),
     (("load", "ftp://host/x"), "not a source"),
-    (("load", ".", "--from", "soon"), "is no date"),
+    (("load", ".", "--from", "soon"), "is not a date"),
     (("load", ".", "--from", "2026-05-02", "--to", "2026-05-01"), "Nothing was loaded"),
     (("metric", "failure_rate"), "holds nothing yet"),
     (("maintain",), "holds nothing yet"),

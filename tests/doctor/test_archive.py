@@ -127,7 +127,7 @@ def test_what_was_never_read_and_is_gone_from_the_archive_is_reported(account: A
     left = Replay("bwp-2", account.archive, "r", FIRST, FIRST + 2 * days, ReplayState.STARTED, FIRST + 2 * days)
     found = wrong(lines(account, [done, left]))
     assert any("were never read and are gone" in what for what in found)
-    assert any("bwp-2 was begun" in what for what in found)
+    assert any("bwp-2 was started" in what for what in found)
 
 
 def test_the_exit_code_says_whether_all_is_ok(make_account: MakeAccount, tmp_path: Path) -> None:

@@ -86,7 +86,7 @@ def test_a_rise_of_many_small_parts_says_so(tmp_path: Path) -> None:
         for task in tasks_of(product, [(0, 15)] * 28 + [(1, 15)] * 28, code=code)
     ]
     assert statement_of(shop_of(tmp_path, tasks)).endswith(
-        "; no one product and no one code makes up most of the rise."
+        "; no single product and no single code makes up most of the rise."
     )
 
 
@@ -180,7 +180,7 @@ def surge(factor: int, *, codes: dict[str, tuple[int, int]]) -> list[Task]:
     return tasks
 
 
-LIKE_REQUESTS = "More requests alone could look like this for a while: what fails comes sooner than what completes."
+LIKE_REQUESTS = "More requests alone could look like this for a while: failures come sooner than completions."
 
 
 def test_a_surge_of_requests_is_not_told_as_if_more_of_them_failed(tmp_path: Path) -> None:

@@ -1,11 +1,11 @@
 {#
-Macros that the metrics share. A template names parameters with a dollar sign (bound by the engine) and is given, by Jinja:
-`bucket_unit`, and the tables `counts`, `product_counts` and `hour_counts`: the smallest summaries that can answer.
+Macros that the metrics share. The engine binds the parameters, which begin with a dollar sign. Jinja supplies `bucket_unit`
+and the tables `counts`, `product_counts` and `hour_counts`: the smallest summaries that give exact counts.
 In the 95 % intervals, z is 1.9599639845: the normal distribution's 97.5 % point.
 #}
 {% set Z_SQUARED = "3.8414588207" %}
 
-{# Which rows the filters select, the period and the codes apart; `table` is the alias of a table with these columns. #}
+{# The condition of all filters but the period and the codes; `table` is the alias of a table with these columns. #}
 {% macro selected(table="") -%}
 {{ column(table, "task_kind") }} = $task_kind
       and {{ selected_product(table) }}
@@ -36,12 +36,12 @@ In the 95 % intervals, z is 1.9599639845: the normal distribution's 97.5 % point
 {{ time }} >= $before_time and {{ time }} < $to_time
 {%- endmacro %}
 
-{# For rows of failed_codes. #}
+{# The condition of the code filter, for rows of failed_codes. #}
 {% macro selected_code() -%}
 ($all_codes or array_contains($codes, code))
 {%- endmacro %}
 
-{# For rows of other tables: the task failed with one of the codes. #}
+{# The condition of the code filter, for rows of other tables: the task failed with one of the codes. #}
 {% macro failed_with_selected_code(task_id) -%}
 ($all_codes or {{ task_id }} in (
           select task_id from failed_codes where task_kind = $task_kind and array_contains($codes, code)
@@ -79,7 +79,8 @@ case when {{ rated }} then cast({{ failed }} as double) / {{ n }} end as {{ pref
 
 {#
 Common table expressions up to `counted`: per key, the tasks that failed (with the selected codes), that completed, and n, all
-outcomes. `keys` maps each key's name to a macro that makes it of a time. Products without a denominator are left out.
+outcomes. `keys` maps the name of each key to a macro that computes the key from a time. Products without a denominator are
+left out.
 #}
 {% macro counted_outcomes(table, keys) -%}
 all_outcomes as (
@@ -110,7 +111,7 @@ counted as (
 )
 {%- endmacro %}
 
-{# Whether a failure needs work: r is its row of request_facts. #}
+{# The state of a failed task (open, recovered or closed); r is its row of request_facts. #}
 {% macro failure_state() -%}
 case when r.closed_at is not null then 'closed'
             when r.is_recovered then 'recovered'

@@ -1,6 +1,6 @@
 {% from "_macros.sql" import in_period, in_period_before, selected, selected_code with context %}
--- Failed tasks by the set of codes that each one has: which codes come together. Each task counts once.
--- A code filter leaves the sets that hold one of these codes; shares are of all failed tasks. No row
+-- Failed tasks by the set of their codes, which shows the codes that occur together. Each task counts once.
+-- A code filter selects the sets with one of these codes; shares are of all failed tasks. No row
 -- when no task failed.
 with in_period as (
     select code_set, max(codes_in_set) as codes, count(distinct task_id) as tasks

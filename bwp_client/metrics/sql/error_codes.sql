@@ -1,12 +1,12 @@
 {% from "_macros.sql" import Z_SQUARED, in_either_period, in_period, in_period_before, selected, selected_code with context %}
 -- Failed tasks by error code; a task with two codes counts under each, and shares are of all failed tasks.
--- A code that was seen before the period only has 0 tasks; no row when no task ever failed.
+-- A code that was seen only before the period has 0 tasks; no row when no task ever failed.
 -- "(uncoded)": the answer holds no code; "(not looked up)": there is no answer yet.
 -- Rising compares shares of all outcomes, so that more requests alone make no code rise: at least five more tasks, a share
 -- at least half as high again, and a difference beyond chance at the 95 % level (two Poisson counts).
--- A task that was not looked up may have any code. Therefore a code is new, returned or rising only where, at the products
--- that ever had it, at least $known_share of the failures of the period before were looked up; quiet, where as many of this
--- period were.
+-- A task that was not looked up may have any code. Therefore a code is new, returned or rising only if at least $known_share of
+-- the failures in the period before were looked up, counted over the products that ever had the code. It is quiet only if
+-- the same share of the failures in this period was looked up.
 with in_period as (
     select code, count(distinct task_id) as tasks
     from failed_codes

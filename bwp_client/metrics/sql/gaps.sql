@@ -1,7 +1,7 @@
 {% from "_macros.sql" import selected_product, selected_region, weekday with context %}
 -- Days of the period without a single event where the weekday's median over all data is 5 or more; consecutive days are one
--- row. An archive that stops, stops for every kind and code, so only products and regions are filters. No
--- row when no day is missing.
+-- row. A stopped archive lacks events of every kind and code, so only the filters on products and regions apply.
+-- No row when no day is missing.
 with present as (
     select cast(bucket_start as date) as day, sum(tasks) as events
     from daily_counts

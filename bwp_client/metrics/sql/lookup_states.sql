@@ -1,7 +1,7 @@
 {% from "_macros.sql" import in_period, selected with context %}
 -- The lookups of failed tasks per business product: how many tasks are in each state for the same reason, when they were last
--- asked about, and when they are asked about again (null: never without a person). Shares are of all failed tasks. No row
--- without a failed task.
+-- asked about, and when they are asked about again (null: only when a person asks for it). Shares are of all failed tasks.
+-- No row without a failed task.
 with chosen as (
     select business_product_id, lookup_state, reason, asked_at, next_attempt_at
     from failed_tasks

@@ -1,5 +1,5 @@
 {% from "_macros.sql" import bucket, failed_with_selected_code, in_period, selected, wilson with context %}
--- Failed tasks ÷ (failed + completed tasks) by the date of submission, whenever they ended, with the 95 % Wilson interval.
+-- Failed tasks ÷ (failed + completed tasks) by the date of submission, with the 95 % Wilson interval.
 -- Only looked-up tasks have a submission. No task submitted in a period ended before the period began. So a period is rated
 -- when $known_share of the failed and of the completed tasks that ended from its beginning on were looked up.
 -- settles_seconds: the time that 99 of 100 completed tasks did not exceed (nearest rank); younger periods may still change.

@@ -1,5 +1,5 @@
 {% from "_macros.sql" import selected_product with context %}
--- Requests that the shop lists and whose task has no event yet, whenever they were received; `worklist.py` adds the deadlines.
+-- Open requests of the shop's list whose task has no event yet, in all periods; `worklist.py` adds the deadlines.
 select task_id,
        business_product_id,
        received_at,

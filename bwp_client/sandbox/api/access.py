@@ -10,14 +10,14 @@ _UNRESTRICTED: Final = Credential(client_secret="")
 
 
 class TokenIssuer:
-    """Issues access tokens and knows which of them are valid."""
+    """Issues access tokens, and returns the credential of each valid token."""
 
     def __init__(self, credentials: Mapping[str, Credential], seconds: float, clock: Callable[[], float]) -> None:
         """Make an issuer without tokens.
 
         Args:
             credentials: Client ID to credential; empty accepts every credential.
-            seconds: How long a token is valid.
+            seconds: The lifetime of a token.
             clock: Returns monotonic seconds.
         """
         self._credentials = credentials

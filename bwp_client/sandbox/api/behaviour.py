@@ -7,7 +7,7 @@ from typing import Literal
 
 @dataclass(frozen=True, slots=True)
 class Credential:
-    """What the local API knows of a client ID.
+    """The credential of a client ID in the local API.
 
     Attributes:
         client_secret: The secret that belongs to the client ID.
@@ -27,10 +27,10 @@ class Behaviour:
         throttle_per_second: The most GraphQL requests a second, after a burst of as many; 0 for no limit.
         throttle_status: The HTTP status of a throttled answer: 429, or 200 with the error only in the body.
         retry_after_seconds: The `Retry-After` of a throttled answer; None for no such header.
-        token_seconds: How long an access token is valid.
+        token_seconds: The lifetime of an access token.
         error_rate: The share of GraphQL requests that end in a server fault; the kinds in `FAULTS` take turns.
-        expired_as: How a missing, unknown or expired token is refused: by HTTP 401, or by HTTP 200 with AccessDeniedError in
-            the body.
+        expired_as: The refusal of a missing, unknown or expired token: HTTP 401, or HTTP 200 with AccessDeniedError in the
+            body.
         credentials: Client ID to credential; empty accepts every credential that is not empty.
         events_endpoint: The EventBridge endpoint to publish the outcomes of started tasks to; None to publish nothing.
     """

@@ -36,7 +36,7 @@ class FaultTurns:
     def next_fault(self) -> str | None:
         """Count one request and return its fault; None for a request that succeeds."""
         self._requests += 1
-        # The tiny addition corrects shares such as 0.1, which are no exact binary fractions and would lose a fault.
+        # The tiny addition corrects shares such as 0.1, which have no exact binary form: rounding down would lose a fault.
         if int(self._requests * self._error_rate + 1e-9) <= self._faults:
             return None
         fault = FAULTS[self._faults % len(FAULTS)]

@@ -107,7 +107,7 @@ def run(
         variables: The request's variables.
         target_id: The business product that is asked about (`x-api-target-id`).
         started_tasks: The tasks started here, with the clock that waiting tasks follow.
-        operation_name: The operation to execute, of a text with several.
+        operation_name: The name of the operation to execute, if the text has several operations.
     """
     if operation.document is None:
         return {"errors": [_formatted(error) for error in operation.errors], "data": None}
@@ -124,7 +124,7 @@ def run(
     answer = {"errors": [_formatted(error) for error in result.errors], "data": result.data}
     denied = classification_of(answer) == "AccessDeniedError"
     if denied and not any((result.data or {}).values()):
-        # The description shows refusals with plain null, and other errors with a null field.
+        # In the API's description, `data` of a refusal is null, and `data` of other errors has a null field.
         answer["data"] = None
     return answer
 
@@ -251,7 +251,7 @@ def _not_served() -> GraphQLError:
 
 def _formatted(error: GraphQLError) -> Answer:
     if not error.extensions:
-        # The GraphQL engine raised it for a wrong query or variable, unless a resolver failed.
+        # The GraphQL engine raised the error for a wrong query or variable, unless a resolver failed.
         is_fault = error.original_error is not None and not isinstance(error.original_error, GraphQLError)
         error.extensions = _extensions("InternalServerError" if is_fault else "ValidationError", error.message)
     return dict(error.formatted)

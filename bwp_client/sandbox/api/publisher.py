@@ -25,7 +25,7 @@ class Publisher:
         self._client: Any = None
 
     async def publish(self) -> int:
-        """Publish the due outcomes; return how many the endpoint accepted."""
+        """Publish the due outcomes, and return the number that the endpoint accepted."""
         if self._endpoint is None:
             return 0
         accepted = 0

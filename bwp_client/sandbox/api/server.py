@@ -34,7 +34,7 @@ def serve(
 
     Args:
         behaviour: How the API behaves.
-        port: 0 for a free one.
+        port: 0 for a free port.
         on_ready: Called with the port once connections are accepted.
         host: The address to listen on.
         exit_with_stdin: Whether to end when stdin ends, so that the sandbox does not outlive its parent process.

@@ -1,8 +1,8 @@
 """The tasks that were started here: their holding period, outcome and event, on a clock that can be set forward.
 
 They follow the documented rules: the form of an e-mail address, a holding period of 0 to 180 days (10 by default), a client
-token that for eight hours returns the task it started first, and cancellation only while on hold. Rules that the description
-leaves open are marked *inferred* below.
+token that for eight hours returns the task it started first, and cancellation only while on hold. A rule that the description
+leaves open is marked *inferred* below.
 """
 
 import re
@@ -62,11 +62,11 @@ class StartedTask:
 
     @property
     def held_until(self) -> datetime:
-        """When the holding period ends and processing begins."""
+        """The time at which the holding period ends and processing begins."""
         return self.submitted_at + timedelta(days=self.holding_days)
 
     def status(self, now: datetime) -> str:
-        """Return the status that the API answers at a time."""
+        """Return the status in the API's answer at a time."""
         if now >= self.ends_at:
             return self.outcome.name
         return "ON_HOLD" if now < self.held_until else "IN_PROGRESS"
@@ -117,7 +117,7 @@ class StartedTasks:
         return self.real_now() + self._clock_offset
 
     def set_clock(self, moment: datetime) -> None:
-        """Set the clock, back only as far as the start of the newest task.
+        """Set the clock, but not to a time before the start of the newest task.
 
         Args:
             moment: The new time.
@@ -130,12 +130,12 @@ class StartedTasks:
         self._clock_offset = moment - self.real_now()
 
     def start_deletion(self, target_id: str, email: str, holding_days: int | None, token: str | None) -> str:
-        """Start a task and return its ID; or return the task that the same token started less than eight hours ago.
+        """Start a task and return its ID, or return the ID of the task that the same token started less than eight hours ago.
 
         Args:
             target_id: The business product.
             email: The shopper's address.
-            holding_days: How long the task can be cancelled; None for the default.
+            holding_days: The days during which the task can be cancelled; None for the default.
             token: The idempotency key; None without one.
 
         Raises:

@@ -159,7 +159,7 @@ def _code_tables() -> F64:
     held = {legal: 16, orders_legal: 3}
     late = {timeout: 11, timeout_null: 2}
     retrieval = {unknown: 78, null: 14}
-    # The usual number of failures for every other code, and all the others for the one cause of the incident.
+    # The incident adds failures of one code only; each other code has its usual number of failures.
     incident = {orders: 88, unknown: 3, null: 2, returns: 2, legal: 2, orders_legal: 1, timeout: 1, orders_null: 1}
     rows = [deletion, deletion | late, deletion | held, deletion | held | late, retrieval, retrieval | late, incident]
     weights = np.zeros((len(rows), 11))

@@ -120,7 +120,7 @@ OTHER_TYPES: Final = (
 def canary_email(number: int) -> str:
     """Return the fictitious e-mail address of a task's shopper.
 
-    The sandbox sends it wherever the real API would send an address, so that a test can prove that it is stored nowhere.
+    The sandbox sends this address wherever the real API sends one, so that a test can prove that no address is stored.
 
     Args:
         number: The task's number within its sample.

@@ -67,7 +67,7 @@ class Renderer:
     def _privacy_parts(
         self, product: catalog.Product, kind: Kind, outcome: Outcome, replay: str
     ) -> tuple[str, str, str, str, str]:
-        """Return the constant texts between the variable parts of a record, in order."""
+        """Return the constant texts around the variable parts of a record, in order."""
         event_type = catalog.PRIVACY_TYPES[kind, outcome]
         resource = f"businessProduct/{product.business_product_id}/{catalog.TASK_RESOURCES[kind]}/"
         subscription = self._subscriptions[product, event_type]

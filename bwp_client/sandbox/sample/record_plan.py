@@ -31,8 +31,8 @@ class Replay:
         name: The `replay-name` of the records.
         first: The number of the week's first task.
         last: The number after the week's last task.
-        records: How many records are replayed.
-        starts_at: When the records begin to arrive, in Unix seconds.
+        records: The number of replayed records.
+        starts_at: The time at which the records begin to arrive, in Unix seconds.
     """
 
     name: str
@@ -98,7 +98,7 @@ class RecordPlan:
         """Return the first number of a chunk and the number after its last.
 
         Args:
-            total: How many numbers all chunks hold together.
+            total: The count of numbers in all chunks.
             chunk: The chunk's number, from 0.
         """
         return total * chunk // self.chunks, total * (chunk + 1) // self.chunks

@@ -43,7 +43,7 @@ RECORD: Final = np.dtype(
 )
 Records = npt.NDArray[Any]
 
-# A lane is a product and a kind. Two lanes belong to the product without COMPLETED deletions.
+# A lane is a combination of product and kind. Two lanes belong to the product without COMPLETED deletions.
 _RETRIEVAL_SHARE: Final = 0.12
 _SILENT_FAILURES, _SILENT_RETRIEVALS = 0.0035, 0.006
 _LANES: Final = [
@@ -109,7 +109,7 @@ def _make_chunk(plan: RecordPlan, calendar: SampleCalendar, chunk: int) -> list[
 
 
 def _blank(plan: RecordPlan, calendar: SampleCalendar, record_kind: RecordKind, numbers: I64, of: int) -> Records:
-    """Return records that are spread over the window by its rhythm and arrive within two minutes."""
+    """Return records that follow the weekly rhythm of the window and arrive within two minutes of the event."""
     records = np.zeros(len(numbers), dtype=RECORD)
     dice = draw_array(key(plan.seed, f"{record_kind.name} time"), numbers)
     records["at"] = calendar.at((numbers + unit_array(dice)) / max(1, of))
@@ -150,7 +150,7 @@ def _assign_small_product(plan: RecordPlan, records: Records) -> None:
 
 def _conflicts(plan: RecordPlan, calendar: SampleCalendar, firsts: Records, picks: I64) -> Records:
     """Return second events with the opposite outcome, one to twenty hours after the first event of some tasks."""
-    # Not of the silent and the small product, because tests rely on their numbers of tasks.
+    # The silent and the small product get no conflicts, because tests rely on their numbers of tasks.
     firsts["product"][picks] = np.where(firsts["product"][picks] >= catalog.SILENT_PRODUCT, 0, firsts["product"][picks])
     firsts["kind"][picks] = Kind.DELETION
     odd = np.arange(len(picks)) % 2

@@ -1,7 +1,7 @@
 """Counter-based random numbers: each is a hash (SplitMix64) of a key and an index.
 
-The sandbox derives a single task long after its event was written in a batch of thousands, so a number must not depend on the
-order of the draws. The sample draws whole arrays, the sandbox draws single integers, and both must agree exactly. NumPy's
+The sandbox derives a single task long after its event was written among thousands of others, so a number must not depend on
+the order of the draws. The sample draws whole arrays, the sandbox draws single integers, and both must agree exactly. NumPy's
 counter-based generator (Philox) has no draw at an array of indices, hence the hash, for integers and for arrays.
 """
 

@@ -31,10 +31,10 @@ class SampleTask:
         kind: Deletion or retrieval.
         product: The business product that the task belongs to.
         status: `COMPLETED`, `FAILED`, `ON_HOLD` or `IN_PROGRESS`.
-        submitted_at: When the shop submitted the task.
+        submitted_at: The time at which the shop submitted the task.
         updated_at: The time of the last change: just before the latest event, if there is one.
         holding_period_days: The holding period; None for a retrieval.
-        errors: Why the task failed; None where the API answers null.
+        errors: The reasons why the task failed; None if the API answers null.
         email: The shopper's address, a canary.
     """
 

@@ -1,4 +1,4 @@
-"""Sample task IDs: UUIDs that hold everything the sandbox must know about their task.
+"""Sample task IDs: UUIDs that encode all facts from which the sandbox derives their task.
 
 The 128 bits are: the literal `5eed5eed`, 16 bits of the seed, the UUID version 8, 12 plain bits (kind, product, lifecycle,
 code set), the UUID variant, and 62 scrambled bits (task number, time of the outcome, check bits). The scrambling makes

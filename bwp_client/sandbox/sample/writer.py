@@ -30,8 +30,8 @@ _MAX_PLAIN: Final = 1_500
 class SampleSummary:
     """A summary of a written sample.
 
-    `records` is the sum of `privacy`, `duplicates`, `replays`, `other_types` and `malformed`. A loader should store the
-    first, detect the next two as duplicates, ignore the fourth and quarantine the last.
+    `records` is the sum of `privacy`, `duplicates`, `replays`, `other_types` and `malformed`. A loader
+    should store the first kind, detect the next two as duplicates, ignore the fourth and quarantine the fifth.
 
     Attributes:
         files: The number of files.
@@ -53,8 +53,8 @@ class SampleSummary:
         starts_at: The first second of the window.
         ends_at: The second after the last of the window.
         incident_product: The ID of the business product with the incident.
-        incident_from: When the incident began.
-        incident_until: When the incident ended.
+        incident_from: The start of the incident.
+        incident_until: The end of the incident.
     """
 
     files: int

@@ -1,6 +1,6 @@
-"""An EventBridge archive and what a replay of it needs: its bus, a rule for replays only, and a queue for this app only.
+"""An EventBridge archive and the set-up of its replays: a bus, a rule for replays only, and a queue for this app only.
 
-Nothing here starts a replay or changes the account.
+No function of this module starts a replay or changes the account.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ def archive_name(url: str) -> str:
     """Return the name in `archive://NAME`.
 
     Raises:
-        UsageError: AWS allows no such name.
+        UsageError: The name is not valid in AWS.
     """
     address = SourceAddress.parse(url)
     if address.scheme is not Scheme.ARCHIVE or not _NAME.fullmatch(address.rest):
@@ -87,7 +87,7 @@ def rule_and_queue(settings: ArchiveSettings) -> tuple[str, str]:
     """Return the name of the rule and the URL of the queue.
 
     Raises:
-        SettingsError: One of the two is not set.
+        SettingsError: The rule's name or the queue's URL is not set.
     """
     for name, value in (("RULE_NAME", settings.rule_name), ("QUEUE_URL", settings.queue_url)):
         if not value:
@@ -221,7 +221,7 @@ def describe_setup(clients: Clients, name: str, rule_name: str, queue_url: str) 
     """Return an archive with its rule, its queue and their problems.
 
     Raises:
-        UsageError: One of them does not exist.
+        UsageError: The archive, the rule or the queue does not exist.
         RemoteError: AWS refused or failed.
     """
     archive = describe_archive(clients, name)

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 LONG_POLL_SECONDS = 20
 THREADS = 8
-"""Calls to the queue at the same time."""
+"""The most concurrent calls to the queue."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +27,7 @@ class Clients:
 
 
 def open_clients(queue_url: str) -> Clients:
-    """Make clients configured by the standard AWS variables; the Region is the queue's where none is set.
+    """Return clients configured by the standard AWS variables; without a Region there, they use the queue's Region.
 
     Raises:
         SettingsError: No Region is set and the queue's address names none.
@@ -59,7 +59,7 @@ def _region_in(queue_url: str) -> str | None:
 
 
 def queue_errors(call: str, queue_url: str, state: str) -> AbstractContextManager[None]:
-    """Raise our own error where a call to the queue in the block fails; see `aws_errors`."""
+    """Convert an error of a call to the queue in the block; see `aws_errors`."""
     return aws_errors(
         f"{call} on {queue_url}",
         state=state,

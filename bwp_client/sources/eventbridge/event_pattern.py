@@ -1,7 +1,7 @@
 """Checks that a rule's event pattern matches our replayed events and no live event.
 
-Understands the four matchers that such a rule needs: a string, `prefix`, `exists` and `wildcard`. A pattern with any other
-matcher is refused, because no replay should start on a guess.
+The check knows the four matchers that such a rule needs: a string, `prefix`, `exists` and `wildcard`. A pattern with any
+other matcher is refused, because the effect of the replay would be a guess.
 """
 
 from __future__ import annotations
@@ -63,7 +63,7 @@ def _any_matches(matchers: Any, text: str, *, whole: bool = True) -> bool:
 
 
 def _matches(matcher: Any, text: str, *, whole: bool = True) -> bool:
-    """Return whether a matcher accepts a text; if not `whole`, whether it accepts any text that begins with it."""
+    """Return whether a matcher accepts a text or, if not `whole`, some text that begins with it."""
     if isinstance(matcher, str):
         return matcher == text if whole else matcher.startswith(text)
     if matcher == {"exists": True}:

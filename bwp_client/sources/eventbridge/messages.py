@@ -1,4 +1,4 @@
-"""Messages of a queue as a source: a batch of one replay's messages is an object."""
+"""Queue messages as a source: a batch of messages of one replay is one object."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from bwp_client.sources.eventbridge.queue import Message
 
 
 class MessageBatch:
-    """A source with one object: messages of one replay, a line each. It can't be read again after they are deleted."""
+    """A source with one object: the messages of one replay, one per line. Deleted messages can't be received again."""
 
     def __init__(self, url: str, replay_name: str, messages: list[Message]) -> None:
         # JSON text holds no line break inside strings, and between tokens a space means the same.
@@ -34,7 +34,7 @@ class MessageBatch:
 
 
 def replay_of(body: str, known: Collection[str]) -> str | None:
-    """Return the name of our replay that sent a message, or None for a foreign message, which is not ours to delete.
+    """Return the name of our replay that sent a message, or None for a foreign message, which must not be deleted.
 
     Args:
         body: The message. A message that is not JSON is ours if it holds the name of one of our replays.

@@ -20,12 +20,12 @@ if TYPE_CHECKING:
 BATCH_MESSAGES = 10
 """The most messages that SQS takes or returns in a call."""
 DELETE_ATTEMPTS = 5
-_STATE = "What was stored stays; the other messages will come again."
+_STATE = "Stored events are unchanged; the other messages will be received again."
 
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """A received message. Its handle deletes it until the message becomes visible again."""
+    """A received message. Its handle is valid for deletion until the message becomes visible again."""
 
     message_id: str
     handle: str
@@ -88,7 +88,7 @@ class Queue:
         """Delete messages, with a retry of those that AWS failed to delete.
 
         Returns:
-            The number of deleted messages. A message that can't be deleted comes again, and is a duplicate then.
+            The number of deleted messages. A message that can't be deleted is received again, as a duplicate.
 
         Raises:
             RemoteError: The queue refused or failed.
@@ -132,7 +132,7 @@ class Queue:
             self._sqs.change_message_visibility_batch(QueueUrl=self._url, Entries=entries)
 
     def depth(self) -> Depth:
-        """Return the approximate numbers of messages, which may be wrong until a minute after the last message came.
+        """Return the approximate numbers of messages, which may be wrong for a minute after the last message arrived.
 
         Raises:
             RemoteError: The queue refused or failed.
@@ -147,7 +147,7 @@ class Queue:
 
 
 class VisibilityExtender:
-    """Extends the visibility timeouts of received messages until they are deleted, so that none comes twice."""
+    """Extends the visibility timeouts of received messages until they are deleted, so that no message is received twice."""
 
     def __init__(self, sqs: SQSClient, url: str, visibility_seconds: int) -> None:
         self.queue = Queue(sqs, url, self._hold)
@@ -171,7 +171,7 @@ class VisibilityExtender:
                 self.queue.set_visibility(self._held.values(), 0)
 
     def _hold(self, messages: Iterable[Message]) -> None:
-        """Hold messages; a message that came again is held by its newest handle."""
+        """Hold messages; for a message that was received again, the newest handle is used."""
         with self._lock:
             self._held.update((message.message_id, message) for message in messages)
 
@@ -186,7 +186,7 @@ class VisibilityExtender:
         while not wait(self._seconds / 3):
             with self._lock:
                 held = list(self._held.values())
-            with suppress(BwpError):  # the next turn tries again; at worst a message comes twice
+            with suppress(BwpError):  # the next turn tries again; at worst a message is received twice
                 self.queue.set_visibility(held, self._seconds)
 
 

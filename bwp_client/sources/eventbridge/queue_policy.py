@@ -31,7 +31,7 @@ def _statements(policy: str) -> list[Any]:
 
 
 def _allows(statement: Any, rule_arn: str) -> bool:
-    """Return whether a statement lets EventBridge send for the rule; a condition that we don't know counts as no."""
+    """Return whether a statement lets EventBridge send for the rule; an unknown condition counts as a refusal."""
     if not isinstance(statement, dict) or statement.get("Effect") != "Allow":
         return False
     principal = statement.get("Principal")

@@ -12,13 +12,13 @@ from bwp_client.sources.eventbridge.archive import Setup
 from bwp_client.sources.eventbridge.aws_clients import Clients
 
 ARCHIVE_DELAY = timedelta(minutes=10)
-"""Events reach an archive late: a window ends at least this long before now."""
+"""The least time from the end of a window to the present, because events reach an archive late."""
 OVERLAP = timedelta(hours=3)
-"""How far a window reaches back into the last complete window, for events that were archived late."""
+"""The overlap of a window with the last complete window, for events that were archived late."""
 NAME_PREFIX = "bwp-"
-"""The names of our replays begin with it."""
+"""The prefix of the names of our replays."""
 _START_STATE = "Nothing was started."
-_STATE = "What was stored stays."
+_STATE = "Stored events are unchanged."
 _START_HINTS: dict[str, tuple[str, str]] = {
     "ValidationException:Destination.Arn": (
         "the destination is not the bus that the archive belongs to",
@@ -66,12 +66,12 @@ class ReplayStatus:
         return self.state in ("COMPLETED", "FAILED", "CANCELLED")
 
     def is_of(self, setup: Setup, window: ReplayWindow) -> bool:
-        """Return whether this is a replay of the archive in that window, and not another replay of the same name."""
+        """Return whether this replay reads the given archive and window; another replay may have the same name."""
         return self.archive_arn == setup.archive.arn and self.window == window
 
 
 def start_replay(clients: Clients, setup: Setup, name: str, window: ReplayWindow) -> None:
-    """Start a replay that is sent to our rule alone, or find that an earlier attempt has started it.
+    """Start a replay that is sent to our rule only; do nothing if an earlier attempt has started it.
 
     Raises:
         TerminalRemoteError: Another replay has that name.

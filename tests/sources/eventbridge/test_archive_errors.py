@@ -292,7 +292,7 @@ def test_messages_that_cannot_be_deleted_at_all_are_reported(aws: Aws) -> None:
     for _ in range(5):
         faults = [{"Id": str(index), "SenderFault": False, "Code": "InternalError"} for index in range(3)]
         aws.sqs.add_response("delete_message_batch", {"Successful": [], "Failed": faults})
-    with pytest.raises(TransientRemoteError, match=r"3 messages could not be deleted .* will come again"):
+    with pytest.raises(TransientRemoteError, match=r"3 messages could not be deleted .* will be received again"):
         queue.delete(MESSAGES)
     queue.close()
 

@@ -1,4 +1,4 @@
--- What is known of the given tasks: outcome, lookup and codes; a task of which nothing is known has no row.
+-- The outcome, the lookup state and the codes of the given tasks; a task without any of them has no row.
 with named as (
     select task_id from outcomes where array_contains($task_ids, task_id)
     union

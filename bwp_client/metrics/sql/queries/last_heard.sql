@@ -1,4 +1,4 @@
--- The newest outcome of each type by business product and task kind; null where there never was any.
+-- The newest outcome of each type by business product and task kind; null if there never was such an outcome.
 select business_product_id, task_kind,
        count(case when outcome = 'FAILED' then 1 end) as failed,
        count(case when outcome = 'COMPLETED' then 1 end) as completed,
