@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from itertools import chain
+from typing import BinaryIO
 
+_FIRST_CHUNK_BYTES = 1024**2
+_CHUNK_BYTES = 4 * 1024**2
 _PIECE_BYTES = 4096
 """Where a stream is damaged, the text of one such piece may be lost."""
 _MAGIC_BYTES = 16
@@ -23,6 +26,11 @@ class ByteReader:
         self._at = 0
         self.count = 0
         """The number of bytes read so far."""
+
+    @classmethod
+    def of_stream(cls, stream: BinaryIO) -> ByteReader:
+        """Return a reader of all bytes of a stream."""
+        return cls(_chunks(stream))
 
     def head(self) -> bytes:
         """Return the first bytes, as many as the formats are recognised by, without reading them."""
@@ -56,3 +64,10 @@ class ByteReader:
         self._at += len(part)
         self.count += len(part)
         return part
+
+
+def _chunks(stream: BinaryIO) -> Iterator[bytes]:
+    chunk = stream.read(_FIRST_CHUNK_BYTES)
+    while chunk:
+        yield chunk
+        chunk = stream.read(_CHUNK_BYTES)

@@ -18,7 +18,6 @@ from bwp_client.decoding.compression_formats import decompressor_for
 __all__ = ["CutShortError", "TooMuchTextError", "blocks"]
 
 _MIB = 1024**2
-RAW_BYTES = _MIB
 BLOCK_BYTES = 4 * _MIB
 MAX_TEXT_BYTES = 20 * 1024 * _MIB
 """Firehose delivers at most 128 MiB of text in one object; this leaves room for objects that somebody put together."""
@@ -52,15 +51,8 @@ def blocks(stream: BinaryIO, *, max_text_bytes: int = MAX_TEXT_BYTES) -> Iterato
         CutShortError: The compressed stream is cut or damaged; the text before was yielded.
         TooMuchTextError: There is more text than is allowed; the text before was yielded.
     """
-    reader = ByteReader(_chunks(stream))
+    reader = ByteReader.of_stream(stream)
     return _texts(reader, reader, 1, max_text_bytes)
-
-
-def _chunks(stream: BinaryIO) -> Iterator[bytes]:
-    chunk = stream.read(RAW_BYTES)
-    while chunk:
-        yield chunk
-        chunk = stream.read(BLOCK_BYTES)
 
 
 def _texts(reader: ByteReader, origin: ByteReader, layer: int, max_text_bytes: int) -> Iterator[bytes]:

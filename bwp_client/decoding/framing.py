@@ -10,12 +10,36 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
-from typing import NamedTuple
+from typing import BinaryIO, NamedTuple
 
+from bwp_client.decoding.compression import CutShortError, TooMuchTextError, blocks
 from bwp_client.decoding.json_scan import BRACE, ScanState, ValueScanner
 from bwp_client.decoding.records import MAX_RECORD_BYTES, Framed, Record, Rejected, decode_exactly
 from bwp_client.decoding.resync import BOM, FramedText, end_of_padding, end_of_space
 from bwp_client.events import QuarantineReason
+
+
+def frame_object(stream: BinaryIO) -> Iterator[Framed]:
+    """Yield the records of one object, and the bytes that hold none; the last of these may say that the object was cut.
+
+    Args:
+        stream: The object's bytes as they are stored.
+    """
+    framer = RecordFramer()
+    cut: CutShortError | None = None
+    try:
+        for block in blocks(stream):
+            yield from framer.feed(block)
+    except CutShortError as error:
+        cut = error
+    has_cut_record = False
+    for item in framer.finish(cut_short=cut is not None):
+        has_cut_record = has_cut_record or (isinstance(item, Rejected) and item.reason is QuarantineReason.CUT_OBJECT)
+        yield item
+    if isinstance(cut, TooMuchTextError):
+        yield Rejected(framer.offset, str(cut).encode(), QuarantineReason.DECOMPRESSION_LIMIT)
+    elif cut and not has_cut_record:
+        yield Rejected(framer.offset, b"", QuarantineReason.CUT_OBJECT)
 
 
 class _Step(NamedTuple):

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 from bwp_client.decoding.arrow_arrays import IntArray
 from bwp_client.decoding.bulk_decoder import TextColumns
-from bwp_client.decoding.wrappers import MAX_WRAPPER_LAYERS, Wrapper, read_record
-from bwp_client.events import Envelope, QuarantineReason, Refused
+from bwp_client.decoding.wrappers import MAX_WRAPPER_LAYERS, Wrapper, find_wrapper
+from bwp_client.events import Envelope, QuarantineReason, Refused, decode_record
 
 MAX_RECORD_BYTES = 4 * 1024 * 1024
 """EventBridge entries are under 1 MB; anything longer than this is not one record and is not searched for one."""
@@ -67,6 +67,21 @@ class RecordRun:
 Framed = RecordRun | Record | Rejected
 
 
+def read_record(record: bytes | memoryview) -> Envelope | Wrapper:
+    """Decode one event, or a wrapper without its contents.
+
+    Raises:
+        Refused: The record is not JSON, or JSON but neither of the two.
+    """
+    try:
+        return decode_record(record)
+    except Refused as refused:
+        wrapper = find_wrapper(record) if refused.reason is QuarantineReason.NOT_AN_ENVELOPE else None
+        if wrapper is None:
+            raise
+        return wrapper
+
+
 def decode_exactly(offset: int, raw: bytes) -> Record | Rejected:
     """Decode one record, whatever it is."""
     if len(raw) > MAX_RECORD_BYTES:
@@ -86,12 +101,12 @@ def exact_records(items: Iterable[Framed]) -> Iterator[Record | Rejected]:
             yield item
 
 
-def unwrap(record: Record) -> list[Record | Rejected]:
-    """Return the records that a wrapper contains, layer by layer; an event, or a wrapper without records, as it is.
+def unwrap(record: Record | Rejected) -> list[Record | Rejected]:
+    """Return the records that a wrapper contains, layer by layer; anything but a wrapper with records as it is.
 
     A wrapper that contains more than `MAX_WRAPPED` records is rejected as a whole.
     """
-    if isinstance(record.value, Envelope) or not record.value.contents:
+    if isinstance(record, Rejected) or isinstance(record.value, Envelope) or not record.value.contents:
         return [record]
     found: list[Record | Rejected] = []
     for raw, value in _contents(record.value, 1):

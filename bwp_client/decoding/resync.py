@@ -14,8 +14,8 @@ import numpy as np
 from bwp_client.decoding.arrow_arrays import IntArray
 from bwp_client.decoding.bulk_decoder import TextColumns, decode_objects
 from bwp_client.decoding.json_scan import BRACE, SPACE, ScanState, ValueScanner, closing
-from bwp_client.decoding.records import MAX_RECORD_BYTES, Record, RecordRun, Rejected, decode_exactly
-from bwp_client.decoding.wrappers import Wrapper, read_record
+from bwp_client.decoding.records import MAX_RECORD_BYTES, Record, RecordRun, Rejected, decode_exactly, read_record
+from bwp_client.decoding.wrappers import Wrapper
 from bwp_client.events import Envelope, QuarantineReason, Refused
 
 RECORDS_PER_RUN = 4096

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import msgspec
 from msgspec import UNSET, Raw, UnsetType
 
-from bwp_client.events import Envelope, QuarantineReason, Refused, decode_record
+from bwp_client.events import QuarantineReason, Refused
 
 MAX_WRAPPER_LAYERS = 3
 """SNS to SQS to Lambda is three layers; the fourth record inside must be the event."""
@@ -62,24 +62,12 @@ class _Fields(msgspec.Struct, gc=False):
 _decoder = msgspec.json.Decoder(_Fields)
 
 
-def read_record(record: bytes | memoryview) -> Envelope | Wrapper:
-    """Decode one event, or a wrapper without its contents.
+def find_wrapper(record: bytes | memoryview) -> Wrapper | None:
+    """Decode a wrapper without its contents; None if the record is JSON but no wrapper.
 
     Raises:
-        Refused: The record is not JSON, or JSON but neither of the two.
+        Refused: The record is not JSON.
     """
-    try:
-        return decode_record(record)
-    except Refused as refused:
-        if refused.reason is not QuarantineReason.NOT_AN_ENVELOPE:
-            raise
-        wrapper = _wrapper(record)
-        if wrapper is None:
-            raise
-        return wrapper
-
-
-def _wrapper(record: bytes | memoryview) -> Wrapper | None:
     try:
         fields = _decoder.decode(record)
     except msgspec.ValidationError:

@@ -28,11 +28,10 @@ from bwp_client.decoding.arrow_arrays import (
     text_array,
 )
 from bwp_client.decoding.columnar import EventColumns, event_columns
-from bwp_client.decoding.compression import CutShortError, TooMuchTextError, blocks
-from bwp_client.decoding.framing import RecordFramer
-from bwp_client.decoding.records import Framed, Record, RecordRun, Rejected, unwrap
+from bwp_client.decoding.framing import frame_object
+from bwp_client.decoding.records import Record, RecordRun, Rejected, unwrap
 from bwp_client.decoding.wrappers import Wrapper
-from bwp_client.events import EVENT_TYPES, OCCURRED_AT_US, Envelope, EventRow, QuarantineReason, Refused, rows_of
+from bwp_client.events import EVENT_TYPES, OCCURRED_AT_US, Envelope, EventRow, Refused, rows_of
 from bwp_client.load.derived_columns import with_derived_columns
 from bwp_client.load.staged import TOO_OLD, ObjectCounts, StagingJob
 from bwp_client.redaction import excerpt
@@ -127,19 +126,14 @@ class ObjectReader:
             BwpError: The object could not be read to its end; it is not counted as finished.
         """
         source = _OpenObject(item, ObjectCounts())
-        framer = RecordFramer()
-        cut: CutShortError | None = None
         with stream:
-            try:
-                for block in blocks(stream):
-                    yield from self._take_all(source, framer.feed(block))
-            except CutShortError as error:
-                cut = error
-        yield from self._take_all(source, framer.finish(cut_short=cut is not None))
-        if isinstance(cut, TooMuchTextError):
-            self._refuse(source, Rejected(framer.offset, str(cut).encode(), QuarantineReason.DECOMPRESSION_LIMIT))
-        elif cut and not source.counts.quarantined[QuarantineReason.CUT_OBJECT.value]:
-            self._refuse(source, Rejected(framer.offset, b"", QuarantineReason.CUT_OBJECT))
+            for framed in frame_object(stream):
+                if isinstance(framed, RecordRun):
+                    self._pending.add_run(source, framed)
+                else:
+                    self._take(source, framed)
+                if self._pending.is_full:
+                    yield self.rest()
         self._pending.finished.append((item, source.counts))
 
     def rest(self) -> ReadResult:
@@ -151,26 +145,14 @@ class ObjectReader:
         several_tasks = any(row.row_in_record for row in pending.rows)
         return ReadResult(batches, several_tasks, pending.refused, pending.finished)
 
-    def _take_all(self, source: _OpenObject, items: Iterator[Framed]) -> Iterator[ReadResult]:
-        for item in items:
-            if isinstance(item, RecordRun):
-                self._pending.add_run(source, item)
-            else:
-                self._take(source, item)
-            if self._pending.is_full:
-                yield self.rest()
-
     def _take(self, source: _OpenObject, item: Record | Rejected) -> None:
-        if isinstance(item, Rejected):
-            self._refuse(source, item)
-            return
-        for content in unwrap(item):
-            if isinstance(content, Rejected):
-                self._refuse(source, content)
-            elif isinstance(content.value, Wrapper):
-                _count_ignored(source.counts, content.value.name)
+        for record in unwrap(item):
+            if isinstance(record, Rejected):
+                self._refuse(source, record)
+            elif isinstance(record.value, Wrapper):
+                _count_ignored(source.counts, record.value.name)
             else:
-                self._take_event(source, content, content.value)
+                self._take_event(source, record, record.value)
 
     def _take_event(self, source: _OpenObject, record: Record, event: Envelope) -> None:
         counts = source.counts
