@@ -12,7 +12,7 @@ from bwp_client.errors import ExitCode
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from bwp_client.load.archive_results import ArchiveProgress, ArchiveResult
+    from bwp_client.load.results import ArchiveProgress, ArchiveResult
     from bwp_client.settings import Settings
 
 

@@ -1,7 +1,7 @@
 """The loader: every record of a source ends as stored, duplicate, ignored or quarantined, and the counts add up.
 
-Order of a commit group: events, quarantine, objects, outcomes, and the run's row last. A crash between any two leaves
-what the next load puts right: events are found stored, objects not in the ledger are read again.
+Order of a commit group: events, quarantine, objects, outcomes, and the run's row last. After a crash between any two of
+them, the next load completes the group: it finds the events stored, and reads objects again that are not recorded.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from uuid import uuid4
 
 from bwp_client.errors import BwpError, UsageError, WarehouseError
 from bwp_client.events import LATEST_AHEAD
-from bwp_client.load.results import Group, LoadProgress, LoadResult, Todo
+from bwp_client.load.results import CommitGroup, LoadProgress, LoadResult
 from bwp_client.load.staged import MAX_BATCH_ROWS, TOO_OLD, StagedBatch, StagingJob, TimeWindow, Unreadable
 from bwp_client.load.workers import stage_all
 from bwp_client.sources import Source, SourceObject
@@ -32,15 +32,15 @@ from bwp_client.warehouse.temp_folders import remove_abandoned_folders
 from bwp_client.workarounds import hand_back_freed_memory, keep_freed_memory
 
 ROWS_PER_PASS = 250_000
-"""Rows that one deduplicating pass takes at most; it bounds memory."""
+"""The most rows that are deduplicated at a time, which bounds memory."""
 DATABASE_MEMORY = "400MB"
-"""What DuckDB may take before it spills: the Delta writer needs as much again."""
-OBJECTS_PER_LOOK = 10_000
-"""Objects that are listed before the ledger is asked about them."""
+"""The memory of DuckDB before it spills to disk; the Delta writer needs as much again."""
+OBJECTS_PER_LOOKUP = 10_000
+"""Objects listed before they are looked up in the table of objects read."""
 ROWS_PER_GROUP = 1_000_000
-"""Rows after which a long load publishes what it has."""
-REFUSED_PER_GROUP = 150_000
-"""The same of quarantine rows: these are stored in one go, each with its excerpt."""
+"""Rows after which a long load publishes a commit group."""
+QUARANTINE_ROWS_PER_GROUP = 150_000
+"""Quarantine rows after which it does so: they are stored at once, each with its excerpt."""
 
 
 _STAGING = "bwp-load-"
@@ -59,22 +59,22 @@ def load(
     on_progress: Callable[[LoadProgress], None] = lambda _: None,
     on_refused: Callable[[list[Path]], None] = lambda _: None,
 ) -> LoadResult:
-    """Load every object of a source that was not read yet.
+    """Load every object of a source that was not read before.
 
     Args:
-        warehouse: Where to; made when it is not there.
-        source: Where from.
-        label: How the runs table names the source, when not by its own label.
+        warehouse: The warehouse to write to; created if it does not exist.
+        source: The source to read.
+        label: The source's name in the runs table, if not its own label.
         window_from: Keep only events from this time on (aware).
         window_to: Keep only events before this time (aware).
-        reread: Read every object again, whatever the ledger says.
-        keep_raw: Keep the bytes of refused records, for their source can't be read again.
-        clock: Gives the time now.
+        reread: Read every object, also those that were read before.
+        keep_raw: Keep the bytes of refused records, because their source cannot be read again.
+        clock: Returns the current time.
         on_progress: Called after each object and each commit.
-        on_refused: Called with the staged files of quarantined records once these are stored.
+        on_refused: Called with the staged files of quarantine rows after these are stored.
 
     Raises:
-        UsageError: A wrong window, or objects that may not be read; what could be read is stored.
+        UsageError: The window is empty, or objects may not be read; all others are stored.
         RemoteError: S3 refused or failed; what was committed before stays.
         WarehouseError: The warehouse can't be written; what was committed before stays.
     """
@@ -117,12 +117,12 @@ class _Load:
         self._clock = clock
         self._on_progress, self._on_refused = on_progress, on_refused
         self._result = LoadResult(load_id=uuid4().hex, source=label)
-        self._group = Group(started_at=clock())
+        self._group = CommitGroup(started_at=clock())
         self._groups = 0
         self._published_bytes = 0
         self._waiting: list[tuple[StagedBatch, Callable[[], None]]] = []
         self._connection = connect(folder / "spill", memory_limit=DATABASE_MEMORY)
-        self._todo = Todo()
+        self._listed_objects = self._listed_bytes = 0
         self._read_before = False
         self._unreadable: list[Unreadable] = []
 
@@ -134,11 +134,11 @@ class _Load:
             try:
                 floor = purge_floor(self._warehouse.handle(TableName.EVENTS))
                 job = StagingJob(self._source, self._folder, window, latest_us, _micros(floor) or 0, keep_raw)
-                for made, done in stage_all(self._unread(reread=reread), job):
-                    if isinstance(made, Unreadable):
-                        self._unreadable.append(made)
+                for result, release in stage_all(self._unread(reread=reread), job):
+                    if isinstance(result, Unreadable):
+                        self._unreadable.append(result)
                     else:
-                        self._accept(made, done)
+                        self._accept(result, release)
             except RuntimeError as error:
                 raise WarehouseError(
                     f"Loading stopped: {error}. What was committed before stays; load again, nothing is doubled."
@@ -152,11 +152,11 @@ class _Load:
         return self._result
 
     def _unread(self, *, reread: bool) -> Iterator[SourceObject]:
-        """List the source, the whole of it each time, so that no late key is missed; give what was not read yet."""
+        """Yield the objects that were not read before; the whole source is listed, so that no late key is missed."""
         items = self._source.objects()
         with closing(self._connection.cursor()) as connection:
             ledger = None
-            while listed := list(islice(items, OBJECTS_PER_LOOK)):
+            while listed := list(islice(items, OBJECTS_PER_LOOKUP)):
                 ledger = ledger or ObjectsRead(
                     self._warehouse, connection, window_from=self._window_from, window_to=self._window_to
                 )
@@ -164,23 +164,25 @@ class _Load:
                 unread = [item for item in listed if reread or (item.uri, item.etag, item.size_bytes) not in read]
                 known = {uri for uri, _, _ in read}
                 self._read_before = self._read_before or any(item.uri in known for item in unread)
-                self._todo.add(unread)
+                self._listed_objects += len(unread)
+                self._listed_bytes += sum(item.size_bytes for item in unread)
                 yield from unread
 
-    def _accept(self, batch: StagedBatch, done: Callable[[], None]) -> None:
-        self._waiting.append((batch, done))
-        # One more batch might be too much for a pass.
-        rows, refused = (
-            sum(counts) for counts in zip(*((one.rows, one.quarantine_rows) for one, _ in self._waiting), strict=True)
-        )
-        if max(rows, refused) > ROWS_PER_PASS - MAX_BATCH_ROWS:
+    def _accept(self, batch: StagedBatch, release: Callable[[], None]) -> None:
+        self._waiting.append((batch, release))
+        rows = sum(waiting.rows for waiting, _ in self._waiting)
+        quarantine_rows = sum(waiting.quarantine_rows for waiting, _ in self._waiting)
+        if max(rows, quarantine_rows) > ROWS_PER_PASS - MAX_BATCH_ROWS:  # another batch might be too much
             self._append_waiting()
         group = self._group
-        if group.stored + group.duplicate.total() >= ROWS_PER_GROUP or group.refused >= REFUSED_PER_GROUP:
+        if (
+            group.stored + group.duplicate.total() >= ROWS_PER_GROUP
+            or group.quarantine_rows >= QUARANTINE_ROWS_PER_GROUP
+        ):
             self._publish(last=False)
 
     def _append_waiting(self) -> None:
-        """Store the waiting batches' events in one pass; their objects are then finished."""
+        """Store the events of the waiting batches at once; their objects are then finished."""
         group = self._group
         staged = [batch.events for batch, _ in self._waiting if batch.events]
         if staged:
@@ -199,83 +201,83 @@ class _Load:
             group.duplicate["redelivery"] += appended.duplicate - appended.replayed - appended.reread
             if appended.too_old:
                 group.ignored[TOO_OLD] += appended.too_old
-        for batch, done in self._waiting:
+        for batch, release in self._waiting:
             for item, counts in batch.finished:
                 group.add(item, counts)
                 self._result.objects += 1
             if batch.quarantine:
                 group.quarantine.append(batch.quarantine)
-                group.refused += batch.quarantine_rows
+                group.quarantine_rows += batch.quarantine_rows
             if batch.events:
                 batch.events.unlink()
-            done()
+            release()
         self._waiting.clear()
         self._report()
 
     def _publish(self, *, last: bool) -> None:
         """Write quarantine, objects, outcomes and the run's row, in this order."""
-        group, warehouse, result = self._group, self._warehouse, self._result
-        counts = group.counts()
+        group, warehouse = self._group, self._warehouse
         if group.objects or group.stored or group.duplicate.total() or group.quarantine:
-            group.versions[TableName.QUARANTINE.value] = append_quarantine(
-                warehouse, self._connection, group.quarantine, load_id=result.load_id, seen_at=self._clock()
-            )
-            group.versions[TableName.OBJECTS.value] = record_objects(
-                warehouse,
-                self._connection,
-                [(item.uri, item.etag, item.size_bytes) for item in group.objects],
-                window_from=self._window_from,
-                window_to=self._window_to,
-                load_id=result.load_id,
-                read_at=self._clock(),
-            )
+            self._write_quarantine_and_objects()
         elif not last or not (is_behind(warehouse) or unpublished(warehouse)):
             return
         if last:
             hand_back_freed_memory()
             with closing(self._connection.cursor()) as connection:
                 group.versions[TableName.OUTCOMES.value] = refresh_outcomes(warehouse, connection=connection)
-            # What a load that was stopped before its run's row had stored is published with this one.
+            # A load that was stopped before its run's row leaves stored events: they are published with this row.
             group.versions |= unpublished(warehouse, besides=group.versions)
+        self._record_run("finished" if last and not self._unreadable else "partial")
+        self._result.add_group(group)
+        self._on_refused(group.quarantine)
+        for path in group.quarantine:
+            path.unlink()
+        self._published_bytes += group.size_bytes
+        self._group = CommitGroup(started_at=self._clock())
+
+    def _write_quarantine_and_objects(self) -> None:
+        group, load_id = self._group, self._result.load_id
+        group.versions[TableName.QUARANTINE.value] = append_quarantine(
+            self._warehouse, self._connection, group.quarantine, load_id=load_id, seen_at=self._clock()
+        )
+        group.versions[TableName.OBJECTS.value] = record_objects(
+            self._warehouse,
+            self._connection,
+            [(item.uri, item.etag, item.size_bytes) for item in group.objects],
+            window_from=self._window_from,
+            window_to=self._window_to,
+            load_id=load_id,
+            read_at=self._clock(),
+        )
+
+    def _record_run(self, state: str) -> None:
         self._groups += 1
         record_run(
-            warehouse,
+            self._warehouse,
             Run(
-                run_id=f"{result.load_id}-{self._groups}",
+                run_id=f"{self._result.load_id}-{self._groups}",
                 kind="load",
-                source=result.source,
-                started_at=group.started_at,
+                source=self._result.source,
+                started_at=self._group.started_at,
                 finished_at=self._clock(),
-                state="finished" if last and not self._unreadable else "partial",
-                counts=counts,
-                versions=group.versions,
+                state=state,
+                counts=self._group.counts(),
+                versions=self._group.versions,
                 window_from=self._window_from,
                 window_to=self._window_to,
             ),
             database=self._connection,
         )
-        result.read += counts["read"]
-        result.stored += group.stored
-        result.duplicate += group.duplicate.total()
-        result.ignored += group.ignored.total()
-        result.quarantined += group.quarantined.total()
-        result.outside_window += group.outside_window
-        self._on_refused(group.quarantine)
-        for path in group.quarantine:
-            path.unlink()
-        self._published_bytes += counts["bytes"]
-        self._group = Group(started_at=self._clock())
 
     def _report(self) -> None:
         group, result = self._group, self._result
-        done = result.objects
         self._on_progress(
             LoadProgress(
-                objects_done=done,
-                objects_total=self._todo.objects,
-                bytes_done=self._published_bytes + sum(item.size_bytes for item in group.objects),
-                bytes_total=self._todo.bytes,
-                read=result.read + int(group.counts()["read"]),
+                objects_done=result.objects,
+                objects_total=self._listed_objects,
+                bytes_done=self._published_bytes + group.size_bytes,
+                bytes_total=self._listed_bytes,
+                read=result.read + group.read,
             )
         )
 

@@ -27,35 +27,35 @@ from bwp_client.warehouse.quarantine import (
 
 @dataclass(frozen=True, slots=True)
 class Retried:
-    """What became of the records in quarantine."""
+    """The records in quarantine by what a retry did with them."""
 
     records: int
     resolved: int
     still_refused: int
     out_of_reach: int
-    """Their object is gone, was overwritten, or can't be read now; they stay."""
+    """Records whose object is gone, was overwritten, or cannot be read now; they stay in quarantine."""
     stored: int
     duplicate: int
 
     def as_json(self) -> dict[str, Any]:
-        """Give the command line's JSON object."""
+        """Return the JSON object of the command line."""
         return asdict(self)
 
 
 def retry(warehouse: Warehouse, *, on_progress: Callable[[LoadProgress], None] = lambda _: None) -> Retried:
-    """Read the objects of quarantined records again, store what can be read now, and take that out of the quarantine.
+    """Read the objects of quarantined records again, and take the records that can be read now out of the quarantine.
 
-    What is refused again stays, and so does what can't be reached. A crash leaves records in quarantine that were
-    stored; the next retry finds them stored and takes them out.
+    Records that are refused again or cannot be reached stay. A crash may leave stored records in quarantine; the next retry
+    finds them stored and takes them out.
 
     Raises:
         SourceNotFoundError: There is no warehouse yet.
-        WarehouseError: The tables can't be written; the quarantine is as it was.
+        WarehouseError: The tables cannot be written; the quarantine is unchanged.
     """
     handle = warehouse.handle(TableName.QUARANTINE)
     before = quarantine_keys(warehouse, handle)
-    kept = records_with_bytes(warehouse, handle)
-    reachable = _Reachable({(uri, etag) for uri, etag, _, _ in before}, kept)
+    with_bytes = records_with_bytes(warehouse, handle)
+    reachable = _Reachable({(uri, etag) for uri, etag, _, _ in before}, with_bytes)
     if not reachable.items:
         return Retried(len(before), 0, 0, len(before), 0, 0)
     refused: set[RecordKey] = set()
@@ -63,7 +63,7 @@ def retry(warehouse: Warehouse, *, on_progress: Callable[[LoadProgress], None] =
         warehouse,
         reachable,
         reread=True,
-        keep_raw=bool(kept),
+        keep_raw=bool(with_bytes),
         on_refused=lambda staged: refused.update(_staged_keys(staged)),
         on_progress=on_progress,
     )
@@ -83,17 +83,17 @@ def retry(warehouse: Warehouse, *, on_progress: Callable[[LoadProgress], None] =
 
 
 class _Reachable:
-    """A source of those objects that are still what they were when their records were refused."""
+    """A source of the objects that have not changed since their records were refused."""
 
     label = "quarantine retry"
 
-    def __init__(self, wanted: set[tuple[str, str]], kept: list[dict[str, Any]]) -> None:
+    def __init__(self, wanted: set[tuple[str, str]], with_bytes: list[dict[str, Any]]) -> None:
         self.items: list[SourceObject] = []
         self._sources: dict[str, Source] = {}
         self.held_back: set[RecordKey] = set()
-        """Records of a wrapper all stand where it does: of those kept of one place, all but one wait for the next retry."""
+        """Keys left for the next retry: records of one wrapper share its offset, and only one of them can be read again."""
         first: dict[tuple[str, str, int], dict[str, Any]] = {}
-        for row in sorted(kept, key=_was_retried):
+        for row in sorted(with_bytes, key=_was_retried):
             if first.setdefault((row["source_uri"], row["etag"], row["offset"]), row) is not row:
                 self.held_back.add(record_key(row))
         self._texts = _texts_of(list(first.values()))
@@ -116,10 +116,10 @@ class _Reachable:
         return self._sources[item.uri].open(item) if text is None else BytesIO(text)
 
 
-def _texts_of(kept: list[dict[str, Any]]) -> dict[tuple[str, str], bytes]:
-    """Give what is left of objects that can't be read again: each kept record where it stood, and spaces between."""
+def _texts_of(with_bytes: list[dict[str, Any]]) -> dict[tuple[str, str], bytes]:
+    """Rebuild objects that cannot be read again: each record at its offset, and spaces between."""
     texts: dict[tuple[str, str], bytearray] = {}
-    for row in kept:
+    for row in with_bytes:
         text = texts.setdefault((row["source_uri"], row["etag"]), bytearray())
         end = row["offset"] + len(row["raw"]) + 1
         text.extend(b" " * (end - len(text)))
@@ -136,5 +136,5 @@ def _staged_keys(staged: list[Path]) -> set[RecordKey]:
 
 
 def _was_retried(row: dict[str, Any]) -> bool:
-    """Tell a record that was refused outside its wrapper, where its digest is that of its bytes."""
+    """Return whether the record was refused outside its wrapper: only then is its digest that of its bytes alone."""
     return bool(hashlib.sha256(row["raw"]).hexdigest() == row["digest"])

@@ -1,4 +1,4 @@
-"""What a load counts: per commit group, over all, and on its way."""
+"""Results and progress of loads, and the counts of one commit group."""
 
 from __future__ import annotations
 
@@ -14,7 +14,10 @@ from bwp_client.sources import SourceObject
 
 @dataclass(slots=True)
 class LoadResult:
-    """What a load did, in records: read = stored + duplicate + ignored + quarantined; `outside_window` is beside it."""
+    """The records of a load by their fate: read = stored + duplicate + ignored + quarantined.
+
+    `outside_window` is counted separately.
+    """
 
     load_id: str
     source: str
@@ -27,13 +30,44 @@ class LoadResult:
     outside_window: int = 0
 
     def as_json(self) -> dict[str, Any]:
-        """Give the command line's JSON object."""
+        """Return the JSON object of the command line."""
         return asdict(self)
+
+    def add_group(self, group: CommitGroup) -> None:
+        """Add the records of a group that was committed; its objects are counted as they are finished."""
+        self.read += group.read
+        self.stored += group.stored
+        self.duplicate += group.duplicate.total()
+        self.ignored += group.ignored.total()
+        self.quarantined += group.quarantined.total()
+        self.outside_window += group.outside_window
+
+    def add(self, other: LoadResult) -> None:
+        """Add the objects and records of another load."""
+        self.objects += other.objects
+        self.read += other.read
+        self.stored += other.stored
+        self.duplicate += other.duplicate
+        self.ignored += other.ignored
+        self.quarantined += other.quarantined
+        self.outside_window += other.outside_window
+
+
+@dataclass(slots=True)
+class ArchiveResult(LoadResult):
+    """The result of a load from an archive; received = read + outside_window + foreign."""
+
+    received: int = 0
+    foreign: int = 0
+    """Messages in our queue that belong to no replay of ours; they were left there."""
+    resumed: bool = False
+    """A replay of an earlier run was continued."""
+    windows: list[str] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True)
 class LoadProgress:
-    """How far a load is."""
+    """The progress of a load; the totals grow while the source is listed."""
 
     objects_done: int
     objects_total: int
@@ -43,14 +77,15 @@ class LoadProgress:
 
 
 @dataclass(slots=True)
-class Group:
-    """What one run's row will say."""
+class CommitGroup:
+    """The records and table versions that one row of the runs table publishes."""
 
     started_at: datetime
     objects: list[SourceObject] = field(default_factory=list)
     quarantine: list[Path] = field(default_factory=list)
-    refused: int = 0
-    """The rows of those files; `quarantined` counts them once their object is finished."""
+    """Staged files of quarantine rows."""
+    quarantine_rows: int = 0
+    """The rows of these files; `quarantined` counts them once their object is finished."""
     stored: int = 0
     duplicate: Counter[str] = field(default_factory=Counter)
     ignored: Counter[str] = field(default_factory=Counter)
@@ -59,18 +94,28 @@ class Group:
     versions: dict[str, int] = field(default_factory=dict)
 
     def add(self, item: SourceObject, counts: ObjectCounts) -> None:
-        """Count a finished object, its events apart: these are known once they are stored."""
+        """Count a finished object, except its events, whose fate is known once they are stored."""
         self.objects.append(item)
         self.ignored.update(counts.ignored)
         self.quarantined.update(counts.quarantined)
         self.outside_window += counts.outside_window
 
+    @property
+    def read(self) -> int:
+        """The number of records read."""
+        return self.stored + self.duplicate.total() + self.ignored.total() + self.quarantined.total()
+
+    @property
+    def size_bytes(self) -> int:
+        """The stored size of the finished objects."""
+        return sum(item.size_bytes for item in self.objects)
+
     def counts(self) -> dict[str, Any]:
-        """Give what the run's row says; read = stored + duplicate + ignored + quarantined."""
+        """Return the counts of the run's row; read = stored + duplicate + ignored + quarantined."""
         return {
             "objects": len(self.objects),
-            "bytes": sum(item.size_bytes for item in self.objects),
-            "read": self.stored + self.duplicate.total() + self.ignored.total() + self.quarantined.total(),
+            "bytes": self.size_bytes,
+            "read": self.read,
             "stored": self.stored,
             "duplicate": dict(self.duplicate),
             "ignored": dict(self.ignored),
@@ -79,14 +124,12 @@ class Group:
         }
 
 
-@dataclass(slots=True)
-class Todo:
-    """How much was found to read so far."""
+@dataclass(frozen=True, slots=True)
+class ArchiveProgress:
+    """The progress of replays, in minutes of their windows, and what was received."""
 
-    objects: int = 0
-    bytes: int = 0
-
-    def add(self, items: list[SourceObject]) -> None:
-        """Count objects that were found to read."""
-        self.objects += len(items)
-        self.bytes += sum(item.size_bytes for item in items)
+    minutes_done: int
+    minutes_total: int
+    state: str
+    received: int
+    stored: int

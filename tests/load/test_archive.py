@@ -15,8 +15,7 @@ from support.tables import outcomes, reasons, rows
 
 from bwp_client.errors import TerminalRemoteError, TransientRemoteError, UsageError
 from bwp_client.load import load
-from bwp_client.load.archive import load_archive
-from bwp_client.load.archive_results import Pace
+from bwp_client.load.archive import ArchiveTiming, load_archive
 from bwp_client.load.quarantine_retry import retry
 from bwp_client.settings import ArchiveSettings
 from bwp_client.sources.eventbridge.aws_clients import Clients
@@ -233,7 +232,7 @@ def test_no_replay_starts_where_it_could_not_be_kept_from_others(
 
 def test_settings_that_are_missing_are_named(account: Account, warehouse: Warehouse) -> None:
     with pytest.raises(UsageError, match="BWP_ARCHIVE__RULE_NAME"):
-        load_archive(warehouse, f"archive://{account.archive}", ArchiveSettings(), pace=QUICK)
+        load_archive(warehouse, f"archive://{account.archive}", ArchiveSettings(), timing=QUICK)
 
 
 def test_a_failed_replay_keeps_what_came_and_the_next_try_has_a_new_name(
@@ -272,9 +271,9 @@ def test_a_cancelled_replay_says_so(account: Account, warehouse: Warehouse) -> N
 
 def test_a_replay_without_progress_is_given_up_and_cancelled(account: Account, warehouse: Warehouse) -> None:
     account.emulator.turn(account.archive, starting_seconds=60)
-    pace = Pace(poll_seconds=0, empty_polls=3, settle_seconds=0.5, look_seconds=0.1, stall_seconds=1.5)
+    timing = ArchiveTiming(poll_seconds=0, empty_polls=3, settle_seconds=0.5, status_seconds=0.1, stall_seconds=1.5)
     with pytest.raises(TransientRemoteError, match="made no progress"):
-        read(account, warehouse, pace=pace)
+        read(account, warehouse, timing=timing)
     assert list_replays(warehouse)[0].state is ReplayState.TIMED_OUT
     assert account.replays()[0]["State"] in ("CANCELLING", "CANCELLED")
 

@@ -287,7 +287,7 @@ def test_many_refused_records_of_one_object_are_published_as_they_come(
     warehouse: Warehouse, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for name, value in (
-        ("REFUSED_PER_GROUP", 1000),
+        ("QUARANTINE_ROWS_PER_GROUP", 1000),
         ("ROWS_PER_PASS", 80_800),
         ("MAX_BATCH_ROWS", 80_000),
     ):

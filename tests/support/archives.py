@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from bwp_client.load.archive import load_archive
-from bwp_client.load.archive_results import ArchiveResult, Pace
+from bwp_client.load.replay_reader import ArchiveTiming
+from bwp_client.load.results import ArchiveResult
 from bwp_client.settings import ArchiveSettings
 from bwp_client.warehouse import Warehouse
 from support.emulator import Account
@@ -15,21 +16,23 @@ from support.events import envelope
 from support.tables import clean_env
 
 FIRST = datetime(2026, 5, 1, tzinfo=UTC)
-QUICK = Pace(poll_seconds=0, empty_polls=3, settle_seconds=0.5, look_seconds=0.1, stall_seconds=30, batch_seconds=1.0)
+QUICK = ArchiveTiming(
+    poll_seconds=0, empty_polls=3, settle_seconds=0.5, status_seconds=0.1, stall_seconds=30, batch_seconds=1.0
+)
 
 CHILD = """
 import signal, sys
 signal.signal(signal.SIGINT, signal.default_int_handler)  # which a test run in the background would have it ignore
 from datetime import datetime
-from bwp_client.load.archive_results import Pace
+from bwp_client.load.archive import ArchiveTiming
 from bwp_client.load.archive import load_archive
 from bwp_client.settings import Settings
 from bwp_client.warehouse import Warehouse
 target, archive, start, end, batch = sys.argv[1:]
-pace = Pace(poll_seconds=0, empty_polls=3, settle_seconds=0.5, look_seconds=0.1, stall_seconds=30, batch_seconds=0.3,
-            batch_messages=int(batch))
+timing = ArchiveTiming(poll_seconds=0, empty_polls=3, settle_seconds=0.5, status_seconds=0.1, stall_seconds=30,
+    batch_seconds=0.3, batch_messages=int(batch))
 result = load_archive(
-    Warehouse(target), "archive://" + archive, Settings.load().archive, pace=pace,
+    Warehouse(target), "archive://" + archive, Settings.load().archive, timing=timing,
     window_from=datetime.fromisoformat(start), window_to=datetime.fromisoformat(end))
 print(result.as_json())
 """
@@ -46,7 +49,7 @@ def read(
     end: datetime | None = FIRST + timedelta(days=1),
     **changes: Any,
 ) -> ArchiveResult:
-    options = {"pace": QUICK, "window_from": start, "window_to": end} | changes
+    options = {"timing": QUICK, "window_from": start, "window_to": end} | changes
     return load_archive(warehouse, f"archive://{account.archive}", settings_of(account), **options)
 
 

@@ -18,8 +18,7 @@ from bwp_client.errors import (
     TransientRemoteError,
     UsageError,
 )
-from bwp_client.load.archive import load_archive
-from bwp_client.load.archive_results import Pace
+from bwp_client.load.archive import ArchiveTiming, load_archive
 from bwp_client.settings import ArchiveSettings
 from bwp_client.sources.eventbridge.aws_clients import Clients, open_clients
 from bwp_client.sources.eventbridge.queue import Message, VisibilityExtender
@@ -95,8 +94,8 @@ def warehouse(tmp_path: Path) -> Warehouse:
 
 
 def load(aws: Aws, warehouse: Warehouse, **changes: Any) -> Any:
-    pace = Pace(poll_seconds=0, empty_polls=3, settle_seconds=0.0, look_seconds=0.0, stall_seconds=0.2)
-    return load_archive(warehouse, "archive://a", SETTINGS, clients=aws.clients, pace=pace, **(WINDOW | changes))
+    timing = ArchiveTiming(poll_seconds=0, empty_polls=3, settle_seconds=0.0, status_seconds=0.0, stall_seconds=0.2)
+    return load_archive(warehouse, "archive://a", SETTINGS, clients=aws.clients, timing=timing, **(WINDOW | changes))
 
 
 def invalid(parameter: str, reason: str) -> tuple[str, str]:
