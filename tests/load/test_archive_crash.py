@@ -24,7 +24,7 @@ MakeAccount = Callable[..., Account]
 # Kills its own process, as the kernel would, around a call.
 DEADLY = """
 import os, signal
-import bwp_client.load.archive as loading
+import bwp_client.load.replay_reader as loading
 from bwp_client.sources.eventbridge import replays
 from bwp_client.sources.eventbridge.queue import Queue
 def deadly(place, name, when):
@@ -37,12 +37,12 @@ def deadly(place, name, when):
     setattr(place, name, call)
 """
 MOMENTS = [
-    ("loading.replays, 'start', 'before'", "after the journal, before StartReplay"),
-    ("loading.replays, 'start', 'after'", "after StartReplay, before the journal knows"),
+    ("loading.replays, 'start_replay', 'before'", "after the journal, before StartReplay"),
+    ("loading.replays, 'start_replay', 'after'", "after StartReplay, before the journal knows"),
     ("loading, 'load', 'before'", "after receiving, before storing"),
     ("loading, 'load', 'after'", "after storing, before deleting"),
     ("Queue, 'delete', 'after'", "after deleting"),
-    ("loading._Reading, '_finish', 'before'", "after the last message, before the journal"),
+    ("loading.ReplayReader, '_finish', 'before'", "after the last message, before the journal"),
 ]
 
 
