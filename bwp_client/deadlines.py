@@ -35,11 +35,11 @@ class Basis(StrEnum):
     """The moment from which a deadline is counted, the most certain first."""
 
     RECEIVED = "received"
-    """When the shop received the request: exact."""
+    """The receipt of the request by the shop: the deadline is exact."""
     SUBMITTED = "submitted"
-    """When the task was submitted to Buy with Prime. The request came before: an upper bound."""
+    """The submission of the task to Buy with Prime, which follows the request: the deadline is an upper bound."""
     FAILED = "failed"
-    """When the task failed, where nothing else is known: a loose upper bound."""
+    """The failure of the task, if nothing else is known: the deadline is a loose upper bound."""
 
 
 class Hold(StrEnum):

@@ -24,7 +24,7 @@ page_slots = threading.BoundedSemaphore(MOST_PAGES)
 Streamlit draws each visitor's page in its own thread. With many threads, the thread that holds a lock of Streamlit loses
 the interpreter lock, and all other threads wait. Two pages are allowed, because a query releases the interpreter lock.
 
-Waits for https://github.com/streamlit/streamlit/issues/7851, or for a Python without the global interpreter lock.
+It waits for https://github.com/streamlit/streamlit/issues/7851, or for a Python without the global interpreter lock.
 """
 
 
@@ -34,7 +34,7 @@ def end_process(code: int) -> None:
     A normal exit would first unload DuckDB, Arrow and NumPy, although all work is done. If other threads still work, this
     function returns without effect, and the interpreter waits for them.
 
-    Waits for no issue that we know of; several report that the same unloading crashes, such as
+    No known issue would make this function superfluous. Several issues report crashes during the same unloading, such as
     https://github.com/duckdb/duckdb/issues/13904.
     """
     if any(not thread.daemon for thread in threading.enumerate()[1:]):
@@ -49,9 +49,9 @@ def keep_freed_memory() -> None:
     """Make glibc reuse freed memory instead of returning it to the system.
 
     A loader allocates the same few megabytes again and again. By default, glibc returns them each time, and the kernel clears
-    every page anew. Only glibc has these options; elsewhere nothing is done.
+    every page anew. Without glibc, which alone has these options, the function has no effect.
 
-    Waits for no issue: it is glibc's documented default, see mallopt(3).
+    No upstream issue exists, because this is glibc's documented default; see mallopt(3).
     """
     import ctypes
 
@@ -64,7 +64,7 @@ def keep_freed_memory() -> None:
 def hand_back_freed_memory() -> None:
     """Return all freed blocks to the system, before another allocator needs as much memory.
 
-    The counterpart of `keep_freed_memory`.
+    It is the counterpart of `keep_freed_memory`.
     """
     import ctypes
 
@@ -79,7 +79,7 @@ def send_without_delay() -> None:
     Streamlit binds its socket without naming the protocol, so asyncio does not recognise it as TCP and leaves the algorithm
     on: each message of a page then waits for the browser to acknowledge the message before.
 
-    Waits for https://github.com/python/cpython/issues/148783 (the cause is explained in
+    It waits for https://github.com/python/cpython/issues/148783 (the cause is explained in
     https://github.com/Kludex/uvicorn/issues/3149).
     """
     import socket

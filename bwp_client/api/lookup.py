@@ -14,7 +14,7 @@ MAX_PAUSE: Final = timedelta(hours=24)
 
 
 class LookupState(StrEnum):
-    """What the lookups of a task have found so far."""
+    """The result of all lookups of a task so far."""
 
     NOT_ASKED = "not_asked"
     PENDING = "pending"
@@ -64,7 +64,7 @@ class Lookup:
     Attributes:
         attempt: The number of times that the API was asked about this task, this time included; 0 when no query could be
             sent (no credential, or a refused credential).
-        next_attempt_at: When to ask again; None when another attempt would end the same way.
+        next_attempt_at: The time of the next attempt; None if another attempt would end the same way.
         reason: One sentence for people; equal causes have equal sentences, so that reasons can be counted.
         run_id: The run that asked; empty until the pipeline fills it in.
     """

@@ -1,4 +1,4 @@
-"""When an API call is retried, and when a run stops calling."""
+"""Decides when an API call is retried, and when a run stops calling."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from bwp_client.errors import TerminalRemoteError, TransientRemoteError
 MAX_ATTEMPTS: Final = 5
 MIN_BACKOFF_SECONDS: Final = 0.5
 MAX_BACKOFF_SECONDS: Final = 30.0
-_STORED: Final = "Every answer so far is kept."
+_STORED: Final = "Every answer so far is stored."
 
 # By default stamina logs each retry as a warning. Retries are counted in the run's row and shown as progress instead.
 stamina.instrumentation.set_on_retry_hooks([])

@@ -115,7 +115,7 @@ class ApiTransport:
             errors = error.errors if isinstance(error.errors, list) else [error.errors]
             return self._response(error.data, tuple(errors))
         except TransportConnectionFailed as error:
-            # gql raises this from whatever httpx, or the hook below, raised.
+            # The cause of gql's error is the error that httpx or the hook below raised.
             return _failed(error.__cause__)
         except TimeoutError:
             return Response(None, fault=ResponseFault.SLOW)

@@ -176,7 +176,7 @@ def describe_rates(frame: pd.DataFrame, bucket: str) -> str:
     last = rated.iloc[-1]
     return (
         f"Failure rate by {bucket}: {len(rated)} rated periods, from {rated['rate'].min():.1%} to {top['rate']:.1%}, "
-        f"highest in the {bucket} of {top['period_start']:%d %b %Y}; {last['rate']:.1%} in the last one."
+        f"highest in the {bucket} of {top['period_start']:%d %b %Y}; {last['rate']:.1%} in the last period."
     )
 
 

@@ -86,13 +86,13 @@ def errors_as_exit_codes(*, as_json: bool) -> Iterator[None]:
         _print_error(str(error), as_json=as_json)
         raise SystemExit(int(error.exit_code)) from None
     except KeyboardInterrupt:
-        _print_error("Stopped. What was committed before stays; start the command again.", as_json=as_json)
+        _print_error("Stopped. Committed data are unchanged; start the command again.", as_json=as_json)
         raise SystemExit(130) from None
     except BrokenPipeError:
         raise SystemExit(int(ExitCode.INTERNAL)) from None
     except Exception as error:
         _print_error(
-            f"A fault of ours ({type(error).__name__}). What was committed before stays, nothing is doubled; "
+            f"A fault of ours ({type(error).__name__}). Committed data are unchanged and nothing is doubled; "
             "start the command again, and report this if it comes back.",
             as_json=as_json,
         )

@@ -78,7 +78,7 @@ def inspect_archive(
 
 
 def _described(inspected: str, describe: Callable[[], T], action: str, resource: str) -> tuple[T | None, list[Finding]]:
-    """Return what AWS describes, or None with the finding that it is missing or may not be described."""
+    """Return the description from AWS; without one, return None and the finding that the object is missing or not allowed."""
     try:
         return describe(), []
     except TerminalRemoteError:

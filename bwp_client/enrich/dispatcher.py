@@ -31,7 +31,7 @@ class Dispatcher:
     Args:
         queue: The tasks.
         claims: The claims of this run.
-        client: The API client, whose rate decides how many tasks are claimed at a time.
+        client: The API client, whose rate decides the number of tasks claimed at a time.
         workers: The number of workers that ask at the same time.
         seams: The monotonic clock and the wait.
     """

@@ -114,7 +114,7 @@ class LookupWriter:
         await asyncio.sleep(0)
         if self._is_due():
             async with self._lock:
-                # Another worker may have stored everything while this one waited for the lock.
+                # Another worker may have stored everything while this worker waited for the lock.
                 if self._is_due():
                     stored += await asyncio.to_thread(self._store_and_publish)
         return stored

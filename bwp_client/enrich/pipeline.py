@@ -48,7 +48,7 @@ def enrich(
 ) -> EnrichResult:
     """Ask about every task whose errors are not known yet, or whose next attempt is due.
 
-    Other runs may ask at the same time: each run skips the tasks that another one has claimed.
+    Other runs may ask at the same time: each run skips the tasks that another run has claimed.
 
     Args:
         warehouse: The warehouse with the tasks; the answers are appended to its `lookups`.

@@ -22,7 +22,7 @@ def rated_products(snapshot: Snapshot, filters: Filters) -> list[str]:
 
 
 def no_denominator(snapshot: Snapshot, filters: Filters) -> pd.DataFrame:
-    """Count the failed tasks of products left out of rates because not one COMPLETED event of theirs was ever loaded.
+    """Count the failed tasks of products left out of rates because no COMPLETED event of the product was ever loaded.
 
     Returns:
         business_product_id (str), failed (int64); most failures first, empty when every product is rated.

@@ -81,7 +81,7 @@ class FileSource:
             return path.open("rb")
         except OSError as error:
             raise UsageError(
-                f"{path} could not be read ({error.strerror}). What was stored before it stays; "
+                f"{path} could not be read ({error.strerror}). Events stored before it are unchanged; "
                 "give the file the right permissions and load again: nothing is doubled."
             ) from error
 

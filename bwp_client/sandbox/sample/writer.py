@@ -85,8 +85,8 @@ def write_sample(
 ) -> SampleSummary:
     """Write sample events into a folder: the same bytes for the same `events`, `seed` and `until`.
 
-    Most files are gzipped JSON Lines in order of arrival; one is uncompressed with records back to back, and one is a JSON
-    array.
+    Most files are gzipped JSON Lines in order of arrival; one file is uncompressed with records back to back, and one is a
+    JSON array.
 
     Args:
         out: The folder; created if it is missing.

@@ -80,7 +80,7 @@ class Setup:
     queue_url: str
     queue: dict[str, str]
     problems: list[tuple[str, str]] = field(default_factory=list)
-    """What is wrong, and the fix, for each problem."""
+    """The description and the fix of each problem."""
 
 
 def rule_and_queue(settings: ArchiveSettings) -> tuple[str, str]:

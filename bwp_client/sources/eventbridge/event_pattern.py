@@ -18,7 +18,7 @@ _REPLAY = "bwp-"
 
 
 def pattern_problem(text: str, *, bus: str, replay_prefix: str = _REPLAY) -> str | None:
-    """Return what is wrong with an event pattern; None if it fits.
+    """Return the fault of an event pattern, or None if it fits.
 
     Args:
         text: The rule's pattern; empty for a rule on a schedule.
