@@ -1,4 +1,4 @@
-"""The formats that Firehose can write beside gzip: framed snappy, Hadoop's snappy, zip, and Parquet converted from JSON.
+"""Every format but gzip and zstd: framed snappy, Hadoop's snappy, zip, and Parquet that Firehose converted from JSON.
 
 Zip and Parquet have their directory at the end, so such an object is copied to a temporary file first, and nothing of an
 object that was cut can be read.

@@ -1,4 +1,4 @@
-"""The options of a run of `enrich`, and the seams: the parts of a run that a test may replace."""
+"""The options of a run of `enrich`, the length of its claims, and the seams: the parts of a run that a test may replace."""
 
 from __future__ import annotations
 

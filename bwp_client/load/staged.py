@@ -1,4 +1,4 @@
-"""Data exchanged with staging workers. Imports neither numpy nor pyarrow, so that the parent process starts fast."""
+"""Data exchanged with staging workers, and the sizes of a staged batch. Imports no NumPy or pyarrow, to start fast."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Refuses paths that must never be read as events: settings files, hidden files, devices and system folders."""
+"""Refuses local paths that are never read as events: settings files, hidden files, devices and system folders."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The source of the objects under an S3 prefix."""
+"""A source of the objects under an S3 prefix: lists them, without folder markers, and opens them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The two AWS clients that read an archive: EventBridge and SQS."""
+"""The EventBridge and SQS clients that read an archive, with their retries and timeouts."""
 
 from __future__ import annotations
 
