@@ -1,4 +1,4 @@
-"""Many events at once into Arrow columns: checked and split there, never touched one by one.
+"""Turns many events into Arrow columns at once, and checks and splits them there.
 
 Only events beyond doubt are taken (one resource of the documented form, a plain UTC time, IDs of allowed length). All others
 are left to the exact decoder, whose verdicts these must equal; a test compares the two on the same records.

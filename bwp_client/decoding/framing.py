@@ -1,9 +1,10 @@
 """Record framing: where one record ends and the next begins, in every JSON framing that event objects come in.
 
-Newline-delimited records, records joined without a delimiter (Firehose's default), pretty-printed records and JSON arrays
-are cut alike: at every position where a record can begin after another. The texts between are decoded many at a time, which
-also proves the cuts: as many JSON objects as texts means one object each. Where decoding fails, the damage costs only its
-own neighbourhood: the value there is scanned, and if it breaks off, `resync` finds the next whole record.
+Newline-delimited records, records joined without a delimiter (Firehose's default), pretty-printed records and JSON
+arrays are cut in the same way: at every position where a record can begin after another. The texts between are decoded
+many at a time, which also proves the cuts: as many JSON objects as texts means one object each. Where decoding fails,
+the damage costs only its own neighbourhood: the value there is scanned, and if it breaks off, `resync` finds the next
+whole record.
 """
 
 from __future__ import annotations
@@ -108,7 +109,7 @@ class RecordFramer:
         return bool(self._in_array)
 
     def _one_by_one(self, text: FramedText, position: int) -> _Step | None:
-        """Return what is at `position`, where bulk decoding failed; None if more text is needed to tell."""
+        """Return what is at `position`, where bulk decoding failed; None if that depends on text still to come."""
         data, continues = text.data, self._continues_rejection
         may_wait = not text.is_final and len(data) - position < MAX_RECORD_BYTES
         if data[position] == BRACE:

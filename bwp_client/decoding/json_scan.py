@@ -1,4 +1,4 @@
-"""Scan one JSON value through bytes, only as far as finding its end requires.
+"""Scans one JSON value in bytes, only as far as is needed to find its end.
 
 The scan follows strings and brackets. It does not decode the value: text that scans as closed may still be refused by the
 decoder.

@@ -11,7 +11,7 @@ from bwp_client.decoding.wrappers import MAX_WRAPPER_LAYERS, Wrapper, find_wrapp
 from bwp_client.events import Envelope, QuarantineReason, Refused, decode_record
 
 MAX_RECORD_BYTES = 4 * 1024 * 1024
-"""EventBridge entries are under 1 MB; anything longer than this is not one record and is not searched for one."""
+"""EventBridge entries are under 1 MB; longer text is no single record, and is not searched for records."""
 MAX_WRAPPED = 10_000
 """Records in one wrapper, all layers together: as many as a batch of SQS messages or log events has at most."""
 

@@ -20,9 +20,9 @@ from bwp_client.events import Envelope, QuarantineReason, Refused
 
 RECORDS_PER_RUN = 4096
 RECORDS_PER_CALL = 128
-"""Records decoded in one call: damage sends no more than these through further tries."""
+"""Records decoded per call: no more records than these are tried again after damage."""
 BETWEEN = b" \t\r\n,[]"
-"""Bytes that may stand between records; brackets too, for a file may hold one array after another."""
+"""Bytes that may stand between records, brackets among them: a file may hold several arrays."""
 BOM = b"\xef\xbb\xbf"
 """Files that were joined have a byte order mark at each of their beginnings."""
 _PADDING = re.compile(rb"(?:[ \t\r\n,\[\]]|\xef\xbb\xbf)*+")
@@ -191,7 +191,7 @@ def boundaries(data: bytes, *, in_array: bool) -> tuple[IntArray, IntArray]:
     """Return where one record may end and where the next may begin, as two arrays of byte positions of equal length.
 
     That is between a closing and an opening brace with only white space between, and a comma in an array. Inside a string or
-    a list of objects such a boundary is none: decoding tells.
+    a list of objects, a boundary found here is none: decoding the text between two boundaries fails.
     """
     codes = np.frombuffer(data, dtype=np.uint8)
     windows = range(0, len(data), _BYTES_AT_ONCE)

@@ -38,7 +38,7 @@ class _Notification(msgspec.Struct, gc=False, rename="pascal"):
 
 
 class _Fields(msgspec.Struct, gc=False):
-    """Every field that tells the kinds of wrappers apart.
+    """Every field that distinguishes the kinds of wrappers.
 
     The names of a queue message's fields begin with a small letter when Lambda passes it on, and with a capital when it was
     received from the queue directly.

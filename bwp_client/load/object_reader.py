@@ -175,14 +175,20 @@ class ObjectReader:
                 self._pending.rows.append(_ExactRow(row, source.item.uri, record.offset, index))
 
     def _refuse(self, source: _OpenObject, rejected: Rejected) -> None:
-        """Add a row for the quarantine; the index in a wrapper tells equal messages of one wrapper apart."""
+        """Add a row for the quarantine; the index in a wrapper distinguishes its equal messages."""
         source.counts.quarantined[rejected.reason.value] += 1
         raw, index = rejected.raw, rejected.index_in_wrapper
         digest = hashlib.sha256(raw if index is None else b"%d:%b" % (index, raw)).hexdigest()
-        kept = raw[:MAX_RAW_BYTES] if self._job.keep_raw else b""
+        stored_bytes = raw[:MAX_RAW_BYTES] if self._job.keep_raw else b""
         self._pending.refused.append(
             RefusedRecord(
-                source.item.uri, source.item.etag, rejected.offset, digest, rejected.reason.value, excerpt(raw), kept
+                source.item.uri,
+                source.item.etag,
+                rejected.offset,
+                digest,
+                rejected.reason.value,
+                excerpt(raw),
+                stored_bytes,
             )
         )
 
@@ -201,11 +207,11 @@ class ObjectReader:
         _count(runs, columns, run_of, is_inside, is_kept)
         if not is_kept.any():
             return []
-        kept = columns.taken[is_kept]
-        offsets = np.concatenate([run.offset + run.begins for _, run in runs])[kept]
-        uris = dictionary_array(run_of[kept].astype(np.int32), [source.item.uri for source, _ in runs])
+        indices = columns.taken[is_kept]
+        offsets = np.concatenate([run.offset + run.begins for _, run in runs])[indices]
+        uris = dictionary_array(run_of[indices].astype(np.int32), [source.item.uri for source, _ in runs])
         rows = columns.rows if is_kept.all() else columns.rows.filter(bool_array(is_kept))
-        return [with_derived_columns(rows, source_uris=uris, offsets=offsets, rows_in_record=np.zeros_like(kept))]
+        return [with_derived_columns(rows, source_uris=uris, offsets=offsets, rows_in_record=np.zeros_like(indices))]
 
 
 def _count(
@@ -240,13 +246,13 @@ def _exact_rows(found: list[_ExactRow]) -> pa.RecordBatch:
     """Return rows that were read one by one as columns."""
     arrays = [
         int64_array(values, UTC_US) if name == "occurred_at" else text_array(values)
-        for name, values in zip(STAGED_COLUMNS, zip(*(one.row for one in found), strict=True), strict=True)
+        for name, values in zip(STAGED_COLUMNS, zip(*(row.row for row in found), strict=True), strict=True)
     ]
     return with_derived_columns(
         pa.RecordBatch.from_arrays(arrays, names=list(STAGED_COLUMNS)),
-        source_uris=text_array([one.source_uri for one in found]).dictionary_encode(),
-        offsets=np.array([one.source_offset for one in found]),
-        rows_in_record=np.array([one.row_in_record for one in found]),
+        source_uris=text_array([row.source_uri for row in found]).dictionary_encode(),
+        offsets=np.array([row.source_offset for row in found]),
+        rows_in_record=np.array([row.row_in_record for row in found]),
     )
 
 
