@@ -15,7 +15,7 @@ from bwp_client.warehouse import Warehouse
 from bwp_client.warehouse.claims import Held, TaskKey, commit_claims
 
 SAFETY_SHARE: Final = 0.2
-"""The last part of a lease, as a share, in which its holder starts no call, because another machine's clock may be fast."""
+"""The share of a lease, at its end, in which the holder starts no call, because another machine's clock may be fast."""
 
 
 class Claims:

@@ -1,7 +1,7 @@
 -- The tasks to ask about, with the priority in which to ask: failed and never asked; failed and due again; open requests of the
 -- shop's list without an event; completed; and tasks without a credential. A lookup of attempt 0 never reached the API. A task
--- found COMPLETED that failed afterwards is asked about again. Tasks older than the purge floor are left out. If tasks
--- are named, only these are taken, even before their next attempt is due.
+-- found COMPLETED that failed afterwards is asked about again. Tasks older than the purge floor are left out. If task IDs
+-- are given, only these tasks are selected, even before their next attempt is due.
 --
 -- Tasks of equal priority are ordered by deadline: first the future deadlines, the nearest first, then the missed deadlines,
 -- the most recent first.

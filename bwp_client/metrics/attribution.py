@@ -39,7 +39,7 @@ class Cause:
             most of the change.
         is_mix: True if the change comes from the mix: more or fewer outcomes came from products that fail more often, and no
             product itself failed more or less often.
-        may_be_requests: True if a change of the number of requests alone could explain it; see the function of this name.
+        may_be_requests: True if a change of the number of requests alone could explain the change; see the function.
     """
 
     business_product_id: str | None = None
@@ -51,9 +51,10 @@ class Cause:
 
 
 def change_search_period(filters: Filters) -> Filters:
-    """Return the filters with a period long enough to search for change points, which a short period has too few days for.
+    """Return the filters with a longer period, in which change points are searched.
 
-    The period covers this period and the period before, extended to whole weeks and to at least eight weeks.
+    The longer period covers this period and the period before, extended to whole weeks and to at least eight weeks: a short
+    period alone has too few days.
     """
     start = min(filters.before_time, filters.to_time - MIN_WEEKS * timedelta(weeks=1))
     return filters.with_(from_time=start - timedelta(days=start.weekday()))

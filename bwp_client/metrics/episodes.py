@@ -4,8 +4,8 @@ Each run of full, rated weeks of a product is compared with the product's other 
 run has up to `MAX_WEEKS` weeks and up to half of the product's weeks. Consecutive weeks are tested as one run; tested singly,
 each bad week would raise the baseline of the next and hide both. The run with the smallest p-value is the episode, if that
 value is below 5 % divided by the number of runs of all products (Bonferroni). Neighbouring weeks that failed far more often
-than the remaining weeks are added to it. An episode is over only if the failure rate after it, the newest days included, is
-far lower.
+than the remaining weeks are added to the episode. An episode is over only if the failure rate after it,
+the newest days included, is far lower.
 """
 
 from __future__ import annotations
