@@ -15,7 +15,7 @@ SAMPLE_TASK_ID_PREFIX = "5eed5eed-"
 """The prefix of task IDs in sample data; a real task ID of Buy with Prime is a random UUID."""
 
 EARLIEST_EVENT = datetime(2020, 1, 1, tzinfo=UTC)
-LATEST_AHEAD = timedelta(days=2)
+FUTURE_TOLERANCE = timedelta(days=2)
 MAX_ID_LENGTH = 200
 
 

@@ -14,7 +14,7 @@ from pathlib import Path
 
 _M_TRIM_THRESHOLD = -1
 _M_MMAP_THRESHOLD = -3
-_KEPT_BYTES = 256 * 1024 * 1024
+_RETAINED_BYTES = 256 * 1024 * 1024
 _OPEN_FILES = Path("/dev/fd")
 
 MOST_PAGES = 2
@@ -57,8 +57,8 @@ def keep_freed_memory() -> None:
 
     mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
     if mallopt:
-        mallopt(_M_MMAP_THRESHOLD, _KEPT_BYTES)
-        mallopt(_M_TRIM_THRESHOLD, _KEPT_BYTES)
+        mallopt(_M_MMAP_THRESHOLD, _RETAINED_BYTES)
+        mallopt(_M_TRIM_THRESHOLD, _RETAINED_BYTES)
 
 
 def hand_back_freed_memory() -> None:

@@ -1,4 +1,4 @@
-"""Is the picture complete, how do I know, and what to do."""
+"""The data health page: missing data, loads and lookups, and the next steps."""
 
 import streamlit as st
 

@@ -1,4 +1,4 @@
-"""Why tasks fail."""
+"""The error codes page: the reasons why tasks fail."""
 
 import streamlit as st
 

@@ -1,4 +1,4 @@
-"""How often deletions fail, over time and by product."""
+"""The failure rates page: the share of failed tasks over time, by product, task kind and region."""
 
 import streamlit as st
 

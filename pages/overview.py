@@ -1,4 +1,4 @@
-"""How bad is it, is it getting worse and since when, why, what do I do today, can I trust this?"""
+"""The overview page: the failure rate and its change, the reasons, the tasks to act on today, and doubts about the data."""
 
 from bwp_client.metrics import MetricName
 from bwp_client.ui.components import draw_heading, draw_meanings

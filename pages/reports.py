@@ -1,4 +1,4 @@
-"""What was reported, can I have it again, and what changed since?"""
+"""The reports page: make a report, open a published report, compare two reports."""
 
 import streamlit as st
 
@@ -10,15 +10,15 @@ from bwp_client.ui.sections.reports import draw_report, draw_report_comparison, 
 
 page = open_page("Reports")
 uri = page.settings.reports_uri
-st.subheader("Make one now", anchor=False)
+st.subheader("Make a report now", anchor=False)
 draw_report_form(page.settings)
-st.subheader("Published", anchor=False)
+st.subheader("Published reports", anchor=False)
 try:
     published = published_reports(uri)
     for problem in published.problems:
         st.warning(plain(problem))
     if not published.readable:
-        st.caption("None yet. A schedule makes them too: see docs/scheduling.md.")
+        st.caption("No report was published yet. A schedule can make reports too: see docs/scheduling.md.")
         st.stop()
     draw_report_list(published.readable)
     by_key = {report.key: report for report in published.readable}

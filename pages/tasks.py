@@ -1,4 +1,4 @@
-"""What do I do today? The worklist, or one task of it."""
+"""The tasks page: the worklist, or the task that the URL or the visitor names."""
 
 import streamlit as st
 
@@ -16,7 +16,9 @@ worklist.draw_worklist(page)
 with st.expander("Paste task IDs to see and look up"):
     pasted_tasks.draw_pasted_tasks(page)
 with st.expander("Import the shop's list of requests"):
-    st.text("When requests were received, replaced or closed, as a CSV file with at least the column task_id:")
+    st.text(
+        "Import a CSV file that says when requests were received, replaced or closed; only the column task_id must be there:"
+    )
     st.code("python -m bwp_client import requests.csv", language=None, wrap_lines=True)
     st.text("To enter one request, open its task and fill in the form there.")
 draw_meanings(MetricName.OPEN_FAILURES, MetricName.WAITING)

@@ -1,4 +1,4 @@
-"""Is it getting worse, why, and since when?"""
+"""The trends page: whether the failure rate rises, why, and since which day."""
 
 import streamlit as st
 

@@ -16,7 +16,7 @@ from bwp_client.events import SAMPLE_TASK_ID_PREFIX, TaskKind
 from bwp_client.settings import ANY_PRODUCT, Settings
 from bwp_client.warehouse import TableName, Warehouse
 from bwp_client.warehouse.claims import TaskKey
-from bwp_client.warehouse.engine import connect, one_row, quoted
+from bwp_client.warehouse.engine import connect, quoted, single_row
 from bwp_client.warehouse.purge_floor import NO_FLOOR, purge_floor
 
 if TYPE_CHECKING:
@@ -120,7 +120,7 @@ class WorkQueue:
         self._add_due_dates()
         self._order(now)
         connection.execute("create temp table answered (task_id varchar, task_kind varchar, asked_at timestamptz)")
-        (self.found,) = one_row(connection, "select count(*) from queue")
+        (self.found,) = single_row(connection, "select count(*) from queue")
         self.total: int = self.found if options.limit is None else min(self.found, options.limit)
 
     def _products(self, outcomes: str) -> list[str]:
@@ -201,7 +201,7 @@ class WorkQueue:
 
     def answered_elsewhere(self) -> int:
         """Return the number of tasks of the queue that other runs have answered since the queue was made."""
-        (count,) = one_row(self._connection, "select count(distinct (task_id, task_kind)) from answered")
+        (count,) = single_row(self._connection, "select count(distinct (task_id, task_kind)) from answered")
         return int(count)
 
     def _read(
@@ -232,7 +232,7 @@ class WorkQueue:
         if not self.total:
             return
         # All tasks are looked at, because the tasks that this run reaches depend on the claims of other runs.
-        (samples,) = one_row(
+        (samples,) = single_row(
             self._connection,
             "select count(*) from queue where starts_with(lower(task_id), $prefix)",
             {"prefix": SAMPLE_TASK_ID_PREFIX},

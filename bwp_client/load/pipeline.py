@@ -16,7 +16,7 @@ from tempfile import TemporaryDirectory, gettempdir
 from uuid import uuid4
 
 from bwp_client.errors import BwpError, UsageError, WarehouseError
-from bwp_client.events import LATEST_AHEAD
+from bwp_client.events import FUTURE_TOLERANCE
 from bwp_client.load.results import CommitGroup, LoadProgress, LoadResult
 from bwp_client.load.staged import MAX_BATCH_ROWS, TOO_OLD, StagedBatch, StagingJob, TimeWindow, Unreadable
 from bwp_client.load.workers import stage_all
@@ -129,7 +129,7 @@ class _Load:
     def run(self, *, reread: bool, keep_raw: bool) -> LoadResult:
         try:
             window = TimeWindow(_micros(self._window_from), _micros(self._window_to))
-            latest_us = _micros(self._clock() + LATEST_AHEAD) or 0
+            latest_us = _micros(self._clock() + FUTURE_TOLERANCE) or 0
             self._report()
             try:
                 floor = purge_floor(self._warehouse.handle(TableName.EVENTS))

@@ -1,4 +1,4 @@
-"""Alert rules: conditions on the newest data that need a person; each rule that fires says why."""
+"""Alert rules: conditions on the newest data. A rule that fires needs a person, and says why it fired."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ class _Inputs:
 @dataclass(frozen=True, slots=True)
 class _Result:
     message: str | None = None
-    """Why the rule fired; none if it did not."""
+    """The reason why the rule fired; None if the rule did not fire."""
     figures: dict[str, Any] = field(default_factory=dict)
 
 
@@ -65,8 +65,8 @@ def evaluate_rules(
     Args:
         snapshot: The newest data.
         filters: Which tasks count, and the period over which failures and error codes are counted.
-        thresholds: When the rules fire.
-        settings: The minimum n, and the rule by which deadlines are counted.
+        thresholds: The limits at which the rules fire.
+        settings: Hold the minimum n, and the rule by which deadlines are counted.
         now: The moment from which the age of the newest event and the days left are counted.
     """
     inputs = _Inputs(snapshot, filters, thresholds, settings, now)

@@ -157,7 +157,7 @@ def _data_quality_attention(status: Status) -> Iterator[str]:
 
 
 def _lookup_attention(snapshot: Snapshot) -> Iterator[str]:
-    """Yield what to do about failed tasks without known errors, except those whose next lookup is not due yet."""
+    """Yield the next step for failed tasks without known errors, except tasks whose next lookup is not due yet."""
     due = snapshot.rows(
         "select count(*) from failed_tasks where lookup_state = 'not_asked' or next_attempt_at <= $now",
         {"now": datetime.now(UTC)},

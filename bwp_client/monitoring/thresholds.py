@@ -7,12 +7,13 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Thresholds:
-    """When the alert rules fire."""
+    """The limits at which the alert rules fire."""
 
     days: int = 7
     """Length of the period over which failures and error codes are counted."""
     min_failures: int = 5
     min_rate: float = 0.1
-    """A share of 1. The lower bound of the failure rate's interval must reach it, so that a few unlucky tasks don't fire."""
+    """The failure rate, from 0 to 1, at which the rule fires. The lower bound of the rate's interval must reach it, so that
+    the rule does not fire on a few tasks."""
     deadline_days: int = 7
     stale_hours: float = 48.0

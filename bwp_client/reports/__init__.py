@@ -1,1 +1,1 @@
-"""Reports: published figures with the rows that they were computed from, so that every report can be rebuilt."""
+"""Reports: published figures together with their input rows, from which every report can be rebuilt."""

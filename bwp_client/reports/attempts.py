@@ -1,4 +1,4 @@
-"""The log of attempts to make a report: one entry an attempt, written when it begins and again when it ends."""
+"""The log of attempts to make a report. An attempt's entry is written when the attempt begins, and again when it ends."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from bwp_client.reports.store import ReportStore
 
 
 class AttemptState(StrEnum):
-    """How an attempt ended; the values are printed by `report` and stand in the log."""
+    """The result of an attempt; `report` prints the values, and the log holds them."""
 
     RUNNING = "running"
     PUBLISHED = "published"
@@ -28,7 +28,7 @@ class AttemptState(StrEnum):
 
 @dataclass(slots=True)
 class Attempt:
-    """An attempt to make a report. One whose state stays `running` was killed."""
+    """An attempt to make a report. An attempt whose state stays `running` was killed."""
 
     key: str
     state: AttemptState = AttemptState.RUNNING

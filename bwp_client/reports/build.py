@@ -1,4 +1,4 @@
-"""Makes a report in a folder: first the input rows, then everything else from those rows alone."""
+"""Makes a report in a folder: first the input rows, then page and tables from them alone, then pictures and manifest."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ INPUTS = "inputs"
 PAGE = "report.html"
 STEPS = 5
 FORCED_SUFFIX = "_forced"
-"""Ends the key of a report published by force, so that one without force can still be published the same day."""
+"""The suffix of the key of a report published by force; a report without force can still be published for the same day."""
 OnProgress = Callable[[int, int, str], None]
 
 
@@ -39,7 +39,7 @@ class Draft:
     folder: Path
     manifest: Manifest
     reasons: tuple[str, ...]
-    """Why the gate refuses the report; none if it may be published."""
+    """The gate's reasons for refusing the report; empty if it may be published."""
 
 
 def build(

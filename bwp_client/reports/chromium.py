@@ -1,8 +1,8 @@
 """Makes a PDF of a report's page and a PNG of each chart by a Chromium browser, if there is one on this machine.
 
-Chromium prints a page to PDF by itself, but has no option that saves a chart at a given size. So the charts' own script puts
-each PNG into its document, which `--dump-dom` writes to standard output; Kaleido would drive the same browser, with packages
-of its own.
+Chromium prints a page to PDF by itself, but has no option that saves a chart at a given size. So a script in
+the chart page draws each chart as PNG into the document, and `--dump-dom` writes the document to standard output. Kaleido
+would control the same browser, but brings packages of its own.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ class Pictures:
     files: dict[str, bytes]
     """Content by path in the report's folder."""
     note: str
-    """How the pictures were made, or why they were not."""
+    """A sentence: the browser that made the pictures, or why there are no pictures."""
     faults: tuple[str, ...] = ()
     """The pictures that came out blank, each as `PATH is blank`."""
 
@@ -101,7 +101,7 @@ def _print_pdf(browser: str, page: Path, folder: Path) -> bytes | None:
     pdf = target.read_bytes()
     if not pdf.startswith(b"%PDF") or b"/Page" not in pdf:
         return None
-    # A constant of the same length replaces the time of printing, so that the same page gives the same bytes.
+    # A constant of the same length replaces the creation time, so that equal pages give equal bytes.
     return re.sub(rb"/(CreationDate|ModDate) \(D:\d{14}", rb"/\1 (D:20000101000000", pdf)
 
 

@@ -1,7 +1,7 @@
 """Compares two published reports: every table, row by row.
 
-`DataFrame.compare` does not serve: it takes only frames with equal rows and columns, and writes a null both for an unchanged
-cell and for a value that became null.
+`DataFrame.compare` is not used, because it accepts only frames with equal rows and columns, and returns null both for an
+unchanged cell and for a value that became null.
 """
 
 from __future__ import annotations

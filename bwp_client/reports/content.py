@@ -27,7 +27,7 @@ class Figure:
     name: str
     title: str
     after: str
-    """The name of the table that the chart stands before."""
+    """The name of the table above which the page shows the chart."""
     description: str
     light: str
     """Plotly JSON in the light theme."""
@@ -52,7 +52,7 @@ class Content:
     figures: tuple[Figure, ...]
     newest_event_at: datetime | None
     outcomes: dict[str, int]
-    """Tasks of the period by outcome, as the metrics count them, of rated products and the others."""
+    """The number of tasks of the period by outcome, as the metrics count them, for rated and unrated products."""
 
 
 def compute_content(context: ReportContext) -> Content:
@@ -127,7 +127,7 @@ def _figures(context: ReportContext, tables: dict[str, pd.DataFrame], headline: 
 
 
 def _about_rates(rates: pd.DataFrame, bucket: str, baseline: Baseline | None, marks: pd.Series[str], min_n: int) -> str:
-    """Return what the chart shows, and what each of its marks means."""
+    """Return the description of the chart, and the meaning of each of its marks."""
     name = None if baseline is None else baseline_name(baseline, is_explained=False)
     legend = rate_legend(rates, bucket, min_n, baseline=name, marks=marks, is_explained=False)
     return f"{describe_rates(rates, bucket)} {legend}"

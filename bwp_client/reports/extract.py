@@ -1,8 +1,8 @@
 """The input rows of a report: read from the warehouse once, and published as Parquet files beside the report.
 
 The files hold the outcomes of the reported products, and, of the reported task kind, the newest lookup of each task and the
-requests. Only a failed task, or one that a lookup or a request names, keeps its ID; the other tasks are only counted. Error
-messages and notes are left out, because no figure needs them.
+requests. Only failed tasks, and tasks that a lookup or a request names, have their ID in the files; the ID of every other
+task is null, because figures only count it. Error messages and notes are left out, because no figure needs them.
 """
 
 from __future__ import annotations
@@ -73,7 +73,7 @@ _EVENTS_OF_TASKS_IN_PERIOD = """
 
 
 def run_as_of(warehouse: Warehouse, as_of: datetime) -> Run:
-    """Return the newest run that had finished at a moment.
+    """Return the newest run that had finished at the as-of time.
 
     Raises:
         SourceNotFoundError: No run had finished.
@@ -119,7 +119,7 @@ def input_files(folder: Path) -> dict[TableName, Path]:
 def gather_facts(
     snapshot: Snapshot, spec: ReportSpec, configured_names: dict[str, str], guidance: GuidanceTable
 ) -> WarehouseFacts:
-    """Return the facts about the warehouse that a report states beside its input rows."""
+    """Return the facts about the warehouse that a report states in addition to its input rows."""
     warehouse, versions = snapshot.warehouse, snapshot.versions
     quarantine = warehouse.handle(TableName.QUARANTINE, versions.get(TableName.QUARANTINE.value, 0))
     names = product_names(warehouse.uri, configured_names)
@@ -141,7 +141,7 @@ def gather_facts(
 
 
 def count_outcomes(snapshot: Snapshot, spec: ReportSpec, outcomes: str = "outcomes") -> dict[str, int]:
-    """Count the period's tasks by outcome in the rows themselves, as a check on the metrics.
+    """Count the period's tasks by outcome without the metrics, as a check on the metrics.
 
     Args:
         snapshot: The data.
@@ -170,9 +170,9 @@ def _write(snapshot: Snapshot, name: TableName, spec: ReportSpec, path: Path) ->
 
 
 def _groups(snapshot: Snapshot, sql: str, parameters: dict[str, Any]) -> Iterator[pa.Table]:
-    """Yield the rows of a query in tables of `ROWS_PER_GROUP` rows each, the last with the rest.
+    """Yield the rows of a query in tables of `ROWS_PER_GROUP` rows each; the last table holds the remaining rows.
 
-    DuckDB's batches differ in size, and the row groups of a file must not.
+    DuckDB's batches differ in size, but the row groups of a file must be the same size each time.
     """
     buffered: list[pa.Table] = []
     count = 0

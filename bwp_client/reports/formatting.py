@@ -54,7 +54,7 @@ _PERCENT = {
 _POINTS = {"difference", "difference_low", "difference_high", "mix_effect", "rate_effect", "contribution"}
 _WITH_INTERVAL = {"rate", "previous_rate", "difference"}
 _MAX_LENGTH, _MAX_LENGTH_OF_WORDS = 40, 30
-"""Characters in one line: of an ID without spaces, and of a text that can be broken between words."""
+"""The most characters of a cell on one line: for an ID without spaces, and for a text that can be broken between words."""
 _NONE = "–"
 
 

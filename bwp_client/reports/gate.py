@@ -1,4 +1,4 @@
-"""The conditions of publication; each reason for a refusal says which limit was missed, and by how much."""
+"""The conditions of publication; each reason for a refusal names the limit and the value that missed it."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from bwp_client.reports.spec import ReportSpec, WarehouseFacts
 def refusal_reasons(
     spec: ReportSpec, facts: WarehouseFacts, content: Content, picture_faults: Sequence[str]
 ) -> tuple[str, ...]:
-    """Return every reason for refusing a report; none if it may be published.
+    """Return every reason for refusing a report; an empty tuple if it may be published.
 
     Args:
         spec: The report, with its limits of age and coverage.

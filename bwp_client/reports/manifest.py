@@ -40,7 +40,7 @@ class Manifest:
     facts: WarehouseFacts
     code: dict[str, Any]
     reasons: tuple[str, ...]
-    """Why the gate refused the report, if it was published by force."""
+    """The gate's reasons for refusing the report, if it was published by force; otherwise empty."""
     statements: tuple[str, ...]
     figures: dict[str, Any]
     pictures: str
@@ -92,10 +92,10 @@ class Manifest:
             ) from error
 
     def verify(self, path: str, content: bytes) -> bytes:
-        """Return the content of a file if it is the published content.
+        """Return the content of a file, if its digest is the digest in the manifest.
 
         Raises:
-            UsageError: The file was changed since, or does not stand in the manifest.
+            UsageError: The file was changed after publication, or the manifest does not name it.
         """
         published = self.files.get(path)
         if published is None or hashlib.sha256(content).hexdigest() != published.sha256:

@@ -9,7 +9,7 @@ from bwp_client.reports.spec import ReportSpec
 
 
 def notify_result(url: str, spec: ReportSpec, result: PublishResult) -> bool:
-    """Send a notice of how an attempt ended; none of a report that was published before.
+    """Send a notice of the result of an attempt, except when the report was already published before.
 
     Returns:
         False if the notice could not be delivered.

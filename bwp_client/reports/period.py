@@ -1,4 +1,4 @@
-"""Periods of reports: how people and schedulers name them, and the UTC days that they cover."""
+"""Periods of reports: the names that people and schedulers write, and the UTC days that each period covers."""
 
 from __future__ import annotations
 

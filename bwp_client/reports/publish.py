@@ -19,7 +19,7 @@ from bwp_client.warehouse import Warehouse
 
 @dataclass(slots=True)
 class PublishResult:
-    """How an attempt ended."""
+    """The result of an attempt to publish a report."""
 
     key: str
     state: AttemptState
@@ -96,12 +96,14 @@ def _make(
 
 
 def published_series(store: ReportStore) -> set[str]:
-    """Return the series (report name and period) of which a report was published, whatever its as-of day, without force."""
+    """Return the series (report name and period) with a report published without force, for any as-of day."""
     return {key.partition("_as-of-")[0] for key in store.published() if not key.endswith(FORCED_SUFFIX)}
 
 
 def reports_with_rows_before(store: ReportStore, day: datetime) -> list[str]:
-    """Return the keys of reports whose input rows begin before a day; a purge of the warehouse does not change reports.
+    """Return the keys of reports whose input rows begin before a day.
+
+    `purge` lists these reports, because a purge of the warehouse does not change them.
 
     Raises:
         RemoteError: S3 refused or failed.

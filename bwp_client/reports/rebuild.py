@@ -18,7 +18,7 @@ from bwp_client.warehouse.snapshot import Snapshot
 
 
 class HistoryState(StrEnum):
-    """How a report's input rows compare with the rows of the warehouse at the versions that the report read."""
+    """The result of comparing a report's input rows with the warehouse's rows at the versions that the report read."""
 
     SAME = "the same"
     DIFFERS = "differs"
@@ -27,7 +27,7 @@ class HistoryState(StrEnum):
 
 @dataclass(slots=True)
 class RebuildResult:
-    """How a rebuilt report compares with the published one."""
+    """The result of comparing a rebuilt report with the published report."""
 
     key: str
     compared: int = 0
@@ -64,10 +64,10 @@ def rebuild(store: ReportStore, manifest: Manifest, warehouse: Warehouse, out: P
         store: Where the report was published.
         manifest: The report.
         warehouse: The warehouse whose history is compared with the input rows, if it still holds the report's run.
-        out: A folder in which the rebuilt files stay; None deletes them.
+        out: The folder for the rebuilt files; without a folder they are deleted after the comparison.
 
     Raises:
-        UsageError: A file of input rows was changed since.
+        UsageError: A file of input rows was changed after publication.
         SourceNotFoundError: A file of input rows is gone.
         RemoteError: S3 refused or failed.
     """

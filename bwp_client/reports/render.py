@@ -1,6 +1,7 @@
 """Renders a report as a self-contained HTML page, autoescaped, with a copy of Plotly, and readable without scripts.
 
-The page's content security policy lets only the page's own scripts run, by their digests, and lets nothing be fetched.
+The page's content security policy names its scripts by their digests. No other script can run, and the page can fetch
+nothing.
 """
 
 from __future__ import annotations
@@ -40,7 +41,7 @@ def render(
         facts: The facts about the warehouse.
         content: The content of the report.
         code: The code that made the report, from `current_code`.
-        reasons: Why the gate refused the report, if it is published by force.
+        reasons: The gate's reasons for refusing the report, if it is published by force; otherwise empty.
     """
     scripts = {"plotly": _asset("plotly-basic.min.js"), "js": _asset("report.js")}
     figures = _script_json(

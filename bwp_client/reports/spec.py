@@ -133,7 +133,7 @@ class ReportSpec:
 
 @dataclass(frozen=True, slots=True)
 class WarehouseFacts:
-    """The facts about the warehouse that a report states beside its input rows."""
+    """The facts about the warehouse that a report states in addition to its input rows."""
 
     run_id: str
     run_finished_at: datetime

@@ -1,8 +1,8 @@
-"""Where reports are published: a folder or an S3 prefix.
+"""The store of published reports: a folder or an S3 prefix.
 
-A report without a manifest is not published, and a published report never changes. A folder receives a report whole, by one
-renaming. On S3 the files go to a folder named after the manifest's digest, so that two publishers at once can't mix their
-files; the manifest is written last, and only if there is none yet.
+A report without a manifest is not published, and a published report never changes. On a local disk, one renaming publishes
+all files of a report. On S3 the files go to a folder named after the manifest's digest, so that two concurrent publishers
+can't mix their files; the manifest is written last, and only if the report has no manifest yet.
 """
 
 from __future__ import annotations

@@ -18,7 +18,7 @@ _PARTIAL = ".partial-"
 
 
 class LocalStore:
-    """A `ReportStore` in a folder; see there for the methods."""
+    """A `ReportStore` in a folder on the local disk; `ReportStore` documents the errors of the methods."""
 
     def __init__(self, uri: str) -> None:
         self.uri = str(Path(uri).expanduser().absolute())
@@ -39,7 +39,7 @@ class LocalStore:
         return manifest.verify(path, _read(self._folder / manifest.key / path))
 
     def publish(self, folder: Path, manifest: Manifest) -> bool:
-        """Copy the report into a hidden folder, make the copy durable, and rename the hidden folder."""
+        """Copy the report into a hidden folder and rename the folder; return False if the key was published before."""
         target = self._folder / manifest.key
         if (target / MANIFEST).exists():
             return False

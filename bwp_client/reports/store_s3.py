@@ -18,7 +18,7 @@ _CONTENT_TYPES = {
 
 
 class S3Store:
-    """A `ReportStore` below a prefix on S3; see there for the methods."""
+    """A `ReportStore` below a prefix on S3; `ReportStore` documents the errors of the methods."""
 
     def __init__(self, uri: str) -> None:
         self.uri = uri.rstrip("/")
@@ -39,7 +39,7 @@ class S3Store:
         return manifest.verify(path, self._get(f"{manifest.key}/{manifest.digest}/{path}"))
 
     def publish(self, folder: Path, manifest: Manifest) -> bool:
-        """Put the files, then the manifest if there is none yet."""
+        """Put the files, then the manifest; return False if the key was published before."""
         if manifest.key in self.published():
             return False
         for path in manifest.files:
@@ -70,7 +70,7 @@ class S3Store:
             return s3_client().get_object(Bucket=self._bucket, Key=f"{self._prefix}{name}")["Body"].read()
 
     def _put(self, name: str, text: bytes, **condition: Any) -> bool:
-        """Put an object, which S3 verifies by its checksum; return False if the condition did not hold."""
+        """Put an object with a checksum, which S3 verifies; return False if the condition did not hold."""
         from botocore.exceptions import ClientError
 
         content_type = _CONTENT_TYPES.get(Path(name).suffix, "application/octet-stream")

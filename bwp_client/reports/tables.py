@@ -1,4 +1,4 @@
-"""The tables of a report: how each is computed, its section, and the columns that the page shows."""
+"""The tables of a report: for each table its computation, its section, and the columns that the page shows."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ class ReportTable:
     section: Section
     title: str
     key: tuple[str, ...]
-    """The columns that identify a row when two reports are compared; none for a table with a single row."""
+    """The columns that identify a row when two reports are compared; empty for a table with a single row."""
     columns: tuple[str, ...]
     """The columns that the page shows; the files hold every column."""
     compute: Callable[[ReportContext], pd.DataFrame]

@@ -1,4 +1,4 @@
-"""The dossier of a task, to print or to file: its history and deadline, and what they prove and do not prove."""
+"""The dossier of a task, to print or to file: history, deadline, and the facts that they prove and do not prove."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from bwp_client.tasks.history import REBUILT_NOTE, TaskHistory, rebuild_envelope
 PROVES = (
     "Buy with Prime delivered the events below, with these times, and they were read from the sources named.",
     "Where a lookup is listed, the Buy with Prime API gave that answer about this task at that time.",
-    "What the shop entered is listed as the shop's own statement.",
+    "The shop's own entries are listed as statements of the shop.",
 )
 DOES_NOT_PROVE = (
     "That the shopper's data are deleted, or still there: only Buy with Prime can say so.",

@@ -31,7 +31,7 @@ _REQUEST_COLUMNS = (
 
 @dataclass(frozen=True, slots=True)
 class HistoryEntry:
-    """Something that happened to the task, or a moment that was computed."""
+    """An event, lookup or entry of the shop with its time, or a time that was computed, such as the deadline."""
 
     at: datetime
     title: str
@@ -42,13 +42,13 @@ class HistoryEntry:
 
 @dataclass(frozen=True, slots=True)
 class TaskHistory:
-    """Everything that is known of one task."""
+    """The events, lookups, request and deadline of one task."""
 
     task_id: str
     task_kind: str
     business_product_id: str | None
     state: str
-    """`open`, `recovered`, `closed`, `waiting` or `completed`; `unknown` if only a lookup is known."""
+    """`open`, `recovered`, `closed`, `waiting` or `completed`; `unknown` if there are only lookups."""
     events: list[dict[str, Any]]
     lookups: list[dict[str, Any]]
     request: dict[str, Any] | None
@@ -60,7 +60,7 @@ class TaskHistory:
 
     @property
     def answer(self) -> dict[str, Any] | None:
-        """The newest lookup that found the task; the newest of all if none did."""
+        """The newest lookup that found the task; if no lookup found the task, the newest lookup; None without a lookup."""
         found = [lookup for lookup in self.lookups if lookup["lookup_state"] == "found"]
         lookups = found or self.lookups
         return lookups[-1] if lookups else None
@@ -123,7 +123,7 @@ class TaskHistory:
 def read_task_history(
     snapshot: Snapshot, task_id: str, calendar: DeadlineCalendar, guidance: GuidanceTable
 ) -> TaskHistory | None:
-    """Return the history of a task; None if nothing is known of it.
+    """Return the history of a task; None if no event, lookup or request names the task.
 
     Args:
         snapshot: The data.

@@ -1,4 +1,4 @@
-"""Reads the shop's list of requests from a CSV file: every row of it, or none if any line is wrong."""
+"""Reads the shop's list of requests from a CSV file. If any line is wrong, no request is read."""
 
 from __future__ import annotations
 

@@ -29,7 +29,7 @@ def theme() -> Theme:
 
 
 def draw_heading(title: str, *about: MetricName) -> None:
-    """Draw a subheading whose help says what its figures mean.
+    """Draw a subheading whose help explains the metrics below it.
 
     Args:
         title: The text.
@@ -39,14 +39,14 @@ def draw_heading(title: str, *about: MetricName) -> None:
 
 
 def draw_meanings(*names: MetricName) -> None:
-    """Draw an expander that says what metrics mean."""
+    """Draw an expander with the meaning of each metric."""
     with st.expander("What these numbers mean"):
         for name in names:
             st.markdown(f"**{METRICS[name].title}.** {METRICS[name].meaning}")
 
 
 def meaning_of(*names: MetricName) -> str:
-    """Return what metrics mean, a paragraph each, in the words of the docs."""
+    """Return the meaning of each metric, as in the docs, one paragraph per metric."""
     return "\n\n".join(METRICS[name].meaning for name in names)
 
 
@@ -65,10 +65,10 @@ def draw_chart(
 
     Args:
         page: The page.
-        title: Says the measure.
-        figure: Makes the figure; called once for the same data, filters, settings and theme.
-        caption: Explains the marks, and says n and as-of.
-        alt: Makes the text alternative; called as rarely.
+        title: The measure.
+        figure: Returns the figure; called once for the same data, filters, settings and theme.
+        caption: The explanation of the marks, n and the as-of time.
+        alt: Returns the text alternative; called once for the same data, filters, settings and theme.
         key: The element's key.
         about: The metrics that the figure shows.
         on_click: Returns the filters of a clicked mark; the worklist opens with them.

@@ -1,8 +1,8 @@
 """The data of the pages: the newest snapshot, and the results computed over it.
 
 Results are cached beside their snapshot and dropped with it, so a finished load shows at once. Streamlit's own caches hash
-every argument at each look-up; they serve what is read a few times per run. Cached functions are called with keyword
-arguments, because Streamlit inspects the signature for every positional one.
+every argument at each call, so they hold only results that are read a few times per run. Functions with such a cache are
+called with keyword arguments, because Streamlit inspects the function's signature for each positional argument.
 """
 
 from __future__ import annotations
@@ -29,14 +29,14 @@ from bwp_client.warehouse.snapshot import Snapshot
 
 NEWEST_RUN_SECONDS: Final = 1.0
 MAX_RESULTS: Final = 5000
-"""Results cached for one snapshot; the least recently used is dropped first."""
+"""The number of results cached for one snapshot; the least recently used result is dropped first."""
 T = TypeVar("T")
 _results: WeakKeyDictionary[Snapshot, LRUCache[Hashable, Any]] = WeakKeyDictionary()
 _results_lock = Lock()
 
 
 def warehouse_in_use(settings: Settings) -> Warehouse:
-    """Return the warehouse that the pages show: the sample's while no source and no warehouse is configured."""
+    """Return the warehouse that the pages show: the sample warehouse while no source and no warehouse is configured."""
     return Warehouse(SAMPLE_WAREHOUSE if settings.is_sample else settings.warehouse_uri)
 
 
@@ -66,7 +66,7 @@ def current_snapshot(settings: Settings) -> Snapshot | None:
 
 
 def version_key(settings: Settings) -> str:
-    """Return a text that changes with every finished run; empty before the first."""
+    """Return a text that changes with every finished run; empty before the first run."""
     run = _newest_run(uri=warehouse_in_use(settings).uri)
     return "" if run is None else _versions(run)
 
@@ -79,7 +79,7 @@ def cached(snapshot: Snapshot, key: Hashable, make: Callable[[], T]) -> T:
     Args:
         snapshot: The data.
         key: Distinguishes the result from the others of the same snapshot.
-        make: Computes it.
+        make: Computes the result.
     """
     with _results_lock:
         results = _results.get(snapshot)
@@ -89,7 +89,7 @@ def cached(snapshot: Snapshot, key: Hashable, make: Callable[[], T]) -> T:
             return cast("T", results[key])
         except KeyError:
             pass
-    result = make()  # outside the lock: others may compute meanwhile
+    result = make()  # outside the lock, so that other threads can compute other results meanwhile
     with _results_lock:
         return cast("T", results.setdefault(key, result))
 
@@ -154,4 +154,4 @@ CACHE_KEYS: Final[dict[str | type[Any], Callable[[Any], Any]]] = {
     DeadlineCalendar: repr,
     ProductNames: repr,
 }
-"""For `hash_funcs` of Streamlit's caches: how they hash arguments of our types."""
+"""The hash functions of our types, for the parameter `hash_funcs` of Streamlit's caches."""

@@ -1,4 +1,4 @@
-"""From a mark of a chart or a row of a table to its tasks: callbacks that narrow the filters and open the worklist."""
+"""Callbacks of a clicked chart mark or a ticked table row: they narrow the filters and open the worklist with its tasks."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def open_code_row(key: str, codes: pa.Table) -> None:
 
 
 def filters_of_period(page: PageContext, bucket: Bucket) -> FiltersOfMark:
-    """Return a function from a point over time to the days of its bucket, cut to the page's period."""
+    """Return a function that maps a chart's point to the days of its bucket within the page's period."""
     filters = page.filters
 
     def filters_of(point: Mapping[str, Any]) -> dict[str, Any]:
@@ -75,7 +75,7 @@ def filters_of_period(page: PageContext, bucket: Bucket) -> FiltersOfMark:
 
 
 def filters_of_period_and_code(page: PageContext, bucket: Bucket) -> FiltersOfMark:
-    """Return a function from a bar of one error code over time to the days of its bucket and the code."""
+    """Return a function that maps a bar of an error code to the code and the days of the bar's bucket."""
     of_period = filters_of_period(page, bucket)
     return lambda point: of_period(point) | filters_of_code(point)
 
@@ -93,6 +93,6 @@ def filters_of_product(point: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _label(point: Mapping[str, Any]) -> Any:
-    """Return a point's `customdata`; Plotly sends a single value both bare and as a list."""
+    """Return a point's `customdata`; Plotly sends a single value either alone or in a list."""
     label = point.get("customdata")
     return label[0] if isinstance(label, list) and len(label) == 1 else label

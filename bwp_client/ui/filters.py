@@ -18,25 +18,26 @@ from bwp_client.warehouse.snapshot import Snapshot
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """The filters chosen in the sidebar, and how time is grouped."""
+    """The filters and the time bucket chosen in the sidebar."""
 
     filters: Filters
     bucket: Bucket
-    """Unless chosen, the finest that reads well over the period and whose buckets mostly hold enough outcomes to rate."""
+    """The chosen bucket. With `auto`, the finest bucket with a readable number of points and, on average, enough outcomes to
+    rate."""
 
 
 NARROWING: Final = ("product", "code", "region")
-"""Keys of the filters that leave tasks out, apart from period and task kind."""
+"""Keys of the filters that can be removed; period and task kind always apply."""
 _BUCKET_DAYS: Final = {Bucket.DAY: 1, Bucket.WEEK: 7, Bucket.MONTH: 30}
 """Length of a bucket in days, finest first."""
 _MAX_DAYS_BY_DAY: Final = 92
 _MAX_DAYS_BY_WEEK: Final = 750
 _MAX_DAYS_BY_HOUR: Final = 62
-"""More hours than this would be more points than a screen has columns."""
+"""The longest period grouped by hour; a longer period would have more points than a screen has pixel columns."""
 
 
 def draw_sidebar(snapshot: Snapshot, names: ProductNames, *, min_n: int) -> Choice | None:
-    """Draw the filters and return the choice, or None while the period is half chosen or its last day precedes its first.
+    """Draw the filters and return the choice; None while a day of the period is missing, or the last day precedes the first.
 
     Args:
         snapshot: The data.
@@ -44,7 +45,7 @@ def draw_sidebar(snapshot: Snapshot, names: ProductNames, *, min_n: int) -> Choi
         min_n: Fewer outcomes than this are not rated.
     """
     with st.sidebar:
-        # The options are not renamed for the eye: the URL carries what is shown, and must match the command line.
+        # The options are shown as on the command line, because Streamlit writes the shown text into the URL.
         # Radio buttons, because a segmented control's chosen option has too little contrast in the dark theme.
         kind = st.radio(
             "Task kind", [item.value for item in TaskKind], horizontal=True, key="kind", bind="query-params",
@@ -64,7 +65,7 @@ def draw_sidebar(snapshot: Snapshot, names: ProductNames, *, min_n: int) -> Choi
 
 
 def _draw_period(snapshot: Snapshot) -> tuple[Any, Any]:
-    """Draw the first and the last day; by default the last 28 days of the data."""
+    """Draw the fields of the first and the last day, and return both days; by default the last 28 days of the data."""
     span = snapshot.span()
     last = span[1].date() if span else datetime.now(UTC).date()
     first = span[0].date() if span else last

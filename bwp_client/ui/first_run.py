@@ -1,4 +1,4 @@
-"""What a visitor sees while there is only sample data, or no data at all."""
+"""The banner over sample data, and the page without data."""
 
 from __future__ import annotations
 

@@ -25,7 +25,7 @@ def draw_job_progress(settings: Settings, shown_version: str) -> None:
     """Draw a bar for each running job, and run the page again once the data or the running jobs have changed.
 
     Args:
-        settings: Their warehouse is watched.
+        settings: Name the warehouse that is watched.
         shown_version: `version_key` of the data that the page shows; empty when there is none.
     """
     has_work = bool(jobs().running()) or not shown_version

@@ -24,11 +24,11 @@ from bwp_client.errors import ExitCode, UsageError
 _TAIL_BYTES: Final = 8192
 
 Options = Mapping[str, str | Sequence[str] | bool]
-"""Options of a command by name without dashes: a text is its value, several texts repeat it, True sets a flag."""
+"""Options of a command by name without dashes. A text is the option's value, a list repeats the option, True sets a flag."""
 
 
 class JobStatus(StrEnum):
-    """Whether a job runs, or how it ended."""
+    """The status of a job: running, or its result."""
 
     RUNNING = "running"
     DONE = "done"
@@ -41,10 +41,10 @@ class JobState:
 
     Attributes:
         kind: The command.
-        status: Whether it runs, or how it ended.
-        done: Steps done.
-        total: Steps in all; 0 while unknown.
-        text: Its current step, or its error message.
+        status: Whether the job runs, or its result.
+        done: The number of finished steps.
+        total: The number of steps; 0 while unknown.
+        text: The current step, or the error message.
         result: The JSON that the command wrote when it ended.
     """
 
@@ -92,7 +92,7 @@ class Jobs:
     ) -> None:
         """Start `python -m bwp_client KIND OPTIONS --json -- ARGUMENTS`.
 
-        Every text stays the argument or the option value that it was passed as, whatever it contains.
+        No text can be read as another option or argument, whatever it contains.
 
         Args:
             kind: The command.
@@ -185,7 +185,7 @@ def _start(command: list[str], out: Path, log: Path, environment: Mapping[str, s
 
 
 def _option_arguments(options: Options) -> list[str]:
-    """Return options as arguments. Name and value are one argument, so that no value is taken for an option."""
+    """Return options as arguments `--name=value`. In this form no value can be read as another option."""
     arguments = []
     for name, value in options.items():
         if isinstance(value, bool):

@@ -20,13 +20,13 @@ from bwp_client.settings import AuthSettings, Settings
 
 log = logging.getLogger(__name__)
 _SHARED_KEYS: Final = {"redirect_uri", "cookie_secret", "expose_tokens", "cookie_expiry"}
-"""Keys of `[auth]` that name no identity provider."""
+"""Keys of `[auth]` that are settings for all identity providers, not names of providers."""
 
 
 class _KnownLogin:
     """The secrets files that existed when `[auth]` was found in one of them; empty while there is no login.
 
-    A login that was found once holds until the server ends: a file that disappears later counts as unreadable.
+    Once `[auth]` was found, the server requires a login until it ends: a file that disappears later counts as unreadable.
     """
 
     def __init__(self) -> None:
@@ -38,7 +38,7 @@ _known_login = _KnownLogin()
 
 
 def is_configured() -> bool:
-    """Return whether there is a login: `[auth]` is in the secrets, or was at any time since the start.
+    """Return whether there is a login: `[auth]` is in the secrets, or was in them at any time since the server's start.
 
     Raises:
         SettingsError: A secrets file can't be read, or a file that held the login is gone: nobody is let in.
@@ -62,16 +62,16 @@ def is_configured() -> bool:
 
 
 def _find_login() -> None:
-    """Look for `[auth]` in the secrets as Streamlit read them, and in the files, where it may have been added since."""
+    """Search for `[auth]` in the secrets that Streamlit read, and in their files, which may have changed since then."""
     files = tuple(path for path in map(Path, st.get_option("secrets.files")) if _exists(path))
     if not files:
-        return  # without a file, Streamlit would search for one at every access
+        return  # without a file, Streamlit would search the disk for a secrets file at every access
     if "auth" in st.secrets or any(_has_auth(path, path.stat().st_mtime_ns) for path in files if not path.is_dir()):
         _known_login.files = files
 
 
 def _exists(path: Path) -> bool:
-    """Return whether a path exists, even as a link to a missing file, as while a volume is mounted anew."""
+    """Return whether a path exists. A link to a missing file counts: a mounted volume has such links while it is updated."""
     try:
         path.lstat()
     except (FileNotFoundError, NotADirectoryError):
@@ -80,10 +80,10 @@ def _exists(path: Path) -> bool:
 
 
 def _check_readable(path: Path) -> None:
-    """Raise unless a file or folder can be read.
+    """Raise an error unless a file or folder can be read.
 
     Raises:
-        OSError: It can't be read.
+        OSError: The file or folder can't be read.
     """
     if path.is_dir():
         path.stat()
@@ -97,7 +97,7 @@ def _has_auth(path: Path, _changed_ns: int) -> bool:
 
 
 def is_allowed(user: Mapping[str, Any], allowed: AuthSettings) -> bool:
-    """Return whether a person who signed in may use the app; without any list nobody may.
+    """Return whether a person who signed in may use the app; without any list nobody may use it.
 
     An e-mail address that the identity provider calls unverified is ignored.
 
@@ -122,7 +122,7 @@ def is_allowed(user: Mapping[str, Any], allowed: AuthSettings) -> bool:
 
 
 def admit() -> Settings | None:
-    """Return the settings of this run if the visitor may see the pages; otherwise draw what to do, and return None."""
+    """Return the settings of this run if the visitor may see the pages; otherwise draw the next step, and return None."""
     try:
         if not is_configured():
             return Settings.load()

@@ -27,7 +27,7 @@ class LoginRedirect:
         self._app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Serve a request."""
+        """Serve a request: set the cookie before the login, redirect to its link after the login, or pass the request on."""
         if scope["type"] != "http" or not _is_page(request := Request(scope)) or not _has_login():
             await self._app(scope, receive, send)
             return
@@ -45,7 +45,7 @@ class LoginRedirect:
 
 
 def _is_page(request: Request) -> bool:
-    """Return whether a request opens a page; the requests that a page makes itself don't ask for HTML."""
+    """Return whether a request opens a page; requests from an open page don't accept HTML."""
     is_visit = request.method == "GET" and "text/html" in request.headers.get("accept", "")
     return is_visit and not request.scope["path"].startswith(_LOGIN_PATHS)
 
@@ -60,7 +60,7 @@ def _has_login() -> bool:
     try:
         return is_configured()
     except SettingsError:
-        return True  # a login that can't be read; the page says so
+        return True  # the settings of the login can't be read; the page shows the error
 
 
 def _is_local(link: str) -> bool:

@@ -2,8 +2,8 @@
 
 The main script calls `prepare` once per run, before the page; a page file calls `open_page` first.
 
-In every module of this package, functions named `draw_…` write Streamlit elements. All others compute; of these, `prepare`,
-`open_page`, `login.admit` and `start_job` also draw a message when they can't go on.
+In every module of this package, functions named `draw_…` write Streamlit elements, and all others compute. The exceptions are
+`prepare`, `open_page`, `login.admit` and `start_job`: each draws a message when it can't continue.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from bwp_client.ui.job_progress import draw_job_progress
 from bwp_client.warehouse.snapshot import Snapshot
 
 GO_TO: Final = "go_to"
-"""Session key under which a callback leaves (page, its own query parameters): only the script itself can switch pages."""
+"""Session key of the page to open next, as (page, query parameters). Callbacks write it, because they can't switch pages."""
 TASKS_PAGE: Final = "../../pages/tasks.py"
 _CONTEXT: Final = "page"
 T = TypeVar("T")
@@ -46,7 +46,7 @@ class PageContext:
     choice: Choice
     guidance: GuidanceTable
     cache_key: str
-    """Distinguishes this page's results from others of the same snapshot: its filters, and settings that change its text."""
+    """The page's filters, and the settings that change its text; part of the key of every result cached for the page."""
 
     @property
     def filters(self) -> Filters:
@@ -55,7 +55,7 @@ class PageContext:
 
     @property
     def bucket(self) -> Bucket:
-        """How time is grouped."""
+        """The length of the time buckets: hour, day, week or month."""
         return self.choice.bucket
 
     @property
@@ -69,7 +69,7 @@ class PageContext:
 
     @property
     def as_of(self) -> str:
-        """How fresh the figures are, in words."""
+        """The end of the newest run, as `as of 03 Nov 2026 09:00 UTC`."""
         return f"as of {self.snapshot.run.finished_at:%d %b %Y %H:%M} UTC"
 
     def metric(self, name: MetricName, filters: Filters | None = None, bucket: Bucket | None = None) -> pd.DataFrame:
@@ -80,15 +80,15 @@ class PageContext:
         )  # fmt: skip
 
     def metric_row(self, name: MetricName, filters: Filters | None = None) -> dict[Hashable, Any]:
-        """Compute a metric that has one row, with the page's filters unless others are given; it must not be changed."""
+        """Compute a metric that has one row, with the page's filters unless others are given; the row must not be changed."""
         return data.metric_row(self.snapshot, name, filters or self.filters, min_n=self.settings.min_n)
 
     def cached(self, key: Hashable, make: Callable[[], T]) -> T:
         """Return a result of the page's data, filters and settings, computing it at the first call only.
 
         Args:
-            key: Distinguishes the result from the page's others.
-            make: Computes it; the result is shared by all visitors and must not be changed.
+            key: Distinguishes the result from the page's other results.
+            make: Computes the result, which is shared by all visitors and must not be changed.
         """
         return data.cached(self.snapshot, (self.cache_key, key), make)
 
@@ -108,7 +108,7 @@ def clear() -> None:
 
 
 def prepare(settings: Settings) -> None:
-    """Read data and filters for this run; without data, draw what is wrong or missing and stop the run."""
+    """Read data and filters for this run; without data, draw the error or the next step and stop the run."""
     clear()
     try:
         guidance = read_guidance(settings.error_codes_file)
@@ -130,7 +130,7 @@ def prepare(settings: Settings) -> None:
         st.stop()
     if GO_TO in st.session_state:
         target, query = st.session_state.pop(GO_TO)
-        # The filters are bound to the URL: Streamlit puts them there again.
+        # Streamlit writes the filters into the new page's URL, because they are bound to the URL.
         st.switch_page(target, query_params=query)
     cache_key = f"{choice!r} {settings.min_n} {settings.product_names} {settings.error_codes_file}"
     st.session_state[_CONTEXT] = PageContext(settings, snapshot, names, choice, guidance, cache_key)
@@ -164,7 +164,7 @@ def _freshness(snapshot: Snapshot) -> str:
 
 
 def time_since(time: datetime) -> str:
-    """Return in words how long ago a moment was."""
+    """Return the time since a moment as text, such as `5 min ago`."""
     minutes = max(0, int((datetime.now(UTC) - time).total_seconds() // 60))
     if minutes < 1:
         return "just now"

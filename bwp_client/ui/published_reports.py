@@ -1,4 +1,4 @@
-"""Published reports as pages read them: the list, files and a ZIP of each, cached because a publication never changes."""
+"""The published reports for pages: the list, and the files and ZIP of each report, cached because reports never change."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class PublishedReports:
     """The reports at an address.
 
     Attributes:
-        readable: Newest as-of first.
+        readable: The manifests of the reports, newest as-of time first.
         problems: A sentence for each report that can't be read.
     """
 

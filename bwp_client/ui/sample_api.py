@@ -25,7 +25,7 @@ class SampleApi:
         """Return the environment variables that make `enrich` ask the local API; start the API when it does not run.
 
         Raises:
-            UsageError: It did not start.
+            UsageError: The API did not start.
         """
         with self._lock:
             if self._process is None or self._process.poll() is not None:
@@ -33,7 +33,7 @@ class SampleApi:
             return dict(self._environment)
 
     def stop(self) -> None:
-        """End the child process, if there is one; it also ends when its stdin closes."""
+        """End the child process if there is one; the child process also ends when its stdin closes."""
         with self._lock:
             process, self._process = self._process, None
         if process is None:

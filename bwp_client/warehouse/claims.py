@@ -1,7 +1,7 @@
 """The claims table: which tasks each run of `enrich` is asking about, visible to the other runs.
 
-Every commit replaces the whole small table and fails when another run's commit came in between; then the tasks are chosen
-again. There is no lock, so it works on S3 as on a local disk.
+Every commit replaces the whole small table. A commit fails if another run committed since the table was read; then the run
+chooses its tasks again. Claims need no lock, so they work on S3 as on a local disk.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ def commit_claims(
     Args:
         warehouse: The warehouse whose tasks are claimed.
         run_id: The run.
-        choose: Returns the tasks to claim; called again whenever another run's commit came in between.
+        choose: Returns the tasks to claim; called again whenever another run committed first.
         clock: Returns the time now, in UTC; called first in each attempt. The claims expire one lease later.
         lease: How long the claims hold.
 

@@ -23,7 +23,7 @@ def connect(spill_folder: Path | None = None, *, memory_limit: str = MEMORY_LIMI
     """Open an in-memory database.
 
     Args:
-        spill_folder: Where queries spill that exceed the memory limit; without a folder they fail.
+        spill_folder: The folder for spilled data of queries that exceed the memory limit; without it, such queries fail.
         memory_limit: The limit, in DuckDB's notation.
     """
     config: dict[str, str | bool | int | float | list[str]] = {
@@ -45,7 +45,7 @@ def _small() -> duckdb.DuckDBPyConnection:
 
 
 def small_cursor() -> duckdb.DuckDBPyConnection:
-    """Return a cursor of the database that the process shares for small queries, which cost less than opening one."""
+    """Return a cursor of the database that the process shares for small queries; a cursor costs less than a new database."""
     return _small().cursor()
 
 
@@ -67,7 +67,7 @@ class TempTables:
     def __exit__(
         self, _kind: type[BaseException] | None, error: BaseException | None, _traceback: TracebackType | None
     ) -> None:
-        # After an error a result may still be open, and the connection then drops nothing; the error must not be hidden.
+        # After an error, a result may still be open; then dropping fails, and that failure must not hide the error.
         with suppress(duckdb.Error) if error else nullcontext():
             self._drop()
 
@@ -78,14 +78,14 @@ class TempTables:
             self._connection.unregister(name)
 
     def create(self, label: str, query: str, parameters: Mapping[str, Any] | None = None) -> str:
-        """Create a table from a query's rows, replacing the one of the same label; return its name."""
+        """Create a table from a query's rows, replacing the table of the same label; return the table's name."""
         name = f"{label}_{self._number}"
         self._connection.execute(f"create or replace temp table {name} as {query}", dict(parameters or {}))
         self._tables.add(name)
         return name
 
     def register(self, label: str, rows: pa.Table) -> str:
-        """Make an Arrow table readable, replacing the one of the same label; return its name."""
+        """Make an Arrow table readable by SQL, replacing the table of the same label; return the table's name."""
         name = f"{label}_{self._number}"
         self._connection.register(name, rows)
         self._views.add(name)
@@ -101,7 +101,7 @@ def quoted(text: str) -> str:
 
 
 def relation(files: list[str], schema: pa.Schema) -> str:
-    """Return SQL that reads Parquet files with exactly these columns; a relation without rows when there are no files."""
+    """Return the SQL relation of some Parquet files with the columns of a schema; without files, it has no rows."""
     if not files:
         columns = ", ".join(f"null::{sql_type(item.type)} as {item.name}" for item in schema)
         return f"(select {columns} where false)"
@@ -130,7 +130,7 @@ def sql_type(kind: pa.DataType) -> str:
     return {"string": "varchar", "int64": "bigint", "bool": "boolean", "binary": "blob"}[str(kind)]
 
 
-def one_row(
+def single_row(
     connection: duckdb.DuckDBPyConnection, sql: str, parameters: Mapping[str, Any] | None = None
 ) -> tuple[Any, ...]:
     """Run a query that returns exactly one row, and read it to the end, so that the connection is free again."""

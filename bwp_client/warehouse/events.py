@@ -12,14 +12,14 @@ from deltalake import DeltaTable
 
 from bwp_client.errors import MixedDataError
 from bwp_client.events import SAMPLE_TASK_ID_PREFIX
-from bwp_client.warehouse.engine import TempTables, one_row, quoted, staged_rows
+from bwp_client.warehouse.engine import TempTables, quoted, single_row, staged_rows
 from bwp_client.warehouse.purge_floor import NO_FLOOR, purge_floor
 from bwp_client.warehouse.schema import TableName
 from bwp_client.warehouse.store import ROWS_PER_BATCH, DataFile, Warehouse
 
 APP_ID = "bwp.events"
 SLACK = timedelta(days=1)
-"""How far from a record's own time an earlier copy of it is searched for."""
+"""The time before and after a record's event time in which stored duplicates of the record are searched for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +86,7 @@ from {staged} {condition}
 
 
 class _Batch:
-    """The rows of staged files, and which of them are dropped; `rows_for` decides that anew on each attempt to commit."""
+    """The rows of staged files, and the rows to drop; `rows_for` finds the rows to drop anew on each attempt to commit."""
 
     def __init__(
         self,
@@ -106,7 +106,7 @@ class _Batch:
         records = temp.register("staged_records", staged_rows(staged))
         self._staged = f"(select coalesce(nullif(idempotency_key, ''), envelope_id) as event_id, * from {records})"
         self._copies = self._find_copies()
-        earliest, latest, self._rows = one_row(
+        earliest, latest, self._rows = single_row(
             connection, f"select min(occurred_at), max(occurred_at), count(*) from {self._staged}"
         )
         self._low, self._high = earliest - SLACK, latest + SLACK
@@ -118,14 +118,14 @@ class _Batch:
         files = self._warehouse.data_files(handle)
         self._refuse_mixture(files)
         self._floor = purge_floor(handle) or NO_FLOOR
-        # Most rows are stored, so the short list is that of the dropped ones.
+        # Most rows are stored, so a list of the dropped rows is shorter than a list of the stored rows.
         self._dropped = self._temp.create(
             "dropped",
             f"from {self._copies} union select row_no from {self._staged} where occurred_at < $floor",
             {"floor": self._floor},
         )
         self._drop_stored(files)
-        (dropped,) = one_row(self._connection, f"select count(*) from {self._dropped}")
+        (dropped,) = single_row(self._connection, f"select count(*) from {self._dropped}")
         if dropped == self._rows:
             return None
         condition = f"anti join {self._dropped} using (row_no)" if dropped else ""
@@ -137,7 +137,7 @@ class _Batch:
         # Rows of one record have consecutive numbers. Its offset does not identify it: all records of a wrapper share one.
         record = "distinct row_no - row_in_record" if several_tasks else "*"
         if several_tasks:
-            records, stored = one_row(
+            records, stored = single_row(
                 self._connection,
                 f"""
                 select count({record}), count({record}) filter (dropped.row_no is null)
@@ -145,9 +145,9 @@ class _Batch:
                 """,
             )
         else:
-            (dropped,) = one_row(self._connection, f"select count(*) from {self._dropped}")
+            (dropped,) = single_row(self._connection, f"select count(*) from {self._dropped}")
             records, stored = self._rows, self._rows - dropped
-        too_old, reread, replayed = one_row(
+        too_old, reread, replayed = single_row(
             self._connection,
             f"""
             select count({record}) filter (occurred_at < $floor),
@@ -179,7 +179,7 @@ class _Batch:
         )
 
     def _drop_stored(self, files: list[DataFile]) -> None:
-        """Drop the rows that are stored already; list those among them that were read from the same offset."""
+        """Drop the rows that are stored already; list the dropped rows that were read before from the same offset."""
         near = [
             item for item in files if item.highs["occurred_at"] >= self._low and item.lows["occurred_at"] <= self._high
         ]
@@ -208,12 +208,12 @@ class _Batch:
 
     def _refuse_mixture(self, files: list[DataFile]) -> None:
         is_sample = f"starts_with(task_id, {quoted(SAMPLE_TASK_ID_PREFIX)})"
-        some, every = one_row(
+        some, every = single_row(
             self._connection, f"select bool_or({is_sample}), bool_and({is_sample}) from {self._staged}"
         )
         if files:
             source = self._warehouse.scan(TableName.EVENTS, files=files[:1])
-            (stored,) = one_row(self._connection, f"select {is_sample} from {source} limit 1")
+            (stored,) = single_row(self._connection, f"select {is_sample} from {source} limit 1")
             some, every = some or stored, every and stored
         if some and not every:
             raise MixedDataError(

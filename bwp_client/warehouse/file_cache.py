@@ -1,4 +1,4 @@
-"""A local cache of the data files of tables on S3. The files never change, so each is fetched once, into a bounded folder."""
+"""A local cache of the data files of tables on S3. The files never change, so each is fetched once; size is bounded."""
 
 from __future__ import annotations
 

@@ -19,7 +19,7 @@ class LookupRun:
         state: `finished`, `stopped`, or `partial` if the run is still going on or was killed.
         asked: Tasks looked up.
         found: Tasks whose lookup ended as found.
-        not_asked: Tasks that the run left.
+        not_asked: Tasks in the queue that the run did not look up.
         api_calls: Calls of the API.
         throttled: Calls of the API that were throttled.
         tokens: Access tokens requested.

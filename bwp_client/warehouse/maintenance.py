@@ -1,4 +1,4 @@
-"""Maintenance of the warehouse: outcomes that cover all events, few data files, a short log, no unneeded file."""
+"""Maintenance of the warehouse: complete outcomes, few data files, a short log, and no file that no reader needs."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ class MaintainResult:
 
 
 def bring_up_to_date(warehouse: Warehouse) -> VersionMap:
-    """Refresh the outcomes and publish them, with whatever a stopped load left unpublished; return the published versions.
+    """Refresh the outcomes; publish them and the rows that a stopped load left unpublished; return the published versions.
 
     Raises:
         WarehouseError: The tables can't be written; nothing was changed.
@@ -64,10 +64,10 @@ def maintain(
     retain_hours: int,
     clock: Callable[[], datetime] = lambda: datetime.now(UTC),
 ) -> MaintainResult:
-    """Refresh the outcomes, compact, write checkpoints, delete files that no reader needs, and publish that as a run.
+    """Refresh the outcomes, compact the tables, write checkpoints, delete files that no reader needs, and publish a run.
 
-    Readers read the versions that a run names. Files and log entries stay that the newest run needs, or a run younger
-    than the retention.
+    Readers read the versions that a run names. Maintenance does not delete files and log entries that the newest run
+    needs, or a run younger than the retention.
 
     Args:
         warehouse: The warehouse to maintain.
@@ -86,7 +86,7 @@ def maintain(
     for table in TableName:
         if files := compact(warehouse, table):
             result.compacted[table.value] = {"files_before": files[0], "files_after": files[1]}
-    # Records in the outcomes that they cover the compacted events; otherwise they would look behind.
+    # Compaction makes a new version of the events. The outcomes must record that they cover this version too.
     refresh_outcomes(warehouse)
     needed = _versions_needed(warehouse, since=clock() - timedelta(hours=retain_hours))
     for table in TableName:
@@ -157,7 +157,7 @@ def compact(warehouse: Warehouse, table: TableName) -> tuple[int, int] | None:
 
 
 def _versions_needed(warehouse: Warehouse, *, since: datetime) -> dict[TableName, set[int]]:
-    """Return the versions that readers may hold: those of the newest run, and of every run that finished since then."""
+    """Return the versions that readers may hold: those of the newest run, and of every run that finished since a time."""
     needed: dict[TableName, set[int]] = defaultdict(set)
     for index, run in enumerate(list_runs(warehouse, limit=None)):
         if index and run.finished_at < since:

@@ -49,7 +49,7 @@ class ObjectsRead:
         )
 
     def among(self, uris: list[str]) -> set[tuple[str, str, int]]:
-        """Return (URI, ETag, size in bytes) of the objects read before between the first and last of some URIs."""
+        """Return (URI, ETag, size in bytes) of the objects already read from the first to the last given URI."""
         rows = self._connection.execute(
             f"select source_uri, etag, size_bytes from {self._table} where source_uri between $first and $last",
             {"first": min(uris), "last": max(uris)},

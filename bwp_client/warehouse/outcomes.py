@@ -1,4 +1,4 @@
-"""The outcomes table: one row per task, computed from the events alone. A refresh replaces only the months that changed."""
+"""The outcomes table: one row per task, computed from the events alone. A refresh replaces only months with changes."""
 
 from __future__ import annotations
 
@@ -56,8 +56,8 @@ select g.task_id, g.task_kind, o.business_product_id, o.region,
        g.events_seen
 from grouped g join origins o using (origin_no)
 """
-"""The definition: the latest outcome by event time, FAILED on a tie; conflicting if both outcomes were seen. Product and
-region come from the latest event whose region is known, else from the latest event."""
+"""The definition of the outcomes: the latest outcome by event time, FAILED on a tie; conflicting if both outcomes were seen.
+Product and region come from the latest event whose region is known, else from the latest event."""
 
 _COLUMNS = "task_id, task_kind, business_product_id, region, outcome, occurred_at"
 _TASK = "hash(task_id)"
@@ -69,8 +69,8 @@ SINGLE_EVENT_SQL = f"""
 select {_COLUMNS}, {_MONTH} as occurred_month, false as conflicting, 1::bigint as events_seen
 from {{events}} where {_TASK} not in (from {{repeated}})
 """
-"""The definition for tasks with one event, without grouping. Most tasks have one event, and grouping all of them takes far
-more time and memory; docs/performance.md says how much. A test proves that both definitions agree."""
+"""The outcomes of tasks with one event, computed without grouping. Most tasks have one event, and grouping all tasks takes
+far more time and memory; docs/performance.md says how much. A test proves that both queries agree."""
 
 
 def covered_version(outcomes: DeltaTable) -> int | None:
@@ -89,8 +89,8 @@ def refresh_outcomes(
 ) -> int:
     """Make the outcomes cover the newest events.
 
-    Reads the event files added since the covered version, finds their tasks, and replaces only the months in which those
-    tasks were or are now, in one commit.
+    A refresh reads the event files added since the covered version, finds their tasks, and replaces, in one commit, only
+    the months that held the outcomes of these tasks before or hold them now.
 
     Args:
         warehouse: The warehouse to write to.
@@ -124,7 +124,7 @@ def _refresh(warehouse: Warehouse, connection: duckdb.DuckDBPyConnection, *, reb
 
 
 def _is_only_compacted(events: DeltaTable, covered: int) -> bool:
-    """Return whether every commit after a version only compacted files."""
+    """Return whether no commit after a version of the events changed a row."""
     commits = events.version() - covered
     if events.history(1)[0]["operation"] != COMPACTION:
         return False
@@ -179,7 +179,7 @@ class _Refresh:
         event_files = warehouse.data_files(events)
         outcome_files = warehouse.data_files(outcomes)
         added = self._added(event_files, covered)
-        # A purge removes events, which the added files do not show.
+        # A purge removes events, but the added files do not show which events it removed.
         is_purged = self.floor != purge_floor(outcomes)
         if self._rebuild or is_purged or not outcome_files or len(added) == len(event_files):
             self._months = sorted({item.partition["occurred_month"] for item in outcome_files + event_files})
@@ -221,7 +221,7 @@ class _Refresh:
         """
 
     def _outcomes_of(self, events: str) -> str:
-        """Return SQL for the outcomes of a relation of events; the relation must exist until the SQL was run."""
+        """Return SQL that computes outcomes from a relation of events; the relation must exist until the SQL has run."""
         repeated = self._temp.register("repeated", repeated_tasks(self._connection, events))
         several = self._temp.create("several", f"select {_COLUMNS} from {events} where {_TASK} in (from {repeated})")
         single = SINGLE_EVENT_SQL.format(events=events, repeated=repeated)
@@ -233,7 +233,7 @@ class _Refresh:
         try:
             before = self._warehouse.data_files(self._warehouse.handle(TableName.EVENTS, covered))
         except SourceNotFoundError:
-            # The log of that version was purged or cleaned up: which files are new is unknown, so all of them count.
+            # The log of that version was purged or cleaned up: the new files are unknown, so every file counts as new.
             return event_files
         paths = {item.path for item in before}
         return [item for item in event_files if item.path not in paths]

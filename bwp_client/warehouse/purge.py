@@ -1,7 +1,7 @@
-"""Removing data older than a day, physically and for good.
+"""The purge: removes data older than a day from every table, and deletes the files that held the data.
 
-Order: requests, lookups, claims, quarantine, events (with the floor), outcomes, the run's row; then the files that held the
-data. Each step starts from the table as it is, so running a purge again finishes one that was stopped.
+Order: requests, lookups, claims, quarantine, events (with the floor), outcomes, the run's row; then the files. Each step
+starts from the table's current rows, so a second purge finishes a purge that was stopped.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from deltalake import DeltaTable
 
 from bwp_client.errors import SourceNotFoundError, UsageError
 from bwp_client.warehouse import claims, events, lookups, quarantine, requests
-from bwp_client.warehouse.engine import TempTables, connect, one_row, quoted
+from bwp_client.warehouse.engine import TempTables, connect, quoted, single_row
 from bwp_client.warehouse.maintenance import newest_versions
 from bwp_client.warehouse.outcomes import refresh_outcomes
 from bwp_client.warehouse.purge_floor import floor_transaction, purge_floor
@@ -43,15 +43,15 @@ PURGED: Final = (
 
 @dataclass(slots=True)
 class PurgeResult:
-    """What a purge removed, in rows.
+    """The numbers of rows that a purge removed.
 
     Attributes:
         before: The floor: the first UTC day that stays.
-        requests: Rows removed from the table; so for the other tables.
-        blanked: Quarantined records that stay without their bytes or excerpt.
+        requests: Rows removed from the requests table; `lookups`, `quarantine`, `events` and `outcomes` likewise.
+        blanked: Quarantined records that lost their bytes or their excerpt, and stay.
         deleted_files: Data files deleted.
-        unfinished_files: Files that no commit names and that may still be being written; the next purge deletes them once
-            they are an hour old.
+        unfinished_files: Young files that no commit names, which a writer may still be writing; a purge at least one
+            hour later deletes them.
     """
 
     before: str
@@ -65,7 +65,7 @@ class PurgeResult:
     unfinished_files: int = 0
 
     def as_text(self) -> str:
-        """Return a phrase that names the rows that go."""
+        """Return a phrase with the number of rows of each table that a purge removes."""
         return (
             f"{self.events:,} events and {self.outcomes:,} outcomes older than {self.before}, {self.lookups:,} lookups, "
             f"{self.requests:,} requests, {self.quarantine:,} quarantined records, and the text of {self.blanked:,} more"
@@ -84,12 +84,12 @@ def purge(
     clock: Callable[[], datetime] = lambda: datetime.now(UTC),
     on_plan: Callable[[PurgeResult], None] = lambda _: None,
 ) -> PurgeResult:
-    """Remove data older than a day from every table, and keep loads from storing it again.
+    """Remove data older than a day from every table, and prevent loads from storing the data again.
 
     Args:
         warehouse: The warehouse to purge.
         before: The start of the first UTC day that stays.
-        dry_run: Only count.
+        dry_run: Count the rows, and remove nothing.
         clock: Returns the time now, in UTC.
         on_plan: Called with the counts before anything is removed.
 
@@ -120,7 +120,7 @@ def purge(
 
 
 class _Purge:
-    """One purge: counts what goes, then removes it table by table."""
+    """One purge: counts the rows to remove, then removes them table by table."""
 
     def __init__(
         self,
@@ -141,7 +141,7 @@ class _Purge:
         self.result = PurgeResult(before=self._before.date().isoformat())
 
     def count(self) -> None:
-        """Count what will go."""
+        """Count the rows that the purge will remove."""
         warehouse, result = self._warehouse, self.result
         result.requests, _ = self._rules.count(TableName.REQUESTS)
         result.lookups, _ = self._rules.count(TableName.LOOKUPS)
@@ -150,10 +150,10 @@ class _Purge:
         result.events = self._count_events(self._old_files(warehouse.handle(TableName.EVENTS)))
 
     def run(self, clock: Callable[[], datetime]) -> None:
-        """Remove it, publish that as a run, and delete the files that held it."""
+        """Remove the rows, publish the new versions as a run, and delete the files that held the rows."""
         warehouse, result = self._warehouse, self.result
         result.requests = self._rewrite(TableName.REQUESTS, requests.APP_ID)
-        # An `enrich` under way sees the floor through the handle that it appends lookups with.
+        # A running `enrich` reads the floor from the handle through which it appends lookups.
         result.lookups = self._rewrite(TableName.LOOKUPS, lookups.APP_ID, floor=self._before)
         self._rewrite(TableName.CLAIMS, claims.APP_ID)
         result.quarantine = self._rewrite(TableName.QUARANTINE, quarantine.APP_ID)
@@ -181,7 +181,7 @@ class _Purge:
             floor: Recorded in the table's log.
 
         Returns:
-            The number of rows that went.
+            The number of rows removed.
         """
         removed, changed = 0, 0
 
@@ -255,5 +255,5 @@ class _Purge:
 
     def _count_older(self, source: str) -> int:
         sql = f"select count(*) from {source} where occurred_at < $before"
-        (rows,) = one_row(self._connection, sql, {"before": self._before})
+        (rows,) = single_row(self._connection, sql, {"before": self._before})
         return int(rows)

@@ -1,7 +1,7 @@
-"""The purge floor: events older than it were purged, and are not stored again.
+"""The purge floor: a time; events older than the floor were purged, and are not stored again.
 
-The floor is an app transaction of the events table, written by the commit that removes the events: no crash leaves one
-without the other, and a writer sees the floor through the same handle that it appends with.
+The floor is an app transaction of the events table, written by the commit that removes the events, so a crash can't separate
+the two. A writer reads the floor from the handle through which it appends.
 """
 
 from __future__ import annotations

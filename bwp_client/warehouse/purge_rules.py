@@ -1,4 +1,4 @@
-"""Which rows a purge removes or changes; the rule of each table is `purge_sql/<table>.sql`."""
+"""The rules by which a purge removes or changes rows; the rule of each table is `purge_sql/<table>.sql`."""
 
 from __future__ import annotations
 
@@ -10,17 +10,17 @@ import duckdb
 from deltalake import DeltaTable
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from bwp_client.warehouse.engine import TempTables, one_row
+from bwp_client.warehouse.engine import TempTables, single_row
 from bwp_client.warehouse.schema import TABLES, TableName
 from bwp_client.warehouse.store import ROWS_PER_BATCH, Warehouse
 
 PURGED_TEXT: Final = "(purged)"
 RAW_DAYS: Final = 30
-"""How long the bytes of a record stay that can't be read again."""
+"""Days after which a purge blanks the stored bytes of a quarantined record whose source can't be read again."""
 
 
 class PurgeRules:
-    """Classifies the rows of requests, lookups, claims and quarantine, by the outcomes at the time it is made.
+    """Classifies the rows of requests, lookups, claims and quarantine by the outcomes at the time of construction.
 
     Args:
         warehouse: The warehouse that is purged.
@@ -49,7 +49,7 @@ class PurgeRules:
             f"select task_id from {outcomes} group by task_id having max(occurred_at) < $before",
             {"before": before},
         )
-        # A task that only the shop knows stays.
+        # A task that only a request names is not removed.
         self._known_tasks = temp.create(
             "known_tasks",
             f"""
@@ -62,8 +62,8 @@ class PurgeRules:
         )
 
     def count(self, table: TableName, handle: DeltaTable | None = None) -> tuple[int, int]:
-        """Return the number of rows that go, and of rows that stay but lose a part, at a handle's version or the newest."""
-        removed, changed = one_row(
+        """Return the numbers of rows to remove and of rows to change, in the handle's version or, without one, the newest."""
+        removed, changed = single_row(
             self._connection,
             f"""
             select count(*) filter (is_removed), count(*) filter (is_changed and not is_removed)
@@ -74,13 +74,13 @@ class PurgeRules:
         return int(removed), int(changed)
 
     def rows_left(self, table: TableName, handle: DeltaTable) -> Any:
-        """Return the rows that stay, as Arrow data in the table's columns."""
+        """Return the rows that the purge leaves, changed where necessary, as Arrow data in the table's columns."""
         columns = ", ".join(f'"{name}"' for name in TABLES[table].schema.names)
         sql = f"select {columns} from ({self._classified(table, handle)}) where not is_removed"
         return self._connection.sql(sql, params=self._parameters(table)).to_arrow_reader(ROWS_PER_BATCH)
 
     def _classified(self, table: TableName, handle: DeltaTable | None) -> str:
-        """Return SQL for a table's rows as they would stay, with the columns is_removed and is_changed added."""
+        """Return SQL for a table's rows, changed where necessary, with the columns is_removed and is_changed (bool) added."""
         template = _templates().get_template(f"{table.value}.sql")
         return template.render(
             table=self._warehouse.scan(table, handle),

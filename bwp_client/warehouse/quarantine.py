@@ -11,7 +11,7 @@ from typing import Any
 import duckdb
 from deltalake import DeltaTable
 
-from bwp_client.warehouse.engine import TempTables, connect, one_row, quoted, staged_rows
+from bwp_client.warehouse.engine import TempTables, connect, quoted, single_row, staged_rows
 from bwp_client.warehouse.runs import Run, record_run
 from bwp_client.warehouse.schema import TableName
 from bwp_client.warehouse.store import ROWS_PER_BATCH, WHOLE_TABLE, Warehouse
@@ -62,7 +62,7 @@ def append_quarantine(
                   using ({_KEY_COLUMNS})
                 """,
             )
-            if one_row(connection, f"select count(*) from {new}") == (0,):
+            if single_row(connection, f"select count(*) from {new}") == (0,):
                 return None
             return connection.sql(
                 f"""

@@ -37,7 +37,7 @@ class ReplayState(StrEnum):
 
     @property
     def is_open(self) -> bool:
-        """Return whether messages of it may still arrive, so that a run has to wait for them."""
+        """Return whether messages of the replay may still arrive, so that a run has to wait for them."""
         return self in (ReplayState.PLANNED, ReplayState.STARTED)
 
 

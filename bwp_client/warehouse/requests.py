@@ -14,7 +14,7 @@ from deltalake import DeltaTable
 
 from bwp_client.errors import MixedDataError
 from bwp_client.events import SAMPLE_TASK_ID_PREFIX
-from bwp_client.warehouse.engine import connect, one_row, quoted
+from bwp_client.warehouse.engine import connect, quoted, single_row
 from bwp_client.warehouse.runs import Run, record_run
 from bwp_client.warehouse.schema import TABLES, TableName
 from bwp_client.warehouse.store import ROWS_PER_BATCH, WHOLE_TABLE, Warehouse
@@ -101,7 +101,7 @@ class _Merge:
             select i.task_id, {columns} from incoming i left join stored s on s.task_id = i.task_id;
             """
         )
-        (self.stored,) = one_row(
+        (self.stored,) = single_row(
             self._connection,
             f"""
             select count(*) from merged m left join stored s on s.task_id = m.task_id
@@ -123,7 +123,7 @@ class _Merge:
         is_sample = f"starts_with(lower(task_id), {quoted(SAMPLE_TASK_ID_PREFIX)})"
         outcomes = self._warehouse.handle(TableName.OUTCOMES)
         known = self._warehouse.scan(TableName.OUTCOMES, files=self._warehouse.data_files(outcomes)[:1])
-        some, every = one_row(
+        some, every = single_row(
             self._connection,
             f"""
             select bool_or({is_sample}), bool_and({is_sample}) from (

@@ -1,4 +1,4 @@
-"""The runs table: one row per commit group, written last. It is the commit point and names the versions to read."""
+"""The runs table: one row per commit group, written last. The row is the commit point and names the versions to read."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from bwp_client.warehouse.store import Warehouse
 
 APP_ID = "bwp.runs"
 _ROWS_SEARCHED = 20
-"""Newest rows that are searched for an earlier attempt to write the same row."""
+"""The number of newest rows among which an earlier attempt to write the same row is searched for."""
 _WRITTEN_BY_LOADS = (TableName.EVENTS, TableName.QUARANTINE, TableName.OBJECTS, TableName.OUTCOMES)
 
 VersionMap = dict[str, int]
@@ -92,9 +92,9 @@ def record_run(warehouse: Warehouse, run: Run, *, database: duckdb.DuckDBPyConne
 
 
 def unpublished(warehouse: Warehouse, *, besides: Collection[str] = ()) -> VersionMap:
-    """Return the versions of tables that a load writes and that are newer than the newest run names.
+    """Return the version of each table that a load wrote to after the newest run.
 
-    There are such tables while a load runs, and after a load that was stopped before it wrote its run's row.
+    There are such versions while a load runs, and after a load that was stopped before it wrote its run's row.
 
     Args:
         warehouse: The warehouse to read.

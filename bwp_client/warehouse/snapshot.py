@@ -19,7 +19,7 @@ import pandas as pd
 import pyarrow as pa
 
 from bwp_client.errors import SourceNotFoundError
-from bwp_client.warehouse.engine import connect, one_row, quoted, relation
+from bwp_client.warehouse.engine import connect, quoted, relation, single_row
 from bwp_client.warehouse.outcomes import covered_version
 from bwp_client.warehouse.runs import Run, VersionMap, newest_run
 from bwp_client.warehouse.schema import TABLES, TableName
@@ -40,7 +40,7 @@ class Snapshot:
         Args:
             warehouse: The warehouse to read.
             run: The run whose versions are read.
-            rows: Parquet files to read instead of the tables, as a report holds them; a table without a file is empty.
+            rows: Parquet files to read instead of the tables, as in a report; a table without a file is empty.
 
         Raises:
             SourceNotFoundError: A version does not exist any more (vacuumed or purged): take a newer run.
@@ -51,7 +51,7 @@ class Snapshot:
         self._rows = rows
         self._connection = connect(memory_limit=MEMORY_LIMIT)
         if rows is not None:
-            # With one thread, sums of fractions are the same to the last digit each time, and so is a report.
+            # One thread adds fractions in the same order each time, so that a rebuilt report has the same last digits.
             self._connection.execute("set threads = 1")
         with self._missing_files_explained():
             for name in (TableName.EVENTS, TableName.OUTCOMES, TableName.LOOKUPS, TableName.REQUESTS):
@@ -59,7 +59,7 @@ class Snapshot:
             names = {"uncoded": quoted(UNCODED), "not_looked_up": quoted(NOT_LOOKED_UP)}
             self._connection.execute(_sql("summaries.sql").format(**names))
             self._connection.execute(_sql("requests.sql"))
-            first, last = one_row(self._cursor(), "select min(occurred_at), max(occurred_at) from outcomes")
+            first, last = single_row(self._cursor(), "select min(occurred_at), max(occurred_at) from outcomes")
         newest = run.versions.get(TableName.OUTCOMES.value, 0)
         self._events_covered = covered_version(warehouse.handle(TableName.OUTCOMES, newest)) if rows is None else None
         self._span = None if first is None else (first, last)

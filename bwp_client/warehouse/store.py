@@ -41,10 +41,10 @@ ROWS_PER_BATCH = 16_384
 
 
 def writer_properties(table: TableName) -> WriterProperties:
-    """Return how Parquet files of a table are written.
+    """Return the Parquet writer properties of a table.
 
-    Only the statistics columns get a minimum and maximum. High-cardinality columns get no dictionary, and texts among
-    them store their lengths apart from their bytes, which is faster to write and compresses better.
+    Only the statistics columns get a minimum and maximum. High-cardinality columns get no dictionary; their texts are encoded
+    as lengths and bytes in separate blocks, which is faster to write and compresses better.
     """
     spec = TABLES[table]
     texts = [name for name in spec.high_cardinality if pa.types.is_string(spec.schema.field(name).type)]
@@ -189,12 +189,12 @@ class Warehouse:
         return files
 
     def scan(self, table: TableName, handle: DeltaTable | None = None, files: list[DataFile] | None = None) -> str:
-        """Return the SQL relation that reads a table: something to write after `from` in a DuckDB query.
+        """Return the SQL relation that reads a table, for the `from` clause of a DuckDB query.
 
         Args:
             table: Which table.
             handle: The version to read; the newest when not given.
-            files: Read only these of its data files; an empty list gives a relation with the columns and no rows.
+            files: The data files to read; all when not given. With an empty list, the relation has columns and no rows.
 
         Raises:
             SourceNotFoundError: There is no such table, or a file of that version was deleted since.
@@ -205,7 +205,7 @@ class Warehouse:
         return relation(self._local_paths(table, files) if files else [], TABLES[table].schema)
 
     def _local_paths(self, table: TableName, files: list[DataFile]) -> list[str]:
-        """Return local paths of data files; those of a warehouse on S3 are copied once into a bounded local cache."""
+        """Return local paths of data files; files on S3 are copied once into a bounded local cache."""
         if self.is_remote:
             return local_copies(self.address(table), [(item.path, item.size_bytes) for item in files])
         return [f"{self.address(table)}/{unquote(item.path)}" for item in files]

@@ -1,4 +1,4 @@
-"""Temporary folders that carry the process ID of their owner, so that those of killed processes can be removed."""
+"""Temporary folders. Their names hold the process ID of their owner, so that folders of killed processes can be removed."""
 
 from __future__ import annotations
 

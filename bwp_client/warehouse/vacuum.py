@@ -1,10 +1,13 @@
-"""Deleting what no reader needs: data files that no needed version names, their local copies, and log files.
+"""Deletes files that no reader needs: data files that no needed version names, local copies of them, and log files.
 
-Delta Lake lists the data files. They are deleted here, because `DeltaTable.vacuum` commits to the log for files that an
-earlier vacuum deleted, as long as the log names them: each maintenance would make every table newer than its data, with
-nothing left to delete. Log files are deleted here, because `DeltaTable.cleanup_metadata` goes by their age and one table
-property, whose change fails the commits of running loads: it removes versions that recent runs name, and keeps what a purge
-must remove. `tests/warehouse/test_vacuum.py` fails when a release of Delta Lake removes one of these reasons.
+Data files: Delta Lake lists them, and this module deletes them. `DeltaTable.vacuum` would commit to the log also for files
+that an earlier vacuum deleted, as long as the log names them; each maintenance would then make a new version of every table,
+even with no file to delete.
+
+Log files: `DeltaTable.cleanup_metadata` chooses them by their age and a table property. It deletes versions that recent runs
+name, and leaves entries that a purge must delete; and changing the property makes the commits of running loads fail.
+
+`tests/warehouse/test_vacuum.py` fails when a release of Delta Lake removes one of these reasons.
 """
 
 from __future__ import annotations
@@ -22,7 +25,7 @@ from bwp_client.warehouse.storage_errors import storage_errors
 from bwp_client.warehouse.store import Warehouse
 
 UNFINISHED_HOURS = 1
-"""A younger file that no commit names may still be being written; if it is older, its writer was killed."""
+"""The age at which a file that no commit names counts as left by a killed writer; a younger file may be unfinished."""
 
 _KEYS_PER_CALL = 1000
 _LOG_FILE = re.compile(r"_delta_log/(\d{20})\.(json|checkpoint.*\.parquet)")
@@ -36,12 +39,12 @@ def remove_unreferenced(
     keep: Collection[int],
     replaced_at_once: bool = False,
 ) -> int:
-    """Delete the data files that neither the newest version nor a needed one names.
+    """Delete the data files that neither the newest version nor a version to keep names.
 
     Args:
         warehouse: The warehouse of the table.
         table: The table.
-        retention_hours: How long files stay that were replaced, or left by a killed writer.
+        retention_hours: The age from which replaced files, and files left by a killed writer, are deleted.
         keep: Versions that readers may hold; those that do not exist any more are ignored.
         replaced_at_once: Delete replaced files whatever their age.
 
@@ -69,7 +72,7 @@ def remove_unreferenced(
     unneeded = all_listed([])
     if unneeded and keep:
         unneeded &= all_listed([version for version in sorted(keep) if _exists(warehouse, table, version)])
-    # The list includes files that were deleted before.
+    # The list also names files that an earlier vacuum deleted.
     names = {unquote(path) for path in unneeded} & set(_names(warehouse, table)) if unneeded else set()
     _delete(warehouse, table, names)
     return len(names)
@@ -83,7 +86,7 @@ def forget_old_copies(warehouse: Warehouse, table: TableName) -> None:
 
 
 def unfinished_files(warehouse: Warehouse, table: TableName) -> int:
-    """Return the number of files that no commit names and that are young enough to be still being written."""
+    """Return the number of files that no commit names and that a writer may still be writing, because they are young."""
     handle = warehouse.handle(table)
     with storage_errors(warehouse.address(table)):
         replaced = handle.vacuum(0, dry_run=True, enforce_retention_duration=False, full=False)
@@ -100,7 +103,7 @@ def write_checkpoint(warehouse: Warehouse, table: TableName, version: int) -> No
 
 
 def clean_log(warehouse: Warehouse, table: TableName, *, oldest_needed: int) -> int:
-    """Delete the log files that no version from the oldest needed one on needs; return their number."""
+    """Delete the log files that neither the oldest needed version nor any later version needs; return their number."""
     checkpoint = max((version for version in _checkpoints(warehouse, table) if version <= oldest_needed), default=0)
     unneeded = [name for name, version, _ in _log_files(warehouse, table) if version < checkpoint]
     _delete(warehouse, table, unneeded)

@@ -125,7 +125,7 @@ def test_an_overdue_task_says_what_an_extension_takes(home: Path, open_page: Ope
 def test_the_page_says_that_a_task_is_unknown(home: Path, open_page: OpenPage) -> None:
     app = open_page("tasks", home, task="<b>nobody</b>")
     assert not app.exception
-    assert "Nothing is known of this task" in words(app)
+    assert "This task is unknown" in words(app)
 
 
 def test_a_request_entered_on_the_page_closes_the_task(home: Path, open_page: OpenPage) -> None:

@@ -34,7 +34,7 @@ def draw_archive(settings: Settings, version: str) -> None:
     if settings.is_sample:
         return
     state = jobs().state("load")
-    # A load records replays before its first run does, so its beginning and its end make the list stale too.
+    # A load records its replays before any run names them, so the list is read again when a load begins or ends.
     replays = _replays(
         uri=warehouse_in_use(settings).uri, version=version, load_state="" if state is None else state.status.value
     )
@@ -114,13 +114,13 @@ def _archive_name(source: str) -> str:
 
 
 def _draw_result(state: JobState | None) -> None:
-    """Draw the result of the newest load if it read an archive; the frame of the page shows a running one."""
+    """Draw the result of the newest load if it read an archive; the frame of the page shows a running load."""
     if state is None or state.status is not JobStatus.DONE or "received" not in state.result:
         return
     result = state.result
     st.caption(
         f"Done: {result['received']:,} messages received, {result['stored']:,} events stored, "
-        f"{result['duplicate']:,} duplicate, {result['quarantined']:,} quarantined, {result['foreign']:,} of others."
+        f"{result['duplicate']:,} duplicate, {result['quarantined']:,} quarantined, {result['foreign']:,} foreign messages."
     )
 
 
@@ -138,7 +138,7 @@ def _draw_replays(replays: list[dict[str, Any]]) -> None:
             "to": time_column("To", width=125), "state": st.column_config.TextColumn("State", width=75),
             "received": count_column("Messages"), "stored": count_column("Stored"),
             "duplicate": count_column("Duplicate"), "quarantined": count_column("Quarantined"),
-            "foreign": count_column("Of others"), "recorded": time_column("As of", width=125),
+            "foreign": count_column("Foreign"), "recorded": time_column("As of", width=125),
             "replay": st.column_config.TextColumn("Replay"),
         },
         placeholder="–",

@@ -1,4 +1,4 @@
-"""Can I trust this? Freshness, gaps, known reasons and products without a denominator, a line each."""
+"""The section "Can I trust this?": a line each on freshness, gaps, known reasons and products without a denominator."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ HEALTH_PAGE = "../../pages/data_health.py"
 
 
 def draw_trust(page: PageContext) -> None:
-    """Draw the lines under a heading, with a link to the data health page."""
+    """Draw a heading, the lines on trust, and a link to the data health page."""
     draw_heading("Can I trust this?", MetricName.GAPS, MetricName.COVERAGE)
     draw_trust_lines(page)
     st.page_link(HEALTH_PAGE, label="Data health: what is missing and what to do", icon=":material/arrow_forward:")
 
 
 def draw_trust_lines(page: PageContext) -> None:
-    """Draw the lines, doubts first."""
+    """Draw the lines; lines with a warning come first."""
     lines = page.cached("trust lines", lambda: [_gaps(page), _reasons(page), _denominators(page)])
     for is_good, text in sorted([_freshness(page), *lines], key=lambda line: line[0]):
         st.text(f"{'✓' if is_good else '⚠'} {text}")

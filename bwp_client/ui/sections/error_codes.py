@@ -1,4 +1,4 @@
-"""Error codes as tables: the most frequent, all of them, what to do about each, and which ones tasks have at once."""
+"""Error codes as tables: the most frequent codes, every code with its next action, and the sets of codes that tasks have."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The head of the overview: the state in sentences, and its four figures."""
+"""The head of the overview: the state in sentences, and four figures."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from bwp_client.ui.sections.unrated import unrated_failures
 
 
 def draw_sentences(page: PageContext, comparison: dict[Hashable, Any]) -> None:
-    """Draw the state, and what stands out, in computed sentences.
+    """Draw the computed sentences: the state, the product that stood out, the codes to watch, and the newest week.
 
     Args:
         page: The page.

@@ -51,9 +51,9 @@ def _draw_source(settings: Settings) -> str | None:
 
 
 def offered_sources(settings: Settings) -> list[str] | None:
-    """Return the sources that a page may load: behind a login those in the settings, otherwise any (None).
+    """Return the sources that a page may load: behind a login the sources in the settings, otherwise any source (None).
 
-    Without a login, visitors sit at this machine and have its rights; behind a login they have not.
+    Without a login, visitors sit at this machine and can load any source on its command line; behind a login they can't.
 
     Raises:
         SettingsError: The secrets can't be read.
@@ -65,7 +65,7 @@ def offered_sources(settings: Settings) -> list[str] | None:
 
 
 def draw_look_up_completed(page: PageContext) -> None:
-    """Draw the button that looks up completed tasks, and how long that may take; at most once on a page."""
+    """Draw the button that looks up completed tasks, and the expected time of the lookups; at most once on a page."""
     if st.button("Look up completed tasks too", disabled=is_running(jobs().state("enrich")), key="look_up_completed"):
         start_job("enrich", options={"completed": True}, settings=page.settings)
     tasks = cached(page.snapshot, "completed not looked up", lambda: count_completed_not_looked_up(page.snapshot))
@@ -101,7 +101,7 @@ def start_job(
 
 
 def _refuse_other_sources(sources: Sequence[str], settings: Settings) -> None:
-    """Refuse sources that the page did not offer: a browser can send others than the page let it choose.
+    """Refuse sources that the page did not offer: a browser can send a source that was not among the choices.
 
     Raises:
         UsageError: A source may not be loaded from a page.
@@ -125,9 +125,9 @@ def draw_job_state(
 
     Args:
         state: The job's state.
-        result_text: Puts the command's result into words.
-        running: Says what is running.
-        failed: Says that the job failed; its message follows.
+        result_text: Returns the command's result in words.
+        running: The text while the job runs.
+        failed: The text when the job failed; the error message follows.
     """
     if state is None:
         return

@@ -24,16 +24,16 @@ _COUNTS = ("Asked", "Found", "Left", "Requests", "Throttled", "Tokens")
 
 
 def draw_lookup_states(page: PageContext) -> None:
-    """Draw the failed tasks of the period by where their lookup stands."""
+    """Draw the number of failed tasks of the period by lookup state."""
     coverage = page.metric_row(MetricName.COVERAGE)
     draw_heading("Reasons known", MetricName.COVERAGE, MetricName.LOOKUP_STATES)
-    st.caption("Failed tasks in the chosen period, by where their lookup stands.")
+    st.caption("Failed tasks in the chosen period, by the state of their lookup.")
     for column, (state, label) in zip(st.columns(len(_STATES)), _STATES.items(), strict=True):
         column.metric(label, f"{coverage['lookup_failed' if state == 'failed' else state]:,}", border=True)
 
 
 def draw_unknown_reasons(page: PageContext) -> None:
-    """Draw the failed tasks whose errors are not known, and why; nothing when all are known."""
+    """Draw the failed tasks without known errors, with the reasons; nothing when all errors are known."""
     rows = page.cached_table("unknown reasons", lambda: _unknown_reasons(page))
     if not rows.num_rows:
         return
@@ -111,7 +111,7 @@ def _run_rows(runs: list[LookupRun]) -> pd.DataFrame:
 
 
 def lookup_run_text(run: LookupRun) -> str:
-    """Return in words what a run asked, how fast, and how often it was throttled."""
+    """Return a sentence with the run's tasks and API calls, their pace, and the number of throttled calls."""
     pace = "" if run.calls_per_second is None else f", {run.calls_per_second:,.1f} a second"
     left = f" {run.not_asked:,} tasks were not asked about." if run.not_asked else ""
     return (

@@ -22,7 +22,7 @@ MAX_CODES: Final = 2
 
 
 def state_sentence(page: PageContext, comparison: dict[Hashable, Any]) -> str:
-    """Return the failure rate, how it compares, and what the change is made of, in one sentence.
+    """Return a sentence: the failure rate, its comparison with the period before, and the cause of the change.
 
     Args:
         page: The page.
@@ -48,7 +48,7 @@ def newest_week_sentence(page: PageContext) -> str | None:
 
 
 def watched_codes_sentence(page: PageContext) -> str | None:
-    """Name the error codes that are new, returned or rising, most tasks first; None when there are none."""
+    """Return sentences on the new, returned and rising error codes, most tasks first; None when there are none."""
     codes = page.metric(MetricName.ERROR_CODES)
     rows = codes[codes["state"].isin(_WATCHED_STATES)].to_dict("records")
     if not rows:
@@ -65,7 +65,7 @@ def watched_codes_sentence(page: PageContext) -> str | None:
 
 
 def episode_sentence(page: PageContext) -> str | None:
-    """Name the product that stood out, from when to when, and its most frequent code; None when no product did."""
+    """Return a sentence: the product that stood out, its days and its most frequent code; None when no product stood out."""
     episode = find_episode(rates_by_week(page))
     if episode is None:
         return None
@@ -89,9 +89,9 @@ def episode_sentence(page: PageContext) -> str | None:
 
 
 def _first_and_end(page: PageContext, episode: Episode) -> tuple[datetime, datetime | None]:
-    """Return the episode's first day and the day after its last, by change points where one is near.
+    """Return the episode's first day and the day after its last day; None as the latter while the episode lasts.
 
-    The end is None while the episode lasts.
+    A change point within a week of either day is more exact, so it replaces the day.
     """
     to_time = page.filters.to_time
     filters = attribution.change_search_period(page.filters).with_(business_products=(episode.business_product_id,))
@@ -108,7 +108,7 @@ def _first_and_end(page: PageContext, episode: Episode) -> tuple[datetime, datet
 
 
 def _main_code(page: PageContext, filters: Filters, failed: int) -> str:
-    """Name the error code of at least half of the failed tasks; empty when there is none."""
+    """Return a phrase that names the error code of at least half of the failed tasks; empty when there is no such code."""
     codes = page.metric(MetricName.CODES_BY_PRODUCT, filters)
     top = None if codes.empty else codes.iloc[0]
     if top is None or str(top["code"]).startswith("(") or 2 * top["tasks"] < failed:

@@ -1,4 +1,4 @@
-"""Pasted task IDs: what is known of each task, and buttons that add unknown tasks to the requests and look tasks up."""
+"""Pasted task IDs: each task's outcome and lookup, and buttons that add unknown tasks to the requests and look tasks up."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Business products side by side: how often each fails, with which error codes, and week by week."""
+"""Business products side by side: the failure rate of each, its error codes, and its weekly rates."""
 
 from __future__ import annotations
 

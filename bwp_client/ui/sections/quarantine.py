@@ -18,11 +18,11 @@ MAX_RECORDS: Final = 200
 
 
 def draw_quarantine(page: PageContext) -> None:
-    """Draw the records, or say that there are none."""
+    """Draw the quarantined records, or a caption when there are none."""
     st.subheader("Quarantine", anchor=False)
     records = cached(page.snapshot, "quarantined", lambda: to_arrow(_records(page.snapshot)))
     if not records.num_rows:
-        st.caption("No record was refused.")
+        st.caption("No record is in quarantine.")
         return
     st.caption(
         "Records that could not be read, newest first; excerpts are scrubbed. After a fix: "

@@ -1,4 +1,4 @@
-"""Published reports: a form that makes a report, the list, one report in place with its files, and a comparison of two."""
+"""Published reports: the form that makes a report, the list, a report with its files, and a comparison of two reports."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _EVERYTHING: Final = "everything as ZIP"
 
 
 def draw_report_form(settings: Settings) -> None:
-    """Draw the form that makes a report, and the state of the newest such job."""
+    """Draw the form that makes a report, and the state of the newest `report` job."""
     state = jobs().state("report")
     with st.container(border=True):
         left, middle, right = st.columns(3)
@@ -99,12 +99,17 @@ def draw_report(uri: str, manifest: Manifest) -> None:
         name = f"{key}_{str(path).replace('/', '_')}"
         right.download_button("Download", text, name, on_click="ignore", key="report_download")
     st.caption(plain(manifest.pictures))
-    # A data: address is an origin of its own, so the page can reach nothing of this app, whoever wrote it.
+    # A data: address has an origin of its own, so the report's page can't access this app, whoever wrote the page.
     st.iframe(f"data:text/html;base64,{base64.b64encode(page).decode()}", height=REPORT_HEIGHT, alt=f"The report {key}")
 
 
 def draw_report_comparison(uri: str, reports: list[Manifest]) -> None:
-    """Draw the choice of two reports, and the rows that changed from the first to the second; arguments as above."""
+    """Draw the choice of two reports, and the rows that changed from the first report to the second.
+
+    Args:
+        uri: The address of the reports.
+        reports: The reports to choose from.
+    """
     by_key = {report.key: report for report in reports}
     keys = list(by_key)
     left, right = st.columns(2)

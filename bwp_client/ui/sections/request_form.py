@@ -1,4 +1,4 @@
-"""The form for the shop's request behind a task; `import` stores it, as a child process."""
+"""The form for the shop's request behind a task; an `import` job stores the entry."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def draw_request_form(page: PageContext, task_id: str, known: dict[str, Any] | N
     Args:
         page: The page.
         task_id: The task.
-        known: The request as stored, which fills the form; the entry replaces it.
+        known: The stored request. The form shows it, and the visitor's entry replaces it.
     """
     known = known or {}
     zone = page.settings.deadlines.zone

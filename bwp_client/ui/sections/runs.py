@@ -1,4 +1,4 @@
-"""The newest runs with their counts, and what they did not store."""
+"""The newest runs with their counts, and the records that they did not store."""
 
 from __future__ import annotations
 

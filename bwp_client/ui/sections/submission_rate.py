@@ -1,4 +1,4 @@
-"""The failure rate by week of submission, which more requests alone don't change; or what is missing to compute it."""
+"""The failure rate by week of submission, which more requests alone don't change; or the lookups missing to compute it."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from bwp_client.ui.sections.job_buttons import draw_look_up_completed
 
 
 def draw_submission_rate(page: PageContext) -> None:
-    """Draw the rate over all data where enough tasks were looked up; else say how many are missing, and offer to ask."""
+    """Draw the rate over all data if enough tasks were looked up; else the looked-up shares and a button that looks up."""
     rates = page.metric(MetricName.SUBMISSION_RATE, page.filters_of_all_data, Bucket.WEEK)
     known = rates[(rates["failed_known"] >= KNOWN_SHARE) & (rates["completed_known"] >= KNOWN_SHARE)]
     if known["rate"].isna().all():

@@ -29,13 +29,13 @@ _HOLD_WARNINGS: Final = {
 
 
 def draw_task(page: PageContext, task_id: str) -> None:
-    """Draw one task, or say that it is unknown and offer to enter it as a request."""
+    """Draw one task; for an unknown task, draw a warning and the form that enters it as a request."""
     st.button("Back to the list", icon=":material/arrow_back:", on_click=open_task, args=("",), key="back")
     history = _history(
         snapshot=page.snapshot, task_id=task_id, calendar=page.settings.deadlines, guidance=page.guidance
     )
     if history is None:
-        st.warning("Nothing is known of this task: no event, no lookup, no request names it.")
+        st.warning("This task is unknown: no event, no lookup and no request names it.")
         st.text(task_id)
         st.text(
             "Check the ID. If it is right, the task has not ended yet, or its events were never loaded. "
@@ -54,7 +54,7 @@ def draw_task(page: PageContext, task_id: str) -> None:
 
 
 def open_task(task_id: str) -> None:
-    """Show one task, or the list when the ID is empty; a callback."""
+    """Show the task of an ID, or the list when the ID is empty; a callback."""
     st.session_state["task"] = task_id
 
 
@@ -149,7 +149,7 @@ def _draw_reasons(history: TaskHistory) -> None:
 
 
 def _draw_timeline(history: TaskHistory) -> None:
-    """Draw everything that happened to the task in the order of time, and buttons for tasks of the same request."""
+    """Draw the entries of the task's history in the order of time, and buttons for tasks of the same request."""
     st.subheader("Timeline", anchor=False)
     entries = history.entries()
     st.dataframe(
@@ -200,7 +200,7 @@ def _draw_lookups(page: PageContext, history: TaskHistory) -> None:
         with st.expander(plain(f"{state}, {lookup['asked_at']:%d %b %Y %H:%M:%S} UTC")):
             st.code(json.dumps(lookup, indent=2, ensure_ascii=False, default=_text), language=None, wrap_lines=True)
     if not history.lookups:
-        st.text("It was never looked up.")
+        st.text("This task was never looked up.")
     answer = history.answer
     if answer is None or answer["lookup_state"] != "found":
         running = is_running(jobs().state("enrich"))
@@ -213,7 +213,7 @@ def _text(value: Any) -> str:
 
 
 def _draw_downloads(page: PageContext, history: TaskHistory) -> None:
-    """Offer the task's dossier as HTML and JSON; each is made when its button is clicked."""
+    """Offer the task's dossier as HTML and JSON; each file is made when its button is clicked."""
 
     def content() -> dict[str, Any]:
         return dossier.build_dossier(
@@ -236,5 +236,5 @@ def _draw_downloads(page: PageContext, history: TaskHistory) -> None:
             on_click="ignore", key="dossier_json",
         )  # fmt: skip
     st.caption(
-        f"The dossier states what is known of this task, what that proves and what it does not prove; {page.as_of}."
+        f"The dossier holds the history of this task, and states what it proves and does not prove; {page.as_of}."
     )

@@ -1,4 +1,4 @@
-"""What to do today: open failures by days left, and the first tasks to act on."""
+"""The section "What to do today": open failures by days left, and the first tasks to act on."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ FIRST_TASKS = 5
 
 @dataclass(frozen=True, slots=True)
 class _OpenFailures:
-    """Open failures, whenever they failed.
+    """The open failures of all data.
 
     Attributes:
-        due: Their number by how near the deadline is, as `due_counts` returns it.
-        due_today: Those whose last day is today.
+        due: The number of open failures by due state, from `due_counts`.
+        due_today: The number of open failures whose last day is today.
         rows: The first tasks to act on.
-        task_ids: Their IDs, in the order of the rows.
+        task_ids: The task IDs of the rows, in their order.
     """
 
     due: dict[str, int]
@@ -43,7 +43,7 @@ class _OpenFailures:
 
 
 def draw_today(page: PageContext) -> None:
-    """Draw the counts, each with a link to its tasks, and the first tasks."""
+    """Draw the number of open failures by due state, each with a link to its tasks, and the first tasks."""
     draw_heading("What to do today", MetricName.OPEN_FAILURES)
     failures = _open_failures(page)
     if not failures.count:
@@ -90,7 +90,7 @@ def _draw_first_tasks(page: PageContext, failures: _OpenFailures) -> None:
 
 
 def open_failures_sentence(page: PageContext) -> str:
-    """Return how many open failures are overdue, due today and due soon, whenever they failed."""
+    """Return a sentence with the numbers of open failures that are overdue, due today, due soon and due later."""
     failures = _open_failures(page)
     if not failures.count:
         return "No failed task is open."
@@ -106,7 +106,7 @@ def _open_failures(page: PageContext) -> _OpenFailures:
 
 
 def _find_open_failures(page: PageContext) -> _OpenFailures:
-    """Read the open failures of all data; those overdue under any law are only counted, unless no others are open."""
+    """Read the open failures of all data; failures overdue under any law are only counted, unless all are overdue."""
     ever = page.filters_of_all_data
     since = max(this_hour() - timedelta(days=page.settings.deadlines.longest_days), EARLIEST_EVENT)
     failures = dated_tasks(

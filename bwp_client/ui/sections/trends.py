@@ -1,4 +1,4 @@
-"""The sections of the trends page: what changed, since when, at which hours, and how long tasks take."""
+"""The sections of the trends page: the change of the rate, its days, the weekdays and hours, and the time to an outcome."""
 
 from __future__ import annotations
 

@@ -25,7 +25,7 @@ def unrated_failures(page: PageContext) -> int:
 
 
 def draw_nothing_rated(page: PageContext) -> None:
-    """Say why there is no rate: no task ended, or none that ended can be rated."""
+    """Draw the reason why there is no rate: no task ended, or no ended task belongs to a rated product."""
     if unrated_products(page):
         draw_unrated(page)
         st.text("The error codes page says why they failed; the tasks page lists them.")

@@ -28,7 +28,7 @@ from bwp_client.ui.sections.worklist_rows import (
 )
 
 ROW_HEIGHT = 66
-"""From 64 pixels on a table breaks long texts: room for an action of three lines beside a whole task ID."""
+"""Row height in pixels, for three lines of text; in rows of 64 pixels or more, Streamlit breaks long texts into lines."""
 _VISIBLE_ROWS = 10
 _HEIGHT = _VISIBLE_ROWS * ROW_HEIGHT + 40
 _OVERDUE_CAPTION = (
@@ -38,7 +38,7 @@ _OVERDUE_CAPTION = (
 
 
 def draw_worklist(page: PageContext) -> None:
-    """Draw the counts, the choice of state, the search, the list and its downloads."""
+    """Draw the counts, the choice of state, the search, the list of tasks and its downloads."""
     is_ever = _draw_earlier_toggle(page)
 
     def failures() -> pd.DataFrame:
@@ -73,7 +73,7 @@ def draw_worklist(page: PageContext) -> None:
 
 
 def _draw_earlier_toggle(page: PageContext) -> bool:
-    """Offer the open failures from before the period, if there are any; return whether they were chosen."""
+    """Draw a toggle that adds the open failures from before the period, if there are any; return whether it is on."""
     start = page.filters.from_time
     earlier = page.cached("open earlier", lambda: count_open_failures(page.snapshot, page.filters, before=start))
     return bool(earlier) and st.toggle(

@@ -20,7 +20,7 @@ from bwp_client.warehouse.snapshot import Snapshot
 
 SOON_DAYS: Final = 7
 MAX_ROWS: Final = 1000
-"""Rows shown at most; the downloads hold all."""
+"""The most rows that the page shows; the downloads hold all rows."""
 STATES: Final = ("open", "overdue", "next 7 days", "later", "waiting", "recovered", "closed")
 COLUMNS: Final = {
     "days_left": st.column_config.NumberColumn("Days left", width=60),
@@ -59,7 +59,7 @@ def dated_tasks(page: PageContext, name: MetricName, filters: Filters | None = N
     Args:
         page: The page.
         name: `open_failures` or `waiting`.
-        filters: The page's unless others are given.
+        filters: The filters; by default those of the page.
 
     Returns:
         The metric's columns and `product`, the business product's name.
@@ -85,7 +85,7 @@ def _dated_tasks(
 
 
 def due_counts(failures: pd.DataFrame) -> dict[str, int]:
-    """Return the number of open failures by how near their deadline is: `overdue`, `next 7 days`, `later`."""
+    """Return the number of open failures by due state: `overdue`, `next 7 days` and `later`."""
     days = failures.loc[failures["state"] == "open", "days_left"]
     return {
         "overdue": int((days < 0).sum()),
@@ -107,7 +107,7 @@ def in_state(failures: pd.DataFrame, state: str) -> pd.DataFrame:
 
 
 def matching(tasks: pd.DataFrame, text: str) -> pd.DataFrame:
-    """Return the tasks whose ID, business product, error code or action contains a text, in either case of letters."""
+    """Return the tasks whose ID, business product, error code or action contains a text, ignoring case."""
     if not text or tasks.empty:
         return tasks
     matches = pd.Series(data=False, index=tasks.index)
@@ -122,9 +122,9 @@ class ShownTasks:
     """The rows that the worklist shows.
 
     Attributes:
-        count: All tasks, shown or not.
-        rows: The first `MAX_ROWS` of them.
-        task_ids: Their IDs, in the order of the rows.
+        count: The number of tasks, shown or not.
+        rows: The first `MAX_ROWS` tasks.
+        task_ids: The task IDs of the rows, in their order.
     """
 
     count: int
