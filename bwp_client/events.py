@@ -16,6 +16,7 @@ SAMPLE_TASK_ID_PREFIX = "5eed5eed-"
 
 EARLIEST_EVENT = datetime(2020, 1, 1, tzinfo=UTC)
 FUTURE_TOLERANCE = timedelta(days=2)
+"""An event whose time is later than this after the time of loading is quarantined."""
 MAX_ID_LENGTH = 200
 
 

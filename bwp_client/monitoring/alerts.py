@@ -33,7 +33,7 @@ class Evaluation:
     """The rules that fired, and the figures that were compared with the thresholds."""
 
     fired: dict[str, str] = field(default_factory=dict)
-    """Message by rule."""
+    """The message of each rule that fired."""
     figures: dict[str, Any] = field(default_factory=dict)
 
     def as_json(self) -> dict[str, Any]:
@@ -64,7 +64,7 @@ def evaluate_rules(
 
     Args:
         snapshot: The newest data.
-        filters: Which tasks count, and the period over which failures and error codes are counted.
+        filters: The tasks to count, and the period over which failures and error codes are counted.
         thresholds: The limits at which the rules fire.
         settings: Hold the minimum n, and the rule by which deadlines are counted.
         now: The moment from which the age of the newest event and the days left are counted.

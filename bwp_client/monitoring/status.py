@@ -24,7 +24,7 @@ class Status:
     failed: int = 0
     found: int = 0
     lookups: dict[str, int] = field(default_factory=dict)
-    """Failed tasks by lookup state."""
+    """The number of failed tasks by lookup state."""
     coverage: float | None = None
     """Share of failed tasks whose lookup is `found`; None without failed tasks."""
     last_lookup_run: dict[str, Any] = field(default_factory=dict)

@@ -34,7 +34,7 @@ class Figure:
     dark: str
     """Plotly JSON in the dark theme."""
     height: int
-    """Pixels."""
+    """The height of the chart in pixels."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +42,7 @@ class Content:
     """The content of a report before it is laid out."""
 
     statements: tuple[str, ...]
-    """The state in a sentence."""
+    """A sentence on the failure rate, or on failed tasks that no rate includes."""
     headline: dict[str, Any]
     """The row of `period_comparison`."""
     coverage: dict[str, Any]

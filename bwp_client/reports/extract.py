@@ -90,7 +90,7 @@ def run_as_of(warehouse: Warehouse, as_of: datetime) -> Run:
 
 
 def first_counted_event_at(warehouse: Warehouse) -> datetime | None:
-    """Return the time of the first counted event, by the statistics in the table's log; None without a counted event.
+    """Return the time of the first counted event, from the statistics in the table's log; None without a counted event.
 
     Raises:
         RemoteError: S3 refused or failed.

@@ -58,7 +58,7 @@ class RebuildResult:
 
 
 def rebuild(store: ReportStore, manifest: Manifest, warehouse: Warehouse, out: Path | None = None) -> RebuildResult:
-    """Rebuild a report and compare page and tables with the published files. Pictures are left out: a browser makes them.
+    """Rebuild a report and compare page and tables with the published files. Pictures are left out.
 
     Args:
         store: Where the report was published.

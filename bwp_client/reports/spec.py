@@ -58,7 +58,7 @@ class ReportSpec:
 
     @property
     def filters(self) -> Filters:
-        """The filters of the report, as metrics take them."""
+        """The filters of the report for metrics."""
         return Filters(
             self.period.from_time, self.period.to_time, self.task_kind, self.business_products, self.codes, self.regions
         )

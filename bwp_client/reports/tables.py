@@ -76,9 +76,9 @@ def _metric(
 
 
 def _by_product(context: ReportContext) -> pd.DataFrame:
-    """Return `comparison_by_product` with the verdict of each row (`compared`, text). Reports keep their order of columns."""
+    """Return `comparison_by_product` with the verdict of each row (`compared`, text), in a fixed order of columns."""
     table = context.metric(MetricName.COMPARISON_BY_PRODUCT)
-    products = table.pop("business_product_id").astype("str")  # also without a row
+    products = table.pop("business_product_id").astype("str")  # so that the type is text also in a frame without rows
     compared = [verdict(row) for row in table.to_dict("records")]
     return table.assign(business_product_id=products, compared=compared)
 

@@ -61,7 +61,7 @@ def draw_chart(
     about: tuple[MetricName, ...] = (),
     on_click: FiltersOfMark | None = None,
 ) -> None:
-    """Draw a chart under a title that says its measure, with a caption below it.
+    """Draw a chart with its measure as title, and a caption below the chart.
 
     Args:
         page: The page.

@@ -112,7 +112,7 @@ def metric(
 
 
 def metric_row(snapshot: Snapshot, name: MetricName, filters: Filters, *, min_n: int) -> dict[Hashable, Any]:
-    """Return the only row of a metric by column name; it is cached and must not be changed."""
+    """Return the only row of a metric by column name; the row is cached and must not be changed."""
 
     def row() -> dict[Hashable, Any]:
         (only,) = metric(snapshot, name, filters, min_n=min_n).to_dict("records")

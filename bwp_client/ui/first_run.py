@@ -10,7 +10,7 @@ from bwp_client.ui.jobs import JobStatus, jobs
 
 
 def draw_sample_banner() -> None:
-    """Say that the data are made up, and how to connect real data."""
+    """Draw a banner: the data are made up, and these commands connect real data."""
     with st.expander(
         "Sample data: every shop, task and failure here is made up. Connect your own", icon=":material/science:"
     ):
@@ -28,7 +28,7 @@ def draw_sample_banner() -> None:
 
 
 def draw_no_data(settings: Settings) -> None:
-    """Say that events are being loaded, that loading failed, or how to load some."""
+    """Draw the state of the first load, or the command that loads events."""
     state = jobs().state("load")
     if state is not None and state.status is JobStatus.FAILED:
         st.title("Loading failed", anchor=False)

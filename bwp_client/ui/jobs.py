@@ -1,6 +1,6 @@
 """Commands that pages start: child processes of the command line, at most one of each kind.
 
-A job outlives reruns and closed tabs. It writes to files; its state is read from their last lines.
+A job continues after reruns and after its tab was closed. It writes its progress to files, whose last lines hold its state.
 """
 
 from __future__ import annotations
@@ -78,7 +78,7 @@ class Jobs:
         self._started = 0
 
     def remove_files(self) -> None:
-        """Remove the files of all jobs. A job that still runs is not stopped, but its end is no longer seen."""
+        """Remove the files of all jobs. A running job is not stopped, but its result is lost."""
         shutil.rmtree(self._folder, ignore_errors=True)
 
     def start(

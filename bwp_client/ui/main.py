@@ -7,7 +7,7 @@ from bwp_client.workarounds import page_slots
 
 st.set_page_config(page_title="Data deletion failures", page_icon="🗑️", layout="wide")
 settings = login.admit()
-if "pages" not in st.session_state:  # st.Page looks for the file, which is slow to repeat at every run
+if "pages" not in st.session_state:  # st.Page searches for the file, which takes too long to repeat in every run
     st.session_state.pages = [
         st.Page("../../pages/overview.py", title="Overview", icon=":material/monitoring:", default=True),
         st.Page("../../pages/failure_rates.py", title="Failure rates", icon=":material/show_chart:"),

@@ -174,7 +174,7 @@ def time_since(time: datetime) -> str:
 
 
 def _draw_active_filters(page: PageContext) -> None:
-    """Name the filters that narrow the page, with a button that removes them: they apply on every page."""
+    """Draw the filters that apply on every page, with a button that removes them; nothing without such a filter."""
     chosen = [
         *(f"product {page.names(product)}" for product in page.filters.business_products or ()),
         *(f"error code {code}" for code in page.filters.codes or ()),

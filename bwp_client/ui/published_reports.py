@@ -84,6 +84,6 @@ def report_zip(uri: str, manifest: Manifest) -> bytes:
 
 
 def compare_reports(uri: str, first: Manifest, second: Manifest) -> dict[str, Any]:
-    """Compare two reports at an address, as `reports.compare` documents."""
+    """Return the differences of two reports at an address, as documented at `reports.compare.compare`."""
     store = open_store(uri)
     return compare((store, first), (store, second))

@@ -14,7 +14,7 @@ from bwp_client.ui.jobs import low_priority
 
 
 class SampleApi:
-    """The child process, and the settings that lead to it."""
+    """The child process of the local API, and the environment variables with its address and credentials."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()

@@ -1,4 +1,4 @@
-"""The claims table: which tasks each run of `enrich` is asking about, visible to the other runs.
+"""The claims table: the tasks that each run of `enrich` is looking up, so that other runs leave these tasks out.
 
 Every commit replaces the whole small table. A commit fails if another run committed since the table was read; then the run
 chooses its tasks again. Claims need no lock, so they work on S3 as on a local disk.

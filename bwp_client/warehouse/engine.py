@@ -34,7 +34,7 @@ def connect(spill_folder: Path | None = None, *, memory_limit: str = MEMORY_LIMI
     if spill_folder is not None:
         config["temp_directory"] = str(spill_folder)
     connection = duckdb.connect(":memory:", config=config)
-    # A cursor inherits global settings only; a zone set on the connection alone would leave it with the machine's zone.
+    # A cursor inherits global settings only: with a zone set on the connection alone, it would use the machine's zone.
     connection.execute("set global TimeZone = 'UTC'")
     return connection
 

@@ -1,4 +1,4 @@
-"""Appending events to the events table, without duplicates."""
+"""Appends events to the events table, without duplicates."""
 
 from __future__ import annotations
 
@@ -72,8 +72,8 @@ def append_events(
         return batch.counts(version, several_tasks=several_tasks)
 
 
-# A fingerprint hashes what an event says except `id`, `detail.eventId` and `replay-name`, which a re-delivery may change. It
-# reveals suspected twins and protects nothing, so the faster MD5 is enough.
+# A fingerprint hashes an event without `id`, `detail.eventId` and `replay-name`, which a re-delivery may change. It reveals
+# suspected twins and protects nothing, so the faster MD5 is enough.
 _ROWS = """
 select event_id, envelope_id, nullif(idempotency_key, '') as idempotency_key, event_type,
     task_kind, outcome, task_id, business_product_id, occurred_at, occurred_month,
@@ -133,8 +133,8 @@ class _Batch:
         return self._connection.sql(sql).to_arrow_reader(ROWS_PER_BATCH)
 
     def counts(self, version: int, *, several_tasks: bool) -> AppendCounts:
-        """Count the fate of each record after the commit of a version."""
-        # Rows of one record have consecutive numbers. Its offset does not identify it: all records of a wrapper share one.
+        """Return the number of records by their fate, after the commit of a version."""
+        # Rows of a record have consecutive numbers. An offset identifies no record: all records of a wrapper share an offset.
         record = "distinct row_no - row_in_record" if several_tasks else "*"
         if several_tasks:
             records, stored = single_row(

@@ -1,4 +1,4 @@
-"""Runs of `enrich`, summed over the rows that each published in the runs table."""
+"""Runs of `enrich`, summed over the rows that each run published in the runs table."""
 
 from __future__ import annotations
 

@@ -21,7 +21,7 @@ def append_lookups(warehouse: Warehouse, answers: Sequence[tuple[Mapping[str, An
 
     Args:
         warehouse: The warehouse to write to.
-        answers: The columns of a lookups row, and the time of the task's outcome; None for a task without one.
+        answers: The columns of a lookups row, and the time of the task's outcome; None for a task without an outcome.
 
     Returns:
         The table's version that holds the answers.

@@ -23,10 +23,10 @@ APP_ID = "bwp.outcomes.events_version"
 """The app transaction of the outcomes table; its version is the events version that the outcomes cover."""
 
 ROWS_PER_SORT = 1_000_000
-"""Hashes of tasks per batch read from DuckDB."""
+"""The number of task hashes per batch read from DuckDB."""
 
 COMPACTION = "OPTIMIZE"
-"""The log's name of a commit that changes no row."""
+"""The operation name, in the table's log, of a commit that changes no row."""
 
 OUTCOMES_SQL = """
 with facts as (

@@ -96,7 +96,7 @@ def purge(
     Raises:
         UsageError: The day is in the future; nothing was removed.
         SourceNotFoundError: There is no warehouse.
-        CommitConflictError, WarehouseError, RemoteError: Some tables may be purged; run it again to finish.
+        CommitConflictError, WarehouseError, RemoteError: Some tables may be purged; another purge finishes the work.
     """
     started_at = clock()
     if before > started_at:
@@ -173,7 +173,7 @@ class _Purge:
         self._delete_files()
 
     def _rewrite(self, table: TableName, app_id: str, *, floor: datetime | None = None) -> int:
-        """Replace a whole table by the rows that stay, if a row goes or changes.
+        """Replace a whole table by the rows that the purge leaves, if it removes or changes any row.
 
         Args:
             table: The table.

@@ -33,7 +33,7 @@ class ReplayState(StrEnum):
     CANCELLED = "cancelled"
     TIMED_OUT = "timed_out"
     REFUSED = "refused"
-    """AWS refused to start it."""
+    """AWS refused to start the replay."""
 
     @property
     def is_open(self) -> bool:

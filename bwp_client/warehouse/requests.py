@@ -42,7 +42,7 @@ def import_requests(
 ) -> ImportCounts:
     """Store requests in one commit, and publish them.
 
-    In the row of a known task only the given columns are replaced. Of two concurrent imports, each sees the other's rows.
+    In the row of a known task only the given columns are replaced. Two concurrent imports do not lose each other's rows.
 
     Args:
         warehouse: The warehouse to write to; created if it does not exist.
@@ -76,7 +76,7 @@ def import_requests(
 
 
 class _Merge:
-    """Merges imported rows with the stored ones; `rows_for` does it again on each attempt to commit."""
+    """Merges imported rows with the stored ones; `rows_for` merges them anew on each attempt to commit."""
 
     def __init__(
         self, warehouse: Warehouse, connection: duckdb.DuckDBPyConnection, rows: pa.Table, given: tuple[str, ...]

@@ -37,7 +37,7 @@ NO_HOOKS = PostCommitHookProperties(cleanup_expired_logs=False)
 WHOLE_TABLE = ""
 """The predicate that `replace` returns to replace every row of a table without partitions."""
 ROWS_PER_BATCH = 16_384
-"""Rows per batch handed from DuckDB to the Delta writer."""
+"""The number of rows per batch that the Delta writer reads from DuckDB."""
 
 
 def writer_properties(table: TableName) -> WriterProperties:

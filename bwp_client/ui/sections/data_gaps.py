@@ -1,4 +1,4 @@
-"""Days and event types that are missing from the data, and events that may be in it twice."""
+"""Days and event types that are missing from the data, and events that may be duplicates."""
 
 from __future__ import annotations
 

@@ -36,7 +36,7 @@ def state_sentence(page: PageContext, comparison: dict[Hashable, Any]) -> str:
 
 
 def newest_week_sentence(page: PageContext) -> str | None:
-    """Compare the newest week with the week before it; None when the period is shorter than two weeks or nothing is rated."""
+    """Return a sentence that compares the last two weeks; None when the period is shorter or nothing is rated."""
     filters = page.filters
     if filters.to_time - filters.from_time < 2 * _WEEK or not rated_products(page.snapshot, filters):
         return None

@@ -23,7 +23,7 @@ MAX_TASKS: Final = 1000
 
 
 def draw_pasted_tasks(page: PageContext) -> None:
-    """Draw the field, and the tasks whose IDs are in it."""
+    """Draw the field for task IDs, and the tasks of these IDs."""
     text = st.text_area(
         "Task IDs", key="pasted", placeholder="One a line, or with commas or spaces between", height=120
     )

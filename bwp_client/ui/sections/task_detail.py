@@ -193,7 +193,7 @@ def _draw_events(history: TaskHistory) -> None:
 
 
 def _draw_lookups(page: PageContext, history: TaskHistory) -> None:
-    """Draw every lookup as JSON, and a button that asks now unless the task was found."""
+    """Draw every lookup as JSON, and a button that starts a lookup, unless the task was found."""
     st.subheader("Lookups", anchor=False)
     for lookup in history.lookups:
         state = str(lookup["lookup_state"]).replace("_", " ")

@@ -125,6 +125,6 @@ def _find_open_failures(page: PageContext) -> _OpenFailures:
 
 
 def _open_ticked_task(table: str, task_ids: list[str]) -> None:
-    """Go to the task whose row was ticked; a callback."""
+    """Open the tasks page with the task whose row was ticked; a callback."""
     if rows := st.session_state[table]["selection"]["rows"]:
         st.session_state[GO_TO] = (TASKS_PAGE, {"task": task_ids[rows[0]]})

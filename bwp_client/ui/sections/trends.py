@@ -107,7 +107,7 @@ def _largest_contributions(contributors: pd.DataFrame) -> pd.DataFrame:
 
 
 def draw_change_points(page: PageContext, weekly: pd.DataFrame) -> None:
-    """Draw the weekly rate over all data with the days on which it changed.
+    """Draw the weekly failure rate over all data with the days on which the rate changed.
 
     Args:
         page: The page.

@@ -34,7 +34,7 @@ def draw_nothing_rated(page: PageContext) -> None:
 
 
 def draw_unrated(page: PageContext) -> None:
-    """Name the products without a denominator, if there are any."""
+    """Draw a notice that names the products without a denominator; nothing when there are none."""
     if rows := unrated_products(page):
         named = ", ".join(f"{plain(page.names(product))} ({failed:,} failed)" for product, failed in rows)
         st.info(
