@@ -38,7 +38,7 @@ def captions(app: AppTest) -> str:
 def test_without_reports_it_says_so(open_page: Callable[..., AppTest], loaded: Path, folder: Path) -> None:
     app = open_page("reports", loaded)
     assert not app.exception
-    assert "None yet" in captions(app)
+    assert "No report was published yet" in captions(app)
 
 
 def test_reports_are_listed_opened_and_compared(open_page: Callable[..., AppTest], loaded: Path, folder: Path) -> None:
