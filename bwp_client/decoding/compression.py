@@ -75,19 +75,19 @@ def _decompressor(head: bytes) -> Callable[[ByteReader], Iterator[bytes]] | None
     return decompressor_for(head)
 
 
-def _bounded(pieces: Iterator[bytes], origin: ByteReader, max_text_bytes: int) -> Iterator[bytes]:
-    """Join pieces of text to blocks, and stop when there is too much text for the bytes read."""
+def _bounded(chunks: Iterator[bytes], origin: ByteReader, max_text_bytes: int) -> Iterator[bytes]:
+    """Join chunks of text to blocks, and stop when there is too much text for the bytes read."""
     parts: list[bytes] = []
     waiting = total = 0
     failure = None
     try:
-        for piece in pieces:
-            if waiting + len(piece) > BLOCK_BYTES:
+        for chunk in chunks:
+            if waiting + len(chunk) > BLOCK_BYTES:
                 yield b"".join(parts)
                 parts, waiting = [], 0
-            parts.append(piece)
-            waiting += len(piece)
-            total += len(piece)
+            parts.append(chunk)
+            waiting += len(chunk)
+            total += len(chunk)
             if total > max_text_bytes or total > max(RATIO_FROM_BYTES, MAX_RATIO * origin.count):
                 raise _too_much(total, max_text_bytes)
     except CutShortError as error:

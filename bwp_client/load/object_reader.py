@@ -203,14 +203,14 @@ class ObjectReader:
             self._take(source, run.exact(index - int(first[run_of[index]])))
         times = numbers(columns.rows["occurred_at"])
         is_inside = self._job.window.contains(times)
-        is_kept = is_inside & (times >= self._job.floor_us)
-        _count(runs, columns, run_of, is_inside, is_kept)
-        if not is_kept.any():
+        is_stored = is_inside & (times >= self._job.floor_us)
+        _count(runs, columns, run_of, is_inside, is_stored)
+        if not is_stored.any():
             return []
-        indices = columns.taken[is_kept]
+        indices = columns.taken[is_stored]
         offsets = np.concatenate([run.offset + run.begins for _, run in runs])[indices]
         uris = dictionary_array(run_of[indices].astype(np.int32), [source.item.uri for source, _ in runs])
-        rows = columns.rows if is_kept.all() else columns.rows.filter(bool_array(is_kept))
+        rows = columns.rows if is_stored.all() else columns.rows.filter(bool_array(is_stored))
         return [with_derived_columns(rows, source_uris=uris, offsets=offsets, rows_in_record=np.zeros_like(indices))]
 
 
@@ -219,7 +219,7 @@ def _count(
     columns: EventColumns,
     run_of: IntArray,
     is_inside: BoolArray,
-    is_kept: BoolArray,
+    is_stored: BoolArray,
 ) -> None:
     """Count the records of runs for their objects.
 
@@ -228,17 +228,17 @@ def _count(
         columns: What became of the records of all runs.
         run_of: The run of each record.
         is_inside: Which rows are in the window.
-        is_kept: Which of these are above the purge floor too.
+        is_stored: Which of these are above the purge floor too.
     """
     ignored = zip(run_of[columns.ignored].tolist(), columns.ignored_types.to_pylist(), strict=True)
     for (index, event_type), count in Counter(ignored).items():
         _count_ignored(runs[index][0].counts, event_type, count)
     run_of_row = run_of[columns.taken]
-    for index, count in Counter(run_of_row[is_kept].tolist()).items():
+    for index, count in Counter(run_of_row[is_stored].tolist()).items():
         runs[index][0].counts.events += count
     for index, count in Counter(run_of_row[~is_inside].tolist()).items():
         runs[index][0].counts.outside_window += count
-    for index, count in Counter(run_of_row[is_inside & ~is_kept].tolist()).items():
+    for index, count in Counter(run_of_row[is_inside & ~is_stored].tolist()).items():
         runs[index][0].counts.ignored[TOO_OLD] += count
 
 

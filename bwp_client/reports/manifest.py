@@ -16,6 +16,8 @@ from bwp_client.errors import UsageError
 from bwp_client.reports.spec import ReportSpec, WarehouseFacts
 
 MANIFEST = "manifest.json"
+LOG_FOLDER = "log"
+"""Beside the reports: the log of attempts to make one."""
 _LIBRARIES = ("duckdb", "jinja2", "pandas", "plotly", "pyarrow")
 _DECIDES = ("charts", "metrics", "reports", "warehouse")
 """The packages whose code determines the contents of a report."""

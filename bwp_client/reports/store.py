@@ -14,8 +14,6 @@ from typing import Protocol
 from bwp_client.errors import SourceNotFoundError
 from bwp_client.reports.manifest import MANIFEST, Manifest
 
-LOG_FOLDER = "log"
-
 
 class ReportStore(Protocol):
     """A folder or an S3 prefix with published reports and the log of attempts."""

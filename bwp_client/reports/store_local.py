@@ -10,8 +10,7 @@ from pathlib import Path
 from tempfile import mkdtemp
 
 from bwp_client.errors import SourceNotFoundError, WarehouseError
-from bwp_client.reports.manifest import MANIFEST, Manifest
-from bwp_client.reports.store import LOG_FOLDER
+from bwp_client.reports.manifest import LOG_FOLDER, MANIFEST, Manifest
 from bwp_client.warehouse.temp_folders import remove_abandoned_folders
 
 _PARTIAL = ".partial-"

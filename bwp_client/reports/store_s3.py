@@ -8,8 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from bwp_client.aws import AwsProblem, list_objects, problem_of, s3_client, s3_errors, split_s3
-from bwp_client.reports.manifest import MANIFEST, Manifest
-from bwp_client.reports.store import LOG_FOLDER
+from bwp_client.reports.manifest import LOG_FOLDER, MANIFEST, Manifest
 
 _CONTENT_TYPES = {
     ".html": "text/html; charset=utf-8", ".json": "application/json", ".csv": "text/csv; charset=utf-8",
