@@ -40,7 +40,7 @@ browser: $(VENV)/.test ## Run the browser tests; SCREENSHOTS=DIR keeps a picture
 	$(BIN)/python -m pytest -m browser
 
 soak: $(VENV)/.test $(VENV)/.emulators $(VENV)/.fuzz ## Run the long tests: many kills, fuzzing, millions of rows
-	$(BIN)/python -m pytest -m soak -o addopts=
+	$(BIN)/python -m pytest -m soak
 
 bench: $(VENV)/.test ## Run the benchmarks and print their table
 	$(BIN)/python -m benchmarks
