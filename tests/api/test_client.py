@@ -115,7 +115,7 @@ def test_retry_after_is_read_in_both_forms(text, seconds):
 
 def test_throttled_calls_in_a_row_end_the_run_and_say_what_to_do(bench, nth_task):
     bench.api.answers = [throttled()]
-    with pytest.raises(TransientRemoteError, match=r"10 times in a row.*kept.*BWP_API__REQUESTS_PER_SECOND"):
+    with pytest.raises(TransientRemoteError, match=r"10 times in a row.*stored.*BWP_API__REQUESTS_PER_SECOND"):
         bench.look_up(*[nth_task(n) for n in range(20)])
     assert len(bench.api.asked) == 10
 
