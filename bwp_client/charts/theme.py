@@ -1,4 +1,4 @@
-"""The template, colours and sizes of every chart. Plotly's default template is unused, because other code may change it."""
+"""The template, sizes and shared colours of all charts. A colour of one chart alone stands beside that chart."""
 
 from __future__ import annotations
 

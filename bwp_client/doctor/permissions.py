@@ -1,4 +1,4 @@
-"""Tries a permission with a call that can't change anything."""
+"""Tries a permission of `doctor archive://NAME` with a call that can't change anything."""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Reads the shop's list of requests from a CSV file. If any line is wrong, no request is read."""
+"""Reads the shop's requests from a CSV file with the columns of the requests table (`warehouse/schema.py`).
+
+If any line is wrong, no request is read.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Sentences computed from the metrics: the state, the newest week, error codes to watch, and a product that stood out."""
+"""Sentences of the overview: state (`metrics/wording.py`), newest week, error codes, and a product that stood out."""
 
 from __future__ import annotations
 
