@@ -92,7 +92,7 @@ class RecordFramer:
                 position = int(run.ends[-1])
                 yield run
                 continue
-            step = self._one_by_one(text, position)
+            step = self._next_step(text, position)
             if step is None:
                 break
             position = step.position
@@ -108,7 +108,7 @@ class RecordFramer:
             self._in_array = None if may_be_mark else head.startswith(b"[")
         return bool(self._in_array)
 
-    def _one_by_one(self, text: FramedText, position: int) -> _Step | None:
+    def _next_step(self, text: FramedText, position: int) -> _Step | None:
         """Return what is at `position`, where bulk decoding failed; None if that depends on text still to come."""
         data, continues = text.data, self._continues_rejection
         may_wait = not text.is_final and len(data) - position < MAX_RECORD_BYTES

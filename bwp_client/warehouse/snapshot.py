@@ -59,7 +59,7 @@ class Snapshot:
             names = {"uncoded": quoted(UNCODED), "not_looked_up": quoted(NOT_LOOKED_UP)}
             self._connection.execute(_sql("summaries.sql").format(**names))
             self._connection.execute(_sql("requests.sql"))
-            first, last = single_row(self._cursor(), "select min(occurred_at), max(occurred_at) from outcomes")
+            first, last = single_row(self._cursor(), "select min(first_at), max(last_at) from product_kinds")
         newest = run.versions.get(TableName.OUTCOMES.value, 0)
         self._events_covered = covered_version(warehouse.handle(TableName.OUTCOMES, newest)) if rows is None else None
         self._span = None if first is None else (first, last)

@@ -12,7 +12,6 @@ from urllib.parse import unquote
 
 import duckdb
 import pyarrow as pa
-import stamina
 from deltalake import (
     ColumnProperties,
     CommitProperties,
@@ -268,6 +267,8 @@ class Warehouse:
             WarehouseError: The table can't be written; nothing was committed.
             RemoteError: S3 refused or failed; nothing was committed.
         """
+        import stamina  # here, since it imports asyncio, which readers of the warehouse never need
+
         try:
             for retry in stamina.retry_context(
                 on=CommitFailedError, attempts=COMMIT_ATTEMPTS, timeout=None, wait_initial=0.02, wait_max=1.0

@@ -4,6 +4,7 @@ create table product_kinds as
 select business_product_id, task_kind, count(*) as tasks,
        count(*) filter (outcome = 'FAILED') as failed,
        bool_or(outcome = 'COMPLETED' or conflicting) as has_denominator,
+       min(occurred_at) as first_at,
        max(occurred_at) as last_at
 from outcomes group by business_product_id, task_kind;
 
