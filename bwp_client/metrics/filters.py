@@ -1,4 +1,4 @@
-"""The filters of every metric; they are the same on the command line, in a page's URL and in a report."""
+"""The filters of every metric, the same on the command line, in a page's URL and in a report, and the time buckets."""
 
 from __future__ import annotations
 

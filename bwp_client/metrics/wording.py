@@ -1,4 +1,4 @@
-"""Words for numbers: rates, intervals, durations and days, the legend of a rate chart, and the state in one sentence."""
+"""Words for numbers: rates, intervals, measured durations, days, the legend of a rate chart, and the state as a sentence."""
 
 from __future__ import annotations
 

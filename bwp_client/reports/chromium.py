@@ -1,4 +1,4 @@
-"""Makes a PDF of a report's page and a PNG of each chart by a Chromium browser, if there is one on this machine.
+"""Prints a report's page to PDF and draws each chart as PNG by a Chromium browser; the style sheet sets the paper.
 
 Chromium prints a page to PDF by itself, but has no option that saves a chart at a given size. So a script in
 the chart page draws each chart as PNG into the document, and `--dump-dom` writes the document to standard output. Kaleido
