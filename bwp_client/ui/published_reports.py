@@ -1,4 +1,4 @@
-"""The published reports for pages: the list, and the files and ZIP of each report, cached because reports never change."""
+"""The published reports for pages, newest first, and the files and ZIP of each, cached because reports never change."""
 
 from __future__ import annotations
 

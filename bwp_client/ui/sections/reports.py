@@ -1,4 +1,4 @@
-"""Published reports: the form that makes a report, the list, a report with its files, and a comparison of two reports."""
+"""Published reports: the form that makes a report, the table of reports, a report with its files, and a comparison."""
 
 from __future__ import annotations
 
