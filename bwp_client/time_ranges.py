@@ -1,4 +1,4 @@
-"""Parses the beginning and the end of a period, each written as a UTC day or as a timestamp."""
+"""Parses the beginning and the end of a period, each written as a UTC day or as a timestamp, and writes them."""
 
 from __future__ import annotations
 
@@ -31,6 +31,11 @@ def period_end(text: str) -> datetime:
     except ValueError:
         return time
     return time + timedelta(days=1)
+
+
+def window_options(start: datetime, end: datetime) -> str:
+    """Return the options `--from` and `--to` that name a half-open period of whole UTC minutes."""
+    return f"--from {start:%Y-%m-%dT%H:%MZ} --to {end:%Y-%m-%dT%H:%MZ}"
 
 
 def day_start(text: str) -> datetime:

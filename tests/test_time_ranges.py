@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from bwp_client.errors import UsageError
 from bwp_client.metrics.filters import Bucket, Filters, filters_between
-from bwp_client.time_ranges import period_end, period_start, whole_days
+from bwp_client.time_ranges import period_end, period_start, whole_days, window_options
 
 DATA_END = datetime(2026, 3, 31, 17, 4, tzinfo=UTC)
 
@@ -70,3 +70,9 @@ def test_a_period_that_ends_before_it_begins_is_refused(from_: str, to: str) -> 
 )
 def test_a_bucket_ends_where_the_next_begins(bucket: Bucket, start: datetime, end: datetime) -> None:
     assert bucket.end_of(start) == end
+
+
+def test_a_written_window_is_read_as_the_same_window() -> None:
+    start, end = datetime(2026, 11, 3, tzinfo=UTC), datetime(2026, 11, 3, 9, 5, tzinfo=UTC)
+    _, first, _, last = window_options(start, end).split()
+    assert (period_start(first), period_end(last)) == (start, end)

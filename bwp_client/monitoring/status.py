@@ -8,9 +8,11 @@ from datetime import UTC, datetime
 from typing import Any
 
 from bwp_client.metrics.completeness import gaps, twins
+from bwp_client.time_ranges import window_options
 from bwp_client.warehouse import TableName, Warehouse, list_runs, newest_run
 from bwp_client.warehouse.lookup_runs import lookup_runs
 from bwp_client.warehouse.maintenance import bring_up_to_date
+from bwp_client.warehouse.replays import Replay, holes, list_replays
 from bwp_client.warehouse.snapshot import Snapshot
 
 
@@ -83,6 +85,7 @@ def status_of(warehouse: Warehouse) -> Status:
     if not warehouse.exists():
         status.attention.append("nothing was loaded yet: python -m bwp_client load SOURCE.")
         return status
+    status.attention += _archive_attention(list_replays(warehouse))
     bring_up_to_date(warehouse)
     run = newest_run(warehouse)
     if run is None:
@@ -140,6 +143,24 @@ def _rows_of(snapshot: Snapshot, table: TableName) -> int:
     """Return the number of rows of a table, by its log."""
     warehouse = snapshot.warehouse
     return sum(item.rows for item in warehouse.data_files(warehouse.handle(table, snapshot.versions[table.value])))
+
+
+def _archive_attention(replays: list[Replay]) -> Iterator[str]:
+    """Yield the windows of each archive that no load has read and that no later load reads by itself."""
+    for archive in sorted({replay.archive for replay in replays}):
+        of_archive = [replay for replay in replays if replay.archive == archive]
+        for start, end in holes(of_archive):
+            yield (
+                f"archive {archive} was not read from {start:%Y-%m-%d %H:%M} to {end:%Y-%m-%d %H:%M} UTC, between two "
+                f"windows that were: load archive://{archive} {window_options(start, end)}."
+            )
+        for replay in of_archive:
+            if replay.state.is_open:
+                yield (
+                    f"the load of archive {archive} from {replay.window_from:%Y-%m-%d %H:%M} to "
+                    f"{replay.window_to:%Y-%m-%d %H:%M} UTC has not ended: unless it is running, load "
+                    f"archive://{archive} continues it."
+                )
 
 
 def _data_quality_attention(status: Status) -> Iterator[str]:

@@ -6,6 +6,7 @@ Append-only; the newest row of a replay holds its state.
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from contextlib import closing
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -102,3 +103,20 @@ def list_replays(warehouse: Warehouse, archive: str | None = None) -> list[Repla
 def watermark(replays: list[Replay]) -> datetime | None:
     """Return the end of the last complete window among replays; None without a complete window."""
     return max((replay.window_to for replay in replays if replay.state is ReplayState.COMPLETE), default=None)
+
+
+def holes(replays: Iterable[Replay]) -> list[tuple[datetime, datetime]]:
+    """Return the periods of one archive between complete windows that no complete window covers, oldest first.
+
+    No later load comes back to such a period: a load without a window begins at the end of the last complete one.
+    """
+    complete = sorted(
+        (replay.window_from, replay.window_to) for replay in replays if replay.state is ReplayState.COMPLETE
+    )
+    found = []
+    read_to = complete[0][1] if complete else None
+    for start, end in complete:
+        if read_to is not None and start > read_to:
+            found.append((read_to, start))
+        read_to = max(read_to or end, end)
+    return found
