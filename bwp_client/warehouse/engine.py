@@ -100,12 +100,22 @@ def quoted(text: str) -> str:
     return "'" + text.replace("'", "''") + "'"
 
 
-def relation(files: list[str], schema: pa.Schema) -> str:
-    """Return the SQL relation of some Parquet files with the columns of a schema; without files, it has no rows."""
+def relation(files: list[str], schema: pa.Schema, *, may_lack_columns: bool = False) -> str:
+    """Return the SQL relation of some Parquet files with the columns of a schema; without files, it has no rows.
+
+    Args:
+        files: Local paths.
+        schema: The columns of the relation.
+        may_lack_columns: Whether a file may lack some of the columns, which are then null.
+    """
+    columns = ", ".join(f'null::{sql_type(item.type)} as "{item.name}"' for item in schema)
+    no_rows = f"(select {columns} where false)"
     if not files:
-        columns = ", ".join(f"null::{sql_type(item.type)} as {item.name}" for item in schema)
-        return f"(select {columns} where false)"
+        return no_rows
     listed = ", ".join(quoted(path) for path in files)
+    if may_lack_columns:
+        stored = f"read_parquet([{listed}], hive_partitioning = false, union_by_name = true)"
+        return f"(from {no_rows} union all by name from {stored})"
     return f"read_parquet([{listed}], hive_partitioning = false)"
 
 

@@ -42,6 +42,8 @@ class TableSpec:
     """Columns whose minimum and maximum the log records for each file."""
     high_cardinality: tuple[str, ...] = ()
     """Columns whose values are nearly all distinct, so that dictionary encoding would only add cost."""
+    later_columns: tuple[str, ...] = ()
+    """Columns that a table lacks if an older release created it; its next commit adds them, and older rows hold null."""
 
 
 def _schema(**columns: pa.DataType) -> pa.Schema:

@@ -93,11 +93,13 @@ def _write(
     metadata: dict[str, str] | None,
 ) -> None:
     """Commit rows through a handle: append them without a predicate, else replace the rows that it selects."""
+    lacks_columns = not {item.name for item in handle.schema().fields}.issuperset(TABLES[table].later_columns)
     write_deltalake(
         handle,
         rows,
         mode="append" if predicate is None else "overwrite",  # type: ignore[call-overload]
         predicate=predicate or None,
+        schema_mode="merge" if lacks_columns else None,
         writer_properties=writer_properties(table),
         commit_properties=CommitProperties(
             custom_metadata=metadata or None,
@@ -201,7 +203,9 @@ class Warehouse:
         """
         if files is None:
             files = self.data_files(handle or self.handle(table))
-        return relation(self._local_paths(table, files) if files else [], TABLES[table].schema)
+        spec = TABLES[table]
+        paths = self._local_paths(table, files) if files else []
+        return relation(paths, spec.schema, may_lack_columns=bool(spec.later_columns))
 
     def _local_paths(self, table: TableName, files: list[DataFile]) -> list[str]:
         """Return local paths of data files; files on S3 are copied once into a bounded local cache."""
