@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 
 from bwp_client.metrics.export import to_csv, to_rows
 from bwp_client.metrics.guidance import GuidanceTable
-from bwp_client.reports.chromium import Pictures, take_pictures
+from bwp_client.reports.chromium import BrowserChoice, Pictures, take_pictures
 from bwp_client.reports.content import Content, compute_content
 from bwp_client.reports.context import ReportContext
 from bwp_client.reports.extract import extract_rows, gather_facts, input_files, run_as_of
@@ -49,7 +49,7 @@ def build(
     *,
     product_names: dict[str, str],
     guidance: GuidanceTable,
-    browser: str | None,
+    browser: BrowserChoice,
     force: bool = False,
     on_progress: OnProgress = lambda _done, _total, _text: None,
 ) -> Draft:
@@ -61,7 +61,7 @@ def build(
         folder: An empty folder.
         product_names: The configured names by business product ID.
         guidance: Class and next action by error code.
-        browser: The browser that makes PDF and PNG; None leaves them out.
+        browser: The browser that makes PDF and PNG, from `find_browser`.
         force: Print the gate's reasons on page one, because the report is published all the same.
         on_progress: Called with the number of finished steps, the number of steps, and the next step.
 

@@ -35,6 +35,16 @@ _MIN_COLORS = 3
 
 
 @dataclass(frozen=True, slots=True)
+class BrowserChoice:
+    """The browser that makes the pictures."""
+
+    path: str | None
+    """None if no browser is to be used."""
+    reason: str
+    """The end of the sentence about the pictures: why there is no browser, or why another than the configured one is used."""
+
+
+@dataclass(frozen=True, slots=True)
 class Pictures:
     """The PDF and the PNGs of a report."""
 
@@ -46,38 +56,47 @@ class Pictures:
     """The pictures that came out blank, each as `PATH is blank`."""
 
 
-def find_browser(configured: str | None) -> str | None:
-    """Return the path of the browser to use; None if there is no browser, or `none` is configured."""
-    if configured == NO_BROWSER:
-        return None
-    return next((path for name in (configured, *BROWSERS) if name and (path := shutil.which(name))), None)
+def find_browser(configured: str | None) -> BrowserChoice:
+    """Return the browser to use: the configured browser, else one on the path; none if `none` is configured.
+
+    Args:
+        configured: The value of `BWP_REPORT__BROWSER`.
+    """
+    wanted = (configured or "").strip()
+    if wanted.lower() == NO_BROWSER:
+        return BrowserChoice(None, "BWP_REPORT__BROWSER is none.")
+    missing = "the browser that BWP_REPORT__BROWSER names was not found" if wanted and not shutil.which(wanted) else ""
+    path = next((path for name in (wanted, *BROWSERS) if name and (path := shutil.which(name))), None)
+    if path is None:
+        return BrowserChoice(None, f"{missing or 'no browser was found'}. Install chromium to get them.")
+    return BrowserChoice(path, f"; {missing}." if missing else ".")
 
 
-def take_pictures(page: Path, figures: Mapping[str, str], browser: str | None) -> Pictures:
+def take_pictures(page: Path, figures: Mapping[str, str], browser: BrowserChoice) -> Pictures:
     """Make a PDF of the page and a PNG of each chart.
 
     Args:
         page: The HTML page of the report.
         figures: Plotly JSON by the chart's name.
-        browser: The path of the browser, from `find_browser`.
+        browser: The browser, from `find_browser`.
     """
-    if browser is None:
-        return Pictures({}, "PDF and PNG were not made: no browser was found. Install chromium to get them.")
+    if browser.path is None:
+        return Pictures({}, f"PDF and PNG were not made: {browser.reason}")
     with TemporaryDirectory(prefix="bwp-pictures-") as folder:
         files: dict[str, bytes] = {}
         faults: list[str] = []
-        pdf = _print_pdf(browser, page, Path(folder))
+        pdf = _print_pdf(browser.path, page, Path(folder))
         if pdf is None:
             faults.append("report.pdf is blank")
         else:
             files["report.pdf"] = pdf
-        charts = _draw_charts(browser, figures, Path(folder))
+        charts = _draw_charts(browser.path, figures, Path(folder))
         for name in figures:
             if is_blank(charts.get(name)):
                 faults.append(f"charts/{name}.png is blank")
             else:
                 files[f"charts/{name}.png"] = charts[name]
-        return Pictures(files, f"PDF and PNG were made by {_version(browser)}.", tuple(faults))
+        return Pictures(files, f"PDF and PNG were made by {_version(browser.path)}{browser.reason}", tuple(faults))
 
 
 def is_blank(png: bytes | None) -> bool:

@@ -11,6 +11,7 @@ from typing import Any
 from bwp_client.metrics.guidance import GuidanceTable
 from bwp_client.reports.attempts import AttemptState, log_attempt
 from bwp_client.reports.build import FORCED_SUFFIX, PAGE, OnProgress, build
+from bwp_client.reports.chromium import BrowserChoice
 from bwp_client.reports.manifest import MANIFEST, Manifest
 from bwp_client.reports.spec import ReportSpec
 from bwp_client.reports.store import ReportStore
@@ -44,7 +45,7 @@ def make_report(
     *,
     product_names: dict[str, str],
     guidance: GuidanceTable,
-    browser: str | None,
+    browser: BrowserChoice,
     force: bool = False,
     on_progress: OnProgress = lambda _done, _total, _text: None,
 ) -> PublishResult:
@@ -56,7 +57,7 @@ def make_report(
         store: Where to publish it.
         product_names: The configured names by business product ID.
         guidance: Class and next action by error code.
-        browser: The browser that makes PDF and PNG; None leaves them out.
+        browser: The browser that makes PDF and PNG, from `find_browser`.
         force: Publish a refused report too, with the reasons on page one.
         on_progress: Called with the number of finished steps, the number of steps, and the next step.
 
@@ -76,7 +77,7 @@ def _make(
     store: ReportStore,
     product_names: dict[str, str],
     guidance: GuidanceTable,
-    browser: str | None,
+    browser: BrowserChoice,
     on_progress: OnProgress,
     *,
     force: bool,
