@@ -22,9 +22,9 @@ def print_json(value: Any) -> None:
     sys.stdout.flush()
 
 
-def note(text: str) -> None:
-    """Write a line for people to stderr."""
-    sys.stderr.write(text + "\n")
+def note(text: str, *, as_json: bool = False) -> None:
+    """Write a line for people to stderr; with `--json` as a JSON line, because all lines there are JSON."""
+    sys.stderr.write((json.dumps({"event": "note", "message": text}) if as_json else text) + "\n")
 
 
 class Progress:

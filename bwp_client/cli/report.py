@@ -74,6 +74,7 @@ def report_command(
     with errors_as_exit_codes(as_json=as_json):
         from bwp_client.reports.extract import first_counted_event_at
         from bwp_client.reports.period import Period
+        from bwp_client.reports.period_note import describe_period
         from bwp_client.reports.spec import ReportSpec
         from bwp_client.reports.store import open_store
         from bwp_client.settings import Settings
@@ -83,10 +84,12 @@ def report_command(
         moment = _moment(as_of)
         chosen = selection(task_kind, business_product, region, code)
         first = ReportSpec.from_settings(Period.parse(period, moment), moment, settings, **chosen)
+        if described := describe_period(period, moment, settings.timezone):
+            note(described, as_json=as_json)
         store = open_store(out or settings.reports_uri)
         begins = first_counted_event_at(Warehouse(warehouse_uri(warehouse, settings))) if catch_up else None
         results = [
-            _make(spec, store, settings, warehouse, notify, force=force, as_json=as_json)
+            (spec, _make(spec, store, settings, warehouse, notify, force=force, as_json=as_json))
             for spec in _specs(first, catch_up, store, begins)
         ]
         _print_results(results, as_json=as_json)
@@ -146,35 +149,36 @@ def _make(
     return result
 
 
-def _print_results(results: list[PublishResult], *, as_json: bool) -> None:
+def _print_results(results: list[tuple[ReportSpec, PublishResult]], *, as_json: bool) -> None:
     from bwp_client.reports.attempts import AttemptState
 
     if as_json:
-        caught_up = [result.as_json() for result in results[:-1]]
-        newest = results[-1].as_json() if results else {"state": "nothing due"}
+        *caught_up, newest = [result.as_json() for _, result in results] or [{"state": "nothing due"}]
         print_json(newest | ({"caught_up": caught_up} if caught_up else {}))
     elif not results:
         note("Nothing is due: each of these periods was published.")
-    for result in results:
-        for line in [] if as_json else _lines(result):
+    for spec, result in results:
+        for line in [] if as_json else _lines(spec, result):
             note(line)
         if result.notice:
             note("Needs attention: the notice could not be delivered. Check its address and the network.")
-    if any(result.state is AttemptState.REFUSED or result.notice for result in results):
+    if any(result.state is AttemptState.REFUSED or result.notice for _, result in results):
         raise typer.Exit(int(ExitCode.NEEDS_ATTENTION))
 
 
-def _lines(result: PublishResult) -> list[str]:
+def _lines(spec: ReportSpec, result: PublishResult) -> list[str]:
     from bwp_client.reports.attempts import AttemptState
 
     if result.state is AttemptState.REFUSED:
         return [
-            f"Needs attention: {result.key} was not published; earlier reports are untouched.",
+            f"Needs attention: {result.key} ({spec.period}, UTC) was not published; earlier reports are untouched.",
             *(f"  {reason}" for reason in result.reasons),
             "--force publishes it with these reasons on page one.",
         ]
-    return [f"{result.key}: {result.state}.", f"  {result.link}", *(f"  {text}" for text in result.statements),
-            f"  {result.pictures}"]  # fmt: skip
+    return [
+        f"{result.key} ({spec.period}, UTC): {result.state}.",
+        *(f"  {text}" for text in (result.link, *result.statements, result.pictures)),
+    ]
 
 
 def _moment(text: str | None) -> datetime:

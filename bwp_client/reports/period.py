@@ -33,13 +33,9 @@ class Period:
             UsageError: The text is not such a name, or the period ends before it begins.
         """
         text = text.strip()
-        today = as_of.astimezone(UTC).date()
-        if text == "last-week":
-            return cls._week(today - timedelta(days=7))
-        if text == "last-month":
-            return cls._month(today.replace(day=1) - _DAY)
-        if text == "last-year":
-            return cls._year(today.year - 1)
+        running = cls.running(text, as_of.astimezone(UTC).date())
+        if running is not None:
+            return running.previous()
         try:
             return cls._named(text)
         except ValueError:
@@ -47,6 +43,20 @@ class Period:
                 f"{text[:40]!r} is no period. Nothing was made: write last-week, last-month, last-year, 2026-W47, 2026-10, "
                 "2026 or 2026-10-05..2026-10-18 (both days included)."
             ) from None
+
+    @classmethod
+    def running(cls, text: str, day: date) -> Self | None:
+        """Return the week, month or year after `last-week`, `last-month` or `last-year`; None for another text.
+
+        Args:
+            text: The name of a period.
+            day: The day from which the period is counted; it lies in the returned period.
+        """
+        if text == "last-week":
+            return cls._week(day)
+        if text == "last-month":
+            return cls._month(day)
+        return cls._year(day.year) if text == "last-year" else None
 
     @classmethod
     def _named(cls, text: str) -> Self:
@@ -87,14 +97,14 @@ class Period:
         """True for a period of 365 or 366 days, whether or not it is a calendar year."""
         return self.days in {365, 366}
 
-    def previous(self) -> Period:
+    def previous(self) -> Self:
         """Return the preceding week, month or year; for a range of days, as many days before it."""
         day = (self.from_time - _DAY).date()
         if "W" in self.name:
             return self._week(day)
         if ".." in self.name:
             first = day - timedelta(days=self.days - 1)
-            return Period(f"{first}..{day}", *whole_days(first, day))
+            return type(self)(f"{first}..{day}", *whole_days(first, day))
         return self._year(day.year) if len(self.name) == 4 else self._month(day)
 
     def __str__(self) -> str:
