@@ -1,9 +1,8 @@
-"""`doctor archive://NAME`: inspects the archive, its rule and queue, every permission, and the window of the next load."""
+"""`doctor archive://NAME`: inspects the archive, its rule and queues, every permission, and the window of the next load."""
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from datetime import UTC, datetime, timedelta
 from typing import TypeVar
 
@@ -14,13 +13,22 @@ from bwp_client.errors import SourceNotFoundError, TerminalRemoteError
 from bwp_client.settings import ArchiveSettings
 from bwp_client.sources.eventbridge import archive as archives
 from bwp_client.sources.eventbridge.aws_clients import Clients
-from bwp_client.sources.eventbridge.queue_policy import queue_problem
+from bwp_client.sources.eventbridge.checks import Check, Severity
+from bwp_client.sources.eventbridge.descriptions import Archive, Rule, describe_archive, describe_queue, describe_rule
+from bwp_client.sources.eventbridge.fix_commands import (
+    RETENTION_SECONDS,
+    VISIBILITY_SECONDS,
+    make_all_queues,
+    make_rule,
+)
+from bwp_client.sources.eventbridge.queue_checks import dead_letter_checks, queue_checks
 from bwp_client.sources.eventbridge.replays import ARCHIVE_DELAY, OVERLAP
+from bwp_client.sources.eventbridge.rule_checks import archive_checks, rule_checks
 from bwp_client.warehouse.replays import Replay, watermark
 
+__all__ = ["RETENTION_SECONDS", "VISIBILITY_SECONDS", "inspect_archive"]
+
 T = TypeVar("T")
-RETENTION_SECONDS = 14 * 86_400
-VISIBILITY_SECONDS = 120
 _WRONG_NAME = "bwp-doctor-probe"
 _LONG_AGO = datetime(2020, 1, 1, tzinfo=UTC)
 
@@ -44,120 +52,71 @@ def inspect_archive(
     name = archives.archive_name(url)
     rule_name, queue_url = archives.rule_and_queue(settings)
     yield Finding(f"settings: rule {rule_name}, queue {queue_url}")
-    archive, finding = _described(
-        f"archive {name}",
-        lambda: archives.describe_archive(clients, name),
-        "events:DescribeArchive",
-        f"archive/{name}",
-    )
-    yield from finding
+    archive, absence = _described(lambda: describe_archive(clients, name))
     if archive is None:
+        fix = _absence_fix(absence, "events:DescribeArchive", f"archive/{name}", archives.SEE_SETUP)
+        yield Finding(f"archive {name} {absence}", fix)
         return
-    yield from _archive(archive)
-    queue, finding = _described(
-        "the queue", lambda: archives.describe_queue(clients, queue_url), "sqs:GetQueueAttributes", queue_url
+    yield from map(_finding, archive_checks(archive))
+    yield Finding(
+        f"archive {archive.name} holds about {archive.event_count:,} events (AWS counts them once a day), "
+        + (f"each for {archive.retention_days} days" if archive.retention_days else "for ever")
     )
-    yield from finding
-    rule, finding = _described(
-        f"rule {rule_name} on bus {archive.bus}",
-        lambda: archives.describe_rule(clients, rule_name, archive.bus),
-        "events:DescribeRule and events:ListTargetsByRule",
-        "the rule",
-    )
-    yield from finding
-    if rule is not None and queue is not None:
-        yield from _rule(rule, archive, queue)
-    if queue is not None:
-        yield from _queue(queue, queue_url)
-        yield from _dead_letter_queue(clients, queue, queue_url)
-    rule_arn = rule.arn if rule is not None else "(the rule)"
+    rule = yield from _rule_and_queue(clients, archive, rule_name, queue_url)
+    rule_arn = rule.arn if rule is not None else archive.rule_arn(rule_name)
     state, retry = "Nothing was changed.", "Run doctor again later."
     with aws_errors("the permissions", state=state, permission="all permissions above", retry=retry):
         yield from _permissions(clients, archive, rule_arn, queue_url)
     yield from _window(archive, known, now)
 
 
-def _described(inspected: str, describe: Callable[[], T], action: str, resource: str) -> tuple[T | None, list[Finding]]:
-    """Return the description from AWS; without one, return None and the finding that the object is missing or not allowed."""
+def _described(describe: Callable[[], T]) -> tuple[T | None, str]:
+    """Return the description from AWS, or None and the reason: the object is missing, or the call is not allowed."""
     try:
-        return describe(), []
+        return describe(), ""
     except TerminalRemoteError:
-        return None, [Finding(f"{inspected} can't be described", f"allow {action} on {resource} for the app's role")]
+        return None, "can't be described"
     except SourceNotFoundError:
-        fix = f"check its name and the Region, or make it: {archives.SEE_SETUP}"
-        return None, [Finding(f"{inspected} does not exist", fix)]
+        return None, "does not exist"
 
 
-def _archive(archive: archives.Archive) -> Iterator[Finding]:
-    problem = archives.archive_problem(archive)
-    yield Finding.of(f"archive {archive.name} is {archive.state} on bus {archive.bus}", problem)
-    yield Finding(
-        f"archive {archive.name} holds about {archive.event_count:,} events (AWS counts them once a day), "
-        + (f"each for {archive.retention_days} days" if archive.retention_days else "for ever")
-    )
+def _absence_fix(absence: str, action: str, resource: str, make: str) -> str:
+    if absence == "does not exist":
+        return f"check its name and the Region, or make it: {make}"
+    return f"allow {action} on {resource} for the app's role"
 
 
-def _rule(rule: archives.Rule, archive: archives.Archive, queue: dict[str, str]) -> Iterator[Finding]:
-    problems = archives.rule_problems(rule, archive.bus, queue["QueueArn"])
-    yield from (Finding(*problem) for problem in problems)
-    if not problems:
-        yield Finding(f"rule {rule.name} is ENABLED, takes replays only, and sends to our queue alone")
-    yield from _dead_letters(rule, queue["QueueArn"])
-    yield Finding.of("the queue's policy lets the rule send", queue_problem(queue, rule.arn))
+def _finding(check: Check) -> Finding:
+    is_fault = check.severity in (Severity.WRONG, Severity.BLOCKING)
+    return Finding(check.text, check.fix, is_fault=is_fault)
 
 
-def _dead_letters(rule: archives.Rule, queue_arn: str) -> Iterator[Finding]:
-    if any(target["Arn"] == queue_arn and not target.get("DeadLetterConfig") for target in rule.targets):
-        yield Finding(
-            f"rule {rule.name}'s target has no dead-letter queue: events that can't be delivered within a day are lost",
-            "set DeadLetterConfig on the target; deploy/aws/archive-reader.yaml shows how",
-        )
-
-
-def _queue(queue: dict[str, str], url: str) -> Iterator[Finding]:
-    def attribute(name: str, least: int, why: str) -> Finding:
-        now = int(queue.get(name, "0"))
-        if now >= least:
-            return Finding(f"queue {name} is {now} s")
-        return Finding(
-            f"queue {name} is {now} s: {why}",
-            f"aws sqs set-queue-attributes --queue-url {url} --attributes {name}={least}",
-        )
-
-    yield attribute("MessageRetentionPeriod", RETENTION_SECONDS, "a longer stop of this app loses messages")
-    yield attribute("VisibilityTimeout", VISIBILITY_SECONDS, "messages come twice while they are stored")
-    waiting = int(queue.get("ApproximateNumberOfMessages", "0"))
-    yield Finding(f"queue holds about {waiting:,} messages now")
-
-
-def _dead_letter_queue(clients: Clients, queue: dict[str, str], url: str) -> Iterator[Finding]:
-    """Yield whether the queue has a dead-letter queue, and whether that queue holds events that no load reads."""
-    policy = queue.get("RedrivePolicy")
-    if not policy:
-        yield Finding(
-            "queue has no dead-letter queue: a foreign message stays in it until it expires",
-            f"set RedrivePolicy on {url}; deploy/aws/archive-reader.yaml shows how",
-        )
-        return
-    arn = json.loads(policy)["deadLetterTargetArn"]
-    dead_url = f"{url.rpartition('/')[0]}/{arn.rpartition(':')[2]}"
-    dead, finding = _described(
-        "the dead-letter queue", lambda: archives.describe_queue(clients, dead_url), "sqs:GetQueueAttributes", arn
-    )
-    yield from finding
-    if dead is None:
-        return
-    lost = int(dead.get("ApproximateNumberOfMessages", "0"))
-    if lost:
-        yield Finding(
-            f"the dead-letter queue holds about {lost:,} messages that no load has read",
-            f"aws sqs start-message-move-task --source-arn {arn}, then load again; or load their window again",
-        )
+def _rule_and_queue(
+    clients: Clients, archive: Archive, rule_name: str, queue_url: str
+) -> Generator[Finding, None, Rule | None]:
+    """Yield the findings of rule, queue and dead-letter queues; return the rule, or None if it can't be described."""
+    queue, queue_absence = _described(lambda: describe_queue(clients, queue_url))
+    rule, rule_absence = _described(lambda: describe_rule(clients, rule_name, archive.bus))
+    if rule is None:
+        make = f"{make_rule(archive, rule_name, queue)} ({archives.SEE_SETUP})"
+        action = "events:DescribeRule and events:ListTargetsByRule"
+        fix = _absence_fix(rule_absence, action, "the rule", make)
+        yield Finding(f"rule {rule_name} on bus {archive.bus} {rule_absence}", fix)
     else:
-        yield Finding("the dead-letter queue is empty")
+        yield from map(_finding, rule_checks(rule, archive, queue))
+    if queue is None:
+        elsewhere = archives.misplaced(archive, rule or rule_name, queue_url)
+        make = make_all_queues(archive, rule or rule_name, queue_url)
+        fix = _absence_fix(queue_absence, "sqs:GetQueueAttributes", queue_url, make)
+        yield _finding(elsewhere) if elsewhere else Finding(f"the queue {queue_absence}", fix)
+        return rule
+    yield from map(_finding, queue_checks(queue, queue_url, archive, rule))
+    dead_letters = archives.describe_all_dead_letters(clients, queue_url, queue, rule)
+    yield from map(_finding, dead_letter_checks(dead_letters, queue, queue_url, rule))
+    return rule
 
 
-def _permissions(clients: Clients, archive: archives.Archive, rule_arn: str, queue_url: str) -> Iterator[Finding]:
+def _permissions(clients: Clients, archive: Archive, rule_arn: str, queue_url: str) -> Iterator[Finding]:
     """Try each call with an argument that is wrong on purpose, so that the call has no effect."""
     prefix = archive.arn.partition(":archive/")[0]
     # The window ends before it starts, so AWS can't start the replay; and a replay would be sent to our rule only.
@@ -206,7 +165,7 @@ def _permissions(clients: Clients, archive: archives.Archive, rule_arn: str, que
     )
 
 
-def _window(archive: archives.Archive, known: list[Replay], now: datetime) -> Iterator[Finding]:
+def _window(archive: Archive, known: list[Replay], now: datetime) -> Iterator[Finding]:
     """Yield the window that the next load reads, and whether the archive still has all of it."""
     latest = (now - ARCHIVE_DELAY).replace(second=0, microsecond=0)
     read_to = watermark(known)

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass
-from typing import Any, Self
+from dataclasses import dataclass
+from typing import Any
 
 
 @dataclass(frozen=True, slots=True)
@@ -13,24 +13,27 @@ class Finding:
 
     text: str
     fix: str = ""
-    """How to mend a fault; empty when all is well."""
-
-    @classmethod
-    def of(cls, inspected: str, fault: tuple[str, str] | None) -> Self:
-        """Return an OK finding with the text `inspected`, or the finding of a fault, which is given as (text, fix)."""
-        return cls(inspected) if fault is None else cls(*fault)
+    """How to mend a fault or a weakness; empty when all is well."""
+    is_fault: bool = True
+    """Whether the fix is needed; False for a weakness, with which everything works."""
 
     @property
     def ok(self) -> bool:
         """True if nothing needs to be done."""
-        return not self.fix
+        return not (self.fix and self.is_fault)
 
     def as_text(self) -> str:
-        """Return the finding as a line for people, with the fix below a fault."""
-        return f"OK    {self.text}" if self.ok else f"WRONG {self.text}\n      fix: {self.fix}"
+        """Return the finding as a line for people, with the fix below a fault or a weakness."""
+        if not self.fix:
+            return f"OK    {self.text}"
+        return (
+            f"WRONG {self.text}\n      fix: {self.fix}"
+            if self.is_fault
+            else f"NOTE  {self.text}\n      fix: {self.fix}"
+        )
 
 
 def findings_as_json(findings: Iterable[Finding]) -> dict[str, Any]:
     """Return the command line's JSON object: `ok`, and `checks` with `ok`, `text` and `fix` of each finding."""
-    lines = [{"ok": finding.ok} | asdict(finding) for finding in findings]
+    lines = [{"ok": finding.ok, "text": finding.text, "fix": finding.fix} for finding in findings]
     return {"ok": all(line["ok"] for line in lines), "checks": lines}

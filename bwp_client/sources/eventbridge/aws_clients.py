@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -14,6 +15,8 @@ if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient
 
 LONG_POLL_SECONDS = 20
+_REGION = re.compile(r"(?<![\w-])[a-z]{2,}(-[a-z]+)+-[0-9](?![\w-])")
+_ACCOUNT = re.compile(r"[0-9]{12}")
 THREADS = 8
 """The most concurrent calls to the queue."""
 
@@ -43,7 +46,7 @@ def open_clients(queue_url: str) -> Clients:
         max_pool_connections=THREADS + 2,
     )
     session = boto3.Session()
-    region = session.region_name or _region_in(queue_url)
+    region = session.region_name or place_of(queue_url)[0] or None
     try:
         return Clients(
             session.client("events", region_name=region, config=config),
@@ -53,9 +56,12 @@ def open_clients(queue_url: str) -> Clients:
         raise SettingsError("No AWS Region is set. Nothing was read; set AWS_REGION to the archive's.") from error
 
 
-def _region_in(queue_url: str) -> str | None:
-    host = queue_url.partition("://")[2].partition("/")[0].split(".")
-    return host[1] if host[0] == "sqs" and len(host) > 3 else None
+def place_of(queue_url: str) -> tuple[str, str]:
+    """Return the Region and the account that the URL of a queue names; an empty text for what it does not name."""
+    host, *path = queue_url.partition("://")[2].split("/")
+    region = _REGION.search(host)
+    account = path[-2] if len(path) > 1 and _ACCOUNT.fullmatch(path[-2]) else ""
+    return (region[0] if region else ""), account
 
 
 def queue_errors(call: str, queue_url: str, state: str) -> AbstractContextManager[None]:
