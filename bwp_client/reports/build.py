@@ -19,6 +19,7 @@ from bwp_client.reports.context import ReportContext
 from bwp_client.reports.extract import extract_rows, gather_facts, input_files, run_as_of
 from bwp_client.reports.gate import refusal_reasons
 from bwp_client.reports.manifest import MANIFEST, FileEntry, Manifest, current_code, describe_file
+from bwp_client.reports.quiet import is_quiet, quiet_sentence
 from bwp_client.reports.render import render
 from bwp_client.reports.spec import ReportSpec, WarehouseFacts
 from bwp_client.warehouse import Run, Warehouse
@@ -93,6 +94,8 @@ def compose(spec: ReportSpec, facts: WarehouseFacts, folder: Path, reasons: tupl
         SourceNotFoundError: A file of input rows is missing.
     """
     content = compute_content(ReportContext(_snapshot_of(facts, folder), spec, facts))
+    if not reasons and is_quiet(spec, facts, content):
+        content = replace(content, statements=(*content.statements, quiet_sentence(content)))
     tables = folder / "tables"
     tables.mkdir(exist_ok=True)
     for name, frame in content.tables.items():

@@ -38,6 +38,16 @@ class Figure:
 
 
 @dataclass(frozen=True, slots=True)
+class Heard:
+    """The counted events of the report's products and regions, over all time and of every task kind."""
+
+    first_at: datetime | None
+    last_at: datetime | None
+    unseen: tuple[str, ...]
+    """The products and regions of the report's filters that no event names."""
+
+
+@dataclass(frozen=True, slots=True)
 class Content:
     """The content of a report before it is laid out."""
 
@@ -51,6 +61,7 @@ class Content:
     """Frames by the name of the `ReportTable`."""
     figures: tuple[Figure, ...]
     newest_event_at: datetime | None
+    heard: Heard
     outcomes: dict[str, int]
     """The number of tasks of the period by outcome, as the metrics count them, for rated and unrated products."""
 
@@ -70,7 +81,24 @@ def compute_content(context: ReportContext) -> Content:
         tables=tables,
         figures=tuple(_figures(context, tables, headline)),
         newest_event_at=None if span is None else span[1],
+        heard=_heard(context),
         outcomes={"COMPLETED": int(rated["completed"].sum()), "FAILED": int(rated["failed"].sum()) + unrated},
+    )
+
+
+def _heard(context: ReportContext) -> Heard:
+    rows = context.snapshot.rows(
+        "select business_product_id, coalesce(region, ''), min(occurred_at), max(occurred_at) from outcomes group by all"
+    )
+    regions = context.spec.regions
+    selected = [row for row in rows if regions is None or row[1] in regions]
+    seen = {row[0] for row in selected} | {row[1] for row in selected}
+    return Heard(
+        first_at=min((row[2] for row in selected), default=None),
+        last_at=max((row[3] for row in selected), default=None),
+        unseen=tuple(
+            value for value in (*(context.spec.business_products or ()), *(regions or ())) if value not in seen
+        ),
     )
 
 

@@ -8,6 +8,7 @@ import pandas as pd
 
 from bwp_client.metrics.wording import percent
 from bwp_client.reports.content import Content
+from bwp_client.reports.quiet import doubt_of_quiet
 from bwp_client.reports.spec import ReportSpec, WarehouseFacts
 
 
@@ -25,7 +26,7 @@ def refusal_reasons(
     return tuple(
         reason
         for reason in (
-            _empty(content),
+            _empty(spec, facts, content),
             _stale(spec, content),
             _incomplete_lookups(spec, content),
             _different_counts(facts, content),
@@ -35,10 +36,9 @@ def refusal_reasons(
     )
 
 
-def _empty(content: Content) -> str | None:
-    if any(content.outcomes.values()):
-        return None
-    return "empty: not one task of this kind ended in the period."
+def _empty(spec: ReportSpec, facts: WarehouseFacts, content: Content) -> str | None:
+    doubt = None if any(content.outcomes.values()) else doubt_of_quiet(spec, facts, content)
+    return f"empty: not one task of this kind ended in the period, and {doubt}" if doubt else None
 
 
 def _stale(spec: ReportSpec, content: Content) -> str | None:

@@ -21,7 +21,7 @@ def notify_result(url: str, spec: ReportSpec, result: PublishResult) -> bool:
         return True
     is_refused = result.state is AttemptState.REFUSED
     figures = result.figures
-    counts = [f"{figures['failed']:,} of {figures['n']:,} tasks failed."] if figures else []
+    counts = [f"{figures['failed']:,} of {figures['n']:,} tasks failed."] if figures.get("n") else []
     title = f"{_title(spec)}: {'not published' if is_refused else result.state}"
     forced = ["Published by force, though:"] if result.state is AttemptState.FORCED else []
     reasons = [f"Refused: {reason}" if is_refused else reason for reason in result.reasons]
