@@ -56,10 +56,12 @@ def check_command(
     If a rule fires, a notice is sent and the exit code is 1.
     """
     with errors_as_exit_codes(as_json=as_json):
+        from bwp_client.metrics.filter_values import require_known_values
         from bwp_client.metrics.filters import Filters
         from bwp_client.monitoring.alerts import AlertRule, evaluate_rules
         from bwp_client.settings import Settings
         from bwp_client.warehouse import Warehouse
+        from bwp_client.warehouse.product_names import product_names
         from bwp_client.warehouse.snapshot import Snapshot
 
         settings, now = Settings.load(), datetime.now(UTC)
@@ -73,9 +75,9 @@ def check_command(
             stale_hours=stale_hours,
         )
         try:
-            found = evaluate_rules(
-                Snapshot.newest(Warehouse(warehouse_uri(warehouse, settings))), filters, thresholds, settings, now
-            )
+            snapshot = Snapshot.newest(Warehouse(warehouse_uri(warehouse, settings)))
+            require_known_values(snapshot, filters, product_names(snapshot.warehouse.uri, settings.product_names))
+            found = evaluate_rules(snapshot, filters, thresholds, settings, now)
         except BwpError as error:
             _send(url, "Check: could not be made", [str(error)])
             raise

@@ -44,10 +44,12 @@ def metric_command(
     """Compute a metric over a period, by default over the last 28 days of the data."""
     with errors_as_exit_codes(as_json=as_json):
         from bwp_client.metrics import Bucket, run_metric
+        from bwp_client.metrics.filter_values import require_known_values
         from bwp_client.metrics.filters import filters_between
         from bwp_client.metrics.guidance import read_guidance
         from bwp_client.settings import Settings
         from bwp_client.warehouse import Warehouse
+        from bwp_client.warehouse.product_names import product_names
         from bwp_client.warehouse.snapshot import Snapshot
 
         settings = Settings.load()
@@ -61,6 +63,7 @@ def metric_command(
             data_end=(snapshot.span() or (None, datetime.now(UTC)))[1],
             **selection(task_kind, business_product, region, code),
         )
+        require_known_values(snapshot, filters, product_names(snapshot.warehouse.uri, settings.product_names))
         frame = run_metric(
             snapshot,
             name,

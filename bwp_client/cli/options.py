@@ -75,10 +75,13 @@ def selection(
     """Return the filters that the options name, as keyword arguments of `Filters`; None for an absent option.
 
     Raises:
-        UsageError: There is no such kind of tasks.
+        UsageError: There is no such kind of tasks, or an option is empty.
     """
     from bwp_client.events import TaskKind
 
+    for option, values in (("--business-product", business_products), ("--region", regions), ("--code", codes)):
+        if any(not value.strip() for value in values or ()):
+            raise UsageError(f"{option} is empty. Nothing was computed: leave the option out to select all.")
     return {
         "task_kind": choice(TaskKind, "--task-kind", task_kind.upper()),
         "business_products": tuple(business_products) if business_products else None,

@@ -35,6 +35,11 @@ def list_products(snapshot: Snapshot, task_kind: TaskKind | None = None) -> list
     return _column(snapshot, "products", {"all_kinds": task_kind is None, "task_kind": task_kind and task_kind.value})
 
 
+def list_known_products(snapshot: Snapshot) -> list[str]:
+    """Return the IDs of the products that an outcome, a request or a lookup names, the product with most tasks first."""
+    return _column(snapshot, "known_products", {})
+
+
 def list_error_codes(snapshot: Snapshot) -> list[str]:
     """Return every error code, in the order first seen."""
     return _column(snapshot, "error_codes", {})

@@ -12,6 +12,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from bwp_client.metrics.export import to_csv, to_rows
+from bwp_client.metrics.filter_values import require_known_values
 from bwp_client.metrics.guidance import GuidanceTable
 from bwp_client.reports.chromium import BrowserChoice, Pictures, take_pictures
 from bwp_client.reports.content import Content, compute_content
@@ -23,6 +24,7 @@ from bwp_client.reports.quiet import is_quiet, quiet_sentence
 from bwp_client.reports.render import render
 from bwp_client.reports.spec import ReportSpec, WarehouseFacts
 from bwp_client.warehouse import Run, Warehouse
+from bwp_client.warehouse.product_names import product_names as names_of
 from bwp_client.warehouse.snapshot import Snapshot
 
 INPUTS = "inputs"
@@ -68,10 +70,12 @@ def build(
 
     Raises:
         SourceNotFoundError: Nothing was loaded at the as-of time, or those versions were purged.
+        UsageError: The data name no such product, error code or region.
         RemoteError: S3 refused or failed.
     """
     on_progress(0, STEPS, "reading the tables")
     snapshot = Snapshot(warehouse, run_as_of(warehouse, spec.as_of))
+    require_known_values(snapshot, spec.filters, names_of(warehouse.uri, product_names))
     on_progress(1, STEPS, "taking the rows")
     extract_rows(snapshot, spec, folder / INPUTS)
     facts = gather_facts(snapshot, spec, product_names, guidance)

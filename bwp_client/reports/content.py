@@ -15,6 +15,7 @@ from bwp_client.charts.rates import describe_rates
 from bwp_client.metrics import MetricName
 from bwp_client.metrics.attribution import cause_of
 from bwp_client.metrics.baseline import Baseline, baseline_of, outside
+from bwp_client.metrics.queries import no_denominator
 from bwp_client.metrics.wording import baseline_name, rate_legend, statement
 from bwp_client.reports.context import ReportContext
 from bwp_client.reports.tables import TABLES
@@ -43,8 +44,6 @@ class Heard:
 
     first_at: datetime | None
     last_at: datetime | None
-    unseen: tuple[str, ...]
-    """The products and regions of the report's filters that no event names."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +71,10 @@ def compute_content(context: ReportContext) -> Content:
     (headline,) = tables[MetricName.PERIOD_COMPARISON.value].to_dict("records")
     (coverage,) = tables[MetricName.COVERAGE.value].to_dict("records")
     unrated = int(tables["not_rated"]["failed"].sum())
-    rated = context.metric(MetricName.FAILURE_RATE, context.filters.with_(codes=None))
+    # A choice of codes narrows the failures of every table, but the tables of the warehouse are counted without it.
+    with_any_code = context.filters.with_(codes=None)
+    rated = context.metric(MetricName.FAILURE_RATE, with_any_code)
+    failed = int(rated["failed"].sum()) + int(no_denominator(context.snapshot, with_any_code)["failed"].sum())
     span = context.snapshot.span()
     return Content(
         statements=_statements(context, headline, tables["by_product"], unrated),
@@ -82,23 +84,19 @@ def compute_content(context: ReportContext) -> Content:
         figures=tuple(_figures(context, tables, headline)),
         newest_event_at=None if span is None else span[1],
         heard=_heard(context),
-        outcomes={"COMPLETED": int(rated["completed"].sum()), "FAILED": int(rated["failed"].sum()) + unrated},
+        outcomes={"COMPLETED": int(rated["completed"].sum()), "FAILED": failed},
     )
 
 
 def _heard(context: ReportContext) -> Heard:
     rows = context.snapshot.rows(
-        "select business_product_id, coalesce(region, ''), min(occurred_at), max(occurred_at) from outcomes group by all"
+        "select coalesce(region, ''), min(occurred_at), max(occurred_at) from outcomes group by all"
     )
     regions = context.spec.regions
-    selected = [row for row in rows if regions is None or row[1] in regions]
-    seen = {row[0] for row in selected} | {row[1] for row in selected}
+    selected = [row for row in rows if regions is None or row[0] in regions]
     return Heard(
-        first_at=min((row[2] for row in selected), default=None),
-        last_at=max((row[3] for row in selected), default=None),
-        unseen=tuple(
-            value for value in (*(context.spec.business_products or ()), *(regions or ())) if value not in seen
-        ),
+        first_at=min((row[1] for row in selected), default=None),
+        last_at=max((row[2] for row in selected), default=None),
     )
 
 

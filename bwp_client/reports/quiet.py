@@ -7,8 +7,6 @@ from bwp_client.metrics.wording import day, moment
 from bwp_client.reports.content import Content
 from bwp_client.reports.spec import ReportSpec, WarehouseFacts
 
-_MAX_LENGTH = 60
-
 
 def doubt_of_quiet(spec: ReportSpec, facts: WarehouseFacts, content: Content) -> str | None:
     """Return the reason why a period without outcomes may lack data; None if the data show that the period was quiet.
@@ -23,9 +21,6 @@ def doubt_of_quiet(spec: ReportSpec, facts: WarehouseFacts, content: Content) ->
     """
     period, heard = spec.period, content.heard
     gaps = content.tables[MetricName.GAPS.value]
-    if heard.unseen:
-        unseen = ", ".join(value[:_MAX_LENGTH] for value in heard.unseen)
-        return f"no event names {unseen}. Mend the filter, or load the events."
     if heard.first_at is None or heard.last_at is None:
         return "no event was ever loaded. Load events first."
     if facts.run_finished_at < period.to_time:
