@@ -60,8 +60,8 @@ class ApiSettings(BaseModel):
     @property
     def is_on_loopback(self) -> bool:
         """True if the API runs on this machine, as the sandbox does."""
-        host = urlsplit(self.endpoint).hostname or ""
         try:
+            host = urlsplit(self.endpoint).hostname or ""
             return host == "localhost" or ip_address(host).is_loopback
         except ValueError:
             return False

@@ -7,13 +7,15 @@ whole life, concurrent calls share one renewal, and a refused credential is not 
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Final
 
 import httpx
 
-from bwp_client.api.transport import retry_after_seconds
+from bwp_client.api.body import MAX_ANSWER_BYTES, BodyEncodingError, BodyTooLargeError
+from bwp_client.api.transport import ApiTransport, retry_after_seconds
 from bwp_client.settings import ApiCredential
 
 DEFAULT_LIFE_SECONDS: Final = 900.0
@@ -22,6 +24,9 @@ RENEW_BEFORE_SECONDS: Final = 15.0
 RENEW_BEFORE_SHARE: Final = 0.1
 JUST_FETCHED_SECONDS: Final = 1.0
 _TRANSIENT_OAUTH_ERRORS: Final = ("temporarily_unavailable", "server_error", "slow_down")
+_REFUSAL = re.compile(r"(?:invalid|unauthorized|unsupported)_[a-z_]{1,30}|access_denied")
+"""The names by which OAuth 2.0 refuses a credential. A proxy in between sends other errors, such as `Forbidden`."""
+_CHECK: Final = "check BWP_API__TOKEN_ENDPOINT."
 
 
 class TokenRefusedError(Exception):
@@ -63,19 +68,21 @@ class _CacheEntry:
     lock: asyncio.Lock = field(default_factory=asyncio.Lock)
     token: AccessToken | None = None
     refusal: str | None = None
+    failures: int = 0
+    failure: TokenUnavailableError | None = None
 
 
 class TokenCache:
     """The access tokens of one run, one for each credential.
 
     Args:
-        http: The HTTP client to ask with.
+        transport: The transport to ask with.
         endpoint: The token endpoint.
         monotonic: Returns seconds from a clock that never goes back.
     """
 
-    def __init__(self, http: httpx.AsyncClient, endpoint: str, *, monotonic: Callable[[], float]) -> None:
-        self._http = http
+    def __init__(self, transport: ApiTransport, endpoint: str, *, monotonic: Callable[[], float]) -> None:
+        self._transport = transport
         self._endpoint = endpoint
         self._monotonic = monotonic
         self._entries: dict[tuple[str, str], _CacheEntry] = {}
@@ -106,9 +113,13 @@ class TokenCache:
     async def _token(self, credential: ApiCredential, *, stale: AccessToken | None) -> AccessToken:
         key = (credential.client_id, credential.client_secret.get_secret_value())
         entry = self._entries.setdefault(key, _CacheEntry())
+        failures = entry.failures
         async with entry.lock:
             if entry.refusal is not None:
                 raise TokenRefusedError(entry.refusal)
+            if entry.failure is not None and entry.failures > failures:
+                # The call failed for which this call waited. One more call for each waiting call would take minutes.
+                raise entry.failure
             token = entry.token
             if token is not None and token is not stale and self._monotonic() < token.renew_at:
                 return token
@@ -117,32 +128,47 @@ class TokenCache:
             except TokenRefusedError as refused:
                 entry.refusal = str(refused)
                 raise
+            except TokenUnavailableError as unavailable:
+                entry.failure = unavailable
+                entry.failures += 1
+                raise
             return entry.token
 
     async def _fetch(self, credential: ApiCredential) -> AccessToken:
+        asked_at = self._monotonic()
+        answer = _read(await self._post(credential))
+        value = answer.get("access_token")
+        value = value.strip() if isinstance(value, str) else ""
+        if not value or not value.isascii() or not value.isprintable() or " " in value:
+            raise TokenUnavailableError("The token endpoint answered without a token.")
+        life = _life_seconds(answer.get("expires_in"))
+        margin = min(RENEW_BEFORE_SECONDS, life * RENEW_BEFORE_SHARE)
+        new_for = min(JUST_FETCHED_SECONDS, life * RENEW_BEFORE_SHARE)
+        return AccessToken(value, new_until=self._monotonic() + new_for, renew_at=asked_at + life - margin)
+
+    async def _post(self, credential: ApiCredential) -> httpx.Response:
         self.token_calls += 1
         form = {
             "grant_type": "client_credentials",
             "client_id": credential.client_id,
             "client_secret": credential.client_secret.get_secret_value(),
         }
-        asked_at = self._monotonic()
         try:
-            response = await self._http.post(self._endpoint, data=form)
-        except httpx.TimeoutException:
+            return await self._transport.post_form(self._endpoint, form)
+        except TimeoutError:
             raise TokenUnavailableError("The token endpoint did not answer in time.") from None
-        except httpx.TransportError:
+        except BodyTooLargeError:
+            raise TokenUnavailableError(
+                f"The token endpoint answered with more than {MAX_ANSWER_BYTES >> 10:,} KiB, which is no token: {_CHECK}"
+            ) from None
+        except BodyEncodingError:
+            raise TokenUnavailableError(
+                f"The token endpoint's answer was compressed in a form that was not asked for, or was damaged: {_CHECK}"
+            ) from None
+        except httpx.HTTPError:
             raise TokenUnavailableError(
                 "The token endpoint could not be reached: check the network and BWP_API__TOKEN_ENDPOINT."
             ) from None
-        answer = _read(response)
-        value = answer.get("access_token")
-        if not isinstance(value, str) or not value.isascii() or not value.isprintable() or " " in value or not value:
-            raise TokenUnavailableError("The token endpoint answered without a token.")
-        life = _life_seconds(answer.get("expires_in"))
-        margin = min(RENEW_BEFORE_SECONDS, life * RENEW_BEFORE_SHARE)
-        new_for = min(JUST_FETCHED_SECONDS, life * RENEW_BEFORE_SHARE)
-        return AccessToken(value, new_until=self._monotonic() + new_for, renew_at=asked_at + life - margin)
 
 
 def _read(response: httpx.Response) -> dict[str, Any]:
@@ -160,20 +186,19 @@ def _read(response: httpx.Response) -> dict[str, Any]:
     error = answer.get("error") if isinstance(answer, dict) else None
     if error in _TRANSIENT_OAUTH_ERRORS:
         raise TokenUnavailableError(f"The token endpoint answered {error}.", retry_after_seconds=wait)
-    if status in (400, 401, 403) or (status == 200 and error):
-        raise TokenRefusedError(_error_name(error) if error else f"HTTP {status}")
-    if status != 200 or not isinstance(answer, dict):
+    if isinstance(error, str) and _REFUSAL.fullmatch(error) and (status in (400, 401, 403) or response.is_success):
+        raise TokenRefusedError(error)
+    if status in (400, 401, 403):
         raise TokenUnavailableError(
-            f"The token endpoint answered HTTP {status} and no token: check BWP_API__TOKEN_ENDPOINT.",
+            f"The token endpoint answered HTTP {status} without an OAuth error: check BWP_API__TOKEN_ENDPOINT, the network, "
+            "and client_id and client_secret in BWP_API__CREDENTIALS.",
             retry_after_seconds=wait,
         )
+    if not response.is_success or not isinstance(answer, dict):
+        raise TokenUnavailableError(
+            f"The token endpoint answered HTTP {status} and no token: {_CHECK}", retry_after_seconds=wait
+        )
     return answer
-
-
-def _error_name(value: object) -> str:
-    """Return the name of an OAuth error, or `unknown error` if the value is not a short word."""
-    text = str(value)
-    return text if len(text) <= 40 and text.replace("_", "").isalpha() and text.isascii() else "unknown error"
 
 
 def _life_seconds(value: object) -> float:

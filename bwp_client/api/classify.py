@@ -94,6 +94,9 @@ _FAULT_REASONS: Final = {
     ResponseFault.DROPPED: "The connection broke before the answer was complete." + AGAIN,
     ResponseFault.SLOW: "Buy with Prime did not answer in time." + AGAIN,
     ResponseFault.TOO_LARGE: "The answer was far larger than a task can be, and was not read." + AGAIN,
+    ResponseFault.ENCODED: (
+        "The answer was compressed in a form that was not asked for, or was damaged, and was not read." + AGAIN
+    ),
     ResponseFault.EMPTY: "The answer was empty." + AGAIN,
     ResponseFault.CUT: "The answer broke off in the middle." + AGAIN,
     ResponseFault.HTML: (
@@ -205,12 +208,15 @@ def _kind_of_name(name: object) -> AnswerKind | None:
 def _classify_http_status(response: Response, status: int) -> Classification:
     if status == 429:
         return _classification(AnswerKind.THROTTLED, response)
-    if status in (401, 403):
-        return _classification(AnswerKind.DENIED, response)
     if status in (404, 405, 410) or status < 400:
         return _classification(AnswerKind.FAULT, response, reason=WRONG_ADDRESS)
     if status == 408 or status >= 500:
         return _classification(AnswerKind.FAULT, response)
+    if status != 401 and response.fault is ResponseFault.HTML:
+        # A proxy or a firewall refused the call; the API itself sends no pages.
+        return _classification(AnswerKind.FAULT, response, reason=_FAULT_REASONS[ResponseFault.HTML])
+    if status in (401, 403):
+        return _classification(AnswerKind.DENIED, response)
     return _classification(AnswerKind.REJECTED, response)
 
 

@@ -57,7 +57,7 @@ def _utc_now() -> datetime:
 
 
 class BuyWithPrimeClient:
-    """The connection of one run to the API; open it with `async with`.
+    """The connection of one run to the API; open it with `async with`, which raises `SettingsError` for a bad address.
 
     Args:
         settings: The API's addresses, the credentials, and the highest rate of calls.
@@ -110,7 +110,7 @@ class BuyWithPrimeClient:
         self._transport = await self._connections.enter_async_context(
             ApiTransport(self._settings, http_transport=self._http_transport, timeout_seconds=self._timeout_seconds)
         )
-        self._tokens = TokenCache(self._transport.http, self._settings.token_endpoint, monotonic=self._monotonic)
+        self._tokens = TokenCache(self._transport, self._settings.token_endpoint, monotonic=self._monotonic)
         return self
 
     async def __aexit__(
@@ -136,10 +136,9 @@ class BuyWithPrimeClient:
             attempt: The number of this attempt at the task, over all runs; the pause before the next attempt grows with it.
 
         Raises:
-            TransientRemoteError: Too many calls in a row were throttled or failed. This task and all tasks not yet asked
-                about are unchanged, and left to a later run.
+            TransientRemoteError: Too many calls in a row were throttled or failed, or the server asked for a longer pause
+                than a run waits. This task and all tasks not yet asked about are unchanged, and left to a later run.
             TerminalRemoteError: Too many queries in a row were rejected; tasks are left as above.
-            SettingsError: An endpoint is no http(s) address.
         """
         credential = self._settings.credential_for(task.business_product_id)
         if not (_SENDABLE_ID.fullmatch(task.business_product_id) and 1 <= len(task.task_id) <= 200):
@@ -210,15 +209,23 @@ class BuyWithPrimeClient:
         return classify(task, response)
 
     def _adapt(self, classification: Classification, started_at: float) -> None:
-        """Adapt the rate, the retry budget and the circuit breaker to an answer."""
-        if classification.kind is AnswerKind.THROTTLED:
-            self.throttled += 1
-            if self._pacer.on_throttled(started_at, classification.retry_after_seconds):
-                self._circuit_breaker.on_throttled()
-        elif classification.kind is AnswerKind.ANSWERED:
+        """Adapt the rate, the retry budget and the circuit breaker to an answer.
+
+        Raises:
+            TransientRemoteError: The run ends, because the server asked for a longer pause than a run waits, or because too
+                many calls in a row were throttled.
+        """
+        if classification.kind is AnswerKind.ANSWERED:
             self._pacer.on_success()
             self._budget.earn()
             self._circuit_breaker.on_success()
+        elif classification.kind in (AnswerKind.THROTTLED, AnswerKind.FAULT):
+            pause_seconds = classification.retry_after_seconds or 0.0
+            self.throttled += classification.kind is AnswerKind.THROTTLED
+            self._circuit_breaker.on_pause(pause_seconds, self._clock())
+            self._pacer.pause(pause_seconds)
+            if classification.kind is AnswerKind.THROTTLED and self._pacer.on_throttled(started_at):
+                self._circuit_breaker.on_throttled()
 
     def _lookup(self, task: TaskRef, classification: Classification, *, attempt: int) -> Lookup:
         now = self._clock()

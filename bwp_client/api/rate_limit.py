@@ -23,7 +23,6 @@ _WINDOW_SECONDS: Final = 2.0
 _CATCH_UP_SECONDS: Final = 0.5
 """The lost time, after a pause or on a busy machine, for which calls may be made up at once."""
 _INITIAL_IN_FLIGHT: Final = 2
-MAX_PAUSE_SECONDS: Final = 120.0
 
 
 class Pacer:
@@ -106,19 +105,20 @@ class Pacer:
         increment = 1 / self.max_in_flight if self._was_reduced else 1.0
         self.max_in_flight = min(self._concurrency, self.max_in_flight + increment)
 
-    def on_throttled(self, started_at: float, retry_after_seconds: float | None = None) -> bool:
-        """Halve the rate and the concurrency after a throttled answer, and honour `Retry-After`.
+    def pause(self, seconds: float) -> None:
+        """Start no call for some seconds, because the server asked for this pause."""
+        self._paused_until = max(self._paused_until, self._monotonic() + seconds)
+
+    def on_throttled(self, started_at: float) -> bool:
+        """Halve the rate and the concurrency after a throttled answer.
 
         Args:
             started_at: When the call started, as `wait_turn` returned it.
-            retry_after_seconds: The pause that the server asked for.
 
         Returns:
             False when the call started before the last reduction, which already accounts for it.
         """
         now = self._monotonic()
-        if retry_after_seconds:
-            self._paused_until = max(self._paused_until, now + min(retry_after_seconds, MAX_PAUSE_SECONDS))
         if started_at < self._reduced_at:
             return False
         accepted_rate = sum(1 for at in self._success_at if at >= now - _WINDOW_SECONDS) / _WINDOW_SECONDS

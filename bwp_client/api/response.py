@@ -18,6 +18,7 @@ class ResponseFault(StrEnum):
     DROPPED = "dropped"
     SLOW = "slow"
     TOO_LARGE = "too_large"
+    ENCODED = "encoded"
     EMPTY = "empty"
     CUT = "cut"
     HTML = "html"

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import datetime, timedelta
 from typing import Final
 
 import stamina.instrumentation
 
 from bwp_client.api.classify import AGAIN, AnswerKind, Classification
-from bwp_client.api.rate_limit import MAX_PAUSE_SECONDS
 from bwp_client.errors import TerminalRemoteError, TransientRemoteError
 
 MAX_ATTEMPTS: Final = 5
 MIN_BACKOFF_SECONDS: Final = 0.5
 MAX_BACKOFF_SECONDS: Final = 30.0
+MAX_PAUSE_SECONDS: Final = 120.0
+"""The longest pause that a run waits when the server asks for it by `Retry-After`; a longer pause ends the run."""
 _STORED: Final = "Every answer so far is stored."
 
 # By default stamina logs each retry as a warning. Retries are counted in the run's row and shown as progress instead.
@@ -78,15 +80,14 @@ class RetryPolicy:
         if not isinstance(error, RetryableAnswerError):
             return False
         asked_pause = error.classification.retry_after_seconds or 0.0
-        # After a longer pause than `MAX_PAUSE_SECONDS`, the next run asks again.
-        if asked_pause > MAX_PAUSE_SECONDS or error.attempt >= MAX_ATTEMPTS or not self._budget.take():
+        if error.attempt >= MAX_ATTEMPTS or not self._budget.take():
             return False
         bound = min(MAX_BACKOFF_SECONDS, MIN_BACKOFF_SECONDS * 2 ** (error.attempt - 1))
         return asked_pause + self._jitter(0, bound)
 
 
 class CircuitBreaker:
-    """Ends a run after too many failures in a row.
+    """Ends a run after too many failures in a row, or when the server asks for a long pause.
 
     Args:
         throttles: The number of consecutive reductions of the rate that ends the run.
@@ -101,6 +102,19 @@ class CircuitBreaker:
     def on_success(self) -> None:
         """Start counting anew, because an answer arrived."""
         self._throttles = self._faults = self._rejections = 0
+
+    def on_pause(self, seconds: float, now: datetime) -> None:
+        """End the run if the server asked for a longer pause than a run waits.
+
+        Raises:
+            TransientRemoteError: The pause is longer; the message names the time of its end.
+        """
+        if seconds > MAX_PAUSE_SECONDS:
+            until = now + timedelta(seconds=seconds)
+            raise TransientRemoteError(
+                f"Buy with Prime asked for no call before {until:%Y-%m-%d %H:%M:%S} UTC, so asking was stopped. {_STORED} "
+                "Run enrich again after that time."
+            )
 
     def on_throttled(self) -> None:
         """Count a reduction of the rate.

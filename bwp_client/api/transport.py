@@ -5,15 +5,15 @@ Imported only when a client is opened, because gql and httpx load slowly.
 
 from __future__ import annotations
 
+import asyncio
 import json
 import logging
-from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
 from datetime import datetime
 from email.utils import parsedate_to_datetime
 from functools import cache
 from types import TracebackType
-from typing import Any, Final, NoReturn, Self
+from typing import Any, Final, Self
 
 import httpx
 from gql import Client, GraphQLRequest
@@ -24,13 +24,13 @@ from gql.transport.httpx import log as gql_log
 from urllib3.exceptions import InvalidHeader
 from urllib3.util import Retry
 
+from bwp_client.api.addresses import check_addresses
+from bwp_client.api.body import BodyEncodingError, BodyTooLargeError, bound_body
 from bwp_client.api.queries import document
 from bwp_client.api.response import Response, ResponseFault
-from bwp_client.errors import SettingsError
 from bwp_client.events import TaskKind
 from bwp_client.settings import ApiSettings
 
-MAX_ANSWER_BYTES: Final = 1 << 20
 MAX_CONNECT_SECONDS: Final = 10.0
 _STATUS: Final = ":status"
 _RETRY: Final = Retry(retry_after_max=86_400)
@@ -47,19 +47,22 @@ class ApiTransport:
         settings: The API's addresses and version, and the number of concurrent calls.
         http_transport: Replaces the network.
         timeout_seconds: The time limit of one answer in all.
+
+    Raises:
+        SettingsError: An endpoint is no http(s) address.
     """
 
     def __init__(
         self, settings: ApiSettings, *, http_transport: httpx.AsyncBaseTransport | None, timeout_seconds: float
     ) -> None:
+        check_addresses(settings)
         self._settings = settings
         self._http_transport = http_transport
         self._timeout_seconds = timeout_seconds
         self._connections = AsyncExitStack()
         self._gql_transport: HTTPXAsyncTransport
         self._session: AsyncClientSession
-        self.http: httpx.AsyncClient
-        """The connections to the token endpoint, with the same limits."""
+        self._forms: httpx.AsyncClient
 
     async def __aenter__(self) -> Self:
         # A proxy named in the environment can't reach this machine's loopback address.
@@ -73,7 +76,7 @@ class ApiTransport:
             # the next calls would wait for it. The pacer bounds the calls in flight.
             "limits": httpx.Limits(max_connections=None, max_keepalive_connections=self._settings.concurrency),
             "follow_redirects": False,
-            # Decompression could turn a small body into a huge body.
+            # Decompression could turn a small body into a huge body; see `bound_body`.
             "headers": {"Accept-Encoding": "identity", "User-Agent": "bwp-client"},
         }
         self._gql_transport = HTTPXAsyncTransport(
@@ -81,8 +84,8 @@ class ApiTransport:
         )
         client = Client(transport=self._gql_transport, execute_timeout=self._timeout_seconds)
         self._session = await self._connections.enter_async_context(client)
-        self.http = await self._connections.enter_async_context(
-            httpx.AsyncClient(event_hooks={"response": [_bound_body]}, **options)
+        self._forms = await self._connections.enter_async_context(
+            httpx.AsyncClient(event_hooks={"response": [bound_body]}, **options)
         )
         return self
 
@@ -99,9 +102,6 @@ class ApiTransport:
             task_id: The query's only variable.
             target_id: The business product that the task belongs to.
             token: The access token.
-
-        Raises:
-            SettingsError: The endpoint is no http(s) address.
         """
         headers = {
             "Authorization": f"Bearer {token}",
@@ -120,6 +120,20 @@ class ApiTransport:
         except TimeoutError:
             return Response(None, fault=ResponseFault.SLOW)
         return self._response(data)
+
+    async def post_form(self, endpoint: str, form: dict[str, str]) -> httpx.Response:
+        """Send a form to the token endpoint and return its answer, within the limits of an answer to a query.
+
+        Raises:
+            TimeoutError: The answer did not arrive in time.
+            httpx.HTTPError: No answer arrived, or its body can't be read.
+        """
+        try:
+            # httpx limits each read alone, so a slow trickle of bytes would never end.
+            async with asyncio.timeout(self._timeout_seconds):
+                return await self._forms.post(endpoint, data=form)
+        except httpx.TimeoutException as error:
+            raise TimeoutError from error
 
     def _response(self, data: Any, errors: tuple[Any, ...] = ()) -> Response:
         # gql keeps the headers of the newest answer only. They belong to this answer, because nothing was awaited since.
@@ -152,34 +166,6 @@ class _UnusableAnswerError(httpx.HTTPError):
         )
 
 
-class _TooLargeError(httpx.ReadError):
-    """A body is longer than an answer can be."""
-
-
-class _BoundedStream(httpx.AsyncByteStream):
-    """A body that raises an error once it is longer than an answer can be."""
-
-    def __init__(self, stream: httpx.AsyncByteStream) -> None:
-        self._stream = stream
-
-    async def __aiter__(self) -> AsyncIterator[bytes]:
-        size = 0
-        async for chunk in self._stream:
-            size += len(chunk)
-            if size > MAX_ANSWER_BYTES:
-                raise _TooLargeError("too large")
-            yield chunk
-
-    async def aclose(self) -> None:
-        await self._stream.aclose()
-
-
-async def _bound_body(response: httpx.Response) -> None:
-    """Limit the size of a body; an httpx event hook, called before the body is read."""
-    assert isinstance(response.stream, httpx.AsyncByteStream)
-    response.stream = _BoundedStream(response.stream)
-
-
 async def _check_answer(response: httpx.Response) -> None:
     """Read an answer within its limits and refuse unusable ones; an httpx event hook, called before gql sees the answer.
 
@@ -189,12 +175,14 @@ async def _check_answer(response: httpx.Response) -> None:
     Raises:
         _UnusableAnswerError: The body can't be read, or is no GraphQL answer.
     """
-    await _bound_body(response)
     fault: ResponseFault | None
     try:
+        await bound_body(response)
         await response.aread()
-    except _TooLargeError:
+    except BodyTooLargeError:
         fault = ResponseFault.TOO_LARGE
+    except BodyEncodingError:
+        fault = ResponseFault.ENCODED
     except httpx.TimeoutException:
         fault = ResponseFault.SLOW
     except (httpx.TransportError, httpx.DecodingError):
@@ -228,19 +216,11 @@ def _failed(cause: BaseException | None) -> Response:
             return cause.response
         case httpx.TimeoutException():
             return Response(None, fault=ResponseFault.SLOW)
-        case httpx.UnsupportedProtocol() | httpx.InvalidURL():
-            _refuse_endpoint()
         case httpx.ConnectError() | httpx.ProxyError():
             return Response(None, fault=ResponseFault.UNREACHABLE)
         case httpx.TransportError() | httpx.DecodingError():
             return Response(None, fault=ResponseFault.DROPPED)
     raise cause if cause is not None else AssertionError("gql gave no cause")
-
-
-def _refuse_endpoint() -> NoReturn:
-    raise SettingsError(
-        "BWP_API__ENDPOINT is no http:// or https:// address. Nothing was asked. Mend it and start again."
-    ) from None
 
 
 def retry_after_seconds(headers: httpx.Headers) -> float | None:

@@ -9,11 +9,12 @@ import asyncio
 import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
 from uuid import uuid4
 
+from bwp_client.api.addresses import is_web_address
 from bwp_client.api.classify import AGAIN, PERMISSION, AnswerKind, Classification, classify
 from bwp_client.api.client import TIMEOUT_SECONDS
 from bwp_client.api.credentials import with_stored_credentials
@@ -69,6 +70,8 @@ def inspect_api(
     """
     tasks = {task.business_product_id: task for task in known if task.business_product_id}
     findings = list(_inspect_addresses(settings))
+    if not (is_web_address(settings.endpoint) and is_web_address(settings.token_endpoint)):
+        return findings
     try:
         settings = with_stored_credentials(settings)
     except BwpError as error:
@@ -89,13 +92,19 @@ def inspect_api(
 
 def _inspect_addresses(settings: ApiSettings) -> Iterator[Finding]:
     for name, address in (("ENDPOINT", settings.endpoint), ("TOKEN_ENDPOINT", settings.token_endpoint)):
-        parts, title = urlsplit(address), name.lower().replace("_", " ")
-        host = parts.hostname or "no host"
+        title = name.lower().replace("_", " ")
+        if not is_web_address(address):
+            yield Finding(
+                f"Address {title}: this is no http:// or https:// address.",
+                f"Set BWP_API__{name} to an https:// address, or leave it out to use the documented address.",
+            )
+            continue
+        parts = urlsplit(address)
         if parts.scheme == "https" or (parts.scheme == "http" and settings.is_on_loopback):
-            yield Finding(f"Address {title}: {parts.scheme}://{host}{parts.path}")
+            yield Finding(f"Address {title}: {parts.scheme}://{parts.hostname}{parts.path}")
         else:
             yield Finding(
-                f"Address {title}: {parts.scheme or 'no scheme'}://{host} would send secrets in the open.",
+                f"Address {title}: {parts.scheme}://{parts.hostname} would send secrets in the open.",
                 f"Set BWP_API__{name} to an https:// address, or leave it out to use the documented address.",
             )
 
@@ -123,9 +132,9 @@ class _ApiInspection:
         findings: list[Finding] = []
         granted: dict[str, AccessToken] = {}  # by the name of the credential
         async with self._transport(self._settings) as transport:
-            tokens = TokenCache(transport.http, self._settings.token_endpoint, monotonic=self._monotonic)
+            tokens = TokenCache(transport, self._settings.token_endpoint, monotonic=self._monotonic)
             for name, credential in self._settings.credentials.items():
-                finding, token = await _inspect_token(tokens, name, credential)
+                finding, token = await _inspect_token(tokens, name, credential, self._clock)
                 findings.append(finding)
                 if token is not None:
                     granted[name] = token
@@ -203,7 +212,7 @@ class _ApiInspection:
 
 
 async def _inspect_token(
-    tokens: TokenCache, name: str, credential: ApiCredential
+    tokens: TokenCache, name: str, credential: ApiCredential, clock: Callable[[], datetime]
 ) -> tuple[Finding, AccessToken | None]:
     from bwp_client.api.auth import TokenRefusedError, TokenUnavailableError
 
@@ -214,8 +223,14 @@ async def _inspect_token(
         fix = f"Check client_id and client_secret of {name!r} in BWP_API__CREDENTIALS, or make new ones {_CONSOLE}."
         return Finding(f"Token for {owner}: the credential was refused ({refused}).", fix), None
     except TokenUnavailableError as unavailable:
-        return Finding(f"Token for {owner}: {unavailable}", "Run doctor api again in a minute."), None
+        return Finding(f"Token for {owner}: {unavailable}", _again(unavailable.retry_after_seconds, clock())), None
     return Finding(f"Token for {owner}: given"), token
+
+
+def _again(pause_seconds: float | None, now: datetime) -> str:
+    if not pause_seconds or pause_seconds <= 60:
+        return "Run doctor api again in a minute."
+    return f"Run doctor api again after {now + timedelta(seconds=pause_seconds):%Y-%m-%d %H:%M:%S} UTC."
 
 
 def _without_credential(product: str) -> Finding:
@@ -237,7 +252,8 @@ def _target_finding(probe: _Probe, *, works_elsewhere: bool) -> Finding:
             return Finding(f"{name}: denied.", _fix_of_denial(probe, works_elsewhere=works_elsewhere))
         case AnswerKind.REJECTED:
             return Finding(f"{name}: the question was not accepted.", "See the version below.")
-    return Finding(f"{name}: {classification.reason.removesuffix(AGAIN)}", "Run doctor api again in a minute.")
+    fix = _again(classification.retry_after_seconds, probe.asked_at)
+    return Finding(f"{name}: {classification.reason.removesuffix(AGAIN)}", fix)
 
 
 def _fix_of_denial(probe: _Probe, *, works_elsewhere: bool) -> str:

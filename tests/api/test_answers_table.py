@@ -1,6 +1,10 @@
 """A row for each answer: what the server sent, the state and reason of the lookup, and whether it is repeated."""
 
+import gzip
+import json
 import re
+import zlib
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -8,6 +12,7 @@ from typing import Any
 
 import pytest
 from support.scripted_api import Say, cut_connection, drop, endless, http, silence
+from support.wire import zstd
 
 from bwp_client.api import Lookup, LookupState, TaskError
 
@@ -63,6 +68,13 @@ ORDERS = TaskError("ORDERS_NOT_CLOSED", "task <id> stopped, open orders remain")
 HTML = "<html><body>Service unavailable, write to jane@example.com</body></html>"
 FAULT = "Buy with Prime had a fault on its side."
 SLOW_DOWN = "Buy with Prime asked us to slow down."
+
+COMPRESSED = "The answer was compressed in a form that was not asked for, or was damaged"
+
+
+def packed(text: bytes, compress: Callable[[bytes], bytes] = gzip.compress, encoding: str = "gzip") -> Say:
+    return http(200, compress(text), content_encoding=encoding)
+
 
 TASK_ANSWERS = [
     Row(
@@ -423,6 +435,22 @@ CALL_ERRORS = [
         False,
         1,
     ),
+    Row(
+        "403 with HTML",
+        [http(403, HTML)],
+        FAILED,
+        "A web page came back in place of an answer",
+        True,
+        5,
+    ),
+    Row(
+        "400 with HTML",
+        [http(400, HTML)],
+        FAILED,
+        "A web page came back in place of an answer",
+        True,
+        5,
+    ),
     Row("throttled, as 200", [http(200, call_error("ThrottlingError", errorCode=429))], FAILED, SLOW_DOWN, True, 5),
     Row("throttled, as 429", [http(429, call_error("ThrottlingError"))], FAILED, SLOW_DOWN, True, 5),
     Row("throttled, as 429 with HTML", [http(429, HTML)], FAILED, SLOW_DOWN, True, 5),
@@ -503,6 +531,18 @@ NO_ANSWER = [
     Row("JSON nested beyond reason", [http(200, '{"a":' + "[" * 100_000)], FAILED,
         "The answer broke off in the middle.", True, 5),
     Row("a body without end", [endless()], FAILED, "The answer was far larger than a task can be", True, 5),
+    Row("gzip, though not asked for", [packed(json.dumps(answer()).encode())], FOUND,
+        "The task failed; its errors are known.", False, 1, "FAILED", (ORDERS,)),
+    Row("zlib, though not asked for", [packed(json.dumps(answer()).encode(), zlib.compress, "deflate")], FOUND,
+        "The task failed; its errors are known.", False, 1, "FAILED", (ORDERS,)),
+    Row("gzip of far more than an answer", [packed(b" " * (32 << 20))], FAILED,
+        "The answer was far larger than a task can be", True, 5),
+    Row("gzip, of gzip", [packed(gzip.compress(b"{}"), encoding="gzip, gzip")], FAILED, COMPRESSED, True, 5),
+    Row("gzip of two members", [packed(b"{}", lambda text: gzip.compress(text) * 2)], FAILED, COMPRESSED, True, 5),
+    Row("gzip that is cut", [packed(b"{}", lambda text: gzip.compress(text)[:-9])], FAILED, COMPRESSED, True, 5),
+    Row("gzip that is none", [packed(b"{}", lambda text: text)], FAILED, COMPRESSED, True, 5),
+    Row("brotli", [packed(b"{}", lambda text: text, "br")], FAILED, COMPRESSED, True, 5),
+    Row("zstd", [packed(b"{}", zstd, "zstd")], FAILED, COMPRESSED, True, 5),
 ]  # fmt: skip
 
 

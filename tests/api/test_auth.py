@@ -1,10 +1,13 @@
 import asyncio
+import gzip
 
 import pytest
-from support.scripted_api import drop, http, token
+from support.scripted_api import drop, endless, http, silence, token, trickle
 
 from bwp_client.api import LookupState
-from bwp_client.api.auth import AccessToken
+from bwp_client.api.auth import AccessToken, TokenCache, TokenUnavailableError
+from bwp_client.api.transport import ApiTransport
+from bwp_client.errors import SettingsError
 
 FIELD = "personalDataDeletionTask"
 GOOD = http(200, {"data": {FIELD: {"status": "FAILED", "errors": []}}})
@@ -126,12 +129,10 @@ def test_a_token_is_used_for_its_life_and_renewed_shortly_before(bench, task, nt
     [
         (http(401, {"error": "invalid_client", "error_description": "for jane@example.com"}), "invalid_client"),
         (http(400, {"error": "unauthorized_client"}), "unauthorized_client"),
-        (http(400, {"error": "secret-looking 42"}), "unknown error"),
-        (http(401, {"message": "Unauthorized"}), "HTTP 401"),
-        (http(403, "<html>no</html>"), "HTTP 403"),
-        (http(400, ""), "HTTP 400"),
+        (http(403, {"error": "access_denied"}), "access_denied"),
+        (http(200, {"error": "invalid_client"}), "invalid_client"),
     ],
-    ids=["invalid_client", "unauthorized_client", "odd error", "401 of a gateway", "403 HTML", "400 with nothing"],
+    ids=["invalid_client", "unauthorized_client", "access_denied", "invalid_client in 200"],
 )
 def test_a_refused_credential_denies_its_tasks_without_asking_again(bench, task, nth_task, answer, named):
     bench.api.tokens = [answer]
@@ -158,7 +159,21 @@ def test_a_refused_credential_denies_its_tasks_without_asking_again(bench, task,
         (http(200, {"access_token": "two words"}), "The token endpoint answered without a token."),
         (http(200, {"access_token": 7}), "The token endpoint answered without a token."),
         (http(400, {"error": "temporarily_unavailable"}), "The token endpoint answered temporarily_unavailable."),
+        (http(401, {"message": "Unauthorized"}), "The token endpoint answered HTTP 401 without an OAuth error"),
+        (http(403, "<html>no</html>"), "The token endpoint answered HTTP 403 without an OAuth error"),
+        (
+            http(403, {"status": 403, "error": "Forbidden"}),
+            "The token endpoint answered HTTP 403 without an OAuth error",
+        ),
+        (http(400, {"error": "secret-looking 42"}), "The token endpoint answered HTTP 400 without an OAuth error"),
+        (http(400, ""), "The token endpoint answered HTTP 400 without an OAuth error"),
         (drop(), "The token endpoint could not be reached"),
+        (endless(), "The token endpoint answered with more than 1,024 KiB"),
+        (
+            http(200, gzip.compress(b" " * (2 << 20)), content_encoding="gzip"),
+            "The token endpoint answered with more than 1,024 KiB",
+        ),
+        (http(200, b"{}", content_encoding="br"), "The token endpoint's answer was compressed in a form"),
     ],
     ids=lambda value: value if isinstance(value, str) else "",
 )
@@ -172,11 +187,69 @@ def test_a_failing_token_endpoint_is_asked_again_later(bench, task, answer, reas
     assert bench.api.asked == []
 
 
-def test_a_token_endpoint_that_recovers_is_used(bench, task):
+@pytest.mark.parametrize("answer", [http(500, ""), http(403, "<html>no</html>")], ids=["500", "403 HTML"])
+def test_a_token_endpoint_that_recovers_is_used(bench, task, answer):
     bench.api.answers = [GOOD]
-    bench.api.tokens = [http(500, ""), token()]
+    bench.api.tokens = [answer, token()]
     [lookup] = bench.look_up(task)
     assert lookup.lookup_state is LookupState.FOUND
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        http(201, {"access_token": "t-1"}),
+        http(200, {"access_token": " t-1\n"}),
+        http(200, gzip.compress(b'{"access_token": "t-1"}'), content_encoding="gzip"),
+    ],
+    ids=["HTTP 201", "white space around the token", "gzip"],
+)
+def test_an_odd_but_usable_token_answer_is_used(bench, task, answer):
+    bench.api.answers = [GOOD]
+    bench.api.tokens = [answer]
+    [lookup] = bench.look_up(task)
+    assert lookup.lookup_state is LookupState.FOUND
+    assert [asked.bearer for asked in bench.api.asked] == ["t-1"]
+    assert len(bench.api.token_asked) == 1
+
+
+@pytest.mark.timeout(60)
+@pytest.mark.parametrize("answer", [trickle(), silence()], ids=["a byte now and then", "nothing"])
+def test_a_token_endpoint_that_never_ends_its_answer_is_given_up(bench, task, answer):
+    bench.api.tokens = [answer]
+    [lookup] = bench.look_up(task, timeout_seconds=0.1)
+    assert lookup.lookup_state is LookupState.FAILED
+    assert lookup.reason.startswith("The token endpoint did not answer in time.")
+    assert len(bench.api.token_asked) == 5
+
+
+def test_calls_that_waited_for_a_failed_token_call_share_its_failure(bench):
+    bench.api.tokens = [http(500, ""), token()]
+    settings = bench.settings()
+
+    async def run():
+        async with ApiTransport(settings, http_transport=None, timeout_seconds=10.0) as transport:
+            cache = TokenCache(transport, settings.token_endpoint, monotonic=bench.time.monotonic)
+            calls = [cache.current(settings.credentials["*"]) for _ in range(16)]
+            failures = await asyncio.gather(*calls, return_exceptions=True)
+            return failures, await cache.current(settings.credentials["*"])
+
+    failures, later = asyncio.run(run())
+    assert {type(failure) for failure in failures} == {TokenUnavailableError}
+    assert later.value == "t-1"
+    assert len(bench.api.token_asked) == 2
+
+
+def test_a_token_endpoint_that_is_no_web_address_is_a_wrong_setting(bench, task):
+    for address in (
+        "ftp://127.0.0.1/token",
+        "127.0.0.1/token",
+        "http://127.0.0.1:999999/token",
+        "http://[",
+        "http:///x",
+    ):
+        with pytest.raises(SettingsError, match="BWP_API__TOKEN_ENDPOINT"):
+            bench.look_up(task, settings=bench.settings(token_endpoint=address))
 
 
 def test_a_token_is_not_shown():

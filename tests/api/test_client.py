@@ -1,5 +1,6 @@
 import asyncio
 import logging
+import re
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 
@@ -85,11 +86,35 @@ def test_retry_after_is_honoured(bench, task, status, form):
     assert sum(bench.time.slept) == pytest.approx(70, abs=0 if form == "seconds" else 30)
 
 
-def test_a_very_long_retry_after_is_left_to_the_next_run(bench, task):
-    bench.api.answers = [throttled(retry_after="7200")]
-    [lookup] = bench.look_up(task)
-    assert len(bench.api.asked) == 1
-    assert lookup.next_attempt_at == bench.time.now() + timedelta(hours=2)
+@pytest.mark.parametrize("status", [200, 429, 503])
+@pytest.mark.parametrize("form", ["seconds", "date"])
+@pytest.mark.parametrize("endpoint", ["API", "token endpoint"])
+def test_a_longer_retry_after_than_a_run_waits_ends_the_run_at_once_and_says_until_when(
+    bench, nth_task, status, form, endpoint
+):
+    bench.time.start = datetime.now(UTC)
+    until = bench.time.start + timedelta(hours=2)
+    value = "7200" if form == "seconds" else format_datetime(until, usegmt=True)
+    answer = throttled(status, retry_after=value) if status < 500 else http(503, "", retry_after=value)
+    if endpoint == "API":
+        bench.api.answers = [answer]
+    elif status == 200:
+        bench.api.tokens = [http(400, {"error": "slow_down"}, retry_after=value)]
+    else:
+        bench.api.tokens = [answer]
+    with pytest.raises(TransientRemoteError, match=r"no call before .*stored.*Run enrich again after") as raised:
+        bench.look_up(*[nth_task(n) for n in range(20)])
+    [named] = re.findall(r"no call before (.*?) UTC", str(raised.value))
+    assert abs(datetime.fromisoformat(f"{named}+00:00") - until) < timedelta(minutes=2)
+    assert len(bench.api.asked if endpoint == "API" else bench.api.token_asked) == 1
+    assert bench.time.slept == []
+
+
+def test_every_call_waits_while_a_faulty_server_asks_for_a_pause(bench, nth_task):
+    bench.api.answers = [http(503, "", retry_after="70"), GOOD]
+    lookups = bench.look_up(*[nth_task(n) for n in range(3)])
+    assert {lookup.lookup_state for lookup in lookups} == {LookupState.FOUND}
+    assert bench.time.slept == [70]
 
 
 @pytest.mark.parametrize(
@@ -189,7 +214,9 @@ def test_a_proxy_in_the_environment_is_not_used_for_this_machine(bench, task, mo
     assert lookup.lookup_state is LookupState.FOUND
 
 
-@pytest.mark.parametrize("endpoint", ["ftp://127.0.0.1/graphql", "127.0.0.1/graphql"])
+@pytest.mark.parametrize(
+    "endpoint", ["ftp://127.0.0.1/graphql", "127.0.0.1/graphql", "http://127.0.0.1:999999/graphql", "http://["]
+)
 def test_an_endpoint_that_is_no_web_address_is_a_wrong_setting(bench, task, endpoint):
     with pytest.raises(SettingsError, match="BWP_API__ENDPOINT"):
         bench.look_up(task, settings=bench.settings(endpoint=endpoint))

@@ -1,10 +1,10 @@
 import json
 
 import pytest
-from support.scripted_api import http
+from support.scripted_api import http, silence, trickle
 
 from bwp_client.api.credentials import with_stored_credentials
-from bwp_client.errors import SettingsError
+from bwp_client.errors import SettingsError, TransientRemoteError
 from bwp_client.settings import Settings
 
 STORED = {"bp-1": {"client_id": "stored", "client_secret": "s3cr3t"}}
@@ -57,6 +57,16 @@ def test_a_secret_that_can_t_be_used_is_a_wrong_setting(aws, answer, message):
         with_stored_credentials(aws.settings(credentials_secret_id="bwp"))
     assert "s3cr3t" not in str(raised.value)
     assert raised.value.__cause__ is None
+
+
+@pytest.mark.timeout(50)
+@pytest.mark.parametrize("answer", [silence(), trickle()], ids=["nothing", "a byte now and then"])
+def test_a_secret_that_never_arrives_is_given_up(aws, monkeypatch, answer):
+    for name in ("MIN_SECRET_SECONDS", "MAX_SECRET_SECONDS"):
+        monkeypatch.setattr(f"bwp_client.api.credentials.{name}", 0.1, raising=False)
+    aws.api.answers = [answer]
+    with pytest.raises(TransientRemoteError, match=r"did not answer in time\. Nothing was asked"):
+        with_stored_credentials(aws.settings(credentials_secret_id="bwp"))
 
 
 @pytest.mark.parametrize(

@@ -75,11 +75,11 @@ def test_the_rate_never_falls_to_zero():
 
 
 def test_every_call_waits_for_the_pause_that_the_server_asked_for():
-    pacer, clock = paced(5_000)
+    pacer, _ = paced(5_000)
 
     async def run() -> float:
         await pacer.wait_turn()
-        pacer.on_throttled(clock.now, retry_after_seconds=3)
+        pacer.pause(3)
         return await pacer.wait_turn()
 
     assert asyncio.run(run()) == 3

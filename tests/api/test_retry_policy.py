@@ -2,7 +2,6 @@ import pytest
 
 from bwp_client.api.classify import AnswerKind, Classification
 from bwp_client.api.lookup import LookupState
-from bwp_client.api.rate_limit import MAX_PAUSE_SECONDS
 from bwp_client.api.retry_policy import MAX_ATTEMPTS, RetryableAnswerError, RetryBudget, RetryPolicy
 
 
@@ -30,8 +29,8 @@ def test_the_backoff_is_full_jitter_on_top_of_retry_after():
 
 @pytest.mark.parametrize(
     "error",
-    [failure(MAX_ATTEMPTS), failure(1, MAX_PAUSE_SECONDS + 1), ValueError("anything else")],
-    ids=["the last attempt", "a pause for the next run", "another error"],
+    [failure(MAX_ATTEMPTS), ValueError("anything else")],
+    ids=["the last attempt", "another error"],
 )
 def test_an_error_that_is_not_retried_costs_no_budget(error):
     budget = RetryBudget(tokens=1)

@@ -7,6 +7,7 @@ import contextlib
 import json
 import socketserver
 import threading
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
@@ -57,6 +58,20 @@ def endless() -> Say:
         with contextlib.suppress(OSError):
             for _ in range(200):
                 handler.wfile.write(b"10000\r\n" + b" " * 0x10000 + b"\r\n")
+        handler.end = True
+
+    return say
+
+
+def trickle() -> Say:
+    """Make an answer that sends a byte now and then, until the client gives up."""
+
+    def say(handler: Any) -> None:
+        handler.wfile.write(b"HTTP/1.1 200 OK\r\ncontent-length: 1000000\r\n\r\n")
+        with contextlib.suppress(OSError):
+            while True:
+                handler.wfile.write(b" ")
+                time.sleep(0.01)
         handler.end = True
 
     return say
