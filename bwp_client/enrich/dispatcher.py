@@ -34,16 +34,25 @@ class Dispatcher:
         client: The API client, whose rate decides the number of tasks claimed at a time.
         workers: The number of workers that ask at the same time.
         seams: The monotonic clock and the wait.
+        ends_at: The time at which the run ends, on the monotonic clock.
     """
 
     def __init__(
-        self, queue: WorkQueue, claims: Claims, client: BuyWithPrimeClient, *, workers: int, seams: Seams
+        self,
+        queue: WorkQueue,
+        claims: Claims,
+        client: BuyWithPrimeClient,
+        *,
+        workers: int,
+        seams: Seams,
+        ends_at: float = float("inf"),
     ) -> None:
         self._queue = queue
         self._claims = claims
         self._client = client
         self._workers = workers
         self._seams = seams
+        self._ends_at = ends_at
         self._ready: deque[WorkItem] = deque()
         self._unstored: set[TaskKey] = set()
         self._left = queue.total
@@ -54,12 +63,12 @@ class Dispatcher:
         self._commit_lock = asyncio.Lock()
 
     async def next(self) -> WorkItem | None:
-        """Return the next task, claimed; None when none is left for this run.
+        """Return the next task, claimed; None when none is left for this run, or its time is over.
 
         Raises:
             WarehouseError: The claims can't be written.
         """
-        while True:
+        while (run_seconds := self._ends_at - self._seams.monotonic()) > 0:
             if self._ready and self.seconds_left() <= 0:
                 for item in self._ready:
                     self.release(item)
@@ -74,14 +83,18 @@ class Dispatcher:
             if self._refill is None:
                 return None
             # `wait`, unlike `await`, does not cancel the refill with the worker. Other workers wait for its commit.
-            await asyncio.wait({self._refill})
+            await asyncio.wait({self._refill}, timeout=None if run_seconds == float("inf") else run_seconds)
+        return None
 
     def seconds_left(self) -> float:
-        """Return the number of seconds for which this run alone still holds the dispatched tasks."""
-        return self._claims.held_until - self._seams.monotonic()
+        """Return the number of seconds for which the dispatched tasks may be asked about.
+
+        Until then the run has time, and it alone holds the tasks.
+        """
+        return min(self._claims.held_until, self._ends_at) - self._seams.monotonic()
 
     def release(self, item: WorkItem) -> None:
-        """Return a task to the queue, because its claim ended before the API answered."""
+        """Return a task to the queue, because its claim or the run's time ended before the API answered."""
         self._unstored.discard(item.key)
         self._skipped[item.position] = None
         self._left += 1

@@ -22,7 +22,7 @@ class EnrichOptions:
 
     Attributes:
         limit: The most tasks to ask about; None for all.
-        max_minutes: The time after which no further task is asked about; None for no limit.
+        max_minutes: The time after which the run ends; answers that have arrived by then are stored. None for no limit.
         completed: Whether to ask about completed tasks too, for their submission dates.
         retry_failed: Whether to ask again where an earlier lookup ended for good without an answer.
         tasks: The IDs of the only tasks to ask about, even before their next attempt is due; tasks that were found are left

@@ -59,12 +59,15 @@ def enrich(
 
     Raises:
         SourceNotFoundError: No event was loaded yet.
-        SettingsError: There is no credential at all; nothing was asked.
+        SettingsError: There is no credential at all, or an address is wrong; nothing was asked.
+        UsageError: Tasks were named, and not one of them is known.
         MixedDataError: There are sample tasks, and the API is not on this machine; nothing was asked.
         RemoteError: The API refused or failed too often in a row; every answer so far is stored.
         WarehouseError: The answers can't be written; at most the newest batch is lost.
     """
-    settings = settings.model_copy(update={"api": with_stored_credentials(settings.api)})
+    seconds = float("inf") if options.max_minutes is None else options.max_minutes * 60
+    ends_at = seams.monotonic() + seconds
+    settings = settings.model_copy(update={"api": with_stored_credentials(settings.api, max_seconds=seconds)})
     connection = connect()
     try:
         if warehouse.exists():
@@ -72,7 +75,10 @@ def enrich(
         run_id = uuid4().hex
         queue = WorkQueue(warehouse, connection, settings, options, run_id=run_id, now=seams.clock())
         queue.check_setup()
-        return _Run(warehouse, settings, options, queue, run_id=run_id, seams=seams, on_progress=on_progress).run()
+        run = _Run(
+            warehouse, settings, options, queue, run_id=run_id, ends_at=ends_at, seams=seams, on_progress=on_progress
+        )
+        return run.run()
     finally:
         connection.close()
 
@@ -88,6 +94,7 @@ class _Run:
         queue: WorkQueue,
         *,
         run_id: str,
+        ends_at: float,
         seams: Seams,
         on_progress: Callable[[EnrichProgress], None],
     ) -> None:
@@ -95,11 +102,11 @@ class _Run:
         self._queue = queue
         self._seams = seams
         self._on_progress = on_progress
-        minutes = options.max_minutes
-        self._ends_at = float("inf") if minutes is None else seams.monotonic() + minutes * 60
         self._client = seams.client_factory(api, clock=seams.clock)
         self._claims = Claims(warehouse, run_id, lease=options.lease, seams=seams)
-        self._dispatcher = Dispatcher(queue, self._claims, self._client, workers=api.concurrency, seams=seams)
+        self._dispatcher = Dispatcher(
+            queue, self._claims, self._client, workers=api.concurrency, seams=seams, ends_at=ends_at
+        )
         self._writer = LookupWriter(
             warehouse,
             self._client,
@@ -147,8 +154,8 @@ class _Run:
                 await self._dispatcher.close()
 
     async def _work(self) -> None:
-        while self._seams.monotonic() < self._ends_at and (item := await self._dispatcher.next()) is not None:
-            lookup = await self._look_up_while_claimed(item)
+        while (item := await self._dispatcher.next()) is not None:
+            lookup = await self._look_up_in_time(item)
             if lookup is None:
                 self._dispatcher.release(item)
                 continue
@@ -166,8 +173,8 @@ class _Run:
             calls_per_second=self._client.calls_per_second,
         )
 
-    async def _look_up_while_claimed(self, item: WorkItem) -> Lookup | None:
-        """Return the lookup of a task; None when its claim ended before the answer came."""
+    async def _look_up_in_time(self, item: WorkItem) -> Lookup | None:
+        """Return the lookup of a task; None when its claim or the run's time ended before the answer came."""
         lookup = asyncio.create_task(self._look_up(item))
         try:
             while not lookup.done() and (seconds := self._dispatcher.seconds_left()) > 0:
