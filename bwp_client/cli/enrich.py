@@ -32,6 +32,7 @@ def enrich_command(
     """Ask the Buy with Prime API why tasks failed, the nearest deadline first."""
     with errors_as_exit_codes(as_json=as_json):
         from bwp_client.enrich import EnrichOptions, enrich
+        from bwp_client.enrich.named_tasks import unknown_text
         from bwp_client.settings import Settings
         from bwp_client.warehouse import Warehouse
 
@@ -61,6 +62,9 @@ def enrich_command(
             note(
                 f"Needs attention: {result.denied:,} lookups were denied and {result.failed:,} failed; status says why."
             )
+        if result.unknown:
+            note(f"Needs attention: {unknown_text(result.unknown)}")
+        if result.denied or result.failed or result.unknown:
             raise typer.Exit(int(ExitCode.NEEDS_ATTENTION))
 
 

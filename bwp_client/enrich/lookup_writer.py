@@ -21,7 +21,10 @@ _MAX_REASONS: Final = 20
 
 @dataclass(frozen=True, slots=True)
 class EnrichResult:
-    """The result of a run, in tasks: asked = found + pending + not_found + denied + failed; the others are `not_asked`."""
+    """The result of a run, in tasks: asked = found + pending + not_found + denied + failed; the others are `not_asked`.
+
+    Tasks that were named and are not known are in `unknown` alone.
+    """
 
     asked: int = 0
     found: int = 0
@@ -31,11 +34,13 @@ class EnrichResult:
     failed: int = 0
     not_asked: int = 0
     api_calls: int = 0
+    unknown: tuple[str, ...] = ()
 
     def as_json(self) -> dict[str, Any]:
         """Return the JSON object of the command line, in which API calls are called `requests`."""
         values = asdict(self)
         values["requests"] = values.pop("api_calls")
+        del values["unknown"]
         return values
 
 
@@ -70,6 +75,7 @@ class LookupWriter:
         self._run_id = run_id
         self._batch_answers = batch_answers
         self._listed = queue.found
+        self._unknown = queue.unknown
         self._answered_elsewhere = 0
         # The first answers are published with this version: an earlier run may have ended before it published its own.
         self._lookups_version = queue.lookups_version
@@ -90,6 +96,7 @@ class LookupWriter:
             asked=asked,
             not_asked=max(0, self._listed - asked - self._answered_elsewhere),
             api_calls=self._client.api_calls,
+            unknown=self._unknown,
             **self._by_state,
         )
 

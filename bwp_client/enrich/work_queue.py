@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Final
 
 from bwp_client.api import Lookup, TaskRef
 from bwp_client.deadlines import last_day
+from bwp_client.enrich.named_tasks import unknown_tasks, unknown_text
 from bwp_client.enrich.options import EnrichOptions
-from bwp_client.errors import MixedDataError, SettingsError
+from bwp_client.errors import MixedDataError, SettingsError, UsageError
 from bwp_client.events import SAMPLE_TASK_ID_PREFIX, TaskKind
 from bwp_client.settings import ANY_PRODUCT, Settings
 from bwp_client.warehouse import TableName, Warehouse
@@ -71,6 +72,7 @@ class WorkQueue:
         products: The business products with events, the largest first.
         found: The number of tasks to ask about, without the limit.
         total: The number of tasks that this run asks about.
+        unknown: The named tasks that are neither among the outcomes nor in the shop's list.
         lookups_version: The version of the lookups table that the queue was made from.
 
     Raises:
@@ -91,6 +93,7 @@ class WorkQueue:
         self._connection = connection
         self._settings = settings
         self._run_id = run_id
+        self._named = len(set(options.tasks))
         outcomes = warehouse.scan(TableName.OUTCOMES)
         self.products = self._products(outcomes)
         lookups = warehouse.handle(TableName.LOOKUPS)
@@ -111,11 +114,14 @@ class WorkQueue:
                 "floor": purge_floor(lookups) or NO_FLOOR,
                 "zone": settings.timezone,
                 "named": bool(options.tasks),
-                "tasks": list(options.tasks),
+                "tasks": [task_id.lower() for task_id in options.tasks],
                 "without_credential": [
                     product for product in self.products if settings.api.credential_for(product) is None
                 ],
             },
+        )
+        self.unknown = unknown_tasks(
+            connection, options.tasks, outcomes=outcomes, requests=warehouse.scan(TableName.REQUESTS)
         )
         self._add_due_dates()
         self._order(now)
@@ -225,10 +231,13 @@ class WorkQueue:
         """Refuse a run in which every call would be wrong, before the first call.
 
         Raises:
+            UsageError: Tasks were named, and not one of them is known.
             MixedDataError: There are sample tasks, and the API is not on this machine.
             SettingsError: There is no credential at all.
         """
         api = self._settings.api
+        if self.unknown and len(self.unknown) == self._named:
+            raise UsageError(f"{unknown_text(self.unknown)} Nothing was asked.")
         if not self.total:
             return
         # All tasks are looked at, because the tasks that this run reaches depend on the claims of other runs.

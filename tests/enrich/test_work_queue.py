@@ -6,13 +6,20 @@ from typing import Any
 import pyarrow as pa
 import pytest
 from deltalake import write_deltalake
-from support.asking import ANY, REAL_PRODUCT, Shop, asked_about, event
+from support.asking import ANY, REAL_PRODUCT, Shop, asked_about, event, impatient
+from support.lookups import looked_up, store_lookups
 from support.sandbox import running_sandbox
+from support.scripted_api import http
+from support.tables import command
 
+from bwp_client.errors import UsageError
+from bwp_client.metrics import Filters, MetricName, run_metric
 from bwp_client.sandbox.sample.writer import waiting_task_ids
 from bwp_client.warehouse import TABLES, TableName
+from bwp_client.warehouse.snapshot import Snapshot
 
 NOW = datetime(2026, 4, 2, 12, tzinfo=UTC)
+EVER = Filters(datetime(2024, 1, 1, tzinfo=UTC), datetime(2027, 1, 1, tzinfo=UTC))
 
 
 def list_requests(shop: Shop, *rows: dict[str, Any]) -> None:
@@ -80,7 +87,93 @@ def test_only_named_tasks_are_asked_about_and_without_waiting(shop_of):
     with running_sandbox() as sandbox:
         assert in_order(shop, sandbox.url, tasks=wanted) == ["02", "04", "03"]
         assert in_order(shop, sandbox.url, tasks=wanted) == ["02", "04", "03"]
-        assert in_order(shop, sandbox.url, tasks=("' or true --",)) == []
+        assert in_order(shop, sandbox.url, tasks=(wanted[0].upper(),)) == ["02"]
+
+
+def test_named_tasks_that_are_not_known_are_reported(shop_of):
+    shop = shop_of(event(1, "FAILED"))
+    list_requests(shop, {"task_id": task_id(4), "task_kind": "DELETION", "received_at": NOW, "closed_at": NOW})
+    with running_sandbox() as sandbox:
+        with pytest.raises(
+            UsageError, match=r"No task with the ID 'typo', \"' or true --\" is known.*Nothing was asked"
+        ):
+            shop.enrich(sandbox.url, tasks=("typo", "' or true --", "typo"))
+        result = shop.enrich(sandbox.url, tasks=(task_id(1), task_id(4).upper(), "typo"))
+    assert (result.asked, result.unknown) == (1, ("typo",))
+
+
+def test_the_command_reports_named_tasks_that_are_not_known(shop_of, tmp_path):
+    shop = shop_of(event(1, "FAILED"))
+    with running_sandbox() as sandbox:
+        env = {
+            "BWP_API__ENDPOINT": f"{sandbox.url}/graphql",
+            "BWP_API__TOKEN_ENDPOINT": f"{sandbox.url}/token",
+            "BWP_API__CREDENTIALS": '{"*": {"client_id": "any", "client_secret": "s"}}',
+        }
+        options = ("enrich", "--warehouse", shop.warehouse.uri, "--task", "typo")
+        alone = command(*options, cwd=tmp_path, **env)
+        beside = command(*options, "--task", task_id(1), cwd=tmp_path, **env)
+    assert (alone.returncode, beside.returncode) == (2, 1)
+    for done in (alone, beside):
+        assert "No task with the ID 'typo' is known" in done.stderr
+        assert "Traceback" not in done.stderr
+    assert "Asked about 1 tasks" in beside.stderr
+
+
+@pytest.mark.parametrize(
+    ("asked_before", "state", "status"),
+    [
+        (True, "found", "FAILED"), (True, "found", "COMPLETED"), (True, "not_found", None), (True, "denied", None),
+        (True, "pending", "IN_PROGRESS"), (False, "found", "FAILED"), (False, "not_found", None),
+    ],
+)  # fmt: skip
+def test_a_failed_task_is_asked_about_again_if_it_was_not_asked_about_since_its_failure(
+    shop_of, asked_before, state, status
+):
+    shop = shop_of(event(1, "FAILED", day=1), event(1, "COMPLETED", day=10), event(1, "FAILED", day=20))
+    asked_at = datetime(2026, 3, 5 if asked_before else 25, tzinfo=UTC)
+    later = {"next_attempt_at": datetime(2027, 1, 1, tzinfo=UTC) if state == "pending" else None}
+    store_lookups(
+        shop.warehouse,
+        [looked_up(task_id(1), state=state, status=status, errors=["OLD"], asked_at=asked_at, reason="old") | later],
+    )
+    with running_sandbox() as sandbox:
+        assert shop.enrich(sandbox.url).asked == int(asked_before)
+        for _ in range(3):
+            shop.now += timedelta(days=1)
+            assert shop.enrich(sandbox.url).asked == 0
+
+
+def test_a_task_that_fails_again_is_asked_again_with_pauses_and_the_new_answer_stands(shop_of, bench):
+    shop = shop_of(event(1, "FAILED", day=1), event(1, "COMPLETED", day=10), event(1, "FAILED", day=20))
+    old = looked_up(task_id(1), errors=["OLD"], asked_at=datetime(2026, 3, 5, tzinfo=UTC), reason="old")
+    store_lookups(shop.warehouse, [old])
+    error = {"code": "NEW", "message": "made up"}
+    bench.api.answers = [http(500, "")]
+    assert shop.enrich(bench.api.url, client_factory=impatient).failed == 1
+    assert shop.enrich(bench.api.url, client_factory=impatient).asked == 0  # not before its next attempt is due
+    shop.now += timedelta(minutes=2)
+    bench.api.answers = [http(200, {"data": {"personalDataDeletionTask": {"status": "FAILED", "errors": [error]}}})]
+    assert shop.enrich(bench.api.url, client_factory=impatient).found == 1
+    assert shop.enrich(bench.api.url, client_factory=impatient).asked == 0
+    [(codes, attempts)] = shop.query(
+        "select any_value(l.errors) filter (l.asked_at = newest), max(attempt) from lookups l "
+        "cross join (select max(asked_at) as newest from lookups)"
+    )
+    assert ([item["code"] for item in codes], attempts) == (["NEW"], 3)
+    frame = run_metric(Snapshot.newest(shop.warehouse), MetricName.ERROR_CODES, EVER)
+    assert frame["code"].tolist() == ["NEW"]
+
+
+def test_a_failure_in_the_future_is_asked_about_once_before_its_time_and_once_after(shop_of):
+    moment = datetime.now(UTC)
+    shop = shop_of(event(1, "FAILED") | {"time": f"{moment + timedelta(days=1):%Y-%m-%dT%H:%M:%SZ}"})
+    with running_sandbox() as sandbox:
+        asked = []
+        for hours in (0, 1, 2, 30, 31, 60):
+            shop.now = moment + timedelta(hours=hours)
+            asked.append(shop.enrich(sandbox.url).asked)
+    assert asked == [1, 0, 0, 1, 0, 0]
 
 
 @pytest.fixture

@@ -1,0 +1,46 @@
+"""Tasks that the user named: the IDs among them that are not known, and the message about these."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    import duckdb
+
+MAX_NAMES: Final = 5
+MAX_NAME_LENGTH: Final = 60
+
+
+def unknown_tasks(
+    connection: duckdb.DuckDBPyConnection, named: Sequence[str], *, outcomes: str, requests: str
+) -> tuple[str, ...]:
+    """Return the named tasks that have neither an event nor a request, once each.
+
+    Args:
+        connection: Runs the query.
+        named: Task IDs, in capitals or not.
+        outcomes: SQL that reads the outcomes table.
+        requests: SQL that reads the requests table.
+    """
+    if not named:
+        return ()
+    known = connection.execute(
+        f"""
+        select lower(task_id) from (select task_id from {outcomes} union all select task_id from {requests})
+        where list_contains($named::varchar[], lower(task_id))
+        """,
+        {"named": [task_id.lower() for task_id in named]},
+    ).fetchall()
+    known_ids = {task_id for (task_id,) in known}
+    return tuple(task_id for task_id in dict.fromkeys(named) if task_id.lower() not in known_ids)
+
+
+def unknown_text(task_ids: Sequence[str]) -> str:
+    """Return a sentence about named tasks that are not known, with the next step."""
+    names = ", ".join(repr(task_id[:MAX_NAME_LENGTH]) for task_id in task_ids[:MAX_NAMES])
+    more = f" and {len(task_ids) - MAX_NAMES:,} more" if len(task_ids) > MAX_NAMES else ""
+    return (
+        f"No task with the ID {names}{more} is known: neither an event nor the shop's list names it. Check the ID, or load "
+        "the events or import the request first."
+    )
