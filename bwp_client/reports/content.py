@@ -90,13 +90,15 @@ def compute_content(context: ReportContext) -> Content:
 
 def _heard(context: ReportContext) -> Heard:
     rows = context.snapshot.rows(
-        "select coalesce(region, ''), min(occurred_at), max(occurred_at) from outcomes group by all"
+        "select business_product_id, coalesce(region, ''), min(occurred_at), max(occurred_at) from outcomes group by all"
     )
-    regions = context.spec.regions
-    selected = [row for row in rows if regions is None or row[0] in regions]
+    products, regions = context.spec.business_products, context.spec.regions
+    selected = [
+        row for row in rows if (products is None or row[0] in products) and (regions is None or row[1] in regions)
+    ]
     return Heard(
-        first_at=min((row[1] for row in selected), default=None),
-        last_at=max((row[2] for row in selected), default=None),
+        first_at=min((row[2] for row in selected), default=None),
+        last_at=max((row[3] for row in selected), default=None),
     )
 
 

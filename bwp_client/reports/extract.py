@@ -1,8 +1,9 @@
 """The input rows of a report: read from the warehouse once, and published as Parquet files beside the report.
 
 The files hold the outcomes of the reported products, and, of the reported task kind, the newest lookup of each task and the
-requests. Only failed tasks, and tasks that a lookup or a request names, have their ID in the files; the ID of every other
-task is null, because figures only count it. Error messages and notes are left out, because no figure needs them.
+requests. The tasks that replaced a reported task, or were replaced by it, are there too, even of another kind or product.
+Only failed tasks, and tasks that a lookup or a request names, have their ID in the files; the ID of every other task is
+null, because figures only count it. Error messages and notes are left out, because no figure needs them.
 """
 
 from __future__ import annotations
@@ -31,30 +32,52 @@ _IS_REPORTED_PRODUCT = """
 """
 _IS_REPORTED = f"o.task_kind = $task_kind and {_IS_REPORTED_PRODUCT}"
 
+# Tasks that replaced reported tasks, or were replaced by them, whatever their kind and product: a task's recovery and the
+# beginning of its deadline depend on them.
+_RELATED = """
+        with reported as (
+            select task_id from named_outcomes o where {is_reported}
+            union select task_id from tasks o where {is_reported}
+            union select task_id from request_facts o
+            where {is_reported} and (o.business_product_id is not null or o.task_id not in (
+                select task_id from named_outcomes o where not {is_reported_product}
+            ))
+        ),
+        related as (
+            select task_id from replacements where later_id in (select task_id from reported)
+            union select later_id from replacements where task_id in (select task_id from reported)
+        )
+"""
+
 _SQL = {
-    TableName.OUTCOMES: """
-        with named as (
+    TableName.OUTCOMES: _RELATED
+    + """
+        , named as (
             select task_id from lookups union select task_id from requests union select replaced_by from requests
         )
-        select case when o.task_kind <> $task_kind then null
+        select case when o.task_id in (select task_id from related) then o.task_id
+                    when o.task_kind <> $task_kind then null
                     when o.outcome = 'FAILED' or o.task_id in (select task_id from named where task_id is not null)
                     then o.task_id end as task_id,
                o.task_kind, o.business_product_id, o.region, o.outcome, o.occurred_at,
                strftime(o.occurred_at, '%Y-%m') as occurred_month, o.conflicting,
                o.events_seen
-        from outcomes o where {is_reported_product}
+        from outcomes o where {is_reported_product} or o.task_id in (select task_id from related)
         """,
-    TableName.LOOKUPS: """
+    TableName.LOOKUPS: _RELATED
+    + """
         select task_id, task_kind, business_product_id, lookup_state, status, submitted_at, updated_at,
                holding_period_days,
                list_transform(errors, lambda e: {{'code': e.code, 'message': cast(null as varchar)}}) as errors,
                asked_at, attempt, next_attempt_at, reason, cast(null as varchar) as run_id
-        from tasks o where {is_reported}
+        from tasks o where {is_reported} or o.task_id in (select task_id from related)
         """,
-    TableName.REQUESTS: """
+    # Many requests of the list name no kind; request_facts infers it.
+    TableName.REQUESTS: _RELATED
+    + """
         select task_id, task_kind, business_product_id, received_at, replaced_by, closed_at,
                cast(null as varchar) as note
-        from requests o where {is_reported}
+        from requests where task_id in (select task_id from reported union select task_id from related)
         """,
 }
 

@@ -113,6 +113,12 @@ def _by_deadline(context: ReportContext) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=["days_left", "open_failures"])
 
 
+def _last_heard(context: ReportContext) -> pd.DataFrame:
+    """Return the rows of `last_heard` for the products of the report; the input rows hold single tasks of others."""
+    frame, products = last_heard(context.snapshot), context.spec.business_products
+    return frame if products is None else frame[frame["business_product_id"].isin(products)].reset_index(drop=True)
+
+
 TABLES: tuple[ReportTable, ...] = (
     _metric(MetricName.FAILURE_RATE, Section.HOW_BAD, ("period_start",),
             ("period_start", "failed", "completed", "n", "rate", "partial")),
@@ -158,7 +164,7 @@ TABLES: tuple[ReportTable, ...] = (
     ReportTable("last_heard", Section.TRUST, "When each product was last heard of",
                 ("business_product_id", "task_kind"),
                 ("business_product_id", "task_kind", "failed", "completed", "last_failed_at", "last_completed_at"),
-                lambda context: last_heard(context.snapshot)),
+                _last_heard),
     _metric(MetricName.LOOKUP_STATES, Section.TRUST, ("business_product_id", "lookup_state", "reason"),
             ("business_product_id", "lookup_state", "reason", "tasks", "share")),
     _metric(MetricName.GAPS, Section.TRUST, ("first_day",), ("first_day", "last_day", "days", "expected"),
