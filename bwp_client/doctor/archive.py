@@ -14,10 +14,11 @@ from bwp_client.settings import ArchiveSettings
 from bwp_client.sources.eventbridge import archive as archives
 from bwp_client.sources.eventbridge.aws_clients import Clients
 from bwp_client.sources.eventbridge.checks import Check, Severity
-from bwp_client.sources.eventbridge.descriptions import Archive, Rule, describe_archive, describe_queue, describe_rule
+from bwp_client.sources.eventbridge.descriptions import Archive, describe_archive, describe_queue, describe_rule
 from bwp_client.sources.eventbridge.fix_commands import (
     RETENTION_SECONDS,
     VISIBILITY_SECONDS,
+    aws,
     make_all_queues,
     make_rule,
 )
@@ -29,6 +30,7 @@ from bwp_client.warehouse.replays import Replay, watermark
 __all__ = ["RETENTION_SECONDS", "VISIBILITY_SECONDS", "inspect_archive"]
 
 T = TypeVar("T")
+_MISSING = "does not exist"
 _WRONG_NAME = "bwp-doctor-probe"
 _LONG_AGO = datetime(2020, 1, 1, tzinfo=UTC)
 
@@ -54,7 +56,8 @@ def inspect_archive(
     yield Finding(f"settings: rule {rule_name}, queue {queue_url}")
     archive, absence = _described(lambda: describe_archive(clients, name))
     if archive is None:
-        fix = _absence_fix(absence, "events:DescribeArchive", f"archive/{name}", archives.SEE_SETUP)
+        find = f"; this lists the archives there: {aws('events', 'list-archives')}"
+        fix = _absence_fix(absence, "events:DescribeArchive", f"archive/{name}", find)
         yield Finding(f"archive {name} {absence}", fix)
         return
     yield from map(_finding, archive_checks(archive))
@@ -62,11 +65,12 @@ def inspect_archive(
         f"archive {archive.name} holds about {archive.event_count:,} events (AWS counts them once a day), "
         + (f"each for {archive.retention_days} days" if archive.retention_days else "for ever")
     )
-    rule = yield from _rule_and_queue(clients, archive, rule_name, queue_url)
-    rule_arn = rule.arn if rule is not None else archive.rule_arn(rule_name)
+    has_queue = yield from _rule_and_queue(clients, archive, rule_name, queue_url)
     state, retry = "Nothing was changed.", "Run doctor again later."
     with aws_errors("the permissions", state=state, permission="all permissions above", retry=retry):
-        yield from _permissions(clients, archive, rule_arn, queue_url)
+        yield from _replay_permissions(clients, archive, archive.rule_arn(rule_name))
+        if has_queue:
+            yield from _queue_permissions(clients, queue_url)
     yield from _window(archive, known, now)
 
 
@@ -77,12 +81,12 @@ def _described(describe: Callable[[], T]) -> tuple[T | None, str]:
     except TerminalRemoteError:
         return None, "can't be described"
     except SourceNotFoundError:
-        return None, "does not exist"
+        return None, _MISSING
 
 
-def _absence_fix(absence: str, action: str, resource: str, make: str) -> str:
-    if absence == "does not exist":
-        return f"check its name and the Region, or make it: {make}"
+def _absence_fix(absence: str, action: str, resource: str, next_step: str) -> str:
+    if absence == _MISSING:
+        return f"check its name and the Region{next_step}"
     return f"allow {action} on {resource} for the app's role"
 
 
@@ -93,12 +97,12 @@ def _finding(check: Check) -> Finding:
 
 def _rule_and_queue(
     clients: Clients, archive: Archive, rule_name: str, queue_url: str
-) -> Generator[Finding, None, Rule | None]:
-    """Yield the findings of rule, queue and dead-letter queues; return the rule, or None if it can't be described."""
+) -> Generator[Finding, None, bool]:
+    """Yield the findings of rule, queue and dead-letter queues; return whether the queue exists."""
     queue, queue_absence = _described(lambda: describe_queue(clients, queue_url))
     rule, rule_absence = _described(lambda: describe_rule(clients, rule_name, archive.bus))
     if rule is None:
-        make = f"{make_rule(archive, rule_name, queue)} ({archives.SEE_SETUP})"
+        make = f", or make it ({archives.SEE_SETUP}): {make_rule(archive, rule_name, queue)}"
         action = "events:DescribeRule and events:ListTargetsByRule"
         fix = _absence_fix(rule_absence, action, "the rule", make)
         yield Finding(f"rule {rule_name} on bus {archive.bus} {rule_absence}", fix)
@@ -106,18 +110,18 @@ def _rule_and_queue(
         yield from map(_finding, rule_checks(rule, archive, queue))
     if queue is None:
         elsewhere = archives.misplaced(archive, rule or rule_name, queue_url)
-        make = make_all_queues(archive, rule or rule_name, queue_url)
+        make = f", or make it: {make_all_queues(archive, rule or rule_name, queue_url)}"
         fix = _absence_fix(queue_absence, "sqs:GetQueueAttributes", queue_url, make)
         yield _finding(elsewhere) if elsewhere else Finding(f"the queue {queue_absence}", fix)
-        return rule
+        return elsewhere is None and queue_absence != _MISSING
     yield from map(_finding, queue_checks(queue, queue_url, archive, rule))
     dead_letters = archives.describe_all_dead_letters(clients, queue_url, queue, rule)
     yield from map(_finding, dead_letter_checks(dead_letters, queue, queue_url, rule))
-    return rule
+    return True
 
 
-def _permissions(clients: Clients, archive: Archive, rule_arn: str, queue_url: str) -> Iterator[Finding]:
-    """Try each call with an argument that is wrong on purpose, so that the call has no effect."""
+def _replay_permissions(clients: Clients, archive: Archive, rule_arn: str) -> Iterator[Finding]:
+    """Try each call to EventBridge with an argument that is wrong on purpose, so that the call has no effect."""
     prefix = archive.arn.partition(":archive/")[0]
     # The window ends before it starts, so AWS can't start the replay; and a replay would be sent to our rule only.
     yield permission_finding(
@@ -140,7 +144,10 @@ def _permissions(clients: Clients, archive: Archive, rule_arn: str, queue_url: s
             lambda call=call: call(ReplayName=_WRONG_NAME),  # type: ignore[misc]
             expected=("ResourceNotFoundException",),
         )
-    # A received message becomes visible again at once.
+
+
+def _queue_permissions(clients: Clients, queue_url: str) -> Iterator[Finding]:
+    """Try each call to the queue in a way that has no effect: a received message becomes visible again at once."""
     yield permission_finding(
         "sqs:ReceiveMessage",
         "the queue",

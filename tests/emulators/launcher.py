@@ -14,6 +14,7 @@ from collections import defaultdict
 from pathlib import Path
 from typing import Any
 
+import delivery
 from ministack import app
 from ministack.core.responses import error_response_json, json_response
 from ministack.services import eventbridge as bridge
@@ -28,6 +29,7 @@ KNOBS: dict[str, Any] = {
     "late": 0.0,  # share of events whose delivery is tried again after the replay has ended
     "late_seconds": 0.0,  # how long after
     "fail_after": None,  # FAILED once so many events were sent
+    **delivery.KNOBS,
 }
 MOST_ACTIVE = 10
 ACTIVE = ("STARTING", "RUNNING", "CANCELLING")
@@ -128,7 +130,8 @@ def start_replay(data: dict[str, Any]) -> Any:
         "ReplayStartTime": _now_ts(),
     }
     bridge._replays[name] = replay
-    task = asyncio.get_running_loop().create_task(run(replay, archive, knobs_of(archive["ArchiveName"])))
+    knobs = delivery.knobs_of_replays[name] = knobs_of(archive["ArchiveName"])
+    task = asyncio.get_running_loop().create_task(run(replay, archive, knobs))
     running.add(task)
     task.add_done_callback(running.discard)
     return json_response({key: replay[key] for key in ("ReplayArn", "State", "ReplayStartTime")})
@@ -242,6 +245,7 @@ if __name__ == "__main__":
         if not hasattr(bridge, place):
             sys.exit(f"ministack has no {place} any more: look at the overrides again")
         setattr(bridge, place, replacement)
+    delivery.install()
     exit_with_stdin()
     sys.argv = sys.argv[:1]
     app.main()

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
-from support.emulator import ACCOUNT, REGION, Account, Emulator
+from support.emulator import ACCOUNT, REGION, Account, Emulator, queue_arn
 from support.events import envelope
 
 FIRST = datetime(2026, 5, 1, tzinfo=UTC)
@@ -228,3 +228,68 @@ def test_a_disabled_rule_gets_nothing(account: Account) -> None:
     start(account, "1")
     wait_for(account, "1", "COMPLETED")
     assert account.waiting() == (0, 0)
+
+
+def replayed(account: Account, name: str, **knobs: Any) -> tuple[int, int]:
+    """Replay the archive; return how many events are in the queue, and how many in the dead-letter queue."""
+    account.emulator.turn(account.archive, **knobs)
+    start(account, name)
+    wait_for(account, name, "COMPLETED")
+    return account.waiting()[0], account.waiting(account.dead_letters)[0]
+
+
+def target(account: Account, **changes: Any) -> None:
+    (found,) = account.events.list_targets_by_rule(Rule=account.rule, EventBusName=account.bus)["Targets"]
+    account.events.put_targets(Rule=account.rule, EventBusName=account.bus, Targets=[found | changes])
+
+
+def attributes(account: Account, **values: str) -> None:
+    account.sqs.set_queue_attributes(QueueUrl=account.queue_url, Attributes=values)
+
+
+def test_what_a_queue_does_not_take_goes_to_the_targets_dead_letters(account: Account) -> None:
+    account.put([*events(3), events(4)[3] | {"detail": {"note": "x" * 2000}}])
+    (found,) = json.loads(account.sqs.get_queue_attributes(QueueUrl=account.queue_url, AttributeNames=["All"])[
+        "Attributes"]["Policy"])["Statement"]  # fmt: skip
+    attributes(account, MaximumMessageSize="1024")
+    assert replayed(account, "size") == (3, 1)
+    denied = [found, {"Effect": "Deny", "Principal": "*", "Action": "sqs:*", "Resource": "*"}]
+    attributes(account, Policy=json.dumps({"Statement": denied}))
+    assert replayed(account, "denied") == (3, 5)
+    attributes(account, Policy=json.dumps({"Statement": [found]}), KmsMasterKeyId="alias/aws/sqs")
+    assert replayed(account, "key") == (3, 9)
+    assert replayed(account, "key-works", aws_key_delivers=True) == (6, 10)
+    attributes(account, KmsMasterKeyId="", MaximumMessageSize="1048576")
+    target(account, RoleArn=f"arn:aws:iam::{ACCOUNT}:role/sender")
+    assert replayed(account, "role") == (6, 14)
+    (message,) = account.sqs.receive_message(QueueUrl=account.dead_letters, MessageAttributeNames=["All"])["Messages"]
+    assert json.loads(message["Body"])["detail-type"].startswith("PERSONAL_DATA_")
+    assert message["MessageAttributes"]["ERROR_CODE"]["StringValue"] == "INVALID_PARAMETER"
+
+
+def test_a_busy_queue_is_tried_again_for_as_long_as_the_retry_policy_says(account: Account) -> None:
+    account.put(events(20))
+    assert replayed(account, "default", busy=0.5) == (20, 0)
+    target(account, RetryPolicy={"MaximumRetryAttempts": 0})
+    queue, dead = replayed(account, "never", busy=0.5)
+    assert (queue + dead, 3 < dead < 17) == (40, True)
+    account.sqs.set_queue_attributes(QueueUrl=account.dead_letters, Attributes={"Policy": ""})
+    assert replayed(account, "lost", busy=0.5) == (queue + 20 - dead, dead)
+
+
+def test_a_queue_in_another_account_or_region_gets_nothing(account: Account) -> None:
+    account.put(events(2))
+    target(account, Arn=f"arn:aws:sqs:eu-west-1:{ACCOUNT}:q")
+    assert replayed(account, "1") == (0, 2)
+
+
+def test_messages_are_moved_out_of_the_dead_letter_queue_of_a_queue_alone(account: Account) -> None:
+    dead = queue_arn(account.dead_letters)
+    account.sqs.send_message(QueueUrl=account.dead_letters, MessageBody="from EventBridge")
+    account.sqs.start_message_move_task(SourceArn=dead)
+    assert account.waiting(account.dead_letters) == (1, 0)  # it came from no queue
+    account.sqs.start_message_move_task(SourceArn=dead, DestinationArn=queue_arn(account.queue_url))
+    assert (account.waiting(account.dead_letters), account.waiting()) == ((0, 0), (1, 0))
+    attributes(account, RedrivePolicy="")
+    move = {"SourceArn": dead, "DestinationArn": queue_arn(account.queue_url)}
+    assert refused(lambda: account.sqs.start_message_move_task(**move))[0] == "ResourceNotFoundException"

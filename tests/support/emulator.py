@@ -35,7 +35,8 @@ class Emulator:
     knobs_file: Path
     env: dict[str, str]
 
-    def client(self, service: str) -> Any:
+    def client(self, service: str, *, region: str = REGION, account: str = "test") -> Any:
+        """Return a client; the emulator takes the access key for the number of an account."""
         import boto3
         from botocore.config import Config
 
@@ -43,8 +44,8 @@ class Emulator:
             service,
             config=Config(retries={"total_max_attempts": 1}),
             endpoint_url=self.endpoint,
-            region_name=REGION,
-            aws_access_key_id="test",
+            region_name=region,
+            aws_access_key_id=account,
             aws_secret_access_key="test",
         )
 
@@ -94,7 +95,9 @@ class Account:
 
     def another_queue(self, rule: str, pattern: dict[str, Any]) -> str:
         """Set up somebody else's rule and queue on the same bus."""
-        url = self.sqs.create_queue(QueueName=f"q-{uuid4().hex[:10]}")["QueueUrl"]
+        name = f"q-{uuid4().hex[:10]}"
+        policy = sending_policy(f"arn:aws:sqs:{REGION}:{ACCOUNT}:{name}", rule_arn(self.bus, rule))
+        url = self.sqs.create_queue(QueueName=name, Attributes={"Policy": policy})["QueueUrl"]
         self.events.put_rule(Name=rule, EventBusName=self.bus, EventPattern=json.dumps(pattern))
         self.events.put_targets(Rule=rule, EventBusName=self.bus, Targets=[{"Id": "theirs", "Arn": queue_arn(url)}])
         return str(url)
@@ -112,6 +115,18 @@ class Account:
 
 def rule_arn(bus: str, rule: str) -> str:
     return f"arn:aws:events:{REGION}:{ACCOUNT}:rule/" + (rule if bus == "default" else f"{bus}/{rule}")
+
+
+def sending_policy(arn: str, rule: str) -> str:
+    """Return the policy of a queue that lets one rule send, as JSON text."""
+    statement = {
+        "Effect": "Allow",
+        "Principal": {"Service": "events.amazonaws.com"},
+        "Action": "sqs:SendMessage",
+        "Resource": arn,
+        "Condition": {"ArnEquals": {"aws:SourceArn": rule}},
+    }
+    return json.dumps({"Version": "2012-10-17", "Statement": [statement]})
 
 
 def queue_arn(url: str) -> str:
@@ -205,7 +220,11 @@ def make_account(emulator: Emulator, monkeypatch: pytest.MonkeyPatch) -> Callabl
         bus = bus or f"{PARTNER}/acme-{token}"
         if bus != "default":
             events.create_event_bus(Name=bus, **({"EventSourceName": bus} if "/" in bus else {}))
-        dead = sqs.create_queue(QueueName=f"dead-{token}")["QueueUrl"]
+        dead_policy = sending_policy(f"arn:aws:sqs:{REGION}:{ACCOUNT}:dead-{token}", rule_arn(bus, f"reader-{token}"))
+        days = str(14 * 86_400)
+        dead = sqs.create_queue(
+            QueueName=f"dead-{token}", Attributes={"Policy": dead_policy, "MessageRetentionPeriod": days}
+        )["QueueUrl"]
         account = Account(
             emulator,
             events,
@@ -216,24 +235,12 @@ def make_account(emulator: Emulator, monkeypatch: pytest.MonkeyPatch) -> Callabl
             "",
             dead,
         )
-        policy = {
-            "Version": "2012-10-17",
-            "Statement": [
-                {
-                    "Effect": "Allow",
-                    "Principal": {"Service": "events.amazonaws.com"},
-                    "Action": "sqs:SendMessage",
-                    "Resource": f"arn:aws:sqs:{REGION}:{ACCOUNT}:reader-{token}",
-                    "Condition": {"ArnEquals": {"aws:SourceArn": account.rule_arn}},
-                }
-            ],
-        }
         queue_url = sqs.create_queue(
             QueueName=f"reader-{token}",
             Attributes={
                 "VisibilityTimeout": str(visibility),
-                "MessageRetentionPeriod": str(14 * 86_400),
-                "Policy": json.dumps(policy),
+                "MessageRetentionPeriod": days,
+                "Policy": sending_policy(f"arn:aws:sqs:{REGION}:{ACCOUNT}:reader-{token}", account.rule_arn),
                 "RedrivePolicy": json.dumps({"deadLetterTargetArn": queue_arn(dead), "maxReceiveCount": 100}),
                 "SqsManagedSseEnabled": "true",
             },
