@@ -2,15 +2,20 @@
 
 import subprocess
 import sys
+from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import yaml
+from support.archives import FIRST, privacy, read, settings_of
+from support.emulator import ACCOUNT, Account
 from support.events import envelope, write
 
-from bwp_client.doctor.archive import RETENTION_SECONDS, VISIBILITY_SECONDS
-from bwp_client.sources.eventbridge.event_pattern import pattern_problem
+from bwp_client.doctor.archive import inspect_archive
+from bwp_client.sources.eventbridge.aws_clients import Clients
+from bwp_client.warehouse import Warehouse
 
 AWS = Path(__file__).parents[1] / "deploy" / "aws"
 TEMPLATES = sorted(AWS.glob("*.yaml"))
@@ -130,18 +135,29 @@ def last_monday() -> datetime:
     return today - timedelta(days=today.weekday() + 7)
 
 
-def test_the_reader_rule_takes_replays_only_and_the_queue_satisfies_the_doctor() -> None:
-    import json
-
-    made = resources("archive-reader.yaml")
-    pattern = made["Rule"]["EventPattern"]
-    pattern["source"] = [{"prefix": "aws.partner/buywithprime"}]
-    assert pattern_problem(json.dumps(pattern), bus="aws.partner/buywithprime/acme") is None
-    assert int(made["Queue"]["VisibilityTimeout"]) >= VISIBILITY_SECONDS
-    assert int(made["Queue"]["MessageRetentionPeriod"]) >= RETENTION_SECONDS
-    assert made["Queue"]["RedrivePolicy"]
-    (target,) = made["Rule"]["Targets"]
-    assert target["DeadLetterConfig"]
+def test_a_deployed_archive_reader_satisfies_the_doctor_and_reads_the_archive(
+    make_account: Callable[..., Account], tmp_path: Path
+) -> None:
+    account = make_account()
+    stacks = account.emulator.client("cloudformation")
+    values = {
+        "ArchiveName": account.archive, "EventBusName": account.bus, "RuleName": f"made-{account.rule}",
+        "PrincipalArn": f"arn:aws:iam::{ACCOUNT}:role/app",
+    }  # fmt: skip
+    parameters = [{"ParameterKey": name, "ParameterValue": value} for name, value in values.items()]
+    body = (AWS / "archive-reader.yaml").read_text()
+    name = f"reader-{account.archive}"
+    stacks.create_stack(StackName=name, TemplateBody=body, Parameters=parameters, Capabilities=["CAPABILITY_IAM"])
+    stacks.get_waiter("stack_create_complete").wait(StackName=name, WaiterConfig={"Delay": 1, "MaxAttempts": 60})
+    (stack,) = stacks.describe_stacks(StackName=name)["Stacks"]
+    made = {item["OutputKey"]: item["OutputValue"] for item in stack["Outputs"]}
+    account = replace(account, rule=made["RuleName"], queue_url=made["QueueUrl"])
+    clients = Clients(account.events, account.sqs)
+    url = f"archive://{account.archive}"
+    found = inspect_archive(url, settings_of(account), clients, [], now=FIRST + timedelta(days=30))
+    assert [finding.as_text() for finding in found if finding.fix] == []
+    account.put(privacy(5))
+    assert read(account, Warehouse(str(tmp_path / "w"))).stored == 5
 
 
 def test_the_reader_role_is_granted_what_the_doctor_tries_and_nothing_else() -> None:

@@ -59,14 +59,19 @@ def _inspect(text: str, settings: Settings, warehouse: Warehouse) -> Iterator[Fi
     from bwp_client.sources import Scheme, SourceAddress
 
     if text == API:
-        return _inspect_api(settings, warehouse)
+        yield from _inspect_api(settings, warehouse)
+        return
+    from bwp_client.doctor.warehouse import inspect_warehouse
+
     address = SourceAddress.parse(text)
     match address.scheme:
         case Scheme.ARCHIVE:
-            return _inspect_archive(address, settings, warehouse)
+            yield from _inspect_archive(address, settings, warehouse)
         case Scheme.S3:
-            return _inspect_s3(address)
-    return _inspect_path(address)
+            yield from _inspect_s3(address)
+        case _:
+            yield from _inspect_path(address)
+    yield from inspect_warehouse(warehouse)
 
 
 def _inspect_archive(address: SourceAddress, settings: Settings, warehouse: Warehouse) -> Iterator[Finding]:

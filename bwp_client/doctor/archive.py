@@ -25,12 +25,14 @@ from bwp_client.sources.eventbridge.fix_commands import (
 from bwp_client.sources.eventbridge.queue_checks import dead_letter_checks, queue_checks
 from bwp_client.sources.eventbridge.replays import ARCHIVE_DELAY, OVERLAP
 from bwp_client.sources.eventbridge.rule_checks import archive_checks, rule_checks
-from bwp_client.warehouse.replays import Replay, watermark
+from bwp_client.time_ranges import window_options
+from bwp_client.warehouse.replays import Replay, holes, watermark
 
 __all__ = ["RETENTION_SECONDS", "VISIBILITY_SECONDS", "inspect_archive"]
 
 T = TypeVar("T")
 _MISSING = "does not exist"
+_MINUTE = "%Y-%m-%d %H:%M"
 _WRONG_NAME = "bwp-doctor-probe"
 _LONG_AGO = datetime(2020, 1, 1, tzinfo=UTC)
 
@@ -173,26 +175,33 @@ def _queue_permissions(clients: Clients, queue_url: str) -> Iterator[Finding]:
 
 
 def _window(archive: Archive, known: list[Replay], now: datetime) -> Iterator[Finding]:
-    """Yield the window that the next load reads, and whether the archive still has all of it."""
+    """Yield the window that the next load reads, and each period that no load has read or will read by itself."""
     latest = (now - ARCHIVE_DELAY).replace(second=0, microsecond=0)
-    read_to = watermark(known)
+    read_to, expired_before = watermark(known), archive.expired_before(now)
     if read_to is None:
-        yield Finding(
-            f"no window was read yet; the first load needs --from, {archive.created_at:%Y-%m-%d} at the earliest"
-        )
-        return
-    available_from = now - timedelta(days=archive.retention_days) if archive.retention_days else None
-    if available_from is not None and read_to < available_from:
-        yield Finding(
-            f"events from {read_to:%Y-%m-%d %H:%M} to {available_from:%Y-%m-%d %H:%M} UTC were never read and are gone "
-            "from the archive",
-            f"load them from another copy, if there is one; raise the archive's retention, and load more often than every "
-            f"{archive.retention_days} days",
-        )
-    yield Finding(f"the next load reads {read_to - OVERLAP:%Y-%m-%d %H:%M} to {latest:%Y-%m-%d %H:%M} UTC")
-    unfinished = [replay.replay_name for replay in known if replay.state.is_open]
-    if unfinished:
-        yield Finding(
-            f"replay {unfinished[0]} was started, and has not been read to its end",
-            f"load archive://{archive.name} continues it",
-        )
+        earliest = max(archive.created_at, expired_before or archive.created_at)
+        yield Finding(f"no window was read yet; the first load needs --from, {earliest:%Y-%m-%d} at the earliest")
+    else:
+        if expired_before is not None and read_to < expired_before:
+            yield Finding(
+                f"events from {read_to:{_MINUTE}} to {expired_before:{_MINUTE}} UTC were never read and are gone from "
+                "the archive",
+                "load them from another copy, if there is one; raise the archive's retention, and load more often than "
+                f"every {archive.retention_days} days",
+            )
+        yield Finding(f"the next load reads {read_to - OVERLAP:{_MINUTE}} to {latest:{_MINUTE}} UTC")
+    found = holes(known)
+    for start, end in found:
+        text = f"events from {start:{_MINUTE}} to {end:{_MINUTE}} UTC were never read, though later ones were"
+        if expired_before is not None and end <= expired_before:
+            yield Finding(f"{text}; they are gone from the archive", "load them from another copy", is_fault=False)
+        else:
+            yield Finding(text, f"bwp load archive://{archive.name} {window_options(start, end)}")
+    if read_to is not None and not found:
+        yield Finding("no period between two loads was left out")
+    for replay in known:
+        if replay.state.is_open:
+            yield Finding(
+                f"replay {replay.replay_name} was started, and has not been read to its end",
+                f"unless a load is running, continue it: bwp load archive://{archive.name}",
+            )

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -9,8 +10,9 @@ from typing import Any
 import boto3
 import pytest
 from botocore.stub import Stubber
-from support.archives import FIRST, privacy, read, settings_of
-from support.emulator import Account, queue_arn
+from support.archives import FIRST, QUICK, privacy, read, settings_of
+from support.aws_cli import commands_in, run
+from support.emulator import ACCOUNT, REGION, Account, queue_arn, sending_policy
 from support.events import many, text_of
 from support.s3 import Bucket
 from support.tables import command
@@ -25,12 +27,13 @@ from bwp_client.warehouse.replays import Replay, ReplayState, list_replays
 
 MakeAccount = Callable[..., Account]
 NOW = FIRST + timedelta(days=30)
+QUICKER = replace(QUICK, settle_seconds=0.1, empty_polls=2)
 
 
-def lines(account: Account, known: list[Replay] | None = None) -> list[Finding]:
+def lines(account: Account, known: list[Replay] | None = None, *, now: datetime = NOW) -> list[Finding]:
     clients = Clients(account.events, account.sqs)
     url = f"archive://{account.archive}"
-    return list(inspect_archive(url, settings_of(account), clients, known or [], now=NOW))
+    return list(inspect_archive(url, settings_of(account), clients, known or [], now=now))
 
 
 def wrong(found: list[Finding]) -> dict[str, str]:
@@ -106,6 +109,136 @@ def test_each_fault_is_found_with_its_fix(case: str, make_account: MakeAccount) 
     assert any(what in text and fix in mended for text, mended in found.items()), found
 
 
+ASPECTS = [
+    "is ENABLED on bus", "receives every privacy event", "is ENABLED", "takes replays only", "sends to our queue",
+    "has no other target", "sends events as they are", "up to 185 times again", "in the archive's Region and account",
+    "policy lets the rule send", "is a standard queue", "is encrypted with keys of SQS", "MaximumMessageSize is 1,048,576",
+    "MessageRetentionPeriod is 1209600 s", "VisibilityTimeout is 120 s", "DelaySeconds is 0 s", "maxReceiveCount is 100",
+    "is empty", "no window was read yet",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("aspect", ASPECTS)
+def test_each_part_of_the_set_up_has_a_line(aspect: str, make_account: MakeAccount) -> None:
+    found = [finding.as_text() for finding in lines(make_account(visibility=120))]
+    assert any(line.startswith("OK    ") and aspect in line for line in found), found
+
+
+def dead_letters(account: Account, **values: str) -> None:
+    account.sqs.set_queue_attributes(QueueUrl=account.dead_letters, Attributes=values)
+
+
+WEAK: dict[str, tuple[Callable[[Account], Any], str]] = {
+    "a key of one's own": (
+        lambda a: attribute(a, KmsMasterKeyId="alias/shop", SqsManagedSseEnabled="false"),
+        "alias/shop, whose policy can't be seen",
+    ),
+    "messages of 256 KiB": (lambda a: attribute(a, MaximumMessageSize="262144"), "262,144 bytes"),
+    "dead letters without a policy": (lambda a: dead_letters(a, Policy=""), "no statement allows it"),
+    "dead letters with the key of AWS": (
+        lambda a: dead_letters(a, KmsMasterKeyId="alias/aws/sqs", SqsManagedSseEnabled="false"), "can't use",
+    ),
+    "dead letters for a minute": (lambda a: dead_letters(a, MessageRetentionPeriod="60"), "60 s, less than"),
+    "an archive of an account": (
+        lambda a: a.events.update_archive(ArchiveName=a.archive, EventPattern='{"account": ["000000000000"]}'),
+        "can't judge",
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", WEAK)
+def test_a_weakness_is_a_note_with_a_fix_and_events_arrive_all_the_same(
+    case: str, make_account: MakeAccount, tmp_path: Path
+) -> None:
+    spoil, words = WEAK[case]
+    account = make_account(visibility=120)
+    spoil(account)
+    account.put(privacy(5))
+    found = lines(account)
+    assert wrong(found) == {}
+    (note,) = [finding for finding in found if finding.fix]
+    assert words in note.text
+    assert note.as_text().startswith("NOTE  ")
+    assert read(account, Warehouse(str(tmp_path / "w")), timing=QUICKER).stored == 5
+    (mend,) = commands_in(note.fix)
+    if mend[1] != "kms":  # which only shows the policy of the key
+        run(account.emulator, mend)
+        assert [finding for finding in lines(account) if finding.fix] == []
+
+
+def test_a_first_in_first_out_queue_that_is_set_up_well_is_read_whole(
+    make_account: MakeAccount, tmp_path: Path
+) -> None:
+    account = make_account(visibility=120)
+    arn = f"arn:aws:sqs:{REGION}:{ACCOUNT}:{account.rule}.fifo"
+    attributes = {
+        "FifoQueue": "true", "ContentBasedDeduplication": "true", "VisibilityTimeout": "120",
+        "MessageRetentionPeriod": "1209600", "Policy": sending_policy(arn, account.rule_arn),
+    }  # fmt: skip
+    url = account.sqs.create_queue(QueueName=f"{account.rule}.fifo", Attributes=attributes)["QueueUrl"]
+    account = replace(account, queue_url=url)
+    dead = {"Arn": queue_arn(account.dead_letters)}
+    target(account, Id="reader", Arn=arn, SqsParameters={"MessageGroupId": "shop"}, DeadLetterConfig=dead)
+    ((text, fix),) = wrong(lines(account)).items()
+    assert "no dead-letter queue" in text
+    for words in commands_in(fix):
+        run(account.emulator, words)
+    assert wrong(lines(account)) == {}
+    account.put(privacy(25))
+    assert read(account, Warehouse(str(tmp_path / "w")), timing=QUICKER).stored == 25
+
+
+@pytest.mark.parametrize("is_of_the_queue", [True, False])
+def test_dead_letters_are_moved_back_as_printed_and_loaded(
+    is_of_the_queue: bool, make_account: MakeAccount, tmp_path: Path
+) -> None:
+    account, warehouse = make_account(visibility=120), Warehouse(str(tmp_path / "w"))
+    events = privacy(6)
+    account.put(events[:5])
+    read(account, warehouse, timing=QUICKER)
+    (replay,) = list_replays(warehouse)
+    if not is_of_the_queue:  # but of the target alone
+        other = account.sqs.create_queue(QueueName=f"other-{account.rule}")["QueueUrl"]
+        redrive = json.dumps({"deadLetterTargetArn": queue_arn(other), "maxReceiveCount": 100})
+        attribute(account, RedrivePolicy=redrive)
+    lost = events[5] | {"replay-name": replay.replay_name, "source": account.bus}
+    account.sqs.send_message(QueueUrl=account.dead_letters, MessageBody=json.dumps(lost))
+    ((text, fix),) = wrong(lines(account)).items()
+    assert "holds about 1 messages" in text
+    for words in commands_in(fix):
+        run(account.emulator, words)
+    assert wrong(lines(account)) == {}
+    assert read(account, warehouse, timing=QUICKER).stored == 1
+    assert account.waiting(account.dead_letters) == (0, 0)
+
+
+def test_an_archive_that_leaves_events_out_receives_them_after_the_fix(
+    make_account: MakeAccount, tmp_path: Path
+) -> None:
+    account, warehouse = make_account(visibility=120), Warehouse(str(tmp_path / "w"))
+    pattern = json.dumps({"detail-type": [{"suffix": "_COMPLETED"}]})
+    account.events.update_archive(ArchiveName=account.archive, EventPattern=pattern)
+    account.put(privacy(10))  # of which every fifth failed
+    ((text, fix),) = wrong(lines(account)).items()
+    assert "PERSONAL_DATA_DELETION_TASK_FAILED" in text
+    (words,) = commands_in(fix)
+    run(account.emulator, words)
+    assert wrong(lines(account)) == {}
+    account.put(privacy(10, start=FIRST + timedelta(hours=1)))
+    assert read(account, warehouse, timing=QUICKER).stored == 8 + 10
+
+
+def test_a_rule_with_two_targets_for_our_queue_sends_each_event_twice(make_account: MakeAccount) -> None:
+    account = make_account(visibility=120)
+    dead = {"Arn": queue_arn(account.dead_letters)}
+    target(account, Id="again", Arn=queue_arn(account.queue_url), DeadLetterConfig=dead)
+    ((text, fix),) = wrong(lines(account)).items()
+    assert "each event comes 2 times" in text
+    (words,) = commands_in(fix)
+    run(account.emulator, words)
+    assert wrong(lines(account)) == {}
+
+
 @pytest.mark.parametrize(("code", "ok"), [("AccessDeniedException", False), ("ReceiptHandleIsInvalid", True)])
 def test_a_missing_permission_differs_from_an_expected_refusal(code: str, ok: bool) -> None:
     keys = {"aws_access_key_id": "t", "aws_secret_access_key": "t"}
@@ -128,6 +261,47 @@ def test_what_was_never_read_and_is_gone_from_the_archive_is_reported(account: A
     found = wrong(lines(account, [done, left]))
     assert any("were never read and are gone" in what for what in found)
     assert any("bwp-2 was started" in what for what in found)
+
+
+def complete(account: Account, first_day: int, last_day: int, state: ReplayState = ReplayState.COMPLETE) -> Replay:
+    """Return the replay of a window of whole days."""
+    start, end = FIRST + timedelta(days=first_day), FIRST + timedelta(days=last_day)
+    return Replay(f"bwp-{first_day}", account.archive, "r", start, end, state, end)
+
+
+def test_periods_between_two_windows_are_named_with_the_load_that_reads_them(make_account: MakeAccount) -> None:
+    account = make_account(visibility=120)
+    known = [complete(account, 0, 5), complete(account, 20, 25), complete(account, 4, 6)]
+    ((text, fix),) = wrong(lines(account, known)).items()
+    assert "from 2026-05-07 00:00 to 2026-05-21 00:00 UTC were never read" in text
+    assert fix == f"bwp load archive://{account.archive} --from 2026-05-07T00:00Z --to 2026-05-21T00:00Z"
+    assert wrong(lines(account, [*known, complete(account, 6, 20)])) == {}
+
+
+def test_periods_that_are_gone_from_the_archive_are_a_note(make_account: MakeAccount) -> None:
+    account = make_account(visibility=120)
+    account.events.update_archive(ArchiveName=account.archive, RetentionDays=7)
+    found = lines(account, [complete(account, 0, 5), complete(account, 20, 30)])
+    assert wrong(found) == {}
+    assert any(finding.as_text().startswith("NOTE  events from 2026-05-06") for finding in found)
+
+
+@pytest.mark.parametrize(("later_days", "retention_days", "first_day"), [(30, 0, 0), (30, 7, 23), (3, 7, 0)])
+def test_the_first_load_begins_where_the_archive_does(
+    later_days: int, retention_days: int, first_day: int, account: Account
+) -> None:
+    created = account.events.describe_archive(ArchiveName=account.archive)["CreationTime"]
+    account.events.update_archive(ArchiveName=account.archive, RetentionDays=retention_days)
+    found = list(map(Finding.as_text, lines(account, now=created + timedelta(days=later_days))))
+    first = created + timedelta(days=first_day)
+    assert any(f"needs --from, {first:%Y-%m-%d} at the earliest" in line for line in found), found
+
+
+def test_a_first_load_that_was_interrupted_is_named(make_account: MakeAccount) -> None:
+    account = make_account(visibility=120)
+    ((text, fix),) = wrong(lines(account, [complete(account, 0, 5, ReplayState.STARTED)])).items()
+    assert "bwp-0 was started" in text
+    assert f"bwp load archive://{account.archive}" in fix
 
 
 def test_the_exit_code_says_whether_all_is_ok(make_account: MakeAccount, tmp_path: Path) -> None:

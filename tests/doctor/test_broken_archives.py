@@ -1,4 +1,4 @@
-"""Broken set-ups of an archive: doctor finds each, its fix works as printed, doctor is satisfied, and the load is complete."""
+"""Broken set-ups of an archive: doctor finds each, its fix works as printed, and then the load is complete."""
 
 import json
 from collections.abc import Callable
@@ -16,7 +16,6 @@ from support.tables import rows
 
 from bwp_client.doctor.archive import inspect_archive
 from bwp_client.errors import UsageError
-from bwp_client.load.archive import ArchiveTiming
 from bwp_client.sources.eventbridge.aws_clients import Clients
 from bwp_client.warehouse import TableName, Warehouse
 from bwp_client.warehouse.replays import list_replays

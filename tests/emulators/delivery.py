@@ -1,4 +1,4 @@
-"""Delivery of events to SQS as AWS documents it: what a queue does not take goes to the target's dead-letter queue or is lost.
+"""Delivery of events to SQS as AWS documents it: what a queue does not take goes to dead letters, or is lost.
 
 Runs in the emulator's own environment, imports nothing of the product. Policies are judged by the emulator's own evaluator.
 """

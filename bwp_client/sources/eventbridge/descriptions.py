@@ -57,11 +57,9 @@ class Archive:
         """Return the ARN of a queue in the archive's Region and account."""
         return f"{self.arn.partition(':events:')[0]}:sqs:{self.region}:{self.account}:{name}"
 
-    def holds_from(self, now: datetime) -> datetime:
-        """Return the time from which the archive may hold events: its creation, or the start of its retention."""
-        if not self.retention_days:
-            return self.created_at
-        return max(self.created_at, now - timedelta(days=self.retention_days))
+    def expired_before(self, now: datetime) -> datetime | None:
+        """Return the time before which events are deleted from the archive by now; None if it retains them for ever."""
+        return now - timedelta(days=self.retention_days) if self.retention_days else None
 
 
 @dataclass(frozen=True, slots=True)

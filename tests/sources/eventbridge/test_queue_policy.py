@@ -60,7 +60,9 @@ LETS: dict[str, list[dict[str, Any]]] = {
         Condition=only("StringNotEqualsIfExists", "aws:PrincipalOrgID", "o-1")
         | only("Bool", "aws:PrincipalIsAWSService", "false")
     ),
-    "other services denied": deny(Condition=only("StringNotEquals", "aws:PrincipalServiceName", "events.amazonaws.com")),
+    "other services denied": deny(
+        Condition=only("StringNotEquals", "aws:PrincipalServiceName", "events.amazonaws.com")
+    ),
     "people of an organisation denied": deny(Condition=only("StringEquals", "aws:PrincipalOrgID", "o-1")),
     "those with an organisation denied": deny(Condition=only("Null", "aws:PrincipalOrgID", "false")),
     "one statement, no list": ALLOW,  # type: ignore[dict-item]
@@ -166,7 +168,9 @@ def test_what_the_emulator_does_not_know(statements: Any, words: str | None) -> 
     assert found is None if words is None else words in str(found)
 
 
-@pytest.mark.parametrize("policy", ["", "{", "[]", '"x"', '{"Statement": "x"}', '{"Statement": [1, {"Effect": "Allow"}]}'])
+@pytest.mark.parametrize(
+    "policy", ["", "{", "[]", '"x"', '{"Statement": "x"}', '{"Statement": [1, {"Effect": "Allow"}]}']
+)
 def test_a_policy_that_is_none_lets_nobody_send_and_is_mended(policy: str) -> None:
     queue = {"QueueArn": ARN, "Policy": policy}
     assert "no statement allows it" in str(policy_problem(queue, RULE))
