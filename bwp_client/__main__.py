@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import sys
 
 _GARBAGE_THRESHOLD = 100_000
 """The number of new objects that starts a garbage collection. Imports create several hundred thousand and free none."""
@@ -10,9 +11,17 @@ _GARBAGE_THRESHOLD = 100_000
 
 def main() -> None:
     """Run the command line."""
-    from bwp_client.cli.app import app
+    from bwp_client.cli.json_lines import is_asked_for, json_lines_on_stderr, run_with_json_lines
 
-    app()
+    if not is_asked_for(sys.argv[1:]):
+        from bwp_client.cli.app import app
+
+        app()
+        return
+    with json_lines_on_stderr():
+        from bwp_client.cli.app import app
+
+        run_with_json_lines(lambda: app(standalone_mode=False))
 
 
 def run() -> None:

@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from types import TracebackType
 from typing import Any, Self
 
+from bwp_client.cli.json_lines import without_colours, write_line
 from bwp_client.errors import BwpError, ExitCode
 
 _LINE_SECONDS = 0.2
@@ -24,7 +25,10 @@ def print_json(value: Any) -> None:
 
 def note(text: str, *, as_json: bool = False) -> None:
     """Write a line for people to stderr; with `--json` as a JSON line, because all lines there are JSON."""
-    sys.stderr.write((json.dumps({"event": "note", "message": text}) if as_json else text) + "\n")
+    if as_json:
+        write_line("note", text)
+    else:
+        sys.stderr.write(text + "\n")
 
 
 class Progress:
@@ -103,4 +107,7 @@ def errors_as_exit_codes(*, as_json: bool) -> Iterator[None]:
 
 
 def _print_error(message: str, *, as_json: bool) -> None:
-    note(json.dumps({"event": "error", "message": message}) if as_json else message)
+    if as_json:
+        write_line("error", message)
+    else:
+        note(without_colours(message))

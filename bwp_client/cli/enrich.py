@@ -60,10 +60,11 @@ def enrich_command(
             )
         if result.denied or result.failed:
             note(
-                f"Needs attention: {result.denied:,} lookups were denied and {result.failed:,} failed; status says why."
+                f"Needs attention: {result.denied:,} lookups were denied and {result.failed:,} failed; status says why.",
+                as_json=as_json,
             )
         if result.unknown:
-            note(f"Needs attention: {unknown_text(result.unknown)}")
+            note(f"Needs attention: {unknown_text(result.unknown)}", as_json=as_json)
         if result.denied or result.failed or result.unknown:
             raise typer.Exit(int(ExitCode.NEEDS_ATTENTION))
 

@@ -120,11 +120,12 @@ def _print_result(result: LoadResult, target: str, *, as_json: bool, is_empty: b
             + (f"; {result.outside_window:,} outside the window." if result.outside_window else ".")
         )
     if is_empty:
-        note(f"Needs attention: {result.source} holds no objects. Check the path or prefix.")
+        note(f"Needs attention: {result.source} holds no objects. Check the path or prefix.", as_json=as_json)
     if result.quarantined:
         note(
             f"Needs attention: {result.quarantined:,} records could not be read and are in quarantine with their "
-            "reasons; the data health page lists them."
+            "reasons; the data health page lists them.",
+            as_json=as_json,
         )
     if is_empty or result.quarantined:
         raise typer.Exit(int(ExitCode.NEEDS_ATTENTION))

@@ -142,6 +142,7 @@ def purge_command(
         if result.unfinished_files:
             note(
                 f"Needs attention: {result.unfinished_files:,} young files of {target.uri} belong to no commit; a load is "
-                "writing them, or was killed, and they may hold older data. Run purge again in an hour: it deletes them."
+                "writing them, or was killed, and they may hold older data. Run purge again in an hour: it deletes them.",
+                as_json=as_json,
             )
             raise typer.Exit(int(ExitCode.NEEDS_ATTENTION))

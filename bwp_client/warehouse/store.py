@@ -271,8 +271,10 @@ class Warehouse:
             WarehouseError: The table can't be written; nothing was committed.
             RemoteError: S3 refused or failed; nothing was committed.
         """
-        import stamina  # here, since it imports asyncio, which readers of the warehouse never need
+        import stamina.instrumentation  # here, since it imports asyncio, which readers of the warehouse never need
 
+        # By default stamina logs each retry as a warning. Two writers that meet are nothing to warn of.
+        stamina.instrumentation.set_on_retry_hooks([])
         try:
             for retry in stamina.retry_context(
                 on=CommitFailedError, attempts=COMMIT_ATTEMPTS, timeout=None, wait_initial=0.02, wait_max=1.0

@@ -1,0 +1,132 @@
+"""JSON lines on stderr under `--json`, whoever writes there: this program, a library, native code or a child process."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from threading import Thread
+from typing import Any, BinaryIO, Final
+
+OPTION: Final = "--json"
+_STDERR: Final = 2
+_MAX_LINE_BYTES: Final = 1 << 20
+_MAX_END_SECONDS: Final = 5.0
+_PANIC = re.compile(r"thread '.*' (?:\(\d+\) )?panicked at ")
+_BACKTRACE = re.compile(r"stack backtrace:|note: |\s+\d+: |\s+at ")
+_COLOURS = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
+
+
+def is_asked_for(arguments: list[str]) -> bool:
+    """Return whether a command line has the option `--json`."""
+    options, _, _ = "\0".join(arguments).partition("\0--\0")
+    return OPTION in options.split("\0")
+
+
+def run_with_json_lines(run: Callable[[], Any]) -> None:
+    """Run the command line; wrong usage becomes an error line.
+
+    Args:
+        run: Runs the command line as `typer` does with `standalone_mode=False`: returns an exit code or None.
+
+    Raises:
+        SystemExit: With the exit code of the command.
+    """
+    from typer.exceptions import Abort, TyperException
+
+    try:
+        code = run()
+    except TyperException as wrong_usage:
+        write_line("error", wrong_usage.format_message())
+        code = wrong_usage.exit_code
+    except Abort:
+        code = 130
+    raise SystemExit(code or 0)
+
+
+def write_line(event: str, message: str) -> None:
+    """Write a JSON line to stderr."""
+    sys.stderr.write(_line(event, message))
+    sys.stderr.flush()
+
+
+def without_colours(text: str) -> str:
+    """Return a text without the codes by which libraries colour it on a terminal."""
+    return _COLOURS.sub("", text)
+
+
+@contextmanager
+def json_lines_on_stderr() -> Iterator[None]:
+    """While the block runs, turn each line on stderr that is no JSON object into one, with the event `log`.
+
+    The lines pass through a pipe, because native code and child processes write to the file and know no hook of Python.
+    """
+    end_line = os.urandom(16).hex().encode()
+    try:
+        original = os.dup(_STDERR)
+    except OSError:  # the caller has closed stderr
+        yield
+        return
+    reading, writing = os.pipe()
+    forwarder = Thread(target=_forward, args=(reading, original, end_line), daemon=True)
+    sys.stderr.flush()
+    os.dup2(writing, _STDERR)
+    os.close(writing)
+    forwarder.start()
+    try:
+        yield
+    finally:
+        sys.stderr.flush()
+        # Child processes may hold the pipe open for longer than this process lives, so the end can't be seen by its closing.
+        os.write(_STDERR, b"\n" + end_line + b"\n")
+        forwarder.join(_MAX_END_SECONDS)
+        os.dup2(original, _STDERR)
+
+
+def _forward(reading: int, original: int, end_line: bytes) -> None:
+    with open(reading, "rb") as stream:
+        for text in _without_panics(_lines(stream, end_line)):
+            # Nobody may read stderr any more; whoever writes to the pipe must not wait for that.
+            with suppress(OSError):
+                _write_all(original, (f"{text}\n" if _is_object(text) else _line("log", text)).encode())
+
+
+def _lines(stream: BinaryIO, end_line: bytes) -> Iterator[str]:
+    while line := stream.readline(_MAX_LINE_BYTES):
+        if line.rstrip(b"\n") == end_line:
+            return
+        if text := line.decode("utf-8", "replace").rstrip():
+            yield text
+
+
+def _without_panics(lines: Iterator[str]) -> Iterator[str]:
+    """Leave out the reports of Rust's panics: a line with a place in the source, a message, and the stack.
+
+    The library that panicked raises an error too, and that error is reported.
+    """
+    for line in lines:
+        text: str | None = line
+        while text is not None and _PANIC.match(text):
+            next(lines, None)
+            text = next((other for other in lines if not _BACKTRACE.match(other)), None)
+        if text is not None:
+            yield text
+
+
+def _write_all(file: int, data: bytes) -> None:
+    while data:
+        data = data[os.write(file, data) :]
+
+
+def _is_object(text: str) -> bool:
+    try:
+        return isinstance(json.loads(text), dict)
+    except (ValueError, RecursionError):
+        return False
+
+
+def _line(event: str, message: str) -> str:
+    return json.dumps({"event": event, "message": without_colours(message)}) + "\n"
