@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import signal
 import sys
 import time
 import traceback
@@ -13,6 +14,7 @@ from typing import Any, Self
 
 from bwp_client.cli.json_lines import without_colours, write_line
 from bwp_client.errors import BwpError, ExitCode
+from bwp_client.stop_signals import StopSignal, stop_signals_as_interrupt
 
 _LINE_SECONDS = 0.2
 
@@ -83,15 +85,17 @@ def errors_as_exit_codes(*, as_json: bool) -> Iterator[None]:
     from typer import Exit
 
     try:
-        yield
+        with stop_signals_as_interrupt():
+            yield
     except Exit:
         raise
     except BwpError as error:
         _print_error(str(error), as_json=as_json)
         raise SystemExit(int(error.exit_code)) from None
-    except KeyboardInterrupt:
+    except KeyboardInterrupt as interrupt:
         _print_error("Stopped. Committed data are unchanged; start the command again.", as_json=as_json)
-        raise SystemExit(130) from None
+        number = interrupt.number if isinstance(interrupt, StopSignal) else signal.SIGINT
+        raise SystemExit(128 + number) from None
     except BrokenPipeError:
         raise SystemExit(int(ExitCode.INTERNAL)) from None
     except Exception as error:

@@ -58,19 +58,21 @@ def _print_result(result: ArchiveResult, *, as_json: bool) -> None:
             f"{result.ignored:,} ignored, {result.quarantined:,} quarantined, {result.outside_window:,} outside the window, "
             f"{result.foreign:,} foreign."
         )
-    if not result.received:
+    if result.received == result.foreign and not result.attention:
         note("In this window, the archive has no event that matches the rule.")
     if result.resumed:
         note("An earlier run's window was read to its end. Load again to read the events that have come since.")
     if result.foreign:
         note(
-            f"Needs attention: {result.foreign:,} messages in the queue belong to no replay of ours, and were left there. "
-            "Give this app its own queue, or purge the queue."
+            f"Needs attention: {result.foreign:,} messages in the queue belong to no replay of this warehouse, and were left "
+            "there for their owner. Give each warehouse a rule and a queue of its own."
         )
+    for line in result.attention:
+        note(f"Needs attention: {line}")
     if result.quarantined:
         note(
             f"Needs attention: {result.quarantined:,} records could not be read and are in quarantine with their "
             "reasons; the data health page lists them."
         )
-    if result.foreign or result.quarantined:
+    if result.foreign or result.quarantined or result.attention:
         raise typer.Exit(int(ExitCode.NEEDS_ATTENTION))

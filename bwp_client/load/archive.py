@@ -1,25 +1,33 @@
 """Loads a window of an EventBridge archive: replays it into our queue, and stores each message before deleting it.
 
 Order: the replay is written to the journal before AWS is asked; a batch of messages is stored and committed, then deleted
-from the queue; the window counts as read once AWS has sent everything and the queue is empty. A crash at any point leaves a
-replay that the next run continues, and messages that are delivered again.
+from the queue; the window counts as read once AWS has sent everything, the queue is empty, and nothing was found that can
+have taken messages away. A crash at any point leaves a replay that the next run continues, and messages that are delivered
+again.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from dataclasses import replace
 from datetime import UTC, datetime
 from uuid import uuid4
 
-from bwp_client.errors import UsageError
-from bwp_client.load.replay_reader import ArchiveTiming, ReplayReader
+from bwp_client.errors import BwpError, SettingsError, SourceNotFoundError, UsageError
+from bwp_client.load.replay_inbox import ArchiveTiming
+from bwp_client.load.replay_reader import ReplayReader
 from bwp_client.load.replay_windows import next_window, planned_replay, window_of
 from bwp_client.load.results import ArchiveProgress, ArchiveResult
 from bwp_client.settings import ArchiveSettings
 from bwp_client.sources.eventbridge import archive
 from bwp_client.sources.eventbridge.aws_clients import Clients, open_clients
+from bwp_client.sources.eventbridge.descriptions import describe_archive
+from bwp_client.sources.eventbridge.replays import cancel_replay
+from bwp_client.stop_signals import stop_signals_as_interrupt
+from bwp_client.time_ranges import window_options
 from bwp_client.warehouse import Warehouse
-from bwp_client.warehouse.replays import list_replays
+from bwp_client.warehouse.replays import Replay, ReplayState, list_replays, record_replay
 
 __all__ = ["ArchiveTiming", "load_archive"]
 
@@ -58,19 +66,73 @@ def load_archive(
         raise UsageError("Nothing was started: the window's end is not after its start. Swap --from and --to.")
     name = archive.archive_name(url)
     clients = clients or open_clients(archive.rule_and_queue(settings)[1])
-    setup = archive.ready_setup(clients, name, settings)
-    known = list_replays(warehouse, name)
-    unfinished = [replay for replay in known if replay.state.is_open]
-    result = ArchiveResult(uuid4().hex, url, resumed=bool(unfinished))
-    reader = ReplayReader(warehouse, setup, clients, timing or ArchiveTiming(), clock, on_progress, result)
-    if unfinished:
-        reader.read(unfinished, known)
-        if window_from is None and window_to is None:
-            return result
-        known = list_replays(warehouse, name)
-    window = next_window(setup.archive, known, window_from, window_to, now=clock())
-    if any(window_of(replay).contains(window) for replay in unfinished):
-        return result  # complete by now: a replay that fails raises an error
-    warehouse.create()
-    reader.read([planned_replay(setup.archive, known, window, setup.rule.arn, now=clock())], known)
-    return result
+    known = list_replays(warehouse)
+    setup = _ready_setup(warehouse, clients, name, settings, known, clock())
+    of_archive = [replay for replay in known if replay.archive == name]
+    unfinished = [replay for replay in of_archive if replay.state.is_open]
+    total = ArchiveResult(uuid4().hex, url, resumed=bool(unfinished))
+
+    def read(replays: list[Replay]) -> None:
+        result = ArchiveResult(total.load_id, url)
+        ReplayReader(warehouse, setup, clients, timing or ArchiveTiming(), clock, on_progress, result).read(replays)
+        total.add_window(result)
+
+    with stop_signals_as_interrupt():
+        if unfinished:
+            read(unfinished)
+        if not unfinished or window_from or window_to:
+            window = next_window(setup.archive, list_replays(warehouse, name), window_from, window_to, now=clock())
+            if not any(window_of(replay).contains(window) for replay in unfinished):  # else it is complete by now
+                setup = archive.ready_setup(clients, name, settings) if unfinished else setup
+                warehouse.create()
+                read([planned_replay(setup, of_archive, window, now=clock())])
+    total.attention += _attention(setup.archive, total, of_archive)
+    return total
+
+
+def _ready_setup(
+    warehouse: Warehouse, clients: Clients, name: str, settings: ArchiveSettings, known: list[Replay], now: datetime
+) -> archive.Setup:
+    """Return a set-up without problems; with problems, no open replay that uses it counts as read any more.
+
+    Raises:
+        UsageError: There are problems.
+        RemoteError: AWS refused or failed.
+    """
+    rule_name, _ = archive.rule_and_queue(settings)
+    doubtful = [
+        replay
+        for replay in known
+        if replay.state.is_open and (replay.archive == name or replay.rule.rpartition("/")[2] == rule_name)
+    ]
+    try:
+        return archive.ready_setup(clients, name, settings)
+    except UsageError as error:
+        if isinstance(error, SettingsError) or not doubtful:
+            raise
+        if isinstance(error, SourceNotFoundError):
+            describe_archive(clients, name)  # where the archive is missing, nothing is known of rule and queue
+        for replay in doubtful:
+            with suppress(BwpError):
+                cancel_replay(clients, replay.replay_name)
+            record_replay(warehouse, replace(replay, state=ReplayState.FAILED, recorded_at=now))
+        loads = "\n".join(
+            f"  load archive://{replay.archive} {window_options(replay.window_from, replay.window_to)}"
+            for replay in doubtful
+        )
+        raise type(error)(
+            f"{error}\nEvents of earlier loads may have been lost by this, so their windows do not count as read. Once the "
+            f"set-up is right, load each window again:\n{loads}"
+        ) from error
+
+
+def _attention(described: archive.Archive, result: ArchiveResult, earlier: list[Replay]) -> Iterator[str]:
+    """Yield that no event ever came from an archive that holds events."""
+    received = [result.received - result.foreign]
+    received += [replay.counts.get("received", 0) - replay.counts.get("foreign", 0) for replay in earlier]
+    if described.event_count and not any(received):
+        yield (
+            f"archive {described.name} holds about {described.event_count:,} events, but no load has received any of "
+            "them. Unless the window holds no event of Buy with Prime, the events do not reach the queue: run doctor "
+            f"archive://{described.name}, and load the window again."
+        )

@@ -4,49 +4,36 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, replace
+from contextlib import suppress
+from dataclasses import asdict, replace
 from datetime import datetime
+from typing import NoReturn
 
-from bwp_client.errors import BwpError, RemoteError, TerminalRemoteError, TransientRemoteError, UnconfirmedError
+from bwp_client.errors import (
+    BwpError,
+    RemoteError,
+    TerminalRemoteError,
+    TransientRemoteError,
+    UnconfirmedError,
+    UsageError,
+)
 from bwp_client.load import load
+from bwp_client.load.replay_doubts import doubts_about_queue, doubts_about_setup
+from bwp_client.load.replay_inbox import ArchiveTiming, Received, ReplayInbox
 from bwp_client.load.replay_windows import window_of
 from bwp_client.load.results import ArchiveProgress, ArchiveResult
+from bwp_client.sources import SourceAddress
 from bwp_client.sources.eventbridge import archive, replays
-from bwp_client.sources.eventbridge.aws_clients import LONG_POLL_SECONDS, Clients
-from bwp_client.sources.eventbridge.messages import MessageBatch, replay_of
-from bwp_client.sources.eventbridge.queue import Message, VisibilityExtender
+from bwp_client.sources.eventbridge.aws_clients import Clients
+from bwp_client.sources.eventbridge.messages import MessageBatch
 from bwp_client.sources.eventbridge.replays import ReplayStatus
+from bwp_client.time_ranges import window_options
 from bwp_client.warehouse import Run, TableName, Warehouse, record_run
-from bwp_client.warehouse.replays import Replay, ReplayState, list_replays, record_replay
-
-MAX_BATCH_BYTES = 64 * 1024 * 1024
-"""The size of the messages that are stored at a time."""
-_ENDS = {
-    "COMPLETED": ReplayState.COMPLETE,
-    "FAILED": ReplayState.FAILED,
-    "CANCELLED": ReplayState.CANCELLED,
-}
-
-
-@dataclass(frozen=True, slots=True)
-class ArchiveTiming:
-    """Waiting times and batch sizes; the defaults follow from the behaviour of AWS."""
-
-    poll_seconds: int = LONG_POLL_SECONDS
-    empty_polls: int = 3
-    """Consecutive long polls without a message before the queue may be empty."""
-    settle_seconds: float = 60.0
-    """The time after the last message until the queue's counts are reliable."""
-    status_seconds: float = 5.0
-    """The time between two requests for the state of the replays."""
-    stall_seconds: float = 3600.0
-    """The time without progress after which a replay is given up."""
-    batch_messages: int = 20_000
-    batch_seconds: float = 20.0
+from bwp_client.warehouse.replays import Replay, ReplayState, record_replay
 
 
 class ReplayReader:
-    """Reads replays to their end."""
+    """Reads some replays to their end, once."""
 
     def __init__(
         self,
@@ -58,6 +45,17 @@ class ReplayReader:
         on_progress: Callable[[ArchiveProgress], None],
         result: ArchiveResult,
     ) -> None:
+        """Prepare to read.
+
+        Args:
+            warehouse: The warehouse to write to.
+            setup: The archive, the rule and the queue, as they are before the first replay starts.
+            clients: The AWS clients.
+            timing: Waiting times and batch sizes.
+            clock: Returns the current time.
+            on_progress: Called after each look at the replays and each batch.
+            result: Filled with the counts of everything that is read.
+        """
         self._warehouse = warehouse
         self._setup = setup
         self._clients = clients
@@ -66,15 +64,14 @@ class ReplayReader:
         self._on_progress = on_progress
         self._result = result
         self._started_at = clock()
-        self._known: dict[str, Replay] = {}
         self._open: dict[str, Replay] = {}
+        self._results: dict[str, ArchiveResult] = {}
         self._status: dict[str, ReplayStatus] = {}
-        self._foreign: dict[str, Message] = {}
         self._version = 0
-        self._moved_at = self._message_at = self._status_at = 0.0
+        self._begun_at = self._moved_at = self._status_at = 0.0
         self._polled_empty = False
 
-    def read(self, wanted: list[Replay], known: list[Replay]) -> None:
+    def read(self, wanted: list[Replay]) -> None:
         """Start or continue replays, and store the messages of the queue until they are complete.
 
         Raises:
@@ -82,19 +79,18 @@ class ReplayReader:
             WarehouseError: The warehouse cannot be written.
         """
         self._open = {replay.replay_name: replay for replay in wanted}
-        self._known = {replay.replay_name: replay for replay in [*known, *wanted]}
         for replay in wanted:
             self._begin(replay)
-        self._moved_at = self._message_at = time.monotonic()
-        visibility_seconds = int(self._setup.queue.get("VisibilityTimeout", "30"))
-        self._extender = VisibilityExtender(self._clients.sqs, self._setup.queue_url, visibility_seconds)
-        self._queue = self._extender.queue
-        with self._extender.running():
+        self._begun_at = self._moved_at = time.monotonic()
+        self._inbox = ReplayInbox(self._warehouse, self._clients, self._setup.queue_url, self._timing, list(self._open))
+        with self._inbox.open():
             stalled = not self._drain()
         self._finish(stalled=stalled)
 
     def _begin(self, replay: Replay) -> None:
         """Start a replay, after writing it to the journal; a replay that was started before is continued."""
+        for doubt in doubts_about_queue(replay, self._setup, self._clock()):
+            self._give_up(replay, f"Replay {replay.replay_name} may have lost events: {doubt}")
         if replay.state is ReplayState.PLANNED:
             self._journal(replay, ReplayState.PLANNED)
             try:
@@ -108,112 +104,87 @@ class ReplayReader:
         self._result.windows.append(f"{replay.window_from:%Y-%m-%dT%H:%MZ}/{replay.window_to:%Y-%m-%dT%H:%MZ}")
 
     def _journal(self, replay: Replay, state: ReplayState) -> None:
-        now = replace(replay, state=state, recorded_at=self._clock(), counts=self._counts())
+        counts = {name: value for name, value in asdict(self._result_of(replay)).items() if type(value) is int}
+        counts["dead_letters"] = replay.dead_letters
+        now = replace(replay, state=state, recorded_at=self._clock(), counts=counts)
         self._version = record_replay(self._warehouse, now)
         self._open[replay.replay_name] = now
 
-    def _counts(self) -> dict[str, int]:
-        return {name: value for name, value in asdict(self._result).items() if type(value) is int}
+    def _result_of(self, replay: Replay) -> ArchiveResult:
+        """Return the counts of one replay's messages; foreign messages are counted with the first replay."""
+        empty = ArchiveResult(self._result.load_id, SourceAddress.of_archive(replay.archive).text)
+        return self._results.setdefault(replay.replay_name, empty)
 
     def _drain(self) -> bool:
         """Store messages until no more can come; return False if a replay makes no progress."""
-        empty = 0
+        quiet = 0
         while True:
             self._update_status()
-            messages = self._collect()
-            if messages:
-                empty = 0
-                self._moved_at = time.monotonic()
-                self._store(messages)
+            begun_at = time.monotonic()
+            received = self._inbox.collect()
+            self._polled_empty = not received.by_replay
+            if received.by_replay.keys() & self._open.keys():
+                quiet, self._moved_at = 0, time.monotonic()
+                self._inbox.give_back(received)
+                self._store(received)
                 continue
-            empty += 1
-            if self._all_ended() and empty >= self._timing.empty_polls and self._is_empty():
+            quiet += 1
+            self._store(received)
+            is_empty = self._all_ended() and quiet >= self._timing.empty_polls and self._inbox.is_empty(received)
+            self._inbox.give_back(received)
+            if is_empty:
                 return True
             if time.monotonic() - self._moved_at > self._timing.stall_seconds:
                 return False
+            if received.foreign:
+                time.sleep(max(0.0, begun_at + self._timing.foreign_seconds - time.monotonic()))
 
     def _update_status(self) -> None:
         """Ask AWS for the state of the replays, now and then, and report the progress."""
         if time.monotonic() - self._status_at < self._timing.status_seconds and not self._polled_empty:
             return
         self._status_at = time.monotonic()
-        for name in self._open:
+        for name, replay in self._open.items():
             before = self._status.get(name)
             if before is not None and before.has_ended:
                 continue
             now = replays.describe_replay(self._clients, name)
-            if now is None or not now.is_of(self._setup, window_of(self._open[name])):
-                self._journal(self._open[name], ReplayState.FAILED)
-                raise TerminalRemoteError(
-                    f"AWS does not know replay {name} any more. What it sent before is stored as it comes; its window does "
-                    "not count as read. Load the window again: it gets a new replay."
-                )
+            if now is None and before is None and time.monotonic() - self._begun_at < self._timing.unknown_seconds:
+                continue  # AWS may not know a replay yet that it has just started
+            if now is None or not now.is_of(self._setup, window_of(replay)):
+                self._give_up(replay, f"AWS does not know replay {name} any more")
+            if not now.is_sent_to(self._setup.rule.arn):
+                self._give_up(replay, f"Replay {name} is not sent to rule {self._setup.rule.arn}, but to another")
             if now != before:
                 self._moved_at = time.monotonic()
             if now.has_ended:
-                self._message_at = time.monotonic()  # its last messages may still be on their way
+                self._inbox.await_last_messages()
             self._status[name] = now
         self._report()
 
     def _all_ended(self) -> bool:
         return all(name in self._status and self._status[name].has_ended for name in self._open)
 
-    def _is_empty(self) -> bool:
-        if time.monotonic() - self._message_at < self._timing.settle_seconds:
-            return False
-        depth = self._queue.depth()
-        return not depth.visible and not depth.delayed and depth.not_visible <= len(self._foreign)
-
-    def _collect(self) -> list[Message]:
-        """Receive for a while, and return the messages of our replays, each once; the others are put aside."""
-        timing, until = self._timing, time.monotonic() + self._timing.batch_seconds
-        found: dict[str, Message] = {}
-        size = 0
-        while len(found) < timing.batch_messages and size < MAX_BATCH_BYTES and time.monotonic() < until:
-            received = self._queue.receive(wait_seconds=min(1, timing.poll_seconds) if found else timing.poll_seconds)
-            if not received:
-                break
-            received += self._queue.receive_many(wait_seconds=min(1, timing.poll_seconds)) if len(received) > 1 else []
-            self._message_at = time.monotonic()
-            for message in received:
-                if self._is_ours(message):
-                    size += len(message.body)
-                    found[message.message_id] = message
-                else:
-                    self._foreign[message.message_id] = message
-        self._polled_empty = not found
-        return list(found.values())
-
-    def _is_ours(self, message: Message) -> bool:
-        """Return whether a message is of a replay in our journal, which another load may have written to since."""
-        if replay_of(message.body, self._known) is not None:
-            return True
-        if replays.NAME_PREFIX not in message.body or message.message_id in self._foreign:
-            return False
-        self._known = {replay.replay_name: replay for replay in list_replays(self._warehouse, self._setup.archive.name)}
-        return replay_of(message.body, self._known) is not None
-
-    def _store(self, messages: list[Message]) -> None:
+    def _store(self, received: Received) -> None:
         """Load the messages of each replay with its window, and delete them from the queue once they are committed."""
-        groups: dict[str, list[Message]] = {}
-        for message in messages:
-            groups.setdefault(replay_of(message.body, self._known) or "", []).append(message)
-        for name, group in groups.items():
-            replay = self._known[name]
+        for name, messages in received.by_replay.items():
+            replay, group = self._inbox.known[name], list(messages.values())
+            counted = self._result_of(replay)
             done = load(
                 self._warehouse,
-                MessageBatch(self._result.source, name, group),
+                MessageBatch(counted.source, name, group),
                 window_from=replay.window_from,
                 window_to=replay.window_to,
                 reread=True,
                 keep_raw=True,
                 clock=self._clock,
             )
-            self._result.add(done)
-            self._result.received += len(group)
-            self._queue.delete(group)
-            self._extender.forget(group)
-        self._report()
+            for result in (counted, self._result):
+                result.add(done)
+                result.received += len(group)
+            self._inbox.delete(group)
+        if received.by_replay:
+            self._report()
 
     def _report(self) -> None:
         total = done = 0
@@ -230,53 +201,90 @@ class ReplayReader:
 
     def _finish(self, *, stalled: bool) -> None:
         """Write the end of each replay to the journal, publish it, and raise an error for a replay that did not complete."""
-        self._result.foreign += len(self._foreign)
-        self._result.received += len(self._foreign)
-        ends: dict[str, ReplayState] = {}
-        for name, replay in list(self._open.items()):
-            status = self._status[name]
-            ends[name] = _ENDS[status.state] if status.has_ended and not stalled else ReplayState.TIMED_OUT
-            if not status.has_ended:
-                replays.cancel_replay(self._clients, name)
-            self._journal(replay, ends[name])
-        self._publish(ends)
-        for name, end in ends.items():
-            if end is not ReplayState.COMPLETE:
-                raise _not_complete(end, self._status[name], name, self._result.received, self._timing.stall_seconds)
+        foreign = len(self._inbox.foreign)
+        first = next(iter(self._open.values()))
+        for result in (self._result_of(first), self._result):
+            result.foreign += foreign
+            result.received += foreign
+        errors = [self._end(replay, stalled=stalled) for replay in list(self._open.values())]
+        for replay in self._open.values():
+            self._publish(replay)
+        for error in errors:
+            if error is not None:
+                raise error
 
-    def _publish(self, ends: dict[str, ReplayState]) -> None:
-        result = self._result
+    def _end(self, replay: Replay, *, stalled: bool) -> RemoteError | None:
+        """Write the end of a replay to the journal; return an error if the replay did not complete."""
+        name, status = replay.replay_name, self._status.get(replay.replay_name)
+        reason = f" ({status.reason})" if status is not None and status.reason else ""
+        kind: type[RemoteError] = TerminalRemoteError
+        if stalled or status is None or not status.has_ended:
+            minutes = round(self._timing.stall_seconds / 60)
+            state, kind = ReplayState.TIMED_OUT, TransientRemoteError
+            why = f"Replay {name} made no progress for {minutes} minutes and was given up"
+            replays.cancel_replay(self._clients, name)
+        elif status.state == "CANCELLED":
+            state, why = ReplayState.CANCELLED, f"Replay {name} was cancelled{reason}"
+        elif status.state == "FAILED":
+            state, why = ReplayState.FAILED, f"Replay {name} failed at AWS{reason}"
+        elif doubts := self._doubts(replay):
+            state, kind = ReplayState.FAILED, TransientRemoteError
+            why = f"Replay {name} may have lost events: {'; '.join(doubts)}"
+        else:
+            state, why = ReplayState.COMPLETE, ""
+        self._journal(replay, state)
+        return kind(self._not_read(replay, why)) if why else None
+
+    def _doubts(self, replay: Replay) -> list[str]:
+        """Look at everything once more that may have taken messages away."""
+        before = self._setup
+        try:
+            now = archive.describe_setup(self._clients, before.archive.name, before.rule.name, before.queue_url)
+        except UsageError as error:
+            return [str(error).partition(". ")[0]]
+        except RemoteError as error:
+            raise TransientRemoteError(
+                f"All messages that came are stored, but whether all came could not be checked: {error} Until then, the "
+                f"window does not count as read. Load archive://{replay.archive} again: it checks this replay anew."
+            ) from error
+        return [*doubts_about_queue(replay, now, self._clock()), *doubts_about_setup(before, now, replay)]
+
+    def _give_up(self, replay: Replay, why: str) -> NoReturn:
+        """End a replay that can't be read to its end, and raise the error that says why."""
+        with suppress(BwpError):
+            replays.cancel_replay(self._clients, replay.replay_name)
+        self._journal(replay, ReplayState.FAILED)
+        self._publish(self._open[replay.replay_name])
+        raise TerminalRemoteError(self._not_read(replay, why))
+
+    def _not_read(self, replay: Replay, why: str) -> str:
+        """Return the message of a replay that did not complete: why, the state of the data, and the next step."""
+        counts = self._result_of(replay)
+        foreign = f", {counts.foreign:,} foreign messages were left in the queue" if counts.foreign else ""
+        return (
+            f"{why}. The {counts.received - counts.foreign:,} messages that came are stored{foreign}; the window does not "
+            f"count as read. Load the window again: load archive://{replay.archive} "
+            f"{window_options(replay.window_from, replay.window_to)}. It gets a new replay, and nothing is doubled."
+        )
+
+    def _publish(self, replay: Replay) -> None:
+        """Write the row of the runs table: one for each window."""
+        counts = self._result_of(replay)
         record_run(
             self._warehouse,
             Run(
-                run_id=result.load_id,
+                run_id=f"{self._result.load_id}-{replay.replay_name}",
                 kind="replay",
-                source=result.source,
+                source=counts.source,
                 started_at=self._started_at,
                 finished_at=self._clock(),
-                state="finished" if set(ends.values()) == {ReplayState.COMPLETE} else "partial",
-                counts={"received": result.received, "foreign": result.foreign},
+                state="finished" if replay.state is ReplayState.COMPLETE else "partial",
+                counts={"received": counts.received, "foreign": counts.foreign},
                 versions={TableName.REPLAYS.value: self._version},
-                window_from=min(replay.window_from for replay in self._open.values()),
-                window_to=max(replay.window_to for replay in self._open.values()),
+                window_from=replay.window_from,
+                window_to=replay.window_to,
             ),
         )
-
-
-def _not_complete(
-    end: ReplayState, status: ReplayStatus, name: str, received: int, stall_seconds: float
-) -> RemoteError:
-    """Return the error of a replay that did not complete: why, what is stored, and what to do."""
-    stored = (
-        f"The {received:,} messages that came are stored; the window does not count as read. Load it again: it gets a new "
-        "replay, and nothing is doubled."
-    )
-    if end is ReplayState.TIMED_OUT:
-        minutes = round(stall_seconds / 60)
-        return TransientRemoteError(f"Replay {name} made no progress for {minutes} minutes and was given up. {stored}")
-    reason = f" ({status.reason})" if status.reason else ""
-    how = "was cancelled" if end is ReplayState.CANCELLED else "failed at AWS"
-    return TerminalRemoteError(f"Replay {name} {how}{reason}. {stored}")
 
 
 def _minutes(start: datetime, end: datetime) -> int:

@@ -6,11 +6,13 @@ from datetime import UTC, datetime, timedelta
 from uuid import uuid4
 
 from bwp_client.errors import UsageError
-from bwp_client.sources.eventbridge.archive import Archive
+from bwp_client.sources.eventbridge.archive import Archive, Setup
+from bwp_client.sources.eventbridge.descriptions import created_at
 from bwp_client.sources.eventbridge.replays import ARCHIVE_DELAY, NAME_PREFIX, OVERLAP, ReplayWindow
 from bwp_client.warehouse.replays import Replay, ReplayState, watermark
 
 _MINUTE = timedelta(minutes=1)
+_COUNTS = ("", "NotVisible", "Delayed")
 
 
 def next_window(
@@ -47,14 +49,37 @@ def next_window(
     return ReplayWindow(first, last)
 
 
-def planned_replay(
-    archive: Archive, known: list[Replay], window: ReplayWindow, rule_arn: str, *, now: datetime
-) -> Replay:
-    """Return a new replay for the journal. Its name holds window and attempt, and is unique."""
+def planned_replay(setup: Setup, known: list[Replay], window: ReplayWindow, *, now: datetime) -> Replay:
+    """Return a new replay for the journal. Its name holds window and attempt, and is unique.
+
+    Args:
+        setup: The archive, and the rule and the queue that the replay is sent to.
+        known: The archive's replays so far.
+        window: The window to replay.
+        now: The current time.
+    """
     attempt = 1 + sum(window_of(replay) == window for replay in known)
     first, last = (f"{time:%Y%m%dT%H%M}" for time in (window.start, window.end))
     name = f"{NAME_PREFIX}{first}-{last}-{attempt}-{uuid4().hex[:8]}"
-    return Replay(name, archive.name, rule_arn, window.start, window.end, ReplayState.PLANNED, now)
+    return Replay(
+        name,
+        setup.archive.name,
+        setup.rule.arn,
+        window.start,
+        window.end,
+        ReplayState.PLANNED,
+        now,
+        {"dead_letters": dead_letters(setup)},
+        queue=setup.queue["QueueArn"],
+        queue_created_at=created_at(setup.queue),
+        planned_at=now,
+    )
+
+
+def dead_letters(setup: Setup) -> int:
+    """Return the approximate number of messages in the dead-letter queues, of those that can be described."""
+    described = [dead.attributes for dead in setup.dead_letters if dead.attributes is not None]
+    return sum(int(queue.get(f"ApproximateNumberOfMessages{name}", "0")) for queue in described for name in _COUNTS)
 
 
 def window_of(replay: Replay) -> ReplayWindow:

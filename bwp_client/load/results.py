@@ -63,6 +63,15 @@ class ArchiveResult(LoadResult):
     resumed: bool = False
     """A replay of an earlier run was continued."""
     windows: list[str] = field(default_factory=list)
+    attention: list[str] = field(default_factory=list)
+    """What needs a person's attention, a sentence each."""
+
+    def add_window(self, other: ArchiveResult) -> None:
+        """Add the messages and the windows of another result."""
+        self.add(other)
+        self.received += other.received
+        self.foreign += other.foreign
+        self.windows += other.windows
 
 
 @dataclass(frozen=True, slots=True)

@@ -151,8 +151,8 @@ def _archive_attention(replays: list[Replay]) -> Iterator[str]:
         of_archive = [replay for replay in replays if replay.archive == archive]
         for start, end in holes(of_archive):
             yield (
-                f"archive {archive} was not read from {start:%Y-%m-%d %H:%M} to {end:%Y-%m-%d %H:%M} UTC, between two "
-                f"windows that were: load archive://{archive} {window_options(start, end)}."
+                f"archive {archive} was not read from {start:%Y-%m-%d %H:%M} to {end:%Y-%m-%d %H:%M} UTC, though later "
+                f"windows were: load archive://{archive} {window_options(start, end)}."
             )
         for replay in of_archive:
             if replay.state.is_open:

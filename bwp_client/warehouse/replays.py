@@ -42,18 +42,34 @@ class ReplayState(StrEnum):
         return self in (ReplayState.PLANNED, ReplayState.STARTED)
 
 
+_NOT_READ = (ReplayState.FAILED, ReplayState.CANCELLED, ReplayState.TIMED_OUT)
+"""The states of a replay that may have sent events, and whose window does not count as read."""
+
+
 @dataclass(frozen=True, slots=True)
 class Replay:
-    """One replay: its half-open window in whole UTC minutes, its state and its counts."""
+    """One replay: its half-open window in whole UTC minutes, its state, its counts, and where its events are sent."""
 
     replay_name: str
     archive: str
     rule: str
+    """The ARN of the rule that receives the events."""
     window_from: datetime
     window_to: datetime
     state: ReplayState
     recorded_at: datetime
     counts: dict[str, int] = field(default_factory=dict)
+    queue: str | None = None
+    """The ARN of the queue that the rule sends to; None in rows of older versions."""
+    queue_created_at: datetime | None = None
+    """When AWS created that queue: a queue made anew has the same ARN."""
+    planned_at: datetime | None = None
+    """When the replay's first row was written; set by `list_replays`."""
+
+    @property
+    def dead_letters(self) -> int:
+        """The number of messages in the dead-letter queues when the replay was planned."""
+        return self.counts.get("dead_letters", 0)
 
 
 def record_replay(warehouse: Warehouse, replay: Replay) -> int:
@@ -85,7 +101,8 @@ def list_replays(warehouse: Warehouse, archive: str | None = None) -> list[Repla
     with closing(connect()) as connection:
         rows = connection.execute(
             f"""
-            select replay_name, archive, rule, window_from, window_to, state, recorded_at, counts
+            select replay_name, archive, rule, window_from, window_to, state, recorded_at, counts, queue, queue_created_at,
+                min(recorded_at) over (partition by replay_name)
             from {warehouse.scan(TableName.REPLAYS)} where $archive is null or archive = $archive
             qualify row_number() over (
                 partition by replay_name order by recorded_at desc, state <> 'planned' desc, state <> 'started' desc
@@ -95,8 +112,20 @@ def list_replays(warehouse: Warehouse, archive: str | None = None) -> list[Repla
             {"archive": archive},
         ).fetchall()
     return [
-        Replay(name, archive_name, rule, start, end, ReplayState(state), recorded_at, json.loads(counts or "{}"))
-        for name, archive_name, rule, start, end, state, recorded_at, counts in rows
+        Replay(
+            name,
+            of,
+            rule,
+            start,
+            end,
+            ReplayState(state),
+            at,
+            json.loads(counts or "{}"),
+            queue,
+            created_at,
+            planned_at,
+        )
+        for name, of, rule, start, end, state, at, counts, queue, created_at, planned_at in rows
     ]
 
 
@@ -106,17 +135,32 @@ def watermark(replays: list[Replay]) -> datetime | None:
 
 
 def holes(replays: Iterable[Replay]) -> list[tuple[datetime, datetime]]:
-    """Return the periods of one archive between complete windows that no complete window covers, oldest first.
+    """Return the periods of one archive that loads have left out, oldest first, each a start and an exclusive end.
 
-    No later load comes back to such a period: a load without a window begins at the end of the last complete one.
+    These are the periods between complete windows, and what lies before the first of them in a window whose replay did
+    not complete. No later load comes back to them: without a window, it begins at the end of the last complete one.
     """
-    complete = sorted(
-        (replay.window_from, replay.window_to) for replay in replays if replay.state is ReplayState.COMPLETE
-    )
+    windows = sorted((replay.window_from, replay.window_to, replay.state) for replay in replays)
+    complete = [(start, end) for start, end, state in windows if state is ReplayState.COMPLETE]
+    if not complete:
+        return []
+    first = complete[0][0]
     found = []
-    read_to = complete[0][1] if complete else None
+    read_to = first
     for start, end in complete:
-        if read_to is not None and start > read_to:
+        if start > read_to:
             found.append((read_to, start))
-        read_to = max(read_to or end, end)
-    return found
+        read_to = max(read_to, end)
+    early = [(start, min(end, first)) for start, end, state in windows if state in _NOT_READ and start < first]
+    return [*_merged(early), *found]
+
+
+def _merged(periods: list[tuple[datetime, datetime]]) -> list[tuple[datetime, datetime]]:
+    """Return sorted periods, with those that meet or overlap as one."""
+    merged: list[tuple[datetime, datetime]] = []
+    for start, end in periods:
+        if merged and start <= merged[-1][1]:
+            merged[-1] = merged[-1][0], max(merged[-1][1], end)
+        else:
+            merged.append((start, end))
+    return merged

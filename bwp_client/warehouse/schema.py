@@ -108,9 +108,10 @@ TABLES: dict[TableName, TableSpec] = {
     TableName.REPLAYS: TableSpec(
         _schema(
             replay_name=_T, archive=_T, rule=_T, window_from=UTC_US, window_to=UTC_US, state=_T, counts=_T,
-            recorded_at=UTC_US,
+            recorded_at=UTC_US, queue=_T, queue_created_at=UTC_US,
         ),
         statistics_columns=("recorded_at",),
+        later_columns=("queue", "queue_created_at"),
     ),
     TableName.RUNS: TableSpec(
         _schema(

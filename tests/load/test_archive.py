@@ -348,12 +348,12 @@ def test_messages_stay_hidden_while_they_are_worked_on_and_come_back_when_given_
 
 
 def test_two_loads_at_once_share_one_replay(make_account: MakeAccount, tmp_path: Path) -> None:
-    account = make_account(visibility=5)
+    account = make_account()
     account.put(privacy(240))
     account.emulator.turn(account.archive, events_per_second=60)
     target = tmp_path / "w"
     warehouse = Warehouse(str(target))
-    running = child(account, target, FIRST, FIRST + 2 * HOUR)
+    running = child(account, target, FIRST, FIRST + 2 * HOUR, visibility=5)
     while not list_replays(warehouse) and running.poll() is None:
         time.sleep(0.05)
     result = read(account, warehouse, FIRST, FIRST + 2 * HOUR)

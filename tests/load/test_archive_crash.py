@@ -52,13 +52,13 @@ def tasks(warehouse: Warehouse) -> list[str]:
 
 @pytest.mark.parametrize(("where", "moment"), MOMENTS, ids=[moment for _, moment in MOMENTS])
 def test_killed_between_two_steps(make_account: MakeAccount, tmp_path: Path, where: str, moment: str) -> None:
-    account = make_account(visibility=1)
+    account = make_account()
     events = privacy(EVENTS)
     account.put(events)
     target = tmp_path / "w"
     start, end = FIRST.isoformat(), (FIRST + 2 * HOUR).isoformat()
     killed = subprocess.run(
-        [sys.executable, "-c", f"{DEADLY}\ndeadly({where})\n{CHILD}", target, account.archive, start, end, "100"],
+        [sys.executable, "-c", f"{DEADLY}\ndeadly({where})\n{CHILD}", target, account.archive, start, end, "100", "1"],
         env=clean_env(**account.env), capture_output=True, text=True, timeout=60, check=False,
     )  # fmt: skip
     assert killed.returncode == -signal.SIGKILL, killed.stderr
@@ -74,11 +74,11 @@ def test_killed_between_two_steps(make_account: MakeAccount, tmp_path: Path, whe
 
 
 def test_stopped_by_ctrl_c_the_next_run_goes_on(make_account: MakeAccount, tmp_path: Path) -> None:
-    account = make_account(visibility=10)
+    account = make_account()
     account.put(privacy(EVENTS))
     account.emulator.turn(account.archive, events_per_second=20)
     target = tmp_path / "w"
-    running = child(account, target, FIRST, FIRST + 2 * HOUR, batch=1000)
+    running = child(account, target, FIRST, FIRST + 2 * HOUR, batch=1000, visibility=60)
     until = time.monotonic() + 60
     while not account.waiting()[1] and running.poll() is None and time.monotonic() < until:
         time.sleep(0.01)
@@ -96,7 +96,7 @@ def test_stopped_by_ctrl_c_the_next_run_goes_on(make_account: MakeAccount, tmp_p
 def test_a_run_without_a_window_goes_on_with_the_unfinished_one_and_stops(
     make_account: MakeAccount, tmp_path: Path
 ) -> None:
-    account = make_account(visibility=1)
+    account = make_account()
     account.put(privacy(EVENTS))
     account.emulator.turn(account.archive, events_per_second=20)
     target = tmp_path / "w"
@@ -128,7 +128,7 @@ def kill_at_random(make_account: MakeAccount, folder: Path, *, kills: int) -> No
     dice, moments = random.Random(20), []
     undisturbed = None
     for number in range(kills + 1):
-        account = make_account(visibility=1)
+        account = make_account()
         account.put(privacy(EVENTS))
         account.emulator.turn(account.archive, events_per_second=150, duplicates=0.05, starting_seconds=0.3)
         target = folder / str(number)

@@ -25,7 +25,8 @@ def warehouse(tmp_path: Path) -> Warehouse:
 
 def journal(warehouse: Warehouse, archive: str, first: int, last: int, state: ReplayState) -> None:
     start, end = FIRST + first * DAY, FIRST + last * DAY
-    record_replay(warehouse, Replay(f"bwp-{archive}-{first}-{last}", archive, "rule", start, end, state, end))
+    name = f"bwp-{archive}-{first}-{last}"
+    record_replay(warehouse, Replay(name, archive, "rule", start, end, state, datetime.now(UTC)))
 
 
 def attention(warehouse: Warehouse, folder: Path) -> list[str]:
@@ -42,7 +43,7 @@ def test_a_hole_between_two_windows_of_an_archive_is_named_with_the_load_that_fi
     journal(warehouse, "b", 4, 20, ReplayState.COMPLETE)  # another archive, whose windows fill nothing of the first
     (hole,) = attention(warehouse, tmp_path)
     assert hole == (
-        "archive a was not read from 2026-05-06 00:00 to 2026-05-20 00:00 UTC, between two windows that were: "
+        "archive a was not read from 2026-05-06 00:00 to 2026-05-20 00:00 UTC, though later windows were: "
         "load archive://a --from 2026-05-06T00:00Z --to 2026-05-20T00:00Z."
     )
     journal(warehouse, "a", 5, 19, ReplayState.COMPLETE)

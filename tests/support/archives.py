@@ -6,8 +6,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from bwp_client.load.archive import load_archive
-from bwp_client.load.replay_reader import ArchiveTiming
+from bwp_client.load.archive import ArchiveTiming, load_archive
 from bwp_client.load.results import ArchiveResult
 from bwp_client.settings import ArchiveSettings
 from bwp_client.warehouse import Warehouse
@@ -17,8 +16,9 @@ from support.tables import clean_env
 
 FIRST = datetime(2026, 5, 1, tzinfo=UTC)
 QUICK = ArchiveTiming(
-    poll_seconds=0, empty_polls=3, settle_seconds=0.5, status_seconds=0.1, stall_seconds=30, batch_seconds=1.0
-)
+    poll_seconds=0, empty_polls=3, settle_seconds=0.5, status_seconds=0.1, unknown_seconds=1.0, stall_seconds=30,
+    batch_seconds=1.0, visibility_seconds=10, foreign_seconds=0.1,
+)  # fmt: skip
 
 CHILD = """
 import signal, sys
@@ -28,9 +28,9 @@ from bwp_client.load.archive import ArchiveTiming
 from bwp_client.load.archive import load_archive
 from bwp_client.settings import Settings
 from bwp_client.warehouse import Warehouse
-target, archive, start, end, batch = sys.argv[1:]
+target, archive, start, end, batch, visibility = sys.argv[1:]
 timing = ArchiveTiming(poll_seconds=0, empty_polls=3, settle_seconds=0.5, status_seconds=0.1, stall_seconds=30,
-    batch_seconds=0.3, batch_messages=int(batch))
+    batch_seconds=0.3, batch_messages=int(batch), visibility_seconds=int(visibility))
 result = load_archive(
     Warehouse(target), "archive://" + archive, Settings.load().archive, timing=timing,
     window_from=datetime.fromisoformat(start), window_to=datetime.fromisoformat(end))
@@ -53,10 +53,13 @@ def read(
     return load_archive(warehouse, f"archive://{account.archive}", settings_of(account), **options)
 
 
-def child(account: Account, target: Path, start: datetime, end: datetime, batch: int = 40) -> subprocess.Popen[str]:
-    """Load in a process of its own."""
+def child(
+    account: Account, target: Path, start: datetime, end: datetime, batch: int = 40, visibility: int = 1
+) -> subprocess.Popen[str]:
+    """Load in a process of its own, which hides received messages for some seconds."""
+    arguments = [target, account.archive, start.isoformat(), end.isoformat(), batch, visibility]
     return subprocess.Popen(
-        [sys.executable, "-c", CHILD, str(target), account.archive, start.isoformat(), end.isoformat(), str(batch)],
+        [sys.executable, "-c", CHILD, *map(str, arguments)],
         env=clean_env(**account.env),
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,

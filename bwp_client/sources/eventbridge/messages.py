@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Collection, Iterator
+import re
+from collections.abc import Iterator
 from io import BytesIO
 from typing import BinaryIO
 from uuid import uuid4
 
 from bwp_client.sources.base import SourceObject
 from bwp_client.sources.eventbridge.queue import Message
+from bwp_client.sources.eventbridge.replays import NAME_PREFIX
+
+_OUR_NAMES = re.compile(rf'"({re.escape(NAME_PREFIX)}[.\-_A-Za-z0-9]+)"')
 
 
 class MessageBatch:
@@ -33,16 +37,14 @@ class MessageBatch:
         return BytesIO(self._text)
 
 
-def replay_of(body: str, known: Collection[str]) -> str | None:
-    """Return the name of our replay that sent a message, or None for a foreign message, which must not be deleted.
+def replay_names(body: str) -> list[str]:
+    """Return the names of the replays that may have sent a message: at most one for an event.
 
-    Args:
-        body: The message. A message that is not JSON is ours if it holds the name of one of our replays.
-        known: The names of our replays.
+    A message that is no JSON is of a replay of ours if it holds the replay's name.
     """
     try:
         event = json.loads(body)
     except (ValueError, RecursionError):
-        return next((name for name in known if f'"{name}"' in body), None)
+        return list(dict.fromkeys(_OUR_NAMES.findall(body)))
     name = event.get("replay-name") if isinstance(event, dict) else None
-    return name if isinstance(name, str) and name in known else None
+    return [name] if isinstance(name, str) else []

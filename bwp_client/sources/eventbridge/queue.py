@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 from typing import TYPE_CHECKING
 
@@ -44,17 +45,21 @@ class Depth:
 class Queue:
     """An SQS queue; safe to use from several threads."""
 
-    def __init__(self, sqs: SQSClient, url: str, on_received: Callable[[list[Message]], None]) -> None:
+    def __init__(
+        self, sqs: SQSClient, url: str, visibility_seconds: int, on_received: Callable[[list[Message]], None]
+    ) -> None:
         """Open a queue.
 
         Args:
             sqs: The SQS client.
             url: The queue's URL.
+            visibility_seconds: How long a received message is hidden from other receivers, whatever the queue's default.
             on_received: Called with each received batch, in the receiving thread and before the batch is returned, so
                 that a shutdown can release every message.
         """
         self._sqs = sqs
         self._url = url
+        self._visibility_seconds = visibility_seconds
         self._on_received = on_received
         self._pool = ThreadPoolExecutor(THREADS, thread_name_prefix="bwp-queue")
 
@@ -70,7 +75,10 @@ class Queue:
         """
         with queue_errors("ReceiveMessage", self._url, _STATE):
             response = self._sqs.receive_message(
-                QueueUrl=self._url, MaxNumberOfMessages=BATCH_MESSAGES, WaitTimeSeconds=wait_seconds
+                QueueUrl=self._url,
+                MaxNumberOfMessages=BATCH_MESSAGES,
+                WaitTimeSeconds=wait_seconds,
+                VisibilityTimeout=self._visibility_seconds,
             )
         messages = [
             Message(message["MessageId"], message["ReceiptHandle"], message["Body"])
@@ -150,10 +158,11 @@ class VisibilityExtender:
     """Extends the visibility timeouts of received messages until they are deleted, so that no message is received twice."""
 
     def __init__(self, sqs: SQSClient, url: str, visibility_seconds: int) -> None:
-        self.queue = Queue(sqs, url, self._hold)
+        self.queue = Queue(sqs, url, visibility_seconds, self._hold)
         self._seconds = visibility_seconds
         self._lock = threading.Lock()
-        self._held: dict[str, Message] = {}
+        self._held: dict[str, tuple[Message, float]] = {}
+        """Each received message without its body, by ID, and the monotonic time at which it was received."""
         self._stop = threading.Event()
 
     @contextmanager
@@ -167,13 +176,13 @@ class VisibilityExtender:
             self._stop.set()
             thread.join()
             self.queue.close()
-            with suppress(BwpError):  # the messages become visible after their timeout anyway
-                self.queue.set_visibility(self._held.values(), 0)
+            self._release([message for message, _ in self._held.values()])
 
     def _hold(self, messages: Iterable[Message]) -> None:
         """Hold messages; for a message that was received again, the newest handle is used."""
+        now = time.monotonic()
         with self._lock:
-            self._held.update((message.message_id, message) for message in messages)
+            self._held.update((message.message_id, (replace(message, body=""), now)) for message in messages)
 
     def forget(self, messages: Iterable[Message]) -> None:
         """Stop holding messages that were deleted."""
@@ -181,11 +190,22 @@ class VisibilityExtender:
             for message in messages:
                 self._held.pop(message.message_id, None)
 
+    def give_back(self, messages: list[Message]) -> None:
+        """Stop holding messages, and make them visible to other receivers at once."""
+        self.forget(messages)
+        self._release(messages)
+
+    def _release(self, messages: list[Message]) -> None:
+        with suppress(BwpError):  # the messages become visible after their timeout anyway
+            self.queue.set_visibility(messages, 0)
+
     def _extend(self) -> None:
         wait: Callable[[float], bool] = self._stop.wait
         while not wait(self._seconds / 3):
+            # A younger message has its turn next time: it may be given back at any moment, and would be hidden again.
+            until = time.monotonic() - self._seconds / 3
             with self._lock:
-                held = list(self._held.values())
+                held = [message for message, received_at in self._held.values() if received_at <= until]
             with suppress(BwpError):  # the next turn tries again; at worst a message is received twice
                 self.queue.set_visibility(held, self._seconds)
 

@@ -203,7 +203,7 @@ def dead_letter_checks(
             yield Check(f"{text} does not exist", fix, Severity.WRONG)
         elif dead.waiting is None:
             fix = f"allow sqs:GetQueueAttributes on {dead.arn} for the app's role"
-            yield Check(f"{text} can't be described", fix, Severity.WRONG)
+            yield Check(f"{text} can't be described, so a load can't see what it holds", fix, Severity.BLOCKING)
         elif dead.waiting:
             text += (
                 f" holds about {dead.waiting:,} messages that no load has read; moved back, the next load stores them"

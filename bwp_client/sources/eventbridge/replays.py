@@ -59,6 +59,8 @@ class ReplayStatus:
     replayed_to: datetime | None
     archive_arn: str
     window: ReplayWindow
+    rule_arns: tuple[str, ...] | None = None
+    """The rules that the replay is sent to; None if AWS names none."""
 
     @property
     def has_ended(self) -> bool:
@@ -68,6 +70,10 @@ class ReplayStatus:
     def is_of(self, setup: Setup, window: ReplayWindow) -> bool:
         """Return whether this replay reads the given archive and window; another replay may have the same name."""
         return self.archive_arn == setup.archive.arn and self.window == window
+
+    def is_sent_to(self, rule_arn: str) -> bool:
+        """Return whether this replay is sent to a rule and to no other; True if AWS does not say."""
+        return self.rule_arns is None or self.rule_arns == (rule_arn,)
 
 
 def start_replay(clients: Clients, setup: Setup, name: str, window: ReplayWindow) -> None:
@@ -97,10 +103,10 @@ def start_replay(clients: Clients, setup: Setup, name: str, window: ReplayWindow
         except ClientError as error:
             if problem_of(error) is not AwsProblem.TAKEN:
                 raise
-            found = describe_replay(clients, name)
-            if found is None or not found.is_of(setup, window):
+            found = describe_replay(clients, name)  # None so soon after the start of the replay means nothing
+            if found is not None and not (found.is_of(setup, window) and found.is_sent_to(setup.rule.arn)):
                 raise TerminalRemoteError(
-                    f"A replay named {name} exists for another archive or window. {_START_STATE} "
+                    f"A replay named {name} exists for another archive or window or rule. {_START_STATE} "
                     "Load again: the next replay gets a new name."
                 ) from error
 
@@ -120,12 +126,14 @@ def describe_replay(clients: Clients, name: str) -> ReplayStatus | None:
             if problem_of(error) is AwsProblem.MISSING:
                 return None
             raise
+    rule_arns = response.get("Destination", {}).get("FilterArns")
     return ReplayStatus(
         response["State"],
         response.get("StateReason", ""),
         response.get("EventLastReplayedTime"),
         response["EventSourceArn"],
         ReplayWindow(response["EventStartTime"], response["EventEndTime"]),
+        tuple(rule_arns) if rule_arns else None,
     )
 
 

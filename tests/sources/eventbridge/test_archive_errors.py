@@ -52,7 +52,9 @@ class Aws:
         self.clients = Clients(boto3.client("events", **keys), boto3.client("sqs", **keys))
         self.events, self.sqs = Stubber(self.clients.events), Stubber(self.clients.sqs)
 
-    def set_up_well(self, state: str = "ENABLED", *, failing: tuple[str, str, str] | None = None) -> None:
+    def set_up_well(
+        self, state: str = "ENABLED", *, failing: tuple[str, str, str] | None = None, **attributes: str
+    ) -> None:
         """Answer the calls before a start, up to the failing call if there is one."""
         archive = {
             "ArchiveArn": f"{PREFIX}:archive/a", "EventSourceArn": f"{PREFIX}:event-bus/{BUS}", "State": state,
@@ -60,7 +62,7 @@ class Aws:
         }  # fmt: skip
         pattern = {"source": [{"prefix": "aws.partner/buywithprime"}], "replay-name": [{"exists": True}]}
         rule = {"Arn": RULE, "Name": "reader", "State": "ENABLED", "EventPattern": json.dumps(pattern)}
-        attributes = {"QueueArn": QUEUE, "VisibilityTimeout": "120", "Policy": json.dumps(POLICY)}
+        attributes = {"QueueArn": QUEUE, "VisibilityTimeout": "120", "Policy": json.dumps(POLICY)} | attributes
         for stubs, call, answer in (
             (self.events, "describe_archive", archive),
             (self.events, "describe_rule", rule),
@@ -93,8 +95,11 @@ def warehouse(tmp_path: Path) -> Warehouse:
     return Warehouse(str(tmp_path / "w"))
 
 
-def load(aws: Aws, warehouse: Warehouse, **changes: Any) -> Any:
-    timing = ArchiveTiming(poll_seconds=0, empty_polls=3, settle_seconds=0.0, status_seconds=0.0, stall_seconds=0.2)
+def load(aws: Aws, warehouse: Warehouse, unknown_seconds: float = 0.0, **changes: Any) -> Any:
+    timing = ArchiveTiming(
+        poll_seconds=0, empty_polls=3, settle_seconds=0.0, status_seconds=0.0, unknown_seconds=unknown_seconds,
+        stall_seconds=5.0,
+    )  # fmt: skip
     return load_archive(warehouse, "archive://a", SETTINGS, clients=aws.clients, timing=timing, **(WINDOW | changes))
 
 
@@ -161,8 +166,8 @@ def test_a_fault_of_aws_leaves_the_try_open_so_that_the_next_run_adopts_it(aws: 
     ]
 
 
-def drained(aws: Aws) -> None:
-    """Answer the calls of a replay without messages, to its end."""
+def drained(aws: Aws, *, failing: tuple[str, str, str] | None = None) -> None:
+    """Answer the calls of a replay without messages, to its end and to the last look at the set-up."""
     aws.replay("COMPLETED", EventLastReplayedTime=FIRST + timedelta(hours=1))
     for _ in range(3):
         aws.sqs.add_response("receive_message", {})
@@ -170,6 +175,7 @@ def drained(aws: Aws) -> None:
     aws.sqs.add_response(
         "get_queue_attributes", {"Attributes": {f"ApproximateNumberOfMessages{name}": "0" for name in counts}}
     )
+    aws.set_up_well(failing=failing)
 
 
 def test_a_name_used_by_our_own_retried_call_is_adopted(aws: Aws, warehouse: Warehouse) -> None:
@@ -198,6 +204,70 @@ def test_a_replay_that_aws_forgot_is_closed(aws: Aws, warehouse: Warehouse) -> N
     with pytest.raises(TerminalRemoteError, match="does not know replay bwp-"):
         load(aws, warehouse)
     assert [replay.state for replay in list_replays(warehouse)] == [ReplayState.FAILED]
+
+
+def test_a_replay_that_aws_does_not_know_yet_is_asked_about_again(aws: Aws, warehouse: Warehouse) -> None:
+    aws.set_up_well()
+    aws.events.add_response("start_replay", {"ReplayArn": f"{PREFIX}:replay/r", "State": "STARTING"})
+    for _ in range(2):
+        aws.events.add_client_error("describe_replay", "ResourceNotFoundException", "Replay r does not exist.")
+    drained(aws)
+    load(aws, warehouse, unknown_seconds=60.0)
+    assert [replay.state for replay in list_replays(warehouse)] == [ReplayState.COMPLETE]
+    aws.events.assert_no_pending_responses()
+
+
+def test_a_started_replay_that_aws_does_not_know_yet_is_adopted(aws: Aws, warehouse: Warehouse) -> None:
+    aws.set_up_well()
+    aws.events.add_client_error("start_replay", "ResourceAlreadyExistsException", "Replay r already exists.")
+    aws.events.add_client_error("describe_replay", "ResourceNotFoundException", "Replay r does not exist.")
+    drained(aws)
+    load(aws, warehouse, unknown_seconds=60.0)
+    assert [replay.state for replay in list_replays(warehouse)] == [ReplayState.COMPLETE]
+
+
+RULES = {"our rule": ([RULE], True), "another rule": ([f"{RULE}-2"], False), "two rules": ([RULE, f"{RULE}-2"], False)}
+
+
+@pytest.mark.parametrize("case", RULES)
+def test_a_replay_that_is_sent_to_another_rule_is_not_read(case: str, aws: Aws, warehouse: Warehouse) -> None:
+    rules, ours = RULES[case]
+    aws.set_up_well()
+    aws.events.add_response("start_replay", {"ReplayArn": f"{PREFIX}:replay/r", "State": "STARTING"})
+    aws.replay("RUNNING", Destination={"Arn": f"{PREFIX}:event-bus/{BUS}", "FilterArns": rules})
+    if ours:
+        drained(aws)
+        load(aws, warehouse)
+    else:
+        aws.events.add_response("cancel_replay", {"State": "CANCELLING"})
+        with pytest.raises(TerminalRemoteError, match=r"is not sent to rule .* does not count as read"):
+            load(aws, warehouse)
+        aws.events.assert_no_pending_responses()
+    assert [replay.state for replay in list_replays(warehouse)] == [
+        ReplayState.COMPLETE if ours else ReplayState.FAILED
+    ]
+
+
+def test_a_set_up_that_cannot_be_looked_at_again_leaves_the_replay_open(aws: Aws, warehouse: Warehouse) -> None:
+    aws.set_up_well()
+    aws.events.add_response("start_replay", {"ReplayArn": f"{PREFIX}:replay/r", "State": "STARTING"})
+    drained(aws, failing=("describe_rule", "ThrottlingException", "slow down"))
+    with pytest.raises(TransientRemoteError, match=r"could not be checked: .* throttling .* does not count as read"):
+        load(aws, warehouse)
+    assert [replay.state for replay in list_replays(warehouse)] == [ReplayState.STARTED]
+    aws.set_up_well()
+    drained(aws)
+    assert load(aws, warehouse).resumed
+    assert [replay.state for replay in list_replays(warehouse)] == [ReplayState.COMPLETE]
+
+
+def test_no_replay_starts_where_the_dead_letter_queue_cannot_be_looked_at(aws: Aws, warehouse: Warehouse) -> None:
+    redrive = {"deadLetterTargetArn": f"{QUEUE}-dead", "maxReceiveCount": 1000}
+    aws.set_up_well(RedrivePolicy=json.dumps(redrive))
+    aws.sqs.add_client_error("get_queue_attributes", "AccessDenied", "no")
+    with pytest.raises(UsageError, match=f"allow sqs:GetQueueAttributes on {QUEUE}-dead"):
+        load(aws, warehouse)
+    assert list_replays(warehouse) == []
 
 
 LOOKING = {

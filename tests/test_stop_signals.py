@@ -1,0 +1,84 @@
+"""SIGTERM and SIGHUP end a command as Ctrl-C does: everything that has begun is ended in order."""
+
+import signal
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+import pytest
+
+from bwp_client.stop_signals import stop_signals_as_interrupt
+
+WAITING = """
+import asyncio, signal, sys, time
+from bwp_client.cli.console import errors_as_exit_codes
+
+async def wait():
+    try:
+        print("ready", flush=True)
+        await asyncio.sleep(60)
+    finally:
+        print("given back", flush=True)
+
+def block():
+    try:
+        print("ready", flush=True)
+        time.sleep(60)
+    finally:
+        print("given back", flush=True)
+
+signal.signal(signal.SIGINT, {interrupt})
+with errors_as_exit_codes(as_json=False):
+    {work}
+"""
+WORK = {"a plain command": "block()", "an asynchronous command": "asyncio.run(wait())"}
+
+
+@pytest.mark.parametrize(
+    "interrupt", ["signal.default_int_handler", "signal.SIG_IGN"], ids=["foreground", "background"]
+)
+@pytest.mark.parametrize("work", WORK)
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP], ids=lambda number: number.name)
+def test_a_stop_signal_ends_a_command_as_ctrl_c_does(number: signal.Signals, work: str, interrupt: str) -> None:
+    script = WAITING.format(interrupt=interrupt, work=WORK[work])
+    running = subprocess.Popen(
+        [sys.executable, "-c", script], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+    assert running.stdout is not None
+    assert running.stdout.readline() == "ready\n"
+    running.send_signal(number)
+    output, said = running.communicate(timeout=60)
+    assert output == "given back\n"
+    assert running.returncode == 128 + number
+    assert said == "Stopped. Committed data are unchanged; start the command again.\n"
+
+
+def test_an_ignored_signal_stays_ignored_and_a_handler_stays(tmp_path: Path) -> None:
+    script = """
+import os, signal
+from bwp_client.stop_signals import stop_signals_as_interrupt
+signal.signal(signal.SIGHUP, signal.SIG_IGN)
+signal.signal(signal.SIGTERM, lambda *_: print("handled"))
+with stop_signals_as_interrupt():
+    os.kill(os.getpid(), signal.SIGHUP)
+    os.kill(os.getpid(), signal.SIGTERM)
+print("done")
+"""
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=60, check=False)
+    assert done.stdout == "handled\ndone\n"
+
+
+def test_the_block_leaves_the_signals_as_they_were_and_runs_in_any_thread() -> None:
+    before = signal.getsignal(signal.SIGTERM)
+
+    def run() -> None:
+        with stop_signals_as_interrupt():
+            assert signal.getsignal(signal.SIGTERM) is before
+
+    thread = threading.Thread(target=run)
+    thread.start()
+    thread.join()
+    with stop_signals_as_interrupt():
+        pass
+    assert signal.getsignal(signal.SIGTERM) is before
