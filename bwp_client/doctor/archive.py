@@ -22,9 +22,8 @@ from bwp_client.sources.eventbridge.fix_commands import (
     make_all_queues,
     make_rule,
 )
-from bwp_client.sources.eventbridge.queue_checks import dead_letter_checks, queue_checks
 from bwp_client.sources.eventbridge.replays import ARCHIVE_DELAY, OVERLAP
-from bwp_client.sources.eventbridge.rule_checks import archive_checks, rule_checks
+from bwp_client.sources.eventbridge.rule_checks import archive_checks
 from bwp_client.time_ranges import window_options
 from bwp_client.warehouse.replays import Replay, holes, watermark
 
@@ -108,18 +107,16 @@ def _rule_and_queue(
         action = "events:DescribeRule and events:ListTargetsByRule"
         fix = _absence_fix(rule_absence, action, "the rule", make)
         yield Finding(f"rule {rule_name} on bus {archive.bus} {rule_absence}", fix)
-    else:
-        yield from map(_finding, rule_checks(rule, archive, queue))
+    has_queue = True
     if queue is None:
         elsewhere = archives.misplaced(archive, rule or rule_name, queue_url)
         make = f", or make it: {make_all_queues(archive, rule or rule_name, queue_url)}"
         fix = _absence_fix(queue_absence, "sqs:GetQueueAttributes", queue_url, make)
         yield _finding(elsewhere) if elsewhere else Finding(f"the queue {queue_absence}", fix)
-        return elsewhere is None and queue_absence != _MISSING
-    yield from map(_finding, queue_checks(queue, queue_url, archive, rule))
-    dead_letters = archives.describe_all_dead_letters(clients, queue_url, queue, rule)
-    yield from map(_finding, dead_letter_checks(dead_letters, queue, queue_url, rule))
-    return True
+        has_queue = elsewhere is None and queue_absence != _MISSING
+    dead_letters = archives.describe_all_dead_letters(clients, queue_url, queue, rule) if queue else []
+    yield from map(_finding, archives.delivery_checks(archive, rule, queue, queue_url, dead_letters))
+    return has_queue
 
 
 def _replay_permissions(clients: Clients, archive: Archive, rule_arn: str) -> Iterator[Finding]:

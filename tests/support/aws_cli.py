@@ -12,8 +12,8 @@ from support.emulator import Emulator
 
 def commands_in(fix: str) -> list[list[str]]:
     """Return the words of each command of a fix; text before the first command is for the reader."""
-    _, found, rest = fix.partition("aws ")
-    words = shlex.split(found + rest)
+    at = fix.find("aws ")
+    words = shlex.split(fix[at:]) if at >= 0 else []
     return [list(group) for is_and, group in groupby(words, key=lambda word: word == "&&") if not is_and]
 
 

@@ -6,6 +6,7 @@ No function of this module starts a replay or changes the account.
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from bwp_client.errors import SettingsError, SourceNotFoundError, TerminalRemoteError, UsageError
@@ -23,7 +24,7 @@ from bwp_client.sources.eventbridge.descriptions import (
     describe_queue,
     describe_rule,
 )
-from bwp_client.sources.eventbridge.queue_checks import dead_letter_checks, place_check, queue_checks
+from bwp_client.sources.eventbridge.queue_checks import dead_letter_checks, losses_show, place_check, queue_checks
 from bwp_client.sources.eventbridge.rule_checks import archive_checks, rule_checks
 
 __all__ = ["Archive", "Rule", "Setup", "archive_name", "describe_setup", "ready_setup", "rule_and_queue"]
@@ -63,15 +64,29 @@ class Setup:
         """Return a line about each part of the set-up."""
         return [
             *archive_checks(self.archive),
-            *rule_checks(self.rule, self.archive, self.queue),
-            *queue_checks(self.queue, self.queue_url, self.archive, self.rule),
-            *dead_letter_checks(self.dead_letters, self.queue, self.queue_url, self.rule),
+            *delivery_checks(self.archive, self.rule, self.queue, self.queue_url, self.dead_letters),
         ]
 
     @property
     def problems(self) -> list[tuple[str, str]]:
         """The description and the fix of each fault with which events are not, or may not be, delivered."""
         return [(check.text, check.fix) for check in self.checks() if check.severity is Severity.BLOCKING]
+
+
+def delivery_checks(
+    archive: Archive,
+    rule: Rule | None,
+    queue: dict[str, str] | None,
+    queue_url: str,
+    dead_letters: list[DeadLetterQueue],
+) -> Iterator[Check]:
+    """Yield a line about each part of the way from an archive's bus to the queue; a part that is None is left out."""
+    known = rule is not None and queue is not None and losses_show(dead_letters, queue, rule)
+    if rule is not None:
+        yield from rule_checks(rule, archive, queue, losses_show=known)
+    if queue is not None:
+        yield from queue_checks(queue, queue_url, archive, rule, losses_show=known)
+        yield from dead_letter_checks(dead_letters, queue, queue_url, rule)
 
 
 def rule_and_queue(settings: ArchiveSettings) -> tuple[str, str]:
@@ -120,7 +135,8 @@ def describe_setup(clients: Clients, name: str, rule_name: str, queue_url: str) 
     except SourceNotFoundError as error:
         raise SourceNotFoundError(
             f"Rule {rule_name} does not exist on bus {archive.bus}, where archive {name} replays to. Nothing was started: "
-            f"without it a replay can't be kept from your production targets. Make it there; {SEE_SETUP}."
+            f"without it a replay can't be kept from your production targets. Make it there: "
+            f"`doctor archive://{name}` prints the commands, and {SEE_SETUP}."
         ) from error
     try:
         queue = describe_queue(clients, queue_url)

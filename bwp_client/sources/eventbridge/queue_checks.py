@@ -37,7 +37,9 @@ _LARGE_EVENT_BYTES: Final = 256 * 1024
 _AWS_KEY: Final = "alias/aws/sqs"
 
 
-def queue_checks(queue: dict[str, str], url: str, archive: Archive, rule: Rule | None) -> Iterator[Check]:
+def queue_checks(
+    queue: dict[str, str], url: str, archive: Archive, rule: Rule | None, *, losses_show: bool
+) -> Iterator[Check]:
     """Yield the checks of the queue.
 
     Args:
@@ -45,6 +47,7 @@ def queue_checks(queue: dict[str, str], url: str, archive: Archive, rule: Rule |
         url: Its URL.
         archive: The archive.
         rule: The rule, or None if it is not known.
+        losses_show: Whether a dead-letter queue receives what is not delivered.
     """
     elsewhere = place_check(archive, rule, url, queue["QueueArn"])
     yield elsewhere or Check("the queue is in the archive's Region and account")
@@ -55,7 +58,7 @@ def queue_checks(queue: dict[str, str], url: str, archive: Archive, rule: Rule |
         else:
             yield Check(f"the queue's policy {wrong}", permit(url, queue, rule.arn), Severity.BLOCKING)
         yield _kind_check(queue, url, archive, rule)
-    yield _encryption_check(queue, url)
+    yield _encryption_check(queue, url, losses_show=losses_show)
     yield _size_check(queue, url)
     yield from _time_checks(queue, url)
     yield _redrive_check(queue, url, archive, rule)
@@ -106,7 +109,7 @@ def _kind_check(queue: dict[str, str], url: str, archive: Archive, rule: Rule) -
     )
 
 
-def _encryption_check(queue: dict[str, str], url: str) -> Check:
+def _encryption_check(queue: dict[str, str], url: str, *, losses_show: bool) -> Check:
     key = queue.get("KmsMasterKeyId")
     if not key:
         by = "keys of SQS" if queue.get("SqsManagedSseEnabled") == "true" else "no key"
@@ -117,11 +120,11 @@ def _encryption_check(queue: dict[str, str], url: str) -> Check:
             set_attributes(url, KmsMasterKeyId="", SqsManagedSseEnabled="true"),
             Severity.BLOCKING,
         )
+    step = "make sure that it lets events.amazonaws.com call kms:GenerateDataKey and kms:Decrypt (KMS console)"
     return Check(
         f"queue is encrypted with {key}, whose policy can't be seen from here",
-        "make sure that it lets events.amazonaws.com call kms:GenerateDataKey and kms:Decrypt: "
-        + aws("kms", "get-key-policy", key_id=key, policy_name="default"),
-        Severity.NOTE,
+        step if losses_show else f"{step}, and give the rule's target a dead-letter queue",
+        Severity.NOTE if losses_show else Severity.BLOCKING,
     )
 
 
@@ -185,6 +188,16 @@ def _new_redrive(queue: dict[str, str], url: str, archive: Archive, rule: Rule |
     return all_of(make_dead_letters(dead, rule_arn), set_dead_letters(url, dead))
 
 
+def losses_show(dead_letters: Iterable[DeadLetterQueue], queue: dict[str, str], rule: Rule) -> bool:
+    """Return whether a dead-letter queue receives the events that can't be delivered, so that a load sees them there."""
+    arns = rule.dead_letter_arns(queue["QueueArn"])
+    return any(
+        dead.attributes is not None and not any(_weaknesses(dead, dead.attributes, dead.attributes, rule))
+        for dead in dead_letters
+        if dead.arn in arns
+    )
+
+
 def dead_letter_checks(
     dead_letters: Iterable[DeadLetterQueue], queue: dict[str, str], url: str, rule: Rule | None
 ) -> Iterator[Check]:
@@ -235,7 +248,7 @@ def _weaknesses(
     wrong = policy_problem(attributes, rule.arn)
     if wrong:
         yield Check(f"{text} may stay empty: its policy {wrong}", permit(dead.url, attributes, rule.arn), Severity.NOTE)
-    encryption = _encryption_check(attributes, dead.url)
+    encryption = _encryption_check(attributes, dead.url, losses_show=True)
     if encryption.severity is Severity.BLOCKING:
         yield Check(f"{text} may stay empty: {encryption.text}", encryption.fix, Severity.NOTE)
     retention, least = (int(one.get("MessageRetentionPeriod", "0")) for one in (attributes, queue))
