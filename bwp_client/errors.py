@@ -12,7 +12,10 @@ The type of an error says who can fix it, and whether a retry can help.
     │   │   └── UnconfirmedError        no answer, or a server fault: the call may have taken effect
     │   └── TerminalRemoteError      a retry would fail again: refused, unknown, not allowed
     └── WarehouseError            4  our tables or the local disk
-        └── CommitConflictError      other writers won every attempt; nothing was written
+        ├── CommitConflictError      other writers won every attempt; nothing was written
+        ├── SupersededError          files were replaced and deleted while they were read
+        └── DamagedTableError        a table lost rows, or another program wrote it
+            └── DamagedFileError        a data file is missing, cut or unreadable
 
 A message describes the failure, the state of the data, and the next step. It never holds a token, an e-mail address or
 a raw payload.
@@ -85,3 +88,24 @@ class WarehouseError(BwpError):
 
 class CommitConflictError(WarehouseError):
     """Other writers won every attempt to commit; this writer wrote nothing."""
+
+
+class SupersededError(WarehouseError):
+    """Files were replaced and deleted while they were read; reading the newest version again succeeds."""
+
+
+class DamagedTableError(WarehouseError):
+    """A table of the warehouse is lost or damaged, or another program wrote it."""
+
+
+class DamagedFileError(DamagedTableError):
+    """A data file of a table is missing, cut or unreadable.
+
+    Args:
+        message: The text for the user.
+        path: The file's path below the table's address, as the table's log spells it.
+    """
+
+    def __init__(self, message: str, *, path: str) -> None:
+        super().__init__(message)
+        self.path = path

@@ -62,7 +62,7 @@ def check_command(
         from bwp_client.settings import Settings
         from bwp_client.warehouse import Warehouse
         from bwp_client.warehouse.product_names import product_names
-        from bwp_client.warehouse.snapshot import Snapshot
+        from bwp_client.warehouse.snapshot import Snapshot, compute_from_newest
 
         settings, now = Settings.load(), datetime.now(UTC)
         url = notify_url(notify, settings)
@@ -74,10 +74,13 @@ def check_command(
             deadline_days=deadline_days,
             stale_hours=stale_hours,
         )
-        try:
-            snapshot = Snapshot.newest(Warehouse(warehouse_uri(warehouse, settings)))
+
+        def evaluate(snapshot: Snapshot) -> Evaluation:
             require_known_values(snapshot, filters, product_names(snapshot.warehouse.uri, settings.product_names))
-            found = evaluate_rules(snapshot, filters, thresholds, settings, now)
+            return evaluate_rules(snapshot, filters, thresholds, settings, now)
+
+        try:
+            found = compute_from_newest(Warehouse(warehouse_uri(warehouse, settings)), evaluate)
         except BwpError as error:
             _send(url, "Check: could not be made", [str(error)])
             raise

@@ -50,30 +50,32 @@ def metric_command(
         from bwp_client.settings import Settings
         from bwp_client.warehouse import Warehouse
         from bwp_client.warehouse.product_names import product_names
-        from bwp_client.warehouse.snapshot import Snapshot
+        from bwp_client.warehouse.snapshot import Snapshot, compute_from_newest
 
         settings = Settings.load()
         output = "json" if as_json else format_
         if output not in {"table", "csv", "json"}:
             raise UsageError(f"--format {output!r} is none of table, csv, json. Nothing was computed.")
-        snapshot = Snapshot.newest(Warehouse(warehouse_uri(warehouse, settings)))
-        filters = filters_between(
-            from_,
-            to,
-            data_end=(snapshot.span() or (None, datetime.now(UTC)))[1],
-            **selection(task_kind, business_product, region, code),
-        )
-        require_known_values(snapshot, filters, product_names(snapshot.warehouse.uri, settings.product_names))
-        frame = run_metric(
-            snapshot,
-            name,
-            filters,
-            bucket=choice(Bucket, "--by", by.lower()),
-            min_n=settings.min_n,
-            calendar=settings.deadlines,
-            guidance=read_guidance(settings.error_codes_file),
-        )
-        _print_frame(frame, output)
+
+        def compute(snapshot: Snapshot) -> Any:
+            filters = filters_between(
+                from_,
+                to,
+                data_end=(snapshot.span() or (None, datetime.now(UTC)))[1],
+                **selection(task_kind, business_product, region, code),
+            )
+            require_known_values(snapshot, filters, product_names(snapshot.warehouse.uri, settings.product_names))
+            return run_metric(
+                snapshot,
+                name,
+                filters,
+                bucket=choice(Bucket, "--by", by.lower()),
+                min_n=settings.min_n,
+                calendar=settings.deadlines,
+                guidance=read_guidance(settings.error_codes_file),
+            )
+
+        _print_frame(compute_from_newest(Warehouse(warehouse_uri(warehouse, settings)), compute), output)
 
 
 def _print_frame(frame: Any, output: str) -> None:

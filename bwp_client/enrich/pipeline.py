@@ -73,7 +73,9 @@ def enrich(
         if warehouse.exists():
             warehouse.create()
         run_id = uuid4().hex
-        queue = WorkQueue(warehouse, connection, settings, options, run_id=run_id, now=seams.clock())
+        queue = warehouse.retry_superseded(
+            lambda: WorkQueue(warehouse, connection, settings, options, run_id=run_id, now=seams.clock())
+        )
         queue.check_setup()
         run = _Run(
             warehouse, settings, options, queue, run_id=run_id, ends_at=ends_at, seams=seams, on_progress=on_progress

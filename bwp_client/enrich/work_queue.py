@@ -190,6 +190,9 @@ class WorkQueue:
         Raises:
             RemoteError: S3 refused or failed.
         """
+        self._warehouse.retry_superseded(self._read_new_answers)
+
+    def _read_new_answers(self) -> None:
         current_files = self._warehouse.data_files(self._warehouse.handle(TableName.LOOKUPS))
         new_files = [item for item in current_files if item.path not in self._seen_files]
         if not new_files:
@@ -274,6 +277,10 @@ def known_tasks(warehouse: Warehouse) -> list[TaskRef]:
     """
     if not warehouse.exists():
         return []
+    return warehouse.retry_superseded(lambda: _newest_of_each_product(warehouse))
+
+
+def _newest_of_each_product(warehouse: Warehouse) -> list[TaskRef]:
     source = warehouse.scan(TableName.OUTCOMES)
     connection = connect()
     try:

@@ -26,7 +26,7 @@ from bwp_client.warehouse.engine import connect
 from bwp_client.warehouse.events import append_events
 from bwp_client.warehouse.objects import ObjectsRead, record_objects
 from bwp_client.warehouse.outcomes import is_behind, refresh_outcomes
-from bwp_client.warehouse.purge_floor import purge_floor
+from bwp_client.warehouse.purge_floor import newest_purge_floor
 from bwp_client.warehouse.quarantine import append_quarantine
 from bwp_client.warehouse.temp_folders import remove_abandoned_folders
 from bwp_client.workarounds import hand_back_freed_memory, keep_freed_memory
@@ -132,7 +132,7 @@ class _Load:
             latest_us = _micros(self._clock() + FUTURE_TOLERANCE) or 0
             self._report()
             try:
-                floor = purge_floor(self._warehouse.handle(TableName.EVENTS))
+                floor = newest_purge_floor(self._warehouse)
                 job = StagingJob(self._source, self._folder, window, latest_us, _micros(floor) or 0, keep_raw)
                 for result, release in stage_all(self._unread(reread=reread), job):
                     if isinstance(result, Unreadable):

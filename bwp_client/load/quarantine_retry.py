@@ -52,9 +52,7 @@ def retry(warehouse: Warehouse, *, on_progress: Callable[[LoadProgress], None] =
         SourceNotFoundError: There is no warehouse yet.
         WarehouseError: The tables cannot be written; the quarantine is unchanged.
     """
-    handle = warehouse.handle(TableName.QUARANTINE)
-    before = quarantine_keys(warehouse, handle)
-    with_bytes = records_with_bytes(warehouse, handle)
+    before, with_bytes = warehouse.retry_superseded(lambda: _quarantined(warehouse))
     reachable = _Reachable({(uri, etag) for uri, etag, _, _ in before}, with_bytes)
     if not reachable.items:
         return Retried(len(before), 0, 0, len(before), 0, 0)
@@ -80,6 +78,12 @@ def retry(warehouse: Warehouse, *, on_progress: Callable[[LoadProgress], None] =
         done.stored,
         done.duplicate,
     )
+
+
+def _quarantined(warehouse: Warehouse) -> tuple[set[RecordKey], list[dict[str, Any]]]:
+    """Return the keys of all records in quarantine, and the records whose bytes are stored."""
+    handle = warehouse.handle(TableName.QUARANTINE)
+    return quarantine_keys(warehouse, handle), records_with_bytes(warehouse, handle)
 
 
 class _Reachable:

@@ -32,7 +32,7 @@ def local_copies(address: str, files: Sequence[tuple[str, int]]) -> list[str]:
         SourceNotFoundError: A file does not exist any more; it was vacuumed since the table was opened.
         RemoteError: S3 refused or failed.
     """
-    _folder_of(address).mkdir(parents=True, exist_ok=True)
+    folder_of_copies(address).mkdir(parents=True, exist_ok=True)
     wanted = [(path, _copy_of(address, path)) for path, _ in files]
     missing = [(path, target) for path, target in wanted if not target.exists()]
     for _, target in wanted:
@@ -78,15 +78,16 @@ def _make_room(coming_bytes: int, *, keep: set[Path]) -> None:
 def forget_copies(address: str, *, keep: Sequence[str]) -> None:
     """Delete the copies of a table's files, except those of the paths to keep."""
     wanted = {_copy_of(address, path) for path in keep}
-    for copy in _folder_of(address).glob("*"):
+    for copy in folder_of_copies(address).glob("*"):
         if copy not in wanted:
             copy.unlink(missing_ok=True)
 
 
-def _folder_of(address: str) -> Path:
+def folder_of_copies(address: str) -> Path:
+    """Return the folder that holds the copies of a table's files."""
     return cache_folder() / hashlib.sha256(address.encode()).hexdigest()[:16]
 
 
 def _copy_of(address: str, path: str) -> Path:
     # The path is hashed, so that an object key never becomes part of a local path.
-    return _folder_of(address) / (hashlib.sha256(path.encode()).hexdigest()[:32] + ".parquet")
+    return folder_of_copies(address) / (hashlib.sha256(path.encode()).hexdigest()[:32] + ".parquet")

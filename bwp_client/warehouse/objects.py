@@ -39,13 +39,15 @@ class ObjectsRead:
             window_to: The end of the wanted window; None for all future.
         """
         self._connection = connection
-        self._table = TempTables(connection).create(
-            "objects_read",
-            f"""
-            select distinct source_uri, etag, size_bytes from {warehouse.scan(TableName.OBJECTS)}
-            where (window_from is null or window_from <= $from) and (window_to is null or window_to >= $to)
-            """,
-            {"from": window_from, "to": window_to},
+        self._table = warehouse.retry_superseded(
+            lambda: TempTables(connection).create(
+                "objects_read",
+                f"""
+                select distinct source_uri, etag, size_bytes from {warehouse.scan(TableName.OBJECTS)}
+                where (window_from is null or window_from <= $from) and (window_to is null or window_to >= $to)
+                """,
+                {"from": window_from, "to": window_to},
+            )
         )
 
     def among(self, uris: list[str]) -> set[tuple[str, str, int]]:

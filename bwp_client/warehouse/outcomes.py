@@ -14,10 +14,11 @@ import pyarrow as pa
 from deltalake import DeltaTable
 
 from bwp_client.errors import SourceNotFoundError
+from bwp_client.warehouse.data_files import DataFile
 from bwp_client.warehouse.engine import TempTables, connect, quoted
 from bwp_client.warehouse.purge_floor import floor_transaction, purge_floor
 from bwp_client.warehouse.schema import TableName
-from bwp_client.warehouse.store import ROWS_PER_BATCH, DataFile, Warehouse
+from bwp_client.warehouse.store import ROWS_PER_BATCH, Warehouse
 
 APP_ID = "bwp.outcomes.events_version"
 """The app transaction of the outcomes table; its version is the events version that the outcomes cover."""
@@ -25,8 +26,8 @@ APP_ID = "bwp.outcomes.events_version"
 ROWS_PER_SORT = 1_000_000
 """The number of task hashes per batch read from DuckDB."""
 
-COMPACTION = "OPTIMIZE"
-"""The operation name, in the table's log, of a commit that changes no row."""
+ROWS_UNCHANGED = ("OPTIMIZE", "SET TBLPROPERTIES")
+"""The operation names, in the table's log, of the commits of a compaction, which change no row."""
 
 OUTCOMES_SQL = """
 with facts as (
@@ -78,10 +79,19 @@ def covered_version(outcomes: DeltaTable) -> int | None:
     return outcomes.transaction_version(APP_ID)
 
 
+def newest_covered_version(warehouse: Warehouse) -> int | None:
+    """Return the events version that the newest outcomes cover; None if they were never computed.
+
+    Raises:
+        RemoteError: S3 refused or failed.
+    """
+    return warehouse.retry_superseded(lambda: covered_version(warehouse.handle(TableName.OUTCOMES)))
+
+
 def is_behind(warehouse: Warehouse) -> bool:
     """Return whether events were stored that the outcomes do not cover yet."""
     events_version = warehouse.handle(TableName.EVENTS).version()
-    return events_version > (covered_version(warehouse.handle(TableName.OUTCOMES)) or 0)
+    return events_version > (newest_covered_version(warehouse) or 0)
 
 
 def refresh_outcomes(
@@ -126,10 +136,10 @@ def _refresh(warehouse: Warehouse, connection: duckdb.DuckDBPyConnection, *, reb
 def _is_only_compacted(events: DeltaTable, covered: int) -> bool:
     """Return whether no commit after a version of the events changed a row."""
     commits = events.version() - covered
-    if events.history(1)[0]["operation"] != COMPACTION:
+    if events.history(1)[0]["operation"] not in ROWS_UNCHANGED:
         return False
     since = events.history(commits)
-    return len(since) == commits and all(commit["operation"] == COMPACTION for commit in since)
+    return len(since) == commits and all(commit["operation"] in ROWS_UNCHANGED for commit in since)
 
 
 def repeated_tasks(connection: duckdb.DuckDBPyConnection, events: str) -> pa.Table:

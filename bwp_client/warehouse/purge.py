@@ -19,14 +19,15 @@ from deltalake import DeltaTable
 
 from bwp_client.errors import SourceNotFoundError, UsageError
 from bwp_client.warehouse import claims, events, lookups, quarantine, requests
+from bwp_client.warehouse.data_files import DataFile
 from bwp_client.warehouse.engine import TempTables, connect, quoted, single_row
 from bwp_client.warehouse.maintenance import newest_versions
 from bwp_client.warehouse.outcomes import refresh_outcomes
-from bwp_client.warehouse.purge_floor import floor_transaction, purge_floor
+from bwp_client.warehouse.purge_floor import floor_transaction, newest_purge_floor, purge_floor
 from bwp_client.warehouse.purge_rules import PurgeRules
 from bwp_client.warehouse.runs import Run, newest_run, record_run
 from bwp_client.warehouse.schema import TableName
-from bwp_client.warehouse.store import ROWS_PER_BATCH, WHOLE_TABLE, DataFile, Warehouse
+from bwp_client.warehouse.store import ROWS_PER_BATCH, WHOLE_TABLE, Warehouse
 from bwp_client.warehouse.vacuum import (
     UNFINISHED_HOURS,
     clean_log,
@@ -132,17 +133,21 @@ class _Purge:
     ) -> None:
         self._warehouse = warehouse
         self._connection = connection
+        self._temp = temp
         self._now = now
-        floor = purge_floor(warehouse.handle(TableName.EVENTS))
+        floor = newest_purge_floor(warehouse)
         self._before = max(before, floor) if floor else before
         self._month = f"{self._before:%Y-%m}"
         refresh_outcomes(warehouse)
-        self._rules = PurgeRules(warehouse, connection, temp, before=self._before, now=now)
         self.result = PurgeResult(before=self._before.date().isoformat())
 
     def count(self) -> None:
         """Count the rows that the purge will remove."""
+        self._warehouse.retry_superseded(self._count)
+
+    def _count(self) -> None:
         warehouse, result = self._warehouse, self.result
+        self._rules = PurgeRules(warehouse, self._connection, self._temp, before=self._before, now=self._now)
         result.requests, _ = self._rules.count(TableName.REQUESTS)
         result.lookups, _ = self._rules.count(TableName.LOOKUPS)
         result.quarantine, result.blanked = self._rules.count(TableName.QUARANTINE)

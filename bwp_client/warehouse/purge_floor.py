@@ -11,6 +11,9 @@ from typing import Final
 
 from deltalake import DeltaTable
 
+from bwp_client.warehouse.schema import TableName
+from bwp_client.warehouse.store import Warehouse
+
 APP_ID: Final = "bwp.purge_floor"
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -22,6 +25,15 @@ def purge_floor(table: DeltaTable) -> datetime | None:
     """Return the floor recorded in an opened table (events, outcomes or lookups); None before the first purge."""
     floor_us = table.transaction_version(APP_ID)
     return None if floor_us is None else _EPOCH + timedelta(microseconds=floor_us)
+
+
+def newest_purge_floor(warehouse: Warehouse) -> datetime | None:
+    """Return the floor recorded in the newest events; None before the first purge.
+
+    Raises:
+        RemoteError: S3 refused or failed.
+    """
+    return warehouse.retry_superseded(lambda: purge_floor(warehouse.handle(TableName.EVENTS)))
 
 
 def floor_transaction(floor: datetime | None) -> dict[str, int]:

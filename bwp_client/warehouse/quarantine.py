@@ -90,13 +90,15 @@ def list_quarantined(warehouse: Warehouse, *, version: int | None = None, limit:
         SourceNotFoundError: There is no warehouse yet.
         RemoteError: S3 refused or failed.
     """
-    return _query(
-        warehouse,
-        warehouse.handle(TableName.QUARANTINE, version),
-        f"""
-        select seen_at, reason, source_uri, "offset", excerpt, digest
-        from {{table}} order by seen_at desc, source_uri, "offset" limit {int(limit)}
-        """,
+    return warehouse.retry_superseded(
+        lambda: _query(
+            warehouse,
+            warehouse.handle(TableName.QUARANTINE, version),
+            f"""
+            select seen_at, reason, source_uri, "offset", excerpt, digest
+            from {{table}} order by seen_at desc, source_uri, "offset" limit {int(limit)}
+            """,
+        )
     )
 
 

@@ -119,8 +119,7 @@ def newest_run(warehouse: Warehouse) -> Run | None:
     """
     if not warehouse.exists():
         return None
-    with closing(small_cursor()) as connection:
-        newest = _read(warehouse, warehouse.handle(TableName.RUNS), connection, limit=1)
+    newest = _read_newest(warehouse, limit=1)
     return newest[0] if newest else None
 
 
@@ -136,8 +135,14 @@ def list_runs(warehouse: Warehouse, *, limit: int | None = 200) -> list[Run]:
     """
     if not warehouse.exists():
         return []
+    return _read_newest(warehouse, limit=limit)
+
+
+def _read_newest(warehouse: Warehouse, *, limit: int | None) -> list[Run]:
     with closing(small_cursor()) as connection:
-        return _read(warehouse, warehouse.handle(TableName.RUNS), connection, limit=limit)
+        return warehouse.retry_superseded(
+            lambda: _read(warehouse, warehouse.handle(TableName.RUNS), connection, limit=limit)
+        )
 
 
 def _read(

@@ -7,18 +7,19 @@ never changes, so threads may share it; each query uses its own cursor.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime
 from importlib.resources import files
 from pathlib import Path
-from typing import Any
+from typing import Any, Final, TypeVar
 
 import duckdb
 import pandas as pd
 import pyarrow as pa
 
-from bwp_client.errors import SourceNotFoundError
+from bwp_client.errors import DamagedFileError, DamagedTableError, SourceNotFoundError, SupersededError
+from bwp_client.warehouse.data_files import superseded
 from bwp_client.warehouse.engine import connect, quoted, relation, single_row
 from bwp_client.warehouse.outcomes import covered_version
 from bwp_client.warehouse.runs import Run, VersionMap, newest_run
@@ -26,6 +27,8 @@ from bwp_client.warehouse.schema import TABLES, TableName
 from bwp_client.warehouse.store import Warehouse
 
 MEMORY_LIMIT = "2GB"
+_ATTEMPTS: Final = 10
+T = TypeVar("T")
 
 UNCODED = "(uncoded)"
 NOT_LOOKED_UP = "(not looked up)"
@@ -53,15 +56,17 @@ class Snapshot:
         if rows is not None:
             # One thread adds fractions in the same order each time, so that a rebuilt report has the same last digits.
             self._connection.execute("set threads = 1")
-        with self._missing_files_explained():
+        with self._damage_named():
             for name in (TableName.EVENTS, TableName.OUTCOMES, TableName.LOOKUPS, TableName.REQUESTS):
                 self._view(name, run.versions.get(name.value, 0))
             names = {"uncoded": quoted(UNCODED), "not_looked_up": quoted(NOT_LOOKED_UP)}
             self._connection.execute(_sql("summaries.sql").format(**names))
             self._connection.execute(_sql("requests.sql"))
             first, last = single_row(self._cursor(), "select min(first_at), max(last_at) from product_kinds")
-        newest = run.versions.get(TableName.OUTCOMES.value, 0)
-        self._events_covered = covered_version(warehouse.handle(TableName.OUTCOMES, newest)) if rows is None else None
+            newest = run.versions.get(TableName.OUTCOMES.value, 0)
+            self._events_covered = (
+                covered_version(warehouse.handle(TableName.OUTCOMES, newest)) if rows is None else None
+            )
         self._span = None if first is None else (first, last)
 
     @classmethod
@@ -70,13 +75,10 @@ class Snapshot:
 
         Raises:
             SourceNotFoundError: Nothing was loaded yet.
+            DamagedTableError: A table lost rows or files.
+            RemoteError: S3 refused or failed.
         """
-        run = newest_run(warehouse)
-        if run is None:
-            raise SourceNotFoundError(
-                f"The warehouse {warehouse.uri} holds nothing yet. Load events first: python -m bwp_client load SOURCE."
-            )
-        return cls(warehouse, run)
+        return compute_from_newest(warehouse, lambda snapshot: snapshot)
 
     @property
     def versions(self) -> VersionMap:
@@ -95,17 +97,17 @@ class Snapshot:
 
     def frame(self, sql: str, parameters: Mapping[str, Any] | None = None) -> pd.DataFrame:
         """Run a query on its own cursor; return its result with the query's columns, times as datetime64[us, UTC]."""
-        with self._missing_files_explained():
+        with self._damage_named():
             return self._cursor().execute(sql, dict(parameters or {})).df()
 
     def rows(self, sql: str, parameters: Mapping[str, Any] | None = None) -> list[tuple[Any, ...]]:
         """Run a query on its own cursor; return its rows as tuples."""
-        with self._missing_files_explained():
+        with self._damage_named():
             return self._cursor().execute(sql, dict(parameters or {})).fetchall()
 
     def batches(self, sql: str, parameters: Mapping[str, Any], rows_per_batch: int) -> Iterator[pa.RecordBatch]:
         """Run a query and yield its rows in batches, for results too large to hold in memory."""
-        with self._missing_files_explained():
+        with self._damage_named():
             yield from self._cursor().sql(sql, params=dict(parameters)).to_arrow_reader(rows_per_batch)
 
     def span(self) -> tuple[datetime, datetime] | None:
@@ -113,14 +115,24 @@ class Snapshot:
         return self._span
 
     @contextmanager
-    def _missing_files_explained(self) -> Iterator[None]:
-        try:
+    def _damage_named(self) -> Iterator[None]:
+        if self._rows is not None:
             yield
-        except (duckdb.IOException, SourceNotFoundError) as error:
-            raise SourceNotFoundError(
-                f"Files of this snapshot of {self.warehouse.uri} are not there any more, since old data was purged or "
-                "cleaned up. Nothing was changed. Take a newer run: start the command again, or load the page anew."
-            ) from error
+            return
+        try:
+            with self.warehouse.damage_named(self.versions):
+                yield
+        except (SourceNotFoundError, SupersededError, DamagedTableError) as error:
+            newest = newest_run(self.warehouse)
+            if newest is not None and newest.run_id != self.run.run_id:
+                raise SourceNotFoundError(
+                    f"Files of this snapshot of {self.warehouse.uri} are not there any more, since a newer run replaced "
+                    "them. Nothing was changed. Take a newer run: start the command again, or load the page anew."
+                ) from error
+            # A newer version that no run names may do without the file, but readers read the version of a run.
+            if isinstance(error.__cause__, DamagedFileError):
+                raise error.__cause__ from None
+            raise
 
     def _cursor(self) -> duckdb.DuckDBPyConnection:
         return self._connection.cursor()
@@ -131,6 +143,30 @@ class Snapshot:
         else:
             source = relation([str(self._rows[name])] if name in self._rows else [], TABLES[name].schema)
         self._connection.execute(f"create view {name.value} as select * from {source}")
+
+
+def compute_from_newest(warehouse: Warehouse, compute: Callable[[Snapshot], T]) -> T:
+    """Return what `compute` returns for the newest run's snapshot; once more when a newer run replaced its files meanwhile.
+
+    Raises:
+        SourceNotFoundError: Nothing was loaded yet.
+        DamagedTableError: A table lost rows or files.
+        SupersededError: Newer runs replaced the files at every attempt.
+        RemoteError: S3 refused or failed.
+    """
+    for _ in range(_ATTEMPTS):
+        run = newest_run(warehouse)
+        if run is None:
+            raise SourceNotFoundError(
+                f"The warehouse {warehouse.uri} holds nothing yet. Load events first: python -m bwp_client load SOURCE."
+            )
+        try:
+            return compute(Snapshot(warehouse, run))
+        except SourceNotFoundError:
+            newest = newest_run(warehouse)
+            if newest is None or newest.run_id == run.run_id:
+                raise
+    raise superseded(warehouse.uri)
 
 
 def _sql(name: str) -> str:

@@ -13,8 +13,10 @@ name, and leaves entries that a purge must delete; and changing the property mak
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
+from contextlib import suppress
 from pathlib import Path
+from typing import Final, TypeVar
 from urllib.parse import unquote
 
 from bwp_client.aws import list_objects, s3_client, s3_errors, split_s3
@@ -28,6 +30,8 @@ UNFINISHED_HOURS = 1
 """The age at which a file that no commit names counts as left by a killed writer; a younger file may be unfinished."""
 
 _KEYS_PER_CALL = 1000
+_ATTEMPTS: Final = 5
+T = TypeVar("T")
 _LOG_FILE = re.compile(r"_delta_log/(\d{20})\.(json|checkpoint.*\.parquet)")
 
 
@@ -55,23 +59,28 @@ def remove_unreferenced(
         RemoteError: S3 refused or failed; run the command again.
         WarehouseError: A local file can't be deleted; run the command again.
     """
-    handle = warehouse.handle(table)
 
-    def listed(hours: int, *, full: bool, versions: list[int]) -> set[str]:
-        with storage_errors(warehouse.address(table)):
+    def unneeded_files() -> set[str]:
+        handle = warehouse.handle(table)
+
+        def listed(hours: int, *, full: bool, versions: list[int]) -> set[str]:
             return set(
                 handle.vacuum(
                     hours, dry_run=True, enforce_retention_duration=False, full=full, keep_versions=versions or None
                 )
             )
 
-    def all_listed(versions: list[int]) -> set[str]:
-        files = listed(retention_hours, full=True, versions=versions)
-        return files | listed(0, full=False, versions=versions) if replaced_at_once else files
+        def all_listed(versions: list[int]) -> set[str]:
+            files = listed(retention_hours, full=True, versions=versions)
+            return files | listed(0, full=False, versions=versions) if replaced_at_once else files
 
-    unneeded = all_listed([])
-    if unneeded and keep:
-        unneeded &= all_listed([version for version in sorted(keep) if _exists(warehouse, table, version)])
+        with storage_errors(warehouse.address(table)):
+            unneeded = all_listed([])
+            if unneeded and keep:
+                unneeded &= all_listed([version for version in sorted(keep) if _exists(warehouse, table, version)])
+        return unneeded
+
+    unneeded = _unless_cleaned_meanwhile(unneeded_files) or set()
     # The list also names files that an earlier vacuum deleted.
     names = {unquote(path) for path in unneeded} & set(_names(warehouse, table)) if unneeded else set()
     _delete(warehouse, table, names)
@@ -87,19 +96,30 @@ def forget_old_copies(warehouse: Warehouse, table: TableName) -> None:
 
 def unfinished_files(warehouse: Warehouse, table: TableName) -> int:
     """Return the number of files that no commit names and that a writer may still be writing, because they are young."""
-    handle = warehouse.handle(table)
-    with storage_errors(warehouse.address(table)):
-        replaced = handle.vacuum(0, dry_run=True, enforce_retention_duration=False, full=False)
-        unneeded = handle.vacuum(0, dry_run=True, enforce_retention_duration=False, full=True)
-    return len(set(unneeded) - set(replaced))
+
+    def count() -> int:
+        handle = warehouse.handle(table)
+        with storage_errors(warehouse.address(table)):
+            replaced = handle.vacuum(0, dry_run=True, enforce_retention_duration=False, full=False)
+            unneeded = handle.vacuum(0, dry_run=True, enforce_retention_duration=False, full=True)
+        return len(set(unneeded) - set(replaced))
+
+    return _unless_cleaned_meanwhile(count) or 0
 
 
 def write_checkpoint(warehouse: Warehouse, table: TableName, version: int) -> None:
-    """Write the checkpoint of a version if there is none, so that opening the table reads one file of the log."""
-    if version and version not in _checkpoints(warehouse, table):
+    """Write the checkpoint of a version if there is none, so that opening the table reads one file of the log.
+
+    If another process has cleaned the version away, then it has written the checkpoint of a later version.
+    """
+
+    def write() -> None:
         handle = warehouse.handle(table, version)
         with storage_errors(warehouse.address(table)):
             handle.create_checkpoint()
+
+    if version and version not in _checkpoints(warehouse, table):
+        _unless_cleaned_meanwhile(write)
 
 
 def clean_log(warehouse: Warehouse, table: TableName, *, oldest_needed: int) -> int:
@@ -108,6 +128,14 @@ def clean_log(warehouse: Warehouse, table: TableName, *, oldest_needed: int) -> 
     unneeded = [name for name, version, _ in _log_files(warehouse, table) if version < checkpoint]
     _delete(warehouse, table, unneeded)
     return len(unneeded)
+
+
+def _unless_cleaned_meanwhile(work: Callable[[], T]) -> T | None:
+    """Return what `work` returns; None if another process cleans away the versions that it opens, at every attempt."""
+    for _ in range(_ATTEMPTS):
+        with suppress(SourceNotFoundError):
+            return work()
+    return None
 
 
 def _exists(warehouse: Warehouse, table: TableName, version: int) -> bool:

@@ -6,20 +6,22 @@ import time
 from datetime import timedelta
 from pathlib import Path
 
+import pyarrow as pa
 import pytest
 from support.events import NOW, envelope, many, outcomes_of, write
 from support.overtaken import Overtaken
 from support.tables import command, command_json, fingerprints, outcomes, rows
 
-from bwp_client.errors import SourceNotFoundError
+from bwp_client.errors import DamagedFileError, SourceNotFoundError
 from bwp_client.load import load
 from bwp_client.monitoring.status import status_of
 from bwp_client.sources import open_source
-from bwp_client.warehouse import TableName, Warehouse, list_runs, newest_run
+from bwp_client.warehouse import TABLES, TableName, Warehouse, list_runs, newest_run
 from bwp_client.warehouse.maintenance import MaintainResult, bring_up_to_date, compact
 from bwp_client.warehouse.maintenance import maintain as run_maintain
 from bwp_client.warehouse.outcomes import refresh_outcomes
 from bwp_client.warehouse.purge import purge
+from bwp_client.warehouse.requests import import_requests
 from bwp_client.warehouse.snapshot import Snapshot
 from bwp_client.warehouse.vacuum import remove_unreferenced
 
@@ -182,6 +184,47 @@ def test_a_load_while_a_table_is_compacted(address: str, table: TableName, tmp_p
     assert published(warehouse).rows("select sum(tasks) from daily_counts") == [(len(EVENTS + LATE),)]
 
 
+@pytest.mark.parametrize("table", [TableName.EVENTS, TableName.OUTCOMES, TableName.OBJECTS, TableName.RUNS])
+def test_two_compactions_at_once_double_no_row(address: str, table: TableName) -> None:
+    warehouse = Warehouse(address)
+    column = "run_no" if table is TableName.RUNS else TABLES[table].schema.names[0]
+    before = rows(warehouse, table, column)
+    compact(Overtaken(address, table, lambda: compact(Warehouse(address), table)), table)
+    assert rows(warehouse, table, column) == before
+    maintain(warehouse)
+    assert is_exact(warehouse, EVENTS)
+    assert published(warehouse).events_not_yet_counted == 0
+
+
+def test_an_import_while_the_requests_are_compacted_doubles_no_row(warehouse: Warehouse) -> None:
+    def row(task: str) -> pa.Table:
+        return pa.Table.from_pylist([{"task_id": task}], schema=TABLES[TableName.REQUESTS].schema)
+
+    for number in range(LOADS):
+        warehouse.commit(TableName.REQUESTS, lambda _, task=f"t-{number}": row(task), app_id="test")
+    before = rows(warehouse, TableName.REQUESTS, "task_id")
+    overtaken = Overtaken(
+        warehouse.uri, TableName.REQUESTS, lambda: compact(Warehouse(warehouse.uri), TableName.REQUESTS)
+    )
+    import_requests(overtaken, row("new"), ("task_id",), source="new.csv")
+    assert rows(warehouse, TableName.REQUESTS, "task_id") == sorted([*before, ("new",)])
+
+
+def test_a_purge_while_the_requests_are_compacted_leaves_no_purged_row(warehouse: Warehouse) -> None:
+    floor = NOW.replace(hour=0) - timedelta(days=1)
+    old = [f"t-{number:06d}" for number in range(LOADS)]
+    for task in old:
+        row = pa.Table.from_pylist([{"task_id": task}], schema=TABLES[TableName.REQUESTS].schema)
+        warehouse.commit(TableName.REQUESTS, lambda _, row=row: row, app_id="test")
+    for at in range(1, 8):
+        uri = str(shutil.copytree(warehouse.uri, f"{warehouse.uri}-{at}"))
+        purge(
+            Overtaken(uri, TableName.REQUESTS, lambda uri=uri: compact(Warehouse(uri), TableName.REQUESTS), at=at),
+            floor,
+        )
+        assert rows(Warehouse(uri), TableName.REQUESTS, "task_id") == []
+
+
 def test_a_purge_while_the_events_are_compacted(address: str) -> None:
     floor = NOW.replace(hour=0) - timedelta(days=1)
     recent = [event for event in EVENTS if event["time"] >= f"{floor:%Y-%m-%d}"]
@@ -206,7 +249,7 @@ def test_the_newest_run_can_be_read_however_old_its_files_are(warehouse: Warehou
     # Without the rule those files would have gone, and readers get an error that says so.
     assert remove_unreferenced(warehouse, TableName.EVENTS, retention_hours=0, keep=set()) == LOADS
     for look in (lambda: Snapshot(warehouse, newest.run), lambda: newest.rows("select count(load_id) from events")):
-        with pytest.raises(SourceNotFoundError, match="Take a newer run"):
+        with pytest.raises(DamagedFileError, match=r"events/.* is missing"):
             look()
 
 

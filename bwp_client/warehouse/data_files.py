@@ -1,0 +1,132 @@
+"""The data files of a table: what its log says about each, and where each can be read on this machine."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.parse import unquote
+
+from deltalake import DeltaTable
+
+from bwp_client.aws import list_objects, s3_errors, split_s3
+from bwp_client.errors import DamagedFileError, SourceNotFoundError, SupersededError
+from bwp_client.warehouse.damage import damaged_file, problem_of_content, problem_of_size
+from bwp_client.warehouse.file_cache import local_copies
+from bwp_client.warehouse.schema import TableName
+
+
+@dataclass(frozen=True, slots=True)
+class DataFile:
+    """One Parquet file of a table, as the table's log describes it.
+
+    Attributes:
+        path: The path below the table's address, URL-encoded.
+        rows: The number of rows.
+        size_bytes: The size of the file.
+        lows: The minimum of each statistics column.
+        highs: The maximum of each statistics column.
+        partition: The value of each partition column.
+    """
+
+    path: str
+    rows: int
+    size_bytes: int
+    lows: dict[str, Any]
+    highs: dict[str, Any]
+    partition: dict[str, str]
+
+
+def list_data_files(handle: DeltaTable) -> list[DataFile]:
+    """Return the data files of an opened table, with the statistics that its log holds."""
+    actions = handle.get_add_actions(flatten=True)
+    columns = {name: actions.column(name).to_pylist() for name in actions.schema.names}
+    files = []
+    for index in range(actions.num_rows):
+        row = {name: values[index] for name, values in columns.items()}
+        files.append(
+            DataFile(
+                path=row["path"],
+                rows=row["num_records"] or 0,
+                size_bytes=row["size_bytes"],
+                lows={k.removeprefix("min."): v for k, v in row.items() if k.startswith("min.")},
+                highs={k.removeprefix("max."): v for k, v in row.items() if k.startswith("max.")},
+                partition={k.removeprefix("partition."): v for k, v in row.items() if k.startswith("partition.")},
+            )
+        )
+    return files
+
+
+def local_paths(table: TableName, address: str, files: Sequence[DataFile]) -> list[str]:
+    """Return local paths of data files; files on S3 are copied once into a bounded local cache.
+
+    Raises:
+        DamagedFileError: A file is missing, or has another size than the table's log says.
+        RemoteError: S3 refused or failed.
+    """
+    if address.startswith("s3://"):
+        return _copies(table, address, files)
+    paths = [f"{address}/{unquote(item.path)}" for item in files]
+    for item, path in zip(files, paths, strict=True):
+        if problem := problem_of_size(path, item.size_bytes):
+            raise damaged_file(table, address, item.path, problem)
+    return paths
+
+
+def _copies(table: TableName, address: str, files: Sequence[DataFile]) -> list[str]:
+    wanted = [(item.path, item.size_bytes) for item in files]
+    try:
+        paths = local_copies(address, wanted)
+        cut = [
+            path for item, path in zip(files, paths, strict=True) if problem_of_size(path, item.size_bytes) is not None
+        ]
+        if cut:  # perhaps the copy alone
+            for path in cut:
+                Path(path).unlink(missing_ok=True)
+            local_copies(address, wanted)
+    except SourceNotFoundError:
+        stored = _stored_paths(address)
+        for item in files:
+            if unquote(item.path) not in stored:
+                raise damaged_file(table, address, item.path, "is missing") from None
+        raise
+    for item, path in zip(files, paths, strict=True):
+        if problem := problem_of_size(path, item.size_bytes):
+            raise damaged_file(table, address, item.path, problem)
+    return paths
+
+
+def _stored_paths(address: str) -> set[str]:
+    bucket, prefix = split_s3(f"{address}/")
+    with s3_errors(address):
+        return {item["Key"].removeprefix(prefix) for item in list_objects(bucket, prefix)}
+
+
+def first_damaged(table: TableName, address: str, files: Sequence[DataFile]) -> DamagedFileError | None:
+    """Return the error for the first damaged file among data files, which are read whole; None if none is damaged.
+
+    Raises:
+        RemoteError: S3 refused or failed.
+    """
+    try:
+        paths = local_paths(table, address, files)
+    except DamagedFileError as error:
+        return error
+    for item, path in zip(files, paths, strict=True):
+        if problem_of_content(path, table) is None:
+            continue
+        if address.startswith("s3://"):  # perhaps the copy alone
+            Path(path).unlink(missing_ok=True)
+            local_paths(table, address, [item])
+        if problem := problem_of_content(path, table):
+            return damaged_file(table, address, item.path, problem)
+    return None
+
+
+def superseded(address: str) -> SupersededError:
+    """Return the error for files that were deleted while they were read."""
+    return SupersededError(
+        f"Files of {address} were replaced and deleted while they were read. Nothing was changed. "
+        "Start the command again, or load the page anew."
+    )
