@@ -279,3 +279,36 @@ def test_a_broken_set_up_is_found_and_mended_by_its_printed_fix(
     assert (result.stored, result.quarantined, result.foreign) == (len(EVENTS), 0, 0)
     tasks = [row[0] for row in rows(warehouse, TableName.EVENTS, "task_id")]
     assert tasks == sorted(task_of(event) for event in EVENTS)
+
+
+def test_many_faults_at_once_are_mended_in_one_go(make_account: MakeAccount, tmp_path: Path) -> None:
+    account, warehouse = make_account(visibility=120), Warehouse(str(tmp_path / "w"))
+    account.put(EVENTS)
+    account.events.disable_rule(Name=account.rule, EventBusName=account.bus)
+    changes = {"InputPath": "$.detail", "RoleArn": f"arn:aws:iam::{ACCOUNT}:role/sender", "DeadLetterConfig": None}
+    target(**changes, RetryPolicy={"MaximumRetryAttempts": 0})(account)
+    another_target(account)
+    policy(deny(), Resource=OTHER)(account)
+    attribute(
+        KmsMasterKeyId="alias/aws/sqs", SqsManagedSseEnabled="false", MaximumMessageSize="1024", DelaySeconds="5",
+        MessageRetentionPeriod="60", VisibilityTimeout="0", RedrivePolicy="",
+    )(account)  # fmt: skip
+    faults = wrong(account)
+    assert len(faults) == 13, faults
+    account = mended(account, faults)
+    assert wrong(account) == {}
+    assert read(account, warehouse, timing=QUICKER).stored == len(EVENTS)
+
+
+def test_a_first_in_first_out_queue_with_many_faults_is_mended_in_one_go(
+    make_account: MakeAccount, tmp_path: Path
+) -> None:
+    account = fifo()(make_account(visibility=120))
+    account.put(EVENTS)
+    target(DeadLetterConfig=None, RetryPolicy={"MaximumRetryAttempts": 0})(account)
+    attribute(RedrivePolicy="", Policy="")(account)
+    faults = wrong(account)
+    assert len(faults) == 5, faults
+    account = mended(account, faults)
+    assert wrong(account) == {}
+    assert read(account, Warehouse(str(tmp_path / "w")), timing=QUICKER).stored == len(EVENTS)

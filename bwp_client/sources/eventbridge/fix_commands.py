@@ -91,15 +91,17 @@ def put_target(
     return aws("events", "put-targets", rule=name, event_bus_name=bus, targets=[target])
 
 
-def mend_target(rule: Rule, archive: Archive, queue: dict[str, str]) -> str:
-    """Return the command that makes a queue a target of a rule as it should be, whatever the target is now.
+def mend_target(rule: Rule, queue: dict[str, str], bus: str) -> str:
+    """Return the commands that make a queue a target of a rule as it should be, whatever the target is now.
 
-    The target gets the dead-letter queue that it has, else that of the queue, if it is a standard queue.
+    The target gets the dead-letter queue that it has, else that of the queue, if it is a standard queue, else a new one.
     """
     arn = queue["QueueArn"]
     ours = next(iter(rule.targets_of(arn)), None)
-    dead = next(iter(rule.dead_letter_arns(arn)), None if is_fifo(queue) else dead_letter_arn(queue))
-    return put_target(rule, archive.bus, arn, replaces=ours, dead_letters=dead)
+    known = next(iter(rule.dead_letter_arns(arn)), None if is_fifo(queue) else dead_letter_arn(queue))
+    dead = known or new_dead_letters(arn)
+    put = put_target(rule, bus, arn, replaces=ours, dead_letters=dead)
+    return put if known else all_of(make_dead_letters(dead, rule.arn), put)
 
 
 def make_queue(arn: str, rule_arn: str, *, dead_letters: str | None = None) -> str:

@@ -98,7 +98,7 @@ def _kind_check(queue: dict[str, str], url: str, archive: Archive, rule: Rule) -
     ours = rule.targets_of(queue["QueueArn"])
     if not all(target.get("SqsParameters", {}).get("MessageGroupId") for target in ours):
         missing.append("the target has no MessageGroupId")
-        commands.append(mend_target(rule, archive, queue))
+        commands.append(mend_target(rule, queue, archive.bus))
     if missing:
         text = f"queue is first-in-first-out, and EventBridge can't send to it: {' and '.join(missing)}"
         return Check(text, all_of(*commands), Severity.BLOCKING)

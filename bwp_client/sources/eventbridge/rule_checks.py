@@ -6,20 +6,16 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Final
 
 from bwp_client.sources.eventbridge.checks import Check, Severity
-from bwp_client.sources.eventbridge.descriptions import Archive, Rule, dead_letter_arn, is_fifo
+from bwp_client.sources.eventbridge.descriptions import Archive, Rule
 from bwp_client.sources.eventbridge.event_pattern import (
     archive_pattern_problem,
     pattern_problem,
     wanted_archive_pattern,
 )
 from bwp_client.sources.eventbridge.fix_commands import (
-    all_of,
     aws,
-    make_dead_letters,
     mend_target,
-    new_dead_letters,
     put_rule,
-    put_target,
 )
 
 if TYPE_CHECKING:
@@ -89,7 +85,7 @@ def _targets(rule: Rule, archive: Archive, queue: dict[str, str], *, losses_show
         yield Check(f"rule {rule.name} sends to our queue")
     else:
         text = f"rule {rule.name} does not send to our queue"
-        yield Check(text, mend_target(rule, archive, queue), Severity.BLOCKING)
+        yield Check(text, mend_target(rule, queue, archive.bus), Severity.BLOCKING)
     if others:
         yield Check(
             f"rule {rule.name} has {len(others)} other targets, which a replay would fire; a rule of its own avoids that",
@@ -113,7 +109,7 @@ def _target(
     target: TargetOutputTypeDef, rule: Rule, archive: Archive, queue: dict[str, str], *, losses_show: bool
 ) -> Iterator[Check]:
     """Yield the checks of the target that sends to the queue."""
-    fix = mend_target(rule, archive, queue)
+    fix = mend_target(rule, queue, archive.bus)
     changes = [name for name in _CHANGES if target.get(name)]
     if changes:
         text = f"rule {rule.name} changes events on their way to our queue ({', '.join(changes)})"
@@ -126,10 +122,6 @@ def _target(
         yield Check(text, fix, Severity.WRONG if losses_show else Severity.BLOCKING)
     yield _retry_check(target, rule, fix)
     if not rule.dead_letter_arns(queue["QueueArn"]):
-        if is_fifo(queue) or not dead_letter_arn(queue):
-            dead = new_dead_letters(queue["QueueArn"])
-            put = put_target(rule, archive.bus, queue["QueueArn"], replaces=target, dead_letters=dead)
-            fix = all_of(make_dead_letters(dead, rule.arn), put)
         text = "has no dead-letter queue: events that can't be delivered within a day are lost"
         yield Check(f"rule {rule.name}'s target {text} (DeadLetterConfig)", fix, Severity.WRONG)
 
