@@ -22,8 +22,10 @@ from bwp_client.load.results import ArchiveProgress, ArchiveResult
 from bwp_client.settings import ArchiveSettings
 from bwp_client.sources.eventbridge import archive
 from bwp_client.sources.eventbridge.aws_clients import Clients, open_clients
+from bwp_client.sources.eventbridge.checks import Severity
 from bwp_client.sources.eventbridge.descriptions import describe_archive
-from bwp_client.sources.eventbridge.replays import cancel_replay
+from bwp_client.sources.eventbridge.replays import ReplayWindow, cancel_replay
+from bwp_client.sources.eventbridge.rule_checks import archive_checks
 from bwp_client.stop_signals import stop_signals_as_interrupt
 from bwp_client.time_ranges import window_options
 from bwp_client.warehouse import Warehouse
@@ -72,6 +74,8 @@ def load_archive(
     unfinished = [replay for replay in of_archive if replay.state.is_open]
     total = ArchiveResult(uuid4().hex, url, resumed=bool(unfinished))
 
+    windows = [window_of(replay) for replay in unfinished]
+
     def read(replays: list[Replay]) -> None:
         result = ArchiveResult(total.load_id, url)
         ReplayReader(warehouse, setup, clients, timing or ArchiveTiming(), clock, on_progress, result).read(replays)
@@ -82,11 +86,13 @@ def load_archive(
             read(unfinished)
         if not unfinished or window_from or window_to:
             window = next_window(setup.archive, list_replays(warehouse, name), window_from, window_to, now=clock())
-            if not any(window_of(replay).contains(window) for replay in unfinished):  # else it is complete by now
+            if not any(known_window.contains(window) for known_window in windows):  # else it is complete by now
+                windows.append(window)
                 setup = archive.ready_setup(clients, name, settings) if unfinished else setup
                 warehouse.create()
                 read([planned_replay(setup, of_archive, window, now=clock())])
     total.attention += _attention(setup.archive, total, of_archive)
+    total.attention += _absent_events(setup.archive, windows, clock())
     return total
 
 
@@ -136,3 +142,17 @@ def _attention(described: archive.Archive, result: ArchiveResult, earlier: list[
             "them. Unless the window holds no event of Buy with Prime, the events do not reach the queue: run doctor "
             f"archive://{described.name}, and load the window again."
         )
+
+
+def _absent_events(described: archive.Archive, windows: list[ReplayWindow], now: datetime) -> Iterator[str]:
+    """Yield why an archive does not hold all events of the windows that were read, and why it will not hold later ones."""
+    expired_before = described.expired_before(now)
+    start = min((max(window.start, described.created_at) for window in windows), default=now)
+    if expired_before is not None and start < expired_before:
+        yield (
+            f"archive {described.name} retains events for {described.retention_days} days, so what it held from "
+            f"{start:%Y-%m-%d %H:%M} to {expired_before:%Y-%m-%d %H:%M} UTC is gone from it, and was not read now."
+        )
+    for check in archive_checks(described):
+        if check.severity is Severity.WRONG:
+            yield f"{check.text}. Fix: {check.fix}"

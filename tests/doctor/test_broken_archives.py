@@ -15,10 +15,10 @@ from support.events import task_of
 from support.tables import rows
 
 from bwp_client.doctor.archive import inspect_archive
-from bwp_client.errors import UsageError
+from bwp_client.errors import RemoteError, UsageError
 from bwp_client.sources.eventbridge.aws_clients import Clients
 from bwp_client.warehouse import TableName, Warehouse
-from bwp_client.warehouse.replays import list_replays
+from bwp_client.warehouse.replays import list_replays, watermark
 
 MakeAccount = Callable[..., Account]
 QUICKER = replace(QUICK, settle_seconds=0.1, empty_polls=2)
@@ -312,3 +312,37 @@ def test_a_first_in_first_out_queue_with_many_faults_is_mended_in_one_go(
     account = mended(account, faults)
     assert wrong(account) == {}
     assert read(account, Warehouse(str(tmp_path / "w")), timing=QUICKER).stored == len(EVENTS)
+
+
+UNSEEN: dict[str, Broken] = {
+    "a role without permissions": Broken(
+        target(RoleArn=f"arn:aws:iam::{ACCOUNT}:role/sender"), "whose permissions can't be seen"
+    ),
+    "a key that EventBridge may not use": Broken(
+        attribute(KmsMasterKeyId="alias/shop"), "whose policy can't be seen", knobs={"own_key_delivers": False}
+    ),
+    "a service that does not name its account": Broken(
+        policy(Condition={"StringEquals": {"aws:SourceAccount": ACCOUNT}}), "policy lets the rule send",
+        knobs={"names_account": False},
+    ),
+    "an event of more than 256 KiB": Broken(attribute(MaximumMessageSize="262144"), "262,144 bytes"),
+    "a queue that is busy for long": Broken(
+        target(RetryPolicy={"MaximumRetryAttempts": 2}), "up to 2 times again", knobs={"busy": 0.5}
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", UNSEEN)
+def test_what_can_not_be_seen_beforehand_ends_as_not_read(case: str, make_account: MakeAccount, tmp_path: Path) -> None:
+    unseen, warehouse = UNSEEN[case], Warehouse(str(tmp_path / "w"))
+    account = make_account(visibility=120)
+    account.put([*EVENTS, privacy(1)[0] | {"detail": {"note": "x" * 300_000}}])
+    account.emulator.turn(account.archive, **unseen.knobs or {})
+    unseen.spoil(account)
+    clients = Clients(account.events, account.sqs)
+    url = f"archive://{account.archive}"
+    found = list(inspect_archive(url, settings_of(account), clients, [], now=FIRST + timedelta(days=30)))
+    assert any(unseen.words in finding.text for finding in found), found
+    with pytest.raises(RemoteError, match="dead-letter queue"):
+        read(account, warehouse, timing=QUICKER)
+    assert watermark(list_replays(warehouse)) is None

@@ -19,6 +19,8 @@ MOST_BYTES = 1024 * 1024
 KNOBS: dict[str, Any] = {
     "busy": 0.0,  # share of events that SQS refuses at first, for as many attempts and seconds as stated above
     "aws_key_delivers": False,  # EventBridge can use the key that AWS manages for SQS
+    "own_key_delivers": True,  # the policy of a key of one's own lets EventBridge use it
+    "names_account": True,  # EventBridge sends aws:SourceAccount to SQS
 }
 
 knobs_of_replays: dict[str, dict[str, Any]] = {}
@@ -63,10 +65,11 @@ def refusal(
     if queue is None:
         return "NO_RESOURCE"
     attributes = queue["attributes"]
-    if not is_allowed(attributes, rule["Arn"]):
+    knobs = knobs_of_replays.get(event.get("ReplayName") or "", KNOBS)
+    if not is_allowed(attributes, rule["Arn"], names_account=knobs["names_account"]):
         return "NO_PERMISSIONS"
-    is_managed_key = str(attributes.get("KmsMasterKeyId", "")).endswith("alias/aws/sqs")
-    if is_managed_key and not knobs_of_replays.get(event.get("ReplayName") or "", KNOBS)["aws_key_delivers"]:
+    key = str(attributes.get("KmsMasterKeyId", ""))
+    if key and not knobs["aws_key_delivers" if key.endswith("alias/aws/sqs") else "own_key_delivers"]:
         return "NO_PERMISSIONS"
     is_fifo = queue.get("is_fifo")
     if is_fifo and not (parameters.get("MessageGroupId") and attributes.get("ContentBasedDeduplication") == "true"):
@@ -76,7 +79,7 @@ def refusal(
     return None
 
 
-def is_allowed(attributes: dict[str, Any], rule_arn: str) -> bool:
+def is_allowed(attributes: dict[str, Any], rule_arn: str, *, names_account: bool) -> bool:
     """Return whether the policy of a queue lets EventBridge send for a rule."""
     rule = parse_arn(rule_arn)
     context = EvalContext(
@@ -89,10 +92,10 @@ def is_allowed(attributes: dict[str, Any], rule_arn: str) -> bool:
         secure_transport=True,
         service_context={
             "aws:sourcearn": rule_arn,
-            "aws:sourceaccount": rule.account_id,
             "aws:principalisawsservice": "true",
             "aws:principalservicename": "events.amazonaws.com",
-        },
+        }
+        | ({"aws:sourceaccount": rule.account_id} if names_account else {}),
     )
     policy = attributes.get("Policy") or ""
     return evaluate_resource_policy(policy, context, service="events.amazonaws.com").decision == "Allow"

@@ -335,6 +335,31 @@ def test_what_comes_after_its_window_was_complete_is_stored_by_the_next_load(
     assert account.waiting() == (0, 0)
 
 
+@pytest.mark.parametrize(("days", "is_gone"), [(0, False), (20, False), (7, True)])
+def test_events_that_the_archive_no_longer_retains_need_attention(
+    days: int, is_gone: bool, account: Account, warehouse: Warehouse
+) -> None:
+    created = account.events.describe_archive(ArchiveName=account.archive)["CreationTime"]
+    account.events.update_archive(ArchiveName=account.archive, RetentionDays=days)
+    now = created + timedelta(days=10)
+    result = read(account, warehouse, created - timedelta(days=5), None, clock=lambda: now)
+    found = [line for line in result.attention if "is gone from it" in line]
+    assert bool(found) is is_gone, result.attention
+    if is_gone:
+        assert f"from {created:%Y-%m-%d %H:%M} to {created + timedelta(days=3):%Y-%m-%d %H:%M} UTC" in found[0]
+
+
+def test_an_archive_that_leaves_privacy_events_out_needs_attention(account: Account, warehouse: Warehouse) -> None:
+    pattern = json.dumps({"detail-type": [{"suffix": "_COMPLETED"}]})
+    account.events.update_archive(ArchiveName=account.archive, EventPattern=pattern)
+    account.put(privacy(5))
+    result = read(account, warehouse)
+    assert result.stored == 4
+    (line,) = result.attention
+    assert "leaves out PERSONAL_DATA_DELETION_TASK_FAILED" in line
+    assert "aws events update-archive" in line
+
+
 def test_messages_stay_hidden_while_they_are_worked_on_and_come_back_when_given_back(account: Account) -> None:
     account.sqs.send_message(QueueUrl=account.queue_url, MessageBody="{}")
     account.sqs.set_queue_attributes(QueueUrl=account.queue_url, Attributes={"VisibilityTimeout": "1"})
