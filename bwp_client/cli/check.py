@@ -23,7 +23,10 @@ from bwp_client.errors import BwpError, ExitCode
 from bwp_client.monitoring.thresholds import Thresholds
 
 if TYPE_CHECKING:
+    from bwp_client.metrics.filters import Filters
     from bwp_client.monitoring.alerts import Evaluation
+    from bwp_client.reports.outbox import Outbox
+    from bwp_client.settings import Settings
 
 DEFAULTS = Thresholds()
 
@@ -56,16 +59,14 @@ def check_command(
     If a rule fires, a notice is sent and the exit code is 1.
     """
     with errors_as_exit_codes(as_json=as_json):
-        from bwp_client.metrics.filter_values import require_known_values
         from bwp_client.metrics.filters import Filters
-        from bwp_client.monitoring.alerts import AlertRule, evaluate_rules
+        from bwp_client.monitoring.notify import parse_destinations
+        from bwp_client.reports.outbox import Outbox
+        from bwp_client.reports.store import open_store
         from bwp_client.settings import Settings
-        from bwp_client.warehouse import Warehouse
-        from bwp_client.warehouse.product_names import product_names
-        from bwp_client.warehouse.snapshot import Snapshot, compute_from_newest
 
         settings, now = Settings.load(), datetime.now(UTC)
-        url = notify_url(notify, settings)
+        outbox = Outbox(open_store(settings.reports_uri), parse_destinations(notify_url(notify, settings)), "check")
         filters = Filters.last_days(now, days).with_(**selection(task_kind, business_product, region))
         thresholds = Thresholds(
             days=days,
@@ -74,21 +75,40 @@ def check_command(
             deadline_days=deadline_days,
             stale_hours=stale_hours,
         )
-
-        def evaluate(snapshot: Snapshot) -> Evaluation:
-            require_known_values(snapshot, filters, product_names(snapshot.warehouse.uri, settings.product_names))
-            return evaluate_rules(snapshot, filters, thresholds, settings, now)
-
         try:
-            found = compute_from_newest(Warehouse(warehouse_uri(warehouse, settings)), evaluate)
-        except BwpError as error:
-            _send(url, "Check: could not be made", [str(error)])
-            raise
-        _print_alerts(found, as_json=as_json)
-        if found.fired:
-            title = f"Check of {filters.task_kind.lower()} tasks: {len(found.fired)} of {len(AlertRule)} rules fired"
-            _send(url, title, [f"{rule}: {text}" for rule, text in found.fired.items()])
+            found = _evaluate(warehouse_uri(warehouse, settings), filters, thresholds, settings, now, outbox)
+            _print_alerts(found, as_json=as_json)
+            outbox.send_earlier()
+        finally:
+            for message in outbox.messages:
+                note(message, as_json=as_json)
+        if found.fired or outbox.needs_attention:
             raise typer.Exit(int(ExitCode.NEEDS_ATTENTION))
+
+
+def _evaluate(
+    uri: str, filters: Filters, thresholds: Thresholds, settings: Settings, now: datetime, outbox: Outbox
+) -> Evaluation:
+    """Evaluate the rules; send a notice if a rule fires, or of an error before it is raised."""
+    from bwp_client.metrics.filter_values import require_known_values
+    from bwp_client.monitoring.alerts import check_notice, evaluate_rules, failure_notice
+    from bwp_client.warehouse import Warehouse
+    from bwp_client.warehouse.product_names import product_names
+    from bwp_client.warehouse.snapshot import Snapshot, compute_from_newest
+
+    def evaluate(snapshot: Snapshot) -> Evaluation:
+        require_known_values(snapshot, filters, product_names(snapshot.warehouse.uri, settings.product_names))
+        return evaluate_rules(snapshot, filters, thresholds, settings, now)
+
+    try:
+        found = compute_from_newest(Warehouse(uri), evaluate)
+    except Exception as error:
+        message = str(error) if isinstance(error, BwpError) else f"A fault of ours ({type(error).__name__})."
+        outbox.send(failure_notice(filters, message))
+        raise
+    if found.fired:
+        outbox.send(check_notice(filters, found))
+    return found
 
 
 def _print_alerts(found: Evaluation, *, as_json: bool) -> None:
@@ -99,10 +119,3 @@ def _print_alerts(found: Evaluation, *, as_json: bool) -> None:
         note(f"Needs attention ({rule}): {text}")
     if not found.fired:
         note("Nothing needs attention.")
-
-
-def _send(url: str | None, title: str, lines: list[str]) -> None:
-    from bwp_client.monitoring.notify import notify
-
-    if url and not notify(url, title, lines):
-        note("The notice could not be delivered. Check its address and the network.")

@@ -52,7 +52,8 @@ NotifyOption = Annotated[
     typer.Option(
         "--notify",
         metavar="URL",
-        help="Send a notice to this address, in the form of Apprise. The default is $BWP_NOTIFY_URL.",
+        help="Send notices to this address, in the form of Apprise; several are separated by commas. The default is "
+        "$BWP_NOTIFY_URL.",
     ),
 ]
 

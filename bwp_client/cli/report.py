@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -25,10 +25,13 @@ from bwp_client.errors import BwpError, ExitCode, UsageError
 if TYPE_CHECKING:
     from datetime import datetime
 
+    from bwp_client.reports.outbox import Outbox
     from bwp_client.reports.publish import PublishResult
     from bwp_client.reports.spec import ReportSpec
+    from bwp_client.reports.store import ReportStore
     from bwp_client.settings import Settings
 
+NOT_DELIVERED = "not delivered"
 OutOption = Annotated[
     str | None,
     typer.Option(
@@ -72,30 +75,54 @@ def report_command(
     if context.invoked_subcommand is not None:
         return
     with errors_as_exit_codes(as_json=as_json):
-        from bwp_client.reports.extract import first_counted_event_at
+        from bwp_client.monitoring.notify import parse_destinations
+        from bwp_client.reports.outbox import Outbox
         from bwp_client.reports.period import Period
         from bwp_client.reports.period_note import describe_period
         from bwp_client.reports.spec import ReportSpec
         from bwp_client.reports.store import open_store
         from bwp_client.settings import Settings
-        from bwp_client.warehouse import Warehouse
 
         settings = Settings.load()
+        destinations = parse_destinations(notify_url(notify, settings))
         moment = _moment(as_of)
         chosen = selection(task_kind, business_product, region, code)
         first = ReportSpec.from_settings(Period.parse(period, moment), moment, settings, **chosen)
         if described := describe_period(period, moment, settings.timezone):
             note(described, as_json=as_json)
         store = open_store(out or settings.reports_uri)
+        outbox = Outbox(store, destinations, "report")
+        try:
+            results = _make_due(first, catch_up, store, outbox, settings, warehouse, force=force, as_json=as_json)
+            outbox.send_earlier()
+            _print_results(results, outbox, as_json=as_json)
+        finally:
+            for message in outbox.messages:
+                note(message, as_json=as_json)
+
+
+def _make_due(
+    first: ReportSpec, catch_up: int, store: ReportStore, outbox: Outbox, settings: Settings, warehouse: str | None, *,
+    force: bool, as_json: bool,
+) -> list[tuple[ReportSpec, PublishResult]]:  # fmt: skip
+    """Make the reports that are due, oldest first, and send a notice of each; of an error too, before it is raised."""
+    from bwp_client.reports.extract import first_counted_event_at
+    from bwp_client.reports.notify import failure_notice
+    from bwp_client.warehouse import Warehouse
+
+    spec, results = first, []
+    try:
         begins = first_counted_event_at(Warehouse(warehouse_uri(warehouse, settings))) if catch_up else None
-        results = [
-            (spec, _make(spec, store, settings, warehouse, notify, force=force, as_json=as_json))
-            for spec in _specs(first, catch_up, store, begins)
-        ]
-        _print_results(results, as_json=as_json)
+        for spec in _specs(first, catch_up, store, begins):
+            results.append((spec, _make(spec, store, outbox, settings, warehouse, force=force, as_json=as_json)))
+    except Exception as error:
+        message = str(error) if isinstance(error, BwpError) else f"A fault of ours ({type(error).__name__})."
+        outbox.send(failure_notice(spec, message), spec.key)
+        raise
+    return results
 
 
-def _specs(first: ReportSpec, catch_up: int, store: Any, begins: datetime | None) -> list[ReportSpec]:
+def _specs(first: ReportSpec, catch_up: int, store: ReportStore, begins: datetime | None) -> list[ReportSpec]:
     """Return the specs that are due, oldest first; with catching up, the specs without a published report.
 
     Args:
@@ -118,51 +145,52 @@ def _specs(first: ReportSpec, catch_up: int, store: Any, begins: datetime | None
 
 
 def _make(
-    spec: ReportSpec, store: Any, settings: Settings, warehouse: str | None, notify: str | None, *, force: bool,
+    spec: ReportSpec, store: ReportStore, outbox: Outbox, settings: Settings, warehouse: str | None, *, force: bool,
     as_json: bool,
 ) -> PublishResult:  # fmt: skip
     from bwp_client.metrics.guidance import read_guidance
+    from bwp_client.reports.attempts import AttemptState
     from bwp_client.reports.chromium import find_browser
-    from bwp_client.reports.notify import notify_failure, notify_result
+    from bwp_client.reports.notify import result_notice
     from bwp_client.reports.publish import make_report
     from bwp_client.warehouse import Warehouse
 
-    url = notify_url(notify, settings)
-    try:
-        with Progress(as_json=as_json) as progress:
-            result = make_report(
-                Warehouse(warehouse_uri(warehouse, settings)),
-                spec,
-                store,
-                product_names=settings.product_names,
-                guidance=read_guidance(settings.error_codes_file),
-                browser=find_browser(settings.report.browser),
-                force=force,
-                on_progress=progress,
-            )
-    except BwpError as error:
-        if url and not notify_failure(url, spec, str(error)):
-            note("The notice of this failure could not be delivered.")
-        raise
-    if url and not notify_result(url, spec, result):
-        result.notice = "not delivered"
+    with Progress(as_json=as_json) as progress:
+        result = make_report(
+            Warehouse(warehouse_uri(warehouse, settings)),
+            spec,
+            store,
+            product_names=settings.product_names,
+            guidance=read_guidance(settings.error_codes_file),
+            browser=find_browser(settings.report.browser),
+            force=force,
+            on_progress=progress,
+            before_publication=lambda published: outbox.announce(result_notice(spec, published), published.key),
+        )
+    if result.state is AttemptState.ALREADY_PUBLISHED:
+        outbox.withdraw_announced()
+    elif result.state is AttemptState.REFUSED:
+        outbox.send(result_notice(spec, result), result.key)
+    else:
+        outbox.send_announced()
     return result
 
 
-def _print_results(results: list[tuple[ReportSpec, PublishResult]], *, as_json: bool) -> None:
+def _print_results(results: list[tuple[ReportSpec, PublishResult]], outbox: Outbox, *, as_json: bool) -> None:
     from bwp_client.reports.attempts import AttemptState
 
+    for _, result in results:
+        result.notice = NOT_DELIVERED if result.key in outbox.undelivered_keys else ""
     if as_json:
-        *caught_up, newest = [result.as_json() for _, result in results] or [{"state": "nothing due"}]
+        nothing_due = {"state": "nothing due"} | ({"notice": NOT_DELIVERED} if outbox.undelivered_keys else {})
+        *caught_up, newest = [result.as_json() for _, result in results] or [nothing_due]
         print_json(newest | ({"caught_up": caught_up} if caught_up else {}))
     elif not results:
         note("Nothing is due: each of these periods was published.")
     for spec, result in results:
         for line in [] if as_json else _lines(spec, result):
             note(line)
-        if result.notice:
-            note("Needs attention: the notice could not be delivered. Check its address and the network.")
-    if any(result.state is AttemptState.REFUSED or result.notice for _, result in results):
+    if outbox.needs_attention or any(result.state is AttemptState.REFUSED for _, result in results):
         raise typer.Exit(int(ExitCode.NEEDS_ATTENTION))
 
 
@@ -236,17 +264,26 @@ def compare_command(
 
 @report_app.command("log")
 def log_command(out: OutOption = None, as_json: JsonOption = False) -> None:
-    """List every attempt to publish a report, newest first."""
+    """List every attempt to publish a report, and every notice that was stored until its delivery, newest first."""
     with errors_as_exit_codes(as_json=as_json):
         from bwp_client.reports.attempts import read_attempts
+        from bwp_client.reports.notice_log import NoticeLog
         from bwp_client.reports.store import open_store
         from bwp_client.settings import Settings
 
-        found = read_attempts(open_store(out or Settings.load().reports_uri))
+        store = open_store(out or Settings.load().reports_uri)
+        log = NoticeLog(store)
+        found, notices = read_attempts(store), [stored.as_json() for stored in log.notices()[::-1]]
         if as_json:
-            print_json({"attempts": found})
+            print_json({"attempts": found, "notices": notices})
             return
         for attempt in found:
             typer.echo(f"{attempt['started_at'][:19]}Z  {attempt['state']:<18}  {attempt['key']}")
             for reason in attempt["reasons"]:
                 typer.echo(f"    {reason}")
+        for notice in notices:
+            typer.echo(f"{notice['created_at'][:19]}Z  notice {notice['state']}  {notice['title']}")
+            if notice["problem"]:
+                typer.echo(f"    Tries: {notice['tries']:,}. The last: {notice['problem']}.")
+        for name in sorted(log.damaged):
+            note(f"Needs attention: the notice {name} can't be read.")

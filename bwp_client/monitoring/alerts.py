@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from datetime import datetime, timedelta
@@ -12,6 +14,7 @@ import pandas as pd
 
 from bwp_client.metrics import Filters, MetricName, run_metric
 from bwp_client.metrics.wording import percent
+from bwp_client.monitoring.notify import Notice
 from bwp_client.monitoring.thresholds import Thresholds
 from bwp_client.settings import Settings
 from bwp_client.warehouse.snapshot import Snapshot
@@ -144,3 +147,23 @@ _RULES: dict[AlertRule, Callable[[_Inputs], _Result]] = {
     AlertRule.NEW_CODE: _new_code,
     AlertRule.DEADLINE: _deadline,
 }
+
+
+def check_notice(filters: Filters, evaluation: Evaluation) -> Notice:
+    """Return the notice that names the rules that fired."""
+    return Notice(
+        f"Check of {filters.task_kind.lower()} tasks: {len(evaluation.fired)} of {len(AlertRule)} rules fired",
+        tuple(f"{rule}: {text}" for rule, text in evaluation.fired.items()),
+        topics=tuple(f"{_question(filters)} {rule}" for rule in evaluation.fired),
+    )
+
+
+def failure_notice(filters: Filters, message: str) -> Notice:
+    """Return the notice that the rules could not be evaluated."""
+    return Notice("Check: could not be made", (message,), topics=(f"{_question(filters)} failed",))
+
+
+def _question(filters: Filters) -> str:
+    """Return a short name for the filters, the same for every period."""
+    selected = [filters.task_kind, filters.business_products, filters.regions]
+    return f"check {hashlib.sha256(json.dumps(selected).encode()).hexdigest()[:8]}"

@@ -2,35 +2,154 @@
 
 from __future__ import annotations
 
+import hashlib
 import logging
-from urllib.parse import urlsplit
+import re
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any, Final
 
 from bwp_client.errors import SettingsError
 
+_MARK_ROUNDS: Final = 200_000
+_MARK_BYTES: Final = 8
+_SHORT_LENGTH: Final = 200
+_TOO_LARGE: Final = 413
+_STATUS: Final = re.compile(r"error=(\d{3})\b")
 
-def notify(url: str, title: str, lines: list[str]) -> bool:
-    """Send a notice.
+
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """A notice. The only values from the data in it are product names and error codes."""
+
+    title: str
+    lines: tuple[str, ...]
+    link: str = ""
+    topics: tuple[str, ...] = ()
+    """The matters that the notice is about. A later notice about all of them makes this notice superfluous."""
+
+    @property
+    def text(self) -> str:
+        """The whole text: all lines, then the link."""
+        return "\n".join([*self.lines, self.link] if self.link else self.lines)
+
+    @property
+    def short_text(self) -> str:
+        """The text for a destination that refuses the whole text as too long: the link, or the start of the first line."""
+        return self.link or "".join(self.lines[:1])[:_SHORT_LENGTH]
+
+
+class Destination:
+    """One of the configured addresses. Nothing that this class returns contains a part of the address."""
+
+    def __init__(self, address: str, service: Any, name: str) -> None:
+        self._address = address
+        self._service = service
+        self.name = name
+        """The kind of service, such as `Slack`, with its position if several destinations are configured."""
+
+    def mark(self, salt: str) -> str:
+        """Return a digest by which this destination is recognised later, for example in the log of notices.
+
+        The digest is slow to compute and short, so that nobody can find a password in the address by trying.
+        """
+        return hashlib.pbkdf2_hmac("sha256", self._address.encode(), salt.encode(), _MARK_ROUNDS, _MARK_BYTES).hex()
+
+    def send(self, notice: Notice) -> str:
+        """Send a notice, or a shorter one if the destination refuses it as too long.
+
+        Returns:
+            An empty text if the notice was delivered; otherwise the reason why it was not, such as `JSON answered HTTP 500`.
+        """
+        problem, status = self._deliver(notice.title, notice.text)
+        if status != _TOO_LARGE or notice.short_text == notice.text:
+            return problem
+        shorter_problem, _ = self._deliver(notice.title, notice.short_text)
+        return f"{problem}, also to a shorter notice" if shorter_problem else ""
+
+    def _deliver(self, title: str, text: str) -> tuple[str, int | None]:
+        """Return the reason of a failure, empty after a delivery, and the HTTP status that the destination answered."""
+        import apprise
+
+        sender = apprise.Apprise()
+        sender.add(self._service)
+        with (
+            _without_quoting_addresses(),
+            sender.notify(title=title, body=text, body_format=apprise.NotifyFormat.TEXT) as result,
+        ):
+            if result:
+                return "", None
+            has_timed_out = result.timeout_count > 0
+            messages = [entry.message for entry in result.logs()]
+        statuses = [int(found[1]) for message in messages if (found := _STATUS.search(message))]
+        if statuses and 300 <= statuses[-1] < 400:
+            reason = f"redirects to another address (HTTP {statuses[-1]}), which loses the notice"
+        elif statuses:
+            reason = f"answered HTTP {statuses[-1]}"
+        elif has_timed_out:
+            reason = "did not answer in time"
+        elif any("onnection error" in message for message in messages):
+            reason = "could not be reached"
+        else:
+            reason = "did not accept the notice"
+        return f"{self.name} {reason}", statuses[-1] if statuses else None
+
+
+def parse_destinations(addresses: str | None) -> list[Destination]:
+    """Return the destinations of notices.
 
     Args:
-        url: An Apprise address, such as `mailto://…`, `slack://…`, `sns://…` or `json://host/path`.
-        title: The subject.
-        lines: The text: counts, a sentence, a link.
-
-    Returns:
-        False if the notice could not be delivered.
+        addresses: One or more Apprise addresses, such as `mailto://…`, `slack://…`, `sns://…` or `json://host/path`,
+            separated by spaces or commas. None means that nobody is notified.
 
     Raises:
-        SettingsError: Apprise does not know this kind of address. The address is not quoted: it may hold a password.
+        SettingsError: Apprise does not know an address. No part of the address is quoted: it may hold a password.
     """
-    import apprise
+    if not addresses:
+        return []
+    with _without_quoting_addresses():
+        import apprise
+        from apprise.utils.parse import parse_urls
 
-    # The log messages of Apprise quote addresses.
-    logging.getLogger("apprise").setLevel(logging.CRITICAL)
-    target = apprise.Apprise()
-    if not target.add(url):
-        raise SettingsError(
-            f"The notice's address ({urlsplit(url).scheme[:20] or 'no scheme'}://…) is none that Apprise knows. No notice "
-            "was sent. See https://appriseit.com for the form of addresses."
-        )
-    text = "\n".join(lines)
-    return bool(target.notify(title=title, body=text, body_format=apprise.NotifyFormat.TEXT))
+        # A followed redirect turns a POST into a GET without the notice, and the answer to that counts as a delivery.
+        asset = apprise.AppriseAsset(http_redirects=False)
+        services = {}
+        for address in parse_urls(addresses):  # type: ignore[no-untyped-call]
+            try:
+                service = apprise.Apprise.instantiate(address, asset=asset)
+            except (ValueError, TypeError):
+                service = None
+            if service is None:
+                raise SettingsError(
+                    "An address for notices is none that Apprise knows. Nothing was done. Mend --notify or BWP_NOTIFY_URL; "
+                    "see https://appriseit.com for the form of addresses."
+                )
+            service.redirects = False  # also where the address says `redirect=yes`
+            services[address] = service
+    return [
+        Destination(address, service, _name(service, position, len(services)))
+        for position, (address, service) in enumerate(services.items(), start=1)
+    ]
+
+
+def _name(service: Any, position: int, count: int) -> str:
+    kind = str(service.service_name or "the destination")
+    return kind if count == 1 else f"destination {position} of {count} ({kind})"
+
+
+@contextmanager
+def _without_quoting_addresses() -> Iterator[None]:
+    """Hold back the warnings and log messages of Apprise and its HTTP client, because they quote addresses."""
+    loggers = [logging.getLogger(name) for name in ("apprise", "urllib3")]
+    before = [logger.propagate for logger in loggers]
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        try:
+            for logger in loggers:
+                logger.propagate = False
+            yield
+        finally:
+            for logger, propagates in zip(loggers, before, strict=True):
+                logger.propagate = propagates

@@ -73,7 +73,7 @@ def read_attempts(store: ReportStore) -> list[dict[str, Any]]:
     Raises:
         RemoteError: S3 refused or failed.
     """
-    return [json.loads(text) for text in store.logs()][::-1]
+    return [json.loads(store.read_log(name)) for name in store.log_names()][::-1]
 
 
 def _write(store: ReportStore, name: str, attempt: Attempt) -> None:

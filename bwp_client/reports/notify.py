@@ -2,36 +2,35 @@
 
 from __future__ import annotations
 
-from bwp_client.monitoring.notify import notify
+from bwp_client.monitoring.notify import Notice
 from bwp_client.reports.attempts import AttemptState
 from bwp_client.reports.publish import PublishResult
 from bwp_client.reports.spec import ReportSpec
 
 
-def notify_result(url: str, spec: ReportSpec, result: PublishResult) -> bool:
-    """Send a notice of the result of an attempt, except when the report was already published before.
-
-    Returns:
-        False if the notice could not be delivered.
-
-    Raises:
-        SettingsError: Apprise does not know this kind of address.
-    """
-    if result.state is AttemptState.ALREADY_PUBLISHED:
-        return True
+def result_notice(spec: ReportSpec, result: PublishResult) -> Notice:
+    """Return the notice of a report that is published, or that was refused."""
     is_refused = result.state is AttemptState.REFUSED
     figures = result.figures
     counts = [f"{figures['failed']:,} of {figures['n']:,} tasks failed."] if figures.get("n") else []
-    title = f"{_title(spec)}: {'not published' if is_refused else result.state}"
     forced = ["Published by force, though:"] if result.state is AttemptState.FORCED else []
     reasons = [f"Refused: {reason}" if is_refused else reason for reason in result.reasons]
-    link = [result.link] if result.link else []
-    return notify(url, title, [*result.statements, *counts, *forced, *reasons, *link])
+    return Notice(
+        f"{_title(spec)}: {'not published' if is_refused else result.state}",
+        (*result.statements, *counts, *forced, *reasons),
+        result.link,
+        (_trouble(spec),) if is_refused else (_trouble(spec), spec.series),
+    )
 
 
-def notify_failure(url: str, spec: ReportSpec, message: str) -> bool:
-    """Send a notice that a report could not be made; return False if the notice could not be delivered."""
-    return notify(url, f"{_title(spec)}: could not be made", [message])
+def failure_notice(spec: ReportSpec, message: str) -> Notice:
+    """Return the notice of a report that could not be made."""
+    return Notice(f"{_title(spec)}: could not be made", (message,), topics=(_trouble(spec),))
+
+
+def _trouble(spec: ReportSpec) -> str:
+    """Return the topic of a notice that a report was not published, which a later notice of the same series replaces."""
+    return f"{spec.series} not published"
 
 
 def _title(spec: ReportSpec) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -31,7 +32,7 @@ class PublishResult:
     figures: dict[str, Any] = field(default_factory=dict)
     pictures: str = ""
     notice: str = ""
-    """`not delivered` if the notice could not be delivered; else empty."""
+    """`not delivered` if the report's notice could not be delivered; else empty."""
 
     def as_json(self) -> dict[str, Any]:
         """Return the JSON object that `report` prints."""
@@ -48,6 +49,7 @@ def make_report(
     browser: BrowserChoice,
     force: bool = False,
     on_progress: OnProgress = lambda _done, _total, _text: None,
+    before_publication: Callable[[PublishResult], None] = lambda _: None,
 ) -> PublishResult:
     """Make a report and publish it, unless it was published before or the gate refuses it.
 
@@ -60,12 +62,15 @@ def make_report(
         browser: The browser that makes PDF and PNG, from `find_browser`.
         force: Publish a refused report too, with the reasons on page one.
         on_progress: Called with the number of finished steps, the number of steps, and the next step.
+        before_publication: Called with the result of the publication that follows.
 
     Raises:
         BwpError: The report could not be made; nothing was published.
     """
     with log_attempt(store, spec.key) as attempt:
-        result = _make(warehouse, spec, store, product_names, guidance, browser, on_progress, force=force)
+        result = _make(
+            warehouse, spec, store, product_names, guidance, browser, on_progress, before_publication, force=force
+        )
         attempt.key, attempt.state = result.key, result.state
         attempt.reasons, attempt.link = result.reasons, result.link
         return result
@@ -79,6 +84,7 @@ def _make(
     guidance: GuidanceTable,
     browser: BrowserChoice,
     on_progress: OnProgress,
+    before_publication: Callable[[PublishResult], None],
     *,
     force: bool,
 ) -> PublishResult:
@@ -91,9 +97,11 @@ def _make(
         )  # fmt: skip
         if draft.reasons and not force:
             return PublishResult(spec.key, AttemptState.REFUSED, reasons=list(draft.reasons))
+        result = _result(store, draft.manifest, AttemptState.FORCED if draft.reasons else AttemptState.PUBLISHED)
+        before_publication(result)
         if not store.publish(draft.folder, draft.manifest):
             return _result(store, store.manifest(draft.manifest.key), AttemptState.ALREADY_PUBLISHED)
-        return _result(store, draft.manifest, AttemptState.FORCED if draft.reasons else AttemptState.PUBLISHED)
+        return result
 
 
 def published_series(store: ReportStore) -> set[str]:

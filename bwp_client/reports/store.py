@@ -7,12 +7,11 @@ can't mix their files; the manifest is written last, and only if the report has 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Protocol
 
 from bwp_client.errors import SourceNotFoundError
-from bwp_client.reports.manifest import MANIFEST, Manifest
+from bwp_client.reports.manifest import LOG_FOLDER, MANIFEST, Manifest
 
 
 class ReportStore(Protocol):
@@ -52,18 +51,35 @@ class ReportStore(Protocol):
     def link(self, manifest: Manifest, path: str) -> str:
         """Return the path or the address of a report's file."""
 
-    def write_log(self, name: str, text: bytes) -> None:
-        """Write an entry of the log, or replace it.
+    def write_log(self, name: str, text: bytes, folder: str = LOG_FOLDER, *, only_new: bool = False) -> bool:
+        """Write an entry of a log, whole or not at all.
+
+        Args:
+            name: The name of the entry's file.
+            text: Its content.
+            folder: The folder of the log.
+            only_new: Write nothing if there is such an entry; otherwise replace it.
+
+        Returns:
+            False if there was such an entry, and nothing was written.
 
         Raises:
             WarehouseError: The disk is full, or the folder can't be written.
             RemoteError: S3 refused or failed.
         """
 
-    def logs(self) -> Iterator[bytes]:
-        """Yield the entries of the log, oldest first.
+    def log_names(self, folder: str = LOG_FOLDER) -> list[str]:
+        """Return the names of the entries of a log, sorted.
 
         Raises:
+            RemoteError: S3 refused or failed.
+        """
+
+    def read_log(self, name: str, folder: str = LOG_FOLDER) -> bytes:
+        """Return an entry of a log.
+
+        Raises:
+            SourceNotFoundError: There is no such entry.
             RemoteError: S3 refused or failed.
         """
 

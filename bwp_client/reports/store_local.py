@@ -64,19 +64,43 @@ class LocalStore:
         """Return the path of a report's file."""
         return str(self._folder / manifest.key / path)
 
-    def write_log(self, name: str, text: bytes) -> None:
-        """Write an entry of the log, whole or not at all."""
+    def write_log(self, name: str, text: bytes, folder: str = LOG_FOLDER, *, only_new: bool = False) -> bool:
+        """Write an entry of a log, whole or not at all."""
         with _disk_errors(self.uri):
-            folder = self._folder / LOG_FOLDER
-            folder.mkdir(parents=True, exist_ok=True)
-            partial = folder / f".{name}"
+            target = self._folder / folder / name
+            target.parent.mkdir(parents=True, exist_ok=True)
+            partial = target.with_name(f".{name}.{os.getpid()}")
             partial.write_bytes(text)
-            partial.replace(folder / name)
+            if not only_new:
+                partial.replace(target)
+                return True
+            try:
+                return _create(target, partial, text)
+            finally:
+                partial.unlink(missing_ok=True)
 
-    def logs(self) -> Iterator[bytes]:
-        """Yield the entries of the log, oldest first."""
-        for path in sorted((self._folder / LOG_FOLDER).glob("[!.]*.json")):
-            yield path.read_bytes()
+    def log_names(self, folder: str = LOG_FOLDER) -> list[str]:
+        """Return the names of the entries of a log, sorted."""
+        return sorted(path.name for path in (self._folder / folder).glob("[!.]*.json"))
+
+    def read_log(self, name: str, folder: str = LOG_FOLDER) -> bytes:
+        """Return an entry of a log."""
+        return _read(self._folder / folder / name)
+
+
+def _create(target: Path, partial: Path, text: bytes) -> bool:
+    """Create a file with the content of a partial file; return False if there is such a file."""
+    try:
+        os.link(partial, target)
+    except FileExistsError:
+        return False
+    except OSError:  # a file system without links
+        try:
+            with target.open("xb") as stream:
+                stream.write(text)
+        except FileExistsError:
+            return False
+    return True
 
 
 def _read(path: Path) -> bytes:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
@@ -49,14 +48,17 @@ class S3Store:
         """Return the address of a report's file."""
         return f"{self.uri}/{manifest.key}/{manifest.digest}/{path}"
 
-    def write_log(self, name: str, text: bytes) -> None:
-        """Write an entry of the log."""
-        self._put(f"{LOG_FOLDER}/{name}", text)
+    def write_log(self, name: str, text: bytes, folder: str = LOG_FOLDER, *, only_new: bool = False) -> bool:
+        """Write an entry of a log."""
+        return self._put(f"{folder}/{name}", text, **({"IfNoneMatch": "*"} if only_new else {}))
 
-    def logs(self) -> Iterator[bytes]:
-        """Yield the entries of the log, oldest first."""
-        for name in self._names(f"{LOG_FOLDER}/"):
-            yield self._get(name)
+    def log_names(self, folder: str = LOG_FOLDER) -> list[str]:
+        """Return the names of the entries of a log, sorted."""
+        return [name.removeprefix(f"{folder}/") for name in self._names(f"{folder}/")]
+
+    def read_log(self, name: str, folder: str = LOG_FOLDER) -> bytes:
+        """Return an entry of a log."""
+        return self._get(f"{folder}/{name}")
 
     def _names(self, folder: str) -> list[str]:
         """Return the keys of all objects below a folder, without the prefix, sorted."""
