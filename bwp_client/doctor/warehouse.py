@@ -34,13 +34,13 @@ def inspect_warehouse(warehouse: Warehouse) -> Iterator[Finding]:
 def _inspect_folder(warehouse: Warehouse) -> Finding:
     root = Path(warehouse.uri)
     tables = [root / table.value for table in TableName]
-    places = [path for path in (root, *tables, *(table / "_delta_log" for table in tables)) if path.exists()]
-    for place in places or [next(path for path in root.parents if path.exists())]:
+    folders = [path for path in (root, *tables, *(table / "_delta_log" for table in tables)) if path.exists()]
+    for folder in folders or [next(path for path in root.parents if path.exists())]:
         try:
-            with TemporaryFile(dir=place):  # where the system can do so, a file without a name
+            with TemporaryFile(dir=folder):  # where the system can do so, a file without a name
                 pass
         except OSError as error:
-            reason = "it is a file" if place.is_file() else error.strerror or str(error)
-            return Finding(f"warehouse {root} can't be written: {place}: {reason}", _ELSEWHERE)
-    state = "" if places else "; it does not exist yet, and the first load creates it"
+            reason = "it is a file" if folder.is_file() else error.strerror or str(error)
+            return Finding(f"warehouse {root} can't be written: {folder}: {reason}", _ELSEWHERE)
+    state = "" if folders else "; it does not exist yet, and the first load creates it"
     return Finding(f"warehouse {root} can be written{state}")

@@ -40,7 +40,7 @@ EMPTY = {
 @pytest.mark.parametrize("name", WRAPPERS)
 @pytest.mark.parametrize("framing", ["\n", "", "\r\n", ",", "pretty"])
 @pytest.mark.parametrize("size", [7, 300, 10_000])
-def test_a_wrapped_event_is_one_record_at_the_place_of_its_wrapper(name: str, framing: str, size: int) -> None:
+def test_a_wrapped_event_is_one_record_at_the_location_of_its_wrapper(name: str, framing: str, size: int) -> None:
     wrapper, ids = WRAPPERS[name]
     before, after = envelope("t-8", id="before"), envelope("t-9", id="after")
     indent = 2 if framing == "pretty" else None

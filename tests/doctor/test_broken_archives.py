@@ -100,7 +100,7 @@ def without_target(account: Account) -> None:
 
 
 def fifo(**attributes: str) -> Callable[[Account], Account]:
-    """Put a first-in-first-out queue in the place of the queue."""
+    """Put a first-in-first-out queue instead of the queue."""
 
     def spoil(account: Account) -> Account:
         names = f"{account.rule}.fifo", f"dead-{account.rule}.fifo"
@@ -333,7 +333,7 @@ UNSEEN: dict[str, Broken] = {
 
 
 @pytest.mark.parametrize("case", UNSEEN)
-def test_what_can_not_be_seen_beforehand_ends_as_not_read(case: str, make_account: MakeAccount, tmp_path: Path) -> None:
+def test_what_cannot_be_seen_beforehand_ends_as_not_read(case: str, make_account: MakeAccount, tmp_path: Path) -> None:
     unseen, warehouse = UNSEEN[case], Warehouse(str(tmp_path / "w"))
     account = make_account(visibility=120)
     account.put([*EVENTS, privacy(1)[0] | {"detail": {"note": "x" * 300_000}}])

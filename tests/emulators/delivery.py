@@ -149,8 +149,8 @@ OVERRIDES = {"_invoke_target": invoke_target, "_dispatch_to_sqs": dispatch_to_sq
 
 def install() -> None:
     """Replace the emulator's own delivery."""
-    for place, replacement in OVERRIDES.items():
-        if not hasattr(bridge, place):
-            raise SystemExit(f"ministack has no {place} any more: look at the overrides again")
-        setattr(bridge, place, replacement)
+    for name, replacement in OVERRIDES.items():
+        if not hasattr(bridge, name):
+            raise SystemExit(f"ministack has no {name} any more: look at the overrides again")
+        setattr(bridge, name, replacement)
     sqs._HANDLERS["StartMessageMoveTask"] = start_message_move_task

@@ -55,7 +55,7 @@ def test_the_login_holds_when_its_file_is_emptied_or_broken(file: Path, text: st
     assert login.is_configured()
 
 
-def test_a_broken_link_in_place_of_the_file_lets_nobody_in(file: Path) -> None:
+def test_a_broken_link_in_location_of_the_file_lets_nobody_in(file: Path) -> None:
     file.symlink_to(file.parent / "elsewhere")
     with pytest.raises(SettingsError):
         login.is_configured()

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from bwp_client.errors import SettingsError, SourceNotFoundError, TerminalRemoteError, UsageError
 from bwp_client.settings import ArchiveSettings
 from bwp_client.sources.address import Scheme, SourceAddress
-from bwp_client.sources.eventbridge.aws_clients import Clients, place_of
+from bwp_client.sources.eventbridge.aws_clients import Clients, location_of
 from bwp_client.sources.eventbridge.checks import Check, Severity
 from bwp_client.sources.eventbridge.descriptions import (
     Archive,
@@ -24,7 +24,12 @@ from bwp_client.sources.eventbridge.descriptions import (
     describe_queue,
     describe_rule,
 )
-from bwp_client.sources.eventbridge.queue_checks import dead_letter_checks, losses_show, place_check, queue_checks
+from bwp_client.sources.eventbridge.queue_checks import (
+    dead_letter_checks,
+    failures_visible,
+    location_check,
+    queue_checks,
+)
 from bwp_client.sources.eventbridge.rule_checks import archive_checks, rule_checks
 
 __all__ = ["Archive", "Rule", "Setup", "archive_name", "describe_setup", "ready_setup", "rule_and_queue"]
@@ -81,11 +86,11 @@ def delivery_checks(
     dead_letters: list[DeadLetterQueue],
 ) -> Iterator[Check]:
     """Yield a line about each part of the way from an archive's bus to the queue; a part that is None is left out."""
-    known = rule is not None and queue is not None and losses_show(dead_letters, queue, rule)
+    known = rule is not None and queue is not None and failures_visible(dead_letters, queue, rule)
     if rule is not None:
-        yield from rule_checks(rule, archive, queue, losses_show=known)
+        yield from rule_checks(rule, archive, queue, failures_visible=known)
     if queue is not None:
-        yield from queue_checks(queue, queue_url, archive, rule, losses_show=known)
+        yield from queue_checks(queue, queue_url, archive, rule, failures_visible=known)
         yield from dead_letter_checks(dead_letters, queue, queue_url, rule)
 
 
@@ -118,8 +123,8 @@ def describe_all_dead_letters(
 
 def misplaced(archive: Archive, rule: Rule | str | None, queue_url: str) -> Check | None:
     """Return the fault of a queue whose URL names another Region or account than the archive's, or None."""
-    region, account = place_of(queue_url)
-    return place_check(archive, rule, queue_url, f"arn:aws:sqs:{region}:{account}:")
+    region, account = location_of(queue_url)
+    return location_check(archive, rule, queue_url, f"arn:aws:sqs:{region}:{account}:")
 
 
 def describe_setup(clients: Clients, name: str, rule_name: str, queue_url: str) -> Setup:

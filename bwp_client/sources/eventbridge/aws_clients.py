@@ -46,7 +46,7 @@ def open_clients(queue_url: str) -> Clients:
         max_pool_connections=THREADS + 2,
     )
     session = boto3.Session()
-    region = session.region_name or place_of(queue_url)[0] or None
+    region = session.region_name or location_of(queue_url)[0] or None
     try:
         return Clients(
             session.client("events", region_name=region, config=config),
@@ -56,7 +56,7 @@ def open_clients(queue_url: str) -> Clients:
         raise SettingsError("No AWS Region is set. Nothing was read; set AWS_REGION to the archive's.") from error
 
 
-def place_of(queue_url: str) -> tuple[str, str]:
+def location_of(queue_url: str) -> tuple[str, str]:
     """Return the Region and the account that the URL of a queue names; an empty text for what it does not name."""
     host, *path = queue_url.partition("://")[2].split("/")
     region = _REGION.search(host)

@@ -76,12 +76,14 @@ def put_target(
         rule: The rule, or the name of a rule without targets.
         bus: The bus of the rule.
         queue_arn: The ARN of the queue.
-        replaces: The target that it takes the place of.
+        replaces: The target that it replaces.
         dead_letters: The ARN of the target's dead-letter queue, which is a standard queue.
     """
     name, targets = (rule.name, rule.targets) if isinstance(rule, Rule) else (rule, [])
     taken = {target["Id"] for target in targets}
-    free = next(one for one in ("bwp", *(f"bwp-{number}" for number in range(2, 9))) if one not in taken)
+    free = next(
+        target_id for target_id in ("bwp", *(f"bwp-{number}" for number in range(2, 9))) if target_id not in taken
+    )
     target: dict[str, Any] = {"Id": replaces["Id"] if replaces else free, "Arn": queue_arn}
     if dead_letters:
         target["DeadLetterConfig"] = {"Arn": dead_letters}
@@ -94,7 +96,8 @@ def put_target(
 def mend_target(rule: Rule, queue: dict[str, str], bus: str) -> str:
     """Return the commands that make a queue a target of a rule as it should be, whatever the target is now.
 
-    The target gets the dead-letter queue that it has, else that of the queue, if it is a standard queue, else a new one.
+    The target gets the dead-letter queue that it has, else the queue's own if that is a standard queue, else a new
+    dead-letter queue.
     """
     arn = queue["QueueArn"]
     ours = next(iter(rule.targets_of(arn)), None)
@@ -140,7 +143,7 @@ def make_all_queues(archive: Archive, rule: Rule | str, queue_url: str) -> str:
     Args:
         archive: The archive.
         rule: The rule, or its name where it does not exist yet.
-        queue_url: The URL of the queue whose place the new one takes.
+        queue_url: The URL of the queue that the new queue replaces.
     """
     old_name = queue_url.rpartition("/")[2]
     arn = archive.queue_arn(old_name.removesuffix(".fifo"))

@@ -82,7 +82,7 @@ def matches(pattern: str, text: str) -> bool:
 
 
 def as_list(value: Any) -> list[Any]:
-    """Return a list unchanged, and any other value as a list of one; a policy may hold either."""
+    """Return a list unchanged, and a list with any other value; a policy may hold either."""
     return value if isinstance(value, list) else [value]
 
 

@@ -38,7 +38,7 @@ _AWS_KEY: Final = "alias/aws/sqs"
 
 
 def queue_checks(
-    queue: dict[str, str], url: str, archive: Archive, rule: Rule | None, *, losses_show: bool
+    queue: dict[str, str], url: str, archive: Archive, rule: Rule | None, *, failures_visible: bool
 ) -> Iterator[Check]:
     """Yield the checks of the queue.
 
@@ -47,9 +47,9 @@ def queue_checks(
         url: Its URL.
         archive: The archive.
         rule: The rule, or None if it is not known.
-        losses_show: Whether a dead-letter queue receives what is not delivered.
+        failures_visible: Whether a dead-letter queue receives what is not delivered.
     """
-    elsewhere = place_check(archive, rule, url, queue["QueueArn"])
+    elsewhere = location_check(archive, rule, url, queue["QueueArn"])
     yield elsewhere or Check("the queue is in the archive's Region and account")
     if rule is not None and elsewhere is None:
         wrong = policy_problem(queue, rule.arn)
@@ -58,7 +58,7 @@ def queue_checks(
         else:
             yield Check(f"the queue's policy {wrong}", permit(url, queue, rule.arn), Severity.BLOCKING)
         yield _kind_check(queue, url, archive, rule)
-    yield _encryption_check(queue, url, losses_show=losses_show)
+    yield _encryption_check(queue, url, failures_visible=failures_visible)
     yield _size_check(queue, url)
     yield from _time_checks(queue, url)
     yield _redrive_check(queue, url, archive, rule)
@@ -66,7 +66,7 @@ def queue_checks(
     yield Check(f"queue holds about {waiting:,} messages now")
 
 
-def place_check(archive: Archive, rule: Rule | str | None, url: str, queue_arn: str) -> Check | None:
+def location_check(archive: Archive, rule: Rule | str | None, url: str, queue_arn: str) -> Check | None:
     """Return the fault of a queue in another Region or account, or None.
 
     Args:
@@ -109,7 +109,7 @@ def _kind_check(queue: dict[str, str], url: str, archive: Archive, rule: Rule) -
     )
 
 
-def _encryption_check(queue: dict[str, str], url: str, *, losses_show: bool) -> Check:
+def _encryption_check(queue: dict[str, str], url: str, *, failures_visible: bool) -> Check:
     key = queue.get("KmsMasterKeyId")
     if not key:
         by = "keys of SQS" if queue.get("SqsManagedSseEnabled") == "true" else "no key"
@@ -123,8 +123,8 @@ def _encryption_check(queue: dict[str, str], url: str, *, losses_show: bool) -> 
     step = "make sure that it lets events.amazonaws.com call kms:GenerateDataKey and kms:Decrypt (KMS console)"
     return Check(
         f"queue is encrypted with {key}, whose policy can't be seen from here",
-        step if losses_show else f"{step}, and give the rule's target a dead-letter queue",
-        Severity.NOTE if losses_show else Severity.BLOCKING,
+        step if failures_visible else f"{step}, and give the rule's target a dead-letter queue",
+        Severity.NOTE if failures_visible else Severity.BLOCKING,
     )
 
 
@@ -178,7 +178,7 @@ def _redrive_check(queue: dict[str, str], url: str, archive: Archive, rule: Rule
 
 
 def _new_redrive(queue: dict[str, str], url: str, archive: Archive, rule: Rule | None) -> str:
-    """Return the commands that give a queue a dead-letter queue: that of the rule's target, or a new one."""
+    """Return the commands that give a queue a dead-letter queue: that of the rule's target, or a new queue."""
     arn = queue["QueueArn"]
     known = rule.dead_letter_arns(arn) if rule and not is_fifo(queue) else []
     if known:
@@ -188,7 +188,7 @@ def _new_redrive(queue: dict[str, str], url: str, archive: Archive, rule: Rule |
     return all_of(make_dead_letters(dead, rule_arn), set_dead_letters(url, dead))
 
 
-def losses_show(dead_letters: Iterable[DeadLetterQueue], queue: dict[str, str], rule: Rule) -> bool:
+def failures_visible(dead_letters: Iterable[DeadLetterQueue], queue: dict[str, str], rule: Rule) -> bool:
     """Return whether a dead-letter queue receives the events that can't be delivered, so that a load sees them there."""
     arns = rule.dead_letter_arns(queue["QueueArn"])
     return any(
@@ -248,10 +248,10 @@ def _weaknesses(
     wrong = policy_problem(attributes, rule.arn)
     if wrong:
         yield Check(f"{text} may stay empty: its policy {wrong}", permit(dead.url, attributes, rule.arn), Severity.NOTE)
-    encryption = _encryption_check(attributes, dead.url, losses_show=True)
+    encryption = _encryption_check(attributes, dead.url, failures_visible=True)
     if encryption.severity is Severity.BLOCKING:
         yield Check(f"{text} may stay empty: {encryption.text}", encryption.fix, Severity.NOTE)
-    retention, least = (int(one.get("MessageRetentionPeriod", "0")) for one in (attributes, queue))
+    retention, least = (int(described.get("MessageRetentionPeriod", "0")) for described in (attributes, queue))
     if retention < least:
         yield Check(
             f"{text} MessageRetentionPeriod is {retention} s, less than the queue's {least} s",

@@ -51,14 +51,16 @@ def archive_checks(archive: Archive) -> Iterator[Check]:
         )
 
 
-def rule_checks(rule: Rule, archive: Archive, queue: dict[str, str] | None, *, losses_show: bool) -> Iterator[Check]:
+def rule_checks(
+    rule: Rule, archive: Archive, queue: dict[str, str] | None, *, failures_visible: bool
+) -> Iterator[Check]:
     """Yield the checks of a rule.
 
     Args:
         rule: The rule.
         archive: The archive, whose bus the rule is on.
         queue: The attributes of the queue, or None if they are not known.
-        losses_show: Whether a dead-letter queue receives what is not delivered.
+        failures_visible: Whether a dead-letter queue receives what is not delivered.
     """
     if rule.state in _ENABLED:
         yield Check(f"rule {rule.name} is {rule.state}")
@@ -74,10 +76,10 @@ def rule_checks(rule: Rule, archive: Archive, queue: dict[str, str] | None, *, l
     else:
         yield Check(f"rule {rule.name}'s pattern: {wrong}", put_rule(rule.name, archive.bus), Severity.BLOCKING)
     if queue is not None:
-        yield from _targets(rule, archive, queue, losses_show=losses_show)
+        yield from _targets(rule, archive, queue, failures_visible=failures_visible)
 
 
-def _targets(rule: Rule, archive: Archive, queue: dict[str, str], *, losses_show: bool) -> Iterator[Check]:
+def _targets(rule: Rule, archive: Archive, queue: dict[str, str], *, failures_visible: bool) -> Iterator[Check]:
     arn = queue["QueueArn"]
     ours = rule.targets_of(arn)
     others = [target["Id"] for target in rule.targets if target["Arn"] != arn]
@@ -95,7 +97,7 @@ def _targets(rule: Rule, archive: Archive, queue: dict[str, str], *, losses_show
     else:
         yield Check(f"rule {rule.name} has no other target")
     for target in ours[:1]:
-        yield from _target(target, rule, archive, queue, losses_show=losses_show)
+        yield from _target(target, rule, archive, queue, failures_visible=failures_visible)
     if len(ours) > 1:
         ids = [target["Id"] for target in ours[1:]]
         yield Check(
@@ -106,7 +108,7 @@ def _targets(rule: Rule, archive: Archive, queue: dict[str, str], *, losses_show
 
 
 def _target(
-    target: TargetOutputTypeDef, rule: Rule, archive: Archive, queue: dict[str, str], *, losses_show: bool
+    target: TargetOutputTypeDef, rule: Rule, archive: Archive, queue: dict[str, str], *, failures_visible: bool
 ) -> Iterator[Check]:
     """Yield the checks of the target that sends to the queue."""
     fix = mend_target(rule, queue, archive.bus)
@@ -119,7 +121,7 @@ def _target(
     role = target.get("RoleArn")
     if role:
         text = f"rule {rule.name} may not deliver: it sends as {role}, whose permissions can't be seen from here"
-        yield Check(text, fix, Severity.WRONG if losses_show else Severity.BLOCKING)
+        yield Check(text, fix, Severity.WRONG if failures_visible else Severity.BLOCKING)
     yield _retry_check(target, rule, fix)
     if not rule.dead_letter_arns(queue["QueueArn"]):
         text = "has no dead-letter queue: events that can't be delivered within a day are lost"
