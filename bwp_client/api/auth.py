@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import re
 from collections.abc import Callable
+from copy import copy
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -119,7 +120,7 @@ class TokenCache:
                 raise TokenRefusedError(entry.refusal)
             if entry.failure is not None and entry.failures > failures:
                 # The call failed for which this call waited. One more call for each waiting call would take minutes.
-                raise entry.failure
+                raise copy(entry.failure)
             token = entry.token
             if token is not None and token is not stale and self._monotonic() < token.renew_at:
                 return token
@@ -129,7 +130,8 @@ class TokenCache:
                 entry.refusal = str(refused)
                 raise
             except TokenUnavailableError as unavailable:
-                entry.failure = unavailable
+                # A copy has no traceback, whose frames would keep the answer.
+                entry.failure = copy(unavailable)
                 entry.failures += 1
                 raise
             return entry.token

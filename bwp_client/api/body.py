@@ -50,10 +50,11 @@ class _BoundedBody(httpx.AsyncByteStream):
     """A decompressed body. It raises `BodyTooLargeError` beyond the limit, and `BodyEncodingError` on damaged data."""
 
     def __init__(self, stream: httpx.AsyncByteStream, decompressor: _Decompress | None) -> None:
-        self._stream = stream
+        self._stream: httpx.AsyncByteStream | None = stream
         self._decompressor = decompressor
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
+        assert self._stream is not None
         received = size = 0
         async for chunk in self._stream:
             received += len(chunk)
@@ -76,4 +77,8 @@ class _BoundedBody(httpx.AsyncByteStream):
         return block
 
     async def aclose(self) -> None:
-        await self._stream.aclose()
+        # The stream of httpx refers to its response, which refers to this object. Without the cycle, the response and its
+        # body are freed at once, and not by a garbage collection that may be a hundred answers away.
+        stream, self._stream = self._stream, None
+        if stream is not None:
+            await stream.aclose()
