@@ -7,13 +7,25 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
+from typing import NoReturn
 
-# A container or systemd sends SIGTERM, a terminal that is closed SIGHUP.
-_SIGNALS = tuple(getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name))
+_DEFAULTS = {
+    name: default
+    for name, default in (
+        ("SIGINT", signal.default_int_handler), ("SIGTERM", signal.SIG_DFL), ("SIGHUP", signal.SIG_DFL),
+    )
+    if hasattr(signal, name)
+}  # fmt: skip
+"""The handler of each stop signal in a new process. A container or systemd sends SIGTERM, a closed terminal SIGHUP."""
+_received: list[int] = []
 
 
 class StopSignal(KeyboardInterrupt):
-    """A signal other than SIGINT ended the block."""
+    """A stop signal ended the block.
+
+    Attributes:
+        number: The number of the signal.
+    """
 
     def __init__(self, number: int) -> None:
         super().__init__()
@@ -22,29 +34,42 @@ class StopSignal(KeyboardInterrupt):
 
 @contextmanager
 def stop_signals_as_interrupt() -> Iterator[None]:
-    """Treat a stop signal that comes while the block runs as an interrupt, and raise `StopSignal` at its end.
+    """Interrupt the block when a stop signal comes, and raise `StopSignal` at its end.
 
-    A signal that is ignored or that has a handler stays as it is. Outside the main thread, nothing changes.
+    The signal decides, not the exception: native code turns an interrupt into errors of its own, such as DuckDB's
+    `RuntimeError("Query interrupted")`. A signal that is ignored or that has a handler stays as it is. Outside the main
+    thread, nothing changes.
+
+    Raises:
+        StopSignal: A stop signal came, and the block raised an exception.
     """
-    received: list[int] = []
-
-    def interrupt(number: int, frame: FrameType | None) -> None:
-        received.append(number)
-        handler = signal.getsignal(signal.SIGINT)
-        if not callable(handler):  # ignored in a process that a shell started in the background
-            handler = signal.default_int_handler
-        handler(signal.SIGINT, frame)
-
     in_main_thread = threading.current_thread() is threading.main_thread()
-    ours = [number for number in _SIGNALS if in_main_thread and signal.getsignal(number) is signal.SIG_DFL]
+    ours = {
+        getattr(signal, name): default
+        for name, default in _DEFAULTS.items()
+        if in_main_thread and signal.getsignal(getattr(signal, name)) is default
+    }
     for number in ours:
-        signal.signal(number, interrupt)
+        signal.signal(number, _interrupt)
     try:
         yield
-    except KeyboardInterrupt:
-        if received:
-            raise StopSignal(received[0]) from None
+    except BaseException as error:
+        if ours and _received:
+            raise StopSignal(_received[0]) from error
         raise
     finally:
-        for number in ours:
-            signal.signal(number, signal.SIG_DFL)
+        if ours:
+            _received.clear()
+        for number, default in ours.items():
+            signal.signal(number, default)
+
+
+def raise_if_stopped() -> None:
+    """Raise `StopSignal` if a stop signal came, for loops in which native code may have swallowed the interrupt."""
+    if _received:
+        raise StopSignal(_received[0])
+
+
+def _interrupt(number: int, _frame: FrameType | None) -> NoReturn:
+    _received.append(number)
+    raise StopSignal(number)

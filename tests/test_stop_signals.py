@@ -11,7 +11,7 @@ import pytest
 from bwp_client.stop_signals import stop_signals_as_interrupt
 
 WAITING = """
-import asyncio, signal, sys, time
+import asyncio, duckdb, signal, sys, time
 from bwp_client.cli.console import errors_as_exit_codes
 
 async def wait():
@@ -25,6 +25,23 @@ def block():
     try:
         print("ready", flush=True)
         time.sleep(60)
+    finally:
+        print("given back", flush=True)
+
+def query():
+    try:
+        print("ready", flush=True)
+        while True:
+            duckdb.sql("select sum(i * j) from range(3000) a(i), range(3000) b(j)").fetchall()
+    finally:
+        print("given back", flush=True)
+
+def swallowed():
+    try:
+        print("ready", flush=True)
+        time.sleep(60)
+    except KeyboardInterrupt:
+        raise RuntimeError("from native code") from None
     finally:
         print("given back", flush=True)
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 
 from bwp_client.sources.eventbridge.aws_clients import LONG_POLL_SECONDS, Clients
 from bwp_client.sources.eventbridge.messages import replay_names
-from bwp_client.sources.eventbridge.queue import Message, VisibilityExtender
+from bwp_client.sources.eventbridge.queue import BATCH_MESSAGES, Message, VisibilityExtender
 from bwp_client.sources.eventbridge.replays import NAME_PREFIX
 from bwp_client.warehouse import Warehouse
 from bwp_client.warehouse.replays import Replay, list_replays
@@ -38,17 +38,17 @@ class ArchiveTiming:
     visibility_seconds: int = 120
     """How long a received message is hidden from other receivers, unless it is held for longer."""
     foreign_seconds: float = 1.0
-    """The least time between two looks at foreign messages: SQS counts the receives of each message, up to a limit."""
+    """The least time between two looks at messages of other loads: SQS counts the receives of each, up to a limit."""
 
 
 @dataclass(slots=True)
 class Received:
-    """Received messages. All of them are hidden from other receivers until they are deleted or given back."""
+    """Received messages, which are hidden from other receivers until they are deleted or given back."""
 
     by_replay: dict[str, dict[str, Message]] = field(default_factory=dict)
     """The messages of each replay in the journal, by message ID."""
-    foreign: dict[str, Message] = field(default_factory=dict)
-    """The other messages, without their bodies."""
+    of_other_loads: dict[str, Message] = field(default_factory=dict)
+    """The messages of loads into other warehouses, without their bodies."""
     size: int = 0
     """The number of characters in the messages of replays in the journal."""
 
@@ -59,7 +59,11 @@ class Received:
 
 
 class ReplayInbox:
-    """Receives the messages of some replays from the queue, which may hold messages of others too."""
+    """Receives the messages of some replays from the queue, which may hold foreign messages too.
+
+    A message of a load into another warehouse is given back at once. For any other foreign message, the visibility timeout
+    is left to end, since SQS counts its receives: a message that is received too often is moved to the dead-letter queue.
+    """
 
     def __init__(
         self, warehouse: Warehouse, clients: Clients, queue_url: str, timing: ArchiveTiming, wanted: Collection[str]
@@ -81,9 +85,12 @@ class ReplayInbox:
         self._timing = timing
         self._wanted = frozenset(wanted)
         self._other_replays: set[str] = set()
+        self._hidden: dict[str, tuple[Message, float]] = {}
+        """The foreign messages of no load that are hidden, and the monotonic time at which each is visible again."""
         self._extender = VisibilityExtender(clients.sqs, queue_url, timing.visibility_seconds)
         self._queue = self._extender.queue
         self._received_at = 0.0
+        self._search_seconds = timing.batch_seconds
         self.await_last_messages()
 
     @contextmanager
@@ -91,18 +98,27 @@ class ReplayInbox:
         """Hold received messages while the block runs; release those still held at its end."""
         self._read_journal()
         with self._extender.running():
-            yield
+            try:
+                yield
+            finally:
+                self._extender.give_back([message for message, _ in self._still_hidden()])
 
     def await_last_messages(self) -> None:
         """Wait for the settling time anew, because messages may still be on their way."""
         self._received_at = time.monotonic()
 
     def collect(self) -> Received:
-        """Receive for a while: until the batch is full, or no message of the replays has come for the time of a poll."""
+        """Receive for a while: until the batch is full, or no message of the replays has come for the time of a poll.
+
+        While a queue holds many foreign messages, ours may wait behind them. So as long as full answers come without one
+        of ours, the search goes on for the time of a batch, and for twice as long each time it was in vain, up to the
+        visibility timeout.
+        """
         timing, received = self._timing, Received()
         begun_at = idle_since = time.monotonic()
         while received.messages < timing.batch_messages and received.size < MAX_BATCH_BYTES:
-            wait_seconds = min(1, timing.poll_seconds) if received.messages else timing.poll_seconds
+            was_empty = not received.by_replay
+            wait_seconds = timing.poll_seconds if was_empty else min(1, timing.poll_seconds)
             messages = self._queue.receive(wait_seconds=wait_seconds)
             if len(messages) > 1:
                 messages += self._queue.receive_many(wait_seconds=min(1, timing.poll_seconds))
@@ -110,32 +126,51 @@ class ReplayInbox:
             now = time.monotonic()
             if is_wanted:
                 idle_since = self._received_at = now
-            is_idle = not is_wanted and now - idle_since >= wait_seconds
-            if not messages or is_idle or now - begun_at >= timing.batch_seconds:
+            if was_empty and received.by_replay:
+                begun_at = now
+            is_late = now - begun_at >= (timing.batch_seconds if received.by_replay else self._search_seconds)
+            is_idle = not is_wanted and len(messages) < BATCH_MESSAGES and now - idle_since >= wait_seconds
+            if not messages or is_idle or is_late:
                 break
+        in_vain = is_late and not received.by_replay
+        self._search_seconds = (
+            min(timing.visibility_seconds, 2 * self._search_seconds) if in_vain else timing.batch_seconds
+        )
         return received
 
     def _sort(self, messages: list[Message], received: Received) -> bool:
         """Add messages to what was received; return whether one of them is of a replay that is read."""
         is_wanted = False
         for message in messages:
-            name = self._replay_of(message)
+            names = replay_names(message.body)
+            name = self._known_among(names)
             if name is None:
-                received.foreign[message.message_id] = replace(message, body="")
-                self.foreign.add(message.message_id)
+                self._sort_foreign(replace(message, body=""), names, received)
                 continue
             received.by_replay.setdefault(name, {})[message.message_id] = message
             received.size += len(message.body)
             is_wanted = is_wanted or name in self._wanted
         return is_wanted
 
-    def _replay_of(self, message: Message) -> str | None:
+    def _sort_foreign(self, message: Message, names: list[str], received: Received) -> None:
+        self.foreign.add(message.message_id)
+        if self._other_replays.isdisjoint(names):
+            self._extender.forget([message])
+            self._hidden[message.message_id] = message, time.monotonic() + self._timing.visibility_seconds
+        else:
+            received.of_other_loads[message.message_id] = message
+
+    def _still_hidden(self) -> list[tuple[Message, float]]:
+        now = time.monotonic()
+        self._hidden = {name: hidden for name, hidden in self._hidden.items() if hidden[1] > now}
+        return list(self._hidden.values())
+
+    def _known_among(self, names: list[str]) -> str | None:
         """Return the replay in the journal that sent a message; None for a foreign message, which must not be deleted.
 
         Another load may have started replays since the journal was read. It writes a replay to the journal first, so a
         name that is unknown when its message is received stays unknown.
         """
-        names = replay_names(message.body)
         unknown = {name for name in names if name.startswith(NAME_PREFIX)} - self.known.keys() - self._other_replays
         if unknown:
             self._read_journal()
@@ -149,24 +184,24 @@ class ReplayInbox:
         """Return whether no more messages of the replays can come, after everything they sent.
 
         Args:
-            received: What was received last; its foreign messages are still hidden.
+            received: What was received last; its messages of other loads are still hidden.
         """
         silence = time.monotonic() - self._received_at
         if silence < self._timing.settle_seconds:
             return False
         depth = self._queue.depth()
-        held = len(received.foreign)
+        hidden = len(received.of_other_loads) + len(self._still_hidden())
         # A load into another warehouse gives our messages back, at the latest when their visibility timeout ends. After
         # twice that time without one, what is hidden or has come since are messages of its own.
         is_long = silence >= 2 * self._timing.visibility_seconds
-        if depth.delayed or depth.visible > (held if is_long else 0):
+        if depth.delayed or depth.visible > (hidden if is_long else 0):
             return False
-        return depth.not_visible <= held or (is_long and bool(self._other_replays))
+        return depth.not_visible <= hidden or (is_long and bool(self._other_replays))
 
     def give_back(self, received: Received) -> None:
-        """Make the foreign messages visible to their owner at once."""
-        if received.foreign:
-            self._extender.give_back(list(received.foreign.values()))
+        """Make the messages of other loads visible to them at once."""
+        if received.of_other_loads:
+            self._extender.give_back(list(received.of_other_loads.values()))
 
     def delete(self, messages: list[Message]) -> None:
         """Delete messages.

@@ -27,6 +27,7 @@ from bwp_client.sources.eventbridge import archive, replays
 from bwp_client.sources.eventbridge.aws_clients import Clients
 from bwp_client.sources.eventbridge.messages import MessageBatch
 from bwp_client.sources.eventbridge.replays import ReplayStatus
+from bwp_client.stop_signals import raise_if_stopped
 from bwp_client.time_ranges import window_options
 from bwp_client.warehouse import Run, TableName, Warehouse, record_run
 from bwp_client.warehouse.replays import Replay, ReplayState, record_replay
@@ -119,6 +120,7 @@ class ReplayReader:
         """Store messages until no more can come; return False if a replay makes no progress."""
         quiet = 0
         while True:
+            raise_if_stopped()
             self._update_status()
             begun_at = time.monotonic()
             received = self._inbox.collect()
@@ -136,7 +138,7 @@ class ReplayReader:
                 return True
             if time.monotonic() - self._moved_at > self._timing.stall_seconds:
                 return False
-            if received.foreign:
+            if received.of_other_loads:
                 time.sleep(max(0.0, begun_at + self._timing.foreign_seconds - time.monotonic()))
 
     def _update_status(self) -> None:

@@ -10,7 +10,7 @@ from streamlit.testing.v1 import AppTest
 from support.archives import FIRST, privacy, read
 from support.emulator import Account
 
-from bwp_client.ui.jobs import jobs
+from bwp_client.ui.jobs import JobState, JobStatus, jobs
 from bwp_client.warehouse import Warehouse
 from bwp_client.warehouse.replays import Replay, ReplayState, record_replay
 
@@ -77,3 +77,18 @@ def test_the_form_starts_a_load_of_its_window(
     assert len(account.replays()) == 1
     started = jobs()._jobs["load"].process.args
     assert f"--from=2026-05-01 --to=2026-05-01 --json -- archive://{account.archive}" in " ".join(map(str, started))  # type: ignore[arg-type]
+
+
+def test_what_needs_attention_after_a_load_is_shown(
+    account: Account, tmp_path: Path, open_page: OpenPage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in account.env.items():
+        monkeypatch.setenv(name, value)
+    warehouse = Warehouse(str(tmp_path / "w"))
+    read(account, warehouse)
+    counts = dict.fromkeys(("received", "stored", "duplicate", "quarantined", "foreign"), 0)
+    done = JobState("load", JobStatus.DONE, result={**counts, "attention": ["nothing [came](x)."]})
+    monkeypatch.setattr(jobs(), "state", lambda _kind: done)
+    app = open_page("data_health", warehouse.uri)
+    assert not app.exception
+    assert r"nothing \[came\]\(x\)\." in words(app)

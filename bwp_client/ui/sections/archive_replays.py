@@ -13,6 +13,7 @@ from bwp_client.sources import Scheme, SourceAddress
 from bwp_client.ui.components import count_column, time_column
 from bwp_client.ui.data import warehouse_in_use
 from bwp_client.ui.jobs import JobState, JobStatus, is_running, jobs
+from bwp_client.ui.markdown import plain
 from bwp_client.ui.sections.job_buttons import offered_sources, start_job
 from bwp_client.warehouse import Warehouse
 from bwp_client.warehouse.replays import list_replays
@@ -122,6 +123,8 @@ def _draw_result(state: JobState | None) -> None:
         f"Done: {result['received']:,} messages received, {result['stored']:,} events stored, "
         f"{result['duplicate']:,} duplicate, {result['quarantined']:,} quarantined, {result['foreign']:,} foreign messages."
     )
+    for line in result.get("attention", []):
+        st.warning(plain(line))
 
 
 def _draw_replays(replays: list[dict[str, Any]]) -> None:

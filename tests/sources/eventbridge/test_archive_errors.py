@@ -379,3 +379,19 @@ def test_progress_is_how_far_into_its_window_a_replay_is(aws: Aws, warehouse: Wa
     assert list(dict.fromkeys(seen)) == [
         (0, 60, "starting"), (15, 60, "running"), (45, 60, "running"), (60, 60, "completed"),
     ]  # fmt: skip
+
+
+def test_messages_that_cannot_be_given_back_are_left_to_their_timeout(aws: Aws) -> None:
+    extender = VisibilityExtender(aws.clients.sqs, URL, 60)
+    aws.sqs.add_client_error("change_message_visibility_batch", "AccessDenied", "no")
+    extender.give_back(MESSAGES)
+    aws.sqs.assert_no_pending_responses()
+    extender.queue.close()
+
+
+def test_each_receive_asks_for_its_own_visibility_timeout(aws: Aws) -> None:
+    extender = VisibilityExtender(aws.clients.sqs, URL, 77)
+    wanted = {"QueueUrl": URL, "MaxNumberOfMessages": 10, "WaitTimeSeconds": 1, "VisibilityTimeout": 77}
+    aws.sqs.add_response("receive_message", {}, wanted)
+    assert extender.queue.receive(wait_seconds=1) == []
+    extender.queue.close()
