@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -226,20 +225,22 @@ def _moment(text: str | None) -> datetime:
 @report_app.command("rebuild")
 def rebuild_command(
     manifest: Annotated[str, typer.Argument(help="The manifest.json of a report, or its folder; may be on s3://.")],
-    out: Annotated[Path | None, typer.Option(metavar="DIR", help="Write the rebuilt files to this folder.")] = None,
+    out: Annotated[str | None, typer.Option(metavar="DIR", help="Write the rebuilt files to this folder.")] = None,
     warehouse: WarehouseOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Rebuild a report from its own rows, and compare these with the history of the tables where it still exists."""
     with errors_as_exit_codes(as_json=as_json):
+        from bwp_client.addresses import local_path
         from bwp_client.reports.rebuild import rebuild
         from bwp_client.reports.store import open_published
         from bwp_client.settings import Settings
         from bwp_client.warehouse import Warehouse
 
         settings = Settings.load()
+        folder = local_path(out, "the folder of rebuilt files") if out else None
         store, found = open_published(manifest)
-        result = rebuild(store, found, Warehouse(warehouse_uri(warehouse, settings)), out)
+        result = rebuild(store, found, Warehouse(warehouse_uri(warehouse, settings)), folder)
         if as_json:
             print_json(result.as_json())
         else:

@@ -20,7 +20,7 @@ SAMPLE_NAMES_FILE = "product-names.json"
 
 def sample_command(
     events: Annotated[int, typer.Option(min=1, max=100_000_000, help="The number of records to write.")],
-    out: Annotated[Path, typer.Option(metavar="DIR", help="The folder to write to; it must not hold sample files.")],
+    out: Annotated[str, typer.Option(metavar="DIR", help="The folder to write to; it must not hold sample files.")],
     seed: Annotated[
         int, typer.Option(min=0, help="The seed of the random numbers: the same seed gives the same events.")
     ] = SAMPLE_SEED,
@@ -36,13 +36,15 @@ def sample_command(
     with errors_as_exit_codes(as_json=as_json):
         from dataclasses import asdict
 
+        from bwp_client.addresses import local_path
         from bwp_client.sandbox.sample.writer import write_sample
 
+        folder = local_path(out, "the folder of the sample")
         try:
             last = date.fromisoformat(until) if until else _last_day()
             with Progress(as_json=as_json) as progress:
                 summary = write_sample(
-                    out,
+                    folder,
                     events=events,
                     seed=seed,
                     until=last,
@@ -51,7 +53,9 @@ def sample_command(
         except (ValueError, FileExistsError) as error:
             raise UsageError(str(error)) from error
         except OSError as error:
-            raise UsageError(f"{out} can't be written ({error.strerror}). Choose another folder with --out.") from error
+            raise UsageError(
+                f"{folder} can't be written ({error.strerror}). Choose another folder with --out."
+            ) from error
         if as_json:
             print_json(asdict(summary))
         else:
@@ -79,6 +83,13 @@ def sandbox_command(
     with errors_as_exit_codes(as_json=as_json):
         from bwp_client.sandbox.api.behaviour import Behaviour
         from bwp_client.sandbox.api.server import serve
+        from bwp_client.settings import absolute_address
+
+        if events_endpoint is not None:
+            try:
+                absolute_address(events_endpoint)
+            except ValueError as error:
+                raise UsageError(f"--events-endpoint is {error}. Nothing was started.") from None
 
         def ready(chosen: int) -> None:
             endpoint, token_endpoint = (f"http://127.0.0.1:{chosen}/{path}" for path in ("graphql", "token"))

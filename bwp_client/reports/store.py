@@ -10,6 +10,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Protocol
 
+from bwp_client.addresses import folder_address, storage_address
 from bwp_client.errors import SourceNotFoundError
 from bwp_client.reports.manifest import LOG_FOLDER, MANIFEST, Manifest
 
@@ -85,7 +86,12 @@ class ReportStore(Protocol):
 
 
 def open_store(uri: str) -> ReportStore:
-    """Return the store at a path or an `s3://` address."""
+    """Return the store at a path or an `s3://` address.
+
+    Raises:
+        UsageError: The address has another scheme or names another machine, or a file is there.
+    """
+    uri = folder_address(uri, "the folder of reports")
     if uri.startswith("s3://"):
         from bwp_client.reports.store_s3 import S3Store
 
@@ -106,9 +112,7 @@ def open_published(address: str) -> tuple[ReportStore, Manifest]:
         UsageError: The file is not a manifest of a report.
         RemoteError: S3 refused or failed.
     """
-    report = address.removesuffix(MANIFEST).rstrip("/") or "."
-    if not report.startswith("s3://"):
-        report = str(Path(report).absolute())
+    report = storage_address(address.removesuffix(MANIFEST) or ".", "a report")
     parent, _, key = report.rpartition("/")
     store = open_store(parent or "/")
     try:

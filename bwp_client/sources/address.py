@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Self
 
+from bwp_client.addresses import split_scheme
+
 
 class Scheme(StrEnum):
     """The kind of source that an address names."""
@@ -33,10 +35,11 @@ class SourceAddress:
 
     @classmethod
     def parse(cls, text: str) -> Self:
-        """Parse an address; a scheme that we don't know is `UNKNOWN`."""
-        scheme, separator, rest = text.partition("://")
-        if not separator:
+        """Parse an address; a scheme that we don't know, or that is not written in small letters, is `UNKNOWN`."""
+        found = split_scheme(text)
+        if found is None:
             return cls(text, Scheme.PATH, text)
+        scheme, rest = found
         return cls(text, _SCHEMES.get(scheme, Scheme.UNKNOWN), rest)
 
     @classmethod

@@ -14,6 +14,7 @@ from deltalake import DeltaTable
 from deltalake.exceptions import CommitFailedError, DeltaError, TableNotFoundError
 
 from bwp_client import aws
+from bwp_client.addresses import folder_address, storage_address
 from bwp_client.errors import (
     CommitConflictError,
     DamagedFileError,
@@ -47,8 +48,15 @@ class Warehouse:
     """The tables below one address, on the local disk or on S3."""
 
     def __init__(self, uri: str) -> None:
-        self.is_remote = uri.startswith("s3://")
-        self.uri = uri.rstrip("/") if self.is_remote else str(Path(uri).expanduser().absolute())
+        """Take a path, `file:///path` or `s3://bucket/prefix`.
+
+        Raises:
+            UsageError: The address has another scheme, or names another machine.
+        """
+        self.uri = storage_address(uri, "the warehouse")
+        self.is_remote = self.uri.startswith("s3://")
+        if self.is_remote:
+            aws.split_s3(self.uri)
 
     def address(self, table: TableName) -> str:
         """Return the address of a table."""
@@ -58,19 +66,26 @@ class Warehouse:
         """Return whether the warehouse was ever written to; the runs table is created last.
 
         Raises:
+            UsageError: A file is at the address.
             RemoteError: S3 refused or failed.
         """
+        folder_address(self.uri, "the warehouse")
         return self._has_log(TableName.RUNS)
 
     def create(self) -> None:
         """Create every missing table, in a new warehouse or in one that an older version of this program created.
 
         Raises:
+            UsageError: A file is at the address.
             RemoteError: S3 refused or failed.
             WarehouseError: The local folder can't be written.
         """
+        folder_address(self.uri, "the warehouse")
         # On S3 each table costs round trips that do not depend on one another.
         with storage_errors(self.uri), ThreadPoolExecutor(len(TABLES)) as pool:
+            if not self.is_remote:
+                # Delta Lake's error would not say why the folder can't be made.
+                Path(self.uri).mkdir(parents=True, exist_ok=True)
             list(pool.map(self._create, [table for table in TABLES if table is not TableName.RUNS]))
             self._create(TableName.RUNS)
 
