@@ -11,6 +11,7 @@ The type of an error says who can fix it, and whether a retry can help.
     │   ├── TransientRemoteError     a later retry may succeed; the automatic retries failed
     │   │   └── UnconfirmedError        no answer, or a server fault: the call may have taken effect
     │   └── TerminalRemoteError      a retry would fail again: refused, unknown, not allowed
+    │       └── ArchivedObjectError     the object must be restored from its archive storage class first
     └── WarehouseError            4  our tables or the local disk
         ├── CommitConflictError      other writers won every attempt; nothing was written
         ├── SupersededError          files were replaced and deleted while they were read
@@ -80,6 +81,10 @@ class UnconfirmedError(TransientRemoteError):
 
 class TerminalRemoteError(RemoteError):
     """A retry would fail again: refused, unknown, not allowed."""
+
+
+class ArchivedObjectError(TerminalRemoteError):
+    """An object on S3 is in an archive storage class, and must be restored before it can be read."""
 
 
 class WarehouseError(BwpError):

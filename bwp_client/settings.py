@@ -12,7 +12,7 @@ from typing import Annotated, Any, Literal, Self
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
-from pydantic import BaseModel, Field, SecretStr, ValidationError, field_validator
+from pydantic import AfterValidator, BaseModel, Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import (
     BaseSettings,
     NoDecode,
@@ -32,6 +32,25 @@ DEFAULT_REPORTS = "./reports"
 SAMPLE_REPORTS = "./reports-sample"
 ANY_PRODUCT = "*"
 _GROUPS = {"api", "archive", "auth", "report"}
+
+
+def absolute_address(value: str) -> str:
+    """Return an address if it is an absolute HTTP address; the clients would fail with any other, each in its own way.
+
+    Raises:
+        ValueError: It is none.
+    """
+    try:
+        parts = urlsplit(value)
+        is_absolute = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        is_absolute = False
+    if not is_absolute or " " in value or not value.isprintable():
+        raise ValueError("not an absolute address that begins with http:// or https:// and names a host")
+    return value
+
+
+WebAddress = Annotated[str, AfterValidator(absolute_address)]
 
 
 class ApiCredential(BaseModel):
@@ -75,7 +94,12 @@ class ArchiveSettings(BaseModel):
     """The rule and the queue that replays of an archive are sent to (`BWP_ARCHIVE__…`)."""
 
     rule_name: str | None = None
-    queue_url: str | None = None
+    queue_url: WebAddress | None = None
+
+    @field_validator("queue_url", mode="before")
+    @classmethod
+    def _empty_is_none(cls, value: Any) -> Any:
+        return value or None
 
 
 class AuthSettings(BaseModel):
@@ -105,6 +129,7 @@ class Settings(BaseSettings):
     source: str | None = None
     sources: list[str] = Field(default_factory=list)
     warehouse: str | None = None
+    s3_request_payer: Literal["requester"] | None = None
     api: ApiSettings = Field(default_factory=ApiSettings)
     archive: ArchiveSettings = Field(default_factory=ArchiveSettings)
     min_n: int = Field(default=20, ge=1)

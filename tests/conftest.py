@@ -16,7 +16,7 @@ from bwp_client.sandbox.sample.writer import write_sample
 settings.register_profile("steady", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("steady")
 
-pytest_plugins = ["support.api_bench", "support.emulator", "support.s3"]
+pytest_plugins = ["support.api_bench", "support.emulator", "support.s3", "support.scripted_s3"]
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

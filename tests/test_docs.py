@@ -99,7 +99,7 @@ def test_every_setting_is_documented_and_no_other() -> None:
 def test_every_setting_that_a_page_mentions_exists() -> None:
     settings = set(_settings(Settings))
     for page in PAGES:
-        named = set(re.findall(r"BWP_[A-Z_]*[A-Z]", page.read_text(encoding="utf-8")))
+        named = set(re.findall(r"BWP_[A-Z0-9_]*[A-Z]", page.read_text(encoding="utf-8")))
         assert named <= settings, page.name
 
 

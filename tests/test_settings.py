@@ -49,6 +49,25 @@ def test_a_changed_file_is_read_anew_and_an_unchanged_file_is_not(secrets: Path)
     assert Settings.load().min_n == 6
 
 
+@pytest.mark.parametrize(
+    "value",
+    [
+        "bwp-queue",
+        "arn:aws:sqs:us-east-1:1:q",
+        "sqs.us-east-1.amazonaws.com/1/q",
+        "https://",
+        "ftp://h/q",
+        "http://h:x/q",
+    ],
+)
+def test_the_queue_is_named_by_an_absolute_address(secrets: Path, monkeypatch: pytest.MonkeyPatch, value: str) -> None:
+    monkeypatch.setenv("BWP_ARCHIVE__QUEUE_URL", value)
+    with pytest.raises(SettingsError, match=r"BWP_ARCHIVE__QUEUE_URL: .*http:// or https://"):
+        Settings.load()
+    monkeypatch.setenv("BWP_ARCHIVE__QUEUE_URL", "")
+    assert Settings.load().archive.queue_url is None
+
+
 @pytest.mark.parametrize("text", ["[bwp\n", "[bwp]\nmin_n = 'many s3cr3t'\n"])
 def test_a_wrong_file_is_reported_without_its_values(secrets: Path, text: str) -> None:
     secrets.write_text(text)

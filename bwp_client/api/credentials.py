@@ -8,6 +8,7 @@ from typing import Final
 
 from pydantic import TypeAdapter, ValidationError
 
+from bwp_client.aws import aws_client, aws_errors
 from bwp_client.errors import SettingsError, TransientRemoteError
 from bwp_client.settings import ApiCredential, ApiSettings
 
@@ -24,8 +25,9 @@ def with_stored_credentials(settings: ApiSettings, *, max_seconds: float = float
         max_seconds: The time that the caller has; AWS gets no less than a few seconds, and no more than a minute.
 
     Raises:
-        SettingsError: The secret can't be read, or holds something else.
-        TransientRemoteError: AWS could not be reached, or did not answer in time.
+        SettingsError: The secret holds something else, or the AWS configuration is wrong.
+        SourceNotFoundError: There is no such secret.
+        RemoteError: AWS refused, failed, or did not answer in time.
     """
     if not settings.credentials_secret_id:
         return settings
@@ -57,25 +59,15 @@ def _settle(answer: Future[str], secret_id: str) -> None:
 
 
 def _read_secret(secret_id: str) -> str:
-    import boto3
     from botocore.config import Config
-    from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError, NoRegionError
 
     config = Config(connect_timeout=10, read_timeout=20, retries={"mode": "standard"})
-    try:
-        answer = boto3.client("secretsmanager", config=config).get_secret_value(SecretId=secret_id)
-    except ClientError as error:
-        raise SettingsError(
-            "The secret named by BWP_API__CREDENTIALS_SECRET_ID can't be read "
-            f"({error.response.get('Error', {}).get('Code', 'unknown')}). Nothing was asked. Check its name, the region, "
-            "and that you may secretsmanager:GetSecretValue it."
-        ) from None
-    except (NoCredentialsError, NoRegionError) as error:
-        raise SettingsError(
-            f"AWS Secrets Manager can't be asked for the API credentials: {error} Nothing was asked."
-        ) from None
-    except BotoCoreError as error:
-        raise TransientRemoteError(
-            f"AWS Secrets Manager could not be reached ({type(error).__name__}). Nothing was asked; start again."
-        ) from None
-    return answer.get("SecretString") or ""
+    with aws_errors(
+        f"the secret {secret_id}",
+        state="Nothing was asked.",
+        permission="secretsmanager:GetSecretValue on it",
+        retry="Start the command again.",
+        service="AWS Secrets Manager",
+    ):
+        answer = aws_client("secretsmanager", config).get_secret_value(SecretId=secret_id)
+    return str(answer.get("SecretString") or "")

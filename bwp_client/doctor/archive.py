@@ -6,7 +6,7 @@ from collections.abc import Callable, Generator, Iterator
 from datetime import UTC, datetime, timedelta
 from typing import TypeVar
 
-from bwp_client.aws import aws_errors
+from bwp_client.aws import AwsProblem, aws_errors, problem_of
 from bwp_client.doctor.findings import Finding
 from bwp_client.doctor.permissions import permission_finding
 from bwp_client.errors import SourceNotFoundError, TerminalRemoteError
@@ -79,7 +79,9 @@ def _described(describe: Callable[[], T]) -> tuple[T | None, str]:
     """Return the description from AWS, or None and the reason: the object is missing, or the call is not allowed."""
     try:
         return describe(), ""
-    except TerminalRemoteError:
+    except TerminalRemoteError as error:
+        if problem_of(error.__cause__) not in (AwsProblem.REFUSED, AwsProblem.KEY_REFUSED):
+            raise
         return None, "can't be described"
     except SourceNotFoundError:
         return None, _MISSING

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager
 from itertools import chain, islice
 from typing import TYPE_CHECKING, Any
 
-from bwp_client.aws import AwsProblem, list_objects, problem_of, s3_errors, split_s3
+from bwp_client.aws import AwsProblem, payer_hint, problem_of, s3_errors, split_s3
 from bwp_client.decoding.compression import CutShortError, blocks
 from bwp_client.decoding.framing import RecordFramer
 from bwp_client.decoding.records import Rejected, exact_records
 from bwp_client.doctor.findings import Finding
+from bwp_client.errors import TerminalRemoteError
+from bwp_client.sources import S3Source
 
 if TYPE_CHECKING:
     from botocore.exceptions import ClientError
@@ -20,23 +22,25 @@ if TYPE_CHECKING:
 _MOST_LISTED = 1000
 
 
-def inspect_s3(uri: str, client: S3Client) -> Iterator[Finding]:
+def inspect_s3(uri: str, client: S3Client, *, leave_out: Sequence[str] = ()) -> Iterator[Finding]:
     """Yield each finding as soon as it is known.
 
     Args:
         uri: `s3://bucket/prefix`.
         client: The S3 client.
+        leave_out: As `open_source` takes it.
 
     Raises:
-        SettingsError: The address names no bucket, or there are no credentials.
+        SettingsError: The address names no bucket, or the AWS configuration is wrong.
         TransientRemoteError: S3 could not be reached.
     """
     from botocore.exceptions import ClientError
 
+    source = S3Source(uri, leave_out=leave_out)
     bucket, prefix = split_s3(uri)
     with _errors(f"s3://{bucket}"):
         try:
-            first = list(islice(list_objects(bucket, prefix, client), _MOST_LISTED + 1))
+            first = list(islice(source.listed(client), _MOST_LISTED + 1))
         except ClientError as error:
             yield _not_listed(error, bucket, prefix)
             return
@@ -68,21 +72,15 @@ def _errors(uri: str) -> AbstractContextManager[None]:
 def _not_listed(error: ClientError, bucket: str, prefix: str) -> Finding:
     """Return the finding for a bucket that can't be listed; raise an error that may be temporary."""
     match problem_of(error):
-        case AwsProblem.MISSING:
+        case AwsProblem.NO_BUCKET | AwsProblem.MISSING:
             return Finding(f"bucket {bucket} does not exist", "check its name, and AWS_ENDPOINT_URL where one is set")
         case AwsProblem.REFUSED:
             return Finding(
                 "permission s3:ListBucket is missing",
-                f"allow s3:ListBucket on arn:aws:s3:::{bucket} with the condition s3:prefix {prefix}* for the app's role",
+                f"allow s3:ListBucket on arn:aws:s3:::{bucket} with the condition s3:prefix {prefix}* for the app's role"
+                + payer_hint(),
             )
-        case AwsProblem.OTHER_REGION:
-            return Finding(f"bucket {bucket} is in another Region", "set AWS_REGION to the bucket's")
-        case AwsProblem.BAD_CREDENTIALS:
-            code = error.response["Error"]["Code"]
-            return Finding(
-                f"S3 does not accept the credentials ({code})", "renew them: AWS_PROFILE or the AWS key variables"
-            )
-    raise error
+    return _refused(error, f"s3://{bucket}")
 
 
 def _not_read(error: ClientError, bucket: str, prefix: str) -> Finding:
@@ -97,10 +95,22 @@ def _not_read(error: ClientError, bucket: str, prefix: str) -> Finding:
             return Finding(
                 "the newest object is in an archive storage class", "restore it, or keep the prefix out of Glacier"
             )
-    return Finding(
-        f"permission s3:GetObject is missing ({error.response['Error']['Code']})",
-        f"allow s3:GetObject on arn:aws:s3:::{bucket}/{prefix}* for the app's role",
-    )
+        case AwsProblem.REFUSED:
+            return Finding(
+                f"permission s3:GetObject is missing ({error.response['Error']['Code']})",
+                f"allow s3:GetObject on arn:aws:s3:::{bucket}/{prefix}* for the app's role{payer_hint()}",
+            )
+    return _refused(error, f"s3://{bucket}/{prefix}")
+
+
+def _refused(error: ClientError, uri: str) -> Finding:
+    """Return the finding for a refusal, as a load reports it; raise an error that may be temporary."""
+    try:
+        with _errors(uri):
+            raise error
+    except TerminalRemoteError as refused:
+        happened, _, next_step = str(refused).partition(". Nothing was changed. ")
+        return Finding(happened, next_step)
 
 
 def _content(body: Any, key: str) -> Finding:

@@ -10,7 +10,7 @@ from pathlib import Path
 from tempfile import NamedTemporaryFile
 from urllib.parse import unquote
 
-from bwp_client.aws import s3_client, s3_errors, split_s3
+from bwp_client.aws import download, s3_errors, split_s3
 
 MAX_CACHE_BYTES = 4 * 1024**3
 FETCH_THREADS = 8
@@ -50,7 +50,7 @@ def _fetch(uri: str, target: Path) -> None:
     with NamedTemporaryFile(dir=target.parent, prefix=".fetch-", delete=False) as partial:
         try:
             with s3_errors(uri):
-                s3_client().download_fileobj(bucket, key, partial)
+                download(bucket, key, partial)
         except BaseException:
             Path(partial.name).unlink(missing_ok=True)
             raise

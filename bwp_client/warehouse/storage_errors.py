@@ -7,13 +7,22 @@ from contextlib import contextmanager
 
 from deltalake.exceptions import CommitFailedError, DeltaError, TableNotFoundError
 
-from bwp_client.aws import AwsProblem, problem_in
-from bwp_client.errors import (
-    BwpError,
-    SourceNotFoundError,
-    TerminalRemoteError,
-    TransientRemoteError,
-    WarehouseError,
+from bwp_client.addresses import folder_address
+from bwp_client.aws import (
+    AwsCall,
+    AwsProblem,
+    bucket_region,
+    error_of,
+    problem_in,
+    split_s3,
+    unknown_region_in,
+)
+from bwp_client.errors import BwpError, SourceNotFoundError, WarehouseError
+
+_STATE = "Nothing was committed."
+_PERMISSION = (
+    "s3:ListBucket, s3:GetObject, s3:PutObject and s3:DeleteObject there, and kms:Decrypt and kms:GenerateDataKey where the "
+    "bucket has a key"
 )
 
 # Delta Lake reports a missing version or file as text only, in these words.
@@ -53,6 +62,9 @@ def storage_errors(address: str, version: int | None = None) -> Iterator[None]:
 
 def _translated(error: DeltaError | OSError, address: str) -> BwpError:
     if isinstance(error, TableNotFoundError):
+        folder_address(
+            address, "a table"
+        )  # a file in place of the folder is another matter than a table that is missing
         return SourceNotFoundError(f"{address} is not there. Load events first: python -m bwp_client load SOURCE.")
     if address.startswith("s3://"):
         return _translated_from_s3(error, address)
@@ -65,22 +77,17 @@ def _translated(error: DeltaError | OSError, address: str) -> BwpError:
 
 
 def _translated_from_s3(error: DeltaError | OSError, address: str) -> BwpError:
-    problem = problem_in(str(error))
-    if problem in (AwsProblem.REFUSED, AwsProblem.KEY_REFUSED):
-        return TerminalRemoteError(
-            f"S3 refused {address}. Nothing was committed. The app needs s3:ListBucket, s3:GetObject, "
-            "s3:PutObject and s3:DeleteObject there, and kms:Decrypt and kms:GenerateDataKey where the bucket has a key."
-        )
-    if problem is AwsProblem.BAD_CREDENTIALS:
-        return TerminalRemoteError(
-            f"S3 refused the credentials for {address}. Nothing was committed. Renew them: AWS_PROFILE or the AWS key "
-            "variables."
-        )
-    if problem is AwsProblem.MISSING or _is_missing(error):
-        return SourceNotFoundError(f"{address}: the bucket, the table or that version of it does not exist.")
-    return TransientRemoteError(
-        f"S3 failed on {address} ({type(error).__name__}). Nothing was committed; start the command again."
-    )
+    text = str(error)
+    problem, code = problem_in(text)
+    if problem in (None, AwsProblem.NO_OBJECT) and _is_missing(error):
+        return SourceNotFoundError(f"{address}: the table, or that version of it, does not exist.")
+    call = AwsCall(address, _STATE, _PERMISSION, "Start the command again.", "S3")
+    if problem is AwsProblem.UNREACHABLE and (unknown := unknown_region_in(text)):
+        return error_of(AwsProblem.REGION, call, code="", detail=repr(unknown))
+    if problem is None:
+        return error_of(AwsProblem.FAULT, call, code=type(error).__name__)
+    region = bucket_region(split_s3(address)[0]) if problem is AwsProblem.OTHER_REGION else None
+    return error_of(problem, call, code=code, region=region)
 
 
 def _is_missing(error: BaseException) -> bool:

@@ -4,7 +4,7 @@ import pytest
 from support.scripted_api import http, silence, trickle
 
 from bwp_client.api.credentials import with_stored_credentials
-from bwp_client.errors import SettingsError, TransientRemoteError
+from bwp_client.errors import SettingsError, SourceNotFoundError, TerminalRemoteError, TransientRemoteError
 from bwp_client.settings import Settings
 
 STORED = {"bp-1": {"client_id": "stored", "client_secret": "s3cr3t"}}
@@ -40,8 +40,6 @@ def test_credentials_from_the_settings_override_those_of_the_secret(aws):
 @pytest.mark.parametrize(
     ("answer", "message"),
     [
-        (http(400, {"__type": "ResourceNotFoundException"}), "ResourceNotFoundException"),
-        (http(400, {"__type": "AccessDeniedException"}), "secretsmanager:GetSecretValue"),
         (http(200, {"SecretString": "s3cr3t, but no JSON"}), "not JSON of the form"),
         (
             http(200, {"SecretString": json.dumps({"client_id": "a", "client_secret": "s3cr3t"})}),
@@ -49,7 +47,7 @@ def test_credentials_from_the_settings_override_those_of_the_secret(aws):
         ),
         (http(200, {"SecretBinary": "czNjcjN0"}), "not JSON of the form"),
     ],
-    ids=["unknown", "denied", "no JSON", "another form", "binary"],
+    ids=["no JSON", "another form", "binary"],
 )
 def test_a_secret_that_can_t_be_used_is_a_wrong_setting(aws, answer, message):
     aws.api.answers = [answer]
@@ -67,6 +65,25 @@ def test_a_secret_that_never_arrives_is_given_up(aws, monkeypatch, answer):
     aws.api.answers = [answer]
     with pytest.raises(TransientRemoteError, match=r"did not answer in time\. Nothing was asked"):
         with_stored_credentials(aws.settings(credentials_secret_id="bwp"))
+
+
+@pytest.mark.parametrize(
+    ("code", "kind", "message"),
+    [
+        ("ResourceNotFoundException", SourceNotFoundError, "the secret bwp does not exist"),
+        ("AccessDeniedException", TerminalRemoteError, "needs secretsmanager:GetSecretValue"),
+        ("ExpiredTokenException", TerminalRemoteError, "have expired"),
+        ("UnrecognizedClientException", TerminalRemoteError, "does not know the key"),
+        ("InvalidSignatureException", TerminalRemoteError, "clock"),
+        ("DecryptionFailure", TerminalRemoteError, "Enable the KMS key"),
+    ],
+)
+def test_a_refusal_of_the_secret_says_its_cause(aws, code, kind, message):
+    text = "Signature expired: 20261129T1 is now earlier than x" if code == "InvalidSignatureException" else "no"
+    aws.api.answers = [http(400, {"__type": code, "message": text})]
+    with pytest.raises(kind, match=message) as raised:
+        with_stored_credentials(aws.settings(credentials_secret_id="bwp"))
+    assert "Nothing was asked." in str(raised.value)
 
 
 @pytest.mark.parametrize(

@@ -362,12 +362,16 @@ S3_REFUSALS = [
     ("NoSuchBucket", "", "bucket b does not exist", "check its name"),
     ("AccessDenied", "", "s3:ListBucket is missing", "arn:aws:s3:::b with the condition s3:prefix p/*"),
     ("PermanentRedirect", "", "in another Region", "AWS_REGION"),
-    ("ExpiredToken", "", "does not accept the credentials", "renew"),
+    ("ExpiredToken", "", "have expired", "Log in again"),
+    ("RequestTimeTooSkewed", "", "clock is wrong", "NTP"),
+    ("InvalidAccessKeyId", "", "does not know the key", "partition"),
 ]
 
 
 @pytest.mark.parametrize(("code", "message", "what", "fix"), S3_REFUSALS)
-def test_each_refusal_to_list_has_its_fix(s3_stub: Any, code: str, message: str, what: str, fix: str) -> None:
+def test_each_refusal_to_list_has_its_fix(
+    no_aws: Path, s3_stub: Any, code: str, message: str, what: str, fix: str
+) -> None:
     client, stubs = s3_stub
     stubs.add_client_error("list_objects_v2", code, message)
     ((text, mended),) = wrong(list(inspect_s3("s3://b/p/", client))).items()
@@ -379,11 +383,15 @@ GET_REFUSALS = [
     ("AccessDenied", "no", "s3:GetObject is missing", "arn:aws:s3:::b/p/*"),
     ("AccessDenied", "not authorized to perform: kms:Decrypt on resource", "kms:Decrypt is missing", "key of bucket b"),
     ("InvalidObjectState", "", "archive storage class", "restore"),
+    ("KMS.DisabledException", "", "key is disabled", "Enable the KMS key"),
+    ("ExpiredToken", "", "have expired", "Log in again"),
 ]
 
 
 @pytest.mark.parametrize(("code", "message", "what", "fix"), GET_REFUSALS)
-def test_each_refusal_to_read_has_its_fix(s3_stub: Any, code: str, message: str, what: str, fix: str) -> None:
+def test_each_refusal_to_read_has_its_fix(
+    no_aws: Path, s3_stub: Any, code: str, message: str, what: str, fix: str
+) -> None:
     client, stubs = s3_stub
     item = {"Key": "p/a", "Size": 5, "ETag": '"e"', "LastModified": datetime(2026, 5, 1, tzinfo=UTC)}
     stubs.add_response("list_objects_v2", {"Contents": [item], "IsTruncated": False})

@@ -43,9 +43,9 @@ class Publisher:
         import boto3
         from botocore.exceptions import BotoCoreError, ClientError
 
-        if self._client is None:
-            self._client = boto3.Session().client("events", endpoint_url=self._endpoint, region_name=_REGION)
         try:
+            if self._client is None:
+                self._client = boto3.Session().client("events", endpoint_url=self._endpoint, region_name=_REGION)
             answer = self._client.put_partner_events(Entries=entries)
         except (BotoCoreError, ClientError):
             return [True] * len(entries)

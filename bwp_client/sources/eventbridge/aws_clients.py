@@ -7,8 +7,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from bwp_client.aws import AwsProblem, aws_errors
-from bwp_client.errors import SettingsError
+from bwp_client.aws import AwsProblem, aws_client, aws_errors
 
 if TYPE_CHECKING:
     from mypy_boto3_events import EventBridgeClient
@@ -33,11 +32,10 @@ def open_clients(queue_url: str) -> Clients:
     """Return clients configured by the standard AWS variables; without a Region there, they use the queue's Region.
 
     Raises:
-        SettingsError: No Region is set and the queue's address names none.
+        SettingsError: No Region is set and the queue's address names none, or the AWS configuration is wrong.
+        RemoteError: The service that grants the credentials refused or failed.
     """
-    import boto3
     from botocore.config import Config
-    from botocore.exceptions import NoRegionError
 
     config = Config(
         retries={"mode": "standard", "max_attempts": 5},
@@ -45,15 +43,10 @@ def open_clients(queue_url: str) -> Clients:
         read_timeout=LONG_POLL_SECONDS + 20,  # longer than a long poll
         max_pool_connections=THREADS + 2,
     )
-    session = boto3.Session()
-    region = session.region_name or location_of(queue_url)[0] or None
-    try:
-        return Clients(
-            session.client("events", region_name=region, config=config),
-            session.client("sqs", region_name=region, config=config),
-        )
-    except NoRegionError as error:
-        raise SettingsError("No AWS Region is set. Nothing was read; set AWS_REGION to the archive's.") from error
+    region = location_of(queue_url)[0] or None
+    return Clients(
+        aws_client("events", config, fallback_region=region), aws_client("sqs", config, fallback_region=region)
+    )
 
 
 def location_of(queue_url: str) -> tuple[str, str]:

@@ -317,11 +317,13 @@ def test_no_credentials_and_no_region_are_reported(monkeypatch: pytest.MonkeyPat
     monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
     monkeypatch.setenv("AWS_CONFIG_FILE", "/nowhere")
     monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", "/nowhere")
-    assert open_clients(URL).events.meta.region_name == "us-east-1"
-    with pytest.raises(SettingsError, match="set AWS_REGION"):
-        open_clients("http://127.0.0.1:1/q")
     with pytest.raises(SettingsError, match="No AWS credentials"):
         load_archive(warehouse, "archive://a", SETTINGS, **WINDOW)
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "t")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "t")
+    assert open_clients(URL).events.meta.region_name == "us-east-1"
+    with pytest.raises(SettingsError, match="Set AWS_REGION"):
+        open_clients("http://127.0.0.1:1/q")
 
 
 def test_an_unreachable_aws_is_reported(monkeypatch: pytest.MonkeyPatch, warehouse: Warehouse) -> None:
