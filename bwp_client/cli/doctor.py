@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from bwp_client.cli.console import errors_as_exit_codes, print_json
-from bwp_client.cli.options import JsonOption, WarehouseOption, warehouse_uri
+from bwp_client.cli.options import JsonOption, WarehouseOption, our_output, warehouse_uri
 from bwp_client.errors import ExitCode, UsageError
 
 if TYPE_CHECKING:
@@ -68,9 +68,9 @@ def _inspect(text: str, settings: Settings, warehouse: Warehouse) -> Iterator[Fi
         case Scheme.ARCHIVE:
             yield from _inspect_archive(address, settings, warehouse)
         case Scheme.S3:
-            yield from _inspect_s3(address)
+            yield from _inspect_s3(address, our_output(warehouse.uri, settings))
         case _:
-            yield from _inspect_path(address)
+            yield from _inspect_path(address, our_output(warehouse.uri, settings))
     yield from inspect_warehouse(warehouse)
 
 
@@ -85,18 +85,18 @@ def _inspect_archive(address: SourceAddress, settings: Settings, warehouse: Ware
     yield from inspect_archive(address.text, settings.archive, clients, known, now=datetime.now(UTC))
 
 
-def _inspect_s3(address: SourceAddress) -> Iterator[Finding]:
+def _inspect_s3(address: SourceAddress, leave_out: list[str]) -> Iterator[Finding]:
     from bwp_client.aws import s3_client
     from bwp_client.doctor.s3 import inspect_s3
 
-    yield from inspect_s3(address.text, s3_client())
+    yield from inspect_s3(address.text, s3_client(), leave_out=leave_out)
 
 
-def _inspect_path(address: SourceAddress) -> Iterator[Finding]:
+def _inspect_path(address: SourceAddress, leave_out: list[str]) -> Iterator[Finding]:
     from bwp_client.doctor.findings import Finding
     from bwp_client.sources import open_source
 
-    source = open_source(address.text)
+    source = open_source(address.text, leave_out=leave_out)
     count = sum(1 for _ in source.objects())
     if count:
         yield Finding(f"{source.label} holds {count:,} files")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -63,6 +64,22 @@ def warehouse_uri(option: str | None, settings: Settings) -> str:
     from bwp_client.settings import DEFAULT_WAREHOUSE
 
     return option or settings.warehouse or (settings.warehouse_uri if settings.source else DEFAULT_WAREHOUSE)
+
+
+def our_output(warehouse: str, settings: Settings) -> list[str]:
+    """Return the addresses that this program writes tables and reports to: no source contains them.
+
+    Raises:
+        UsageError: The warehouse's address has a scheme that we don't write to.
+    """
+    from bwp_client.addresses import storage_address
+    from bwp_client.settings import DEFAULT_REPORTS, SAMPLE_REPORTS, SAMPLE_WAREHOUSE
+
+    found = [storage_address(warehouse, "the warehouse")]
+    for address in (settings.reports_uri, DEFAULT_REPORTS, SAMPLE_WAREHOUSE, SAMPLE_REPORTS):
+        with suppress(UsageError):  # no report can be at such an address, and a load writes none
+            found.append(storage_address(address, "the folder of reports"))
+    return found
 
 
 def notify_url(option: str | None, settings: Settings) -> str | None:

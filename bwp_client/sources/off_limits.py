@@ -10,6 +10,7 @@ SYSTEM_FOLDERS = ("/proc", "/sys", "/dev", "/run/secrets")
 _SETTINGS_FILES = (".env", ".streamlit/secrets.toml", "~/.streamlit/secrets.toml")
 _SETTINGS_NAMES = ("secrets.toml", ".streamlit")
 _SETTINGS_ENDING = ".env"
+_SYSTEM = "is in a system folder of processes, devices or secrets"
 
 
 def why_refused(path: Path) -> str | None:
@@ -20,12 +21,14 @@ def why_refused(path: Path) -> str | None:
     Raises:
         OSError: The path can't be inspected.
     """
+    if _is_of_system(path.absolute()):
+        return _SYSTEM  # also where the system has no path for what is there, as for a pipe at /dev/stdin
     real = Path(os.path.realpath(path))
     status = real.stat()
     if not (stat.S_ISREG(status.st_mode) or stat.S_ISDIR(status.st_mode)):
         return "is a device, a pipe or a socket"
-    if any(real.is_relative_to(folder) for folder in SYSTEM_FOLDERS):
-        return "is in a system folder of processes, devices or secrets"
+    if _is_of_system(real):
+        return _SYSTEM
     if any(name in _SETTINGS_NAMES or name.endswith(_SETTINGS_ENDING) for name in map(str.lower, real.parts)):
         return "is a settings file"
     if any(name.startswith(".") for name in _named_parts(real)):
@@ -33,6 +36,15 @@ def why_refused(path: Path) -> str | None:
     if stat.S_ISREG(status.st_mode) and status.st_nlink > 1 and _is_settings_file(status):
         return "is a settings file"
     return None
+
+
+def _is_of_system(path: Path) -> bool:
+    return any(path.is_relative_to(folder) for folder in SYSTEM_FOLDERS)
+
+
+def is_stream(path: Path) -> bool:
+    """Return whether a path is a pipe, a socket, a device, or a name of an open file such as /dev/stdin."""
+    return path.absolute().is_relative_to("/dev") or not (path.is_file() or path.is_dir())
 
 
 def _named_parts(real: Path) -> tuple[str, ...]:

@@ -1,33 +1,52 @@
-"""A source of the objects under an S3 prefix: lists them, without folder markers, and opens them."""
+"""A source of the objects under an S3 prefix: lists them, without folder markers and our own output, and opens them."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
-from datetime import timedelta
-from functools import lru_cache
+from collections.abc import Iterator, Sequence
 from io import BytesIO
 from typing import TYPE_CHECKING, BinaryIO, Self, cast
 
-from bwp_client.aws import list_objects, s3_client, s3_endpoint, s3_errors, split_s3
+from bwp_client.aws import AwsProblem, list_objects, object_store, s3_client, s3_errors, split_s3
+from bwp_client.errors import UsageError
 from bwp_client.sources.base import SourceObject
 
 if TYPE_CHECKING:
     from botocore.response import StreamingBody
-    from obstore.store import S3Store
+    from mypy_boto3_s3 import S3Client
+    from mypy_boto3_s3.type_defs import ObjectTypeDef
 
 _MOST_WHOLE_BYTES = 8 * 1024 * 1024
 """The size in bytes up to which an object is fetched whole, with obstore."""
 _PLAIN_KEY = re.compile(r"[\w=-][\w.=-]*(/[\w=-][\w.=-]*)*", re.ASCII)
 """Keys that obstore sends unchanged: without an empty part, a part of dots only, or a character that a URL escapes."""
+_DELTA_LOG = "_delta_log/"
+_GONE = ("the object does not exist any more", "It was deleted after it was listed; load again: nothing is doubled.")
 
 
 class S3Source:
     """Reads every object under `s3://bucket/prefix`. boto3 lists them; obstore fetches small objects, boto3 the others."""
 
-    def __init__(self, uri: str) -> None:
+    def __init__(self, uri: str, *, leave_out: Sequence[str] = ()) -> None:
+        """Take the address, and the addresses of prefixes that hold no events although they may be below it.
+
+        Raises:
+            SettingsError: The address names no bucket.
+            UsageError: The address is one of `leave_out`.
+        """
         self._uri = uri
         self._bucket, self._prefix = split_s3(uri)
+        others = [split_s3(f"{other}/") for other in leave_out if other.startswith("s3://")]
+        below = self._prefix if not self._prefix or self._prefix.endswith("/") else f"{self._prefix}/"
+        if (self._bucket, below) in others:
+            raise UsageError(
+                f"Nothing was loaded: this program writes its tables or reports to {uri}. They are unchanged. "
+                "Name the prefix that events are written to."
+            )
+        # A source may be within a warehouse: only what is below the source is left out.
+        self._leave_out = tuple(key for bucket, key in others if bucket == self._bucket and not below.startswith(key))
+        self.left_out: list[str] = []
+        """The Delta tables that the last listing left out, for messages."""
 
     @property
     def label(self) -> str:
@@ -35,23 +54,42 @@ class S3Source:
         return self._uri
 
     def objects(self) -> Iterator[SourceObject]:
-        """Yield the objects in key order, without empty "folder" markers. The prefix is plain text: `in` matches `in-2/`.
+        """Yield the objects in key order. The prefix is plain text: `in` matches `in-2/`.
 
         Raises:
             SourceNotFoundError: The bucket does not exist.
             RemoteError: S3 refused or failed.
         """
         with s3_errors(self._uri):
-            for item in list_objects(self._bucket, self._prefix):
-                key, size = item["Key"], item["Size"]
-                if size or not key.endswith("/"):
-                    yield SourceObject(f"s3://{self._bucket}/{key}", item["ETag"].strip('"'), size)
+            for item in self.listed():
+                yield SourceObject(f"s3://{self._bucket}/{item['Key']}", item["ETag"].strip('"'), item["Size"])
+
+    def listed(self, client: S3Client | None = None) -> Iterator[ObjectTypeDef]:
+        """Yield the objects as S3 describes them, without empty "folder" markers, `leave_out`, and other Delta tables.
+
+        Raises:
+            botocore.exceptions.ClientError: S3 refused or failed.
+            botocore.exceptions.BotoCoreError: S3 could not be reached.
+        """
+        self.left_out = []
+        table: str | None = None
+        for item in list_objects(self._bucket, self._prefix, client):
+            key = item["Key"]
+            if (not item["Size"] and key.endswith("/")) or (self._leave_out and key.startswith(self._leave_out)):
+                continue
+            # The log of a table sorts before its data files and its partitions, whose names begin with small letters.
+            if _DELTA_LOG in key and (found := _table_of(key)) not in (None, table):
+                table = found
+                self.left_out.append(f"s3://{self._bucket}/{table}")
+            if table is None or not key.startswith(table):
+                yield item
 
     def open(self, item: SourceObject) -> BinaryIO:
         """Open the listed version of an object.
 
         Raises:
             SourceNotFoundError: The object is gone.
+            ArchivedObjectError: The object must be restored from its archive storage class first.
             RemoteError: S3 refused or failed, or the object was overwritten since it was listed.
         """
         _, key = split_s3(item.uri)
@@ -59,7 +97,7 @@ class S3Source:
             whole = _fetch_whole(self._bucket, key, item.etag)
             if whole is not None:
                 return BytesIO(whole)
-        with s3_errors(item.uri):
+        with s3_errors(item.uri, hints={AwsProblem.NO_OBJECT: _GONE}):
             response = s3_client().get_object(Bucket=self._bucket, Key=key, IfMatch=f'"{item.etag}"')
         return cast("BinaryIO", _Body(response["Body"], item.uri))
 
@@ -82,32 +120,19 @@ class _Body:
             return self._body.read(None if size < 0 else size)
 
 
-def _fetch_whole(bucket: str, key: str, etag: str) -> bytes | None:
-    """Return the bytes of a small object in the given version, or None if obstore failed and boto3 must be tried.
+def _table_of(key: str) -> str | None:
+    """Return the prefix of the Delta table whose log contains a key, or None if no log does."""
+    if key.startswith(_DELTA_LOG):
+        return ""
+    before, found, _ = key.partition(f"/{_DELTA_LOG}")
+    return f"{before}/" if found else None
 
-    obstore needs much less CPU time than boto3.
-    """
+
+def _fetch_whole(bucket: str, key: str, etag: str) -> bytes | None:
+    """Return the bytes of a small object in the given version, or None if obstore failed and boto3 must be tried."""
     from obstore.exceptions import BaseError
 
     try:
-        return bytes(_object_store(bucket, s3_endpoint()).get(key, options={"if_match": f'"{etag}"'}).bytes())
+        return bytes(object_store(bucket).get(key, options={"if_match": f'"{etag}"'}).bytes())
     except (BaseError, OSError):
         return None
-
-
-@lru_cache(maxsize=4)
-def _object_store(bucket: str, endpoint: str | None) -> S3Store:
-    import boto3
-    from obstore.auth.boto3 import Boto3CredentialProvider
-    from obstore.store import S3Store
-
-    session = boto3.Session()
-    return S3Store(
-        bucket,
-        region=session.region_name or "us-east-1",
-        endpoint=endpoint,
-        virtual_hosted_style_request=endpoint is None,
-        credential_provider=Boto3CredentialProvider(session, ttl=timedelta(minutes=5)),
-        retry_config={"max_retries": 4, "retry_timeout": timedelta(seconds=60)},
-        client_options={"connect_timeout": "10s", "timeout": "60s", "allow_http": endpoint is not None},
-    )

@@ -10,7 +10,8 @@ from urllib.parse import parse_qs
 
 import pytest
 from support.events import envelope, many, outcomes_of, text_of
-from support.tables import outcomes, rows
+from support.scripted_s3 import ScriptedS3
+from support.tables import command, command_json, outcomes, rows
 
 from bwp_client.aws import s3_client
 from bwp_client.errors import SourceNotFoundError, TerminalRemoteError, TransientRemoteError
@@ -99,9 +100,11 @@ def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[type[Answers]]:
 TROUBLES = [
     ("cut", TransientRemoteError, "load again"),
     ("403 AccessDenied", TerminalRemoteError, "s3:GetObject"),
-    ("404 NoSuchKey", SourceNotFoundError, "does not exist"),
+    ("404 NoSuchKey", SourceNotFoundError, "does not exist any more.*deleted after it was listed"),
     ("412 PreconditionFailed", TransientRemoteError, "overwritten"),
-    ("400 ExpiredToken", TerminalRemoteError, "refused"),
+    ("400 ExpiredToken", TerminalRemoteError, "have expired"),
+    ("403 RequestTimeTooSkewed", TerminalRemoteError, "clock"),
+    ("400 KMS.DisabledException", TerminalRemoteError, "Enable the KMS key"),
 ]
 
 
@@ -127,6 +130,44 @@ def test_an_object_that_cannot_be_read_costs_only_itself(
 
 def test_a_folder_marker_is_no_object(server: type[Answers]) -> None:
     assert [item.uri for item in open_source("s3://bucket/in/").objects()] == ["s3://bucket/in/a", "s3://bucket/in/b"]
+
+
+def test_a_key_that_ends_in_a_slash_is_an_object_if_it_holds_bytes(scripted_s3: ScriptedS3, tmp_path: Path) -> None:
+    for key, body in {"in/": b"", "in/day/": text_of([envelope("t-1")]), "in/day/empty/": b"", "in/a": LATER}.items():
+        scripted_s3.put("slashes", key, body)
+    source = open_source("s3://slashes/in/")
+    assert [item.uri for item in source.objects()] == ["s3://slashes/in/a", "s3://slashes/in/day/"]
+    done = load(Warehouse(str(tmp_path / "w")), source)
+    assert (done.objects, done.read, done.stored) == (2, 2, 2)
+
+
+OWN = {"BWP_REPORT__OUT": "s3://both/published"}
+
+
+def test_a_source_on_s3_does_not_contain_the_warehouse_or_the_reports(scripted_s3: ScriptedS3, tmp_path: Path) -> None:
+    for key in ("in/a.json", "publishe", "wh", "wh-2/b.json"):
+        scripted_s3.put("both", key, text_of([envelope(key.replace("/", "-"))]))
+    for key in ("wh/notes.json", "published/k/manifest.json", "published/log/x.json", "old/runs/_delta_log/0.json",
+                "old/runs/part-1.parquet"):  # fmt: skip
+        scripted_s3.put("both", key, b"not an event")
+    warehouse = ("--warehouse", "s3://both/wh/")
+    for stored in (4, 0, 0):
+        done = command("load", "s3://both", *warehouse, cwd=tmp_path, **OWN)
+        assert done.returncode == 0, done.stderr
+        assert f"{stored} stored, 0 duplicate, 0 ignored, 0 quarantined" in done.stderr
+        assert "Left out, since they hold no events: s3://both/old/runs/." in done.stderr
+    for own in ("s3://both/wh", "s3://both/wh/", "s3://both/published"):
+        done = command("load", own, *warehouse, cwd=tmp_path, **OWN)
+        assert done.returncode == 2
+        assert "writes its tables or reports" in done.stderr
+    done = command("doctor", "s3://both/", *warehouse, cwd=tmp_path, **OWN)
+    assert "4 objects below s3://both/" in done.stdout
+
+
+def test_what_one_names_within_a_warehouse_on_s3_is_read(scripted_s3: ScriptedS3, tmp_path: Path) -> None:
+    scripted_s3.put("both", "wh/incoming/a.json", text_of([envelope("t-1")]))
+    done = command_json("load", "s3://both/wh/incoming/", "--warehouse", "s3://both/wh", "--json", cwd=tmp_path)
+    assert done["stored"] == 1
 
 
 @pytest.mark.parametrize("prefix", ["in/", "in", "in/d1", "", "in/d1/"])
