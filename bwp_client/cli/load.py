@@ -8,13 +8,18 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from bwp_client.cli.console import Progress, errors_as_exit_codes, note, print_json
-from bwp_client.cli.options import FromOption, JsonOption, ToOption, WarehouseOption, warehouse_uri
+from bwp_client.cli.options import FromOption, JsonOption, ToOption, WarehouseOption, our_output, warehouse_uri
 from bwp_client.errors import ExitCode, MixedDataError, UsageError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from bwp_client.load.results import LoadProgress, LoadResult
     from bwp_client.settings import Settings
-    from bwp_client.sources import Source, SourceAddress
+    from bwp_client.sources import FileSource, S3Source, SourceAddress
+
+_NAMED = 3
+"""The most objects or folders that a message names."""
 
 
 def load_command(
@@ -56,6 +61,7 @@ def load_command(
         from bwp_client.load import load
         from bwp_client.warehouse import Warehouse
 
+        archived: list[str] = []
         with Progress(as_json=as_json) as progress:
             result = load(
                 Warehouse(target),
@@ -65,8 +71,11 @@ def load_command(
                 window_to=window_to,
                 reread=reread,
                 on_progress=lambda state: progress(state.bytes_done, state.bytes_total, load_text(state)),
+                on_archived=lambda item: archived.append(item.uri),
             )
-        _print_result(result, target, as_json=as_json, is_empty=not result.objects and not any(opened.objects()))
+        notes = [*_left_out(opened.left_out), *_archived(result, archived[:_NAMED])]
+        is_empty = not (result.objects or result.archived) and not any(opened.objects())
+        _print_result(result, target, notes, as_json=as_json, is_empty=is_empty)
 
 
 def _address(text: str | None) -> SourceAddress:
@@ -80,16 +89,19 @@ def _address(text: str | None) -> SourceAddress:
     return SourceAddress.parse(text)
 
 
-def _open(address: SourceAddress, warehouse: str | None, settings: Settings) -> tuple[Source, str, str]:
+def _open(address: SourceAddress, warehouse: str | None, settings: Settings) -> tuple[FileSource | S3Source, str, str]:
     """Return the source, its label in the runs, and the address of the warehouse, which is another for sample data."""
+    from bwp_client.addresses import folder_address, storage_address
     from bwp_client.cli.sample import sample_folder
     from bwp_client.settings import SAMPLE_SOURCE, SAMPLE_WAREHOUSE
     from bwp_client.sources import FileSource, Scheme, open_source
 
     if address.scheme is not Scheme.SAMPLE:
-        opened = open_source(address.text)
-        return opened, opened.label, warehouse_uri(warehouse, settings)
-    if warehouse is not None and Path(warehouse).absolute() != Path(SAMPLE_WAREHOUSE).absolute():
+        target = warehouse_uri(warehouse, settings)
+        folder_address(target, "the warehouse")
+        opened = open_source(address.text, leave_out=our_output(target, settings))
+        return opened, opened.label, target
+    if warehouse is not None and storage_address(warehouse, "the warehouse") != str(Path(SAMPLE_WAREHOUSE).absolute()):
         raise MixedDataError(f"Nothing was loaded: sample:// always goes to {SAMPLE_WAREHOUSE}. Leave --warehouse out.")
     return FileSource(str(sample_folder())), SAMPLE_SOURCE, SAMPLE_WAREHOUSE
 
@@ -110,7 +122,14 @@ def load_text(state: LoadProgress) -> str:
     return f"{state.objects_done} of {state.objects_total} objects, {state.read:,} records"
 
 
-def _print_result(result: LoadResult, target: str, *, as_json: bool, is_empty: bool) -> None:
+def _left_out(found: list[str]) -> Iterator[str]:
+    """Yield the sentence that names the tables and reports in the source."""
+    if found:
+        more = f" and {len(found) - _NAMED:,} more" if len(found) > _NAMED else ""
+        yield f"Left out, since they hold no events: {', '.join(found[:_NAMED])}{more}."
+
+
+def _print_result(result: LoadResult, target: str, notes: list[str], *, as_json: bool, is_empty: bool) -> None:
     if as_json:
         print_json(result.as_json())
     else:
@@ -119,6 +138,8 @@ def _print_result(result: LoadResult, target: str, *, as_json: bool, is_empty: b
             f"{result.duplicate:,} duplicate, {result.ignored:,} ignored, {result.quarantined:,} quarantined"
             + (f"; {result.outside_window:,} outside the window." if result.outside_window else ".")
         )
+    for line in notes:
+        note(line, as_json=as_json)
     if is_empty:
         note(f"Needs attention: {result.source} holds no objects. Check the path or prefix.", as_json=as_json)
     if result.quarantined:
@@ -127,5 +148,19 @@ def _print_result(result: LoadResult, target: str, *, as_json: bool, is_empty: b
             "reasons; the data health page lists them.",
             as_json=as_json,
         )
-    if is_empty or result.quarantined:
+    if is_empty or result.quarantined or result.newly_archived:
         raise typer.Exit(int(ExitCode.NEEDS_ATTENTION))
+
+
+def _archived(result: LoadResult, names: list[str]) -> Iterator[str]:
+    """Yield the sentence that names the objects to restore; objects that were reported before ask for nothing."""
+    if not result.archived:
+        return
+    more = f" and {result.archived - len(names):,} more" if result.archived > len(names) else ""
+    is_new = result.newly_archived > 0
+    yield (
+        f"{'Needs attention: objects' if is_new else 'Objects'} in an archive storage class, such as Glacier, were not read "
+        f"({result.archived:,}{f', {result.newly_archived:,} of them new' if is_new else ', all reported before'}): "
+        f"{', '.join(names)}{more}. Restore those that you need with `aws s3api restore-object`, and load again: "
+        "a load reads what was restored."
+    )

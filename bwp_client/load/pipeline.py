@@ -15,7 +15,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory, gettempdir
 from uuid import uuid4
 
-from bwp_client.errors import BwpError, UsageError, WarehouseError
+from bwp_client.errors import ArchivedObjectError, BwpError, UsageError, WarehouseError
 from bwp_client.events import FUTURE_TOLERANCE
 from bwp_client.load.results import CommitGroup, LoadProgress, LoadResult
 from bwp_client.load.staged import MAX_BATCH_ROWS, TOO_OLD, StagedBatch, StagingJob, TimeWindow, Unreadable
@@ -24,7 +24,7 @@ from bwp_client.sources import Source, SourceObject
 from bwp_client.warehouse import Run, TableName, Warehouse, record_run, unpublished
 from bwp_client.warehouse.engine import connect
 from bwp_client.warehouse.events import append_events
-from bwp_client.warehouse.objects import ObjectsRead, record_objects
+from bwp_client.warehouse.objects import ObjectsRead, archived_etag, record_objects
 from bwp_client.warehouse.outcomes import is_behind, refresh_outcomes
 from bwp_client.warehouse.purge_floor import newest_purge_floor
 from bwp_client.warehouse.quarantine import append_quarantine
@@ -39,6 +39,8 @@ OBJECTS_PER_LOOKUP = 10_000
 """Objects listed before they are looked up in the table of objects read."""
 ROWS_PER_GROUP = 1_000_000
 """Rows after which a long load publishes a commit group."""
+ARCHIVED_PER_GROUP = 100_000
+"""Newly archived objects after which it does so."""
 QUARANTINE_ROWS_PER_GROUP = 150_000
 """Quarantine rows after which it does so: they are stored at once, each with its excerpt."""
 
@@ -58,6 +60,7 @@ def load(
     clock: Callable[[], datetime] = lambda: datetime.now(UTC),
     on_progress: Callable[[LoadProgress], None] = lambda _: None,
     on_refused: Callable[[list[Path]], None] = lambda _: None,
+    on_archived: Callable[[SourceObject], None] = lambda _: None,
 ) -> LoadResult:
     """Load every object of a source that was not read before.
 
@@ -72,6 +75,7 @@ def load(
         clock: Returns the current time.
         on_progress: Called after each object and each commit.
         on_refused: Called with the staged files of quarantine rows after these are stored.
+        on_archived: Called with each object that was not read because it is in an archive storage class.
 
     Raises:
         UsageError: The window is empty, or objects may not be read; all others are stored.
@@ -94,6 +98,7 @@ def load(
             clock,
             on_progress,
             on_refused,
+            on_archived,
         ).run(reread=reread, keep_raw=keep_raw)
 
 
@@ -109,13 +114,14 @@ class _Load:
         clock: Callable[[], datetime],
         on_progress: Callable[[LoadProgress], None],
         on_refused: Callable[[list[Path]], None],
+        on_archived: Callable[[SourceObject], None],
     ) -> None:
         self._warehouse = warehouse
         self._source = source
         self._folder = folder
         self._window_from, self._window_to = window_from, window_to
         self._clock = clock
-        self._on_progress, self._on_refused = on_progress, on_refused
+        self._on_progress, self._on_refused, self._on_archived = on_progress, on_refused, on_archived
         self._result = LoadResult(load_id=uuid4().hex, source=label)
         self._group = CommitGroup(started_at=clock())
         self._groups = 0
@@ -125,6 +131,8 @@ class _Load:
         self._listed_objects = self._listed_bytes = 0
         self._read_before = False
         self._unreadable: list[Unreadable] = []
+        self._reported_archived: set[str] = set()
+        self._first_archived = ""
 
     def run(self, *, reread: bool, keep_raw: bool) -> LoadResult:
         try:
@@ -136,7 +144,7 @@ class _Load:
                 job = StagingJob(self._source, self._folder, window, latest_us, _micros(floor) or 0, keep_raw)
                 for result, release in stage_all(self._unread(reread=reread), job):
                     if isinstance(result, Unreadable):
-                        self._unreadable.append(result)
+                        self._set_aside(result)
                     else:
                         self._accept(result, release)
             except RuntimeError as error:
@@ -162,11 +170,31 @@ class _Load:
                 )
                 read = ledger.among([item.uri for item in listed])
                 unread = [item for item in listed if reread or (item.uri, item.etag, item.size_bytes) not in read]
-                known = {uri for uri, _, _ in read}
+                reported = {
+                    item.uri for item in unread if (item.uri, archived_etag(item.etag), item.size_bytes) in read
+                }
+                self._reported_archived |= reported
+                known = {uri for uri, _, _ in read} - reported
                 self._read_before = self._read_before or any(item.uri in known for item in unread)
                 self._listed_objects += len(unread)
                 self._listed_bytes += sum(item.size_bytes for item in unread)
                 yield from unread
+
+    def _set_aside(self, found: Unreadable) -> None:
+        """Take note of an object that could not be read; an archived one is no failure, since no retry of a load ends it."""
+        if not isinstance(found.error, ArchivedObjectError):
+            self._unreadable.append(found)
+            return
+        self._on_archived(found.item)
+        self._result.archived += 1
+        if found.item.uri in self._reported_archived:
+            return
+        self._result.newly_archived += 1
+        self._first_archived = self._first_archived or found.item.uri
+        self._group.archived.append(found.item)
+        if len(self._group.archived) >= ARCHIVED_PER_GROUP:
+            self._append_waiting()
+            self._publish(last=False)
 
     def _accept(self, batch: StagedBatch, release: Callable[[], None]) -> None:
         self._waiting.append((batch, release))
@@ -217,7 +245,7 @@ class _Load:
     def _publish(self, *, last: bool) -> None:
         """Write quarantine, objects, outcomes and the run's row, in this order."""
         group, warehouse = self._group, self._warehouse
-        if group.objects or group.stored or group.duplicate.total() or group.quarantine:
+        if group.objects or group.stored or group.duplicate.total() or group.quarantine or group.archived:
             self._write_quarantine_and_objects()
         elif not last or not (is_behind(warehouse) or unpublished(warehouse)):
             return
@@ -243,7 +271,8 @@ class _Load:
         group.versions[TableName.OBJECTS.value] = record_objects(
             self._warehouse,
             self._connection,
-            [(item.uri, item.etag, item.size_bytes) for item in group.objects],
+            [(item.uri, item.etag, item.size_bytes) for item in group.objects]
+            + [(item.uri, archived_etag(item.etag), item.size_bytes) for item in group.archived],
             window_from=self._window_from,
             window_to=self._window_to,
             load_id=load_id,
@@ -282,10 +311,14 @@ class _Load:
         )
 
     def _unreadable_error(self) -> BwpError:
-        first = self._unreadable[0].error
-        if len(self._unreadable) == 1:
-            return first
-        return type(first)(f"{first} ({len(self._unreadable) - 1} more objects could not be read either.)")
+        first, others = self._unreadable[0].error, len(self._unreadable) - 1
+        text = f" ({others} more objects could not be read either.)" if others else ""
+        if self._result.newly_archived:  # named here, since later loads take them for reported
+            text += (
+                f" ({self._result.newly_archived} objects are in an archive storage class and must be restored before they "
+                f"can be read, such as {self._first_archived}.)"
+            )
+        return type(first)(f"{first}{text}") if text else first
 
 
 def _micros(time: datetime | None) -> int | None:

@@ -57,15 +57,17 @@ def retry(warehouse: Warehouse, *, on_progress: Callable[[LoadProgress], None] =
     if not reachable.items:
         return Retried(len(before), 0, 0, len(before), 0, 0)
     refused: set[RecordKey] = set()
+    archived: set[tuple[str, str]] = set()
     done = load(
         warehouse,
         reachable,
         reread=True,
         keep_raw=bool(with_bytes),
         on_refused=lambda staged: refused.update(_staged_keys(staged)),
+        on_archived=lambda item: archived.add((item.uri, item.etag)),
         on_progress=on_progress,
     )
-    again = {(item.uri, item.etag) for item in reachable.items}
+    again = {(item.uri, item.etag) for item in reachable.items} - archived
     resolved = {key for key in before if key[:2] in again and key not in refused} - reachable.held_back
     if resolved:
         remove_quarantined(warehouse, resolved, source=_Reachable.label)

@@ -28,6 +28,10 @@ class LoadResult:
     ignored: int = 0
     quarantined: int = 0
     outside_window: int = 0
+    archived: int = 0
+    """Objects in an archive storage class of S3, which were not read; each load tries them again."""
+    newly_archived: int = 0
+    """Those of them that no load has reported before."""
 
     def as_json(self) -> dict[str, Any]:
         """Return the JSON object of the command line."""
@@ -51,6 +55,8 @@ class LoadResult:
         self.ignored += other.ignored
         self.quarantined += other.quarantined
         self.outside_window += other.outside_window
+        self.archived += other.archived
+        self.newly_archived += other.newly_archived
 
 
 @dataclass(slots=True)
@@ -91,6 +97,8 @@ class CommitGroup:
 
     started_at: datetime
     objects: list[SourceObject] = field(default_factory=list)
+    archived: list[SourceObject] = field(default_factory=list)
+    """Objects in an archive storage class that no load has reported before."""
     quarantine: list[Path] = field(default_factory=list)
     """Staged files of quarantine rows."""
     quarantine_rows: int = 0
@@ -130,6 +138,7 @@ class CommitGroup:
             "ignored": dict(self.ignored),
             "quarantined": dict(self.quarantined),
             "outside_window": self.outside_window,
+            **({"archived": len(self.archived)} if self.archived else {}),
         }
 
 

@@ -14,6 +14,12 @@ from bwp_client.warehouse.schema import TableName
 from bwp_client.warehouse.store import ROWS_PER_BATCH, Warehouse
 
 APP_ID = "bwp.objects"
+_ARCHIVED = "archived:"
+
+
+def archived_etag(etag: str) -> str:
+    """Return the ETag under which an object in an archive storage class is recorded: it was reported, but not read."""
+    return f"{_ARCHIVED}{etag}"
 
 
 class ObjectsRead:
@@ -51,7 +57,10 @@ class ObjectsRead:
         )
 
     def among(self, uris: list[str]) -> set[tuple[str, str, int]]:
-        """Return (URI, ETag, size in bytes) of the objects already read from the first to the last given URI."""
+        """Return (URI, ETag, size in bytes) of the objects already read from the first to the last given URI.
+
+        Objects that were reported as archived are among them, with their `archived_etag`.
+        """
         rows = self._connection.execute(
             f"select source_uri, etag, size_bytes from {self._table} where source_uri between $first and $last",
             {"first": min(uris), "last": max(uris)},
