@@ -10,12 +10,15 @@ import atexit
 import os
 import sys
 import threading
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 _M_TRIM_THRESHOLD = -1
 _M_MMAP_THRESHOLD = -3
 _RETAINED_BYTES = 256 * 1024 * 1024
 _OPEN_FILES = Path("/dev/fd")
+_HEADER_BYTES = 64 * 1024
 
 MOST_PAGES = 2
 page_slots = threading.BoundedSemaphore(MOST_PAGES)
@@ -91,3 +94,39 @@ def send_without_delay() -> None:
             is_internet = opened.family in (socket.AF_INET, socket.AF_INET6)
             if is_internet and opened.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN):
                 opened.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+
+
+def accept_large_headers() -> None:
+    """Let the server accept request headers of up to 64 KB, as earlier Streamlit servers did.
+
+    A browser sends all cookies of a host with each request: those of other apps on that host too, and those of a login before
+    `shrink_logins` was introduced. By default, uvicorn refuses a request with more than 16 KB of headers, and the websocket
+    of a page with more than 8 KB of cookies, so that the page stays empty.
+
+    It waits for https://github.com/streamlit/streamlit/issues/16569.
+    """
+    from uvicorn.protocols.http import h11_impl
+    from websockets import http11
+
+    h11_impl.DEFAULT_MAX_INCOMPLETE_EVENT_SIZE = _HEADER_BYTES  # type: ignore[attr-defined]
+    http11.MAX_LINE_LENGTH = _HEADER_BYTES
+
+
+def shrink_logins(shrink: Callable[[dict[str, Any]], dict[str, Any]]) -> None:
+    """Shrink what the identity provider says about each person who signs in, before Streamlit stores it in cookies.
+
+    Streamlit stores all claims and tokens, and the browser sends them with every request.
+
+    It waits for https://github.com/streamlit/streamlit/issues/14290.
+
+    Args:
+        shrink: Returns the smaller token of a person: `userinfo` with the claims, and `id_token`.
+    """
+    from authlib.integrations.starlette_client import StarletteOAuth2App  # type: ignore[import-untyped]
+
+    original = StarletteOAuth2App.authorize_access_token
+
+    async def authorize_access_token(self: Any, request: Any, **options: Any) -> dict[str, Any]:
+        return shrink(await original(self, request, **options))
+
+    StarletteOAuth2App.authorize_access_token = authorize_access_token

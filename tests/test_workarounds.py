@@ -1,6 +1,7 @@
 """Each workaround does what it says, and is still needed: a test that fails after an upgrade says which can go."""
 
 import asyncio
+import inspect
 import os
 import socket
 import subprocess
@@ -9,11 +10,14 @@ import threading
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import pytest
+from authlib.integrations.starlette_client import StarletteOAuth2App
+from streamlit.web.server.starlette import starlette_auth_routes
 from streamlit.web.server.starlette.starlette_server import _bind_socket
 
-from bwp_client.workarounds import end_process, send_without_delay
+from bwp_client.workarounds import end_process, send_without_delay, shrink_logins
 
 LISTS_OPEN_FILES = pytest.mark.skipif(not Path("/dev/fd").is_dir(), reason="this system does not list open files")
 
@@ -140,3 +144,80 @@ def test_glibc_still_returns_memory_that_is_needed_again() -> None:
 
 def test_this_python_still_has_a_global_interpreter_lock() -> None:
     assert getattr(sys, "_is_gil_enabled", lambda: True)(), "page_slots can go"
+
+
+SERVED = """
+import asyncio, socket, sys
+import uvicorn
+from bwp_client import workarounds
+from streamlit.web.server.starlette.starlette_server import _get_websocket_protocol
+
+async def app(scope, receive, send):
+    if scope["type"] == "websocket":
+        await receive()
+        await send({"type": "websocket.accept"})
+        await send({"type": "websocket.close"})
+    elif scope["type"] == "http":
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        await send({"type": "http.response.body", "body": b""})
+
+UPGRADE = "".join(f"{line}\\r\\n" for line in (
+    "Upgrade: websocket", "Connection: Upgrade", "Sec-WebSocket-Version: 13", f"Sec-WebSocket-Key: {'a' * 22}==",
+))
+
+async def status(port, length, more, seconds):
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    try:
+        writer.write(f"GET / HTTP/1.1\\r\\nHost: 127.0.0.1\\r\\n{more}Cookie: a={'x' * length}".encode())
+        try:
+            line = await asyncio.wait_for(reader.readline(), 1)  # a refusal comes before the headers have ended
+        except TimeoutError:
+            writer.write(b"\\r\\n\\r\\n")
+            line = await asyncio.wait_for(reader.readline(), seconds)
+    except TimeoutError:  # a refused websocket gets no answer
+        line = b""
+    writer.close()
+    return line.split()[1].decode() if line else "none"
+
+async def main():
+    if sys.argv[1] == "large":
+        workarounds.accept_large_headers()
+    config = uvicorn.Config(app, port=0, log_level="critical", lifespan="off", ws=_get_websocket_protocol(), http="h11")
+    server = uvicorn.Server(config)
+    serving = asyncio.create_task(server.serve())
+    while not server.started:
+        await asyncio.sleep(0.01)
+    port = server.servers[0].sockets[0].getsockname()[1]
+    seconds = float(sys.argv[2])
+    for length, more in ((60_000, ""), (10_000, UPGRADE), (60_000, UPGRADE), (100_000, "")):
+        print(await status(port, length, more, seconds))
+    server.should_exit = True
+    await serving
+
+asyncio.run(main())
+"""
+
+
+def test_the_server_still_refuses_the_large_headers_of_a_login() -> None:
+    def statuses(how: str, seconds: int) -> list[str]:
+        command = [sys.executable, "-c", SERVED, how, str(seconds)]
+        return subprocess.run(command, capture_output=True, text=True, check=True).stdout.split()
+
+    assert statuses("default", 2)[:2] == ["400", "none"], "accept_large_headers can go"
+    assert statuses("large", 100) == ["200", "101", "101", "400"]
+
+
+def test_streamlit_still_stores_every_claim_and_token(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The login is shrunk where Streamlit asks Authlib for the token of a person, whose claims it then stores."""
+    source = inspect.getsource(starlette_auth_routes._auth_callback)
+    assert "token = await client.authorize_access_token(request)" in source
+    assert 'user = token.get("userinfo")' in source
+    assert "dict(user, origin=origin" in source, "shrink_logins can go"
+
+    async def everything(_self: object, _request: object) -> dict[str, Any]:
+        return {"userinfo": {"email": "a@b.invalid", "groups": ["x"] * 1000}, "access_token": "y"}
+
+    monkeypatch.setattr(StarletteOAuth2App, "authorize_access_token", everything)
+    shrink_logins(lambda token: {"userinfo": {"email": token["userinfo"]["email"]}})
+    client = StarletteOAuth2App.__new__(StarletteOAuth2App)
+    assert asyncio.run(client.authorize_access_token(None)) == {"userinfo": {"email": "a@b.invalid"}}

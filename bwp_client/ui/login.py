@@ -17,6 +17,7 @@ from streamlit.errors import StreamlitSecretNotFoundError
 
 from bwp_client.errors import BwpError, SettingsError
 from bwp_client.settings import AuthSettings, Settings
+from bwp_client.ui.login_claims import claim_values, wanted_claim
 
 log = logging.getLogger(__name__)
 _SHARED_KEYS: Final = {"redirect_uri", "cookie_secret", "expose_tokens", "cookie_expiry"}
@@ -113,12 +114,8 @@ def is_allowed(user: Mapping[str, Any], allowed: AuthSettings) -> bool:
             return True
         if domain in {item.strip().lower().lstrip("@") for item in allowed.allow_domains}:
             return True
-    name, equals, expected = (allowed.allow_claim or "").partition("=")
-    if not equals or not name.strip() or not expected.strip():
-        return False
-    claim = user.get(name.strip())
-    values = claim if isinstance(claim, list | tuple) else [claim]
-    return expected.strip() in [str(value) for value in values if value is not None]
+    name, wanted = wanted_claim(allowed)
+    return bool(name) and wanted in claim_values(user.get(name))
 
 
 def admit() -> Settings | None:

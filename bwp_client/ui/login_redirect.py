@@ -32,7 +32,7 @@ class LoginRedirect:
             await self._app(scope, receive, send)
             return
         link = _link(scope)
-        if not any(name.startswith(AUTH_COOKIE_NAME) for name in request.cookies):
+        if AUTH_COOKIE_NAME not in request.cookies:
             await self._app(scope, receive, _with_cookie(send, "" if link == "/" else link))
             return
         target = request.cookies.get(COOKIE, "")

@@ -20,8 +20,9 @@ from bwp_client.errors import BwpError
 from bwp_client.settings import SAMPLE_SOURCE, SAMPLE_WAREHOUSE, Settings
 from bwp_client.ui.jobs import is_running, jobs
 from bwp_client.ui.login import is_configured
+from bwp_client.ui.login_claims import needed_token
 from bwp_client.ui.sample_api import sample_api
-from bwp_client.workarounds import send_without_delay
+from bwp_client.workarounds import accept_large_headers, send_without_delay, shrink_logins
 
 log = logging.getLogger(__name__)
 _POLL_SECONDS: Final = 0.1
@@ -46,6 +47,9 @@ async def lifespan(_app: Any) -> AsyncIterator[None]:
     is_sample, has_login = _settings_and_login()
     refuse_open_address(has_login=has_login)
     send_without_delay()
+    accept_large_headers()
+    if has_login:
+        shrink_logins(needed_token)
     if is_sample and not _has_sample():
         jobs().start("load", SAMPLE_SOURCE)  # runs while this process imports
     tasks = [asyncio.create_task(_warm_up())]

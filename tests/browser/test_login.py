@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from pathlib import Path
+from uuid import NAMESPACE_DNS, uuid5
 
 import pytest
 from playwright.sync_api import Browser, Page
@@ -145,6 +146,51 @@ def test_a_claim_admits_too(browser: Browser, guarded_address: str, provider: Id
     page, _ = open_page(browser, guarded_address)
     sign_in(page)
     page.get_by_text("Signed in as No Address").wait_for(timeout=WAIT_MS)
+    page.context.close()
+
+
+GROUPS = [str(uuid5(NAMESPACE_DNS, f"group-{number}")) for number in range(1000)]
+"""Group IDs as Microsoft Entra ID sends them; no compression makes them much shorter."""
+
+
+def test_a_person_with_a_thousand_groups_sees_the_pages_and_stores_little(
+    browser: Browser, guarded_address: str, provider: IdentityProvider
+) -> None:
+    provider.claims = {"name": "No Address", "groups": [*GROUPS, "privacy"]}
+    page, _ = open_page(browser, f"{guarded_address}/tasks")
+    sign_in(page)
+    page.get_by_text("Signed in as No Address").wait_for(timeout=WAIT_MS)
+    page.wait_for_selector("h1:has-text('Tasks')", timeout=WAIT_MS)
+    cookies = page.context.cookies()
+    assert sum(len(cookie["name"]) + len(cookie["value"]) for cookie in cookies) < 2000
+    page.get_by_role("button", name="Sign out").click()
+    page.get_by_role("button", name="Sign in").wait_for(timeout=WAIT_MS)
+    page.context.close()
+
+
+def test_a_person_whose_thousand_groups_are_not_on_the_list_is_told_so(
+    browser: Browser, guarded_address: str, provider: IdentityProvider
+) -> None:
+    provider.claims = {"email": "stranger@elsewhere.invalid", "groups": GROUPS}
+    page, _ = open_page(browser, guarded_address)
+    sign_in(page)
+    page.get_by_role("heading", name="No access").wait_for(timeout=WAIT_MS)
+    page.context.close()
+
+
+def test_the_pages_come_beside_large_cookies_of_an_earlier_login(
+    browser: Browser, guarded_address: str, provider: IdentityProvider
+) -> None:
+    provider.claims = dict(ALLOWED)
+    page, _ = open_page(browser, guarded_address)
+    # The identity provider gets them as well, because it has the same host, and takes no more of them.
+    page.context.add_cookies(
+        [{"name": f"_streamlit_user_{number}", "value": "x" * 3900, "url": guarded_address} for number in range(1, 4)]
+    )
+    page.reload()
+    sign_in(page)
+    page.get_by_text("Signed in as analyst@shop.invalid").wait_for(timeout=WAIT_MS)
+    assert not [cookie["name"] for cookie in page.context.cookies() if cookie["name"][-1].isdigit()]
     page.context.close()
 
 

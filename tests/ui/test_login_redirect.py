@@ -57,6 +57,11 @@ def test_a_visitor_returns_to_the_link_once_after_signing_in() -> None:
     assert visitor.get("/").text == "page /"
 
 
+def test_what_an_earlier_login_left_does_not_count_as_signed_in() -> None:
+    visitor = Visitor({"_streamlit_user_1": "x", "_streamlit_user_tokens": "x", COOKIE: "/tasks"})
+    assert visitor.get("/").text == "page /"
+
+
 def test_a_visit_of_the_main_page_deletes_an_older_link() -> None:
     visitor = Visitor()
     visitor.get("/tasks")
