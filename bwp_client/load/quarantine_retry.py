@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterator
+from copy import copy
 from dataclasses import asdict, dataclass
 from io import BytesIO
 from pathlib import Path
@@ -16,6 +17,7 @@ from bwp_client.load import load
 from bwp_client.load.results import LoadProgress
 from bwp_client.sources import Source, SourceObject, open_source
 from bwp_client.warehouse import TableName, Warehouse
+from bwp_client.warehouse.objects import Window, windows_read
 from bwp_client.warehouse.quarantine import (
     RecordKey,
     quarantine_keys,
@@ -46,28 +48,35 @@ def retry(warehouse: Warehouse, *, on_progress: Callable[[LoadProgress], None] =
     """Read the objects of quarantined records again, and take the records that can be read now out of the quarantine.
 
     Records that are refused again or cannot be reached stay. A crash may leave stored records in quarantine; the next retry
-    finds them stored and takes them out.
+    finds them stored and takes them out. An object is read for the windows that it was loaded for, and no further.
 
     Raises:
         SourceNotFoundError: There is no warehouse yet.
         WarehouseError: The tables cannot be written; the quarantine is unchanged.
     """
     before, with_bytes = warehouse.retry_superseded(lambda: _quarantined(warehouse))
-    reachable = _Reachable({(uri, etag) for uri, etag, _, _ in before}, with_bytes)
-    if not reachable.items:
-        return Retried(len(before), 0, 0, len(before), 0, 0)
+    objects = {(uri, etag) for uri, etag, _, _ in before}
+    reachable = _Reachable(objects, with_bytes)
     refused: set[RecordKey] = set()
+    again: set[tuple[str, str]] = set()
     archived: set[tuple[str, str]] = set()
-    done = load(
-        warehouse,
-        reachable,
-        reread=True,
-        keep_raw=bool(with_bytes),
-        on_refused=lambda staged: refused.update(_staged_keys(staged)),
-        on_archived=lambda item: archived.add((item.uri, item.etag)),
-        on_progress=on_progress,
-    )
-    again = {(item.uri, item.etag) for item in reachable.items} - archived
+    stored = duplicate = 0
+    for (window_from, window_to), items in reachable.by_window(windows_read(warehouse, objects)).items():
+        done = load(
+            warehouse,
+            reachable.only(items),
+            window_from=window_from,
+            window_to=window_to,
+            reread=True,
+            keep_raw=bool(with_bytes),
+            on_refused=lambda staged: refused.update(_staged_keys(staged)),
+            on_archived=lambda item: archived.add((item.uri, item.etag)),
+            on_progress=on_progress,
+        )
+        again.update((item.uri, item.etag) for item in items)
+        stored += done.stored
+        duplicate += done.duplicate
+    again -= archived
     resolved = {key for key in before if key[:2] in again and key not in refused} - reachable.held_back
     if resolved:
         remove_quarantined(warehouse, resolved, source=_Reachable.label)
@@ -77,8 +86,8 @@ def retry(warehouse: Warehouse, *, on_progress: Callable[[LoadProgress], None] =
         len(resolved),
         len(before) - len(resolved) - out_of_reach,
         out_of_reach,
-        done.stored,
-        done.duplicate,
+        stored,
+        duplicate,
     )
 
 
@@ -113,6 +122,21 @@ class _Reachable:
                 continue
             self._sources |= {item.uri: source for item in found}
             self.items += found
+
+    def by_window(self, windows: dict[tuple[str, str], list[Window]]) -> dict[Window, list[SourceObject]]:
+        """Return the objects to read for each window; an object that was never read to its end waits for the next load."""
+        found: dict[Window, list[SourceObject]] = {}
+        for item in self.items:
+            key = (item.uri, item.etag)
+            for window in windows.get(key, [(None, None)] if key in self._texts else []):
+                found.setdefault(window, []).append(item)
+        return found
+
+    def only(self, items: list[SourceObject]) -> _Reachable:
+        """Return a source of some of the objects."""
+        part = copy(self)
+        part.items = items
+        return part
 
     def objects(self) -> Iterator[SourceObject]:
         yield from self.items

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
+from contextlib import closing
 from datetime import datetime
 from typing import Any
 
 import duckdb
 from deltalake import DeltaTable
 
-from bwp_client.warehouse.engine import TempTables
+from bwp_client.warehouse.engine import TempTables, connect
 from bwp_client.warehouse.schema import TableName
 from bwp_client.warehouse.store import ROWS_PER_BATCH, Warehouse
 
@@ -66,6 +67,45 @@ class ObjectsRead:
             {"first": min(uris), "last": max(uris)},
         ).fetchall()
         return set(rows)
+
+
+Window = tuple[datetime | None, datetime | None]
+"""The begin and the end of a window that was read; None for all past and for all future."""
+
+
+def windows_read(warehouse: Warehouse, objects: Collection[tuple[str, str]]) -> dict[tuple[str, str], list[Window]]:
+    """Return the windows for which objects were read, without those that another one covers.
+
+    Args:
+        warehouse: The warehouse whose objects table is read.
+        objects: URI and ETag of each object; those that were never read to their end are left out.
+    """
+    uris, etags = (list(column) for column in zip(*sorted(objects), strict=True)) if objects else ([], [])
+    with closing(connect()) as connection:
+        rows = warehouse.retry_superseded(
+            lambda: connection.execute(
+                f"""
+                select distinct source_uri, etag, window_from, window_to from {warehouse.scan(TableName.OBJECTS)}
+                semi join (select unnest($uris::varchar[]) as source_uri, unnest($etags::varchar[]) as etag)
+                    using (source_uri, etag)
+                order by all
+                """,
+                {"uris": uris, "etags": etags},
+            ).fetchall()
+        )
+    found: dict[tuple[str, str], list[Window]] = {}
+    for uri, etag, window_from, window_to in rows:
+        found.setdefault((uri, etag), []).append((window_from, window_to))
+    return {
+        key: [window for window in windows if not any(_covers(other, window) for other in windows if other != window)]
+        for key, windows in found.items()
+    }
+
+
+def _covers(window: Window, other: Window) -> bool:
+    (window_from, window_to), (other_from, other_to) = window, other
+    begins_before = window_from is None or (other_from is not None and window_from <= other_from)
+    return begins_before and (window_to is None or (other_to is not None and window_to >= other_to))
 
 
 def record_objects(
