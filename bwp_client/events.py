@@ -8,8 +8,13 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
+from typing import Any
 
 import msgspec
+from msgspec import UNSET
+
+from bwp_client import event_fields
+from bwp_client.event_fields import UNUSABLE, EventFields
 
 SAMPLE_TASK_ID_PREFIX = "5eed5eed-"
 """The prefix of task IDs in sample data; a real task ID of Buy with Prime is a random UUID."""
@@ -47,6 +52,7 @@ class QuarantineReason(StrEnum):
     CUT_OBJECT = "object_cut_short"
     WRAPPED_TOO_DEEP = "wrapped_too_deep"
     DECOMPRESSION_LIMIT = "decompression_limit"
+    UNSUPPORTED_FORMAT = "unsupported_format"
 
 
 EVENT_TYPES: dict[str, tuple[TaskKind, Outcome]] = {
@@ -55,39 +61,34 @@ EVENT_TYPES: dict[str, tuple[TaskKind, Outcome]] = {
 """The four types of privacy events; events of any other type are counted as ignored."""
 
 
-class Detail(msgspec.Struct, gc=False, rename="camel"):
-    """The fields of `detail` that are read; in generation A, all of them are absent.
+class Detail(msgspec.Struct, gc=False, frozen=True):
+    """The fields of `detail` that are read; an absent field is empty. In generation A, all of them are absent.
 
     `data` is never read, because it may hold personal data.
     """
 
-    idempotency_key: str | None = None
-    api_version: str | None = None
-    subscription_id: str | None = None
+    idempotency_key: str = ""
+    api_version: str = ""
+    subscription_id: str = ""
 
 
-class Envelope(msgspec.Struct, gc=False, rename={"detail_type": "detail-type", "replay_name": "replay-name"}):
-    """An EventBridge event as delivered. Only events replayed from an archive have a `replay_name`."""
+class Envelope(msgspec.Struct, gc=False):
+    """An EventBridge event, or the body of a webhook as one; an absent text is empty.
 
-    id: str
+    Of an event that is not charted, only type and source are read. Only events replayed from an archive have a
+    `replay_name`.
+    """
+
     detail_type: str
-    source: str
-    account: str
-    time: datetime
-    region: str
-    resources: list[str]
-    detail: Detail
-    replay_name: str | None = None
-
-
-class _Webhook(msgspec.Struct, gc=False, rename="camel"):
-    event_descriptor: str
-    event_id: str
-    event_time: datetime
-    resources: list[str]
-    idempotency_key: str | None = None
-    api_version: str | None = None
-    subscription_id: str | None = None
+    source: str = ""
+    id: str = ""
+    time: datetime | None = None
+    """None only in events that are not charted."""
+    resources: list[str] = []
+    detail: Detail = Detail()
+    account: str = ""
+    region: str = ""
+    replay_name: str = ""
 
 
 EventRow = tuple[str, str, str, int, str, str, str, str, str, str, str, str]
@@ -107,50 +108,118 @@ OCCURRED_AT_US = ROW_FIELDS.index("occurred_at_us")
 class Refused(Exception):  # noqa: N818 - a result, not a fault
     """The record can't be converted into rows; it goes to quarantine with the reason."""
 
-    def __init__(self, reason: QuarantineReason) -> None:
+    def __init__(self, reason: QuarantineReason, note: str = "", *, names_type: bool = False) -> None:
+        """Describe the refusal.
+
+        Args:
+            reason: The reason.
+            note: What is missing or unusable, by the names of the fields only.
+            names_type: The record names an event type, so that it is meant to be an event.
+        """
         self.reason = reason
+        self.note = note
+        self.names_type = names_type
         super().__init__(reason.value)
-
-
-_UNDECODABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
-_decoder = msgspec.json.Decoder(Envelope)
-_webhook_decoder = msgspec.json.Decoder(_Webhook)
 
 
 def decode_record(record: bytes | memoryview) -> Envelope:
     """Decode an envelope or the body of a webhook.
 
+    The event type is looked at first: of an event that is not charted, nothing else decides. Of a charted event, only what
+    the figures need decides: ID or idempotency key, time and resources, and that `detail`, if any, is an object. Any other
+    field of another type is text if it is a number, and else empty.
+
     Raises:
         Refused: The record is not JSON, or is neither an envelope nor the body of a webhook.
     """
     try:
-        return _decoder.decode(record)
-    except msgspec.ValidationError as error:
-        try:
-            return _from_webhook(_webhook_decoder.decode(record))
-        except _UNDECODABLE as second:
-            bad_time = "$.time" in str(error) or "$.eventTime" in str(second)
-        raise Refused(QuarantineReason.BAD_TIME if bad_time else QuarantineReason.NOT_AN_ENVELOPE) from error
-    except _UNDECODABLE as error:
+        fields = event_fields.event_fields(record)
+        if fields is None:
+            raise Refused(QuarantineReason.NOT_AN_ENVELOPE)
+        if fields.detail_type is UNSET and fields.event_descriptor is UNSET and fields.has_glue_names:
+            return decode_record(event_fields.with_json_names(record))
+        return _from_fields(fields)
+    except event_fields.UNDECODABLE as error:
         raise Refused(QuarantineReason.NOT_JSON) from error
 
 
-def _from_webhook(body: _Webhook) -> Envelope:
-    detail = Detail(
-        idempotency_key=body.idempotency_key,
-        api_version=body.api_version,
-        subscription_id=body.subscription_id,
+def _from_fields(fields: EventFields) -> Envelope:
+    first_refusal = None
+    for type_field, decode in ((fields.detail_type, _from_envelope), (fields.event_descriptor, _from_webhook)):
+        event_type = event_fields.text(type_field)
+        if isinstance(event_type, str):
+            try:
+                return decode(event_type, fields)
+            except Refused as refused:
+                first_refusal = first_refusal or refused
+    if first_refusal:
+        raise first_refusal
+    names = ("detail-type", "id", "time", "resources")
+    missing = [name for name in names if getattr(fields, name.replace("-", "_")) is UNSET]
+    raise Refused(
+        QuarantineReason.NOT_AN_ENVELOPE, f"missing: {', '.join(missing)}" if missing else "unusable: detail-type"
     )
+
+
+def _from_envelope(event_type: str, fields: EventFields) -> Envelope:
+    source = event_fields.loose_text(fields.source)
+    if event_type not in EVENT_TYPES:
+        return Envelope(event_type, source)
+    detail = event_fields.detail(fields.detail)
+    needed = {
+        "id": event_fields.text(fields.id),
+        "time": event_fields.time(fields.time),
+        "resources": event_fields.texts(fields.resources),
+        "detail": detail,
+    }
     return Envelope(
-        id=body.event_id,
-        detail_type=body.event_descriptor,
-        source="",
-        account="",
-        time=body.event_time,
-        region="",
-        resources=body.resources,
-        detail=detail,
+        event_type,
+        source,
+        *_checked(needed),
+        account=event_fields.account(fields.account),
+        region=event_fields.loose_text(fields.region),
+        replay_name=event_fields.loose_text(fields.replay_name),
     )
+
+
+def _from_webhook(event_type: str, fields: EventFields) -> Envelope:
+    if event_type not in EVENT_TYPES:
+        return Envelope(event_type)
+    needed = {
+        "eventId": event_fields.text(fields.event_id),
+        "eventTime": event_fields.time(fields.event_time),
+        "resources": event_fields.texts(fields.resources),
+        "detail": fields,
+    }
+    return Envelope(event_type, "", *_checked(needed))
+
+
+def _checked(needed: dict[str, Any]) -> tuple[str, datetime, list[str], Detail]:
+    """Return what the figures need of an event.
+
+    Args:
+        needed: ID, time, resources and `detail`, by the names that they have in the record.
+
+    Raises:
+        Refused: Something is missing or has another type.
+    """
+    event_id, time, resources, detail_fields = needed.values()
+    detail = Detail()
+    if detail_fields is not UNUSABLE:
+        detail = Detail(*(event_fields.loose_text(getattr(detail_fields, name)) for name in Detail.__struct_fields__))
+    if event_id is None and detail.idempotency_key:
+        event_id = ""
+    values = dict(zip(needed, (event_id, time, resources, detail_fields), strict=True))
+    missing = [name for name, value in values.items() if value is None]
+    unusable = [name for name, value in values.items() if value is UNUSABLE]
+    if not missing and unusable in (["time"], ["eventTime"]):
+        raise Refused(QuarantineReason.BAD_TIME, names_type=True)
+    if missing or unusable:
+        notes = [
+            f"{what}: {', '.join(names)}" for what, names in (("missing", missing), ("unusable", unusable)) if names
+        ]
+        raise Refused(QuarantineReason.NOT_AN_ENVELOPE, "; ".join(notes), names_type=True)
+    return event_id, time, resources, detail
 
 
 def task_in_resource(resource: str) -> tuple[str, str]:
@@ -187,7 +256,7 @@ def rows_of(envelope: Envelope, *, latest_us: int) -> list[EventRow]:
     if envelope.detail_type not in EVENT_TYPES:
         return []
     time = envelope.time
-    if time.tzinfo is None:
+    if time is None or time.tzinfo is None:
         raise Refused(QuarantineReason.BAD_TIME)
     occurred_at_us = round(time.timestamp() * 1_000_000)
     if not EARLIEST_US <= occurred_at_us <= latest_us:
@@ -195,9 +264,8 @@ def rows_of(envelope: Envelope, *, latest_us: int) -> list[EventRow]:
     if not envelope.resources:
         raise Refused(QuarantineReason.NO_TASK)
     detail = envelope.detail
-    idempotency_key = detail.idempotency_key or ""
-    if not 0 < len(idempotency_key or envelope.id) <= MAX_ID_LENGTH:
-        raise Refused(QuarantineReason.NOT_AN_ENVELOPE)
+    if not 0 < len(detail.idempotency_key or envelope.id) <= MAX_ID_LENGTH:
+        raise Refused(QuarantineReason.NOT_AN_ENVELOPE, "unusable: id")
     return [
         (
             envelope.detail_type,
@@ -205,13 +273,13 @@ def rows_of(envelope: Envelope, *, latest_us: int) -> list[EventRow]:
             task_id,
             occurred_at_us,
             envelope.id,
-            idempotency_key,
+            detail.idempotency_key,
             envelope.source,
             envelope.account,
             envelope.region,
-            envelope.replay_name or "",
-            detail.api_version or "",
-            detail.subscription_id or "",
+            envelope.replay_name,
+            detail.api_version,
+            detail.subscription_id,
         )
         for business_product_id, task_id in dict.fromkeys(map(task_in_resource, envelope.resources))
     ]

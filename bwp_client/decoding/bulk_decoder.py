@@ -1,63 +1,89 @@
 """Decodes many records in one call, by the same decoder that reads single records exactly.
 
-Only texts are read, and nearly any JSON object is accepted: whether the texts make an event is decided later, for all events
-of a batch at once (see `columnar`).
+Nearly any JSON object is accepted: whether its fields make an event is decided later, for all events of a batch at once (see
+`columnar`).
 """
 
 from __future__ import annotations
+
+from typing import Any
 
 import msgspec
 import numpy as np
 
 from bwp_client.decoding.arrow_arrays import EncodedTexts, encoded_texts
+from bwp_client.events import EVENT_TYPES
+
+_Scalar = str | int | float | bool | None
+"""Lists and objects are left to the exact decoder, which does not build them in memory."""
 
 
 class _Detail(msgspec.Struct, gc=False, rename="camel"):
     """The fields of `events.Detail`."""
 
-    idempotency_key: str | None = None
-    api_version: str | None = None
-    subscription_id: str | None = None
+    idempotency_key: _Scalar = None
+    api_version: _Scalar = None
+    subscription_id: _Scalar = None
 
 
 class _Envelope(msgspec.Struct, gc=False, rename={"detail_type": "detail-type", "replay_name": "replay-name"}):
-    """The fields of `events.Envelope` as texts; an absent field is empty."""
+    """The fields of `events.Envelope`, of nearly any type; an absent field is empty."""
 
-    id: str = ""
-    detail_type: str = ""
-    source: str = ""
-    account: str = ""
-    time: str = ""
-    region: str = ""
+    id: _Scalar = ""
+    detail_type: _Scalar = ""
+    source: _Scalar = ""
+    account: _Scalar = ""
+    time: _Scalar = ""
+    region: _Scalar = ""
     resources: list[str] | None = None
-    detail: _Detail | None = None
-    replay_name: str | None = None
+    detail: _Detail | _Scalar = None
+    replay_name: _Scalar = None
 
 
 _decoder = msgspec.json.Decoder(_Envelope)
 _array_decoder = msgspec.json.Decoder(list[_Envelope])
 _NO_DETAIL = _Detail()
+_TEXTS = ("id", "detail_type", "source", "account", "time", "region")
 
 TextColumns = dict[str, EncodedTexts]
-"""The fields of some envelopes by name; `path` is the only resource. An absent field is empty, and so is the time of an
-envelope without `detail` or `resources`."""
+"""The fields of some envelopes by name; `path` is the only resource. An absent field is empty, and so are all fields of an
+envelope that the exact decoder must judge."""
 
 
 def decode_objects(text: memoryview, *, in_array: bool) -> tuple[int, TextColumns] | None:
     """Decode JSON objects that follow each other, separated by white space at most, or by commas in an array.
 
     Returns:
-        How many objects there are, and their fields; None if the text is anything else, or a field has another type.
+        How many objects there are, and their fields; None if the text is anything else, or a field has an odd type.
     """
     try:
         found = _array_decoder.decode(b"".join((b"[", text, b"]"))) if in_array else _decoder.decode_lines(text)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
         return None
-    return len(found), _columns(found)
+    try:
+        return len(found), _columns(found)
+    except (TypeError, AttributeError):  # a field is not text, or `detail` not an object
+        return len(found), _columns(
+            [envelope if _has_texts(envelope) else _without_texts(envelope) for envelope in found]
+        )
 
 
-def _columns(envelopes: list[_Envelope]) -> TextColumns:
-    details = [envelope.detail or _NO_DETAIL for envelope in envelopes]
+def _has_texts(envelope: _Envelope) -> bool:
+    detail = _NO_DETAIL if envelope.detail is None else envelope.detail
+    if not isinstance(detail, _Detail) or not all(isinstance(getattr(envelope, name), str) for name in _TEXTS):
+        return False
+    optional = (envelope.replay_name, detail.idempotency_key, detail.api_version, detail.subscription_id)
+    return all(value is None or isinstance(value, str) for value in optional)
+
+
+def _without_texts(envelope: _Envelope) -> _Envelope:
+    """Return an envelope for the exact decoder; of one that is not charted, the type alone decides."""
+    event_type = envelope.detail_type
+    return _Envelope(detail_type=event_type if isinstance(event_type, str) and event_type not in EVENT_TYPES else "")
+
+
+def _columns(envelopes: list[Any]) -> TextColumns:
+    details = [_NO_DETAIL if envelope.detail is None else envelope.detail for envelope in envelopes]
     return {
         "envelope_id": encoded_texts([envelope.id for envelope in envelopes]),
         "event_type": encoded_texts([envelope.detail_type for envelope in envelopes]),
@@ -65,9 +91,7 @@ def _columns(envelopes: list[_Envelope]) -> TextColumns:
         "account": encoded_texts([envelope.account for envelope in envelopes]),
         "region": encoded_texts([envelope.region for envelope in envelopes]),
         "replay_name": _optional([envelope.replay_name for envelope in envelopes]),
-        "time": encoded_texts(
-            ["" if envelope.detail is None or envelope.resources is None else envelope.time for envelope in envelopes]
-        ),
+        "time": encoded_texts([envelope.time for envelope in envelopes]),
         "path": encoded_texts(
             [
                 envelope.resources[0] if envelope.resources and len(envelope.resources) == 1 else ""
@@ -80,7 +104,7 @@ def _columns(envelopes: list[_Envelope]) -> TextColumns:
     }
 
 
-def _optional(values: list[str | None]) -> EncodedTexts:
-    if not any(values):
+def _optional(values: list[Any]) -> EncodedTexts:
+    if values.count(None) == len(values):
         return EncodedTexts(b"", np.zeros(len(values), dtype=np.int32))
-    return encoded_texts([value or "" for value in values])
+    return encoded_texts(["" if value is None else value for value in values])

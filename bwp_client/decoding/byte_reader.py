@@ -10,7 +10,8 @@ _FIRST_CHUNK_BYTES = 1024**2
 _CHUNK_BYTES = 4 * 1024**2
 _PIECE_BYTES = 4096
 """Where a stream is damaged, the text of one such piece may be lost."""
-_MAGIC_BYTES = 16
+MAGIC_BYTES = 16
+"""The formats are recognised by so many bytes."""
 
 
 class CutShortError(Exception):
@@ -34,12 +35,12 @@ class ByteReader:
 
     def head(self) -> bytes:
         """Return the first bytes, as many as the formats are recognised by, without reading them."""
-        while len(self._chunk) < _MAGIC_BYTES:
+        while len(self._chunk) < MAGIC_BYTES:
             more = next(self._chunks, b"")
             if not more:
                 break
             self._chunk += more
-        return self._chunk[:_MAGIC_BYTES]
+        return self._chunk[:MAGIC_BYTES]
 
     def rest(self) -> Iterator[bytes]:
         """Return all bytes in the chunks that they come in."""

@@ -42,8 +42,6 @@ _OF_PRODUCT = text_array(["businessProduct"])
 _TASKS = text_array(["personalDataDeletionTask", "personalDataRetrievalTask"])
 _UNIQUE = ("envelope_id", "idempotency_key")
 """The columns that hardly repeat; all others are dictionary-encoded."""
-_REQUIRED = ("envelope_id", "event_type", "event_source", "account", "region")
-"""An empty field counts as missing here: the exact decoder can tell the two apart."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -73,21 +71,19 @@ def event_columns(parts: list[TextColumns], *, latest_us: int) -> EventColumns:
     texts = {name: text_column([part[name] for part in parts]) for name in parts[0]}
     times, is_time = _times(texts.pop("time"))
     paths = pc.split_pattern(texts.pop("path"), "/")
-    is_event = is_time.copy()
-    for name in _REQUIRED:
-        is_event &= byte_lengths(texts[name]) > 0
     columns = {name: texts[name] if name in _UNIQUE else texts[name].dictionary_encode() for name in texts} | {
         "occurred_at": int64_array(times, UTC_US)
     }
     is_charted = _by_dictionary(columns["event_type"], lambda types: mask(pc.is_in(types, value_set=_CHARTED)))
-    is_taken = is_event & is_charted & (np.diff(numbers(paths.offsets)) == _PATH_PARTS)
+    is_taken = is_time & is_charted & (np.diff(numbers(paths.offsets)) == _PATH_PARTS)
     is_taken &= (times >= EARLIEST_US) & (times <= latest_us) & _allowed(columns["envelope_id"])
     keys = columns["idempotency_key"]
     is_taken &= (byte_lengths(keys) == 0) | _allowed(keys)
     columns, paths = _filtered(columns, is_taken), paths.filter(bool_array(is_taken))
     path_columns, is_documented = _path_columns(paths)
     columns = _filtered(columns | path_columns, is_documented)
-    taken, ignored = np.flatnonzero(is_taken)[is_documented], np.flatnonzero(is_event & ~is_charted)
+    taken = np.flatnonzero(is_taken)[is_documented]
+    ignored = np.flatnonzero(~is_charted & (byte_lengths(texts["event_type"]) > 0))
     is_left = np.ones(len(times), dtype=bool)
     is_left[taken] = is_left[ignored] = False
     rows = pa.RecordBatch.from_arrays([columns[name] for name in STAGED_COLUMNS], names=list(STAGED_COLUMNS))

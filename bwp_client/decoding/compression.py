@@ -12,10 +12,11 @@ from typing import BinaryIO
 from backports.zstd import ZstdDecompressor, ZstdError
 from isal import isal_zlib
 
-from bwp_client.decoding.byte_reader import ByteReader, CutShortError
+from bwp_client.decoding.byte_reader import MAGIC_BYTES, ByteReader, CutShortError
 from bwp_client.decoding.compression_formats import decompressor_for
+from bwp_client.decoding.unsupported_formats import unsupported_format
 
-__all__ = ["CutShortError", "TooMuchTextError", "blocks"]
+__all__ = ["CutShortError", "TooMuchTextError", "UnsupportedFormatError", "blocks", "is_compressed"]
 
 _MIB = 1024**2
 BLOCK_BYTES = 4 * _MIB
@@ -36,6 +37,18 @@ _PADDING = b"\0"
 """Zero bytes after a gzip member are allowed."""
 
 
+class UnsupportedFormatError(Exception):
+    """The object is in a known format that is not read; no text was yielded."""
+
+    def __init__(self, description: str) -> None:
+        """Take the end of a sentence that begins with "The object is"."""
+        self.description = description
+        super().__init__(
+            f"The object is {description}, which is not read. Store it as plain UTF-8 text, gzip, zstd, snappy (framed or "
+            "Hadoop), zip or Parquet, and load it again."
+        )
+
+
 class TooMuchTextError(CutShortError):
     """The compressed stream contains more text than any genuine object would; all text before was yielded."""
 
@@ -50,20 +63,31 @@ def blocks(stream: BinaryIO, *, max_text_bytes: int = MAX_TEXT_BYTES) -> Iterato
     Raises:
         CutShortError: The compressed stream is cut or damaged; the text before was yielded.
         TooMuchTextError: There is more text than is allowed; the text before was yielded.
+        UnsupportedFormatError: The object, or what it holds compressed, is in a format that is not read.
     """
     reader = ByteReader.of_stream(stream)
     return _texts(reader, reader, 1, max_text_bytes)
 
 
+def is_compressed(data: bytes) -> bool:
+    """Return whether data begin like a compressed object, or like one in another format that is no plain text."""
+    head = data[:MAGIC_BYTES]
+    return _decompressor(head) is not None or unsupported_format(head) is not None
+
+
 def _texts(reader: ByteReader, origin: ByteReader, layer: int, max_text_bytes: int) -> Iterator[bytes]:
-    decompress = _decompressor(reader.head())
+    head = reader.head()
+    unsupported = unsupported_format(head)
+    if unsupported:
+        raise UnsupportedFormatError(unsupported)
+    decompress = _decompressor(head)
     if decompress is None:
         yield from reader.rest()
+    elif layer > MAX_COMPRESSION_LAYERS:
+        raise UnsupportedFormatError("compressed more than twice")
     else:
         texts = _bounded(decompress(reader), origin, max_text_bytes)
-        yield from (
-            texts if layer == MAX_COMPRESSION_LAYERS else _texts(ByteReader(texts), origin, layer + 1, max_text_bytes)
-        )
+        yield from _texts(ByteReader(texts), origin, layer + 1, max_text_bytes)
 
 
 def _decompressor(head: bytes) -> Callable[[ByteReader], Iterator[bytes]] | None:

@@ -9,13 +9,20 @@ whole record.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import replace
 from typing import BinaryIO, NamedTuple
 
-from bwp_client.decoding.compression import CutShortError, TooMuchTextError, blocks
+from bwp_client.decoding.compression import (
+    CutShortError,
+    TooMuchTextError,
+    UnsupportedFormatError,
+    blocks,
+)
 from bwp_client.decoding.json_scan import BRACE, ScanState, ValueScanner
 from bwp_client.decoding.records import MAX_RECORD_BYTES, Framed, Record, Rejected, decode_exactly
+from bwp_client.decoding.remarks import LineBefore, end_of_remark
 from bwp_client.decoding.resync import BOM, FramedText, end_of_padding, end_of_space
 from bwp_client.events import QuarantineReason
 
@@ -26,11 +33,19 @@ def frame_object(stream: BinaryIO) -> Iterator[Framed]:
     Args:
         stream: The object's bytes as they are stored.
     """
+    return frame_blocks(blocks(stream))
+
+
+def frame_blocks(texts: Iterator[bytes]) -> Iterator[Framed]:
+    """Yield the records of one object like `frame_object`, from the blocks of its text."""
     framer = RecordFramer()
     cut: CutShortError | None = None
     try:
-        for block in blocks(stream):
+        for block in texts:
             yield from framer.feed(block)
+    except UnsupportedFormatError as error:
+        yield Rejected(framer.offset, str(error).encode(), QuarantineReason.UNSUPPORTED_FORMAT)
+        return
     except CutShortError as error:
         cut = error
     has_cut_record = False
@@ -43,10 +58,21 @@ def frame_object(stream: BinaryIO) -> Iterator[Framed]:
         yield Rejected(framer.offset, b"", QuarantineReason.CUT_OBJECT)
 
 
+_ARRAY = re.compile(
+    rb"\[[ \t\r\n]*+(?:[][{}\"]|(?:null|true|false|-?\d++(?:\.\d++)?(?:[eE][+-]?\d++)?)[ \t\r\n]*+,|\Z)"
+)
+"""Text may begin with a bracket too, as in `[INFO] {"version": ...`."""
+_ARRAY_OR_TEXT = re.compile(rb"\[[ \t\r\n]*+(?:[a-z]{0,5}|[-+.eE\d]{0,40})[ \t\r\n]*+")
+_MAX_START_BYTES = 64 * 1024
+"""The text after which the first bracket must have shown what it is."""
+
+
 class _Step(NamedTuple):
     items: list[Record | Rejected]
     position: int
     """Where to go on."""
+    ends_with_value: bool = False
+    """The text up to there ends with a JSON value that was read."""
 
 
 class RecordFramer:
@@ -60,6 +86,7 @@ class RecordFramer:
         """A value that was rejected for its length and is not closed yet."""
         self._continues_rejection = False
         """The text begins in bytes that were rejected already, and are not to be rejected twice."""
+        self._line_before = LineBefore.NO_VALUE
 
     @property
     def offset(self) -> int:
@@ -80,15 +107,26 @@ class RecordFramer:
 
     def _frame(self, data: bytes, *, is_final: bool) -> Iterator[Framed]:
         in_array = self._detect_array(data, is_final=is_final)
+        if in_array is None:
+            self._rest = data
+            return
         text = FramedText(data, self._offset, in_array=in_array, is_final=is_final)
         position = self._skip_long_value(text, 0) if self._long_value else 0
         while not self._long_value:
-            position = end_of_padding(data, position)
+            begin, position = position, end_of_padding(data, position)
+            self._line_before = self._line_before.after_padding(data[begin:position])
             if position == len(data):
                 break
+            if data[position] != BRACE and not in_array and not self._continues_rejection:
+                end = end_of_remark(data, position, self._line_before, is_final=is_final)
+                if end is None:
+                    break
+                if end > position:
+                    position = end
+                    continue
             run = text.run_at(position)
             if run is not None:
-                self._continues_rejection = False
+                self._continues_rejection, self._line_before = False, LineBefore.VALUE
                 position = int(run.ends[-1])
                 yield run
                 continue
@@ -96,27 +134,34 @@ class RecordFramer:
             if step is None:
                 break
             position = step.position
+            self._line_before = LineBefore.VALUE if step.ends_with_value else LineBefore.NO_VALUE
             yield from step.items
         self._offset += position
         self._rest = data[position:]
 
-    def _detect_array(self, data: bytes, *, is_final: bool) -> bool:
-        """Return whether the object is a JSON array, which its first character says."""
+    def _detect_array(self, data: bytes, *, is_final: bool) -> bool | None:
+        """Return whether the object is a JSON array, which its first characters say; None if they are still to come."""
         if self._in_array is None:
             head = data[end_of_space(data) :]
-            may_be_mark = not is_final and len(head) < len(BOM) and BOM.startswith(head)
-            self._in_array = None if may_be_mark else head.startswith(b"[")
-        return bool(self._in_array)
+            if (
+                not is_final
+                and len(data) < _MAX_START_BYTES
+                and (BOM.startswith(head) or _ARRAY_OR_TEXT.fullmatch(head))
+            ):
+                return None
+            self._in_array = _ARRAY.match(head) is not None
+        return self._in_array
 
     def _next_step(self, text: FramedText, position: int) -> _Step | None:
         """Return what is at `position`, where bulk decoding failed; None if that depends on text still to come."""
         data, continues = text.data, self._continues_rejection
         may_wait = not text.is_final and len(data) - position < MAX_RECORD_BYTES
         if data[position] == BRACE:
-            state, end = text.value_at(position)
+            item = text.json_at(position)
+            state, end = text.value_at(position) if item is None else (ScanState.CLOSED, position + len(item.raw))
             if state is ScanState.CLOSED:
                 self._continues_rejection = False
-                return self._closed_value(text, position, end)
+                return self._closed_value(text, item or decode_exactly(text.offset + position, data[position:end]))
             if state is ScanState.OPEN and may_wait:
                 return None
             # In an array, the records after a record that was cut off would pass for parts of it.
@@ -128,16 +173,21 @@ class RecordFramer:
         if found is None and may_wait:
             return None
         end = text.last_boundary(position) if found is None else found.offset - text.offset
-        items = text.rejections(position, end)
+        items = text.rejections(position, end, is_before_record=found is not None)
         if continues and items and isinstance(items[0], Rejected):
             del items[0]
         self._continues_rejection = found is None and not text.is_final and end == len(data)
-        return _Step(items, end) if found is None else _Step([*items, found], end + len(found.raw))
+        return (
+            _Step(items, end) if found is None else _Step([*items, found], end + len(found.raw), ends_with_value=True)
+        )
 
-    def _closed_value(self, text: FramedText, position: int, end: int) -> _Step:
-        item = decode_exactly(text.offset + position, text.data[position:end])
+    def _closed_value(self, text: FramedText, item: Record | Rejected) -> _Step:
+        position = item.offset - text.offset
+        end = position + len(item.raw)
         line = text.line_event(position, end) if isinstance(item, Rejected) else None
-        return _Step([item], end) if line is None else _Step(text.rejections(position, line), line)
+        if line is None:
+            return _Step([item], end, ends_with_value=True)
+        return _Step(text.rejections(position, line), line)
 
     def _skip_long_value(self, text: FramedText, position: int) -> int:
         """Return the position up to which the text belongs to the long value; a line that is an event ends it."""

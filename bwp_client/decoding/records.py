@@ -7,13 +7,11 @@ from dataclasses import dataclass
 
 from bwp_client.decoding.arrow_arrays import IntArray
 from bwp_client.decoding.bulk_decoder import TextColumns
-from bwp_client.decoding.wrappers import MAX_WRAPPER_LAYERS, Wrapper, find_wrapper
+from bwp_client.decoding.wrappers import Wrapper, find_wrapper
 from bwp_client.events import Envelope, QuarantineReason, Refused, decode_record
 
 MAX_RECORD_BYTES = 4 * 1024 * 1024
 """EventBridge entries are under 1 MB; longer text is no single record, and is not searched for records."""
-MAX_WRAPPED = 10_000
-"""Records in one wrapper, all layers together: as many as a batch of SQS messages or log events has at most."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,9 +24,9 @@ class Record:
     index_in_wrapper: int | None = None
     """The index among all records of a wrapper, which share its offset."""
 
-    def rejected(self, reason: QuarantineReason) -> Rejected:
+    def rejected(self, reason: QuarantineReason, note: str = "") -> Rejected:
         """Return the record as one that cannot be used."""
-        return Rejected(self.offset, self.raw, reason, self.index_in_wrapper)
+        return Rejected(self.offset, self.raw, reason, self.index_in_wrapper, note)
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +37,8 @@ class Rejected:
     raw: bytes
     reason: QuarantineReason
     index_in_wrapper: int | None = None
+    note: str = ""
+    """What is missing or unusable, by the names of the fields only."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -89,7 +89,7 @@ def decode_exactly(offset: int, raw: bytes) -> Record | Rejected:
     try:
         return Record(offset, raw, read_record(raw))
     except Refused as refused:
-        return Rejected(offset, raw, refused.reason)
+        return Rejected(offset, raw, refused.reason, note=refused.note)
 
 
 def exact_records(items: Iterable[Framed]) -> Iterator[Record | Rejected]:
@@ -99,36 +99,3 @@ def exact_records(items: Iterable[Framed]) -> Iterator[Record | Rejected]:
             yield from (item.exact(index) for index in range(len(item)))
         else:
             yield item
-
-
-def unwrap(record: Record | Rejected) -> list[Record | Rejected]:
-    """Return the records that a wrapper contains, layer by layer; anything but a wrapper with records as it is.
-
-    A wrapper that contains more than `MAX_WRAPPED` records is rejected as a whole.
-    """
-    if isinstance(record, Rejected) or isinstance(record.value, Envelope) or not record.value.contents:
-        return [record]
-    found: list[Record | Rejected] = []
-    for raw, value in _contents(record.value, 1):
-        if len(found) == MAX_WRAPPED:
-            return [record.rejected(QuarantineReason.TOO_LARGE)]
-        if isinstance(value, QuarantineReason):
-            found.append(Rejected(record.offset, raw, value, len(found)))
-        else:
-            found.append(Record(record.offset, raw, value, len(found)))
-    return found
-
-
-def _contents(wrapper: Wrapper, layer: int) -> Iterator[tuple[bytes, Envelope | Wrapper | QuarantineReason]]:
-    for raw in wrapper.contents:
-        try:
-            value = read_record(raw)
-        except Refused as refused:
-            yield raw, refused.reason
-            continue
-        if isinstance(value, Envelope) or not value.contents:
-            yield raw, value
-        elif layer == MAX_WRAPPER_LAYERS:
-            yield raw, QuarantineReason.WRAPPED_TOO_DEEP
-        else:
-            yield from _contents(value, layer + 1)

@@ -15,6 +15,7 @@ from bwp_client.decoding.arrow_arrays import IntArray
 from bwp_client.decoding.bulk_decoder import TextColumns, decode_objects
 from bwp_client.decoding.json_scan import BRACE, SPACE, ScanState, ValueScanner, closing
 from bwp_client.decoding.records import MAX_RECORD_BYTES, Record, RecordRun, Rejected, decode_exactly, read_record
+from bwp_client.decoding.remarks import precedes_value
 from bwp_client.decoding.wrappers import Wrapper
 from bwp_client.events import Envelope, QuarantineReason, Refused
 
@@ -95,6 +96,14 @@ class FramedText:
         begins = np.concatenate(([position], self._starts[first : last - 1]))
         return RecordRun(self.data, self.offset, begins, self._ends[first:last], columns)
 
+    def json_at(self, position: int) -> Record | Rejected | None:
+        """Return the verdict on the object from `position` to the next boundary; None if that is no JSON, or too large."""
+        index = int(np.searchsorted(self._starts, position, side="right"))
+        if index == len(self._ends) or self._ends[index] - position > MAX_RECORD_BYTES:
+            return None
+        item = decode_exactly(self.offset + position, self.data[position : int(self._ends[index])])
+        return None if isinstance(item, Rejected) and item.reason is QuarantineReason.NOT_JSON else item
+
     def value_at(self, position: int) -> tuple[ScanState, int]:
         """Scan the value that opens at `position`; return its state and the position where the scan ended."""
         state, end = self._scan(position)
@@ -105,12 +114,14 @@ class FramedText:
     def next_record(self, position: int) -> Record | None:
         """Return the next whole record after damage."""
         for begin, end in self._candidates(position):
+            budget = self._budget
             record = self._try(begin, end)
             if record is None:
                 state, closed = self._scan(begin)
                 record = self._try(begin, closed) if state is ScanState.CLOSED else None
             # The `detail` of a damaged envelope looks like a webhook's body, but belongs to the damage.
             if record is not None and (_is_envelope(record.value) or not self._is_member(begin)):
+                self._budget = budget  # the record is never tried again
                 return record
         return None
 
@@ -134,8 +145,18 @@ class FramedText:
         is_after = len(self._starts) and self._starts[-1] > position and not self.is_final
         return int(self._ends[-1]) if is_after else len(self.data)
 
-    def rejections(self, begin: int, end: int) -> list[Record | Rejected]:
-        """Return unreadable text as rejected; several lines one by one, for one of them may be a record."""
+    def rejections(self, begin: int, end: int, *, is_before_record: bool = False) -> list[Record | Rejected]:
+        """Return unreadable text as rejected; several lines one by one, for one of them may be a record.
+
+        Args:
+            begin: Where the text begins.
+            end: Where it ends.
+            is_before_record: A record begins there.
+        """
+        if is_before_record:
+            last = self.data.rfind(b"\n", begin, end) + 1
+            if last > begin and not self.in_array and precedes_value(self.data[last:end]):
+                end = last
         text = self.data[begin:end].rstrip(BETWEEN)
         if len(text) > MAX_RECORD_BYTES:
             return [Rejected(self.offset + begin, text, QuarantineReason.TOO_LARGE)]

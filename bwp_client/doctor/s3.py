@@ -8,7 +8,7 @@ from itertools import chain, islice
 from typing import TYPE_CHECKING, Any
 
 from bwp_client.aws import AwsProblem, payer_hint, problem_of, s3_errors, split_s3
-from bwp_client.decoding.compression import CutShortError, blocks
+from bwp_client.decoding.compression import CutShortError, UnsupportedFormatError, blocks
 from bwp_client.decoding.framing import RecordFramer
 from bwp_client.decoding.records import Rejected, exact_records
 from bwp_client.doctor.findings import Finding
@@ -122,6 +122,11 @@ def _content(body: Any, key: str) -> Finding:
     except CutShortError:
         return Finding(
             f"the newest object ({name}) is cut short", "load it anyway: the records before the cut are stored"
+        )
+    except UnsupportedFormatError as error:
+        return Finding(
+            f"the newest object ({name}) is {error.description}, which is not read",
+            "write events as plain text, gzip, zstd, snappy (framed or Hadoop), zip or Parquet",
         )
     finally:
         body.close()

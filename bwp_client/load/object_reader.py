@@ -29,12 +29,13 @@ from bwp_client.decoding.arrow_arrays import (
 )
 from bwp_client.decoding.columnar import EventColumns, event_columns
 from bwp_client.decoding.framing import frame_object
-from bwp_client.decoding.records import Record, RecordRun, Rejected, unwrap
+from bwp_client.decoding.records import Record, RecordRun, Rejected
+from bwp_client.decoding.unwrapping import unwrap
 from bwp_client.decoding.wrappers import Wrapper
 from bwp_client.events import EVENT_TYPES, OCCURRED_AT_US, Envelope, EventRow, Refused, rows_of
 from bwp_client.load.derived_columns import with_derived_columns
 from bwp_client.load.staged import TOO_OLD, ObjectCounts, StagingJob
-from bwp_client.redaction import excerpt
+from bwp_client.redaction import EXCERPT_CHARACTERS, excerpt
 from bwp_client.sources.base import SourceObject
 
 RECORDS_PER_RESULT = 10_000
@@ -162,7 +163,7 @@ class ObjectReader:
         try:
             rows = rows_of(event, latest_us=self._job.latest_us)
         except Refused as refused:
-            self._refuse(source, record.rejected(refused.reason))
+            self._refuse(source, record.rejected(refused.reason, refused.note))
             return
         occurred_at_us = int(rows[0][OCCURRED_AT_US])
         if not self._job.window.contains(occurred_at_us):
@@ -178,6 +179,7 @@ class ObjectReader:
         """Add a row for the quarantine; the index in a wrapper distinguishes its equal messages."""
         source.counts.quarantined[rejected.reason.value] += 1
         raw, index = rejected.raw, rejected.index_in_wrapper
+        note = f"({rejected.note}) " if rejected.note else ""
         digest = hashlib.sha256(raw if index is None else b"%d:%b" % (index, raw)).hexdigest()
         stored_bytes = raw[:MAX_RAW_BYTES] if self._job.keep_raw else b""
         self._pending.refused.append(
@@ -187,7 +189,7 @@ class ObjectReader:
                 rejected.offset,
                 digest,
                 rejected.reason.value,
-                excerpt(raw),
+                (note + excerpt(raw))[:EXCERPT_CHARACTERS],
                 stored_bytes,
             )
         )

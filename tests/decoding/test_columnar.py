@@ -92,6 +92,28 @@ ODD = {
     "number account": text(account=123456789012),
     "missing region": text(region=None),
     "unknown fields": text(extra={"deep": [1, {"a": None}]}),
+    "no source, account, region and detail": json.dumps(
+        {name: envelope("t-1")[name] for name in ("id", "detail-type", "time", "resources")}
+    ),
+    "detail as JSON text": text(detail=json.dumps(KEYS)),
+    "list detail": text(detail=[1]),
+    "number 0 as detail": text(detail=0),
+    "number 0 as version": text(detail={"apiVersion": 0}),
+    "false as key": text(detail={"idempotencyKey": False}),
+    "list as key": text(detail={"idempotencyKey": []}),
+    "null account": text(account=None),
+    "false account": text(account=False),
+    "list account": text(account=[]),
+    "number source": text(source=5),
+    "huge number as account": GOOD.replace('"123456789012"', "9" * 400),
+    "other type, text detail": text(detail="x", **{"detail-type": "ORDER_CREATED"}),
+    "other type, number key": text(detail={"idempotencyKey": 1}, **{"detail-type": "ORDER_CREATED"}),
+    "other type, object key": text(detail={"idempotencyKey": {"k": 1}}, **{"detail-type": "ORDER_CREATED"}),
+    "other type, list detail": text(detail=[1], **{"detail-type": "ORDER_CREATED"}),
+    "other type, null everything": json.dumps(dict.fromkeys(envelope("t-1")) | {"detail-type": "ORDER_CREATED"}),
+    "other type alone": '{"detail-type": "ORDER_CREATED"}',
+    "empty type": text(**{"detail-type": ""}),
+    "names of a Glue table": json.dumps(envelope("t-1")).replace("detail-type", "detail_type"),
     "webhook": json.dumps(
         {
             "eventDescriptor": "PERSONAL_DATA_DELETION_TASK_FAILED",
@@ -115,8 +137,10 @@ ODD = {
 IN_BULK = {
     "first second", "longest id", "unicode id", "escaped id", "broken UTF-8 in an unknown field", "NUL in id",
     "escaped slashes", "longest task", "duplicate id", "duplicate time", "duplicate type", "other type",
-    "other type, no task", "many lists", "full detail", "null key", "empty key", "replayed", "null replay",
-    "unknown fields", "two objects", "spaces", "return",
+    "other type, no task", "other type, bad time", "other type, year 0", "other type, 30 February",
+    "other type, text detail", "other type, number key", "other type, null everything", "other type alone", "many lists",
+    "full detail", "null detail", "no source, account, region and detail", "null key", "empty key", "replayed",
+    "null replay", "unknown fields", "two objects", "spaces", "return",
 }  # fmt: skip
 """The lines that must be read in bulk; all others must be left to the exact decoder."""
 

@@ -141,9 +141,41 @@ def test_parquet_of_webhook_bodies() -> None:
 
 
 def test_a_row_that_is_no_event_is_refused_alone() -> None:
-    table = pa.table({"id": ["a", None], "detail_type": ["X", "Y"], "resources": ["[]", "[not json"]})
+    kind = "PERSONAL_DATA_DELETION_TASK_FAILED"
+    table = pa.table({"id": ["a", None], "detail_type": [kind, kind], "resources": ["[]", "[not json"]})
     _, refused, _ = staged_tables(as_parquet(table), [1_000_000])
     assert [row["reason"] for row in refused] == ["not_an_envelope", "not_an_envelope"]
+
+
+FAR = 10**18
+"""µs since 1970: a time that Python cannot represent."""
+
+
+@pytest.mark.parametrize("kind", [pa.timestamp("us"), pa.timestamp("us", "UTC")])
+@pytest.mark.parametrize("column", ["time", "stored_at", "struct", "list"])
+def test_a_time_beyond_all_years_decides_only_where_it_is_needed(kind: pa.DataType, column: str) -> None:
+    far = pa.array([FAR, None], kind)
+    values = {
+        "struct": pa.StructArray.from_arrays([far], names=["at"]),
+        "list": pa.ListArray.from_arrays([0, 1, 2], far),
+    }.get(column, far)
+    made = events()[3:]
+    table = pa.table({name: [event[name] for event in made] for name in ("id", "resources", "time")})
+    table = table.append_column("detail_type", [[event["detail-type"] for event in made]])
+    table = table.set_column(2, "time", values) if column == "time" else table.append_column(column, values)
+    found, refused, _ = staged_tables(as_parquet(table), [1_000_000])
+    if column == "time":
+        assert sorted(row["reason"] for row in refused) == ["bad_time", "not_an_envelope"]
+    else:
+        assert ([row["envelope_id"] for row in found], refused) == (["e-3", "e-4"], [])
+
+
+def test_of_a_key_that_a_map_holds_twice_the_last_counts() -> None:
+    detail = pa.array([[("idempotencykey", "k-1"), ("idempotencykey", "k-2")]], pa.map_(pa.string(), pa.string()))
+    event = events()[3]
+    table = pa.table({name: [event[name]] for name in ("id", "resources", "time")} | {"detail": detail})
+    table = table.append_column("detail_type", [[event["detail-type"]]])
+    assert [row["idempotency_key"] for row in told(as_parquet(table))] == ["k-2"]
 
 
 @pytest.mark.parametrize("cut", [0.1, 0.9, -1])

@@ -1,17 +1,36 @@
 """Events inside notifications, queue messages and log batches count one by one; what wraps them counts only when empty."""
 
+import gzip
 import json
 from collections import Counter
 
 import pytest
 from support.events import envelope
 from support.staging import stage, staged_tables
-from support.wire import control, lambda_sns, lambda_sqs, logs, received, sns, sqs, text, undelivered, webhook
+from support.wire import (
+    base64_text,
+    control,
+    http_firehose,
+    lambda_firehose,
+    lambda_kinesis,
+    lambda_logs,
+    lambda_sns,
+    lambda_sqs,
+    logs,
+    received,
+    received_kinesis,
+    sns,
+    sqs,
+    text,
+    undelivered,
+    webhook,
+)
 
 FIRST, SECOND = envelope("t-1", id="e-1"), envelope("t-2", id="e-2")
 GENERATION_B = envelope("t-1", id="e-1", detail=webhook(FIRST) | {"idempotencyKey": "k-1"})
 ONE = [text(FIRST)]
 BOTH = [text(FIRST), text(SECOND)]
+BOTH_IN_BYTES = [part.encode() for part in BOTH]
 WRAPPERS = {
     "SNS": (sns(*ONE), ["e-1"]),
     "SQS": (sqs(*ONE), ["e-1"]),
@@ -25,7 +44,29 @@ WRAPPERS = {
     "generation B": (sns(text(GENERATION_B)), ["e-1"]),
     "webhook": (sqs(text(webhook(FIRST))), ["e-1"]),
     "webhook in logs": (logs([text(webhook(FIRST)), text(webhook(SECOND))]), ["e-1", "e-2"]),
+    "Lambda, logs": (lambda_logs(BOTH), ["e-1", "e-2"]),
+    "Lambda, Kinesis": (lambda_kinesis(BOTH_IN_BYTES), ["e-1", "e-2"]),
+    "Lambda, Kinesis, SNS": (lambda_kinesis([text(sns(one)).encode() for one in BOTH]), ["e-1", "e-2"]),
+    "Lambda, Kinesis, gzip": (lambda_kinesis([gzip.compress(text(logs(BOTH)).encode())]), ["e-1", "e-2"]),
+    "Kinesis, received": (received_kinesis(BOTH_IN_BYTES), ["e-1", "e-2"]),
+    "Kinesis, one record": (received_kinesis(BOTH_IN_BYTES)["Records"][0], ["e-1"]),
+    "Kinesis, Pipes": ({"partitionKey": "1", "data": base64_text(BOTH_IN_BYTES[0])}, ["e-1"]),
+    "Lambda, Firehose": (lambda_firehose(BOTH_IN_BYTES), ["e-1", "e-2"]),
+    "Firehose, one record": (lambda_firehose(BOTH_IN_BYTES)["records"][0], ["e-1"]),
+    "Firehose, HTTP": (http_firehose(BOTH_IN_BYTES), ["e-1", "e-2"]),
+    "data that are no base64": ({"partitionKey": "1", "data": BOTH[0]}, ["e-1"]),
+    "several lines in a message": (sqs("\n".join(BOTH)), ["e-1", "e-2"]),
+    "an array in a message": (sqs(f"[{', '.join(BOTH)}]"), ["e-1", "e-2"]),
+    "joined in a stream": (lambda_kinesis(["".join(BOTH).encode()]), ["e-1", "e-2"]),
+    "logs with time stamps": (logs([f"2026-05-01T12:00:00Z INFO {one}" for one in BOTH]), ["e-1", "e-2"]),
+    "transformer": ({"event": FIRST}, ["e-1"]),
+    "transformer, text": ({"event": BOTH[0], "rule": "r"}, ["e-1"]),
+    "two events of one object": ({"old": FIRST, "new": SECOND}, ["e-1", "e-2"]),
+    "message without an ID": ({"body": BOTH[0], "headers": {}}, ["e-1"]),
+    "destination of a Lambda": ({"requestPayload": FIRST, "responsePayload": None, "version": "1.0"}, ["e-1"]),
 }
+ODD = [None, 5, "x", [], [5], {}, {"a": 1}]
+"""Values of fields that do not make a wrapper what it is."""
 EMPTY = {
     "SubscriptionConfirmation": sns("You have chosen to subscribe", Type="SubscriptionConfirmation"),
     "UnsubscribeConfirmation": sns("You have chosen to deactivate", Type="UnsubscribeConfirmation"),
@@ -52,6 +93,23 @@ def test_a_wrapped_event_is_one_record_at_the_location_of_its_wrapper(name: str,
     assert Counter(name for _, name in found) == Counter(["before", *ids, *ids, "after"])
     outer = data.index(records[1], len(records[0]))
     assert {offset for offset, name in found if name in ids} == {outer, data.index(records[2], outer + 1)}
+
+
+@pytest.mark.parametrize(
+    ("wrapper", "names"),
+    [
+        (sqs(*ONE), ("attributes", "Type", "Message", "Sns", "data", "logEvents", "rawData", "kinesis", "Records")),
+        (sns(*ONE), ("Subject", "body", "Body", "MessageId", "records", "Messages", "messageType", "awslogs")),
+        (logs(ONE), ("owner", "Type", "Sns", "body", "rawData", "attemptsMade", "records", "message")),
+        (lambda_sqs(ONE), ("Type", "Message", "logEvents", "records", "Messages", "body", "data")),
+        (lambda_kinesis(BOTH_IN_BYTES[:1]), ("Type", "Sns", "messageId", "body", "logEvents")),
+        (lambda_firehose(BOTH_IN_BYTES[:1]), ("Type", "Sns", "messageId", "body", "logEvents", "kinesis")),
+    ],
+)
+def test_a_field_that_makes_no_wrapper_decides_nothing(wrapper: dict, names: tuple[str, ...]) -> None:
+    odd = [wrapper | {name: value} for name in names for value in ODD]
+    found, refused, counts = stage("\n".join(map(text, odd)).encode(), [100_000])
+    assert ([name for _, name in found], refused, counts.ignored) == (["e-1"] * len(odd), [], {})
 
 
 @pytest.mark.parametrize("name", EMPTY)
@@ -104,6 +162,30 @@ def test_equal_unreadable_messages_of_one_wrapper_are_rows_of_their_own() -> Non
     assert {row["excerpt"] for row in refused} == {"ping"}
 
 
+def test_other_text_in_a_message_counts_once_beside_the_events() -> None:
+    found, refused, _ = staged_tables(
+        text(logs([f"{BOTH[0]}\nEND RequestId\n{BOTH[1]}", "END\nREPORT"])).encode(), [1000]
+    )
+    assert [row["envelope_id"] for row in found] == ["e-1", "e-2"]
+    assert [row["excerpt"] for row in refused] == ["END RequestId", "END·REPORT"]
+
+
+@pytest.mark.parametrize(
+    ("data", "reason", "excerpt"),
+    [
+        (b"\x04\x22\x4d\x18 and so on", "unsupported_format", "The object is compressed as lz4"),
+        (gzip.compress(BOTH_IN_BYTES[0])[:-20], "object_cut_short", ""),
+        (gzip.compress(b" " * 20_000_000), "record_too_large", '{"Records"'),
+        (b"\xff\xfe\xfd no text", "unsupported_format", "The object is text in UTF-16"),
+        (b"{no JSON", "not_json", "{no JSON"),
+    ],
+)
+def test_data_of_a_stream_that_cannot_be_read_are_one_row(data: bytes, reason: str, excerpt: str) -> None:
+    _, (row,), _ = staged_tables(text(lambda_kinesis([data])).encode() + text(SECOND).encode(), [1000])
+    assert row["reason"] == reason
+    assert row["excerpt"].startswith(excerpt)
+
+
 def test_a_fourth_layer_is_refused_as_too_deep() -> None:
     three = sqs(text(sns(text(sqs(text(FIRST))))))
     found, refused, _ = stage(text(three).encode(), [1000])
@@ -139,7 +221,7 @@ def test_a_cut_off_wrapper_costs_only_itself(kept: int, joint: str, size: int) -
         {"Type": "Notification"},
         {"Type": "Notification", "Message": 5},
         {"Type": "Other", "Message": "x"},
-        {"body": text(FIRST)},
+        {"body": "text"},
         {"messageId": "1", "body": {"a": 1}},
         {"messageType": "DATA_MESSAGE"},
         {"messageType": "OTHER", "logEvents": []},
@@ -147,6 +229,12 @@ def test_a_cut_off_wrapper_costs_only_itself(kept: int, joint: str, size: int) -
         {"Records": {"body": text(FIRST)}},
         {"rawData": "eA=="},
         {"Sns": {}},
+        {"kinesis": {"partitionKey": "1"}},
+        {"data": "e30="},
+        {"records": [{"value": "e30="}]},
+        {"records": 5},
+        {"event": {"a": {"event": FIRST}}},
+        {"event": [FIRST]},
     ],
 )
 def test_what_only_resembles_a_wrapper_is_no_envelope(record: dict) -> None:

@@ -6,11 +6,13 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pyarrow as pa
 import pytest
 from support.events import envelope
+from support.packing import as_parquet
 from support.staging import stage, staged_tables
 from support.tables import rows
-from support.wire import logs, text
+from support.wire import lambda_kinesis, logs, text
 
 from bwp_client.load import load
 from bwp_client.sources import open_source
@@ -202,6 +204,33 @@ def test_a_bomb_takes_bounded_memory(tmp_path: Path, content: bytes) -> None:
     count = 12_000_000 // 40 if b"{" in content else 100_000_000
     (tmp_path / "bomb").write_bytes(gzip.compress(content * count, 1))
     assert peak_growth_mb(tmp_path / "bomb") < 150
+
+
+def test_a_long_text_in_every_row_of_a_parquet_file_takes_bounded_memory(tmp_path: Path) -> None:
+    """A dictionary holds the text once, so that the file is small."""
+    table = pa.table({"detail_type": ["X"] * 200, "detail": ["x" * 4_000_000] * 200})
+    (tmp_path / "rows").write_bytes(as_parquet(table))
+    assert (tmp_path / "rows").stat().st_size < 1_000_000
+    assert peak_growth_mb(tmp_path / "rows") < 350
+
+
+def test_many_bombs_in_a_wrapper_take_bounded_memory(tmp_path: Path) -> None:
+    wrapper = text(lambda_kinesis([gzip.compress(b"\n" * 1_000_000)] * 1500))
+    (tmp_path / "bombs").write_text(f"{wrapper}\n{text(GOOD)}\n")
+    assert peak_growth_mb(tmp_path / "bombs") < 150
+    found, refused, _ = stage((tmp_path / "bombs").read_bytes(), [1_000_000])
+    assert [name for _, name in found] == ["good"]
+    assert refused == [(0, "record_too_large")]
+
+
+@pytest.mark.parametrize(
+    "detail", ["[" + "[]," * 1_000_000 + "[]]", "[" + "1," * 1_500_000 + "1]", '"' + "[]," * 1_000_000 + '"']
+)
+def test_a_detail_of_many_values_takes_bounded_memory(tmp_path: Path, detail: str) -> None:
+    event = EVENT.replace('"detail": {}', f'"detail": {detail}')
+    foreign = event.replace("PERSONAL_DATA_DELETION_TASK_COMPLETED", "ORDER_CREATED")
+    (tmp_path / "values").write_text("\n".join([event, foreign, text(GOOD)]))
+    assert peak_growth_mb(tmp_path / "values") < 150
 
 
 def test_object_names_are_never_paths_of_ours(tmp_path: Path) -> None:

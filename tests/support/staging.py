@@ -13,7 +13,6 @@ from bwp_client.load.staging import stage as stage_objects
 from bwp_client.sources import SourceObject
 
 LATEST = 1_800_000_000_000_000
-ITEM = SourceObject("test://object", "1", 1_000_000)
 
 
 class Dripping(io.RawIOBase):
@@ -31,18 +30,19 @@ class Dripping(io.RawIOBase):
 
 
 class Memory:
-    """A source of one object."""
+    """A source of objects in memory."""
 
     label = "test://"
 
-    def __init__(self, data: bytes, sizes: list[int]) -> None:
+    def __init__(self, data: dict[str, bytes], sizes: list[int]) -> None:
         self._data, self._sizes = data, sizes
 
     def objects(self) -> Iterator[SourceObject]:
-        yield ITEM
+        for uri in self._data:
+            yield SourceObject(uri, "1", 1_000_000)
 
     def open(self, item: SourceObject) -> BinaryIO:
-        return Dripping(self._data, self._sizes)
+        return Dripping(self._data[item.uri], self._sizes)
 
 
 def read_staged(path: Path) -> pa.Table:
@@ -50,19 +50,28 @@ def read_staged(path: Path) -> pa.Table:
         return pa.ipc.open_stream(file).read_all()
 
 
-def staged_tables(data: bytes, sizes: list[int]) -> tuple[list[dict], list[dict], ObjectCounts]:
-    """Return the rows, the quarantine rows, and the counts."""
+def staged_objects(
+    objects: dict[str, bytes], sizes: list[int]
+) -> tuple[list[dict], list[dict], dict[str, ObjectCounts]]:
+    """Return the rows, the quarantine rows, and the counts of each object."""
     found: list[dict] = []
     refused: list[dict] = []
     with TemporaryDirectory() as folder:
-        job = StagingJob(Memory(data, sizes), Path(folder), TimeWindow(), LATEST)
-        batches = [made for made in stage_objects([ITEM], job, "t") if isinstance(made, StagedBatch)]
+        source = Memory(objects, sizes)
+        job = StagingJob(source, Path(folder), TimeWindow(), LATEST)
+        batches = [made for made in stage_objects(source.objects(), job, "t") if isinstance(made, StagedBatch)]
         for batch in batches:
             if batch.events:
                 found += read_staged(batch.events).to_pylist()
             if batch.quarantine:
                 refused += read_staged(batch.quarantine).to_pylist()
-    ((_, counts),) = [finished for batch in batches for finished in batch.finished]
+    return found, refused, {item.uri: counts for batch in batches for item, counts in batch.finished}
+
+
+def staged_tables(data: bytes, sizes: list[int]) -> tuple[list[dict], list[dict], ObjectCounts]:
+    """Return the rows, the quarantine rows, and the counts."""
+    found, refused, finished = staged_objects({"test://object": data}, sizes)
+    (counts,) = finished.values()
     assert counts.quarantined.total() == len(refused)
     return found, refused, counts
 

@@ -1,6 +1,7 @@
 """Events as they travel: inside notifications, queue messages and log batches, written from AWS's descriptions."""
 
 import base64
+import gzip
 import io
 import json
 from typing import Any
@@ -109,3 +110,72 @@ def zstd(text: bytes) -> bytes:
     with pa.CompressedOutputStream(pa.PythonFile(kept, mode="w"), "zstd") as stream:
         stream.write(text)
     return kept.getvalue()
+
+
+def base64_text(data: bytes) -> str:
+    return base64.b64encode(data).decode()
+
+
+def lambda_kinesis(parts: list[bytes]) -> dict[str, Any]:
+    """Give the records of a stream as Lambda receives them."""
+    return {
+        "Records": [
+            {
+                "kinesis": {
+                    "kinesisSchemaVersion": "1.0",
+                    "partitionKey": "1",
+                    "sequenceNumber": "49590338271490256608559692538361571095921575989136588898",
+                    "data": base64_text(part),
+                    "approximateArrivalTimestamp": 1545084650.987,
+                },
+                "eventSource": "aws:kinesis",
+                "eventVersion": "1.0",
+                "eventID": "shardId-000000000006:49590338271490256608559692538361571095921575989136588898",
+                "eventName": "aws:kinesis:record",
+                "awsRegion": "us-east-2",
+                "eventSourceARN": "arn:aws:kinesis:us-east-2:123456789012:stream/lambda-stream",
+            }
+            for part in parts
+        ]
+    }
+
+
+def received_kinesis(parts: list[bytes]) -> dict[str, Any]:
+    """Give what `aws kinesis get-records` prints."""
+    records = [
+        {
+            "SequenceNumber": "49590338271490256608559692538361571095921575989136588898",
+            "ApproximateArrivalTimestamp": "2026-05-01T12:00:00+00:00",
+            "Data": base64_text(part),
+            "PartitionKey": "1",
+        }
+        for part in parts
+    ]
+    return {"Records": records, "NextShardIterator": "AAAA", "MillisBehindLatest": 0}
+
+
+def lambda_firehose(parts: list[bytes]) -> dict[str, Any]:
+    """Give the records of a delivery stream as a transforming Lambda receives them."""
+    return {
+        "invocationId": "invoked123",
+        "deliveryStreamArn": "arn:aws:firehose:us-east-1:123456789012:deliverystream/events",
+        "region": "us-east-1",
+        "records": [
+            {"recordId": f"record{place}", "approximateArrivalTimestamp": 1510772160000, "data": base64_text(part)}
+            for place, part in enumerate(parts)
+        ],
+    }
+
+
+def http_firehose(parts: list[bytes]) -> dict[str, Any]:
+    """Give the body that Firehose sends to an HTTP endpoint."""
+    return {
+        "requestId": "ed4acda5-034f-9f42-bba1-f29aea6d7d8f",
+        "timestamp": 1578090901599,
+        "records": [{"data": base64_text(part)} for part in parts],
+    }
+
+
+def lambda_logs(messages: list[str]) -> dict[str, Any]:
+    """Give a log batch as Lambda receives it: gzip in base64."""
+    return {"awslogs": {"data": base64_text(gzip.compress(json.dumps(logs(messages)).encode()))}}
