@@ -66,34 +66,63 @@ def load_archive(
     """
     if window_from and window_to and window_to <= window_from:
         raise UsageError("Nothing was started: the window's end is not after its start. Swap --from and --to.")
-    name = archive.archive_name(url)
     clients = clients or open_clients(archive.rule_and_queue(settings)[1])
-    known = list_replays(warehouse)
-    setup = _ready_setup(warehouse, clients, name, settings, known, clock())
-    of_archive = [replay for replay in known if replay.archive == name]
-    unfinished = [replay for replay in of_archive if replay.state.is_open]
-    total = ArchiveResult(uuid4().hex, url, resumed=bool(unfinished))
-
-    windows = [window_of(replay) for replay in unfinished]
-
-    def read(replays: list[Replay]) -> None:
-        result = ArchiveResult(total.load_id, url)
-        ReplayReader(warehouse, setup, clients, timing or ArchiveTiming(), clock, on_progress, result).read(replays)
-        total.add_window(result)
-
+    load = _ArchiveLoad(warehouse, url, settings, clients, timing or ArchiveTiming(), clock, on_progress)
     with stop_signals_as_interrupt():
+        return load.run(window_from, window_to)
+
+
+class _ArchiveLoad:
+    """A load of one archive: the replays of earlier runs that have not ended, then a new window."""
+
+    def __init__(
+        self,
+        warehouse: Warehouse,
+        url: str,
+        settings: ArchiveSettings,
+        clients: Clients,
+        timing: ArchiveTiming,
+        clock: Callable[[], datetime],
+        on_progress: Callable[[ArchiveProgress], None],
+    ) -> None:
+        self._warehouse = warehouse
+        self._name = archive.archive_name(url)
+        self._settings = settings
+        self._clients = clients
+        self._timing = timing
+        self._clock = clock
+        self._on_progress = on_progress
+        self._result = ArchiveResult(uuid4().hex, url)
+        self._windows: list[ReplayWindow] = []
+
+    def run(self, window_from: datetime | None, window_to: datetime | None) -> ArchiveResult:
+        warehouse, name, result = self._warehouse, self._name, self._result
+        known = list_replays(warehouse)
+        setup = _ready_setup(warehouse, self._clients, name, self._settings, known, self._clock())
+        earlier = [replay for replay in known if replay.archive == name]
+        unfinished = [replay for replay in earlier if replay.state.is_open]
+        result.resumed = bool(unfinished)
         if unfinished:
-            read(unfinished)
+            self._read(unfinished, setup)
         if not unfinished or window_from or window_to:
-            window = next_window(setup.archive, list_replays(warehouse, name), window_from, window_to, now=clock())
-            if not any(known_window.contains(window) for known_window in windows):  # else it is complete by now
-                windows.append(window)
-                setup = archive.ready_setup(clients, name, settings) if unfinished else setup
+            window = next_window(
+                setup.archive, list_replays(warehouse, name), window_from, window_to, now=self._clock()
+            )
+            if not any(read.contains(window) for read in self._windows):
+                setup = archive.ready_setup(self._clients, name, self._settings) if unfinished else setup
                 warehouse.create()
-                read([planned_replay(setup, of_archive, window, now=clock())])
-    total.attention += _attention(setup.archive, total, of_archive)
-    total.attention += _absent_events(setup.archive, windows, clock())
-    return total
+                self._read([planned_replay(setup, earlier, window, now=self._clock())], setup)
+        result.attention += _no_event_ever(setup.archive, result, earlier)
+        result.attention += _absent_events(setup.archive, self._windows, self._clock())
+        return result
+
+    def _read(self, replays: list[Replay], setup: archive.Setup) -> None:
+        result = ArchiveResult(self._result.load_id, self._result.source)
+        ReplayReader(self._warehouse, setup, self._clients, self._timing, self._clock, self._on_progress, result).read(
+            replays
+        )
+        self._result.add_window(result)
+        self._windows += map(window_of, replays)
 
 
 def _ready_setup(
@@ -132,7 +161,7 @@ def _ready_setup(
         ) from error
 
 
-def _attention(described: archive.Archive, result: ArchiveResult, earlier: list[Replay]) -> Iterator[str]:
+def _no_event_ever(described: archive.Archive, result: ArchiveResult, earlier: list[Replay]) -> Iterator[str]:
     """Yield that no event ever came from an archive that holds events."""
     received = [result.received - result.foreign]
     received += [replay.counts.get("received", 0) - replay.counts.get("foreign", 0) for replay in earlier]
