@@ -135,6 +135,29 @@ def test_an_api_in_trouble_is_reported(bench, answer, words):
     assert words in text
 
 
+@pytest.mark.parametrize("endpoint", ["API", "token endpoint"])
+def test_a_pause_that_was_asked_for_is_named(bench, endpoint):
+    moment = datetime(2026, 4, 1, 12, tzinfo=UTC)
+    throttled = http(429, "", retry_after="3600")
+    bench.api.tokens = [token(SECRET) if endpoint == "API" else throttled]
+    bench.api.answers = [throttled]
+    [(text, fix)] = bad(
+        inspect_api(settings_for(bench.api.url), [TaskRef(TaskKind.DELETION, "t-1", FIRST)], clock=lambda: moment)
+    )
+    assert "asked us to slow down" in text
+    assert fix == "Run doctor api again after 2026-04-01 13:00:00 UTC."
+
+
+@pytest.mark.parametrize("address", ["ftp://host/x", "host/x", "http://[", "https://host:999999/x", ""])
+@pytest.mark.parametrize("setting", ["endpoint", "token_endpoint"])
+def test_an_address_that_is_no_web_address_is_reported_and_nothing_is_asked(bench, setting, address):
+    settings = settings_for(bench.api.url, **{setting: address})
+    faults = dict(bad(inspect_api(settings, [sample_task(0)])))
+    fix = faults[f"Address {setting.replace('_', ' ')}: this is no http:// or https:// address."]
+    assert f"BWP_API__{setting.upper()}" in fix
+    assert bench.api.seen == []
+
+
 def test_nobody_listening_is_reported():
     faults = bad(inspect_api(settings_for("http://127.0.0.1:9"), [sample_task(0)]))
     assert any("could not be reached" in text for text, _ in faults)
