@@ -16,7 +16,7 @@ from bwp_client.ui.components import draw_heading
 from bwp_client.ui.data import to_arrow
 from bwp_client.ui.page import GO_TO, TASKS_PAGE, PageContext
 from bwp_client.ui.sections.worklist import ROW_HEIGHT
-from bwp_client.ui.sections.worklist_rows import COLUMNS, dated_tasks, due_counts, this_hour
+from bwp_client.ui.sections.worklist_rows import COLUMNS, dated_tasks, due_counts, this_quarter_hour
 
 FIRST_TASKS = 5
 
@@ -102,15 +102,17 @@ def open_failures_sentence(page: PageContext) -> str:
 
 
 def _open_failures(page: PageContext) -> _OpenFailures:
-    return page.cached(("open failures", this_hour(), repr(page.settings.deadlines)), lambda: _find_open_failures(page))
+    return page.cached(
+        ("open failures", this_quarter_hour(), repr(page.settings.deadlines)), lambda: _find_open_failures(page)
+    )
 
 
 def _find_open_failures(page: PageContext) -> _OpenFailures:
     """Read the open failures of all data; failures overdue under any law are only counted, unless all are overdue."""
     ever = page.filters_of_all_data
-    since = max(this_hour() - timedelta(days=page.settings.deadlines.longest_days), EARLIEST_EVENT)
+    since = max(this_quarter_hour() - timedelta(days=page.settings.deadlines.longest_days), EARLIEST_EVENT)
     failures = dated_tasks(
-        page, MetricName.OPEN_FAILURES, ever.with_(from_time=since, to_time=max(ever.to_time, this_hour()))
+        page, MetricName.OPEN_FAILURES, ever.with_(from_time=since, to_time=max(ever.to_time, this_quarter_hour()))
     )
     earlier = count_open_failures(page.snapshot, ever, before=since)
     due = due_counts(failures)

@@ -24,7 +24,7 @@ from bwp_client.ui.sections.worklist_rows import (
     in_state,
     matching,
     shown_tasks,
-    this_hour,
+    this_quarter_hour,
 )
 
 ROW_HEIGHT = 66
@@ -46,7 +46,7 @@ def draw_worklist(page: PageContext) -> None:
             page, MetricName.OPEN_FAILURES, page.filters.with_(from_time=EARLIEST_EVENT) if is_ever else None
         )
 
-    as_of = (is_ever, this_hour(), repr(page.settings.deadlines))
+    as_of = (is_ever, this_quarter_hour(), repr(page.settings.deadlines))
     _draw_counts(page.cached(("counts", as_of), lambda: _counts(failures(), dated_tasks(page, MetricName.WAITING))))
     state = st.radio("Show", STATES, horizontal=True, key="due", bind="query-params") or "open"
     search = st.text_input(

@@ -48,13 +48,17 @@ _WAITING_COLUMNS: Final = (
 _SEARCHED_COLUMNS: Final = ("task_id", "product", "code", "action")
 
 
-def this_hour() -> datetime:
-    """Return the start of this hour, UTC. Days left are counted from it, so that results can be cached for an hour."""
-    return datetime.now(UTC).replace(minute=0, second=0, microsecond=0)
+def this_quarter_hour() -> datetime:
+    """Return the start of this quarter of an hour, UTC; days left are counted from it, so that results can be cached.
+
+    In every time zone, a day begins with a quarter of an hour.
+    """
+    now = datetime.now(UTC)
+    return now.replace(minute=now.minute // 15 * 15, second=0, microsecond=0)
 
 
 def dated_tasks(page: PageContext, name: MetricName, filters: Filters | None = None) -> pd.DataFrame:
-    """Return tasks with their deadlines as of this hour; the frame is cached and must not be changed.
+    """Return tasks with their deadlines as of this quarter of an hour; the frame is cached and must not be changed.
 
     Args:
         page: The page.
@@ -66,7 +70,7 @@ def dated_tasks(page: PageContext, name: MetricName, filters: Filters | None = N
     """
     return _dated_tasks(
         snapshot=page.snapshot, name=name.value, filters=filters or page.filters, calendar=page.settings.deadlines,
-        guidance=page.guidance, as_of=this_hour(), names=page.names,
+        guidance=page.guidance, as_of=this_quarter_hour(), names=page.names,
     )  # fmt: skip
 
 
