@@ -138,7 +138,9 @@ def read_task_history(
         return None
     answer: dict[str, Any] = next((item for item in reversed(lookups) if item["submitted_at"] is not None), {})
     submitted = answer.get("submitted_at")
-    known = [*events, *lookups, *([request] if request else [])]
+    # As in the outcomes table: the latest event whose region is known, else the latest event.
+    newest = sorted(events, key=lambda event: (event["region"] is not None, event["occurred_at"]), reverse=True)
+    known = [*newest, *lookups, *([request] if request else [])]
     product = next((item["business_product_id"] for item in known if item["business_product_id"]), None)
     failed = [event["occurred_at"] for event in events if event["outcome"] == "FAILED"]
     known_submissions = [submitted, *([request["first_submitted_at"]] if request else [])]
