@@ -23,11 +23,14 @@ days = 28
 # %%
 from bwp_client import METRICS, Filters, MetricName, open_snapshot, run_metric
 from bwp_client.charts import Theme, rate_over_time
+from bwp_client.metrics.extent_wording import notes_on
 
 snapshot = open_snapshot(warehouse)
 filters = Filters.last_days(snapshot.span()[1], days)
 before = filters.with_(from_time=filters.before_time, to_time=filters.from_time)
 print(f"{before.from_time:%d %b %Y} to {filters.from_time:%d %b %Y}, then to {filters.to_time:%d %b %Y}")
+for note in notes_on(snapshot, MetricName.PERIOD_COMPARISON, filters):
+    print(note)
 
 # %% [markdown]
 # ## Is it different?

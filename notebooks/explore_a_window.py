@@ -27,12 +27,15 @@ import pandas as pd
 from bwp_client import METRICS, Bucket, Filters, MetricName, no_denominator, open_snapshot, run_metric
 from bwp_client.charts import Theme, code_bars, code_colors, codes_over_time, rate_over_time
 from bwp_client.events import TaskKind
+from bwp_client.metrics.extent_wording import notes_on
 
 snapshot = open_snapshot(warehouse)
 filters = Filters.last_days(snapshot.span()[1], days).with_(task_kind=TaskKind(task_kind))
 print(
     f"{filters.from_time:%d %b %Y} to {filters.to_time:%d %b %Y}, as of {snapshot.run.finished_at:%d %b %Y %H:%M} UTC"
 )
+for note in notes_on(snapshot, MetricName.PERIOD_COMPARISON, filters):
+    print(note)
 
 # %% [markdown]
 # ## How bad is it?

@@ -8,9 +8,10 @@ from bwp_client.metrics import MetricName
 from bwp_client.ui.components import code_palette, draw_chart, draw_meanings, theme
 from bwp_client.ui.drill_down import filters_of_code, filters_of_period_and_code
 from bwp_client.ui.page import open_page
-from bwp_client.ui.sections import error_codes, products
+from bwp_client.ui.sections import data_extent, error_codes, products
 
 page = open_page("Error codes")
+data_extent.draw_missing_data(page)
 coverage = page.metric_row(MetricName.COVERAGE)
 codes = page.metric(MetricName.ERROR_CODES)
 if not coverage["failed"]:

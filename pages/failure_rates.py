@@ -5,9 +5,10 @@ import streamlit as st
 from bwp_client.metrics import MetricName
 from bwp_client.ui.components import draw_heading, draw_meanings
 from bwp_client.ui.page import open_page
-from bwp_client.ui.sections import failure_rate, kinds_and_regions, products, submission_rate, unrated
+from bwp_client.ui.sections import data_extent, failure_rate, kinds_and_regions, products, submission_rate, unrated
 
 page = open_page("Failure rates")
+data_extent.draw_missing_data(page)
 rates = page.metric(MetricName.FAILURE_RATE)
 if rates.empty:
     unrated.draw_nothing_rated(page)

@@ -3,9 +3,19 @@
 from bwp_client.metrics import MetricName
 from bwp_client.ui.components import draw_heading, draw_meanings
 from bwp_client.ui.page import open_page
-from bwp_client.ui.sections import data_trust, error_codes, failure_rate, headline, products, today, unrated
+from bwp_client.ui.sections import (
+    data_extent,
+    data_trust,
+    error_codes,
+    failure_rate,
+    headline,
+    products,
+    today,
+    unrated,
+)
 
 page = open_page("Overview")
+data_extent.draw_missing_data(page)
 comparison = page.metric_row(MetricName.PERIOD_COMPARISON)
 headline.draw_sentences(page, comparison)
 headline.draw_figures(page, comparison)

@@ -5,13 +5,14 @@ import streamlit as st
 from bwp_client.metrics import MetricName
 from bwp_client.ui.components import draw_meanings
 from bwp_client.ui.page import open_page
-from bwp_client.ui.sections import pasted_tasks, task_detail, worklist
+from bwp_client.ui.sections import data_extent, pasted_tasks, task_detail, worklist
 
 page = open_page("Tasks")
 task_id = st.text_input("One task", key="task", bind="query-params", placeholder="Paste a task ID to see its timeline")
 if task_id and task_id.strip():
     task_detail.draw_task(page, task_id.strip())
     st.stop()
+data_extent.draw_missing_data(page)
 worklist.draw_worklist(page)
 with st.expander("Paste task IDs to see and look up"):
     pasted_tasks.draw_pasted_tasks(page)

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from bwp_client.cli.console import errors_as_exit_codes, print_json
+from bwp_client.cli.console import errors_as_exit_codes, note, print_json
 from bwp_client.cli.options import (
     BusinessProductOption,
     CodeOption,
@@ -43,13 +43,14 @@ def metric_command(
 ) -> None:
     """Compute a metric over a period, by default over the last 28 days of the data."""
     with errors_as_exit_codes(as_json=as_json):
-        from bwp_client.metrics import Bucket, run_metric
+        from bwp_client.metrics import Bucket, MetricName, run_metric
+        from bwp_client.metrics.extent_wording import notes_on
         from bwp_client.metrics.filter_values import require_known_values
         from bwp_client.metrics.filters import filters_between
         from bwp_client.metrics.guidance import read_guidance
         from bwp_client.settings import Settings
         from bwp_client.warehouse import Warehouse
-        from bwp_client.warehouse.product_names import product_names
+        from bwp_client.warehouse.product_names import name_of, product_names
         from bwp_client.warehouse.snapshot import Snapshot, compute_from_newest
 
         settings = Settings.load()
@@ -57,15 +58,16 @@ def metric_command(
         if output not in {"table", "csv", "json"}:
             raise UsageError(f"--format {output!r} is none of table, csv, json. Nothing was computed.")
 
-        def compute(snapshot: Snapshot) -> Any:
+        def compute(snapshot: Snapshot) -> tuple[Any, list[str]]:
             filters = filters_between(
                 from_,
                 to,
                 data_end=(snapshot.span() or (None, datetime.now(UTC)))[1],
                 **selection(task_kind, business_product, region, code),
             )
-            require_known_values(snapshot, filters, product_names(snapshot.warehouse.uri, settings.product_names))
-            return run_metric(
+            names = product_names(snapshot.warehouse.uri, settings.product_names)
+            require_known_values(snapshot, filters, names)
+            frame = run_metric(
                 snapshot,
                 name,
                 filters,
@@ -74,8 +76,12 @@ def metric_command(
                 calendar=settings.deadlines,
                 guidance=read_guidance(settings.error_codes_file),
             )
+            return frame, notes_on(snapshot, MetricName(name), filters, lambda product: name_of(product, names))
 
-        _print_frame(compute_from_newest(Warehouse(warehouse_uri(warehouse, settings)), compute), output)
+        frame, notes = compute_from_newest(Warehouse(warehouse_uri(warehouse, settings)), compute)
+        _print_frame(frame, output)
+        for text in notes:
+            note(text, as_json=output == "json")
 
 
 def _print_frame(frame: Any, output: str) -> None:

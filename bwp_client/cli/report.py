@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -128,7 +129,7 @@ def _specs(first: ReportSpec, catch_up: int, store: ReportStore, begins: datetim
         first: The newest spec.
         catch_up: The number of earlier periods.
         store: The store of published reports.
-        begins: The time of the first data; an earlier period has nothing to report.
+        begins: The time of the first data; a report of an earlier period that begins a day or more before it would be cut.
     """
     from bwp_client.reports.publish import published_series
 
@@ -136,7 +137,8 @@ def _specs(first: ReportSpec, catch_up: int, store: ReportStore, begins: datetim
     done = published_series(store) if catch_up else set()
     for _ in range(catch_up):
         period = period.previous()
-        if first.with_period(period).series not in done and begins is not None and period.to_time > begins:
+        is_covered = begins is not None and begins - period.from_time < timedelta(days=1)
+        if first.with_period(period).series not in done and is_covered:
             due.append(first.with_period(period))
     if catch_up and first.series in done:
         due.remove(first)

@@ -11,7 +11,7 @@ from enum import StrEnum
 
 import pandas as pd
 
-from bwp_client.metrics import change_points, error_codes, periods, worklist
+from bwp_client.metrics import change_points, comparison, error_codes, periods, worklist
 from bwp_client.metrics.context import MetricContext
 
 KNOWN_SHARE = 0.95
@@ -118,8 +118,10 @@ METRICS: dict[MetricName, MetricSpec] = {
     MetricName.PERIOD_COMPARISON: MetricSpec(
         "Against the period before",
         "The failure rate of this period minus that of the period of the same length just before it, with Newcombe's "
-        "95 % interval. It is called higher or lower only when the interval does not contain zero.",
+        "95 % interval. It is called higher or lower only when the interval does not contain zero. Where data are missing at "
+        "the beginning of the period before, because it is older than the data or was purged, nothing is compared.",
         "period_comparison.sql",
+        comparison.with_covered_comparison,
     ),
     MetricName.COMPARISON_BY_PRODUCT: MetricSpec(
         "Business products against the period before",
@@ -127,6 +129,7 @@ METRICS: dict[MetricName, MetricSpec] = {
         "period of the same length just before this one; the product with most failed tasks comes first. The intervals "
         "are those of the comparison of all products.",
         "comparison_by_product.sql",
+        comparison.with_covered_comparison,
     ),
     MetricName.CONTRIBUTORS: MetricSpec(
         "What changed",
@@ -135,6 +138,7 @@ METRICS: dict[MetricName, MetricSpec] = {
         "over all products, add up to the change (Kitagawa, 1955). For codes: failed tasks with exactly these codes ÷ all "
         "outcomes, now minus before; these add up to the change too.",
         "contributors.sql",
+        comparison.with_covered_effects,
     ),
     MetricName.CHANGE_POINTS: MetricSpec(
         "Changes",
@@ -158,8 +162,8 @@ METRICS: dict[MetricName, MetricSpec] = {
     ),
     MetricName.GAPS: MetricSpec(
         "Gaps",
-        "Days without a single event of any kind, where the weekday's median over all data is 5 events or more. "
-        "Only the filters on products and regions apply.",
+        "Days without a single event of any kind, where the weekday's median over all data is 5 events or more. Days before "
+        "the first event and after the newest count too; purged days don't. Only the filters on products and regions apply.",
         "gaps.sql",
     ),
     MetricName.OPEN_FAILURES: MetricSpec(

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from bwp_client.deadlines import DeadlineCalendar
+from bwp_client.metrics.extent import NO_DATA, SelectedData
 from bwp_client.metrics.filters import Bucket, Filters
 from bwp_client.metrics.guidance import GuidanceTable
 
@@ -22,6 +23,7 @@ class MetricContext:
         guidance: Class and next action of each error code.
         as_of: The time at which the run of the snapshot finished.
         now: The moment from which days left and ages are counted.
+        data: How far the data of the selected tasks reach; metrics over periods need it.
     """
 
     filters: Filters
@@ -31,3 +33,4 @@ class MetricContext:
     guidance: GuidanceTable
     as_of: datetime
     now: datetime
+    data: SelectedData = NO_DATA

@@ -66,6 +66,10 @@ class Filters:
         """The beginning of the period before, which has the same length and ends where this period begins."""
         return self.from_time - (self.to_time - self.from_time)
 
+    def period_before(self) -> Filters:
+        """Return the same filters over the period before."""
+        return replace(self, from_time=self.before_time, to_time=self.from_time)
+
     @classmethod
     def last_days(cls, until: datetime, days: int = DEFAULT_DAYS) -> Self:
         """Return filters over whole UTC days; the last is the day of `until`."""

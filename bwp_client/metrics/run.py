@@ -8,8 +8,10 @@ import pandas as pd
 
 from bwp_client.deadlines import DeadlineCalendar
 from bwp_client.errors import UsageError
+from bwp_client.events import EARLIEST_EVENT
 from bwp_client.metrics.catalog import KNOWN_SHARE, METRICS, MetricName
 from bwp_client.metrics.context import MetricContext
+from bwp_client.metrics.extent import SelectedData
 from bwp_client.metrics.filters import Bucket, Filters
 from bwp_client.metrics.guidance import GuidanceTable, built_in_guidance
 from bwp_client.metrics.sql_templates import SummaryTables, bound, filter_parameters, render
@@ -54,7 +56,15 @@ def run_metric(
     except ValueError:
         raise UsageError(f"There is no metric {name!r}. Metrics: {', '.join(MetricName)}.") from None
     sql = render(spec.sql, bucket, SummaryTables.smallest(filters, bucket))
-    values = filter_parameters(filters) | {"min_n": min_n, "known_share": KNOWN_SHARE}
+    data = SelectedData.of(snapshot, filters)
+    values = filter_parameters(filters) | {
+        "min_n": min_n,
+        "known_share": KNOWN_SHARE,
+        "first_event_at": snapshot.limits.first_event_at or filters.from_time,
+        "newest_event_at": snapshot.limits.newest_event_at or filters.from_time,
+        "purged_before": snapshot.limits.purged_before or EARLIEST_EVENT,
+        "as_of": snapshot.run.finished_at,
+    }
     frame = snapshot.frame(sql, bound(sql, values))
     if spec.finish is None:
         return frame
@@ -66,5 +76,6 @@ def run_metric(
         guidance or built_in_guidance(),
         as_of=snapshot.run.finished_at,
         now=now or datetime.now(UTC),
+        data=data,
     )
     return spec.finish(frame, context)

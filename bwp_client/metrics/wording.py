@@ -87,16 +87,18 @@ def moment(time: datetime) -> str:
     return day(time) if is_midnight else f"{day(time)} {time:%H:%M}"
 
 
-def baseline_name(baseline: Baseline, *, is_explained: bool = True) -> str:
+def baseline_name(baseline: Baseline, *, is_explained: bool = True, is_before_cut: bool = False) -> str:
     """Return the name of a rate chart's baseline, with the reason if it is not the period before.
 
     Args:
         baseline: From `baseline_of`.
         is_explained: False leaves the reason out.
+        is_before_cut: The reason is that data of the period before are missing.
     """
     if baseline.is_before:
         return "the period before"
-    return "this period as a whole" + (", because the period before has too few outcomes" if is_explained else "")
+    lack = "lacks data" if is_before_cut else "has too few outcomes"
+    return "this period as a whole" + (f", because the period before {lack}" if is_explained else "")
 
 
 def rate_legend(
@@ -134,7 +136,13 @@ def rate_legend(
     return " ".join(sentences)
 
 
-def statement(row: Mapping[Any, Any], period: timedelta, cause: Cause | None, name_of: Callable[[str], str]) -> str:
+def statement(
+    row: Mapping[Any, Any],
+    period: timedelta,
+    cause: Cause | None,
+    name_of: Callable[[str], str],
+    not_compared: str | None = None,
+) -> str:
     """Return the failure rate, its comparison with the period before and the cause of the change, in one sentence.
 
     Statements that the data do not support are left out.
@@ -144,6 +152,7 @@ def statement(row: Mapping[Any, Any], period: timedelta, cause: Cause | None, na
         period: The period's length.
         cause: From `find_cause`.
         name_of: Returns a product's name.
+        not_compared: The reason why nothing is compared with the period before, from `extent_wording.why_not_compared`.
     """
     if not row["n"]:
         return "No task of this kind ended in this period."
@@ -151,6 +160,8 @@ def statement(row: Mapping[Any, Any], period: timedelta, cause: Cause | None, na
         return f"{row['failed']:,} of {row['n']:,} tasks failed: too few to rate."
     text = f"Failure rate {percent(row['rate'])} ({interval(row['low'], row['high'])}, n {row['n']:,})"
     compared, before = verdict(row), f"the {period_length(period)} before"
+    if not_compared:
+        return f"{text}, not compared with {before}: {not_compared}."
     if compared == "too few to compare":
         return f"{text}; {before} had too few outcomes to compare."
     previous = f"({percent(row['previous_rate'])})"

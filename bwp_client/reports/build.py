@@ -24,6 +24,7 @@ from bwp_client.reports.quiet import is_quiet, quiet_sentence
 from bwp_client.reports.render import render
 from bwp_client.reports.spec import ReportSpec, WarehouseFacts
 from bwp_client.warehouse import Run, Warehouse
+from bwp_client.warehouse.data_limits import DataLimits
 from bwp_client.warehouse.product_names import product_names as names_of
 from bwp_client.warehouse.snapshot import Snapshot
 
@@ -130,6 +131,7 @@ def _finish(
         statements=content.statements,
         figures=to_rows(pd.DataFrame([content.headline | {"coverage": content.coverage["coverage"]}]))[0],
         pictures=pictures.note,
+        partial=content.partial,
         files=_entries(folder),
     )
     (folder / MANIFEST).write_bytes(manifest.to_bytes())
@@ -158,7 +160,10 @@ def _snapshot_of(facts: WarehouseFacts, folder: Path) -> Snapshot:
         counts={},
         versions=facts.versions,
     )
-    return Snapshot(Warehouse(str(folder / INPUTS)), run, input_files(folder / INPUTS))
+    limits = DataLimits(facts.begins_at, facts.newest_event_at, facts.reaches_to, facts.purged_before)
+    is_known = facts.newest_event_at is not None  # not in the manifests of earlier versions
+    rows = input_files(folder / INPUTS)
+    return Snapshot(Warehouse(str(folder / INPUTS)), run, rows, limits if is_known else None)
 
 
 def _arrow(frame: pd.DataFrame) -> Any:

@@ -15,6 +15,7 @@ from bwp_client.charts.rates import describe_rates
 from bwp_client.metrics import MetricName
 from bwp_client.metrics.attribution import cause_of
 from bwp_client.metrics.baseline import Baseline, baseline_of, outside
+from bwp_client.metrics.extent_wording import missing_data, product_limits, why_not_compared
 from bwp_client.metrics.queries import no_denominator
 from bwp_client.metrics.wording import baseline_name, rate_legend, statement
 from bwp_client.reports.context import ReportContext
@@ -40,7 +41,7 @@ class Figure:
 
 @dataclass(frozen=True, slots=True)
 class Heard:
-    """The counted events of the report's products and regions, over all time and of every task kind."""
+    """The counted events of the report's products and regions up to the run, of every task kind."""
 
     first_at: datetime | None
     last_at: datetime | None
@@ -60,9 +61,16 @@ class Content:
     """Frames by the name of the `ReportTable`."""
     figures: tuple[Figure, ...]
     newest_event_at: datetime | None
+    """The newest counted event of the report's products up to the run."""
     heard: Heard
     outcomes: dict[str, int]
     """The number of tasks of the period by outcome, as the metrics count them, for rated and unrated products."""
+    partial: tuple[str, ...]
+    """A clause for each end of the period for which data are missing; empty if the data cover the period."""
+    not_compared: str | None
+    """A clause with the reason why nothing is compared with the period before; None if it is compared."""
+    notes: tuple[str, ...]
+    """Sentences on business products whose data cover a part of the period only."""
 
 
 def compute_content(context: ReportContext) -> Content:
@@ -75,41 +83,53 @@ def compute_content(context: ReportContext) -> Content:
     with_any_code = context.filters.with_(codes=None)
     rated = context.metric(MetricName.FAILURE_RATE, with_any_code)
     failed = int(rated["failed"].sum()) + int(no_denominator(context.snapshot, with_any_code)["failed"].sum())
-    span = context.snapshot.span()
+    filters = context.filters
+    extent = context.data.extent(filters.from_time, filters.to_time)
+    not_compared = why_not_compared(context.data.extent(filters.before_time, filters.from_time))
+    newest_event_at, heard = _heard(context)
     return Content(
-        statements=_statements(context, headline, tables["by_product"], unrated),
+        statements=_statements(context, headline, tables["by_product"], unrated, not_compared),
         headline={str(name): value for name, value in headline.items()},
         coverage={str(name): value for name, value in coverage.items()},
         tables=tables,
         figures=tuple(_figures(context, tables, headline)),
-        newest_event_at=None if span is None else span[1],
-        heard=_heard(context),
+        newest_event_at=newest_event_at,
+        heard=heard,
         outcomes={"COMPLETED": int(rated["completed"].sum()), "FAILED": failed},
+        partial=tuple(missing_data(extent)),
+        not_compared=not_compared,
+        notes=tuple(product_limits(extent, context.facts.name)),
     )
 
 
-def _heard(context: ReportContext) -> Heard:
+def _heard(context: ReportContext) -> tuple[datetime | None, Heard]:
+    """Return the newest event of the report's products, and the events of its products and regions."""
     rows = context.snapshot.rows(
-        "select business_product_id, coalesce(region, ''), min(occurred_at), max(occurred_at) from outcomes group by all"
+        """
+        select business_product_id, coalesce(region, ''), min(occurred_at), max(occurred_at) from outcomes
+        where occurred_at <= $run_finished_at group by all
+        """,
+        {"run_finished_at": context.facts.run_finished_at},
     )
     products, regions = context.spec.business_products, context.spec.regions
-    selected = [
-        row for row in rows if (products is None or row[0] in products) and (regions is None or row[1] in regions)
-    ]
-    return Heard(
+    of_products = [row for row in rows if products is None or row[0] in products]
+    selected = [row for row in of_products if regions is None or row[1] in regions]
+    return max((row[3] for row in of_products), default=None), Heard(
         first_at=min((row[2] for row in selected), default=None),
         last_at=max((row[3] for row in selected), default=None),
     )
 
 
-def _statements(context: ReportContext, headline: Any, products: pd.DataFrame, unrated: int) -> tuple[str, ...]:
+def _statements(
+    context: ReportContext, headline: Any, products: pd.DataFrame, unrated: int, not_compared: str | None
+) -> tuple[str, ...]:
     if not headline["n"] and unrated:
         return (
             f"{unrated:,} failed, and no rate can be given: no COMPLETED event was ever loaded for these products.",
         )
     filters = context.filters
     cause = cause_of(context.metric, filters, headline, products)
-    return (statement(headline, filters.to_time - filters.from_time, cause, context.facts.name),)
+    return (statement(headline, filters.to_time - filters.from_time, cause, context.facts.name, not_compared),)
 
 
 def _figures(context: ReportContext, tables: dict[str, pd.DataFrame], headline: Any) -> list[Figure]:

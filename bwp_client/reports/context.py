@@ -8,6 +8,7 @@ import pandas as pd
 
 from bwp_client.deadlines import DeadlineCalendar
 from bwp_client.metrics import Bucket, Filters, MetricName, run_metric
+from bwp_client.metrics.extent import SelectedData
 from bwp_client.metrics.guidance import GuidanceTable
 from bwp_client.reports.spec import ReportSpec, WarehouseFacts
 from bwp_client.warehouse.snapshot import Snapshot
@@ -51,6 +52,11 @@ class ReportContext:
                 now=spec.as_of,
             )
         return self._frames[key].copy(deep=False)
+
+    @property
+    def data(self) -> SelectedData:
+        """How far the data of the selected tasks reach."""
+        return SelectedData.of(self.snapshot, self.filters)
 
     @property
     def filters_from_first_event(self) -> Filters:

@@ -158,8 +158,11 @@ def gather_facts(
         from_events=count_outcomes(snapshot, spec, f"({events})"),
         is_sample=warehouse.uri == Warehouse(SAMPLE_WAREHOUSE).uri,
         product_names={product: names[product] for product in sorted(known & set(names))},
-        begins_at=(snapshot.span() or (None,))[0],
+        begins_at=snapshot.limits.first_event_at,
         guidance={code: [item.code_class, item.action] for code, item in sorted(guidance.by_code.items())},
+        newest_event_at=snapshot.limits.newest_event_at,
+        reaches_to=snapshot.limits.reaches_to,
+        purged_before=snapshot.limits.purged_before,
     )
 
 

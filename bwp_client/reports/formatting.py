@@ -9,6 +9,7 @@ from typing import Any
 
 import pandas as pd
 
+from bwp_client.metrics.comparison import NOT_COMPARED
 from bwp_client.metrics.wording import day, duration, moment, percent, points, rate_with_interval
 
 LABELS = {
@@ -53,6 +54,7 @@ _PERCENT = {
 }
 _POINTS = {"difference", "difference_low", "difference_high", "mix_effect", "rate_effect", "contribution"}
 _WITH_INTERVAL = {"rate", "previous_rate", "difference"}
+_OF_PERIOD_BEFORE = {"previous_rate", "previous_failed", "previous_n", "difference", "tasks_before"}
 _MAX_LENGTH, _MAX_LENGTH_OF_WORDS = 40, 30
 """The most characters of a cell on one line: for an ID without spaces, and for a text that can be broken between words."""
 _NONE = "–"
@@ -82,7 +84,12 @@ class FormattedTable:
 
 
 def format_table(
-    frame: pd.DataFrame, columns: Sequence[str], max_rows: int, name_of: Callable[[str], str]
+    frame: pd.DataFrame,
+    columns: Sequence[str],
+    max_rows: int,
+    name_of: Callable[[str], str],
+    *,
+    is_before_cut: bool,
 ) -> FormattedTable:
     """Return the columns of a frame as text.
 
@@ -91,11 +98,12 @@ def format_table(
         columns: The columns to show; those that the frame does not have are left out.
         max_rows: The number of rows to show; the others are only counted.
         name_of: Returns the name of a business product ID.
+        is_before_cut: The data don't cover the period before, so figures of that period are left out.
     """
     present = [name for name in columns if name in frame.columns]
     numeric = {name: pd.api.types.is_numeric_dtype(frame[name].dtype) for name in present}
     rows = [
-        [Cell(_text(name, row, name_of), numeric[name]) for name in present]
+        [Cell(_text(name, row, name_of, is_before_cut=is_before_cut), numeric[name]) for name in present]
         for row in frame.head(max_rows).to_dict("records")
     ]
     header = [Cell(column_label(name), numeric[name]) for name in present]
@@ -107,8 +115,10 @@ def column_label(column: str) -> str:
     return LABELS.get(column) or column.replace("_", " ").capitalize()
 
 
-def _text(name: str, row: Any, name_of: Callable[[str], str]) -> str:
+def _text(name: str, row: Any, name_of: Callable[[str], str], *, is_before_cut: bool) -> str:
     value = row[name]
+    if name in _OF_PERIOD_BEFORE and (is_before_cut or row.get("compared") == NOT_COMPARED):
+        return NOT_COMPARED if name in _WITH_INTERVAL else _NONE
     if name in _WITH_INTERVAL:
         return rate_with_interval(row, name)
     if not isinstance(value, list | tuple) and pd.isna(value):

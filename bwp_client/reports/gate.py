@@ -27,6 +27,7 @@ def refusal_reasons(
         reason
         for reason in (
             _empty(spec, facts, content),
+            *(f"cut: {clause}." for clause in content.partial),
             _stale(spec, content),
             _incomplete_lookups(spec, content),
             _different_counts(facts, content),

@@ -47,6 +47,8 @@ class Manifest:
     figures: dict[str, Any]
     pictures: str
     files: dict[str, FileEntry]
+    partial: tuple[str, ...] = ()
+    """The parts of the period for which data are missing; empty if the data cover it from end to end."""
 
     def to_bytes(self) -> bytes:
         """Return the JSON text in UTF-8; equal manifests give equal bytes."""
@@ -60,6 +62,7 @@ class Manifest:
             "says": list(self.statements),
             "figures": self.figures,
             "pictures": self.pictures,
+            **({"partial": list(self.partial)} if self.partial else {}),
             "files": {
                 path: {"sha256": item.sha256, "size_bytes": item.size_bytes}
                 | ({} if item.rows is None else {"rows": item.rows})
@@ -87,6 +90,7 @@ class Manifest:
                 figures=dict(value["figures"]),
                 pictures=str(value["pictures"]),
                 files={_relative(path): FileEntry(**item) for path, item in value["files"].items()},
+                partial=tuple(value.get("partial", ())),
             )
         except (KeyError, TypeError, ValueError, AttributeError) as error:
             raise UsageError(

@@ -20,7 +20,8 @@ import pandas as pd
 from markupsafe import Markup
 
 from bwp_client.metrics import METRICS
-from bwp_client.metrics.comparison import verdict
+from bwp_client.metrics.comparison import NOT_COMPARED, verdict
+from bwp_client.metrics.extent_wording import sentence
 from bwp_client.metrics.wording import TOO_FEW_TO_RATE, interval, percent, rate_with_interval
 from bwp_client.reports.content import Content
 from bwp_client.reports.formatting import format_table
@@ -109,7 +110,7 @@ def _sections(spec: ReportSpec, facts: WarehouseFacts, content: Content) -> list
                 {
                     "title": section.value,
                     "anchor": section.name.lower(),
-                    "notes": _data_quality_notes(spec, facts, content) if section is Section.TRUST else [],
+                    "notes": _notes(section, spec, facts, content),
                     "tables": [
                         {
                             "name": table.name,
@@ -117,7 +118,11 @@ def _sections(spec: ReportSpec, facts: WarehouseFacts, content: Content) -> list
                             "columns": table.columns,
                             "when_empty": table.when_empty,
                             "shown": format_table(
-                                content.tables[table.name], table.columns, table.max_rows, facts.name
+                                content.tables[table.name],
+                                table.columns,
+                                table.max_rows,
+                                facts.name,
+                                is_before_cut=content.not_compared is not None,
                             ),
                             "figures": [item for item in content.figures if item.after == table.name],
                         }
@@ -128,9 +133,22 @@ def _sections(spec: ReportSpec, facts: WarehouseFacts, content: Content) -> list
     return sections
 
 
+def _notes(section: Section, spec: ReportSpec, facts: WarehouseFacts, content: Content) -> list[str]:
+    if section is Section.YEARLY and content.partial:
+        return ["These figures are of a part of the year only.", *map(sentence, content.partial)]
+    return _data_quality_notes(spec, facts, content) if section is Section.TRUST else []
+
+
 def _headline(content: Content) -> list[dict[str, str]]:
     row, coverage = content.headline, content.coverage
     compared = "" if pd.isna(row["difference"]) else f"{rate_with_interval(row, 'difference')}, {verdict(row)}"
+    before = {
+        "value": percent(row["previous_rate"]) if pd.notna(row["previous_rate"]) else TOO_FEW_TO_RATE,
+        "detail": compared or f"n {row['previous_n']:,}",
+    }
+    failed_before = f"; {row['previous_failed']:,} in the period before"
+    if content.not_compared:
+        before, failed_before = {"value": NOT_COMPARED, "detail": content.not_compared}, ""
     is_rated = pd.notna(row["rate"])
     return [
         {
@@ -140,15 +158,11 @@ def _headline(content: Content) -> list[dict[str, str]]:
             if is_rated
             else f"n {row['n']:,}",
         },
-        {
-            "name": "Period before",
-            "value": percent(row["previous_rate"]) if pd.notna(row["previous_rate"]) else TOO_FEW_TO_RATE,
-            "detail": compared or f"n {row['previous_n']:,}",
-        },
+        {"name": "Period before", **before},
         {
             "name": "Failed tasks",
             "value": f"{row['failed']:,}",
-            "detail": f"of {row['n']:,} ended; {row['previous_failed']:,} in the period before",
+            "detail": f"of {row['n']:,} ended{failed_before}",
         },
         {
             "name": "Reasons known",

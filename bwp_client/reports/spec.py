@@ -15,6 +15,7 @@ from bwp_client.settings import Settings
 from bwp_client.warehouse.product_names import name_of
 
 _MAX_DAYS_OF_DAILY_BUCKETS = 92
+_LIMITS = ("newest_event_at", "reaches_to", "purged_before")
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,6 +151,12 @@ class WarehouseFacts:
     """The time of the earliest counted event. A purge names the reports that begin before its date."""
     guidance: dict[str, list[str]]
     """Class and next action by error code, as they were when the report was made."""
+    newest_event_at: datetime | None = None
+    """The newest counted event of all products that is not later than the run; None in reports of earlier versions too."""
+    reaches_to: datetime | None = None
+    """The time up to which the silence after the newest event is usual."""
+    purged_before: datetime | None = None
+    """Older data were purged; None before the first purge."""
 
     def name(self, business_product_id: str) -> str:
         """Return a product's name; its ID if no name is known."""
@@ -158,7 +165,11 @@ class WarehouseFacts:
     def as_json(self) -> dict[str, Any]:
         """Return the JSON object that stands in the manifest."""
         begins = self.begins_at and self.begins_at.isoformat()
-        return asdict(self) | {"run_finished_at": self.run_finished_at.isoformat(), "begins_at": begins}
+        facts = asdict(self) | {"run_finished_at": self.run_finished_at.isoformat(), "begins_at": begins}
+        for name in _LIMITS:  # left out where not known, so that a manifest without them is written as it was
+            time = facts.pop(name)
+            facts |= {} if time is None else {name: time.isoformat()}
+        return facts
 
     @classmethod
     def from_json(cls, value: dict[str, Any]) -> Self:
@@ -169,4 +180,5 @@ class WarehouseFacts:
         """
         begins = value["begins_at"] and datetime.fromisoformat(value["begins_at"])
         finished = datetime.fromisoformat(value["run_finished_at"])
-        return cls(**value | {"run_finished_at": finished, "begins_at": begins})
+        limits = {name: datetime.fromisoformat(value[name]) for name in _LIMITS if name in value}
+        return cls(**value | {"run_finished_at": finished, "begins_at": begins} | limits)

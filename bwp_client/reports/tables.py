@@ -10,7 +10,7 @@ import pandas as pd
 
 from bwp_client.metrics import METRICS, MetricName
 from bwp_client.metrics.attribution import change_search_period
-from bwp_client.metrics.comparison import verdict
+from bwp_client.metrics.comparison import products_not_compared, verdict
 from bwp_client.metrics.completeness import last_heard
 from bwp_client.metrics.queries import no_denominator
 from bwp_client.reports.context import ReportContext
@@ -79,7 +79,10 @@ def _by_product(context: ReportContext) -> pd.DataFrame:
     """Return `comparison_by_product` with the verdict of each row (`compared`, text), in a fixed order of columns."""
     table = context.metric(MetricName.COMPARISON_BY_PRODUCT)
     products = table.pop("business_product_id").astype("str")  # so that the type is text also in a frame without rows
-    compared = [verdict(row) for row in table.to_dict("records")]
+    cut = products_not_compared(context.data, context.filters)
+    compared = [
+        verdict(row, is_cut=product in cut) for row, product in zip(table.to_dict("records"), products, strict=True)
+    ]
     return table.assign(business_product_id=products, compared=compared)
 
 

@@ -20,8 +20,10 @@ import pyarrow as pa
 
 from bwp_client.errors import DamagedFileError, DamagedTableError, SourceNotFoundError, SupersededError
 from bwp_client.warehouse.data_files import superseded
+from bwp_client.warehouse.data_limits import DataLimits, find_limits
 from bwp_client.warehouse.engine import connect, quoted, relation, single_row
 from bwp_client.warehouse.outcomes import covered_version
+from bwp_client.warehouse.purge_floor import purge_floor
 from bwp_client.warehouse.runs import Run, VersionMap, newest_run
 from bwp_client.warehouse.schema import TABLES, TableName
 from bwp_client.warehouse.store import Warehouse
@@ -37,13 +39,20 @@ NOT_LOOKED_UP = "(not looked up)"
 class Snapshot:
     """The warehouse at the versions of one run."""
 
-    def __init__(self, warehouse: Warehouse, run: Run, rows: Mapping[TableName, Path] | None = None) -> None:
+    def __init__(
+        self,
+        warehouse: Warehouse,
+        run: Run,
+        rows: Mapping[TableName, Path] | None = None,
+        limits: DataLimits | None = None,
+    ) -> None:
         """Read the tables at the run's versions and summarise them.
 
         Args:
             warehouse: The warehouse to read.
             run: The run whose versions are read.
             rows: Parquet files to read instead of the tables, as in a report; a table without a file is empty.
+            limits: The limits of the data from which the files were taken; by default those of the rows read.
 
         Raises:
             SourceNotFoundError: A version does not exist any more (vacuumed or purged): take a newer run.
@@ -60,13 +69,15 @@ class Snapshot:
             for name in (TableName.EVENTS, TableName.OUTCOMES, TableName.LOOKUPS, TableName.REQUESTS):
                 self._view(name, run.versions.get(name.value, 0))
             names = {"uncoded": quoted(UNCODED), "not_looked_up": quoted(NOT_LOOKED_UP)}
+            names["run_finished_at"] = quoted(run.finished_at.isoformat())
             self._connection.execute(_sql("summaries.sql").format(**names))
             self._connection.execute(_sql("requests.sql"))
             first, last = single_row(self._cursor(), "select min(first_at), max(last_at) from product_kinds")
             newest = run.versions.get(TableName.OUTCOMES.value, 0)
-            self._events_covered = (
-                covered_version(warehouse.handle(TableName.OUTCOMES, newest)) if rows is None else None
-            )
+            outcomes = warehouse.handle(TableName.OUTCOMES, newest) if rows is None else None
+            self._events_covered = None if outcomes is None else covered_version(outcomes)
+            floor = None if outcomes is None else purge_floor(outcomes)
+            self.limits = limits or find_limits(self._cursor(), run.finished_at, floor)
         self._span = None if first is None else (first, last)
 
     @classmethod

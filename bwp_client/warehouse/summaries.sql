@@ -29,6 +29,13 @@ select cast(date_trunc('day', bucket_start) as timestamptz) as bucket_start, bus
        outcome, has_denominator, cast(sum(tasks) as bigint) as tasks
 from product_hourly_counts group by all;
 
+-- Hours of the first and of the newest outcome; what lies in the future does not show that events still arrive.
+create table outcome_spans as
+select business_product_id, task_kind, region, outcome, cast(sum(tasks) as bigint) as tasks,
+       min(bucket_start) as first_at,
+       max(bucket_start) filter (bucket_start <= cast({run_finished_at} as timestamptz)) as newest_at
+from product_hourly_counts group by all;
+
 create table tasks as
 select * from lookups
 qualify row_number() over (

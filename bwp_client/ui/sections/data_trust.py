@@ -6,8 +6,10 @@ import pandas as pd
 import streamlit as st
 
 from bwp_client.metrics import MetricName
+from bwp_client.metrics.extent_wording import missing_data, sentence
 from bwp_client.ui.components import draw_heading
 from bwp_client.ui.page import PageContext, time_since
+from bwp_client.ui.sections.data_extent import extent_of
 from bwp_client.ui.sections.unrated import unrated_products
 
 HEALTH_PAGE = "../../pages/data_health.py"
@@ -41,7 +43,9 @@ def _freshness(page: PageContext) -> tuple[bool, str]:
 
 
 def _gaps(page: PageContext) -> tuple[bool, str]:
-    gaps = page.metric(MetricName.GAPS)
+    gaps, extent = page.metric(MetricName.GAPS), extent_of(page)
+    if gaps.empty and extent.begins_at is not None:
+        return False, " ".join(map(sentence, missing_data(extent)))
     if gaps.empty:
         return True, "No day of this period is without events where its weekday usually has five or more."
     first_day = f"{gaps.iloc[0]['first_day']:%d %b %Y}"

@@ -11,6 +11,7 @@ from bwp_client.metrics import MetricName
 from bwp_client.ui.components import DAY_FORMAT, count_column, draw_heading, time_column
 from bwp_client.ui.drill_down import open_code_row
 from bwp_client.ui.page import PageContext
+from bwp_client.ui.sections.data_extent import not_compared
 
 MAX_TOP_CODES = 8
 
@@ -18,7 +19,7 @@ MAX_TOP_CODES = 8
 def draw_top_codes(page: PageContext) -> None:
     """Draw the most frequent codes with state, tasks, share and next action."""
     draw_heading("Why it fails", MetricName.ERROR_CODES)
-    codes = page.cached_table("top codes", lambda: _top_codes(page.metric(MetricName.ERROR_CODES)))
+    codes = page.cached_table("top codes", lambda: _top_codes(_compared(page, MetricName.ERROR_CODES)))
     if not codes.num_rows:
         st.text("No task of this kind failed in this period.")
         return
@@ -45,6 +46,14 @@ def draw_top_codes(page: PageContext) -> None:
     )
 
 
+def _compared(page: PageContext, name: MetricName) -> pd.DataFrame:
+    """Return a metric's frame, whose `tasks_before` (Int64) is null if the data don't cover the period before."""
+    frame = page.metric(name)
+    return (
+        frame.assign(tasks_before=pd.Series(pd.NA, index=frame.index, dtype="Int64")) if not_compared(page) else frame
+    )
+
+
 def _top_codes(codes: pd.DataFrame) -> pd.DataFrame:
     """Return code, state and action (text), tasks and tasks_before (int), and share (float, per cent), most tasks first."""
     codes = codes[codes["tasks"] > 0].head(MAX_TOP_CODES)
@@ -54,7 +63,7 @@ def _top_codes(codes: pd.DataFrame) -> pd.DataFrame:
 
 def draw_every_code(page: PageContext) -> None:
     """Draw every code of the period with its figures, and the next action for each."""
-    codes = page.metric(MetricName.ERROR_CODES)
+    codes = _compared(page, MetricName.ERROR_CODES)
     columns = ["code", "state", "tasks", "tasks_before", "share", "first_seen", "last_seen", "class"]
     rows = page.cached_table("every code", lambda: codes[columns].assign(share=codes["share"] * 100))
     draw_heading("Every code", MetricName.ERROR_CODES)
@@ -89,7 +98,7 @@ def draw_every_code(page: PageContext) -> None:
 
 def draw_code_sets(page: PageContext) -> None:
     """Draw the sets of several codes that failed tasks have at once."""
-    sets = page.metric(MetricName.CODE_SETS)
+    sets = _compared(page, MetricName.CODE_SETS)
     several = sets[sets["codes"] > 1]
     draw_heading("Codes that come together", MetricName.CODE_SETS)
     if several.empty:
@@ -109,6 +118,7 @@ def draw_code_sets(page: PageContext) -> None:
             "tasks_before": "Period before",
             "share": st.column_config.NumberColumn("Share", format="%.1f %%"),
         },
+        placeholder="–",
         key="code_sets",
         alt="Sets of error codes that failed tasks have together, with tasks and share",
     )

@@ -23,6 +23,7 @@ from bwp_client.ui.components import (
 )
 from bwp_client.ui.drill_down import filters_of_period
 from bwp_client.ui.page import PageContext
+from bwp_client.ui.sections.data_extent import not_compared
 
 
 def draw_rate_over_time(
@@ -37,7 +38,7 @@ def draw_rate_over_time(
         key: The chart's key.
     """
     baseline = baseline_of(comparison)
-    name = None if baseline is None else baseline_name(baseline)
+    name = None if baseline is None else baseline_name(baseline, is_before_cut=bool(not_compared(page)))
     marks = _marks(page, rates, comparison)
     legend = page.cached(
         "legend", lambda: rate_legend(rates, page.bucket, page.settings.min_n, baseline=name, marks=marks)

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Hashable
-from typing import Any
+from typing import Any, Literal
 
 import pandas as pd
 import streamlit as st
 
 from bwp_client.metrics import MetricName
-from bwp_client.metrics.comparison import verdict
+from bwp_client.metrics.comparison import NOT_COMPARED, verdict
 from bwp_client.metrics.wording import interval, percent, points
 from bwp_client.ui.components import meaning_of
 from bwp_client.ui.page import PageContext
 from bwp_client.ui.sections import narrative, today
+from bwp_client.ui.sections.data_extent import not_compared
 from bwp_client.ui.sections.unrated import unrated_failures
 
 
@@ -45,20 +46,21 @@ def draw_sentences(page: PageContext, comparison: dict[Hashable, Any]) -> None:
 def draw_figures(page: PageContext, comparison: dict[Hashable, Any]) -> None:
     """Draw failure rate, failed tasks, completed tasks and known reasons; arguments as for `draw_sentences`."""
     row, unrated = comparison, unrated_failures(page)
+    is_cut = not_compared(page) is not None
     rate, failed, completed, reasons = st.columns(4)
     with rate:
         _draw_rate(row, has_unrated=bool(unrated))
+    failed_delta, failed_arrow = _change(row, "failed", is_cut=is_cut)
+    completed_delta, completed_arrow = _change(row, "completed", is_cut=is_cut)
     failed.metric(
         "Failed tasks", f"{row['failed'] + unrated:,}",
-        f"{unrated:,} of them not rated" if unrated else f"{row['failed'] - row['previous_failed']:+,} vs. period before",
-        delta_color="off", border=True,
-        delta_arrow="off" if unrated or row["failed"] == row["previous_failed"] else "auto",
+        f"{unrated:,} of them not rated" if unrated else failed_delta, delta_color="off", border=True,
+        delta_arrow="off" if unrated else failed_arrow,
         help="Tasks whose outcome in this period is FAILED. Those of products without a denominator are not rated.",
     )  # fmt: skip
     completed.metric(
-        "Completed tasks", f"{row['completed']:,}",
-        f"{row['completed'] - row['previous_completed']:+,} vs. period before", delta_color="off", border=True,
-        delta_arrow="off" if row["completed"] == row["previous_completed"] else "auto",
+        "Completed tasks", f"{row['completed']:,}", completed_delta, delta_color="off", border=True,
+        delta_arrow=completed_arrow,
         help="Tasks whose outcome in this period is COMPLETED.",
     )  # fmt: skip
     coverage = page.metric_row(MetricName.COVERAGE)
@@ -74,6 +76,14 @@ def draw_figures(page: PageContext, comparison: dict[Hashable, Any]) -> None:
             f"{row['failed']:,} failed of {row['n']:,} outcomes{other}, 95 % interval "
             f"{interval(row['low'], row['high'])}, {page.as_of}"
         )
+
+
+def _change(row: dict[Hashable, Any], name: str, *, is_cut: bool) -> tuple[str, Literal["auto", "off"]]:
+    """Return the change of a count against the period before as text, and how its arrow points."""
+    change = row[name] - row[f"previous_{name}"]
+    if is_cut:
+        return f"{NOT_COMPARED} with the period before", "off"
+    return f"{change:+,} vs. period before", "auto" if change else "off"
 
 
 def _draw_rate(row: dict[Hashable, Any], *, has_unrated: bool) -> None:

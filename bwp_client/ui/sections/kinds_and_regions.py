@@ -12,6 +12,7 @@ from bwp_client.metrics.wording import rate_with_interval
 from bwp_client.ui.components import count_column, draw_heading
 from bwp_client.ui.filters import all_regions
 from bwp_client.ui.page import PageContext
+from bwp_client.ui.sections.data_extent import not_compared
 
 MAX_REGIONS = 20
 
@@ -37,12 +38,13 @@ def draw_kinds_and_regions(page: PageContext) -> None:
 def _rows(page: PageContext, parts: dict[str, Filters]) -> pd.DataFrame:
     """Return one row per part: Failed and Outcomes (n) as int, Part, Failure rate and Compared as text."""
     rows = [page.metric_row(MetricName.PERIOD_COMPARISON, filters) for filters in parts.values()]
+    is_cut = [not_compared(page, filters) is not None for filters in parts.values()]
     return pd.DataFrame(
         {
             "Part": list(parts),
             "Failed": [row["failed"] for row in rows],
             "Outcomes (n)": [row["n"] for row in rows],
             "Failure rate": [rate_with_interval(row) for row in rows],
-            "Compared": [verdict(row) for row in rows],
+            "Compared": [verdict(row, is_cut=cut) for row, cut in zip(rows, is_cut, strict=True)],
         }
     )

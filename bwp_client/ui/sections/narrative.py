@@ -14,6 +14,7 @@ from bwp_client.metrics.episodes import Episode, find_episode
 from bwp_client.metrics.queries import rated_products
 from bwp_client.metrics.wording import day, percent, period_length, rate_with_interval, statement
 from bwp_client.ui.page import PageContext
+from bwp_client.ui.sections.data_extent import not_compared
 from bwp_client.ui.sections.products import comparison_by_product, rates_by_week
 
 _WEEK: Final = timedelta(weeks=1)
@@ -32,7 +33,7 @@ def state_sentence(page: PageContext, comparison: dict[Hashable, Any]) -> str:
     cause = attribution.cause_of(page.metric, filters, comparison, comparison_by_product(page))
     if cause and filters.codes:
         cause = replace(cause, code_set=None)  # the code that the visitor chose explains nothing
-    return statement(comparison, filters.to_time - filters.from_time, cause, page.names)
+    return statement(comparison, filters.to_time - filters.from_time, cause, page.names, not_compared(page))
 
 
 def newest_week_sentence(page: PageContext) -> str | None:
@@ -43,7 +44,8 @@ def newest_week_sentence(page: PageContext) -> str | None:
     week = filters.with_(from_time=filters.to_time - _WEEK)
     row = page.metric_row(MetricName.PERIOD_COMPARISON, week)
     may_be_requests = attribution.may_be_requests(row, page.metric(MetricName.CONTRIBUTORS, week))
-    text = statement(row, _WEEK, attribution.Cause(may_be_requests=may_be_requests), page.names)
+    cause = attribution.Cause(may_be_requests=may_be_requests)
+    text = statement(row, _WEEK, cause, page.names, not_compared(page, week))
     return f"Last 7 days of this period: {text[0].lower()}{text[1:]}"
 
 

@@ -14,6 +14,7 @@ from bwp_client.metrics.queries import rated_products
 from bwp_client.metrics.wording import TOO_FEW_TO_RATE, interval
 from bwp_client.ui.components import draw_chart, theme
 from bwp_client.ui.page import PageContext
+from bwp_client.ui.sections.data_extent import uncompared_products
 from bwp_client.ui.sections.unrated import draw_unrated
 
 MAX_PRODUCTS = 20
@@ -77,7 +78,7 @@ def _product_rows(page: PageContext) -> pd.DataFrame:
                 TOO_FEW_TO_RATE if pd.isna(row["rate"]) else interval(row["low"], row["high"]) for row in rows
             ],
             "Period before": products["previous_rate"] * 100,
-            "Compared": [verdict(row) for row in rows],
+            "Compared": [verdict(row, is_cut=row["business_product_id"] in uncompared_products(page)) for row in rows],
             "Most frequent code": [_top_code(codes, product) for product in products["business_product_id"]],
         }
     )

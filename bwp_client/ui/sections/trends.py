@@ -13,7 +13,7 @@ from bwp_client.charts import codes_over_time, contributions, rate_with_changes,
 from bwp_client.charts.rates import describe_rates
 from bwp_client.charts.trends import WEEKDAYS, describe_changes, describe_contributions, describe_hours
 from bwp_client.metrics import Bucket, MetricName
-from bwp_client.metrics.comparison import verdict
+from bwp_client.metrics.comparison import NOT_COMPARED, verdict
 from bwp_client.metrics.wording import duration, interval, percent, points, rate_legend, rate_with_interval
 from bwp_client.ui.components import (
     DAY_FORMAT,
@@ -25,6 +25,7 @@ from bwp_client.ui.components import (
 )
 from bwp_client.ui.drill_down import filters_of_product
 from bwp_client.ui.page import PageContext
+from bwp_client.ui.sections.data_extent import not_compared
 from bwp_client.ui.sections.job_buttons import draw_look_up_completed
 
 MAX_CODE_SETS = 12
@@ -35,13 +36,14 @@ def draw_comparison(page: PageContext) -> None:
     filters, row = page.filters, page.metric_row(MetricName.PERIOD_COMPARISON)
     draw_heading("This period against the one before", MetricName.PERIOD_COMPARISON)
     this_period, before, difference = st.columns(3)
+    reason = not_compared(page)
     for column, label, prefix in ((this_period, "This period", ""), (before, "Period before", "previous_")):
-        value, detail = _rate_and_detail(row, prefix)
+        value, detail = (NOT_COMPARED, "–") if prefix and reason else _rate_and_detail(row, prefix)
         column.metric(label, value, detail, delta_color="off", delta_arrow="off", border=True)
     is_compared = pd.notna(row["difference"])
     interval = f" ({row['difference_low'] * 100:+.1f} to {row['difference_high'] * 100:+.1f})" if is_compared else ""
     difference.metric(
-        "Difference", points(row["difference"]) if is_compared else "–", verdict(row) + interval,
+        "Difference", points(row["difference"]) if is_compared else "–", verdict(row, is_cut=bool(reason)) + interval,
         delta_color="off", delta_arrow="off", border=True,
     )  # fmt: skip
     day = pd.Timedelta(days=1)
@@ -49,6 +51,8 @@ def draw_comparison(page: PageContext) -> None:
         f"{filters.from_time:%d %b %Y} to {filters.to_time - day:%d %b %Y}, "
         f"against {filters.before_time:%d %b %Y} to {filters.from_time - day:%d %b %Y}, {page.as_of}."
     )
+    if reason:
+        st.caption(f"Nothing is compared with the period before: {reason}.")
 
 
 def _rate_and_detail(row: Mapping[Hashable, Any], prefix: str) -> tuple[str, str]:
@@ -65,7 +69,9 @@ def draw_contributions(page: PageContext) -> None:
     frame = page.metric(MetricName.CONTRIBUTORS)
     if frame["contribution"].isna().all():
         draw_heading("What changed", MetricName.CONTRIBUTORS)
-        st.caption(f"This period or the one before has fewer than {page.settings.min_n} outcomes: too few to compare.")
+        too_few = f"This period or the one before has fewer than {page.settings.min_n} outcomes: too few to compare."
+        reason = not_compared(page)
+        st.caption(f"Nothing is compared with the period before: {reason}." if reason else too_few)
         return
     of_products = frame[frame["part"] == "product"]
     change, mix = of_products["contribution"].sum() * 100, of_products["mix_effect"].sum() * 100

@@ -1,0 +1,56 @@
+"""How far the data cover the chosen period and the period before, as notices and for other sections."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Final
+
+import streamlit as st
+
+from bwp_client.metrics import Filters
+from bwp_client.metrics.comparison import products_not_compared
+from bwp_client.metrics.extent import Extent, SelectedData
+from bwp_client.metrics.extent_wording import missing_data, product_limits, sentence, why_not_compared
+from bwp_client.ui.markdown import plain
+from bwp_client.ui.page import PageContext
+
+_DAY: Final = timedelta(days=1)
+
+
+def draw_missing_data(page: PageContext) -> None:
+    """Draw a warning for data that are missing in the chosen period, and a caption for the limits of single products.
+
+    A period that is still running, or that lacks the last hours, is no reason for a warning.
+    """
+    extent = extent_of(page)
+    lacks_hours = extent.ends_at is not None and page.filters.to_time - extent.ends_at < _DAY
+    is_minor = extent.begins_at is None and not extent.has_none and (extent.is_running or lacks_hours)
+    for text in map(sentence, missing_data(extent)):
+        if is_minor:
+            st.caption(text)
+        else:
+            st.warning(text, icon="⚠️")
+    for text in product_limits(extent, page.names):
+        st.caption(plain(text))
+
+
+def extent_of(page: PageContext, filters: Filters | None = None) -> Extent:
+    """Return how far the data cover the period of the filters; by default those of the page."""
+    chosen = filters or page.filters
+    return page.cached(("extent", chosen), lambda: _selected(page, chosen).extent(chosen.from_time, chosen.to_time))
+
+
+def not_compared(page: PageContext, filters: Filters | None = None) -> str | None:
+    """Return a clause with the reason why nothing is compared with the period before; None if it is compared."""
+    return why_not_compared(extent_of(page, (filters or page.filters).period_before()))
+
+
+def uncompared_products(page: PageContext) -> frozenset[str]:
+    """Return the business products that are not compared with the period before, because their data begin later."""
+    return page.cached(
+        "products not compared", lambda: products_not_compared(_selected(page, page.filters), page.filters)
+    )
+
+
+def _selected(page: PageContext, filters: Filters) -> SelectedData:
+    return SelectedData.of(page.snapshot, filters)
