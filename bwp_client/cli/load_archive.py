@@ -59,20 +59,25 @@ def _print_result(result: ArchiveResult, *, as_json: bool) -> None:
             f"{result.foreign:,} foreign."
         )
     if result.received == result.foreign and not result.attention:
-        note("In this window, the archive has no event that matches the rule.")
+        note("In this window, the archive has no event that matches the rule.", as_json=as_json)
     if result.resumed:
-        note("An earlier run's window was read to its end. Load again to read the events that have come since.")
+        note(
+            "An earlier run's window was read to its end. Load again to read the events that have come since.",
+            as_json=as_json,
+        )
     if result.foreign:
         note(
             f"Needs attention: {result.foreign:,} messages in the queue belong to no replay of this warehouse, and were left "
-            "there for their owner. Give each warehouse a rule and a queue of its own."
+            "there for their owner. Give each warehouse a rule and a queue of its own.",
+            as_json=as_json,
         )
     for line in result.attention:
-        note(f"Needs attention: {line}")
+        note(f"Needs attention: {line}", as_json=as_json)
     if result.quarantined:
         note(
             f"Needs attention: {result.quarantined:,} records could not be read and are in quarantine with their "
-            "reasons; the data health page lists them."
+            "reasons; the data health page lists them.",
+            as_json=as_json,
         )
     if result.foreign or result.quarantined or result.attention:
         raise typer.Exit(int(ExitCode.NEEDS_ATTENTION))
