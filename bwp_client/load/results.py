@@ -34,8 +34,9 @@ class LoadResult:
     """Those of them that no load has reported before."""
 
     def as_json(self) -> dict[str, Any]:
-        """Return the JSON object of the command line."""
-        return asdict(self)
+        """Return the JSON object of the command line; the counts of archived objects are left out where there are none."""
+        fields = asdict(self)
+        return fields if self.archived else {name: fields[name] for name in fields if not name.endswith("archived")}
 
     def add_group(self, group: CommitGroup) -> None:
         """Add the records of a group that was committed; its objects are counted as they are finished."""
