@@ -58,3 +58,9 @@ def test_the_sentence_gives_the_numbers_after_the_episode(sentences: Callable[[D
     (sentence,) = sentences([(0, 10)] * 49 + [(8, 10)] * 7 + [(0, 20)] * 6)
     assert " stood out from 23 Feb 2026 to 1 Mar 2026: 80.0 % " in sentence
     assert sentence.endswith(" After that 0 of 120 failed, 0.0 %.")
+
+
+def test_the_other_weeks_begin_with_the_data(sentences: Callable[[Days], list[str]]) -> None:
+    """The search reaches eight weeks back, but the data begin six weeks before the end."""
+    (sentence,) = sentences([(1, 24)] * 28 + [(9, 24)] * 14)
+    assert "% in its other weeks since 5 Jan 2026" in sentence

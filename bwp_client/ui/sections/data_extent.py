@@ -20,11 +20,10 @@ _DAY: Final = timedelta(days=1)
 def draw_missing_data(page: PageContext) -> None:
     """Draw a warning for data that are missing in the chosen period, and a caption for the limits of single products.
 
-    A period that is still running, or that lacks the last hours, is no reason for a warning.
+    A period that is still running, or that lacks less than a day at an end, is no reason for a warning.
     """
     extent = extent_of(page)
-    lacks_hours = extent.ends_at is not None and page.filters.to_time - extent.ends_at < _DAY
-    is_minor = extent.begins_at is None and not extent.has_none and (extent.is_running or lacks_hours)
+    is_minor = not extent.has_none and _is_minor(extent, page.filters)
     for text in map(sentence, missing_data(extent)):
         if is_minor:
             st.caption(text)
@@ -32,6 +31,12 @@ def draw_missing_data(page: PageContext) -> None:
             st.warning(text, icon="⚠️")
     for text in product_limits(extent, page.names):
         st.caption(plain(text))
+
+
+def _is_minor(extent: Extent, filters: Filters) -> bool:
+    before = timedelta(0) if extent.begins_at is None else extent.begins_at - filters.from_time
+    after = timedelta(0) if extent.ends_at is None or extent.is_running else filters.to_time - extent.ends_at
+    return before < _DAY and after < _DAY
 
 
 def extent_of(page: PageContext, filters: Filters | None = None) -> Extent:

@@ -77,7 +77,8 @@ def episode_sentence(page: PageContext) -> str | None:
     filters = page.filters.with_(from_time=start, to_time=end or to_time, business_products=(product,))
     row = page.metric_row(MetricName.PERIOD_COMPARISON, filters)
     when = f"since {day(start)}" if end is None else f"from {day(start)} to {day(end - timedelta(days=1))}"
-    others_since = attribution.change_search_period(page.filters).from_time
+    searched_from = attribution.change_search_period(page.filters).from_time
+    others_since = max(searched_from, page.snapshot.limits.first_event_at or searched_from)
     sentence = (
         f"{page.names(product)} stood out {when}: {rate_with_interval(row)}, n {row['n']:,}, against "
         f"{percent(episode.usual_rate)} in its other weeks since {day(others_since)}"
