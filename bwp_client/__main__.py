@@ -11,17 +11,15 @@ _GARBAGE_THRESHOLD = 100_000
 
 def main() -> None:
     """Run the command line."""
-    from bwp_client.cli.json_lines import is_asked_for, json_lines_on_stderr, run_with_json_lines
+    from bwp_client.cli.clean_stderr import clean_stderr, is_json_asked_for, run_with_json_lines
 
-    if not is_asked_for(sys.argv[1:]):
+    as_json = is_json_asked_for(sys.argv[1:])
+    with clean_stderr(as_json=as_json):
         from bwp_client.cli.app import app
 
+        if as_json:
+            run_with_json_lines(lambda: app(standalone_mode=False))
         app()
-        return
-    with json_lines_on_stderr():
-        from bwp_client.cli.app import app
-
-        run_with_json_lines(lambda: app(standalone_mode=False))
 
 
 def run() -> None:

@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from types import TracebackType
 from typing import Any, Self
 
-from bwp_client.cli.json_lines import without_colours, write_line
+from bwp_client.cli.clean_stderr import without_colours, write_line
 from bwp_client.errors import BwpError, ExitCode
 from bwp_client.stop_signals import StopSignal, stop_signals_as_interrupt
 

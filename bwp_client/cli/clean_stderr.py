@@ -1,4 +1,4 @@
-"""JSON lines on stderr under `--json`, whoever writes there: this program, a library, native code or a child process."""
+"""stderr without the reports of Rust's panics, and under `--json` with JSON lines only, whoever writes there."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _BACKTRACE = re.compile(r"stack backtrace:|note: |\s+\d+: |\s+at ")
 _COLOURS = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
 
 
-def is_asked_for(arguments: list[str]) -> bool:
+def is_json_asked_for(arguments: list[str]) -> bool:
     """Return whether a command line has the option `--json`."""
     options, _, _ = "\0".join(arguments).partition("\0--\0")
     return OPTION in options.split("\0")
@@ -59,10 +59,14 @@ def without_colours(text: str) -> str:
 
 
 @contextmanager
-def json_lines_on_stderr() -> Iterator[None]:
-    """While the block runs, turn each line on stderr that is no JSON object into one, with the event `log`.
+def clean_stderr(*, as_json: bool) -> Iterator[None]:
+    """While the block runs, leave out the reports of panics, and turn other lines into JSON objects where that is asked for.
 
     The lines pass through a pipe, because native code and child processes write to the file and know no hook of Python.
+    Without `--json`, what Python itself writes goes directly to the file, which may be a terminal.
+
+    Args:
+        as_json: Turn each line that is no JSON object into one, with the event `log`.
     """
     end_line = os.urandom(16).hex().encode()
     try:
@@ -71,27 +75,33 @@ def json_lines_on_stderr() -> Iterator[None]:
         yield
         return
     reading, writing = os.pipe()
-    forwarder = Thread(target=_forward, args=(reading, original, end_line), daemon=True)
-    sys.stderr.flush()
+    forwarder = Thread(target=_forward, args=(reading, original, end_line), kwargs={"as_json": as_json}, daemon=True)
+    python_stderr = sys.stderr
+    python_stderr.flush()
     os.dup2(writing, _STDERR)
     os.close(writing)
+    if not as_json:
+        encoding, errors = python_stderr.encoding, python_stderr.errors
+        sys.stderr = os.fdopen(original, "w", buffering=1, encoding=encoding, errors=errors, closefd=False)
     forwarder.start()
     try:
         yield
     finally:
         sys.stderr.flush()
+        sys.stderr = python_stderr
         # Child processes may hold the pipe open for longer than this process lives, so the end can't be seen by its closing.
         os.write(_STDERR, b"\n" + end_line + b"\n")
         forwarder.join(_MAX_END_SECONDS)
         os.dup2(original, _STDERR)
 
 
-def _forward(reading: int, original: int, end_line: bytes) -> None:
+def _forward(reading: int, original: int, end_line: bytes, *, as_json: bool) -> None:
     with open(reading, "rb") as stream:
         for text in _without_panics(_lines(stream, end_line)):
+            line = _line("log", text) if as_json and not _is_object(text) else f"{text}\n"
             # Nobody may read stderr any more; whoever writes to the pipe must not wait for that.
             with suppress(OSError):
-                _write_all(original, (f"{text}\n" if _is_object(text) else _line("log", text)).encode())
+                _write_all(original, line.encode())
 
 
 def _lines(stream: BinaryIO, end_line: bytes) -> Iterator[str]:

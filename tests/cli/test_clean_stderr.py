@@ -1,4 +1,4 @@
-"""Under `--json`, every line on stderr is a JSON object, whoever writes it."""
+"""stderr shows no report of a panic, and under `--json` every line on it is a JSON object, whoever writes it."""
 
 import json
 import subprocess
@@ -10,7 +10,7 @@ import pytest
 from support.events import many, write
 from support.tables import clean_env, command
 
-from bwp_client.cli.json_lines import is_asked_for
+from bwp_client.cli.clean_stderr import is_json_asked_for
 
 pytestmark = pytest.mark.timeout(120)
 
@@ -81,9 +81,18 @@ def test_whatever_else_is_written_becomes_a_log_line(loaded: Path) -> None:
 
 
 def test_the_report_of_a_panic_is_left_out(loaded: Path) -> None:
-    done = command("status", "--json", cwd=loaded, python=python_that(f"os.write(2, {PANIC.encode()!r} + b'after\\n')"))
+    python = python_that(f"os.write(2, {PANIC.encode()!r} + b'after\\n')")
+    done = command("status", "--json", cwd=loaded, python=python)
     assert done.returncode == 0, done.stderr
     assert [line["message"] for line in lines_of(done.stderr)] == ["after"]
+    assert command("status", cwd=loaded, python=python).stderr == "after\n"
+
+
+def test_without_json_lines_pass_unchanged(loaded: Path) -> None:
+    does = "os.write(2, '  näitive\\n'.encode()); print('pythön', file=sys.stderr); logging.warning('log')"
+    done = command("status", cwd=loaded, python=python_that(does))
+    assert done.returncode == 0
+    assert sorted(done.stderr.splitlines()) == ["  näitive", "WARNING:root:log", "pythön"]
 
 
 def test_two_writers_that_meet_write_no_line(loaded: Path) -> None:
@@ -158,4 +167,4 @@ def test_what_needs_attention_is_a_note(tmp_path: Path) -> None:
     ],
 )  # fmt: skip
 def test_json_lines_are_written_where_the_option_is_given(arguments: list[str], is_asked: bool) -> None:
-    assert is_asked_for(arguments) is is_asked
+    assert is_json_asked_for(arguments) is is_asked
