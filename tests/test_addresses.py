@@ -9,6 +9,7 @@ from support.events import envelope, many, write
 from support.tables import command
 
 from bwp_client.errors import BwpError, UsageError
+from bwp_client.load import load
 from bwp_client.reports.store import open_published, open_store
 from bwp_client.sources import open_source
 from bwp_client.warehouse import Warehouse
@@ -74,6 +75,29 @@ def test_a_file_address_is_its_path(host: str, tmp_path: Path) -> None:
     assert Warehouse(address).uri == open_store(address).uri == str(folder)
     assert open_source(address).label == str(folder)
     assert Warehouse(f"file://{host}{folder}/new?x").uri == f"{folder}/new?x"
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "s3://bucket/wh#1", "s3://bucket/wh?x", "s3://bucket/wh%20x", "s3://bucket/100%", "s3://bucket/a//b", "s3://bucket/a/../b",
+        "s3://bucket/./a", "a[1]/w", "w^", "w|x", "w\\x", "w%20x", "w\nx",
+    ],
+)  # fmt: skip
+def test_what_delta_lake_would_read_as_another_place_is_no_warehouse(address: str, tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="Delta Lake can't use"):
+        Warehouse(address).create()
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    "name", ["w h", "w#1", "w?x", "100%", "x%zz", "wé", "w*", "w{a}", "w;x", "w'x\"y", "w:x", "..w"]
+)
+def test_other_characters_are_part_of_the_path(name: str, tmp_path: Path) -> None:
+    write(tmp_path / "a.json", many(8))
+    assert load(Warehouse(name), open_source("a.json")).stored == 8
+    assert (tmp_path / name / "events").is_dir()
+    assert open_snapshot(name).rows("select count(*) from failed_tasks")[0][0] > 0
 
 
 def test_an_address_on_s3_has_one_form() -> None:

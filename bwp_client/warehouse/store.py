@@ -14,7 +14,7 @@ from deltalake import DeltaTable
 from deltalake.exceptions import CommitFailedError, DeltaError, TableNotFoundError
 
 from bwp_client import aws
-from bwp_client.addresses import folder_address, storage_address
+from bwp_client.addresses import folder_address
 from bwp_client.errors import (
     CommitConflictError,
     DamagedFileError,
@@ -29,6 +29,7 @@ from bwp_client.warehouse.engine import relation
 from bwp_client.warehouse.file_cache import folder_of_copies
 from bwp_client.warehouse.schema import TABLES, TableName
 from bwp_client.warehouse.storage_errors import storage_errors
+from bwp_client.warehouse.warehouse_address import warehouse_address
 
 COMMIT_ATTEMPTS = 30
 _PAUSES_SECONDS: Final = (0.05, 0.1, 0.2, 0.4)
@@ -51,12 +52,10 @@ class Warehouse:
         """Take a path, `file:///path` or `s3://bucket/prefix`.
 
         Raises:
-            UsageError: The address has another scheme, or names another machine.
+            UsageError: A warehouse can't be at the address; see `warehouse_address`.
         """
-        self.uri = storage_address(uri, "the warehouse")
+        self.uri = warehouse_address(uri)
         self.is_remote = self.uri.startswith("s3://")
-        if self.is_remote:
-            aws.split_s3(self.uri)
 
     def address(self, table: TableName) -> str:
         """Return the address of a table."""

@@ -10,6 +10,7 @@ import time
 import httpx
 import pytest
 from support.sandbox import running_sandbox
+from support.tables import command
 
 from bwp_client.sandbox.api.behaviour import Behaviour
 from bwp_client.sandbox.api.server import serve
@@ -64,6 +65,12 @@ def test_it_ends_cleanly_at_a_signal(child, number):
         os.kill(child.pid, number)
         assert child.wait(10) == 0
     assert child.stderr.read() == ""
+
+
+def test_an_endpoint_that_is_no_web_address_is_wrong_usage(tmp_path):
+    done = command("sandbox", "--port", "0", "--events-endpoint", "localhost:4566", cwd=tmp_path)
+    assert done.returncode == 2, done.stderr
+    assert "--events-endpoint is not an absolute address" in done.stderr
 
 
 def test_a_taken_port_is_an_error_for_the_caller():
