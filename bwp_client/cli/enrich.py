@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from bwp_client.cli.console import Progress, errors_as_exit_codes, note, print_json
+from bwp_client.cli.lost_tables import lost_tables_reported
 from bwp_client.cli.options import JsonOption, WarehouseOption, warehouse_uri
 from bwp_client.errors import ExitCode
 
@@ -37,36 +38,38 @@ def enrich_command(
         from bwp_client.warehouse import Warehouse
 
         settings = Settings.load()
-        with Progress(as_json=as_json) as progress:
-            result = enrich(
-                Warehouse(warehouse_uri(warehouse, settings)),
-                settings,
-                EnrichOptions(
-                    limit=limit,
-                    max_minutes=max_minutes,
-                    completed=completed,
-                    retry_failed=retry_failed,
-                    tasks=tuple(task or ()),
-                ),
-                on_progress=lambda state: progress(state.done, state.total, progress_text(state)),
-            )
-        if as_json:
-            print_json(result.as_json())
-        else:
-            note(
-                f"Asked about {result.asked:,} tasks: {result.found:,} found, {result.pending:,} pending, "
-                f"{result.not_found:,} not found, {result.denied:,} denied, {result.failed:,} failed; "
-                f"{result.not_asked:,} not asked."
-            )
-        if result.denied or result.failed:
-            note(
-                f"Needs attention: {result.denied:,} lookups were denied and {result.failed:,} failed; status says why.",
-                as_json=as_json,
-            )
-        if result.unknown:
-            note(f"Needs attention: {unknown_text(result.unknown)}", as_json=as_json)
-        if result.denied or result.failed or result.unknown:
-            raise typer.Exit(int(ExitCode.NEEDS_ATTENTION))
+        target = Warehouse(warehouse_uri(warehouse, settings))
+        with lost_tables_reported(target, as_json=as_json):
+            with Progress(as_json=as_json) as progress:
+                result = enrich(
+                    target,
+                    settings,
+                    EnrichOptions(
+                        limit=limit,
+                        max_minutes=max_minutes,
+                        completed=completed,
+                        retry_failed=retry_failed,
+                        tasks=tuple(task or ()),
+                    ),
+                    on_progress=lambda state: progress(state.done, state.total, progress_text(state)),
+                )
+            if as_json:
+                print_json(result.as_json())
+            else:
+                note(
+                    f"Asked about {result.asked:,} tasks: {result.found:,} found, {result.pending:,} pending, "
+                    f"{result.not_found:,} not found, {result.denied:,} denied, {result.failed:,} failed; "
+                    f"{result.not_asked:,} not asked."
+                )
+            if result.denied or result.failed:
+                note(
+                    f"Needs attention: {result.denied:,} lookups were denied and {result.failed:,} failed; status says why.",
+                    as_json=as_json,
+                )
+            if result.unknown:
+                note(f"Needs attention: {unknown_text(result.unknown)}", as_json=as_json)
+            if result.denied or result.failed or result.unknown:
+                raise typer.Exit(int(ExitCode.NEEDS_ATTENTION))
 
 
 def progress_text(state: EnrichProgress) -> str:

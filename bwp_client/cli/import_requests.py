@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from bwp_client.cli.console import errors_as_exit_codes, note, print_json
+from bwp_client.cli.lost_tables import lost_tables_reported
 from bwp_client.cli.options import JsonOption, WarehouseOption, warehouse_uri
 
 
@@ -32,11 +33,12 @@ def import_command(
         settings = Settings.load()
         found = read_requests(file, zone=settings.deadlines.zone, now=datetime.now(UTC))
         target = Warehouse(warehouse_uri(warehouse, settings))
-        counts = import_requests(target, found.rows, found.columns, source=file.name)
-        if as_json:
-            print_json(asdict(counts))
-        else:
-            note(
-                f"Read {counts.read:,} requests into {target.uri}: {counts.stored:,} stored, "
-                f"{counts.unchanged:,} known already."
-            )
+        with lost_tables_reported(target, as_json=as_json):
+            counts = import_requests(target, found.rows, found.columns, source=file.name)
+            if as_json:
+                print_json(asdict(counts))
+            else:
+                note(
+                    f"Read {counts.read:,} requests into {target.uri}: {counts.stored:,} stored, "
+                    f"{counts.unchanged:,} known already."
+                )

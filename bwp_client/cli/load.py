@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from bwp_client.cli.console import Progress, errors_as_exit_codes, note, print_json
+from bwp_client.cli.lost_tables import lost_tables_reported
 from bwp_client.cli.options import FromOption, JsonOption, ToOption, WarehouseOption, our_output, warehouse_uri
 from bwp_client.errors import ExitCode, MixedDataError, UsageError
 
@@ -62,20 +63,22 @@ def load_command(
         from bwp_client.warehouse import Warehouse
 
         archived: list[str] = []
-        with Progress(as_json=as_json) as progress:
-            result = load(
-                Warehouse(target),
-                opened,
-                label=label,
-                window_from=window_from,
-                window_to=window_to,
-                reread=reread,
-                on_progress=lambda state: progress(state.bytes_done, state.bytes_total, load_text(state)),
-                on_archived=lambda item: archived.append(item.uri),
-            )
-        notes = [*_left_out(opened.left_out), *_archived(result, archived[:_NAMED])]
-        is_empty = not (result.objects or result.archived) and not any(opened.objects())
-        _print_result(result, target, notes, as_json=as_json, is_empty=is_empty)
+        stored_in = Warehouse(target)
+        with lost_tables_reported(stored_in, as_json=as_json):
+            with Progress(as_json=as_json) as progress:
+                result = load(
+                    stored_in,
+                    opened,
+                    label=label,
+                    window_from=window_from,
+                    window_to=window_to,
+                    reread=reread,
+                    on_progress=lambda state: progress(state.bytes_done, state.bytes_total, load_text(state)),
+                    on_archived=lambda item: archived.append(item.uri),
+                )
+            notes = [*_left_out(opened.left_out), *_archived(result, archived[:_NAMED])]
+            is_empty = not (result.objects or result.archived) and not any(opened.objects())
+            _print_result(result, target, notes, as_json=as_json, is_empty=is_empty)
 
 
 def _address(text: str | None) -> SourceAddress:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import typer
 
 from bwp_client.cli.console import Progress, note, print_json
+from bwp_client.cli.lost_tables import lost_tables_reported
 from bwp_client.errors import ExitCode
 
 if TYPE_CHECKING:
@@ -29,16 +30,18 @@ def load_from_archive(
     from bwp_client.load.archive import load_archive
     from bwp_client.warehouse import Warehouse
 
-    with Progress(as_json=as_json) as progress:
-        result = load_archive(
-            Warehouse(warehouse_uri),
-            url,
-            settings.archive,
-            window_from=window_from,
-            window_to=window_to,
-            on_progress=lambda state: progress(state.minutes_done, state.minutes_total, _text(state)),
-        )
-    _print_result(result, as_json=as_json)
+    stored_in = Warehouse(warehouse_uri)
+    with lost_tables_reported(stored_in, as_json=as_json):
+        with Progress(as_json=as_json) as progress:
+            result = load_archive(
+                stored_in,
+                url,
+                settings.archive,
+                window_from=window_from,
+                window_to=window_to,
+                on_progress=lambda state: progress(state.minutes_done, state.minutes_total, _text(state)),
+            )
+        _print_result(result, as_json=as_json)
 
 
 def _text(state: ArchiveProgress) -> str:

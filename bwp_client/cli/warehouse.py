@@ -9,6 +9,7 @@ import typer
 
 from bwp_client.cli.console import Progress, errors_as_exit_codes, note, print_json
 from bwp_client.cli.load import load_text
+from bwp_client.cli.lost_tables import lost_tables_reported
 from bwp_client.cli.options import JsonOption, WarehouseOption, warehouse_uri
 from bwp_client.errors import ExitCode, SourceNotFoundError
 
@@ -63,20 +64,21 @@ def quarantine_command(
                     )
                     typer.echo(f"    {row['excerpt']}")
             return
-        with Progress(as_json=as_json) as progress:
-            done = retry(
-                target, on_progress=lambda state: progress(state.bytes_done, state.bytes_total, load_text(state))
-            )
-        if as_json:
-            print_json(done.as_json())
-        else:
-            note(
-                f"Of {done.records:,} records in quarantine, {done.resolved:,} were taken out "
-                f"({done.stored:,} events stored), {done.still_refused:,} were refused again, "
-                f"{done.out_of_reach:,} can't be read any more."
-            )
-        if done.still_refused or done.out_of_reach:
-            raise typer.Exit(int(ExitCode.NEEDS_ATTENTION))
+        with lost_tables_reported(target, as_json=as_json):
+            with Progress(as_json=as_json) as progress:
+                done = retry(
+                    target, on_progress=lambda state: progress(state.bytes_done, state.bytes_total, load_text(state))
+                )
+            if as_json:
+                print_json(done.as_json())
+            else:
+                note(
+                    f"Of {done.records:,} records in quarantine, {done.resolved:,} were taken out "
+                    f"({done.stored:,} events stored), {done.still_refused:,} were refused again, "
+                    f"{done.out_of_reach:,} can't be read any more."
+                )
+            if done.still_refused or done.out_of_reach:
+                raise typer.Exit(int(ExitCode.NEEDS_ATTENTION))
 
 
 def maintain_command(
@@ -94,16 +96,17 @@ def maintain_command(
         from bwp_client.warehouse.maintenance import maintain
 
         target = Warehouse(warehouse_uri(warehouse, Settings.load()))
-        if not target.exists():
-            raise SourceNotFoundError(f"{target.uri} holds nothing yet. Load events first.")
-        result = maintain(target, rebuild=rebuild, retain_hours=retain_hours)
-        if as_json:
-            print_json(result.as_json())
-            return
-        note("The outcomes are up to date.")
-        for table, files in result.compacted.items():
-            note(f"Compacted {table}: {files['files_before']:,} files are {files['files_after']:,} now.")
-        note(f"Deleted {result.deleted_files:,} files that no reader needs any more.")
+        with lost_tables_reported(target, as_json=as_json):
+            if not target.exists():
+                raise SourceNotFoundError(f"{target.uri} holds nothing yet. Load events first.")
+            result = maintain(target, rebuild=rebuild, retain_hours=retain_hours)
+            if as_json:
+                print_json(result.as_json())
+                return
+            note("The outcomes are up to date.")
+            for table, files in result.compacted.items():
+                note(f"Compacted {table}: {files['files_before']:,} files are {files['files_after']:,} now.")
+            note(f"Deleted {result.deleted_files:,} files that no reader needs any more.")
 
 
 def purge_command(
@@ -123,26 +126,28 @@ def purge_command(
 
         settings = Settings.load()
         target = Warehouse(warehouse_uri(warehouse, settings))
-        result = purge(
-            target,
-            day_start(before),
-            dry_run=dry_run,
-            on_plan=lambda plan: note(f"To remove: {plan.as_text()}.") if not as_json else None,
-        )
-        reports = reports_with_rows_before(open_store(settings.reports_uri), day_start(before))
-        if as_json:
-            print_json(result.as_json() | {"reports": reports})
-        elif not dry_run:
-            note(f"Removed: {result.as_text()}. {result.deleted_files:,} files were deleted.")
-        if reports and not as_json:
-            note(
-                f"Published reports in {settings.reports_uri} that still carry older rows: {', '.join(reports)}. They are "
-                "evidence, so they were not deleted; delete their folders if these rows must be removed there too."
+        with lost_tables_reported(target, as_json=as_json):
+            result = purge(
+                target,
+                day_start(before),
+                dry_run=dry_run,
+                on_plan=lambda plan: note(f"To remove: {plan.as_text()}.") if not as_json else None,
             )
-        if result.unfinished_files:
-            note(
-                f"Needs attention: {result.unfinished_files:,} young files of {target.uri} belong to no commit; a load is "
-                "writing them, or was killed, and they may hold older data. Run purge again in an hour: it deletes them.",
-                as_json=as_json,
-            )
-            raise typer.Exit(int(ExitCode.NEEDS_ATTENTION))
+            reports = reports_with_rows_before(open_store(settings.reports_uri), day_start(before))
+            if as_json:
+                print_json(result.as_json() | {"reports": reports})
+            elif not dry_run:
+                note(f"Removed: {result.as_text()}. {result.deleted_files:,} files were deleted.")
+            if reports and not as_json:
+                note(
+                    f"Published reports in {settings.reports_uri} that still carry older rows: {', '.join(reports)}. They "
+                    "are evidence, so they were not deleted; delete their folders if these rows must go there too."
+                )
+            if result.unfinished_files:
+                note(
+                    f"Needs attention: {result.unfinished_files:,} young files of {target.uri} belong to no commit; a load "
+                    "is writing them, or was killed, and they may hold older data. Run purge again in an hour: it deletes "
+                    "them.",
+                    as_json=as_json,
+                )
+                raise typer.Exit(int(ExitCode.NEEDS_ATTENTION))

@@ -22,10 +22,11 @@ from bwp_client.load.staged import MAX_BATCH_ROWS, TOO_OLD, StagedBatch, Staging
 from bwp_client.load.workers import stage_all
 from bwp_client.sources import Source, SourceObject
 from bwp_client.warehouse import Run, TableName, Warehouse, record_run, unpublished
+from bwp_client.warehouse.covered_events import is_behind
 from bwp_client.warehouse.engine import connect
 from bwp_client.warehouse.events import append_events
 from bwp_client.warehouse.objects import ObjectsRead, archived_etag, record_objects
-from bwp_client.warehouse.outcomes import is_behind, refresh_outcomes
+from bwp_client.warehouse.outcomes import refresh_outcomes
 from bwp_client.warehouse.purge_floor import newest_purge_floor
 from bwp_client.warehouse.quarantine import append_quarantine
 from bwp_client.warehouse.temp_folders import remove_abandoned_folders
@@ -99,7 +100,8 @@ def load(
             on_progress,
             on_refused,
             on_archived,
-        ).run(reread=reread, keep_raw=keep_raw)
+            reread=reread,
+        ).run(keep_raw=keep_raw)
 
 
 class _Load:
@@ -115,6 +117,8 @@ class _Load:
         on_progress: Callable[[LoadProgress], None],
         on_refused: Callable[[list[Path]], None],
         on_archived: Callable[[SourceObject], None],
+        *,
+        reread: bool,
     ) -> None:
         self._warehouse = warehouse
         self._source = source
@@ -123,7 +127,8 @@ class _Load:
         self._clock = clock
         self._on_progress, self._on_refused, self._on_archived = on_progress, on_refused, on_archived
         self._result = LoadResult(load_id=uuid4().hex, source=label)
-        self._group = CommitGroup(started_at=clock())
+        self._reread = reread
+        self._group = CommitGroup(started_at=clock(), reread=reread)
         self._groups = 0
         self._published_bytes = 0
         self._waiting: list[tuple[StagedBatch, Callable[[], None]]] = []
@@ -134,7 +139,7 @@ class _Load:
         self._reported_archived: set[str] = set()
         self._first_archived = ""
 
-    def run(self, *, reread: bool, keep_raw: bool) -> LoadResult:
+    def run(self, *, keep_raw: bool) -> LoadResult:
         try:
             window = TimeWindow(_micros(self._window_from), _micros(self._window_to))
             latest_us = _micros(self._clock() + FUTURE_TOLERANCE) or 0
@@ -142,7 +147,7 @@ class _Load:
             try:
                 floor = newest_purge_floor(self._warehouse)
                 job = StagingJob(self._source, self._folder, window, latest_us, _micros(floor) or 0, keep_raw)
-                for result, release in stage_all(self._unread(reread=reread), job):
+                for result, release in stage_all(self._unread(), job):
                     if isinstance(result, Unreadable):
                         self._set_aside(result)
                     else:
@@ -159,7 +164,7 @@ class _Load:
             raise self._unreadable_error()
         return self._result
 
-    def _unread(self, *, reread: bool) -> Iterator[SourceObject]:
+    def _unread(self) -> Iterator[SourceObject]:
         """Yield the objects that were not read before; the whole source is listed, so that no late key is missed."""
         items = self._source.objects()
         with closing(self._connection.cursor()) as connection:
@@ -169,7 +174,7 @@ class _Load:
                     self._warehouse, connection, window_from=self._window_from, window_to=self._window_to
                 )
                 read = ledger.among([item.uri for item in listed])
-                unread = [item for item in listed if reread or (item.uri, item.etag, item.size_bytes) not in read]
+                unread = [item for item in listed if self._reread or (item.uri, item.etag, item.size_bytes) not in read]
                 reported = {
                     item.uri for item in unread if (item.uri, archived_etag(item.etag), item.size_bytes) in read
                 }
@@ -261,7 +266,7 @@ class _Load:
         for path in group.quarantine:
             path.unlink()
         self._published_bytes += group.size_bytes
-        self._group = CommitGroup(started_at=self._clock())
+        self._group = CommitGroup(started_at=self._clock(), reread=self._reread)
 
     def _write_quarantine_and_objects(self) -> None:
         group, load_id = self._group, self._result.load_id

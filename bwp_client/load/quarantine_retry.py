@@ -19,6 +19,7 @@ from bwp_client.sources import Source, SourceObject, open_source
 from bwp_client.warehouse import TableName, Warehouse
 from bwp_client.warehouse.objects import Window, windows_read
 from bwp_client.warehouse.quarantine import (
+    RETRY_SOURCE,
     RecordKey,
     quarantine_keys,
     record_key,
@@ -100,7 +101,7 @@ def _quarantined(warehouse: Warehouse) -> tuple[set[RecordKey], list[dict[str, A
 class _Reachable:
     """A source of the objects that have not changed since their records were refused."""
 
-    label = "quarantine retry"
+    label = RETRY_SOURCE
 
     def __init__(self, wanted: set[tuple[str, str]], with_bytes: list[dict[str, Any]]) -> None:
         self.items: list[SourceObject] = []

@@ -109,6 +109,8 @@ class CommitGroup:
     ignored: Counter[str] = field(default_factory=Counter)
     quarantined: Counter[str] = field(default_factory=Counter)
     outside_window: int = 0
+    reread: bool = False
+    """Whether objects were read that had been read before, too."""
     versions: dict[str, int] = field(default_factory=dict)
 
     def add(self, item: SourceObject, counts: ObjectCounts) -> None:
@@ -140,6 +142,7 @@ class CommitGroup:
             "quarantined": dict(self.quarantined),
             "outside_window": self.outside_window,
             **({"archived": len(self.archived)} if self.archived else {}),
+            **({"reread": True} if self.reread else {}),
         }
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -11,9 +11,11 @@ from bwp_client.metrics.completeness import gaps, twins
 from bwp_client.time_ranges import window_options
 from bwp_client.warehouse import TableName, Warehouse, list_runs, newest_run
 from bwp_client.warehouse.lookup_runs import lookup_runs
-from bwp_client.warehouse.maintenance import bring_up_to_date
+from bwp_client.warehouse.lost_tables import unrepaired_losses
+from bwp_client.warehouse.maintenance import bring_up_to_date, publish_what_is_left
+from bwp_client.warehouse.purge_floor import purge_floor
 from bwp_client.warehouse.replays import Replay, holes, list_replays
-from bwp_client.warehouse.snapshot import Snapshot
+from bwp_client.warehouse.snapshot import Snapshot, compute_from_newest
 
 
 @dataclass(slots=True)
@@ -79,9 +81,11 @@ def status_of(warehouse: Warehouse) -> Status:
     """Return the status of a warehouse, after bringing its outcomes up to date.
 
     Raises:
+        DamagedTableError: A data file is missing or cut, or a table is foreign.
         RemoteError: S3 refused or failed.
     """
     status = Status(warehouse=warehouse.uri)
+    status.attention += [lost.as_text(warehouse) for lost in publish_what_is_left(warehouse) if not lost.is_lasting]
     if not warehouse.exists():
         status.attention.append("nothing was loaded yet: python -m bwp_client load SOURCE.")
         return status
@@ -91,16 +95,23 @@ def status_of(warehouse: Warehouse) -> Status:
     if run is None:
         status.attention.append("no load has finished yet: load again, nothing is doubled.")
         return status
-    snapshot = Snapshot(warehouse, run)
-    _add_events(status, snapshot)
-    _add_lookups(status, snapshot)
-    _add_data_quality(status, snapshot)
-    status.attention += [
-        *_data_quality_attention(status),
+    return compute_from_newest(warehouse, lambda snapshot: _with_contents(status, snapshot))
+
+
+def _with_contents(status: Status, snapshot: Snapshot) -> Status:
+    snapshot.refuse_damaged_files()
+    filled = replace(status)
+    _add_events(filled, snapshot)
+    _add_lookups(filled, snapshot)
+    _add_data_quality(filled, snapshot)
+    filled.attention = [
+        *status.attention,
+        *_loss_attention(snapshot),
+        *_data_quality_attention(filled),
         *_lookup_attention(snapshot),
-        *_denominator_attention(status),
+        *_denominator_attention(filled),
     ]
-    return status
+    return filled
 
 
 def _add_events(status: Status, snapshot: Snapshot) -> None:
@@ -161,6 +172,17 @@ def _archive_attention(replays: list[Replay]) -> Iterator[str]:
                     f"{replay.window_to:%Y-%m-%d %H:%M} UTC has not ended: unless it is running, load "
                     f"archive://{archive} continues it."
                 )
+
+
+def _loss_attention(snapshot: Snapshot) -> Iterator[str]:
+    """Yield the tables whose rows are not back since they were lost, and a purge that must be repeated."""
+    warehouse = snapshot.warehouse
+    for lost in unrepaired_losses(list_runs(warehouse)):
+        yield lost.as_text(warehouse)
+    events = warehouse.handle(TableName.EVENTS, snapshot.versions[TableName.EVENTS.value])
+    floor = purge_floor(events)
+    if floor and any(item.lows["occurred_at"] < floor for item in warehouse.data_files(events)):
+        yield f"events from before the purge floor are there again: run purge --before {floor:%Y-%m-%d}."
 
 
 def _data_quality_attention(status: Status) -> Iterator[str]:

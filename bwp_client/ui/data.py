@@ -24,6 +24,7 @@ from bwp_client.metrics import Bucket, Filters, MetricName, run_metric
 from bwp_client.metrics.guidance import GuidanceTable
 from bwp_client.settings import SAMPLE_WAREHOUSE, Settings
 from bwp_client.warehouse import Run, Warehouse, newest_run
+from bwp_client.warehouse.lost_tables import refuse_lost_tables
 from bwp_client.warehouse.product_names import name_of, product_names
 from bwp_client.warehouse.snapshot import Snapshot
 
@@ -42,7 +43,11 @@ def warehouse_in_use(settings: Settings) -> Warehouse:
 
 @st.cache_resource(ttl=NEWEST_RUN_SECONDS, show_spinner=False)
 def _newest_run(uri: str) -> Run | None:
-    return newest_run(Warehouse(uri))
+    warehouse = Warehouse(uri)
+    run = newest_run(warehouse)
+    if run is None:
+        refuse_lost_tables(warehouse)
+    return run
 
 
 def _versions(run: Run) -> str:

@@ -7,14 +7,17 @@ chooses its tasks again. Claims need no lock, so they work on S3 as on a local d
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping
+from contextlib import closing
 from datetime import datetime, timedelta
 from typing import Final
 
 import pyarrow as pa
 from deltalake import DeltaTable
 
+from bwp_client.warehouse.delta_writer import WHOLE_TABLE
+from bwp_client.warehouse.engine import small_cursor
 from bwp_client.warehouse.schema import TABLES, TableName
-from bwp_client.warehouse.store import WHOLE_TABLE, Warehouse
+from bwp_client.warehouse.store import Warehouse
 
 APP_ID: Final = "bwp.claims"
 
@@ -45,17 +48,24 @@ def commit_claims(
     Raises:
         WarehouseError: See `Warehouse.commit`; no new claim is held.
     """
+    schema = TABLES[TableName.CLAIMS].schema
 
     def rows_for(handle: DeltaTable) -> pa.Table:
         now = clock()
-        others = [
-            row for row in handle.to_pyarrow_table().to_pylist() if row["run_id"] != run_id and row["expires_at"] > now
-        ]
+        with closing(small_cursor()) as connection:
+            rows = connection.execute(
+                f"""
+                select {", ".join(schema.names)} from {warehouse.scan(TableName.CLAIMS, handle)}
+                where run_id <> $run_id and expires_at > $now
+                """,
+                {"run_id": run_id, "now": now},
+            ).fetchall()
+        others = [dict(zip(schema.names, row, strict=True)) for row in rows]
         claimed = choose({(row["task_id"], row["task_kind"]): row["expires_at"] for row in others})
         own = [
             {"task_id": task_id, "task_kind": task_kind, "run_id": run_id, "expires_at": now + lease}
             for task_id, task_kind in claimed
         ]
-        return pa.Table.from_pylist(others + own, schema=TABLES[TableName.CLAIMS].schema)
+        return pa.Table.from_pylist(others + own, schema=schema)
 
     warehouse.commit(TableName.CLAIMS, rows_for, app_id=APP_ID, replace=lambda: WHOLE_TABLE)

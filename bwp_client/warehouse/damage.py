@@ -15,6 +15,7 @@ from urllib.parse import unquote
 
 import duckdb
 from deltalake import DeltaTable, Schema
+from deltalake.exceptions import DeltaError
 
 from bwp_client.errors import DamagedFileError, DamagedTableError, WarehouseError
 from bwp_client.warehouse.engine import connect, quoted
@@ -22,7 +23,14 @@ from bwp_client.warehouse.schema import TABLES, TableName
 
 NEW_WAREHOUSE: Final = "load everything into a new warehouse: python -m bwp_client load SOURCE --warehouse ADDRESS"
 _REBUILD: Final = "Compute the outcomes anew from the events: python -m bwp_client maintain --rebuild."
-_RESTORE_FILE: Final = f"Restore the file from a copy (on S3, an earlier version of the object), or {NEW_WAREHOUSE}."
+_ONLY_CLAIMS: Final = (
+    "Delete the folder of the table when no enrich is running: it holds nothing but the tasks that running enrich commands "
+    "ask about, and the next one makes it anew."
+)
+_RESTORE_FILE: Final = (
+    "Restore the file from a copy (on S3, an earlier version of the object). Without a copy, delete the folder of the table, "
+    f"and python -m bwp_client status says how to get its rows back; or {NEW_WAREHOUSE}."
+)
 _RESTORE_TABLE: Final = (
     "Move this folder away and restore the table from a copy (on S3, earlier versions of its objects), or "
     f"{NEW_WAREHOUSE}."
@@ -35,6 +43,16 @@ _NO_SUCH_FILE: Final = (
     "no such file or directory",
     "file not found",
     "object at location",
+)
+_DAMAGED_LOG: Final = (
+    "no protocol",
+    "no metadata",
+    "no table metadata",
+    "json",
+    "parquet",
+    "magic",
+    "log segment",
+    "checkpoint",
 )
 _NO_DAMAGE: Final = (duckdb.OutOfMemoryException, duckdb.InterruptException)
 _UNWRITABLE: Final = ("no space left", "disk quota", "file too large", "read-only file system", "permission denied")
@@ -81,9 +99,9 @@ def _column_types(table: TableName, _later_columns: tuple[str, ...]) -> dict[str
 
 
 def damaged_log(address: str) -> DamagedTableError:
-    """Return the error for a table whose log lacks files."""
+    """Return the error for a table whose log lacks files, or has unreadable ones."""
     return DamagedTableError(
-        f"The log of {address} (its folder _delta_log) lacks files, so the table can't be opened. Nothing was changed. "
+        f"The log of {address} (its folder _delta_log) is damaged, so the table can't be opened. Nothing was changed. "
         f"{_RESTORE_TABLE}"
     )
 
@@ -97,7 +115,7 @@ def damaged_file(table: TableName, address: str, path: str, problem: str) -> Dam
         path: The file's path below the address, as the table's log spells it.
         problem: What is wrong, as the end of a sentence: "is missing".
     """
-    remedy = _REBUILD if table is TableName.OUTCOMES else _RESTORE_FILE
+    remedy = {TableName.OUTCOMES: _REBUILD, TableName.CLAIMS: _ONLY_CLAIMS}.get(table, _RESTORE_FILE)
     return DamagedFileError(
         f"{address}/{unquote(path)}, a data file of the table {table.value}, {problem}. Nothing was changed. {remedy}",
         path=path,
@@ -109,8 +127,15 @@ def problem_of_size(path: str, size_bytes: int) -> str | None:
     try:
         found = Path(path).stat().st_size
     except FileNotFoundError:
+        found = None
+    return problem_of_bytes(found, size_bytes)
+
+
+def problem_of_bytes(found: int | None, wanted: int) -> str | None:
+    """Return what is wrong with the number of bytes that a file has, None for a missing one; None if it is as wanted."""
+    if found is None:
         return "is missing"
-    return None if found == size_bytes else f"has {found:,} bytes in place of {size_bytes:,}"
+    return None if found == wanted else f"has {found:,} bytes in place of {wanted:,}"
 
 
 def problem_of_content(path: str, table: TableName) -> str | None:
@@ -126,6 +151,11 @@ def problem_of_content(path: str, table: TableName) -> str | None:
         except duckdb.Error as error:
             return f"can't be read ({type(error).__name__})"
     return f"lacks the column {min(missing)}" if missing else None
+
+
+def names_damaged_log(error: BaseException | None) -> bool:
+    """Return whether an error of Delta Lake says that a table's log is cut, unreadable or incomplete."""
+    return isinstance(error, DeltaError) and any(words in str(error).lower() for words in _DAMAGED_LOG)
 
 
 def names_missing_file(error: Exception) -> bool:

@@ -12,7 +12,7 @@ from deltalake import DeltaTable
 
 from bwp_client.aws import list_objects, s3_errors, split_s3
 from bwp_client.errors import DamagedFileError, SourceNotFoundError, SupersededError
-from bwp_client.warehouse.damage import damaged_file, problem_of_content, problem_of_size
+from bwp_client.warehouse.damage import damaged_file, problem_of_bytes, problem_of_content, problem_of_size
 from bwp_client.warehouse.file_cache import local_copies
 from bwp_client.warehouse.schema import TableName
 
@@ -86,10 +86,8 @@ def _copies(table: TableName, address: str, files: Sequence[DataFile]) -> list[s
                 Path(path).unlink(missing_ok=True)
             local_copies(address, wanted)
     except SourceNotFoundError:
-        stored = _stored_paths(address)
-        for item in files:
-            if unquote(item.path) not in stored:
-                raise damaged_file(table, address, item.path, "is missing") from None
+        if damage := first_of_wrong_size(table, address, files):
+            raise damage from None
         raise
     for item, path in zip(files, paths, strict=True):
         if problem := problem_of_size(path, item.size_bytes):
@@ -97,14 +95,36 @@ def _copies(table: TableName, address: str, files: Sequence[DataFile]) -> list[s
     return paths
 
 
-def _stored_paths(address: str) -> set[str]:
+def _stored_sizes(address: str) -> dict[str, int]:
     bucket, prefix = split_s3(f"{address}/")
     with s3_errors(address):
-        return {item["Key"].removeprefix(prefix) for item in list_objects(bucket, prefix)}
+        return {item["Key"].removeprefix(prefix): item["Size"] for item in list_objects(bucket, prefix)}
 
 
-def first_damaged(table: TableName, address: str, files: Sequence[DataFile]) -> DamagedFileError | None:
+def first_of_wrong_size(table: TableName, address: str, files: Sequence[DataFile]) -> DamagedFileError | None:
+    """Return the error for the first data file that is missing or has another size than the log says; None without one.
+
+    Raises:
+        RemoteError: S3 refused or failed.
+    """
+    stored = _stored_sizes(address) if files and address.startswith("s3://") else None
+    for item in files:
+        path = unquote(item.path)
+        if stored is None:
+            problem = problem_of_size(f"{address}/{path}", item.size_bytes)
+        else:
+            problem = problem_of_bytes(stored.get(path), item.size_bytes)
+        if problem:
+            return damaged_file(table, address, item.path, problem)
+    return None
+
+
+def first_damaged(
+    table: TableName, address: str, files: Sequence[DataFile]
+) -> DamagedFileError | SupersededError | None:
     """Return the error for the first damaged file among data files, which are read whole; None if none is damaged.
+
+    If only the local copy of a file on S3 was damaged, it is fetched again, and the error asks to read again.
 
     Raises:
         RemoteError: S3 refused or failed.
@@ -116,11 +136,12 @@ def first_damaged(table: TableName, address: str, files: Sequence[DataFile]) -> 
     for item, path in zip(files, paths, strict=True):
         if problem_of_content(path, table) is None:
             continue
-        if address.startswith("s3://"):  # perhaps the copy alone
+        if address.startswith("s3://"):
             Path(path).unlink(missing_ok=True)
             local_paths(table, address, [item])
         if problem := problem_of_content(path, table):
             return damaged_file(table, address, item.path, problem)
+        return superseded(address)
     return None
 
 

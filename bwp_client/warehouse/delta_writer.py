@@ -1,4 +1,4 @@
-"""Writes rows through a handle of a table: Parquet properties, app transactions, and columns that an older table lacks."""
+"""Creates tables, and writes rows through a handle: Parquet properties, app transactions, columns that a table lacks."""
 
 from __future__ import annotations
 
@@ -18,6 +18,14 @@ from deltalake import (
 from bwp_client.warehouse.schema import TABLES, TableName
 
 NO_HOOKS = PostCommitHookProperties(cleanup_expired_logs=False)
+WHOLE_TABLE = "true"
+"""The predicate that `replace` returns to replace every row of a table.
+
+An overwrite without a predicate does not conflict with a compaction that another process commits meanwhile: the compacted
+rows would stay beside the new ones. `tests/warehouse/test_delta_conflicts.py` fails when a release of Delta Lake mends it.
+"""
+ROWS_PER_BATCH = 16_384
+"""The number of rows per batch that the Delta writer reads from DuckDB."""
 
 
 def writer_properties(table: TableName) -> WriterProperties:
@@ -42,6 +50,20 @@ def writer_properties(table: TableName) -> WriterProperties:
         column_properties=columns,
         default_column_properties=ColumnProperties(statistics_enabled="NONE"),
     )
+
+
+def create_table(table: TableName, address: str, storage_options: dict[str, str] | None) -> None:
+    """Create a table at an address, if there is none."""
+    spec = TABLES[table]
+    if not DeltaTable.is_deltatable(address, storage_options=storage_options):
+        DeltaTable.create(
+            address,
+            spec.schema,
+            mode="ignore",
+            partition_by=list(spec.partition_by),
+            configuration={"delta.dataSkippingStatsColumns": ",".join(spec.statistics_columns)},
+            storage_options=storage_options,
+        )
 
 
 def write_rows(

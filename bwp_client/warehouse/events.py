@@ -13,10 +13,11 @@ from deltalake import DeltaTable
 from bwp_client.errors import MixedDataError
 from bwp_client.events import SAMPLE_TASK_ID_PREFIX
 from bwp_client.warehouse.data_files import DataFile
+from bwp_client.warehouse.delta_writer import ROWS_PER_BATCH
 from bwp_client.warehouse.engine import TempTables, quoted, single_row, staged_rows
 from bwp_client.warehouse.purge_floor import NO_FLOOR, purge_floor
 from bwp_client.warehouse.schema import TableName
-from bwp_client.warehouse.store import ROWS_PER_BATCH, Warehouse
+from bwp_client.warehouse.store import Warehouse
 
 APP_ID = "bwp.events"
 SLACK = timedelta(days=1)

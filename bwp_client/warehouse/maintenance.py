@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Callable
+from contextlib import closing
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
@@ -11,8 +12,13 @@ from uuid import uuid4
 
 from deltalake import DeltaTable
 
+from bwp_client.warehouse.covered_events import is_behind
 from bwp_client.warehouse.delta_writer import NO_HOOKS, writer_properties
-from bwp_client.warehouse.outcomes import is_behind, refresh_outcomes
+from bwp_client.warehouse.engine import small_cursor
+from bwp_client.warehouse.events import APP_ID as EVENTS_WRITER
+from bwp_client.warehouse.lost_tables import LostTable, losses_as_counts, lost_tables
+from bwp_client.warehouse.outcomes import refresh_outcomes
+from bwp_client.warehouse.purge_floor import floor_transaction, purge_floor
 from bwp_client.warehouse.runs import Run, VersionMap, list_runs, newest_run, record_run, unpublished
 from bwp_client.warehouse.schema import PUBLISHED, TABLES, TableName
 from bwp_client.warehouse.store import Warehouse
@@ -20,6 +26,8 @@ from bwp_client.warehouse.vacuum import clean_log, remove_unreferenced, write_ch
 
 SMALL_FILE_BYTES: Final = 16 * 1024**2
 COMPACTED_FILE_BYTES: Final = 64 * 1024**2
+PUBLISHING_TIME: Final = timedelta(minutes=15)
+"""The time within which every running writer publishes what it stored."""
 COMPACTED_BY: Final = "bwp.compactedBy"
 """The table property that each compaction changes."""
 SMALL_FILES: Final = 8
@@ -45,20 +53,58 @@ class MaintainResult:
         return {"versions": self.versions, "compacted": self.compacted, "deleted_files": self.deleted_files}
 
 
-def bring_up_to_date(warehouse: Warehouse) -> VersionMap:
-    """Refresh the outcomes; publish them and the rows that a stopped load left unpublished; return the published versions.
+def publish_what_is_left(
+    warehouse: Warehouse, *, clock: Callable[[], datetime] = lambda: datetime.now(UTC)
+) -> list[LostTable]:
+    """Publish the tables as they are if some lost rows, with outcomes of the events that are left; return these tables.
 
     Raises:
         WarehouseError: The tables can't be written; nothing was changed.
         RemoteError: S3 refused or failed.
     """
-    started_at = datetime.now(UTC)
-    if not is_behind(warehouse) and not unpublished(warehouse):
+    started_at = clock()
+    lost = lost_tables(warehouse)
+    if lost:
+        warehouse.create()
+        _restore_purge_floor(warehouse)
+        refresh_outcomes(warehouse)
+        counts = {"rebuilt": False} | losses_as_counts(lost)
+        _publish(warehouse, newest_versions(warehouse), counts, started_at=started_at, finished_at=clock())
+    return lost
+
+
+def _restore_purge_floor(warehouse: Warehouse) -> None:
+    """Record in the events the highest floor that events, outcomes or lookups have; a lost events table lost its own."""
+    tables = (TableName.EVENTS, TableName.OUTCOMES, TableName.LOOKUPS)
+    floors = warehouse.retry_superseded(lambda: [purge_floor(warehouse.handle(table)) for table in tables])
+    highest = max((floor for floor in floors if floor), default=None)
+    if highest is None or floors[0] == highest:
+        return
+    with closing(small_cursor()) as connection:
+        no_rows = warehouse.scan(TableName.EVENTS, files=[])
+        warehouse.commit(
+            TableName.EVENTS,
+            lambda _: connection.sql(f"from {no_rows}").to_arrow_reader(),
+            app_id=EVENTS_WRITER,
+            app_transactions=lambda: floor_transaction(highest),
+        )
+
+
+def bring_up_to_date(warehouse: Warehouse, *, clock: Callable[[], datetime] = lambda: datetime.now(UTC)) -> VersionMap:
+    """Refresh the outcomes; publish them and the rows that a stopped writer left unpublished; return the published versions.
+
+    Raises:
+        WarehouseError: The tables can't be written; nothing was changed.
+        RemoteError: S3 refused or failed.
+    """
+    started_at = clock()
+    stopped_before = started_at - PUBLISHING_TIME
+    if not is_behind(warehouse) and not unpublished(warehouse, stopped_before=stopped_before):
         run = newest_run(warehouse)
         return run.versions if run else {}
     outcomes = refresh_outcomes(warehouse)
-    versions = unpublished(warehouse) | {TableName.OUTCOMES.value: outcomes}
-    return _publish(warehouse, versions, {"rebuilt": False}, started_at=started_at, finished_at=datetime.now(UTC))
+    versions = unpublished(warehouse, stopped_before=stopped_before) | {TableName.OUTCOMES.value: outcomes}
+    return _publish(warehouse, versions, {"rebuilt": False}, started_at=started_at, finished_at=clock())
 
 
 def maintain(

@@ -10,9 +10,10 @@ from typing import Any
 import duckdb
 from deltalake import DeltaTable
 
+from bwp_client.warehouse.delta_writer import ROWS_PER_BATCH
 from bwp_client.warehouse.engine import TempTables, connect
 from bwp_client.warehouse.schema import TableName
-from bwp_client.warehouse.store import ROWS_PER_BATCH, Warehouse
+from bwp_client.warehouse.store import Warehouse
 
 APP_ID = "bwp.objects"
 _ARCHIVED = "archived:"

@@ -14,14 +14,13 @@ import pyarrow as pa
 from deltalake import DeltaTable
 
 from bwp_client.errors import SourceNotFoundError
+from bwp_client.warehouse.covered_events import VERSION, CoveredEvents, covered_events, digest_of, files_transaction
 from bwp_client.warehouse.data_files import DataFile
+from bwp_client.warehouse.delta_writer import ROWS_PER_BATCH
 from bwp_client.warehouse.engine import TempTables, connect, quoted
 from bwp_client.warehouse.purge_floor import floor_transaction, purge_floor
 from bwp_client.warehouse.schema import TableName
-from bwp_client.warehouse.store import ROWS_PER_BATCH, Warehouse
-
-APP_ID = "bwp.outcomes.events_version"
-"""The app transaction of the outcomes table; its version is the events version that the outcomes cover."""
+from bwp_client.warehouse.store import Warehouse
 
 ROWS_PER_SORT = 1_000_000
 """The number of task hashes per batch read from DuckDB."""
@@ -74,26 +73,6 @@ from {{events}} where {_TASK} not in (from {{repeated}})
 far more time and memory; docs/performance.md says how much. A test proves that both queries agree."""
 
 
-def covered_version(outcomes: DeltaTable) -> int | None:
-    """Return the events version that the outcomes cover; None if they were never computed."""
-    return outcomes.transaction_version(APP_ID)
-
-
-def newest_covered_version(warehouse: Warehouse) -> int | None:
-    """Return the events version that the newest outcomes cover; None if they were never computed.
-
-    Raises:
-        RemoteError: S3 refused or failed.
-    """
-    return warehouse.retry_superseded(lambda: covered_version(warehouse.handle(TableName.OUTCOMES)))
-
-
-def is_behind(warehouse: Warehouse) -> bool:
-    """Return whether events were stored that the outcomes do not cover yet."""
-    events_version = warehouse.handle(TableName.EVENTS).version()
-    return events_version > (newest_covered_version(warehouse) or 0)
-
-
 def refresh_outcomes(
     warehouse: Warehouse, *, rebuild: bool = False, connection: duckdb.DuckDBPyConnection | None = None
 ) -> int:
@@ -125,10 +104,10 @@ def _refresh(warehouse: Warehouse, connection: duckdb.DuckDBPyConnection, *, reb
         return warehouse.commit(
             TableName.OUTCOMES,
             refresh.rows_for,
-            app_id=APP_ID,
+            app_id=VERSION,
             app_version=lambda _: refresh.events_version,
             replace=refresh.predicate,
-            app_transactions=lambda: floor_transaction(refresh.floor),
+            app_transactions=lambda: floor_transaction(refresh.floor) | files_transaction(refresh.event_files),
             metadata=refresh.metadata,
         )
 
@@ -170,6 +149,7 @@ class _Refresh:
         self._rebuild = rebuild
         self._months: list[str] = []
         self.events_version = 0
+        self.event_files: list[DataFile] = []
         self.floor: datetime | None = None
         self.metadata: dict[str, str] = {}
 
@@ -181,21 +161,22 @@ class _Refresh:
         self.events_version = events.version()
         self.floor = purge_floor(events)
         self.metadata["events_version"] = str(self.events_version)
-        covered = None if self._rebuild else covered_version(outcomes)
-        if covered is not None and covered >= self.events_version:
+        self.event_files = event_files = warehouse.data_files(events)
+        covered = None if self._rebuild else covered_events(outcomes)
+        if covered and covered.are(events, event_files):
             return None
-        if covered is not None and _is_only_compacted(events, covered):
+        before = self._files_before(covered, events)
+        if covered and before is not None and _is_only_compacted(events, covered.version):
             return self._stream(f"from {warehouse.scan(TableName.OUTCOMES, files=[])}")
-        event_files = warehouse.data_files(events)
         outcome_files = warehouse.data_files(outcomes)
-        added = self._added(event_files, covered)
+        added = [item for item in event_files if item.path not in (before or ())]
         # A purge removes events, but the added files do not show which events it removed.
         is_purged = self.floor != purge_floor(outcomes)
-        if self._rebuild or is_purged or not outcome_files or len(added) == len(event_files):
+        if before is None or is_purged or not outcome_files or len(added) == len(event_files):
             self._months = sorted({item.partition["occurred_month"] for item in outcome_files + event_files})
             return self._stream(self._outcomes_of(warehouse.scan(TableName.EVENTS, files=event_files)))
         if not added:
-            return None
+            return self._stream(f"from {warehouse.scan(TableName.OUTCOMES, files=[])}")
         return self._stream(self._changed(event_files, added, outcome_files))
 
     def predicate(self) -> str | None:
@@ -237,16 +218,19 @@ class _Refresh:
         single = SINGLE_EVENT_SQL.format(events=events, repeated=repeated)
         return f"{single} union all ({OUTCOMES_SQL.format(events=several)})"
 
-    def _added(self, event_files: list[DataFile], covered: int | None) -> list[DataFile]:
-        if covered is None:
-            return event_files
+    def _files_before(self, covered: CoveredEvents | None, events: DeltaTable) -> set[str] | None:
+        """Return the paths of the covered event files; None if the covered version is not in the table's log.
+
+        The log of that version may have been cleaned up, or the table may have lost that version. Then all outcomes are
+        computed again, because it is unknown which events are new, and which are gone.
+        """
+        if covered is None or covered.version >= events.version():
+            return None
         try:
-            before = self._warehouse.data_files(self._warehouse.handle(TableName.EVENTS, covered))
+            files = self._warehouse.data_files(self._warehouse.handle(TableName.EVENTS, covered.version))
         except SourceNotFoundError:
-            # The log of that version was purged or cleaned up: the new files are unknown, so every file counts as new.
-            return event_files
-        paths = {item.path for item in before}
-        return [item for item in event_files if item.path not in paths]
+            return None
+        return {item.path for item in files} if covered.digest in (None, digest_of(files)) else None
 
     def _stream(self, sql: str) -> Any:
         return self._connection.sql(f"from ({sql})").to_arrow_reader(ROWS_PER_BATCH)

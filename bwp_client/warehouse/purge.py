@@ -20,6 +20,7 @@ from deltalake import DeltaTable
 from bwp_client.errors import SourceNotFoundError, UsageError
 from bwp_client.warehouse import claims, events, lookups, quarantine, requests
 from bwp_client.warehouse.data_files import DataFile
+from bwp_client.warehouse.delta_writer import ROWS_PER_BATCH, WHOLE_TABLE
 from bwp_client.warehouse.engine import TempTables, connect, quoted, single_row
 from bwp_client.warehouse.maintenance import newest_versions
 from bwp_client.warehouse.outcomes import refresh_outcomes
@@ -27,7 +28,7 @@ from bwp_client.warehouse.purge_floor import floor_transaction, newest_purge_flo
 from bwp_client.warehouse.purge_rules import PurgeRules
 from bwp_client.warehouse.runs import Run, newest_run, record_run
 from bwp_client.warehouse.schema import TableName
-from bwp_client.warehouse.store import ROWS_PER_BATCH, WHOLE_TABLE, Warehouse
+from bwp_client.warehouse.store import Warehouse
 from bwp_client.warehouse.vacuum import (
     UNFINISHED_HOURS,
     clean_log,

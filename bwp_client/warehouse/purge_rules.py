@@ -10,9 +10,10 @@ import duckdb
 from deltalake import DeltaTable
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
+from bwp_client.warehouse.delta_writer import ROWS_PER_BATCH
 from bwp_client.warehouse.engine import TempTables, single_row
 from bwp_client.warehouse.schema import TABLES, TableName
-from bwp_client.warehouse.store import ROWS_PER_BATCH, Warehouse
+from bwp_client.warehouse.store import Warehouse
 
 PURGED_TEXT: Final = "(purged)"
 RAW_DAYS: Final = 30

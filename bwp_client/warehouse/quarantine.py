@@ -11,12 +11,15 @@ from typing import Any
 import duckdb
 from deltalake import DeltaTable
 
+from bwp_client.warehouse.delta_writer import ROWS_PER_BATCH, WHOLE_TABLE
 from bwp_client.warehouse.engine import TempTables, connect, quoted, single_row, staged_rows
 from bwp_client.warehouse.runs import Run, record_run
 from bwp_client.warehouse.schema import TableName
-from bwp_client.warehouse.store import ROWS_PER_BATCH, WHOLE_TABLE, Warehouse
+from bwp_client.warehouse.store import Warehouse
 
 APP_ID = "bwp.quarantine"
+RETRY_SOURCE = "quarantine retry"
+"""The name of the source of a run that reads quarantined records again."""
 
 RecordKey = tuple[str, str, int, str]
 """Source URI, ETag, offset and digest of a quarantined record: unique together."""

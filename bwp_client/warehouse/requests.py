@@ -14,10 +14,11 @@ from deltalake import DeltaTable
 
 from bwp_client.errors import MixedDataError
 from bwp_client.events import SAMPLE_TASK_ID_PREFIX
+from bwp_client.warehouse.delta_writer import ROWS_PER_BATCH, WHOLE_TABLE
 from bwp_client.warehouse.engine import connect, quoted, single_row
 from bwp_client.warehouse.runs import Run, record_run
 from bwp_client.warehouse.schema import TABLES, TableName
-from bwp_client.warehouse.store import ROWS_PER_BATCH, WHOLE_TABLE, Warehouse
+from bwp_client.warehouse.store import Warehouse
 
 APP_ID: Final = "bwp.requests"
 _SCHEMA: Final = TABLES[TableName.REQUESTS].schema

@@ -6,7 +6,7 @@ import json
 from collections.abc import Collection
 from contextlib import closing
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 from uuid import uuid4
 
@@ -51,7 +51,8 @@ def record_run(warehouse: Warehouse, run: Run, *, database: duckdb.DuckDBPyConne
         database: An open DuckDB database to use.
 
     Returns:
-        The published version of every table. Versions never decrease: each is the larger of this run's and the newest row's.
+        The published version of every table: the larger of this run's and the newest row's. It decreases only if the table
+        lost the versions in between (see `lost_tables`). Without an earlier row, it is the newest version of the table.
 
     Raises:
         WarehouseError: See `Warehouse.commit`.
@@ -65,9 +66,9 @@ def record_run(warehouse: Warehouse, run: Run, *, database: duckdb.DuckDBPyConne
             if earlier.run_id == run.run_id:  # an earlier attempt was stored, but its response was lost
                 published.update(earlier.versions)
                 return None
-        before = recent[0].versions if recent else {}
+        before = recent[0].versions if recent else None
         for name in PUBLISHED:
-            published[name.value] = max(run.versions.get(name.value, 0), before.get(name.value, 0))
+            published[name.value] = _published_version(warehouse, name, run.versions.get(name.value), before)
         row = {
             "run_no": handle.version() + 1,
             "run_id": run.run_id,
@@ -91,7 +92,20 @@ def record_run(warehouse: Warehouse, run: Run, *, database: duckdb.DuckDBPyConne
     return dict(published)
 
 
-def unpublished(warehouse: Warehouse, *, besides: Collection[str] = ()) -> VersionMap:
+def _published_version(warehouse: Warehouse, table: TableName, own: int | None, before: VersionMap | None) -> int:
+    if before is None:
+        return warehouse.handle(table).version() if own is None else own
+    earlier = before.get(table.value, 0)
+    if own is None or own >= earlier:
+        return max(own or 0, earlier)
+    # Another run has published a later version meanwhile, or the table lost its later versions.
+    newest = warehouse.handle(table).version()
+    return min(earlier, newest)
+
+
+def unpublished(
+    warehouse: Warehouse, *, besides: Collection[str] = (), stopped_before: datetime | None = None
+) -> VersionMap:
     """Return the version of each table that a load wrote to after the newest run.
 
     There are such versions while a load runs, and after a load that was stopped before it wrote its run's row.
@@ -99,16 +113,28 @@ def unpublished(warehouse: Warehouse, *, besides: Collection[str] = ()) -> Versi
     Args:
         warehouse: The warehouse to read.
         besides: Names of tables to leave out.
+        stopped_before: Return the versions of the other tables, too, if they were written before this time (aware): their
+            writers publish sooner, so they were stopped, or the rows of the runs table were lost.
 
     Raises:
         RemoteError: S3 refused or failed.
     """
-    now = {name.value: warehouse.handle(name).version() for name in _WRITTEN_BY_LOADS if name.value not in besides}
+    tables = _WRITTEN_BY_LOADS if stopped_before is None else PUBLISHED
+    now = {name: warehouse.handle(name) for name in tables if name.value not in besides}
     if not now:
         return {}
     newest = newest_run(warehouse)
     published = newest.versions if newest else {}
-    return {name: version for name, version in now.items() if version > published.get(name, 0)}
+    return {
+        name.value: handle.version()
+        for name, handle in now.items()
+        if handle.version() > published.get(name.value, 0)
+        and (name in _WRITTEN_BY_LOADS or (stopped_before is not None and _written_at(handle) < stopped_before))
+    }
+
+
+def _written_at(handle: DeltaTable) -> datetime:
+    return datetime.fromtimestamp(handle.history(1)[0]["timestamp"] / 1000, UTC)
 
 
 def newest_run(warehouse: Warehouse) -> Run | None:

@@ -19,10 +19,11 @@ import pandas as pd
 import pyarrow as pa
 
 from bwp_client.errors import DamagedFileError, DamagedTableError, SourceNotFoundError, SupersededError
-from bwp_client.warehouse.data_files import superseded
+from bwp_client.warehouse.covered_events import covered_events
+from bwp_client.warehouse.data_files import first_of_wrong_size, superseded
 from bwp_client.warehouse.data_limits import DataLimits, find_limits
 from bwp_client.warehouse.engine import connect, quoted, relation, single_row
-from bwp_client.warehouse.outcomes import covered_version
+from bwp_client.warehouse.lost_tables import refuse_lost_tables
 from bwp_client.warehouse.purge_floor import purge_floor
 from bwp_client.warehouse.runs import Run, VersionMap, newest_run
 from bwp_client.warehouse.schema import TABLES, TableName
@@ -75,7 +76,7 @@ class Snapshot:
             first, last = single_row(self._cursor(), "select min(first_at), max(last_at) from product_kinds")
             newest = run.versions.get(TableName.OUTCOMES.value, 0)
             outcomes = warehouse.handle(TableName.OUTCOMES, newest) if rows is None else None
-            self._events_covered = None if outcomes is None else covered_version(outcomes)
+            self._events_covered = None if outcomes is None else covered_events(outcomes)
             floor = None if outcomes is None else purge_floor(outcomes)
             self.limits = limits or find_limits(self._cursor(), run.finished_at, floor)
         self._span = None if first is None else (first, last)
@@ -100,11 +101,28 @@ class Snapshot:
     def events_not_yet_counted(self) -> int:
         """The number of events stored after the outcomes were last refreshed."""
         newest = self.versions.get(TableName.EVENTS.value, 0)
-        if self._rows is not None or newest <= (self._events_covered or 0):
+        if self._rows is not None or newest <= (self._events_covered.version if self._events_covered else 0):
             return 0
         files = self.warehouse.data_files(self.warehouse.handle(TableName.EVENTS, newest))
         ((counted,),) = self.rows("select coalesce(sum(events_seen), 0)::bigint from outcomes")
         return max(0, sum(item.rows for item in files) - int(counted))
+
+    def refuse_damaged_files(self) -> None:
+        """Look for each data file of every table, without reading it.
+
+        Raises:
+            DamagedFileError: A file is missing, or has another size than its table's log says.
+            SourceNotFoundError: A newer run replaced the files.
+            RemoteError: S3 refused or failed.
+        """
+        with self._damage_named():
+            for table in TableName:
+                version = self.versions.get(table.value)
+                if version == 0 or (table is TableName.CLAIMS and not self.warehouse.has(table)):
+                    continue  # an older release may not have created the table
+                files = self.warehouse.data_files(self.warehouse.handle(table, version))
+                if damage := first_of_wrong_size(table, self.warehouse.address(table), files):
+                    raise damage
 
     def frame(self, sql: str, parameters: Mapping[str, Any] | None = None) -> pd.DataFrame:
         """Run a query on its own cursor; return its result with the query's columns, times as datetime64[us, UTC]."""
@@ -140,6 +158,7 @@ class Snapshot:
                     f"Files of this snapshot of {self.warehouse.uri} are not there any more, since a newer run replaced "
                     "them. Nothing was changed. Take a newer run: start the command again, or load the page anew."
                 ) from error
+            refuse_lost_tables(self.warehouse)
             # A newer version that no run names may do without the file, but readers read the version of a run.
             if isinstance(error.__cause__, DamagedFileError):
                 raise error.__cause__ from None
@@ -149,7 +168,9 @@ class Snapshot:
         return self._connection.cursor()
 
     def _view(self, name: TableName, version: int) -> None:
-        if self._rows is None:
+        if self._rows is None and version == 0:
+            source = relation([], TABLES[name].schema)  # an older release may not have created the table
+        elif self._rows is None:
             source = self.warehouse.scan(name, self.warehouse.handle(name, version))
         else:
             source = relation([str(self._rows[name])] if name in self._rows else [], TABLES[name].schema)
@@ -168,11 +189,14 @@ def compute_from_newest(warehouse: Warehouse, compute: Callable[[Snapshot], T]) 
     for _ in range(_ATTEMPTS):
         run = newest_run(warehouse)
         if run is None:
+            refuse_lost_tables(warehouse)
             raise SourceNotFoundError(
                 f"The warehouse {warehouse.uri} holds nothing yet. Load events first: python -m bwp_client load SOURCE."
             )
         try:
             return compute(Snapshot(warehouse, run))
+        except SupersededError:
+            continue
         except SourceNotFoundError:
             newest = newest_run(warehouse)
             if newest is None or newest.run_id == run.run_id:

@@ -20,13 +20,14 @@ from bwp_client.errors import (
     DamagedFileError,
     SourceNotFoundError,
     SupersededError,
+    TransientRemoteError,
     WarehouseError,
 )
-from bwp_client.warehouse.damage import damaged_log, may_be_damage, names_missing_file, refuse_foreign, unwritable
-from bwp_client.warehouse.data_files import DataFile, first_damaged, list_data_files, local_paths, superseded
-from bwp_client.warehouse.delta_writer import write_rows
+from bwp_client.warehouse.cause_of_error import cause_of
+from bwp_client.warehouse.damage import damaged_log, names_damaged_log, refuse_foreign
+from bwp_client.warehouse.data_files import DataFile, list_data_files, local_paths, superseded
+from bwp_client.warehouse.delta_writer import create_table, write_rows
 from bwp_client.warehouse.engine import relation
-from bwp_client.warehouse.file_cache import folder_of_copies
 from bwp_client.warehouse.schema import TABLES, TableName
 from bwp_client.warehouse.storage_errors import storage_errors
 from bwp_client.warehouse.warehouse_address import warehouse_address
@@ -35,14 +36,6 @@ COMMIT_ATTEMPTS = 30
 _PAUSES_SECONDS: Final = (0.05, 0.1, 0.2, 0.4)
 """The pauses before a table is opened or read again that another process changed meanwhile."""
 T = TypeVar("T")
-WHOLE_TABLE = "true"
-"""The predicate that `replace` returns to replace every row of a table.
-
-An overwrite without a predicate does not conflict with a compaction that another process commits meanwhile: the compacted
-rows would stay beside the new ones. `tests/warehouse/test_delta_conflicts.py` fails when a release of Delta Lake mends it.
-"""
-ROWS_PER_BATCH = 16_384
-"""The number of rows per batch that the Delta writer reads from DuckDB."""
 
 
 class Warehouse:
@@ -68,8 +61,7 @@ class Warehouse:
             UsageError: A file is at the address.
             RemoteError: S3 refused or failed.
         """
-        folder_address(self.uri, "the warehouse")
-        return self._has_log(TableName.RUNS)
+        return self.has(TableName.RUNS)
 
     def create(self) -> None:
         """Create every missing table, in a new warehouse or in one that an older version of this program created.
@@ -89,16 +81,7 @@ class Warehouse:
             self._create(TableName.RUNS)
 
     def _create(self, table: TableName) -> None:
-        spec = TABLES[table]
-        if not DeltaTable.is_deltatable(self.address(table), storage_options=self._options()):
-            DeltaTable.create(
-                self.address(table),
-                spec.schema,
-                mode="ignore",
-                partition_by=list(spec.partition_by),
-                configuration={"delta.dataSkippingStatsColumns": ",".join(spec.statistics_columns)},
-                storage_options=self._options(),
-            )
+        create_table(table, self.address(table), self._options())
 
     def handle(self, table: TableName, version: int | None = None) -> DeltaTable:
         """Open a table at its newest version, or at the given one.
@@ -122,14 +105,25 @@ class Warehouse:
                 return self._opened(table)
             except SourceNotFoundError as error:
                 # Without a log, there is no table. With one, another process may have cleaned the log meanwhile.
-                if isinstance(error.__cause__, TableNotFoundError) or not self._has_log(table):
+                if not self.has(table) or isinstance(error.__cause__, TableNotFoundError):
                     raise
                 if pause is None:
                     raise damaged_log(self.address(table)) from error
                 time.sleep(pause)
+            except (WarehouseError, TransientRemoteError) as error:
+                if names_damaged_log(error.__cause__):
+                    raise damaged_log(self.address(table)) from error
+                raise
         raise AssertionError("unreachable")
 
-    def _has_log(self, table: TableName) -> bool:
+    def has(self, table: TableName) -> bool:
+        """Return whether a table exists.
+
+        Raises:
+            UsageError: A file is at the address.
+            RemoteError: S3 refused or failed.
+        """
+        folder_address(self.uri, "the warehouse")
         with storage_errors(self.address(table)):
             return DeltaTable.is_deltatable(self.address(table), storage_options=self._options())
 
@@ -171,15 +165,23 @@ class Warehouse:
         Raises:
             SupersededError: Files were deleted at every attempt.
             DamagedFileError: A data file is damaged.
+            DamagedTableError: A table lost rows.
         """
-        for pause in _PAUSES_SECONDS:
+        for pause in (*_PAUSES_SECONDS, None):
             try:
                 with self.damage_named():
                     return read()
             except SupersededError:
+                if pause is None:
+                    raise
                 time.sleep(pause)
-        with self.damage_named():
-            return read()
+            except SourceNotFoundError:
+                if self.exists():
+                    from bwp_client.warehouse.lost_tables import refuse_lost_tables  # it imports this module
+
+                    refuse_lost_tables(self)
+                raise
+        raise AssertionError("unreachable")
 
     @contextmanager
     def damage_named(self, versions: Mapping[str, int] | None = None) -> Iterator[None]:
@@ -198,28 +200,9 @@ class Warehouse:
         except CommitFailedError:
             raise
         except (duckdb.Error, DeltaError, OSError) as error:
-            if cause := self._cause_of(error, versions or {}):
+            if cause := cause_of(error, self, versions or {}):
                 raise cause from error
             raise
-
-    def _cause_of(self, error: Exception, versions: Mapping[str, int]) -> WarehouseError | None:
-        if found := unwritable(error):
-            return found
-        if not may_be_damage(error):
-            return None
-        tables = [table for table in TableName if f"{self._folder(table)}/" in str(error)]
-        for table in tables or TableName:
-            try:
-                files = self.data_files(self.handle(table, versions.get(table.value)))
-                if damage := first_damaged(table, self.address(table), files):
-                    return damage
-            except SourceNotFoundError:
-                continue
-        return superseded(self.uri) if names_missing_file(error) else None
-
-    def _folder(self, table: TableName) -> str:
-        """Return the local folder from which the data files of a table are read."""
-        return str(folder_of_copies(self.address(table))) if self.is_remote else self.address(table)
 
     def commit(
         self,

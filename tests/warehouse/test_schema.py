@@ -10,9 +10,9 @@ import pytest
 from support.tables import rows
 
 from bwp_client.warehouse import TABLES, TableName, Warehouse
+from bwp_client.warehouse.delta_writer import WHOLE_TABLE
 from bwp_client.warehouse.engine import small_cursor
 from bwp_client.warehouse.maintenance import compact
-from bwp_client.warehouse.store import WHOLE_TABLE
 
 TABLE = TableName.REPLAYS
 
