@@ -16,6 +16,8 @@ from bwp_client.warehouse.replays import Replay, list_replays
 
 MAX_BATCH_BYTES = 64 * 1024 * 1024
 """The size of the messages that are stored at a time."""
+MAX_FOREIGN = 50_000
+"""The most messages of other loads that are held at a time: SQS hides 120,000 messages of a queue, and then none more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,7 +132,8 @@ class ReplayInbox:
                 begun_at = now
             is_late = now - begun_at >= (timing.batch_seconds if received.by_replay else self._search_seconds)
             is_idle = not is_wanted and len(messages) < BATCH_MESSAGES and now - idle_since >= wait_seconds
-            if not messages or is_idle or is_late:
+            is_full = len(received.of_other_loads) >= MAX_FOREIGN
+            if not messages or is_idle or is_late or is_full:
                 break
         in_vain = is_late and not received.by_replay
         self._search_seconds = (

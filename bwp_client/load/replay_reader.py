@@ -262,11 +262,14 @@ class ReplayReader:
     def _not_read(self, replay: Replay, why: str) -> str:
         """Return the message of a replay that did not complete: why, the state of the data, and the next step."""
         counts = self._result_of(replay)
+        stored = f"The {counts.received - counts.foreign:,} messages that came are stored"
+        if not self._begun_at:
+            stored = "The messages that an earlier load received are stored"
         foreign = f", {counts.foreign:,} foreign messages were left in the queue" if counts.foreign else ""
+        again = f"load archive://{replay.archive} {window_options(replay.window_from, replay.window_to)}"
         return (
-            f"{why}. The {counts.received - counts.foreign:,} messages that came are stored{foreign}; the window does not "
-            f"count as read. Load the window again: load archive://{replay.archive} "
-            f"{window_options(replay.window_from, replay.window_to)}. It gets a new replay, and nothing is doubled."
+            f"{why}. {stored}{foreign}; the window does not count as read. Load the window again: {again}. It gets a new "
+            "replay, and nothing is doubled."
         )
 
     def _publish(self, replay: Replay) -> None:
