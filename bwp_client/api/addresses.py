@@ -10,10 +10,12 @@ from bwp_client.settings import ApiSettings
 
 def is_web_address(address: str) -> bool:
     """Return whether an address is an absolute http(s) address."""
+    import httpx  # here, because it loads slowly
+
     try:
-        parts = urlsplit(address)
-        return parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
-    except ValueError:  # a port out of range, or half an IPv6 address
+        parts, host = urlsplit(address), httpx.URL(address).host  # which decodes the name of the host
+        return parts.scheme in ("http", "https") and bool(parts.hostname and host) and parts.port != 0
+    except (ValueError, httpx.InvalidURL):  # among others, a port out of range or half an IPv6 address
         return False
 
 

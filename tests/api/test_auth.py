@@ -247,6 +247,7 @@ def test_a_token_endpoint_that_is_no_web_address_is_a_wrong_setting(bench, task)
         "http://127.0.0.1:999999/token",
         "http://[",
         "http:///x",
+        "http://xn--/token",
     ):
         with pytest.raises(SettingsError, match="BWP_API__TOKEN_ENDPOINT"):
             bench.look_up(task, settings=bench.settings(token_endpoint=address))

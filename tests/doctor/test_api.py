@@ -148,7 +148,9 @@ def test_a_pause_that_was_asked_for_is_named(bench, endpoint):
     assert fix == "Run doctor api again after 2026-04-01 13:00:00 UTC."
 
 
-@pytest.mark.parametrize("address", ["ftp://host/x", "host/x", "http://[", "https://host:999999/x", ""])
+@pytest.mark.parametrize(
+    "address", ["ftp://host/x", "host/x", "http://[", "https://host:999999/x", "http://xn--/x", "http://a\x01/x", ""]
+)
 @pytest.mark.parametrize("setting", ["endpoint", "token_endpoint"])
 def test_an_address_that_is_no_web_address_is_reported_and_nothing_is_asked(bench, setting, address):
     settings = settings_for(bench.api.url, **{setting: address})
