@@ -106,18 +106,24 @@ class Outbox:
 
     def _outstanding(self) -> list[StoredNotice]:
         if self._earlier is None:
-            found = self._log.outstanding()
-            self._earlier = [
-                item for item in found if item.command == self._command and item.notice_id not in self._tried
-            ]
-            if self._log.damaged:
-                self.needs_attention = True
-                names = ", ".join(sorted(self._log.damaged))
-                self.messages.append(
-                    f"Needs attention: notices in {self._store.uri}/{NOTICES_FOLDER} can't be read: {names}. Move their "
-                    "files to another folder."
-                )
+            self._earlier = self._read_earlier()
         return [item for item in self._earlier if item.state is NoticeState.OUTSTANDING]
+
+    def _read_earlier(self) -> list[StoredNotice]:
+        """Read the notices of earlier runs; a log that can't be read is no failure of this run."""
+        try:
+            found = self._log.outstanding()
+        except BwpError as error:
+            self.messages.append(f"Notices of earlier runs were not looked for. {error}")
+            return []
+        if self._log.damaged:
+            self.needs_attention = True
+            names = ", ".join(sorted(self._log.damaged))
+            self.messages.append(
+                f"Needs attention: notices in {self._store.uri}/{NOTICES_FOLDER} can't be read: {names}. Move their files to "
+                "another folder."
+            )
+        return [item for item in found if item.command == self._command and item.notice_id not in self._tried]
 
     def _is_due(self, stored: StoredNotice) -> bool:
         """Return whether a notice may be sent; a notice whose report was not published is ended."""

@@ -321,10 +321,22 @@ def test_a_damaged_file_is_named_and_the_other_notices_are_sent(store: ReportSto
     assert box.needs_attention
 
 
-def test_a_log_that_can_not_be_written_does_not_hide_the_result(tmp_path: Path) -> None:
-    (tmp_path / "out").write_text("a file, not a folder")
+def test_a_log_that_can_not_be_written_does_not_hide_the_result(store: ReportStore, tmp_path: Path) -> None:
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "notices").write_text("a file, not a folder")
     with hook(500) as found:
-        box = outbox(open_store(str(tmp_path / "out")), found)
+        box = outbox(store, found)
         box.send(Notice("One", ("A line.",)))
     assert "could not be delivered: JSON answered HTTP 500" in box.messages[0]
     assert "can't be stored" in box.messages[1]
+
+
+def test_a_log_that_can_not_be_read_is_said_and_is_no_failure_of_check(folder: Path) -> None:
+    with hook() as found:
+        done = check(
+            folder, "--stale-hours", "1000000", "--deadline-days", "0", "--notify", found.url,
+            BWP_REPORT__OUT="s3://nowhere/reports", AWS_ENDPOINT_URL="http://127.0.0.1:9", AWS_ACCESS_KEY_ID="x",
+            AWS_SECRET_ACCESS_KEY="x", AWS_REGION="us-east-1", AWS_MAX_ATTEMPTS="1",
+        )  # fmt: skip
+    assert done.exit_code == 0, done.stderr
+    assert "Notices of earlier runs were not looked for." in done.stderr

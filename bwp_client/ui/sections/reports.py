@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import base64
-from datetime import datetime
+from datetime import UTC, datetime
 from functools import partial
 from typing import Any, Final
 
@@ -12,6 +12,7 @@ import streamlit as st
 
 from bwp_client.events import TaskKind
 from bwp_client.reports.manifest import MANIFEST, Manifest
+from bwp_client.reports.period_note import describe_period
 from bwp_client.settings import Settings
 from bwp_client.ui.components import time_column
 from bwp_client.ui.data import warehouse_in_use
@@ -36,6 +37,8 @@ def draw_report_form(settings: Settings) -> None:
             period = left.text_input(
                 "Which", placeholder="2026-W47, 2026-10, 2026-10-05..2026-10-18", key="report_which"
             )
+        elif described := describe_period(period, datetime.now(UTC), settings.timezone):
+            left.caption(plain(described))
         kind = middle.selectbox("Task kind", [item.value for item in TaskKind], key="report_kind")
         is_forced = right.checkbox(
             "Publish even if the checks refuse it", key="report_force", help="The reasons are printed on page one."
