@@ -25,7 +25,7 @@ def days_of(count: int, *, failed: int, completed: int, until: datetime, prefix:
         envelope(
             f"{prefix}-{day}-{number}",
             outcome="FAILED" if number < failed else "COMPLETED",
-            time=until - timedelta(days=day, minutes=number),
+            time=until - timedelta(days=day, milliseconds=number),  # on the same day, even just after midnight
         )
         for day in range(count)
         for number in range(failed + completed)
