@@ -23,6 +23,7 @@ from pydantic_settings import (
 
 from bwp_client.deadlines import DeadlineCalendar
 from bwp_client.errors import SettingsError
+from bwp_client.ids import normal_id
 
 SECRETS_FILE = Path(".streamlit/secrets.toml")
 SAMPLE_SOURCE = "sample://"
@@ -76,6 +77,11 @@ class ApiSettings(BaseModel):
     def _from_json(cls, value: Any) -> Any:
         return json.loads(value) if isinstance(value, str) else value
 
+    @field_validator("credentials")
+    @classmethod
+    def _by_normal_id(cls, value: dict[str, ApiCredential]) -> dict[str, ApiCredential]:
+        return {normal_id(product): credential for product, credential in value.items()}
+
     @property
     def is_on_loopback(self) -> bool:
         """True if the API runs on this machine, as the sandbox does."""
@@ -87,7 +93,7 @@ class ApiSettings(BaseModel):
 
     def credential_for(self, business_product_id: str) -> ApiCredential | None:
         """Return the credential of a business product, else the credential for all products, else None."""
-        return self.credentials.get(business_product_id) or self.credentials.get(ANY_PRODUCT)
+        return self.credentials.get(normal_id(business_product_id)) or self.credentials.get(ANY_PRODUCT)
 
 
 class ArchiveSettings(BaseModel):
@@ -145,6 +151,11 @@ class Settings(BaseSettings):
     @classmethod
     def _rule_or_map(cls, value: Any) -> Any:
         return json.loads(value) if isinstance(value, str) and value.lstrip().startswith("{") else value
+
+    @field_validator("deadline_rule", "product_names")
+    @classmethod
+    def _by_normal_id(cls, value: Any) -> Any:
+        return {normal_id(product): item for product, item in value.items()} if isinstance(value, dict) else value
 
     @field_validator("timezone")
     @classmethod

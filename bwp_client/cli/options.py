@@ -96,13 +96,14 @@ def selection(
         UsageError: There is no such kind of tasks, or an option is empty.
     """
     from bwp_client.events import TaskKind
+    from bwp_client.ids import normal_id
 
     for option, values in (("--business-product", business_products), ("--region", regions), ("--code", codes)):
         if any(not value.strip() for value in values or ()):
             raise UsageError(f"{option} is empty. Nothing was computed: leave the option out to select all.")
     return {
         "task_kind": choice(TaskKind, "--task-kind", task_kind.upper()),
-        "business_products": tuple(business_products) if business_products else None,
+        "business_products": tuple(map(normal_id, business_products)) if business_products else None,
         "codes": tuple(codes) if codes else None,
         "regions": tuple(regions) if regions else None,
     }

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Final
 
+from bwp_client.ids import normal_id
+
 if TYPE_CHECKING:
     import duckdb
 
@@ -27,13 +29,13 @@ def unknown_tasks(
         return ()
     known = connection.execute(
         f"""
-        select lower(task_id) from (select task_id from {outcomes} union all select task_id from {requests})
-        where list_contains($named::varchar[], lower(task_id))
+        select task_id from (select task_id from {outcomes} union all select task_id from {requests})
+        where list_contains($named::varchar[], task_id)
         """,
-        {"named": [task_id.lower() for task_id in named]},
+        {"named": list(map(normal_id, named))},
     ).fetchall()
     known_ids = {task_id for (task_id,) in known}
-    return tuple(task_id for task_id in dict.fromkeys(named) if task_id.lower() not in known_ids)
+    return tuple(task_id for task_id in dict.fromkeys(named) if normal_id(task_id) not in known_ids)
 
 
 def unknown_text(task_ids: Sequence[str]) -> str:

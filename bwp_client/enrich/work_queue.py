@@ -14,6 +14,7 @@ from bwp_client.enrich.named_tasks import unknown_tasks, unknown_text
 from bwp_client.enrich.options import EnrichOptions
 from bwp_client.errors import MixedDataError, SettingsError, UsageError
 from bwp_client.events import SAMPLE_TASK_ID_PREFIX, TaskKind
+from bwp_client.ids import normal_id
 from bwp_client.settings import ANY_PRODUCT, Settings
 from bwp_client.warehouse import TableName, Warehouse
 from bwp_client.warehouse.claims import TaskKey
@@ -93,7 +94,7 @@ class WorkQueue:
         self._connection = connection
         self._settings = settings
         self._run_id = run_id
-        self._named = len(set(options.tasks))
+        self._named = len(set(map(normal_id, options.tasks)))
         outcomes = warehouse.scan(TableName.OUTCOMES)
         self.products = self._products(outcomes)
         lookups = warehouse.handle(TableName.LOOKUPS)
@@ -114,7 +115,7 @@ class WorkQueue:
                 "floor": purge_floor(lookups) or NO_FLOOR,
                 "zone": settings.timezone,
                 "named": bool(options.tasks),
-                "tasks": [task_id.lower() for task_id in options.tasks],
+                "tasks": list(map(normal_id, options.tasks)),
                 "without_credential": [
                     product for product in self.products if settings.api.credential_for(product) is None
                 ],

@@ -48,7 +48,7 @@ ranked as (
                + case when list_contains($without_credential::varchar[], t.business_product_id) then 100 else 0 end as group_rank
     from tasks t
     left join latest l on l.task_id = t.task_id and l.task_kind = t.task_kind
-    where not $named or list_contains($tasks::varchar[], lower(t.task_id))
+    where not $named or list_contains($tasks::varchar[], t.task_id)
 )
 select *, group_rank + retry_rank as priority, (timezone($zone, counted_from))::date as counted_day
 from ranked where retry_rank is not null;

@@ -7,9 +7,11 @@ import hashlib
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
+import pyarrow.compute as pc
 
-from bwp_client.decoding.arrow_arrays import IntArray, dictionary_array, int64_array, numbers
+from bwp_client.decoding.arrow_arrays import IntArray, dictionary_array, int64_array, numbers, text_array
 from bwp_client.events import EVENT_TYPES
+from bwp_client.ids import normal_id
 
 SHARED_COLUMNS = (
     "event_type", "business_product_id", "event_source", "account", "region", "api_version", "subscription_id",
@@ -24,9 +26,9 @@ def with_derived_columns(
 ) -> pa.RecordBatch:
     """Return the rows with the columns that staged files have, repeating columns as dictionaries of texts.
 
-    Added are `source_uri`, `source_offset`, `task_kind`, `outcome`, `occurred_month`, `context` and `row_in_record`. The
-    context is the part of an event's fingerprint that many events have in common, hashed only once: the first 128 bits of
-    the SHA-256 of the shared texts, as hexadecimal digits.
+    IDs get their normal form (`bwp_client.ids`). Added are `source_uri`, `source_offset`, `task_kind`, `outcome`,
+    `occurred_month`, `context` and `row_in_record`. The context is the part of an event's fingerprint that many events have
+    in common, hashed only once: the first 128 bits of the SHA-256 of the shared texts, as hexadecimal digits.
 
     Args:
         rows: The columns that come from the event itself.
@@ -38,6 +40,10 @@ def with_derived_columns(
     for name in (*SHARED_COLUMNS, "replay_name"):
         if not pa.types.is_dictionary(columns[name].type):
             columns[name] = columns[name].dictionary_encode()
+    products = columns["business_product_id"]
+    columns["business_product_id"] = pa.DictionaryArray.from_arrays(products.indices, _normal_ids(products.dictionary))
+    for name in ("task_id", "envelope_id", "idempotency_key"):
+        columns[name] = _normal_ids(columns[name])
     columns["context"] = _context(columns)
     types = columns["event_type"]
     # The dictionary may hold other types too, of rows that were left out.
@@ -51,6 +57,14 @@ def with_derived_columns(
     columns["source_offset"] = int64_array(offsets)
     columns["row_in_record"] = int64_array(rows_in_record)
     return pa.RecordBatch.from_arrays(list(columns.values()), names=list(columns))
+
+
+def _normal_ids(ids: pa.StringArray) -> pa.StringArray:
+    """Return IDs in their normal form; hardly any has another one."""
+    in_small_letters = pc.ascii_lower(ids)
+    if in_small_letters.equals(ids):
+        return ids
+    return text_array([normal_id(text) for text in ids.to_pylist()])
 
 
 def _context(columns: dict[str, pa.Array]) -> pa.DictionaryArray:

@@ -9,6 +9,7 @@ from typing import Any
 import pandas as pd
 
 from bwp_client.events import TaskKind
+from bwp_client.ids import normal_id
 from bwp_client.metrics.filters import Filters
 from bwp_client.metrics.sql_templates import bound, filter_parameters, render
 from bwp_client.warehouse.snapshot import Snapshot
@@ -70,19 +71,20 @@ def count_completed_not_looked_up(snapshot: Snapshot) -> int:
 
 def has_failed(snapshot: Snapshot, task_id: str) -> bool:
     """Return whether the task failed."""
-    return bool(_column(snapshot, "failed_task", {"task_id": task_id}))
+    return bool(_column(snapshot, "failed_task", {"task_id": normal_id(task_id)}))
 
 
 def known_tasks(snapshot: Snapshot, task_ids: Sequence[str]) -> pd.DataFrame:
-    """Return the outcome, the lookup state and the codes of tasks.
+    """Return the outcome, the lookup state and the codes of tasks; a task that is named in two spellings is one task.
 
     Returns:
         task_id (str), known (str: `failed`, `completed`, `waiting` or `unknown here`), at (the outcome's time,
         `datetime64[us, UTC]`), lookup_state (str), codes (str, joined by ` + `), business_product_id (str), in the order of
         `task_ids`. Of an unknown task, at, codes and business_product_id are null.
     """
-    found = _frame(snapshot, "known_tasks", {"task_ids": list(task_ids)})
-    rows = pd.DataFrame({"task_id": list(task_ids)}).merge(found, on="task_id", how="left")
+    named = list(dict.fromkeys(map(normal_id, task_ids)))
+    found = _frame(snapshot, "known_tasks", {"task_ids": named})
+    rows = pd.DataFrame({"task_id": named}).merge(found, on="task_id", how="left")
     texts = dict.fromkeys(("known", "lookup_state", "codes", "business_product_id"), "str")
     return rows.fillna({"known": UNKNOWN_TASK, "lookup_state": "not_asked"}).astype(texts)
 

@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Any
 
 from bwp_client.deadlines import Deadline, DeadlineCalendar, hold_ends_at
+from bwp_client.ids import normal_id
 from bwp_client.metrics.guidance import Guidance, GuidanceTable
 from bwp_client.warehouse.snapshot import NOT_LOOKED_UP, UNCODED, Snapshot
 
@@ -131,6 +132,7 @@ def read_task_history(
         calendar: The rule by which its deadline is counted.
         guidance: Class and next action by error code.
     """
+    task_id = normal_id(task_id)
     events = _dicts(snapshot, "events", _EVENT_COLUMNS, task_id, "occurred_at, event_id, replay_name")
     lookups = _dicts(snapshot, "lookups", _LOOKUP_COLUMNS, task_id, "asked_at, attempt")
     request = next(iter(_dicts(snapshot, "request_facts", _REQUEST_COLUMNS, task_id, "task_id")), None)

@@ -20,6 +20,7 @@ import pyarrow as pa
 
 from bwp_client.errors import SourceNotFoundError, UsageError
 from bwp_client.events import MAX_ID_LENGTH, TaskKind
+from bwp_client.ids import normal_id
 from bwp_client.redaction import names_a_person
 from bwp_client.warehouse.schema import TABLES, TableName
 
@@ -182,7 +183,7 @@ def _cell(name: str, text: str, zone: ZoneInfo, now: datetime) -> Any:
         return _note(text)
     if not _ID.fullmatch(text):
         raise _LineError(f"{name} is no ID: letters, digits and . _ : ~ - only, at most {MAX_ID_LENGTH}")
-    return text
+    return normal_id(text)
 
 
 def _note(text: str) -> str:

@@ -8,18 +8,24 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from typing import Final
 
 from deltalake import DeltaTable
 
 from bwp_client.warehouse.data_files import DataFile
+from bwp_client.warehouse.engine import small_cursor
+from bwp_client.warehouse.normal_ids import has_other_ids
 from bwp_client.warehouse.schema import TableName
 from bwp_client.warehouse.store import Warehouse
 
 VERSION: Final = "bwp.outcomes.events_version"
 """The app transaction that records the version, which the writers of the outcomes share."""
 _FILES: Final = "bwp.outcomes.events_files"
+_RULES: Final = "bwp.outcomes.rules"
+_NORMAL_IDS: Final = 1
+"""The version of the rules by which outcomes are computed: since 1, IDs have their normal form."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,10 +35,12 @@ class CoveredEvents:
     Attributes:
         version: The version of the events table.
         digest: The digest of its data files; None if an older release computed the outcomes.
+        rules: The version of the rules by which the outcomes were computed.
     """
 
     version: int
     digest: int | None
+    rules: int
 
     def are(self, events: DeltaTable, files: Sequence[DataFile]) -> bool:
         """Return whether these are the events of an opened version, which has the given data files."""
@@ -42,7 +50,18 @@ class CoveredEvents:
 def covered_events(outcomes: DeltaTable) -> CoveredEvents | None:
     """Return the events that opened outcomes cover; None if they were never computed."""
     version = outcomes.transaction_version(VERSION)
-    return None if version is None else CoveredEvents(version, outcomes.transaction_version(_FILES))
+    if version is None:
+        return None
+    return CoveredEvents(version, outcomes.transaction_version(_FILES), outcomes.transaction_version(_RULES) or 0)
+
+
+def follow_older_rules(warehouse: Warehouse, outcomes: DeltaTable, covered: CoveredEvents) -> bool:
+    """Return whether opened outcomes were computed by older rules that gave other rows."""
+    if covered.rules >= _NORMAL_IDS:
+        return False
+    stored = warehouse.scan(TableName.OUTCOMES, outcomes, as_stored=True)
+    with closing(small_cursor()) as connection:
+        return bool(connection.execute(has_other_ids(TableName.OUTCOMES, stored)).fetchall())
 
 
 def digest_of(files: Sequence[DataFile]) -> int:
@@ -51,23 +70,25 @@ def digest_of(files: Sequence[DataFile]) -> int:
     return int.from_bytes(hashlib.sha256(names.encode()).digest()[:7])
 
 
-def files_transaction(files: Sequence[DataFile]) -> dict[str, int]:
-    """Return the app transaction that records the covered data files, for `Warehouse.commit`."""
-    return {_FILES: digest_of(files)}
+def coverage_transactions(files: Sequence[DataFile]) -> dict[str, int]:
+    """Return the app transactions that record the covered data files and the rules, for `Warehouse.commit`."""
+    return {_FILES: digest_of(files), _RULES: _NORMAL_IDS}
 
 
 def is_behind(warehouse: Warehouse) -> bool:
-    """Return whether the outcomes cover other events than the newest: some were stored since, or were lost.
+    """Return whether the outcomes must be refreshed: events were stored since, or were lost, or older rules were followed.
 
     Raises:
         RemoteError: S3 refused or failed.
     """
 
     def read() -> bool:
-        covered = covered_events(warehouse.handle(TableName.OUTCOMES))  # before the events, which may grow meanwhile
+        outcomes = warehouse.handle(TableName.OUTCOMES)
+        covered = covered_events(outcomes)  # before the events, which may grow meanwhile
         events = warehouse.handle(TableName.EVENTS)
         if covered is None:
             return events.version() > 0
-        return not covered.are(events, warehouse.data_files(events))
+        is_covered = covered.are(events, warehouse.data_files(events))
+        return not is_covered or follow_older_rules(warehouse, outcomes, covered)
 
     return warehouse.retry_superseded(read)

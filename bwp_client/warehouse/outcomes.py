@@ -14,7 +14,14 @@ import pyarrow as pa
 from deltalake import DeltaTable
 
 from bwp_client.errors import SourceNotFoundError
-from bwp_client.warehouse.covered_events import VERSION, CoveredEvents, covered_events, digest_of, files_transaction
+from bwp_client.warehouse.covered_events import (
+    VERSION,
+    CoveredEvents,
+    coverage_transactions,
+    covered_events,
+    digest_of,
+    follow_older_rules,
+)
 from bwp_client.warehouse.data_files import DataFile
 from bwp_client.warehouse.delta_writer import ROWS_PER_BATCH
 from bwp_client.warehouse.engine import TempTables, connect, quoted
@@ -107,7 +114,7 @@ def _refresh(warehouse: Warehouse, connection: duckdb.DuckDBPyConnection, *, reb
             app_id=VERSION,
             app_version=lambda _: refresh.events_version,
             replace=refresh.predicate,
-            app_transactions=lambda: floor_transaction(refresh.floor) | files_transaction(refresh.event_files),
+            app_transactions=lambda: floor_transaction(refresh.floor) | coverage_transactions(refresh.event_files),
             metadata=refresh.metadata,
         )
 
@@ -163,6 +170,8 @@ class _Refresh:
         self.metadata["events_version"] = str(self.events_version)
         self.event_files = event_files = warehouse.data_files(events)
         covered = None if self._rebuild else covered_events(outcomes)
+        if covered and follow_older_rules(warehouse, outcomes, covered):
+            covered = None
         if covered and covered.are(events, event_files):
             return None
         before = self._files_before(covered, events)

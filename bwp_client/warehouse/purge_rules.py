@@ -12,6 +12,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from bwp_client.warehouse.delta_writer import ROWS_PER_BATCH
 from bwp_client.warehouse.engine import TempTables, single_row
+from bwp_client.warehouse.normal_ids import normal_id_sql
 from bwp_client.warehouse.schema import TABLES, TableName
 from bwp_client.warehouse.store import Warehouse
 
@@ -88,6 +89,7 @@ class PurgeRules:
             removed_tasks=self._removed_tasks,
             known_tasks=self._known_tasks,
             purged_text=PURGED_TEXT,
+            normal_id=normal_id_sql,
         )
 
     def _parameters(self, table: TableName) -> dict[str, datetime]:

@@ -28,6 +28,7 @@ from bwp_client.warehouse.damage import damaged_log, names_damaged_log, refuse_f
 from bwp_client.warehouse.data_files import DataFile, list_data_files, local_paths, superseded
 from bwp_client.warehouse.delta_writer import create_table, write_rows
 from bwp_client.warehouse.engine import relation
+from bwp_client.warehouse.normal_ids import with_normal_ids
 from bwp_client.warehouse.schema import TABLES, TableName
 from bwp_client.warehouse.storage_errors import storage_errors
 from bwp_client.warehouse.warehouse_address import warehouse_address
@@ -131,13 +132,21 @@ class Warehouse:
         """Return the data files of an opened table, with the statistics that its log holds."""
         return list_data_files(handle)
 
-    def scan(self, table: TableName, handle: DeltaTable | None = None, files: list[DataFile] | None = None) -> str:
-        """Return the SQL relation that reads a table, for the `from` clause of a DuckDB query.
+    def scan(
+        self,
+        table: TableName,
+        handle: DeltaTable | None = None,
+        files: list[DataFile] | None = None,
+        *,
+        as_stored: bool = False,
+    ) -> str:
+        """Return the SQL relation that reads a table, for the `from` clause of a DuckDB query; IDs have their normal form.
 
         Args:
             table: Which table.
             handle: The version to read; the newest when not given.
             files: The data files to read; all when not given. With an empty list, the relation has columns and no rows.
+            as_stored: Whether to read IDs as they are stored.
 
         Raises:
             SourceNotFoundError: There is no such table.
@@ -149,7 +158,8 @@ class Warehouse:
             files = self.data_files(handle or self.handle(table))
         spec = TABLES[table]
         paths = self._local_paths(table, files) if files else []
-        return relation(paths, spec.schema, may_lack_columns=bool(spec.later_columns))
+        rows = relation(paths, spec.schema, may_lack_columns=bool(spec.later_columns))
+        return rows if as_stored or not paths else with_normal_ids(table, rows)
 
     def _local_paths(self, table: TableName, files: list[DataFile]) -> list[str]:
         try:

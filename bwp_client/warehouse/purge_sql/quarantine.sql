@@ -4,7 +4,7 @@ with naming as (
     select excerpt from (
         select excerpt, unnest(regexp_split_to_array(excerpt, '["/\s]')) as word from {{ table }}
     )
-    where word in (select task_id from {{ removed_tasks }})
+    where {{ normal_id("word") }} in (select task_id from {{ removed_tasks }})
 )
 select * replace (
            case when is_expired or names_removed then null else raw end as raw,
