@@ -144,16 +144,16 @@ def decode_record(record: bytes | memoryview) -> Envelope:
 
 
 def _from_fields(fields: EventFields) -> Envelope:
-    first_refusal = None
-    for type_field, decode in ((fields.detail_type, _from_envelope), (fields.event_descriptor, _from_webhook)):
-        event_type = event_fields.text(type_field)
-        if isinstance(event_type, str):
-            try:
-                return decode(event_type, fields)
-            except Refused as refused:
-                first_refusal = first_refusal or refused
-    if first_refusal:
-        raise first_refusal
+    event_type = event_fields.text(fields.detail_type)
+    if isinstance(event_type, str):
+        try:
+            return _from_envelope(event_type, fields)
+        except Refused:
+            if event_fields.text(fields.event_descriptor) not in EVENT_TYPES:
+                raise
+    descriptor = event_fields.text(fields.event_descriptor)
+    if isinstance(descriptor, str):
+        return _from_webhook(descriptor, fields)
     names = ("detail-type", "id", "time", "resources")
     missing = [name for name in names if getattr(fields, name.replace("-", "_")) is UNSET]
     raise Refused(

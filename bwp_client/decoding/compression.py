@@ -103,7 +103,6 @@ def _bounded(chunks: Iterator[bytes], origin: ByteReader, max_text_bytes: int) -
     """Join chunks of text to blocks, and stop when there is too much text for the bytes read."""
     parts: list[bytes] = []
     waiting = total = 0
-    failure = None
     try:
         for chunk in chunks:
             if waiting + len(chunk) > BLOCK_BYTES:
@@ -114,12 +113,12 @@ def _bounded(chunks: Iterator[bytes], origin: ByteReader, max_text_bytes: int) -
             total += len(chunk)
             if total > max_text_bytes or total > max(RATIO_FROM_BYTES, MAX_RATIO * origin.count):
                 raise _too_much(total, max_text_bytes)
-    except CutShortError as error:
-        failure = error
+    except CutShortError:
+        if parts:
+            yield b"".join(parts)
+        raise
     if parts:
         yield b"".join(parts)
-    if failure:
-        raise failure
 
 
 def _too_much(total: int, max_text_bytes: int) -> TooMuchTextError:

@@ -39,22 +39,26 @@ def frame_object(stream: BinaryIO) -> Iterator[Framed]:
 def frame_blocks(texts: Iterator[bytes]) -> Iterator[Framed]:
     """Yield the records of one object like `frame_object`, from the blocks of its text."""
     framer = RecordFramer()
-    cut: CutShortError | None = None
+    # An error that a variable holds would keep this frame and its text for ever: workers do not collect cycles.
+    limit = b""
+    is_cut = False
     try:
         for block in texts:
             yield from framer.feed(block)
     except UnsupportedFormatError as error:
         yield Rejected(framer.offset, str(error).encode(), QuarantineReason.UNSUPPORTED_FORMAT)
         return
-    except CutShortError as error:
-        cut = error
+    except TooMuchTextError as error:
+        is_cut, limit = True, str(error).encode()
+    except CutShortError:
+        is_cut = True
     has_cut_record = False
-    for item in framer.finish(cut_short=cut is not None):
+    for item in framer.finish(cut_short=is_cut):
         has_cut_record = has_cut_record or (isinstance(item, Rejected) and item.reason is QuarantineReason.CUT_OBJECT)
         yield item
-    if isinstance(cut, TooMuchTextError):
-        yield Rejected(framer.offset, str(cut).encode(), QuarantineReason.DECOMPRESSION_LIMIT)
-    elif cut and not has_cut_record:
+    if limit:
+        yield Rejected(framer.offset, limit, QuarantineReason.DECOMPRESSION_LIMIT)
+    elif is_cut and not has_cut_record:
         yield Rejected(framer.offset, b"", QuarantineReason.CUT_OBJECT)
 
 

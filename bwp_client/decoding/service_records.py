@@ -17,6 +17,10 @@ class _Fields(msgspec.Struct, gc=False, rename="camel"):
     source_bucket: Field = UNSET
     file_format: Field = UNSET
     files: Field = UNSET
+    bucket: Field = UNSET
+    key: Field = UNSET
+    storage_class: Field = msgspec.field(name="storage_class", default=UNSET)
+    last_modified_date: Field = msgspec.field(name="last_modified_date", default=UNSET)
     digest_start_time: Field = UNSET
     digest_s3_bucket: Field = msgspec.field(name="digestS3Bucket", default=UNSET)
 
@@ -25,7 +29,7 @@ _decoder = msgspec.json.Decoder(_Fields)
 
 
 def service_record_name(record: bytes | memoryview) -> str | None:
-    """Return the name of an S3 notification, a CloudTrail record or a manifest of S3 Inventory; None for anything else.
+    """Return the name of a record of S3 notifications, S3 Inventory or CloudTrail; None for anything else.
 
     Args:
         record: A JSON object.
@@ -41,6 +45,8 @@ def service_record_name(record: bytes | memoryview) -> str | None:
         return "s3:TestEvent"
     if UNSET not in (fields.source_bucket, fields.file_format, fields.files):
         return "S3 Inventory manifest"
+    if UNSET not in (fields.bucket, fields.key) and (fields.storage_class, fields.last_modified_date) != (UNSET, UNSET):
+        return "S3 Inventory entry"
     if UNSET not in (fields.digest_start_time, fields.digest_s3_bucket):
         return "CloudTrail digest"
     return None

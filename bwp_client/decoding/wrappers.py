@@ -22,7 +22,7 @@ from bwp_client.events import QuarantineReason, Refused, decode_record
 MAX_WRAPPER_LAYERS = 3
 """SNS to SQS to Lambda is three layers; the fourth record inside must be the event."""
 MAX_WRAPPED = 10_000
-"""Records in one wrapper, all layers together: as many as a batch of SQS messages or log events has at most."""
+"""Records in one wrapper, over all layers: as many as a batch of SQS messages or log events has at most."""
 FIREHOSE_FAILURE = "Firehose delivery failure"
 _SNS_WITHOUT_EVENTS = ("SubscriptionConfirmation", "UnsubscribeConfirmation")
 TYPE_FIELD = re.compile(rb"detail[-_]type|event[dD]escriptor")

@@ -3,8 +3,10 @@
 import json
 from typing import Any
 
+import pyarrow as pa
 import pytest
 from support.events import envelope
+from support.packing import as_parquet
 from support.staging import stage
 from support.wire import lambda_sqs, sqs, text
 
@@ -37,6 +39,7 @@ KNOWN: dict[str, tuple[dict[str, Any], int]] = {
         {"Service": "Amazon S3", "Event": "s3:TestEvent", "Time": "2026-05-01T12:00:00.000Z", "Bucket": "b"},
         1,
     ),
+    "S3 Inventory entry": ({"bucket": "b", "key": "k", "size": 5, "last_modified_date": "2026-05-01T12:00:00Z"}, 1),
     "S3 Inventory manifest": (
         {
             "sourceBucket": "b",
@@ -69,6 +72,7 @@ def test_a_record_of_a_service_is_ignored_under_its_name(name: str, wrap: Any, i
         {"Records": [S3 | {"s3": None} | {"eventSource": 5}]},
         {"Event": "s3:Other"},
         {"files": [], "fileFormat": "CSV"},
+        {"bucket": "b", "key": "k"},
     ],
 )
 def test_what_only_resembles_such_a_record_is_quarantined(record: dict) -> None:
@@ -80,3 +84,13 @@ def test_a_notification_beside_messages_counts_one_by_one() -> None:
     bodies = [text({"Records": [S3]}), text(envelope("t", id="e-1"))]
     found, refused, counts = stage(text(lambda_sqs(bodies)).encode(), [1000])
     assert (found, refused, counts.ignored) == ([(0, "e-1")], [], {"S3 notification": 1})
+
+
+def test_an_inventory_in_parquet_is_ignored_by_name() -> None:
+    entries = {
+        "bucket": ["b"] * 500,
+        "key": [f"k-{number}" for number in range(500)],
+        "storage_class": ["STANDARD"] * 500,
+    }
+    found, refused, counts = stage(as_parquet(pa.table(entries)), [1000])
+    assert (found, refused, counts.ignored) == ([], [], {"S3 Inventory entry": 500})

@@ -25,7 +25,7 @@ def raw_snappy(text: bytes) -> bytes:
 
 
 def xerial(text: bytes) -> bytes:
-    """Give what snappy-java writes: a header with two versions, then each block with its length."""
+    """Return what snappy-java writes: a header with two versions, then each block with its length."""
     data = b"\x82SNAPPY\0" + (1).to_bytes(4) + (1).to_bytes(4)
     for at in range(0, len(text), 32768):
         block = raw_snappy(text[at : at + 32768])

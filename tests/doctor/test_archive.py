@@ -342,7 +342,12 @@ def test_s3_that_can_be_read_is_ok(bucket: Bucket) -> None:
 @pytest.mark.s3
 @pytest.mark.parametrize(
     ("body", "words"),
-    [(b"hello, world", "holds no events: not_json"), (None, "nothing lies below"), (b"", "nothing lies")],
+    [
+        (b"hello, world", "holds no events: not_json"),
+        (b"\x04\x22\x4d\x18 and so on", "(a) is compressed as lz4, which is not read"),
+        (None, "nothing lies below"),
+        (b"", "nothing lies"),
+    ],
 )
 def test_s3_that_holds_no_events_is_reported(bucket: Bucket, body: bytes | None, words: str) -> None:
     if body is not None:

@@ -24,13 +24,21 @@ from support.bulk import taken  # noqa: E402
 from support.events import envelope  # noqa: E402
 from support.packing import framed_snappy, hadoop_snappy, zipped  # noqa: E402
 from support.staging import stage  # noqa: E402
-from support.wire import lambda_sqs, logs, sns, webhook  # noqa: E402
+from support.wire import lambda_kinesis, lambda_sqs, logs, sns, webhook  # noqa: E402
+
+from bwp_client.decoding.compression import is_compressed  # noqa: E402
 
 GOOD = json.dumps(envelope("t-good", id="good")).encode()
 COUNT = 16
 LINES = [
     json.dumps(envelope("t-1", **changes))
-    for changes in ({}, {"detail": {"idempotencyKey": "k"}}, {"replay-name": "again"}, {"detail-type": "ORDER_CREATED"})
+    for changes in (
+        {},
+        {"detail": {"idempotencyKey": "k"}},
+        {"replay-name": "again"},
+        {"detail-type": "ORDER_CREATED", "detail": "{}", "account": 1},
+        {"account": 123456789012, "detail": '{"idempotencyKey": 1}', "source": None},
+    )
 ]
 SEEDS = [
     GOOD,
@@ -40,6 +48,9 @@ SEEDS = [
     json.dumps(logs([GOOD.decode(), "x"])).encode(),
     json.dumps(lambda_sqs([json.dumps(sns(GOOD.decode()))])).encode(),
     json.dumps(webhook(envelope("t-good", id="good"))).encode(),
+    b"2026-05-01T12:00:00Z INFO " + GOOD + b" done\n" + GOOD,
+    json.dumps({"event": json.loads(GOOD)}).encode(),
+    json.dumps(lambda_kinesis([GOOD])).encode(),
     b"\x1f\x8b\x08",
     b"\x28\xb5\x2f\xfd",
     framed_snappy(GOOD),
@@ -62,7 +73,7 @@ def one(data: bytes) -> None:
     text = data[1:].lstrip(b"\xef\xbb\xbf \t\r\n")
     magics = (b"\x1f\x8b", b"\x28\xb5\x2f\xfd", b"\xff\x06\0\0sNaPpY", b"PK\x03\x04", b"PK\x05\x06", b"PAR1")
     # What begins with a zero byte may be Hadoop's snappy, which is known by its lengths alone.
-    is_packed = data[1:].startswith((*magics, b"\0")) or data[2:5] == b"\x2a\x4d\x18"
+    is_packed = data[1:].startswith((*magics, b"\0")) or data[2:5] == b"\x2a\x4d\x18" or is_compressed(data[1:])
     # Behind an open string or bracket, a good event may be part of something else.
     if not is_packed and text[:1] != b"[" and not {34, 91, 92, 123} & set(text):
         behind, _, _ = stage(data[1:] + b"\n" + GOOD, sizes)

@@ -129,7 +129,7 @@ def without(event: Event, *names: str) -> Event:
 
 
 def cases() -> dict[str, tuple[Event, str]]:
-    """Give events with their fate: the ID under which they are stored, `ignored`, or the reason of the quarantine."""
+    """Return events with their fate: the ID under which they are stored, `ignored`, or the reason of the quarantine."""
     made: dict[str, tuple[Event, str]] = {
         "as documented": (OURS, "e-1"),
         "foreign": (FOREIGN, "ignored"),

@@ -1,16 +1,21 @@
 """Objects as the loader reads them: every framing, wherever the blocks end, and whatever else lies in the object."""
 
+import gc
 import gzip
 import io
 import json
 import random
 import zlib
+from types import TracebackType
 
+import pyarrow as pa
 import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from support.events import envelope, resource
+from support.packing import as_parquet
 from support.staging import Dripping, stage
+from support.wire import lambda_kinesis
 
 from bwp_client.decoding.compression import CutShortError, blocks
 
@@ -208,3 +213,38 @@ def test_a_wrong_checksum_is_damage() -> None:
 @pytest.mark.parametrize(("packed", "text"), [(True, b"x" * 100), (False, b"x" * 100)])
 def test_gzip_is_known_by_its_first_bytes(packed: bool, text: bytes) -> None:
     assert joined(gzip.compress(text) if packed else text) == text
+
+
+HALF = gzip.compress(json.dumps(envelope("t-1")).encode() * 100)[:-40]
+REFUSED = {
+    "no time": json.dumps({name: value for name, value in envelope("t-1").items() if name != "time"}).encode(),
+    "bad time": json.dumps(envelope("t-1", time="never")).encode(),
+    "no event": b'{"a": 1}',
+    "no JSON": b"{",
+    "no task": json.dumps(envelope("t-1", resources=["x/y"])).encode(),
+    "cut": HALF,
+    "too much text": gzip.compress(b" " * 70_000_000),
+    "another format": b"\x04\x22\x4d\x18",
+    "in a wrapper": json.dumps(lambda_kinesis([HALF, b"{", b"[{}]", b'{"detail-type": "']) | {"Sns": {}}).encode(),
+    "a cut Parquet": as_parquet(pa.table({"id": ["a"]}))[:-9],
+}
+
+
+def errors() -> list[object]:
+    return [item for item in gc.get_objects() if isinstance(item, Exception | TracebackType)]
+
+
+@pytest.mark.parametrize("name", REFUSED)
+def test_what_is_refused_leaves_nothing_for_the_garbage_collector(name: str) -> None:
+    """Workers run without it, and an error in a cycle would hold its frames, and their text, to the end."""
+    stage(REFUSED[name], [1_000_000])
+    gc.collect()
+    gc.disable()
+    try:
+        before = errors()
+        _, refused, _ = stage(REFUSED[name], [1_000_000])
+        left = [item for item in errors() if not any(item is other for other in before)]
+    finally:
+        gc.enable()
+    assert refused
+    assert left == []

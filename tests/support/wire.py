@@ -117,7 +117,7 @@ def base64_text(data: bytes) -> str:
 
 
 def lambda_kinesis(parts: list[bytes]) -> dict[str, Any]:
-    """Give the records of a stream as Lambda receives them."""
+    """Return the records of a stream as Lambda receives them."""
     return {
         "Records": [
             {
@@ -141,7 +141,7 @@ def lambda_kinesis(parts: list[bytes]) -> dict[str, Any]:
 
 
 def received_kinesis(parts: list[bytes]) -> dict[str, Any]:
-    """Give what `aws kinesis get-records` prints."""
+    """Return what `aws kinesis get-records` prints."""
     records = [
         {
             "SequenceNumber": "49590338271490256608559692538361571095921575989136588898",
@@ -155,7 +155,7 @@ def received_kinesis(parts: list[bytes]) -> dict[str, Any]:
 
 
 def lambda_firehose(parts: list[bytes]) -> dict[str, Any]:
-    """Give the records of a delivery stream as a transforming Lambda receives them."""
+    """Return the records of a delivery stream as a transforming Lambda receives them."""
     return {
         "invocationId": "invoked123",
         "deliveryStreamArn": "arn:aws:firehose:us-east-1:123456789012:deliverystream/events",
@@ -168,7 +168,7 @@ def lambda_firehose(parts: list[bytes]) -> dict[str, Any]:
 
 
 def http_firehose(parts: list[bytes]) -> dict[str, Any]:
-    """Give the body that Firehose sends to an HTTP endpoint."""
+    """Return the body that Firehose sends to an HTTP endpoint."""
     return {
         "requestId": "ed4acda5-034f-9f42-bba1-f29aea6d7d8f",
         "timestamp": 1578090901599,
@@ -177,5 +177,5 @@ def http_firehose(parts: list[bytes]) -> dict[str, Any]:
 
 
 def lambda_logs(messages: list[str]) -> dict[str, Any]:
-    """Give a log batch as Lambda receives it: gzip in base64."""
+    """Return a log batch as Lambda receives it: gzip in base64."""
     return {"awslogs": {"data": base64_text(gzip.compress(json.dumps(logs(messages)).encode()))}}
