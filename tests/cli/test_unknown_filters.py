@@ -34,7 +34,6 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     [
         ("--business-product", "nope", "No task belongs to the business product 'nope'"),
         ("--business-product", SHOES[:-1] + "2", f"Did you mean {SHOES}"),
-        ("--business-product", SHOES.upper(), f"Did you mean {SHOES}"),
         ("--business-product", "Shoes", f"Did you mean {SHOES}"),
         ("--region", "eu-west-11", "Did you mean eu-west-1"),
     ],
@@ -47,6 +46,16 @@ def test_a_value_never_seen_is_wrong_usage(
     assert "Nothing was" in done.stderr
     assert done.stdout == ""
     assert not list((home / "reports").glob("*/manifest.json"))
+
+
+def test_a_uuid_in_capitals_is_the_same_product(home: Path) -> None:
+    period = ("--from", "2026-03-02", "--to", "2026-03-08")
+    small, capital = (
+        run_json(home, "metric", "failure_rate", *period, "--business-product", name, "--json")
+        for name in (SHOES, SHOES.upper())
+    )
+    assert sum(row["failed"] for row in small) == 5
+    assert capital == small
 
 
 @pytest.mark.parametrize("arguments", [COMMANDS["metric"], COMMANDS["report"]], ids=["metric", "report"])
