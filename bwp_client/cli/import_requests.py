@@ -22,7 +22,6 @@ def import_command(
     Either the whole file is imported, or nothing.
     """
     with errors_as_exit_codes(as_json=as_json):
-        from dataclasses import asdict
         from datetime import UTC, datetime
 
         from bwp_client.settings import Settings
@@ -34,11 +33,17 @@ def import_command(
         found = read_requests(file, zone=settings.deadlines.zone, now=datetime.now(UTC))
         target = Warehouse(warehouse_uri(warehouse, settings))
         with lost_tables_reported(target, as_json=as_json):
-            counts = import_requests(target, found.rows, found.columns, source=file.name)
+            counts = import_requests(target, found.rows, found.columns, source=file.name, lines=found.lines)
             if as_json:
-                print_json(asdict(counts))
+                print_json(counts.as_json())
             else:
                 note(
                     f"Read {counts.read:,} requests into {target.uri}: {counts.stored:,} stored, "
                     f"{counts.unchanged:,} known already."
+                )
+            if counts.without_event:
+                note(
+                    f"{counts.without_event:,} of them name a task without any event so far. They wait for one, and enrich "
+                    "asks about them; if that is unexpected, check their task IDs.",
+                    as_json=as_json,
                 )

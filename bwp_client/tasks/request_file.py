@@ -11,7 +11,6 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 from typing import Any, Final
 from zoneinfo import ZoneInfo
@@ -22,16 +21,21 @@ from bwp_client.errors import SourceNotFoundError, UsageError
 from bwp_client.events import MAX_ID_LENGTH, TaskKind
 from bwp_client.ids import normal_id
 from bwp_client.redaction import names_a_person
+from bwp_client.warehouse.requests import CIRCLE, replacement_circles, wrong_lines
 from bwp_client.warehouse.schema import TABLES, TableName
 
 SCHEMA: Final = TABLES[TableName.REQUESTS].schema
 COLUMNS: Final = tuple(SCHEMA.names)
 MAX_BYTES: Final = 50_000_000
 MAX_NOTE_CHARACTERS: Final = 500
-_MAX_PROBLEMS_NAMED: Final = 20
 _EARLIEST: Final = datetime(2015, 1, 1, tzinfo=UTC)
 _MAX_FUTURE: Final = timedelta(days=2)
 _ID: Final = re.compile(rf"[A-Za-z0-9][A-Za-z0-9._:~-]{{0,{MAX_ID_LENGTH - 1}}}")
+_SEPARATOR_LINE: Final = re.compile(r'"?sep=(\\t|[^\w\s"]|\t)"?[ \t;,]*(?:\r\n|\r|\n)', re.IGNORECASE)
+"""The first line by which a spreadsheet learns the separator."""
+_TEXT_FORMULA: Final = re.compile(r'^\s*="((?:[^"]|"")*)"\s*$')
+"""A cell by which a spreadsheet keeps a text from becoming a number."""
+_COLUMNS_BY_LETTERS: Final[dict[str, str]] = {name.replace("_", ""): name for name in COLUMNS}
 _HARMLESS_NAME: Final = re.compile(r"[\w ]{1,40}")
 
 
@@ -42,10 +46,12 @@ class RequestFile:
     Attributes:
         rows: The requests in the columns of the requests table; null in columns that the file does not have.
         columns: The columns that the file has. The other columns of a stored request keep their values.
+        lines: The line of each task in the file.
     """
 
     rows: pa.Table
     columns: tuple[str, ...]
+    lines: dict[str, int]
 
 
 class _LineError(Exception):
@@ -56,7 +62,8 @@ def read_requests(path: Path, *, zone: ZoneInfo, now: datetime) -> RequestFile:
     """Read a file of requests.
 
     Args:
-        path: A CSV file in UTF-8 with a header, separated by comma, semicolon or tab.
+        path: A CSV file in UTF-8 with a header, separated by comma, semicolon or tab; a first line such as `sep=;` names
+            the separator.
         zone: The time zone of dates, and of times without an offset.
         now: The current time; no time in the file may be more than two days later.
 
@@ -66,7 +73,7 @@ def read_requests(path: Path, *, zone: ZoneInfo, now: datetime) -> RequestFile:
     """
     records = _records(_text(path))
     names = _header(records)
-    problems: list[str] = []
+    problems: list[tuple[int, str]] = []
     columns: dict[str, list[Any]] = {name: [] for name in COLUMNS}
     lines: dict[str, int] = {}
     for line, record in records:
@@ -75,30 +82,23 @@ def read_requests(path: Path, *, zone: ZoneInfo, now: datetime) -> RequestFile:
         try:
             row = _row(names, record, lines, zone, now)
         except _LineError as error:
-            problems.append(f"line {line}: {error}")
+            problems.append((line, str(error)))
             continue
         lines[row["task_id"]] = line
         for name, values in columns.items():
             values.append(row.get(name))
     if not problems:
-        problems = _cycles(columns, lines)
+        later_of = {
+            task: later for task, later in zip(columns["task_id"], columns["replaced_by"], strict=True) if later
+        }
+        problems = [(min(lines[task] for task in circle), CIRCLE) for circle in replacement_circles(later_of)]
     if problems:
-        _refuse(problems)
+        raise wrong_lines(problems)
     if not lines:
         raise UsageError(
             "The file holds no requests. Nothing was imported: put one request on each line below the header."
         )
-    return RequestFile(pa.table(columns, schema=SCHEMA), tuple(name for name in names if name))
-
-
-def _refuse(problems: list[str]) -> None:
-    count = len(problems)
-    shown = "\n".join(f"  {problem}" for problem in problems[:_MAX_PROBLEMS_NAMED])
-    more = f"\n  … and {count - _MAX_PROBLEMS_NAMED:,} more" if count > _MAX_PROBLEMS_NAMED else ""
-    raise UsageError(
-        f"{'A line is' if count == 1 else f'{count:,} lines are'} wrong:\n{shown}{more}\n"
-        "Nothing was imported, not the other lines either. Correct the file and start the command again."
-    )
+    return RequestFile(pa.table(columns, schema=SCHEMA), tuple(name for name in names if name), lines)
 
 
 def _text(path: Path) -> str:
@@ -118,37 +118,51 @@ def _text(path: Path) -> str:
 
 
 def _records(text: str) -> Iterator[tuple[int, list[str]]]:
-    """Yield each record with the number of its first line."""
-    first = text.partition("\n")[0]
-    reader = csv.reader(io.StringIO(text, newline=""), delimiter=max(",;\t", key=first.count), strict=True)
-    line = 1
+    """Yield each record with the number of its first line, cells of the form `="text"` as their text."""
+    named = _SEPARATOR_LINE.match(text)
+    begin = named.end() if named else 0
+    first = text[begin:].partition("\n")[0]
+    separator = (named[1].replace("\\t", "\t")) if named else max(",;\t", key=first.count)
+    reader = csv.reader(io.StringIO(text[begin:], newline=""), delimiter=separator, strict=True)
+    line = skipped = 2 if named else 1
     try:
         for record in reader:
-            yield line, record
-            line = reader.line_num + 1
+            yield line, [_TEXT_FORMULA.sub(_text_of_formula, cell) for cell in record]
+            line = reader.line_num + skipped
     except csv.Error:
         raise UsageError(
             f"Line {line} is no CSV: a quotation mark is not closed, or a cell is far too long. Nothing was imported."
         ) from None
 
 
+def _text_of_formula(formula: re.Match[str]) -> str:
+    return str(formula[1]).replace('""', '"')
+
+
 def _header(records: Iterator[tuple[int, list[str]]]) -> list[str]:
     """Return the names of all columns of the file; an empty name is a column to skip."""
-    names = [name.strip().lower().replace(" ", "_") for name in next(records, (1, [""]))[1]]
+    line, cells = next(records, (1, [""]))
+    names = [_column_of(cell) for cell in cells]
     allowed = f"The columns are: {', '.join(COLUMNS)}; task_id must be there."
     if "task_id" not in names:
-        raise UsageError(f"Line 1 names no column task_id. Nothing was imported. {allowed}")
+        raise UsageError(f"Line {line} names no column task_id. Nothing was imported. {allowed}")
     unknown = [name for name in names if name and name not in COLUMNS]
     if unknown:
         shown = ", ".join(name for name in unknown if _HARMLESS_NAME.fullmatch(name)) or "not shown"
         raise UsageError(
-            f"Line 1 names columns that are not known ({shown}). Nothing was imported: remove them, "
+            f"Line {line} names columns that are not known ({shown}). Nothing was imported: remove them, "
             f"above all any that names a shopper. {allowed}"
         )
     used = [name for name in names if name]
     if len(set(used)) < len(used):
-        raise UsageError(f"Line 1 names a column twice. Nothing was imported. {allowed}")
+        raise UsageError(f"Line {line} names a column twice. Nothing was imported. {allowed}")
     return names
+
+
+def _column_of(cell: str) -> str:
+    """Return the column that a cell of the header names in any spelling, such as `Task ID` or `task-id`."""
+    letters = "".join(filter(str.isalnum, cell)).lower()
+    return _COLUMNS_BY_LETTERS.get(letters, cell.strip().lower().replace(" ", "_"))
 
 
 def _row(names: list[str], record: list[str], lines: dict[str, int], zone: ZoneInfo, now: datetime) -> dict[str, Any]:
@@ -208,20 +222,3 @@ def _time(name: str, text: str, zone: ZoneInfo, now: datetime) -> datetime:
     if not _EARLIEST <= moment <= now + _MAX_FUTURE:
         raise _LineError(f"{name} is before {_EARLIEST.year} or in the future")
     return moment
-
-
-def _cycles(columns: dict[str, list[Any]], lines: dict[str, int]) -> list[str]:
-    """Return a problem for each cycle of tasks that replace one another, at most as many as the message names."""
-    edges = zip(columns["task_id"], columns["replaced_by"], strict=True)
-    graph = {task: (later,) for task, later in edges if later}
-    first_lines: list[int] = []
-    while len(first_lines) < _MAX_PROBLEMS_NAMED:
-        try:
-            TopologicalSorter(graph).prepare()
-        except CycleError as error:
-            cycle = set(error.args[1])
-            first_lines.append(min(lines[task] for task in cycle))
-            graph = {task: later for task, later in graph.items() if task not in cycle}
-        else:
-            break
-    return [f"line {line}: replaced_by leads in a circle back to the task itself" for line in sorted(first_lines)]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -12,7 +12,7 @@ import duckdb
 import pyarrow as pa
 from deltalake import DeltaTable
 
-from bwp_client.errors import MixedDataError
+from bwp_client.errors import MixedDataError, UsageError
 from bwp_client.events import SAMPLE_TASK_ID_PREFIX
 from bwp_client.warehouse.delta_writer import ROWS_PER_BATCH, WHOLE_TABLE
 from bwp_client.warehouse.engine import connect, quoted, single_row
@@ -24,13 +24,60 @@ APP_ID: Final = "bwp.requests"
 _SCHEMA: Final = TABLES[TableName.REQUESTS].schema
 
 
+MAX_PROBLEMS_NAMED: Final = 20
+CIRCLE: Final = "replaced_by leads in a circle back to the task itself"
+_CLOSED_TOO_EARLY: Final = "closed_at is before the received_at that was imported before"
+_RECEIVED_TOO_LATE: Final = "received_at is after the closed_at that was imported before"
+
+
 @dataclass(frozen=True, slots=True)
 class ImportCounts:
-    """The fate of the imported requests: read = stored + unchanged."""
+    """The fate of the imported requests: read = stored + unchanged.
+
+    Attributes:
+        without_event: Requests of tasks without any event so far; such a task waits, or its ID is wrong.
+    """
 
     read: int
     stored: int
     unchanged: int
+    without_event: int
+
+    def as_json(self) -> dict[str, int]:
+        """Return the JSON object of the command line."""
+        return {"read": self.read, "stored": self.stored, "unchanged": self.unchanged}
+
+
+def wrong_lines(problems: Sequence[tuple[int, str]]) -> UsageError:
+    """Return the error that names the wrong lines of a file; none of its requests is stored.
+
+    Args:
+        problems: The line and the problem, at least one.
+    """
+    count = len(problems)
+    shown = "\n".join(f"  line {line}: {problem}" for line, problem in sorted(problems)[:MAX_PROBLEMS_NAMED])
+    more = f"\n  … and {count - MAX_PROBLEMS_NAMED:,} more" if count > MAX_PROBLEMS_NAMED else ""
+    return UsageError(
+        f"{'A line is' if count == 1 else f'{count:,} lines are'} wrong:\n{shown}{more}\n"
+        "Nothing was imported, not the other lines either. Correct the file and start the command again."
+    )
+
+
+def replacement_circles(later_of: Mapping[str, str]) -> list[set[str]]:
+    """Return the circles among tasks of which each names the task that replaced it."""
+    circles: list[set[str]] = []
+    seen: set[str] = set()
+    for start in later_of:
+        path: dict[str, None] = {}
+        task = start
+        while task in later_of and task not in seen and task not in path:
+            path[task] = None
+            task = later_of[task]
+        if task in path:
+            tasks = list(path)
+            circles.append(set(tasks[tasks.index(task) :]))
+        seen.update(path)
+    return circles
 
 
 def import_requests(
@@ -39,6 +86,7 @@ def import_requests(
     given: tuple[str, ...],
     *,
     source: str,
+    lines: Mapping[str, int] | None = None,
     clock: Callable[[], datetime] = lambda: datetime.now(UTC),
 ) -> ImportCounts:
     """Store requests in one commit, and publish them.
@@ -50,18 +98,20 @@ def import_requests(
         rows: The columns of the requests table, one row per task.
         given: The columns to store; the others stay as they are.
         source: The name of the run's source.
+        lines: The line of each task in the imported file, for messages.
         clock: Returns the time now, in UTC.
 
     Raises:
+        UsageError: A request contradicts what was imported before; nothing was stored.
         MixedDataError: Sample tasks would meet real tasks; nothing was stored.
         WarehouseError: See `Warehouse.commit`.
     """
     started_at = clock()
     warehouse.create()
     with closing(connect()) as connection:
-        merge = _Merge(warehouse, connection, rows, given)
+        merge = _Merge(warehouse, connection, rows, given, lines or {})
         version = warehouse.commit(TableName.REQUESTS, merge.rows_for, app_id=APP_ID, replace=lambda: WHOLE_TABLE)
-    counts = ImportCounts(rows.num_rows, merge.stored, rows.num_rows - merge.stored)
+    counts = ImportCounts(rows.num_rows, merge.stored, rows.num_rows - merge.stored, merge.without_event)
     record_run(
         warehouse,
         Run(
@@ -80,10 +130,16 @@ class _Merge:
     """Merges imported rows with the stored ones; `rows_for` merges them anew on each attempt to commit."""
 
     def __init__(
-        self, warehouse: Warehouse, connection: duckdb.DuckDBPyConnection, rows: pa.Table, given: tuple[str, ...]
+        self,
+        warehouse: Warehouse,
+        connection: duckdb.DuckDBPyConnection,
+        rows: pa.Table,
+        given: tuple[str, ...],
+        lines: Mapping[str, int],
     ) -> None:
         connection.register("incoming", rows)
-        self.stored = 0
+        self.stored = self.without_event = 0
+        self._lines = lines
         self._warehouse = warehouse
         self._connection = connection
         self._given = given
@@ -102,6 +158,11 @@ class _Merge:
             select i.task_id, {columns} from incoming i left join stored s on s.task_id = i.task_id;
             """
         )
+        self._refuse_contradictions()
+        (self.without_event,) = single_row(
+            self._connection,
+            f"select count(*) from incoming anti join {self._warehouse.scan(TableName.OUTCOMES)} as known using (task_id)",
+        )
         (self.stored,) = single_row(
             self._connection,
             f"""
@@ -119,6 +180,33 @@ class _Merge:
             select {named} from stored where task_id not in (select task_id from merged)
             """
         ).to_arrow_reader(ROWS_PER_BATCH)
+
+    def _refuse_contradictions(self) -> None:
+        """Refuse requests that only together with those stored before are closed before their receipt, or in a circle."""
+        problems = self._connection.execute(
+            f"""
+            select m.task_id, case when i.received_at is null then '{_CLOSED_TOO_EARLY}' else '{_RECEIVED_TOO_LATE}' end
+            from merged m join incoming i on i.task_id = m.task_id
+            where m.closed_at < m.received_at and $is_dated
+            """,
+            {"is_dated": bool({"received_at", "closed_at"} & set(self._given))},
+        ).fetchall()
+        edges = self._connection.execute(
+            """
+            select task_id, replaced_by, is_imported from (
+                select task_id, replaced_by, true as is_imported from merged
+                union all
+                select task_id, replaced_by, false from stored where task_id not in (select task_id from merged)
+            ) where replaced_by is not null
+            """
+        ).fetchall()
+        imported = {task for task, _, is_imported in edges if is_imported} if "replaced_by" in self._given else set()
+        for circle in replacement_circles({task: later for task, later, _ in edges}) if imported else ():
+            if new := circle & imported:
+                first = min(new, key=lambda task: self._lines.get(task, 0))
+                problems.append((first, f"with what was imported before, {CIRCLE}"))
+        if problems:
+            raise wrong_lines([(self._lines.get(task, 0), problem) for task, problem in problems])
 
     def _refuse_mixture(self, stored: str) -> None:
         is_sample = f"starts_with(lower(task_id), {quoted(SAMPLE_TASK_ID_PREFIX)})"

@@ -1,10 +1,11 @@
 """`import`: a file is imported whole or not at all, the newest entry wins, and two imports at once lose nothing."""
 
 import json
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
+import pyarrow as pa
 import pytest
 from support.events import envelope, write
 from support.failing import Failing, StoppedError
@@ -13,7 +14,7 @@ from support.tables import command, command_json, rows
 
 from bwp_client.errors import MixedDataError, SourceNotFoundError, UsageError
 from bwp_client.tasks.request_file import RequestFile, read_requests
-from bwp_client.warehouse import TableName, Warehouse, list_runs, newest_run
+from bwp_client.warehouse import TABLES, TableName, Warehouse, list_runs, newest_run
 from bwp_client.warehouse.requests import import_requests
 
 NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
@@ -37,7 +38,7 @@ def stored(warehouse: Warehouse) -> dict[str, tuple[object, ...]]:
 
 def take_in(warehouse: Warehouse, folder: Path, text: str) -> None:
     found = read(folder, text)
-    import_requests(warehouse, found.rows, found.columns, source="requests.csv")
+    import_requests(warehouse, found.rows, found.columns, source="requests.csv", lines=found.lines)
 
 
 # Reading
@@ -49,6 +50,37 @@ def test_dates_are_the_shops_days_and_offsets_count(tmp_path: Path) -> None:
     assert [str(time) for time in found.rows.column("received_at").to_pylist()] == [
         "2026-06-30 22:00:00+00:00", "2026-07-01 07:00:00+00:00", "2026-07-01 16:00:00+00:00",
     ]  # fmt: skip
+
+
+@pytest.mark.parametrize("begin", ["sep=;", "SEP=;", '"sep=;"', "sep=;;"])
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
+def test_a_line_that_names_the_separator_is_no_header(tmp_path: Path, begin: str, end: str) -> None:
+    found = read(tmp_path, end.join([begin, "task_id;note", "t-1;a, b", ""]))
+    assert found.rows.column("note").to_pylist() == ["a, b"]
+    with pytest.raises(UsageError, match="line 4: task_id is empty"):
+        read(tmp_path, end.join([begin, "task_id;note", "t-1;a", ";b", ""]))
+
+
+@pytest.mark.parametrize(("begin", "mark"), [("sep=\t", "\t"), ("sep=\\t", "\t"), ("sep=|", "|"), ("sep=,", ",")])
+def test_any_separator_may_be_named(tmp_path: Path, begin: str, mark: str) -> None:
+    found = read(tmp_path, f"{begin}\ntask_id{mark}note\nt-1{mark}a;b\n")
+    assert found.rows.column("note").to_pylist() == ["a;b"]
+
+
+@pytest.mark.parametrize(
+    "name", ["task_id", "Task ID", "task-id", "TASK-ID", "taskId", "TaskId", " Task  ID ", "task\u00a0id", '="task_id"']
+)
+def test_a_column_may_be_named_in_any_spelling(tmp_path: Path, name: str) -> None:
+    found = read(tmp_path, f"{name};Received-At;closedAt\nt-1;2026-07-01;2026-07-02\n")
+    assert found.columns == ("task_id", "received_at", "closed_at")
+
+
+@pytest.mark.parametrize("cell", ['="t-1"', '"=""t-1"""', ' ="t-1" '])
+def test_a_cell_that_a_spreadsheet_keeps_as_text_is_read(tmp_path: Path, cell: str) -> None:
+    found = read(tmp_path, f'task_id;received_at;note\n{cell};="2026-07-01";"=""a """"b"""""""\n')
+    assert found.rows.column("task_id").to_pylist() == ["t-1"]
+    assert found.rows.column("received_at").to_pylist() == [datetime(2026, 6, 30, 22, tzinfo=UTC)]
+    assert found.rows.column("note").to_pylist() == ['a "b"']
 
 
 @pytest.mark.parametrize("mark", [",", ";", "\t"])
@@ -225,3 +257,91 @@ def test_the_command_imports_and_refuses(tmp_path: Path) -> None:
     assert "line 3" in json.loads(done.stderr)["message"]
     assert "shopper.invalid" not in done.stderr
     assert list(stored(Warehouse(str(tmp_path / "warehouse")))) == ["t-1"]
+
+
+# What was imported before
+
+
+@pytest.mark.parametrize(
+    ("before", "text"),
+    [
+        (["a,b"], "b,a"),
+        (["a,b", "b,c"], "c,a"),
+        (["a,b"], "x,a\nb,x"),
+        (["b,c\nc,d"], "free,other\nd,b"),
+    ],
+)
+def test_a_circle_with_earlier_imports_is_refused_with_its_line(tmp_path: Path, before: list[str], text: str) -> None:
+    warehouse = Warehouse(str(tmp_path / "warehouse"))
+    for earlier in before:
+        take_in(warehouse, tmp_path, f"task_id,replaced_by\n{earlier}\n")
+    held = stored(warehouse)
+    with pytest.raises(UsageError) as refused:
+        take_in(warehouse, tmp_path, f"task_id,replaced_by\n{text}\n")
+    line = 3 if "free" in text else 2
+    assert f"line {line}: with what was imported before, replaced_by leads in a circle" in str(refused.value)
+    assert "Nothing was imported" in str(refused.value)
+    assert stored(warehouse) == held
+
+
+def test_a_circle_in_capitals_is_one_too(tmp_path: Path) -> None:
+    one, two = "0b6f7c1e-3a52-4e0b-9d52-6c6f0a1b2c3d", "1b6f7c1e-3a52-4e0b-9d52-6c6f0a1b2c3d"
+    warehouse = Warehouse(str(tmp_path / "warehouse"))
+    take_in(warehouse, tmp_path, f"task_id,replaced_by\n{one},{two.upper()}\n")
+    with pytest.raises(UsageError, match="circle"):
+        take_in(warehouse, tmp_path, f"task_id,replaced_by\n{two},{one.upper()}\n")
+    with pytest.raises(UsageError, match="line 2: replaced_by is the task itself"):
+        read(tmp_path, f"task_id,replaced_by\n{one},{one.upper()}\n")
+
+
+def test_a_circle_that_the_file_opens_is_none(tmp_path: Path) -> None:
+    warehouse = Warehouse(str(tmp_path / "warehouse"))
+    take_in(warehouse, tmp_path, "task_id,replaced_by\na,b\n")
+    take_in(warehouse, tmp_path, "task_id,replaced_by\nb,a\na,\n")
+    assert {task: row[1] for task, row in stored(warehouse).items()} == {"a": None, "b": "a"}
+
+
+@pytest.mark.parametrize(
+    ("before", "text", "message"),
+    [
+        ("received_at\na,2026-05-10", "closed_at\na,2026-05-09", "closed_at is before the received_at"),
+        ("closed_at\na,2026-05-09", "received_at\na,2026-05-10", "received_at is after the closed_at"),
+    ],
+)
+def test_closed_before_an_earlier_receipt_is_refused_with_its_line(
+    tmp_path: Path, before: str, text: str, message: str
+) -> None:
+    warehouse = Warehouse(str(tmp_path / "warehouse"))
+    take_in(warehouse, tmp_path, f"task_id,{before}\n")
+    held = stored(warehouse)
+    with pytest.raises(UsageError, match=f"line 2: {message} that was imported before"):
+        take_in(warehouse, tmp_path, f"task_id,{text}\n")
+    assert stored(warehouse) == held
+
+
+def test_contradictions_stored_before_stop_no_other_import(tmp_path: Path) -> None:
+    """An older release stored them."""
+    warehouse = Warehouse(str(tmp_path / "warehouse"))
+    warehouse.create()
+    names = TABLES[TableName.REQUESTS].schema
+    odd = [
+        {"task_id": "a", "received_at": NOW, "closed_at": NOW - timedelta(days=1)},
+        {"task_id": "b", "replaced_by": "c"},
+        {"task_id": "c", "replaced_by": "b"},
+    ]
+    warehouse.commit(TableName.REQUESTS, lambda _: pa.Table.from_pylist(odd, schema=names), app_id="older release")
+    take_in(warehouse, tmp_path, "task_id,note\na,x\nb,y\n")
+    take_in(warehouse, tmp_path, "task_id,replaced_by\nd,b\n")
+    assert {task: row[-1] for task, row in stored(warehouse).items()} == {"a": "x", "b": "y", "c": None, "d": None}
+
+
+def test_import_says_how_many_tasks_have_no_event(tmp_path: Path) -> None:
+    event = write(tmp_path / "in.json", [envelope("a", outcome="FAILED")])
+    command_json("load", event, "--json", cwd=tmp_path)
+    path = file_of(tmp_path, "task_id\na\nb\nc\n")
+    done = command("import", path, cwd=tmp_path)
+    assert "2 of them name a task without any event so far" in done.stderr
+    done = command("import", path, "--json", cwd=tmp_path)
+    assert json.loads(done.stdout) == {"read": 3, "stored": 0, "unchanged": 3}
+    (note,) = map(json.loads, done.stderr.splitlines())
+    assert note["message"].startswith("2 of them")
