@@ -25,6 +25,13 @@ RecordKey = tuple[str, str, int, str]
 """Source URI, ETag, offset and digest of a quarantined record: unique together."""
 
 _KEY_COLUMNS = 'source_uri, etag, "offset", digest'
+_IS_MESSAGE = "starts_with(source_uri, 'archive://')"
+_MESSAGE = f"""
+case when {_IS_MESSAGE} and raw is not null then
+    md5(split_part(source_uri, '/', 3) || replace(hex(raw), hex(split_part(source_uri, '/', 4)), '')) end
+"""
+"""The same text for the same record of an archive in every replay: SQS may deliver a message several times, in batches with
+addresses of their own, and messages of two replays differ in the name of the replay, the fourth part of the address."""
 
 
 def append_quarantine(
@@ -35,7 +42,7 @@ def append_quarantine(
     load_id: str,
     seen_at: datetime,
 ) -> int:
-    """Append the quarantined records that are not stored yet.
+    """Append the quarantined records that are not stored yet; a record of an archive is stored once, whatever its replays.
 
     Args:
         warehouse: The warehouse to write to.
@@ -56,15 +63,24 @@ def append_quarantine(
         def rows_for(handle: DeltaTable) -> Any:
             if not records:
                 return None
+            existing = warehouse.scan(TableName.QUARANTINE, handle)
             new = temp.create(
                 "quarantined",
                 f"""
-                select distinct on ({_KEY_COLUMNS}) * from (
-                    select {_KEY_COLUMNS}, reason, excerpt, raw from {records}
-                ) anti join (select {_KEY_COLUMNS} from {warehouse.scan(TableName.QUARANTINE, handle)}) as existing
-                  using ({_KEY_COLUMNS})
+                select distinct on (source_uri, etag, case when {_IS_MESSAGE} then 0 else "offset" end, digest) *
+                from (select {_KEY_COLUMNS}, reason, excerpt, raw, {_MESSAGE} as message from {records})
+                anti join (select {_KEY_COLUMNS} from {existing}) as existing using ({_KEY_COLUMNS})
                 """,
             )
+            if single_row(connection, f"select count(message) from {new}") != (0,):
+                connection.execute(
+                    f"""
+                    delete from {new} where message in (
+                        select stored.message from (select source_uri, {_MESSAGE} as message from {existing}) as stored
+                        where stored.source_uri <> {new}.source_uri
+                    )
+                    """
+                )
             if single_row(connection, f"select count(*) from {new}") == (0,):
                 return None
             return connection.sql(

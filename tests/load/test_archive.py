@@ -3,6 +3,7 @@
 import json
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ from support.archives import FIRST, QUICK, child, others, privacy, read
 from support.emulator import PATTERN, Account, queue_arn
 from support.events import task_of
 from support.tables import outcomes, reasons, rows
+from support.wire import lambda_sqs
 
 from bwp_client.errors import TerminalRemoteError, TransientRemoteError, UsageError
 from bwp_client.load import load
@@ -155,6 +157,29 @@ def test_a_message_of_ours_that_cannot_be_read_is_quarantined_with_its_bytes(
     ((raw, uri),) = rows(warehouse, TableName.QUARANTINE, "raw", "source_uri")
     assert json.loads(raw)["resources"] == ["order/1"]
     assert uri.startswith(f"archive://{account.archive}/bwp-")
+
+
+def test_a_message_that_cannot_be_read_is_in_quarantine_once_however_often_it_comes(
+    account: Account, warehouse: Warehouse
+) -> None:
+    bad = privacy(4)[2] | {"resources": ["order/1"]}
+    worse = privacy(4)[3] | {"resources": []}
+    account.put([*privacy(2), bad, worse])
+    account.emulator.turn(account.archive, duplicates=1.0)
+    assert read(account, warehouse, timing=replace(QUICK, batch_messages=1)).quarantined == 4
+    assert read(account, warehouse).quarantined == 4
+    assert reasons(warehouse) == ["no_task_in_resources", "no_task_in_resources"]
+    assert len(list_replays(warehouse)) == 2
+
+
+def test_equal_messages_of_one_wrapper_stay_apart_in_quarantine(warehouse: Warehouse) -> None:
+    def batch(replay: str) -> MessageBatch:
+        broken = json.dumps({"said": "something", "replay-name": replay})
+        return MessageBatch("archive://a", replay, [Message("1", "h", json.dumps(lambda_sqs([broken, broken])))])
+
+    for replay in ("bwp-1", "bwp-1", "bwp-2"):
+        assert load(warehouse, batch(replay), keep_raw=True, reread=True).quarantined == 2
+    assert reasons(warehouse) == ["not_an_envelope", "not_an_envelope"]
 
 
 @pytest.mark.parametrize("bus", ["default", "shop-events"])
