@@ -21,7 +21,7 @@ tasks as (
     from listed r where r.closed_at is null and not exists (select 1 from {outcomes} o where o.task_id = r.task_id)
 ),
 dated as (
-    select l.task_id, l.task_kind, l.business_product_id, l.lookup_state, l.submitted_at, l.asked_at, l.attempt,
+    select l.task_id, l.task_kind, l.business_product_id, l.lookup_state, l.status, l.submitted_at, l.asked_at, l.attempt,
            l.next_attempt_at, l.reason,
            coalesce(l.asked_at < t.occurred_at and t.occurred_at <= $now, false) as is_outdated
     from {lookups} l left join tasks t on t.task_id = l.task_id and t.task_kind = l.task_kind and t.outcome = 'FAILED'
@@ -34,7 +34,9 @@ latest as (
     ) = 1
 ),
 ranked as (
-    select t.task_id, t.task_kind, coalesce(t.business_product_id, l.business_product_id, '') as business_product_id,
+    select t.task_id, t.task_kind,
+           coalesce(t.business_product_id, case when l.status is not null then l.business_product_id end, '')
+               as business_product_id,
            t.occurred_at, least(t.received_at, l.submitted_at, t.occurred_at) as counted_from,
            coalesce(l.attempt, 0) as attempts, l.lookup_state, l.reason, l.asked_at,
            case when l.task_id is null then 0

@@ -14,6 +14,7 @@ from support.tables import command
 
 from bwp_client.errors import UsageError
 from bwp_client.metrics import Filters, MetricName, run_metric
+from bwp_client.sandbox.sample.catalog import PRODUCTS
 from bwp_client.sandbox.sample.writer import waiting_task_ids
 from bwp_client.warehouse import TABLES, TableName
 from bwp_client.warehouse.snapshot import Snapshot
@@ -199,6 +200,18 @@ def test_a_listed_request_without_an_event_is_asked_about_with_each_product_in_t
         # The product of each request is known by now, so each takes one call.
         assert shop.enrich(sandbox.url).pending == 3
         assert asked_about(sandbox) == asked + 3
+
+
+def test_a_request_whose_product_comes_later_is_asked_about_with_it(shop_of):
+    ids = waiting_task_ids(2, seed=11, until=datetime(2026, 4, 1, tzinfo=UTC).date())
+    first, second = (product.business_product_id for product in PRODUCTS[:2])
+    shop = shop_of(event(1, "COMPLETED", task=ids[1], product=second))
+    list_requests(shop, {"task_id": ids[0], "received_at": NOW})
+    with running_sandbox() as sandbox:
+        assert shop.enrich(sandbox.url).denied == 1
+        shop_of(event(2, "COMPLETED", task=ids[1], product=first, day=2))
+        shop.now += timedelta(minutes=1)
+        assert shop.enrich(sandbox.url, retry_failed=True).pending == 1
 
 
 def test_a_request_that_the_shop_closed_is_not_waiting(waiting):
