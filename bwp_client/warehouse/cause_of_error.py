@@ -5,18 +5,21 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
+import duckdb
+
 from bwp_client.errors import SourceNotFoundError, WarehouseError
-from bwp_client.warehouse.damage import may_be_damage, names_missing_file, unwritable
+from bwp_client.warehouse.damage import may_be_damage, names_missing_file
 from bwp_client.warehouse.data_files import first_damaged, superseded
 from bwp_client.warehouse.file_cache import folder_of_copies
 from bwp_client.warehouse.schema import TableName
+from bwp_client.warehouse.system_errors import system_reason
 
 if TYPE_CHECKING:
     from bwp_client.warehouse.store import Warehouse
 
 
 def cause_of(error: Exception, warehouse: Warehouse, versions: Mapping[str, int]) -> WarehouseError | None:
-    """Return our error for the cause of an error; None if neither a data file nor the temporary folder caused it.
+    """Return our error for the cause of an error; None if neither data files nor the temporary folder caused it.
 
     The data files are read whole, first those of tables that the error names.
 
@@ -28,11 +31,11 @@ def cause_of(error: Exception, warehouse: Warehouse, versions: Mapping[str, int]
     Raises:
         RemoteError: S3 refused or failed.
     """
-    if found := unwritable(error):
+    tables = [table for table in TableName if f"{_folder_read(warehouse, table)}/" in str(error)]
+    if found := _refused_by_system(error, warehouse, tables):
         return found
     if not may_be_damage(error):
         return None
-    tables = [table for table in TableName if f"{_folder_read(warehouse, table)}/" in str(error)]
     for table in tables or TableName:
         try:
             files = warehouse.data_files(warehouse.handle(table, versions.get(table.value)))
@@ -41,6 +44,22 @@ def cause_of(error: Exception, warehouse: Warehouse, versions: Mapping[str, int]
         except SourceNotFoundError:
             continue
     return superseded(warehouse.uri) if names_missing_file(error) else None
+
+
+def _refused_by_system(error: Exception, warehouse: Warehouse, tables: list[TableName]) -> WarehouseError | None:
+    """Return our error if the system did not let DuckDB read data files, or write its temporary folder; else None."""
+    reason = system_reason(error) if isinstance(error, duckdb.Error) and not names_missing_file(error) else None
+    if reason is None:
+        return None
+    if tables:
+        return WarehouseError(
+            f"The files below {_folder_read(warehouse, tables[0])} can't be read: {reason.text}. Nothing was changed. "
+            f"{reason.fix}, then start the command again."
+        )
+    return WarehouseError(
+        f"The temporary folder can't be written: {reason.text}. Nothing was committed. {reason.fix}, or set TMPDIR to "
+        "another folder, then start the command again."
+    )
 
 
 def _folder_read(warehouse: Warehouse, table: TableName) -> str:

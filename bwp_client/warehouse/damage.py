@@ -17,9 +17,10 @@ import duckdb
 from deltalake import DeltaTable, Schema
 from deltalake.exceptions import DeltaError
 
-from bwp_client.errors import DamagedFileError, DamagedTableError, WarehouseError
+from bwp_client.errors import DamagedFileError, DamagedTableError
 from bwp_client.warehouse.engine import connect, quoted
 from bwp_client.warehouse.schema import TABLES, TableName
+from bwp_client.warehouse.system_errors import system_reason
 
 NEW_WAREHOUSE: Final = "load everything into a new warehouse: python -m bwp_client load SOURCE --warehouse ADDRESS"
 _REBUILD: Final = "Compute the outcomes anew from the events: python -m bwp_client maintain --rebuild."
@@ -55,7 +56,6 @@ _DAMAGED_LOG: Final = (
     "checkpoint",
 )
 _NO_DAMAGE: Final = (duckdb.OutOfMemoryException, duckdb.InterruptException)
-_UNWRITABLE: Final = ("no space left", "disk quota", "file too large", "read-only file system", "permission denied")
 
 
 def refuse_foreign(table: TableName, address: str, handle: DeltaTable) -> None:
@@ -154,8 +154,10 @@ def problem_of_content(path: str, table: TableName) -> str | None:
 
 
 def names_damaged_log(error: BaseException | None) -> bool:
-    """Return whether an error of Delta Lake says that a table's log is cut, unreadable or incomplete."""
-    return isinstance(error, DeltaError) and any(words in str(error).lower() for words in _DAMAGED_LOG)
+    """Return whether an error of Delta Lake says that a table's log is cut or incomplete."""
+    if not isinstance(error, DeltaError) or system_reason(error):
+        return False
+    return any(words in str(error).lower() for words in _DAMAGED_LOG)
 
 
 def names_missing_file(error: Exception) -> bool:
@@ -169,13 +171,3 @@ def may_be_damage(error: Exception) -> bool:
         return not isinstance(error, _NO_DAMAGE)
     codes = {int(code) for code in _OS_ERROR.findall(str(error))}
     return codes <= {_MISSING_FILE} and ("parquet" in str(error).lower() or names_missing_file(error))
-
-
-def unwritable(error: Exception) -> WarehouseError | None:
-    """Return our error if DuckDB could not write to its temporary folder; else None."""
-    if isinstance(error, duckdb.Error) and any(words in str(error).lower() for words in _UNWRITABLE):
-        return WarehouseError(
-            "The temporary folder can't be written: the disk is full or read-only. Nothing was committed. Free some space "
-            "there, or set TMPDIR to another folder, then start the command again."
-        )
-    return None

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
 from tempfile import NamedTemporaryFile
 from urllib.parse import unquote
 
 from bwp_client.aws import download, s3_errors, split_s3
+from bwp_client.errors import WarehouseError
+from bwp_client.warehouse.system_errors import SystemReason, system_reason
 
 MAX_CACHE_BYTES = 4 * 1024**3
 FETCH_THREADS = 8
@@ -31,7 +34,25 @@ def local_copies(address: str, files: Sequence[tuple[str, int]]) -> list[str]:
     Raises:
         SourceNotFoundError: A file does not exist any more; it was vacuumed since the table was opened.
         RemoteError: S3 refused or failed.
+        WarehouseError: The folder of the cache can't be written.
     """
+    with _cache_errors():
+        return _local_copies(address, files)
+
+
+@contextmanager
+def _cache_errors() -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        reason = system_reason(error) or SystemReason(str(error))
+        raise WarehouseError(
+            f"The local copies of tables below {cache_folder()} can't be written: {reason.text}. Nothing was changed. "
+            f"{reason.fix}, or set XDG_CACHE_HOME to another folder, then start the command again."
+        ) from error
+
+
+def _local_copies(address: str, files: Sequence[tuple[str, int]]) -> list[str]:
     folder_of_copies(address).mkdir(parents=True, exist_ok=True)
     wanted = [(path, _copy_of(address, path)) for path, _ in files]
     missing = [(path, target) for path, target in wanted if not target.exists()]

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Final
 
 from deltalake.exceptions import CommitFailedError, DeltaError, TableNotFoundError
 
@@ -18,12 +20,18 @@ from bwp_client.aws import (
     unknown_region_in,
 )
 from bwp_client.errors import BwpError, SourceNotFoundError, WarehouseError
+from bwp_client.warehouse.system_errors import system_reason
 
 _STATE = "Nothing was committed."
 _PERMISSION = (
     "s3:ListBucket, s3:GetObject, s3:PutObject and s3:DeleteObject there, and kms:Decrypt and kms:GenerateDataKey where the "
     "bucket has a key"
 )
+
+_SHOWN_CHARACTERS: Final = 100
+"""Shown from the begin and from the end of a long error."""
+_DECORATION: Final = re.compile(r"(?:\x1b\[[0-9;]*[A-Za-z]|↳|\s)+")
+"""Colours, arrows and line breaks by which Delta Lake shows an error with its causes."""
 
 # Delta Lake reports a missing version or file as text only, in these words.
 _MISSING = ("invalid table version", "not found", "no files in log segment", "specified end version", "no files found")
@@ -61,19 +69,31 @@ def storage_errors(address: str, version: int | None = None) -> Iterator[None]:
 
 
 def _translated(error: DeltaError | OSError, address: str) -> BwpError:
+    is_on_s3 = address.startswith("s3://")
+    if not is_on_s3 and (reason := system_reason(error)) and not _is_missing(error):
+        return WarehouseError(
+            f"The warehouse at {address} can't be used: {reason.text}. Nothing was committed. {reason.fix}, then start the "
+            "command again."
+        )
+    folder_address(address, "a table")  # a file in place of the folder is another matter than a table that is missing
     if isinstance(error, TableNotFoundError):
-        folder_address(
-            address, "a table"
-        )  # a file in place of the folder is another matter than a table that is missing
         return SourceNotFoundError(f"{address} is not there. Load events first: python -m bwp_client load SOURCE.")
-    if address.startswith("s3://"):
+    if is_on_s3:
         return _translated_from_s3(error, address)
     if _is_missing(error):
         return SourceNotFoundError(f"{address}: that version is not there any more.")
     return WarehouseError(
-        f"The warehouse at {address} can't be used ({type(error).__name__}: {str(error)[:200]}). Nothing was committed. "
-        "Check free space and permissions, then start the command again."
+        f"The warehouse at {address} can't be used ({type(error).__name__}: {_shortened(str(error))}). Nothing was "
+        "committed. Check free space and permissions, then start the command again."
     )
+
+
+def _shortened(text: str) -> str:
+    """Return the begin and the end of an error's text, which may name the cause at its end, in one line."""
+    text = _DECORATION.sub(" ", text).strip()
+    if len(text) <= 2 * _SHOWN_CHARACTERS:
+        return text
+    return f"{text[:_SHOWN_CHARACTERS].rstrip()} … {text[-_SHOWN_CHARACTERS:].lstrip()}"
 
 
 def _translated_from_s3(error: DeltaError | OSError, address: str) -> BwpError:
