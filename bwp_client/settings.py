@@ -117,12 +117,17 @@ class AuthSettings(BaseModel):
 
 
 class ReportSettings(BaseModel):
-    """The data quality that a report needs, the address of reports, and the browser for their pictures (`BWP_REPORT__…`)."""
+    """The data quality that a report needs, the address of reports, browser and keys (`BWP_REPORT__…`).
+
+    A key is the text of a PEM file, or the path of the file.
+    """
 
     max_stale_hours: float = 48.0
     min_lookup_coverage: float = 0.9
     out: str | None = None
     browser: str | None = None
+    signing_key: SecretStr | None = None
+    public_key: str | None = None
 
 
 class Settings(BaseSettings):

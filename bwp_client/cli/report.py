@@ -25,10 +25,14 @@ from bwp_client.errors import BwpError, ExitCode, UsageError
 if TYPE_CHECKING:
     from datetime import datetime
 
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+
     from bwp_client.reports.outbox import Outbox
     from bwp_client.reports.publish import PublishResult
+    from bwp_client.reports.rebuild import RebuildResult
     from bwp_client.reports.spec import ReportSpec
     from bwp_client.reports.store import ReportStore
+    from bwp_client.reports.verification import Verification
     from bwp_client.settings import Settings
 
 NOT_DELIVERED = "not delivered"
@@ -84,6 +88,7 @@ def report_command(
         from bwp_client.settings import Settings
 
         settings = Settings.load()
+        _signing_key(settings)  # a key that can't be used ends the command before any work
         destinations = parse_destinations(notify_url(notify, settings))
         moment = _moment(as_of)
         chosen = selection(task_kind, business_product, region, code)
@@ -165,6 +170,7 @@ def _make(
             guidance=read_guidance(settings.error_codes_file),
             browser=find_browser(settings.report.browser),
             force=force,
+            signing_key=_signing_key(settings),
             on_progress=progress,
             before_publication=lambda published: outbox.announce(result_notice(spec, published), published.key),
         )
@@ -175,6 +181,15 @@ def _make(
     else:
         outbox.send_announced()
     return result
+
+
+def _signing_key(settings: Settings) -> Ed25519PrivateKey | None:
+    """Return the key that signs reports; None if none is configured."""
+    if not settings.report.signing_key:
+        return None
+    from bwp_client.reports.signing import private_key
+
+    return private_key(settings.report.signing_key.get_secret_value())
 
 
 def _print_results(results: list[tuple[ReportSpec, PublishResult]], outbox: Outbox, *, as_json: bool) -> None:
@@ -226,23 +241,48 @@ def _moment(text: str | None) -> datetime:
 
 @report_app.command("rebuild")
 def rebuild_command(
-    manifest: Annotated[str, typer.Argument(help="The manifest.json of a report, or its folder; may be on s3://.")],
-    out: Annotated[str | None, typer.Option(metavar="DIR", help="Write the rebuilt files to this folder.")] = None,
+    manifest: Annotated[
+        str, typer.Argument(help="The manifest.json of a report, its folder, or its ZIP file; may be on s3://.")
+    ],
+    out: Annotated[
+        str | None, typer.Option(metavar="DIR", help="Write the rebuilt files to this new or empty folder.")
+    ] = None,
+    verify: Annotated[
+        bool,
+        typer.Option("--verify", help="Verify digests, signature and figures only; render nothing, need no warehouse."),
+    ] = False,
+    public_key: Annotated[
+        str | None,
+        typer.Option(
+            "--public-key",
+            metavar="FILE",
+            help="The public key that verifies the signature. The default is $BWP_REPORT__PUBLIC_KEY.",
+        ),
+    ] = None,
     warehouse: WarehouseOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Rebuild a report from its own rows, and compare these with the history of the tables where it still exists."""
+    """Verify a report and rebuild it from its own rows; compare these with the tables where their history still exists."""
     with errors_as_exit_codes(as_json=as_json):
-        from bwp_client.addresses import local_path
-        from bwp_client.reports.rebuild import rebuild
-        from bwp_client.reports.store import open_published
+        from bwp_client.reports.published import open_published
         from bwp_client.settings import Settings
-        from bwp_client.warehouse import Warehouse
 
+        if verify and out:
+            raise UsageError("--verify writes nothing, so it takes no --out. Nothing was read. Leave one of them out.")
         settings = Settings.load()
-        folder = local_path(out, "the folder of rebuilt files") if out else None
-        store, found = open_published(manifest)
-        result = rebuild(store, found, Warehouse(warehouse_uri(warehouse, settings)), folder)
+        key = _public_key(public_key, settings)
+        result: Verification | RebuildResult
+        if verify:
+            from bwp_client.reports.verify import verify as verify_report
+
+            result = verify_report(open_published(manifest), key)
+        else:
+            from bwp_client.addresses import local_path
+            from bwp_client.reports.rebuild import rebuild
+            from bwp_client.warehouse import Warehouse
+
+            folder = local_path(out, "the folder of rebuilt files") if out else None
+            result = rebuild(open_published(manifest), Warehouse(warehouse_uri(warehouse, settings)), folder, key)
         if as_json:
             print_json(result.as_json())
         else:
@@ -251,16 +291,26 @@ def rebuild_command(
             raise typer.Exit(int(ExitCode.NEEDS_ATTENTION))
 
 
+def _public_key(option: str | None, settings: Settings) -> Ed25519PublicKey | None:
+    """Return the key that verifies signatures: of the option, else of the settings, else the one of our own signing key."""
+    from bwp_client.reports.signing import public_key
+
+    if given := option or settings.report.public_key:
+        return public_key(given, "--public-key" if option else "BWP_REPORT__PUBLIC_KEY")
+    signing = _signing_key(settings)
+    return signing.public_key() if signing else None
+
+
 @report_app.command("compare")
 def compare_command(
-    a: Annotated[str, typer.Argument(help="The manifest.json of a report, or its folder.")],
-    b: Annotated[str, typer.Argument(help="The manifest.json of another report, or its folder.")],
+    a: Annotated[str, typer.Argument(help="The manifest.json of a report, its folder, or its ZIP file.")],
+    b: Annotated[str, typer.Argument(help="The manifest.json of another report, its folder, or its ZIP file.")],
     as_json: JsonOption = False,  # noqa: ARG001 - the output is always JSON
 ) -> None:
     """Print the differences between two reports as JSON."""
     with errors_as_exit_codes(as_json=True):
         from bwp_client.reports.compare import compare
-        from bwp_client.reports.store import open_published
+        from bwp_client.reports.published import open_published
 
         print_json(compare(open_published(a), open_published(b)))
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -12,6 +12,9 @@ from bwp_client.cli.load import load_text
 from bwp_client.cli.lost_tables import lost_tables_reported
 from bwp_client.cli.options import JsonOption, WarehouseOption, warehouse_uri
 from bwp_client.errors import ExitCode, SourceNotFoundError
+
+if TYPE_CHECKING:
+    from bwp_client.reports.purged_rows import ReportsWithOlderRows
 
 RETAIN_HOURS = 7 * 24
 
@@ -117,7 +120,7 @@ def purge_command(
 ) -> None:
     """Remove data older than a day physically and for good: no later load brings them back."""
     with errors_as_exit_codes(as_json=as_json):
-        from bwp_client.reports.publish import reports_with_rows_before
+        from bwp_client.reports.purged_rows import reports_with_rows_before
         from bwp_client.reports.store import open_store
         from bwp_client.settings import Settings
         from bwp_client.time_ranges import day_start
@@ -126,6 +129,7 @@ def purge_command(
 
         settings = Settings.load()
         target = Warehouse(warehouse_uri(warehouse, settings))
+        store = open_store(settings.reports_uri)  # a wrong address ends the command before anything is removed
         with lost_tables_reported(target, as_json=as_json):
             result = purge(
                 target,
@@ -133,16 +137,13 @@ def purge_command(
                 dry_run=dry_run,
                 on_plan=lambda plan: note(f"To remove: {plan.as_text()}.") if not as_json else None,
             )
-            reports = reports_with_rows_before(open_store(settings.reports_uri), day_start(before))
-            if as_json:
-                print_json(result.as_json() | {"reports": reports})
-            elif not dry_run:
+            if not as_json and not dry_run:
                 note(f"Removed: {result.as_text()}. {result.deleted_files:,} files were deleted.")
-            if reports and not as_json:
-                note(
-                    f"Published reports in {settings.reports_uri} that still carry older rows: {', '.join(reports)}. They "
-                    "are evidence, so they were not deleted; delete their folders if these rows must go there too."
-                )
+            reports = reports_with_rows_before(store, day_start(result.before))
+            if as_json:
+                print_json(result.as_json() | {"reports": reports.keys, "unreadable_reports": reports.unreadable})
+            else:
+                _note_reports(reports, store.uri, result.before)
             if result.unfinished_files:
                 note(
                     f"Needs attention: {result.unfinished_files:,} young files of {target.uri} belong to no commit; a load "
@@ -150,4 +151,18 @@ def purge_command(
                     "them.",
                     as_json=as_json,
                 )
+            if result.unfinished_files or reports.unreadable:
                 raise typer.Exit(int(ExitCode.NEEDS_ATTENTION))
+
+
+def _note_reports(reports: ReportsWithOlderRows, uri: str, before: str) -> None:
+    """Name the published reports that carry older rows, and those that can't be read."""
+    if reports.keys:
+        note(
+            f"Published reports in {uri} that carry rows older than {before}: {', '.join(reports.keys)}. They are evidence, "
+            "so they were not deleted; delete their folders if these rows must go there too."
+        )
+    elif not reports.unreadable:
+        note(f"No published report in {uri} carries rows older than {before}.")
+    for name, reason in reports.unreadable.items():
+        note(f"Needs attention: {name} can't be read. Look yourself whether it carries older rows. ({reason})")

@@ -7,28 +7,28 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-import pandas as pd
-import pyarrow as pa
 import pyarrow.parquet as pq
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from bwp_client.metrics.export import to_csv, to_rows
+from bwp_client.metrics.export import to_csv
 from bwp_client.metrics.filter_values import require_known_values
 from bwp_client.metrics.guidance import GuidanceTable
+from bwp_client.reports.chart_figures import Figure, draw_figures
 from bwp_client.reports.chromium import BrowserChoice, Pictures, take_pictures
-from bwp_client.reports.content import Content, compute_content
+from bwp_client.reports.code_identity import current_code
+from bwp_client.reports.content import Content
 from bwp_client.reports.context import ReportContext
-from bwp_client.reports.extract import extract_rows, gather_facts, input_files, run_as_of
+from bwp_client.reports.extract import extract_rows, gather_facts, run_as_of
+from bwp_client.reports.from_rows import INPUTS, as_arrow, content_from_rows, key_figures
 from bwp_client.reports.gate import refusal_reasons
-from bwp_client.reports.manifest import MANIFEST, FileEntry, Manifest, current_code, describe_file
-from bwp_client.reports.quiet import is_quiet, quiet_sentence
+from bwp_client.reports.manifest import DESCRIPTION, MANIFEST, SIGNATURE, FileEntry, Manifest
 from bwp_client.reports.render import render
+from bwp_client.reports.signing import fingerprint
 from bwp_client.reports.spec import ReportSpec, WarehouseFacts
-from bwp_client.warehouse import Run, Warehouse
-from bwp_client.warehouse.data_limits import DataLimits
+from bwp_client.warehouse import Warehouse
 from bwp_client.warehouse.product_names import product_names as names_of
 from bwp_client.warehouse.snapshot import Snapshot
 
-INPUTS = "inputs"
 PAGE = "report.html"
 STEPS = 5
 FORCED_SUFFIX = "_forced"
@@ -55,6 +55,7 @@ def build(
     guidance: GuidanceTable,
     browser: BrowserChoice,
     force: bool = False,
+    signing_key: Ed25519PrivateKey | None = None,
     on_progress: OnProgress = lambda _done, _total, _text: None,
 ) -> Draft:
     """Make a report of the state of the warehouse at the as-of time.
@@ -67,6 +68,7 @@ def build(
         guidance: Class and next action by error code.
         browser: The browser that makes PDF and PNG, from `find_browser`.
         force: Print the gate's reasons on page one, because the report is published all the same.
+        signing_key: The key that signs the manifest.
         on_progress: Called with the number of finished steps, the number of steps, and the next step.
 
     Raises:
@@ -81,33 +83,42 @@ def build(
     extract_rows(snapshot, spec, folder / INPUTS)
     facts = gather_facts(snapshot, spec, product_names, guidance)
     on_progress(2, STEPS, "computing the tables")
-    content = compose(spec, facts, folder, ())
+    _, content, figures = compose(spec, facts, folder, (), current_code())
     on_progress(3, STEPS, "making pictures")
-    pictures = take_pictures(folder / PAGE, {figure.name: figure.light for figure in content.figures}, browser)
+    pictures = take_pictures(folder / PAGE, {figure.name: figure.light for figure in figures}, browser)
     reasons = refusal_reasons(spec, facts, content, pictures.faults)
     if reasons and force:
-        compose(spec, facts, folder, reasons)
-        pictures = take_pictures(folder / PAGE, {figure.name: figure.light for figure in content.figures}, browser)
+        _, content, figures = compose(spec, facts, folder, reasons, current_code())
+        pictures = take_pictures(folder / PAGE, {figure.name: figure.light for figure in figures}, browser)
     on_progress(4, STEPS, "writing the manifest")
-    return Draft(folder, _finish(spec, facts, content, folder, pictures, reasons if force else ()), reasons)
+    manifest = _finish(spec, facts, content, folder, pictures, reasons if force else (), signing_key)
+    return Draft(folder, manifest, reasons)
 
 
-def compose(spec: ReportSpec, facts: WarehouseFacts, folder: Path, reasons: tuple[str, ...]) -> Content:
+def compose(
+    spec: ReportSpec, facts: WarehouseFacts, folder: Path, reasons: tuple[str, ...], code: dict[str, Any]
+) -> tuple[ReportContext, Content, tuple[Figure, ...]]:
     """Make page and tables from the input rows in the folder, and from nothing else.
+
+    Args:
+        spec: The report.
+        facts: The facts about the warehouse.
+        folder: The folder whose subfolder `inputs` holds the rows; page and tables are written to it.
+        reasons: The gate's reasons for refusing the report, if it is published by force; otherwise empty.
+        code: The code that the page names as the one that made the report.
 
     Raises:
         SourceNotFoundError: A file of input rows is missing.
     """
-    content = compute_content(ReportContext(_snapshot_of(facts, folder), spec, facts))
-    if not reasons and is_quiet(spec, facts, content):
-        content = replace(content, statements=(*content.statements, quiet_sentence(content)))
+    context, content = content_from_rows(spec, facts, folder, reasons)
     tables = folder / "tables"
     tables.mkdir(exist_ok=True)
     for name, frame in content.tables.items():
         (tables / f"{name}.csv").write_text(to_csv(frame), encoding="utf-8", newline="")
-        pq.write_table(_arrow(frame), tables / f"{name}.parquet", compression="zstd")
-    (folder / PAGE).write_text(render(spec, facts, content, current_code(), reasons), encoding="utf-8", newline="")
-    return content
+        pq.write_table(as_arrow(frame), tables / f"{name}.parquet", compression="zstd")
+    figures = draw_figures(context, content)
+    (folder / PAGE).write_text(render(spec, facts, content, figures, code, reasons), encoding="utf-8", newline="")
+    return context, content, figures
 
 
 def _finish(
@@ -117,8 +128,9 @@ def _finish(
     folder: Path,
     pictures: Pictures,
     reasons: tuple[str, ...],
+    signing_key: Ed25519PrivateKey | None,
 ) -> Manifest:
-    """Write the pictures, then the manifest of all files in the folder."""
+    """Write the pictures, the description, and the manifest of all files in the folder with its signature."""
     for path, text in pictures.files.items():
         (folder / path).parent.mkdir(exist_ok=True)
         (folder / path).write_bytes(text)
@@ -129,12 +141,17 @@ def _finish(
         code=current_code(),
         reasons=reasons,
         statements=content.statements,
-        figures=to_rows(pd.DataFrame([content.headline | {"coverage": content.coverage["coverage"]}]))[0],
+        figures=key_figures(content),
         pictures=pictures.note,
         partial=content.partial,
-        files=_entries(folder),
+        files={},
+        signed_by=fingerprint(signing_key.public_key()) if signing_key else "",
     )
+    (folder / DESCRIPTION).write_bytes(manifest.description())
+    manifest = replace(manifest, files=_entries(folder))
     (folder / MANIFEST).write_bytes(manifest.to_bytes())
+    if signing_key:
+        (folder / SIGNATURE).write_bytes(signing_key.sign(manifest.to_bytes()))
     return manifest
 
 
@@ -143,28 +160,8 @@ def _entries(folder: Path) -> dict[str, FileEntry]:
     for path in sorted(folder.rglob("*")):
         if path.is_file() and path.name != MANIFEST:
             rows = pq.read_metadata(path).num_rows if path.suffix == ".parquet" else None
-            entries[path.relative_to(folder).as_posix()] = describe_file(path, rows)
+            entries[path.relative_to(folder).as_posix()] = FileEntry.of(path.read_bytes(), rows)
     return {
         name: replace(item, rows=entries[name.replace(".csv", ".parquet")].rows) if name.endswith(".csv") else item
         for name, item in entries.items()
     }
-
-
-def _snapshot_of(facts: WarehouseFacts, folder: Path) -> Snapshot:
-    run = Run(
-        run_id=facts.run_id,
-        kind="report",
-        source="",
-        started_at=facts.run_finished_at,
-        finished_at=facts.run_finished_at,
-        counts={},
-        versions=facts.versions,
-    )
-    limits = DataLimits(facts.begins_at, facts.newest_event_at, facts.reaches_to, facts.purged_before)
-    is_known = facts.newest_event_at is not None  # not in the manifests of earlier versions
-    rows = input_files(folder / INPUTS)
-    return Snapshot(Warehouse(str(folder / INPUTS)), run, rows, limits if is_known else None)
-
-
-def _arrow(frame: pd.DataFrame) -> Any:
-    return pa.Table.from_pandas(frame, preserve_index=False).replace_schema_metadata(None)

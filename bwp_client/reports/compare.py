@@ -13,10 +13,8 @@ import pandas as pd
 
 from bwp_client.metrics.export import to_rows
 from bwp_client.reports.manifest import Manifest
-from bwp_client.reports.store import ReportStore
+from bwp_client.reports.published import PublishedReport
 from bwp_client.reports.tables import TABLES
-
-PublishedReport = tuple[ReportStore, Manifest]
 
 
 def compare(a: PublishedReport, b: PublishedReport) -> dict[str, Any]:
@@ -31,15 +29,15 @@ def compare(a: PublishedReport, b: PublishedReport) -> dict[str, Any]:
         UsageError: A table was changed after publication.
         RemoteError: S3 refused or failed.
     """
-    in_a, in_b = ({table.name for table in TABLES if _path(table.name) in manifest.files} for _, manifest in (a, b))
+    in_a, in_b = ({table.name for table in TABLES if _path(table.name) in report.manifest.files} for report in (a, b))
     differences = {
         table.name: _difference(_read(a, table.name), _read(b, table.name), list(table.key))
         for table in TABLES
         if table.name in in_a & in_b
     }
     return {
-        "a": _summary(a[1]),
-        "b": _summary(b[1]),
+        "a": _summary(a.manifest),
+        "b": _summary(b.manifest),
         "tables": {name: rows for name, rows in differences.items() if any(rows.values())},
         "only_in_a": sorted(in_a - in_b),
         "only_in_b": sorted(in_b - in_a),
@@ -78,9 +76,8 @@ def _by_key(frame: pd.DataFrame, key: list[str]) -> dict[tuple[Any, ...], dict[s
     return {tuple(row[column] for column in key): row for row in to_rows(frame)}
 
 
-def _read(published: PublishedReport, name: str) -> pd.DataFrame:
-    store, manifest = published
-    return pd.read_parquet(io.BytesIO(store.read(manifest, _path(name))))
+def _read(report: PublishedReport, name: str) -> pd.DataFrame:
+    return pd.read_parquet(io.BytesIO(report.read(_path(name))))
 
 
 def _path(name: str) -> str:

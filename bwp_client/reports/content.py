@@ -1,42 +1,21 @@
-"""The content of a report: its statement, charts and tables, computed from its input rows."""
+"""The content of a report: its statement and tables, computed from its input rows. `chart_figures` draws its charts."""
 
 from __future__ import annotations
 
-import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 import pandas as pd
 
-from bwp_client.charts import Theme, code_bars, code_colors, codes_over_time, rate_over_time
-from bwp_client.charts.codes import describe_codes
-from bwp_client.charts.rates import describe_rates
 from bwp_client.metrics import MetricName
 from bwp_client.metrics.attribution import cause_of
-from bwp_client.metrics.baseline import Baseline, baseline_of, outside
 from bwp_client.metrics.extent_wording import missing_data, product_limits, why_not_compared
 from bwp_client.metrics.queries import no_denominator
-from bwp_client.metrics.wording import baseline_name, rate_legend, statement
+from bwp_client.metrics.wording import statement
 from bwp_client.reports.context import ReportContext
-from bwp_client.reports.tables import TABLES
-
-
-@dataclass(frozen=True, slots=True)
-class Figure:
-    """A chart in both themes, with its description in words."""
-
-    name: str
-    title: str
-    after: str
-    """The name of the table above which the page shows the chart."""
-    description: str
-    light: str
-    """Plotly JSON in the light theme."""
-    dark: str
-    """Plotly JSON in the dark theme."""
-    height: int
-    """The height of the chart in pixels."""
+from bwp_client.reports.tables import TABLES, ReportTable
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +38,6 @@ class Content:
     """The row of `coverage`."""
     tables: dict[str, pd.DataFrame]
     """Frames by the name of the `ReportTable`."""
-    figures: tuple[Figure, ...]
     newest_event_at: datetime | None
     """The newest counted event of the report's products up to the run."""
     heard: Heard
@@ -73,9 +51,14 @@ class Content:
     """Sentences on business products whose data cover a part of the period only."""
 
 
-def compute_content(context: ReportContext) -> Content:
-    """Return the content of a report."""
-    tables = {table.name: table.compute(context) for table in TABLES if table.is_wanted(context)}
+def compute_content(context: ReportContext, of_tables: Sequence[ReportTable] = TABLES) -> Content:
+    """Return the content of a report.
+
+    Args:
+        context: The specification, the input rows and the facts.
+        of_tables: The tables to compute. The statement and the figures need all but `change_points`.
+    """
+    tables = {table.name: table.compute(context) for table in of_tables if table.is_wanted(context)}
     (headline,) = tables[MetricName.PERIOD_COMPARISON.value].to_dict("records")
     (coverage,) = tables[MetricName.COVERAGE.value].to_dict("records")
     unrated = int(tables["not_rated"]["failed"].sum())
@@ -92,7 +75,6 @@ def compute_content(context: ReportContext) -> Content:
         headline={str(name): value for name, value in headline.items()},
         coverage={str(name): value for name, value in coverage.items()},
         tables=tables,
-        figures=tuple(_figures(context, tables, headline)),
         newest_event_at=newest_event_at,
         heard=heard,
         outcomes={"COMPLETED": int(rated["completed"].sum()), "FAILED": failed},
@@ -130,64 +112,3 @@ def _statements(
     filters = context.filters
     cause = cause_of(context.metric, filters, headline, products)
     return (statement(headline, filters.to_time - filters.from_time, cause, context.facts.name, not_compared),)
-
-
-def _figures(context: ReportContext, tables: dict[str, pd.DataFrame], headline: Any) -> list[Figure]:
-    rates, codes = tables[MetricName.FAILURE_RATE.value], tables[MetricName.ERROR_CODES.value]
-    over_time = tables[MetricName.ERROR_CODES_OVER_TIME.value]
-    bucket = context.spec.bucket.value
-    baseline = baseline_of(headline)
-    marks = outside(rates, baseline)
-    colors = code_colors(codes.sort_values(["first_seen", "code"])["code"])
-    figures = []
-    if not rates.empty:
-        figures.append(
-            _figure(
-                "failure_rate",
-                f"Failure rate by {bucket}",
-                MetricName.FAILURE_RATE,
-                _about_rates(rates, bucket, baseline, marks, context.spec.min_n),
-                lambda theme: rate_over_time(rates, theme, baseline=baseline.rate if baseline else None, outside=marks),
-            )
-        )
-    if (codes["tasks"] > 0).any():
-        figures.append(
-            _figure(
-                "error_codes",
-                "Failed tasks by error code",
-                MetricName.ERROR_CODES,
-                describe_codes(codes),
-                lambda theme: code_bars(codes, theme, colors),
-            )
-        )
-    if not over_time.empty:
-        figures.append(
-            _figure(
-                "error_codes_over_time",
-                f"Failed tasks by error code and {bucket}",
-                MetricName.ERROR_CODES_OVER_TIME,
-                f"{over_time['code'].nunique()} codes over {over_time['period_start'].nunique()} periods; "
-                "the numbers are in tables/error_codes_over_time.csv.",
-                lambda theme: codes_over_time(over_time, theme, colors),
-            )
-        )
-    return figures
-
-
-def _about_rates(rates: pd.DataFrame, bucket: str, baseline: Baseline | None, marks: pd.Series[str], min_n: int) -> str:
-    """Return the description of the chart, and the meaning of each of its marks."""
-    name = None if baseline is None else baseline_name(baseline, is_explained=False)
-    legend = rate_legend(rates, bucket, min_n, baseline=name, marks=marks, is_explained=False)
-    return f"{describe_rates(rates, bucket)} {legend}"
-
-
-def _figure(name: str, title: str, after: MetricName, description: str, draw: Any) -> Figure:
-    light, dark = draw(Theme.LIGHT), draw(Theme.DARK)
-    return Figure(name, title, after.value, description, _json(light), _json(dark), int(light.layout.height))
-
-
-def _json(figure: Any) -> str:
-    """Return a figure as JSON; equal figures give equal texts."""
-    return json.dumps(
-        json.loads(figure.to_json(engine="json")), sort_keys=True, ensure_ascii=True, separators=(",", ":")
-    )

@@ -11,6 +11,8 @@ from bwp_client.reports.content import Content
 from bwp_client.reports.quiet import doubt_of_quiet
 from bwp_client.reports.spec import ReportSpec, WarehouseFacts
 
+BLANK_PICTURE = "a picture is blank: "
+
 
 def refusal_reasons(
     spec: ReportSpec, facts: WarehouseFacts, content: Content, picture_faults: Sequence[str]
@@ -31,7 +33,7 @@ def refusal_reasons(
             _stale(spec, content),
             _incomplete_lookups(spec, content),
             _different_counts(facts, content),
-            f"a picture is blank: {', '.join(picture_faults)}." if picture_faults else None,
+            f"{BLANK_PICTURE}{', '.join(picture_faults)}." if picture_faults else None,
         )
         if reason
     )

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
-from datetime import datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from bwp_client.metrics.guidance import GuidanceTable
 from bwp_client.reports.attempts import AttemptState, log_attempt
@@ -17,6 +16,9 @@ from bwp_client.reports.manifest import MANIFEST, Manifest
 from bwp_client.reports.spec import ReportSpec
 from bwp_client.reports.store import ReportStore
 from bwp_client.warehouse import Warehouse
+
+if TYPE_CHECKING:
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 
 @dataclass(slots=True)
@@ -48,6 +50,7 @@ def make_report(
     guidance: GuidanceTable,
     browser: BrowserChoice,
     force: bool = False,
+    signing_key: Ed25519PrivateKey | None = None,
     on_progress: OnProgress = lambda _done, _total, _text: None,
     before_publication: Callable[[PublishResult], None] = lambda _: None,
 ) -> PublishResult:
@@ -61,6 +64,7 @@ def make_report(
         guidance: Class and next action by error code.
         browser: The browser that makes PDF and PNG, from `find_browser`.
         force: Publish a refused report too, with the reasons on page one.
+        signing_key: The key that signs the report; without one it is not signed.
         on_progress: Called with the number of finished steps, the number of steps, and the next step.
         before_publication: Called with the result of the publication that follows.
 
@@ -69,8 +73,9 @@ def make_report(
     """
     with log_attempt(store, spec.key) as attempt:
         result = _make(
-            warehouse, spec, store, product_names, guidance, browser, on_progress, before_publication, force=force
-        )
+            warehouse, spec, store, product_names, guidance, browser, on_progress, before_publication,
+            force=force, signing_key=signing_key,
+        )  # fmt: skip
         attempt.key, attempt.state = result.key, result.state
         attempt.reasons, attempt.link = result.reasons, result.link
         return result
@@ -87,13 +92,14 @@ def _make(
     before_publication: Callable[[PublishResult], None],
     *,
     force: bool,
+    signing_key: Ed25519PrivateKey | None,
 ) -> PublishResult:
     if spec.key in store.published():
         return _result(store, store.manifest(spec.key), AttemptState.ALREADY_PUBLISHED)
     with TemporaryDirectory(prefix="bwp-report-") as folder:
         draft = build(
             warehouse, spec, Path(folder), product_names=product_names, guidance=guidance, browser=browser,
-            force=force, on_progress=on_progress,
+            force=force, signing_key=signing_key, on_progress=on_progress,
         )  # fmt: skip
         if draft.reasons and not force:
             return PublishResult(spec.key, AttemptState.REFUSED, reasons=list(draft.reasons))
@@ -107,18 +113,6 @@ def _make(
 def published_series(store: ReportStore) -> set[str]:
     """Return the series (report name and period) with a report published without force, for any as-of day."""
     return {key.partition("_as-of-")[0] for key in store.published() if not key.endswith(FORCED_SUFFIX)}
-
-
-def reports_with_rows_before(store: ReportStore, day: datetime) -> list[str]:
-    """Return the keys of reports whose input rows begin before a day.
-
-    `purge` lists these reports, because a purge of the warehouse does not change them.
-
-    Raises:
-        RemoteError: S3 refused or failed.
-    """
-    begins = {key: store.manifest(key).facts.begins_at for key in store.published()}
-    return [key for key, begin in begins.items() if begin is not None and begin < day]
 
 
 def _result(store: ReportStore, manifest: Manifest, state: AttemptState) -> PublishResult:

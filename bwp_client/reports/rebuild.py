@@ -2,19 +2,29 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from bwp_client.errors import SourceNotFoundError
-from bwp_client.reports.build import INPUTS, compose
+from bwp_client.errors import SourceNotFoundError, UsageError, WarehouseError
+from bwp_client.reports.build import compose
+from bwp_client.reports.examine import examine
 from bwp_client.reports.extract import extract_rows
-from bwp_client.reports.manifest import Manifest, current_code, describe_file
-from bwp_client.reports.store import ReportStore
+from bwp_client.reports.from_rows import INPUTS
+from bwp_client.reports.manifest import FileEntry, Manifest
+from bwp_client.reports.published import PublishedReport
+from bwp_client.reports.recompute import NO_INPUTS, differing_fields, input_paths, write_inputs
+from bwp_client.reports.report_folder import is_report
+from bwp_client.reports.verification import Verification
+from bwp_client.reports.verify import UNREADABLE
 from bwp_client.warehouse import Warehouse, list_runs
 from bwp_client.warehouse.snapshot import Snapshot
+
+if TYPE_CHECKING:
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 
 class HistoryState(StrEnum):
@@ -29,66 +39,115 @@ class HistoryState(StrEnum):
 class RebuildResult:
     """The result of comparing a rebuilt report with the published report."""
 
-    key: str
+    verification: Verification
+    """The result for the files as they lie there; `differing` has the rebuilt files and computed fields that differ."""
     compared: int = 0
     """Number of rebuilt files."""
-    differing: list[str] = field(default_factory=list)
-    same_code: bool = True
     history: HistoryState = HistoryState.GONE
-    history_says: str = ""
+    history_says: str = field(default="")
 
     @property
     def is_equal(self) -> bool:
-        """True if no file differs, and the history does not hold other rows."""
-        return not self.differing and self.history is not HistoryState.DIFFERS
+        """True if nothing is wrong with the files, no rebuilt file differs, and the history does not hold other rows."""
+        return self.verification.is_equal and self.history is not HistoryState.DIFFERS
 
     def as_json(self) -> dict[str, Any]:
         """Return the JSON object that `report rebuild` prints."""
-        return {name: getattr(self, name) for name in self.__slots__} | {"is_equal": self.is_equal}
+        own = {"compared": self.compared, "history": self.history, "history_says": self.history_says}
+        return self.verification.as_json() | own | {"is_equal": self.is_equal}
 
     def as_text(self) -> str:
         """Return the lines that `report rebuild` prints."""
-        files = (
-            f"{self.compared} files made again from the rows that the report carries: every byte the same."
-            if not self.differing
-            else f"{len(self.differing)} of {self.compared} files differ: {', '.join(self.differing)}."
-        )
-        code = "" if self.same_code else " The report was made by other code than this, which alone can change bytes."
-        return f"{self.key}\n  {files}{code}\n  {self.history_says}"
+        found = self.verification
+        if found.not_computed:
+            made = [f"Nothing was made again: {found.not_computed}."]
+        else:
+            made = [f"DIFFERS from what the rows give: {item}" for item in found.differing] or [
+                f"{self.compared} files made again from the rows that the report carries: every byte the same."
+            ]
+        lines = [found.key, *found.lines(), *made, *found.code_lines(), self.history_says]
+        return "\n  ".join(line for line in lines if line)
 
 
-def rebuild(store: ReportStore, manifest: Manifest, warehouse: Warehouse, out: Path | None = None) -> RebuildResult:
-    """Rebuild a report and compare page and tables with the published files. Pictures are left out.
+def rebuild(
+    report: PublishedReport, warehouse: Warehouse, out: Path | None = None, key: Ed25519PublicKey | None = None
+) -> RebuildResult:
+    """Verify a report, rebuild it, and compare page, tables and fields with the published ones. Pictures are left out.
 
     Args:
-        store: Where the report was published.
-        manifest: The report.
+        report: The report.
         warehouse: The warehouse whose history is compared with the input rows, if it still holds the report's run.
-        out: The folder for the rebuilt files; without a folder they are deleted after the comparison.
+        out: The folder for the rebuilt files, which must be empty or new; without a folder they are deleted after the
+            comparison.
+        key: The public key of whoever publishes reports; without a key a signature is not verified.
 
     Raises:
-        UsageError: A file of input rows was changed after publication.
-        SourceNotFoundError: A file of input rows is gone.
+        UsageError: The manifest is not one of a report, or the folder is not empty.
+        WarehouseError: The folder can't be written.
         RemoteError: S3 refused or failed.
     """
+    if out is not None:
+        require_new_folder(out)
+    verification, contents = examine(report, key)
+    result = RebuildResult(verification)
+    try:
+        manifest = report.manifest
+    except UsageError:
+        verification.not_computed = UNREADABLE
+        return result
+    if not input_paths(manifest) or any(path not in contents for path in input_paths(manifest)):
+        verification.not_computed = NO_INPUTS
+    else:
+        _make_again(manifest, contents, result, out)
+    result.history, result.history_says = _compare_with_history(manifest, warehouse)
+    return result
+
+
+def require_new_folder(path: Path) -> None:
+    """Make a folder for rebuilt files.
+
+    Raises:
+        UsageError: There is a file of that name, the folder is not empty, or it lies in a published report.
+        WarehouseError: The folder can't be made.
+    """
+    try:
+        if path.is_dir() and any(path.iterdir()):
+            raise UsageError(f"--out {path} is not empty. Nothing was written. Name a new or an empty folder.")
+        inside = next((folder for folder in path.resolve().parents if is_report(folder)), None)
+        if inside is not None:
+            raise UsageError(
+                f"--out {path} lies in the published report {inside}, which never changes. Nothing was written. Name a "
+                "folder elsewhere."
+            )
+        path.mkdir(parents=True, exist_ok=True)
+    except (FileExistsError, NotADirectoryError):
+        raise UsageError(
+            f"--out {path} is or lies below a file. Nothing was written. Name a new or an empty folder."
+        ) from None
+    except OSError as error:
+        raise WarehouseError(
+            f"--out {path} can't be written ({type(error).__name__}: {error.strerror}). Nothing was written."
+        ) from error
+
+
+def _make_again(manifest: Manifest, contents: Mapping[str, bytes], result: RebuildResult, out: Path | None) -> None:
+    """Make page and tables from the input rows, and compare them with the entries of the manifest."""
+    found, inputs = result.verification, input_paths(manifest)
+    paths = [path for path in manifest.files if path.endswith((".html", ".csv", ".parquet")) and path not in inputs]
     with TemporaryDirectory(prefix="bwp-rebuild-") as temporary:
         folder = out or Path(temporary)
-        inputs = [path for path in manifest.files if path.startswith(f"{INPUTS}/")]
-        for path in inputs:
-            (folder / path).parent.mkdir(parents=True, exist_ok=True)
-            (folder / path).write_bytes(store.read(manifest, path))
-        compose(manifest.spec, manifest.facts, folder, manifest.reasons)
-        rebuilt = [
-            path for path in manifest.files if path.endswith((".html", ".csv", ".parquet")) and path not in inputs
-        ]
-        result = RebuildResult(manifest.key, compared=len(rebuilt), same_code=manifest.code == current_code())
-        result.differing = [
-            path
-            for path in rebuilt
-            if not (folder / path).is_file() or describe_file(folder / path).sha256 != manifest.files[path].sha256
-        ]
-        result.history, result.history_says = _compare_with_history(manifest, warehouse)
-        return result
+        write_inputs(inputs, contents, folder)
+        try:
+            context, content, _ = compose(manifest.spec, manifest.facts, folder, manifest.reasons, manifest.code)
+            found.differing += differing_fields(manifest, context, content, is_same_code=found.same_code)
+        except Exception as error:  # noqa: BLE001 - rows and manifest may have been forged in any way
+            found.not_computed = f"the rows can't be read as this manifest describes them ({type(error).__name__})"
+            return
+        result.compared = len(paths)
+        for path in paths:
+            made = folder / path
+            if not made.is_file() or FileEntry.of(made.read_bytes()).sha256 != manifest.files[path].sha256:
+                found.differing.append(path)
 
 
 def _compare_with_history(manifest: Manifest, warehouse: Warehouse) -> tuple[HistoryState, str]:
@@ -104,10 +163,11 @@ def _compare_with_history(manifest: Manifest, warehouse: Warehouse) -> tuple[His
             rows = extract_rows(Snapshot(warehouse, run), manifest.spec, Path(folder))
         except SourceNotFoundError:
             return HistoryState.GONE, "Not compared with the tables: those versions were purged or cleaned up."
+        published = {name: manifest.files.get(f"{INPUTS}/{name.value}.parquet") for name in rows}
         differing = [
             name.value
             for name, path in rows.items()
-            if describe_file(path).sha256 != manifest.files[f"{INPUTS}/{name.value}.parquet"].sha256
+            if (entry := published[name]) is None or FileEntry.of(path.read_bytes()).sha256 != entry.sha256
         ]
     if differing:
         return HistoryState.DIFFERS, f"The tables hold other rows at these versions in: {', '.join(differing)}."

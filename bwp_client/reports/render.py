@@ -23,6 +23,7 @@ from bwp_client.metrics import METRICS
 from bwp_client.metrics.comparison import NOT_COMPARED, verdict
 from bwp_client.metrics.extent_wording import sentence
 from bwp_client.metrics.wording import TOO_FEW_TO_RATE, interval, percent, rate_with_interval
+from bwp_client.reports.chart_figures import Figure
 from bwp_client.reports.content import Content
 from bwp_client.reports.formatting import format_table
 from bwp_client.reports.spec import ReportSpec, WarehouseFacts
@@ -33,7 +34,12 @@ RETRIEVAL_TITLE = "Data retrieval failures"
 
 
 def render(
-    spec: ReportSpec, facts: WarehouseFacts, content: Content, code: dict[str, Any], reasons: tuple[str, ...]
+    spec: ReportSpec,
+    facts: WarehouseFacts,
+    content: Content,
+    figures: tuple[Figure, ...],
+    code: dict[str, Any],
+    reasons: tuple[str, ...],
 ) -> str:
     """Return the HTML page.
 
@@ -41,12 +47,13 @@ def render(
         spec: The report.
         facts: The facts about the warehouse.
         content: The content of the report.
+        figures: Its charts.
         code: The code that made the report, from `current_code`.
         reasons: The gate's reasons for refusing the report, if it is published by force; otherwise empty.
     """
     scripts = {"plotly": _asset("plotly-basic.min.js"), "js": _asset("report.js")}
-    figures = _script_json(
-        {item.name: {"light": json.loads(item.light), "dark": json.loads(item.dark)} for item in content.figures}
+    figures_json = _script_json(
+        {item.name: {"light": json.loads(item.light), "dark": json.loads(item.dark)} for item in figures}
     )
     return (
         _environment()
@@ -60,11 +67,11 @@ def render(
             reasons=reasons,
             filters=_filters(spec, facts),
             headline=_headline(content),
-            sections=_sections(spec, facts, content),
+            sections=_sections(spec, facts, content, figures),
             definitions=[METRICS[table.meaning] for table in TABLES if table.meaning and table.name in content.tables],
             script_hashes=" ".join(f"'sha256-{_digest(text)}'" for text in scripts.values()),
             css=Markup(_asset("report.css")),  # noqa: S704 - our own files
-            figures_json=Markup(figures),  # noqa: S704 - JSON in which no tag can stand
+            figures_json=Markup(figures_json),  # noqa: S704 - JSON in which no tag can stand
             **{name: Markup(text) for name, text in scripts.items()},  # noqa: S704 - our own files
         )
     )
@@ -101,7 +108,9 @@ def _environment() -> jinja2.Environment:
     return environment
 
 
-def _sections(spec: ReportSpec, facts: WarehouseFacts, content: Content) -> list[dict[str, Any]]:
+def _sections(
+    spec: ReportSpec, facts: WarehouseFacts, content: Content, figures: tuple[Figure, ...]
+) -> list[dict[str, Any]]:
     sections = []
     for section in Section:
         tables = [table for table in TABLES if table.section is section and table.name in content.tables]
@@ -124,7 +133,7 @@ def _sections(spec: ReportSpec, facts: WarehouseFacts, content: Content) -> list
                                 facts.name,
                                 is_before_cut=content.not_compared is not None,
                             ),
-                            "figures": [item for item in content.figures if item.after == table.name],
+                            "figures": [item for item in figures if item.after == table.name],
                         }
                         for table in tables
                     ],

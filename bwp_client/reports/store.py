@@ -10,9 +10,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Protocol
 
-from bwp_client.addresses import folder_address, storage_address
-from bwp_client.errors import SourceNotFoundError
-from bwp_client.reports.manifest import LOG_FOLDER, MANIFEST, Manifest
+from bwp_client.addresses import folder_address
+from bwp_client.reports.manifest import LOG_FOLDER, Manifest
 
 
 class ReportStore(Protocol):
@@ -28,7 +27,7 @@ class ReportStore(Protocol):
 
         Raises:
             SourceNotFoundError: No report of that key was published.
-            UsageError: The manifest was damaged.
+            UsageError: The manifest was damaged, or is that of another report.
             RemoteError: S3 refused or failed.
         """
 
@@ -40,6 +39,9 @@ class ReportStore(Protocol):
             UsageError: The file is not the published one.
             RemoteError: S3 refused or failed.
         """
+
+    def signature(self, manifest: Manifest) -> bytes:
+        """Return the signature of a signed manifest; errors as for `read`."""
 
     def publish(self, folder: Path, manifest: Manifest) -> bool:
         """Publish the report that lies in a folder; return False if its key was published before.
@@ -99,23 +101,3 @@ def open_store(uri: str) -> ReportStore:
     from bwp_client.reports.store_local import LocalStore
 
     return LocalStore(uri)
-
-
-def open_published(address: str) -> tuple[ReportStore, Manifest]:
-    """Return the store and the manifest of a published report.
-
-    Args:
-        address: The path or `s3://` address of a `manifest.json`, or of the folder around it.
-
-    Raises:
-        SourceNotFoundError: There is no such report.
-        UsageError: The file is not a manifest of a report.
-        RemoteError: S3 refused or failed.
-    """
-    report = storage_address(address.removesuffix(MANIFEST) or ".", "a report")
-    parent, _, key = report.rpartition("/")
-    store = open_store(parent or "/")
-    try:
-        return store, store.manifest(key)
-    except SourceNotFoundError as error:
-        raise SourceNotFoundError(f"{address} holds no published report ({error})") from error

@@ -5,12 +5,12 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from tempfile import mkdtemp
 
 from bwp_client.errors import SourceNotFoundError, WarehouseError
-from bwp_client.reports.manifest import LOG_FOLDER, MANIFEST, Manifest
+from bwp_client.reports.manifest import LOG_FOLDER, MANIFEST, SIGNATURE, Manifest
 from bwp_client.warehouse.temp_folders import remove_abandoned_folders
 
 _PARTIAL = ".partial-"
@@ -31,24 +31,28 @@ class LocalStore:
 
     def manifest(self, key: str) -> Manifest:
         """Return the manifest of a report."""
-        return Manifest.from_bytes(_read(self._folder / key / MANIFEST))
+        return Manifest.of_key(key, _read(self._folder / key / MANIFEST))
 
     def read(self, manifest: Manifest, path: str) -> bytes:
         """Return the content of a report's file."""
         return manifest.verify(path, _read(self._folder / manifest.key / path))
+
+    def signature(self, manifest: Manifest) -> bytes:
+        """Return the signature of a signed manifest."""
+        return _read(self._folder / manifest.key / SIGNATURE)
 
     def publish(self, folder: Path, manifest: Manifest) -> bool:
         """Copy the report into a hidden folder and rename the folder; return False if the key was published before."""
         target = self._folder / manifest.key
         if (target / MANIFEST).exists():
             return False
-        with _disk_errors(self.uri):
+        with _disk_errors(self.uri, "Nothing was published; earlier reports are untouched."):
             self._folder.mkdir(parents=True, exist_ok=True)
             prefix = f"{_PARTIAL}{manifest.key}-"
             remove_abandoned_folders(self._folder, prefix)
             partial = Path(mkdtemp(prefix=f"{prefix}{os.getpid()}-", dir=self._folder))
             try:
-                for path in [*manifest.files, MANIFEST]:
+                for path in [*manifest.files, *([SIGNATURE] if manifest.signed_by else []), MANIFEST]:
                     _copy_durably(folder / path, partial / path)
                 partial.chmod(0o755)
                 partial.rename(target)
@@ -57,6 +61,7 @@ class LocalStore:
                 if (target / MANIFEST).exists():
                     return False
                 raise
+        with suppress(OSError):  # the report is published; not every network file system can sync a folder
             _sync(self._folder)
         return True
 
@@ -66,7 +71,7 @@ class LocalStore:
 
     def write_log(self, name: str, text: bytes, folder: str = LOG_FOLDER, *, only_new: bool = False) -> bool:
         """Write an entry of a log, whole or not at all."""
-        with _disk_errors(self.uri):
+        with _disk_errors(f"{self.uri}/{folder}/{name}", "Published reports are unchanged."):
             target = self._folder / folder / name
             target.parent.mkdir(parents=True, exist_ok=True)
             partial = target.with_name(f".{name}.{os.getpid()}")
@@ -108,8 +113,12 @@ def _read(path: Path) -> bytes:
         return path.read_bytes()
     except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
         raise SourceNotFoundError(
-            f"{path} does not exist. Nothing was made. `report log` lists the published reports."
+            f"{path} does not exist. Published reports are unchanged. `report log` lists them."
         ) from None
+    except OSError as error:
+        raise WarehouseError(
+            f"{path} can't be read ({type(error).__name__}: {error.strerror}). Published reports are unchanged."
+        ) from error
 
 
 def _copy_durably(source: Path, target: Path) -> None:
@@ -127,11 +136,11 @@ def _sync(path: Path) -> None:
 
 
 @contextmanager
-def _disk_errors(uri: str) -> Iterator[None]:
+def _disk_errors(uri: str, state: str) -> Iterator[None]:
     try:
         yield
     except OSError as error:
         raise WarehouseError(
-            f"{uri} can't be written ({type(error).__name__}: {error.strerror}). Nothing was published, earlier reports are "
-            "untouched. Check free space and permissions, then start the command again."
+            f"{uri} can't be written ({type(error).__name__}: {error.strerror}). {state} Check free space and permissions, "
+            "then start the command again."
         ) from error

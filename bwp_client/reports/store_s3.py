@@ -7,12 +7,14 @@ from pathlib import Path
 from typing import Any
 
 from bwp_client.aws import AwsProblem, list_objects, problem_of, s3_client, s3_errors, split_s3
-from bwp_client.reports.manifest import LOG_FOLDER, MANIFEST, Manifest
+from bwp_client.reports.manifest import LOG_FOLDER, MANIFEST, SIGNATURE, Manifest
 
 _CONTENT_TYPES = {
     ".html": "text/html; charset=utf-8", ".json": "application/json", ".csv": "text/csv; charset=utf-8",
     ".png": "image/png", ".pdf": "application/pdf",
 }  # fmt: skip
+_UNCHANGED = "Published reports are unchanged."
+_UNPUBLISHED = "Nothing was published; earlier reports are untouched."
 
 
 class S3Store:
@@ -30,19 +32,23 @@ class S3Store:
 
     def manifest(self, key: str) -> Manifest:
         """Return the manifest of a report."""
-        return Manifest.from_bytes(self._get(f"{key}/{MANIFEST}"))
+        return Manifest.of_key(key, self._get(f"{key}/{MANIFEST}"))
 
     def read(self, manifest: Manifest, path: str) -> bytes:
         """Return the content of a report's file."""
         return manifest.verify(path, self._get(f"{manifest.key}/{manifest.digest}/{path}"))
 
+    def signature(self, manifest: Manifest) -> bytes:
+        """Return the signature of a signed manifest."""
+        return self._get(f"{manifest.key}/{manifest.digest}/{SIGNATURE}")
+
     def publish(self, folder: Path, manifest: Manifest) -> bool:
         """Put the files, then the manifest; return False if the key was published before."""
         if manifest.key in self.published():
             return False
-        for path in manifest.files:
-            self._put(f"{manifest.key}/{manifest.digest}/{path}", (folder / path).read_bytes())
-        return self._put(f"{manifest.key}/{MANIFEST}", manifest.to_bytes(), IfNoneMatch="*")
+        for path in [*manifest.files, *([SIGNATURE] if manifest.signed_by else [])]:
+            self._put(f"{manifest.key}/{manifest.digest}/{path}", (folder / path).read_bytes(), _UNPUBLISHED)
+        return self._put(f"{manifest.key}/{MANIFEST}", manifest.to_bytes(), _UNPUBLISHED, IfNoneMatch="*")
 
     def link(self, manifest: Manifest, path: str) -> str:
         """Return the address of a report's file."""
@@ -70,12 +76,12 @@ class S3Store:
         with self._errors(name):
             return s3_client().get_object(Bucket=self._bucket, Key=f"{self._prefix}{name}")["Body"].read()
 
-    def _put(self, name: str, text: bytes, **condition: Any) -> bool:
+    def _put(self, name: str, text: bytes, state: str = _UNCHANGED, **condition: Any) -> bool:
         """Put an object with a checksum, which S3 verifies; return False if the condition did not hold."""
         from botocore.exceptions import ClientError
 
         content_type = _CONTENT_TYPES.get(Path(name).suffix, "application/octet-stream")
-        with self._errors(name):
+        with self._errors(name, state):
             try:
                 s3_client().put_object(
                     Bucket=self._bucket, Key=f"{self._prefix}{name}", Body=text, ContentType=content_type,
@@ -87,10 +93,10 @@ class S3Store:
                 raise
         return True
 
-    def _errors(self, name: str = "") -> AbstractContextManager[None]:
+    def _errors(self, name: str = "", state: str = _UNCHANGED) -> AbstractContextManager[None]:
         return s3_errors(
             f"{self.uri}/{name}",
-            state="Nothing was published; earlier reports are untouched.",
+            state=state,
             permission="s3:ListBucket on the bucket, and s3:GetObject and s3:PutObject on the prefix",
             retry="Start the command again.",
         )

@@ -11,7 +11,8 @@ import streamlit as st
 
 from bwp_client.errors import BwpError
 from bwp_client.reports.compare import compare
-from bwp_client.reports.manifest import MANIFEST, Manifest
+from bwp_client.reports.manifest import MANIFEST, SIGNATURE, Manifest
+from bwp_client.reports.published import open_published
 from bwp_client.reports.store import open_store
 
 LIST_SECONDS: Final = 5.0
@@ -73,17 +74,18 @@ def report_file(uri: str, key: str, path: str) -> bytes:
 
 
 def report_zip(uri: str, manifest: Manifest) -> bytes:
-    """Return all files of a report and its manifest as a ZIP; arguments and errors as for `report_file`."""
+    """Return all files of a report, its manifest and its signature as a ZIP; arguments and errors as for `report_file`."""
     packed = io.BytesIO()
     with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive:
         for path in manifest.files:
             text = report_file(uri, manifest.key, path)
             archive.writestr(zipfile.ZipInfo(path, _ZIP_TIME), text, zipfile.ZIP_DEFLATED)
+        if manifest.signed_by:
+            archive.writestr(zipfile.ZipInfo(SIGNATURE, _ZIP_TIME), open_store(uri).signature(manifest))
         archive.writestr(zipfile.ZipInfo(MANIFEST, _ZIP_TIME), manifest.to_bytes(), zipfile.ZIP_DEFLATED)
     return packed.getvalue()
 
 
 def compare_reports(uri: str, first: Manifest, second: Manifest) -> dict[str, Any]:
     """Return the differences of two reports at an address, as documented at `reports.compare.compare`."""
-    store = open_store(uri)
-    return compare((store, first), (store, second))
+    return compare(*(open_published(f"{uri}/{manifest.key}") for manifest in (first, second)))
