@@ -8,6 +8,7 @@ from starlette.middleware import Middleware
 from starlette.routing import Route
 
 from bwp_client.ui.login_cookies import StaleLoginCookies
+from bwp_client.ui.login_gate import LoginGate
 from bwp_client.ui.login_redirect import LoginRedirect
 from bwp_client.ui.loopback import LoopbackOnly
 from bwp_client.ui.startup import lifespan, log_error, readyz
@@ -16,6 +17,11 @@ app = st.App(
     "bwp_client/ui/main.py",
     lifespan=lifespan,
     routes=[Route("/readyz", readyz)],
-    middleware=[Middleware(LoopbackOnly), Middleware(LoginRedirect), Middleware(StaleLoginCookies)],
+    middleware=[
+        Middleware(LoopbackOnly),
+        Middleware(LoginGate),
+        Middleware(LoginRedirect),
+        Middleware(StaleLoginCookies),
+    ],
     on_script_error=log_error,
 )

@@ -109,11 +109,12 @@ class ArchiveSettings(BaseModel):
 
 
 class AuthSettings(BaseModel):
-    """Who may log in once `[auth]` is configured (`BWP_AUTH__…`)."""
+    """Who may log in once `[auth]` is configured, and for how long (`BWP_AUTH__…`)."""
 
     allow_emails: list[str] = Field(default_factory=list)
     allow_domains: list[str] = Field(default_factory=list)
     allow_claim: str | None = None
+    lifetime_hours: float = Field(default=12.0, gt=0, le=30 * 24)
 
 
 class ReportSettings(BaseModel):

@@ -18,6 +18,7 @@ from streamlit.errors import StreamlitSecretNotFoundError
 from bwp_client.errors import BwpError, SettingsError
 from bwp_client.settings import AuthSettings, Settings
 from bwp_client.ui.login_claims import claim_values, wanted_claim
+from bwp_client.ui.login_sessions import is_current
 
 log = logging.getLogger(__name__)
 _SHARED_KEYS: Final = {"redirect_uri", "cookie_secret", "expose_tokens", "cookie_expiry"}
@@ -118,17 +119,23 @@ def is_allowed(user: Mapping[str, Any], allowed: AuthSettings) -> bool:
     return bool(name) and wanted in claim_values(user.get(name))
 
 
+def is_admitted(claims: Mapping[str, Any], allowed: AuthSettings) -> bool:
+    """Return whether the claims in a visitor's cookie are those of a current login of a person who may use the app."""
+    is_signed_in = claims.get("is_logged_in") is True and is_current(claims, allowed.lifetime_hours)
+    return is_signed_in and is_allowed(claims, allowed)
+
+
 def admit() -> Settings | None:
     """Return the settings of this run if the visitor may see the pages; otherwise draw the next step, and return None."""
     try:
         if not is_configured():
             return Settings.load()
-        if not st.user.get("is_logged_in", False):
+        settings, user = Settings.load(), st.user.to_dict()
+        if is_admitted(user, settings.auth):
+            return settings
+        if not user.get("is_logged_in") or not is_current(user, settings.auth.lifetime_hours):
             _draw_sign_in()
             return None
-        settings = Settings.load()
-        if is_allowed(st.user.to_dict(), settings.auth):
-            return settings
     except BwpError as error:
         st.title("Nothing can be shown", anchor=False)
         st.text(str(error))

@@ -21,6 +21,7 @@ from bwp_client.settings import SAMPLE_SOURCE, SAMPLE_WAREHOUSE, Settings
 from bwp_client.ui.jobs import is_running, jobs
 from bwp_client.ui.login import is_configured
 from bwp_client.ui.login_claims import needed_token
+from bwp_client.ui.login_sessions import new_login
 from bwp_client.ui.sample_api import sample_api
 from bwp_client.workarounds import accept_large_headers, send_without_delay, shrink_logins
 
@@ -49,7 +50,7 @@ async def lifespan(_app: Any) -> AsyncIterator[None]:
     send_without_delay()
     accept_large_headers()
     if has_login:
-        shrink_logins(needed_token)
+        shrink_logins(_token_to_store)
     if is_sample and not _has_sample():
         jobs().start("load", SAMPLE_SOURCE)  # runs while this process imports
     tasks = [asyncio.create_task(_warm_up())]
@@ -64,6 +65,12 @@ async def lifespan(_app: Any) -> AsyncIterator[None]:
         sample_api().stop()
         jobs().remove_files()
         gc.unfreeze()
+
+
+def _token_to_store(token: dict[str, Any]) -> dict[str, Any]:
+    """Return what is stored of the token of a person who signs in: the needed claims, and those of a new login."""
+    needed = needed_token(token)
+    return {**needed, "userinfo": {**needed["userinfo"], **new_login()}} if token.get("userinfo") else needed
 
 
 def _settings_and_login() -> tuple[bool, bool]:

@@ -1,5 +1,6 @@
 """Signing in, end to end: a real browser, the app on a fresh server, and an identity provider on loopback."""
 
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from uuid import NAMESPACE_DNS, uuid5
@@ -231,6 +232,64 @@ def test_every_page_on_a_fresh_server_asks_to_sign_in_and_shows_nothing(
         assert nothing_shown(page)
         assert outside == []
         page.context.close()
+
+
+def click_a_link(page: Page) -> None:
+    """Click a link in the sidebar, unless the page has ended meanwhile: it looks for new data every 15 seconds."""
+    page.evaluate("document.querySelector('[data-testid=stSidebarNav] a')?.click()")
+
+
+def test_a_copy_of_the_cookie_from_before_signing_out_admits_nobody(
+    browser: Browser, guarded_address: str, provider: IdentityProvider
+) -> None:
+    provider.claims = dict(ALLOWED)
+    page, _ = open_page(browser, guarded_address)
+    sign_in(page)
+    page.get_by_text("Signed in as analyst@shop.invalid").wait_for(timeout=WAIT_MS)
+    cookies = page.context.cookies()
+    stored_seconds = max(cookie["expires"] for cookie in cookies if cookie["name"] == "_streamlit_user") - time.time()
+    assert 11 * 3600 < stored_seconds <= 12 * 3600
+    other_tab = page.context.new_page()
+    other_tab.goto(f"{guarded_address}/data_health")
+    other_tab.get_by_text("Signed in as analyst@shop.invalid").wait_for(timeout=WAIT_MS)
+    page.get_by_role("button", name="Sign out").click()
+    page.get_by_role("button", name="Sign in").wait_for(timeout=WAIT_MS)
+    thief = browser.new_context()
+    thief.add_cookies(cookies)  # type: ignore[arg-type]
+    stolen = thief.new_page()
+    stolen.goto(f"{guarded_address}/tasks")
+    stolen.get_by_role("button", name="Sign in").wait_for(timeout=WAIT_MS)
+    stolen.wait_for_selector(IDLE, timeout=WAIT_MS)
+    assert nothing_shown(stolen)
+    click_a_link(other_tab)
+    other_tab.get_by_role("button", name="Sign in").wait_for(timeout=WAIT_MS)
+    assert nothing_shown(other_tab)
+    thief.close()
+    page.context.close()
+
+
+def test_a_person_taken_off_the_list_is_out_at_the_next_click(
+    browser: Browser, guarded: Path, guarded_address: str, provider: IdentityProvider
+) -> None:
+    provider.claims = dict(ALLOWED)
+    page, _ = open_page(browser, f"{guarded_address}/tasks")
+    sign_in(page)
+    page.get_by_text("Signed in as analyst@shop.invalid").wait_for(timeout=WAIT_MS)
+    page.wait_for_selector("h1:has-text('Tasks')", timeout=WAIT_MS)
+    wait_until_drawn(page, "tasks")
+    secrets = guarded / ".streamlit" / "secrets.toml"
+    text = secrets.read_text()
+    secrets.write_text(text.replace("Analyst@shop.invalid", "other@shop.invalid"))
+    try:
+        click_a_link(page)
+        page.get_by_role("heading", name="No access").wait_for(timeout=WAIT_MS)
+        page.wait_for_selector(IDLE, timeout=WAIT_MS)
+        assert nothing_shown(page)
+    finally:
+        secrets.write_text(text)
+    page.reload()
+    page.get_by_text("Signed in as analyst@shop.invalid").wait_for(timeout=WAIT_MS)
+    page.context.close()
 
 
 # Starting. No browser is needed for these.

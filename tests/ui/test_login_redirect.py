@@ -134,3 +134,18 @@ def test_a_link_too_long_for_a_cookie_is_not_stored() -> None:
 def test_without_a_login_there_is_no_cookie(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(login_redirect, "is_configured", lambda: False)
     assert COOKIE not in Visitor().get("/tasks?due=overdue").cookies
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/readyz", "/_stcore/health", "/_stcore/metrics", "/_stcore/host-config", "/media/x", "/media/x.zip",
+        "/component/a.b/c", "/app/static/x", "/static/js/x.js", "/favicon.png", "/base/_stcore/metrics",
+    ],
+)  # fmt: skip
+def test_what_is_no_page_is_no_link_to_return_to(path: str) -> None:
+    visitor = Visitor()
+    visitor.get("/tasks?due=overdue")
+    visitor.get(path)
+    visitor.cookies.update(SIGNED_IN)
+    assert visitor.get("/").headers.get("location") == "/tasks?due=overdue"

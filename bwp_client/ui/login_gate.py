@@ -1,0 +1,136 @@
+"""Serves the routes behind the login only to people who are admitted, and ends the open pages of those who no longer are."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from contextlib import suppress
+from typing import Any, Final
+
+from google.protobuf.message import DecodeError  # type: ignore[import-untyped]
+from starlette.requests import HTTPConnection
+from starlette.responses import PlainTextResponse
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from starlette.websockets import WebSocketClose
+from streamlit.proto.BackMsg_pb2 import BackMsg
+from streamlit.web.server.server_util import AUTH_COOKIE_NAME
+from streamlit.web.server.starlette.starlette_websocket import _get_signed_cookie_with_chunks
+
+from bwp_client.errors import BwpError
+from bwp_client.settings import Settings
+from bwp_client.ui.login import is_admitted, is_configured
+from bwp_client.ui.login_sessions import end_login
+
+PUBLIC_PATHS: Final = ("/readyz", "/_stcore/health", "/_stcore/host-config")
+"""Paths for health checks, and those that a browser needs to draw the sign-in page; they return no data."""
+FRAME_FILES: Final = "static"
+"""The first segment of the paths of the frame's own files, such as its fonts in `/static/media/`."""
+PAGE_SOCKET: Final = "/_stcore/stream"
+SIGN_OUT: Final = "/auth/logout"
+_GUARDED: Final = {"_stcore", "media", "component", "app"}
+"""Segments of the framework's paths with data: metrics, downloads, uploads, components, static files of the app."""
+_MESSAGES_OF_STRANGERS: Final = {"rerun_script", "stop_script", "app_heartbeat"}
+"""Messages that draw the sign-in page. Others change or clear what all visitors share."""
+_PROTOCOL: Final = b"sec-websocket-protocol"
+_POLICY_VIOLATION: Final = 1008
+
+
+def is_guarded(path: str) -> bool:
+    """Return whether a path is served only to people who are admitted; the pages and their frame are drawn for everybody."""
+    public = next((public for public in PUBLIC_PATHS if path.endswith(public)), "")
+    parts = path.removesuffix(public).split("/")
+    first = next((part for part in parts if part in _GUARDED or part == FRAME_FILES), FRAME_FILES)
+    return first != FRAME_FILES
+
+
+def claims_in(cookies: Mapping[str, str]) -> dict[str, Any]:
+    """Return the claims of the login in a visitor's cookies; none if its signature is wrong."""
+    signed = _get_signed_cookie_with_chunks(dict(cookies), AUTH_COOKIE_NAME)
+    with suppress(ValueError):
+        claims = json.loads(signed or b"{}")
+        if isinstance(claims, dict) and claims.get("is_logged_in") is True:
+            return claims
+    return {}
+
+
+class LoginGate:
+    """Middleware that serves guarded paths only to people who are admitted, while a login is configured.
+
+    The socket of a page is open to everybody, because the sign-in page is drawn through it.
+    """
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve a request or a websocket, refuse it, or check each of its messages."""
+        if scope["type"] == "websocket" and scope["path"].endswith(PAGE_SOCKET):
+            await _PageSocket(scope, receive, send).serve(self._app)
+        elif scope["type"] == "websocket" and not is_visitor_admitted(scope):
+            await WebSocketClose(_POLICY_VIOLATION)(scope, receive, send)
+        elif scope["type"] == "http" and is_guarded(scope["path"]) and not is_visitor_admitted(scope):
+            await PlainTextResponse("Not found\n", status_code=404)(scope, receive, send)
+        else:
+            if scope["type"] == "http" and scope["path"].endswith(SIGN_OUT):
+                end_login(claims_in(HTTPConnection(scope).cookies))
+            await self._app(scope, receive, send)
+
+
+class _PageSocket:
+    """The websocket of a page.
+
+    The socket of a person who is no longer admitted is closed at the next message, before anything is done with the message;
+    the browser then opens a new socket. A visitor who is not admitted can't resume an earlier page, whose buttons start jobs.
+    """
+
+    def __init__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        self._scope = scope
+        self._receive = receive
+        self._send = send
+        self._is_admitted = is_visitor_admitted(scope)
+        self._is_closed = False
+
+    async def serve(self, app: ASGIApp) -> None:
+        await app(
+            self._scope if self._is_admitted else _without_page(self._scope), self._next_message, self._send_if_open
+        )
+
+    async def _next_message(self) -> Message:
+        while True:
+            message = await self._receive()
+            if message["type"] != "websocket.receive":
+                return message
+            was_admitted, self._is_admitted = self._is_admitted, is_visitor_admitted(self._scope)
+            if was_admitted and not self._is_admitted:
+                self._is_closed = True
+                await self._send({"type": "websocket.close", "code": _POLICY_VIOLATION})
+                return {"type": "websocket.disconnect", "code": _POLICY_VIOLATION}
+            if self._is_admitted or _is_for_everybody(message):
+                return message
+
+    async def _send_if_open(self, message: Message) -> None:
+        if not self._is_closed:
+            await self._send(message)
+
+
+def _without_page(scope: Scope) -> Scope:
+    """Return the scope of a websocket without the ID of the page that the visitor wants to resume, its third protocol."""
+    values = [value for name, value in scope["headers"] if name == _PROTOCOL]
+    others = [(name, value) for name, value in scope["headers"] if name != _PROTOCOL]
+    first_two = b",".join(b",".join(values).split(b",")[:2])
+    return {**scope, "headers": [*others, (_PROTOCOL, first_two)] if values else others}
+
+
+def _is_for_everybody(message: Message) -> bool:
+    try:
+        return BackMsg.FromString(message.get("bytes") or b"").WhichOneof("type") in _MESSAGES_OF_STRANGERS
+    except DecodeError:
+        return False
+
+
+def is_visitor_admitted(scope: Scope) -> bool:
+    """Return whether a visitor may see data: no login is configured, or the cookies hold the login of an admitted person."""
+    try:
+        return not is_configured() or is_admitted(claims_in(HTTPConnection(scope).cookies), Settings.load().auth)
+    except BwpError:
+        return False

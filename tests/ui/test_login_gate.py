@@ -1,0 +1,334 @@
+"""What a running server with a login answers to people who are not admitted, and how long a login counts."""
+
+import asyncio
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from starlette.types import Message, Receive, Scope, Send
+from streamlit.proto.BackMsg_pb2 import BackMsg
+from streamlit.web.server.starlette.starlette_app_utils import create_signed_value
+from support.browser import ROOT, free_port, link_app, wait_for_server
+from support.waiting import WAIT_SECONDS
+
+from bwp_client.ui import login, login_gate, login_sessions
+from bwp_client.ui.login_gate import LoginGate, is_guarded
+from bwp_client.ui.login_sessions import end_login, is_current, new_login
+
+SECRET = "made-up-cookie-secret-of-32-bytes"
+SECRETS = f"""
+[auth]
+redirect_uri = "http://127.0.0.1:1/oauth2callback"
+cookie_secret = "{SECRET}"
+client_id = "made-up"
+client_secret = "made-up"
+server_metadata_url = "http://127.0.0.1:1/.well-known/openid-configuration"
+
+[bwp.auth]
+allow_emails = ["analyst@shop.invalid"]
+"""
+SERVE = """
+import json, sys
+import uvicorn
+from app import app
+app._starlette_app = app._build_starlette_app()
+routes = [
+    [type(route).__name__, route.path, sorted(getattr(route, "methods", None) or ["GET"])]
+    for route in app._starlette_app.routes
+]
+open("routes.json", "w").write(json.dumps(routes))
+uvicorn.run(app, host="127.0.0.1", port=int(sys.argv[1]), log_level="warning")
+"""
+ANALYST, STRANGER = "analyst@shop.invalid", "stranger@elsewhere.invalid"
+OPEN = {
+    "/readyz", "/_stcore/health", "/_stcore/host-config", "/auth/login", "/auth/logout", "/oauth2callback", "", "/tasks",
+    "/static/x", "/index.html",
+}  # fmt: skip
+"""What docs/login.md says that everybody is answered; the frame of the pages and its files hold no data."""
+
+
+def cookie(claims: dict[str, Any], secret: str = SECRET) -> str:
+    """Return the value of Streamlit's cookie for a person who signed in."""
+    payload = {"origin": "http://127.0.0.1:1", "is_logged_in": True, "provider": "default", **claims}
+    return create_signed_value(secret, "_streamlit_user", json.dumps(payload)).decode()
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _own_logins(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("XDG_STATE_HOME", str(tmp_path_factory.mktemp("state")))
+        yield
+
+
+@dataclass(frozen=True)
+class Server:
+    address: str
+    routes: list[tuple[str, str, list[str]]]
+    log: Path
+
+    def status(self, path: str, method: str = "GET", **headers: str) -> int:
+        answer = httpx.request(method, f"{self.address}{path}", headers={"accept": "text/html", **headers})
+        return answer.status_code
+
+
+@pytest.fixture(scope="module")
+def server(_own_logins: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    folder = tmp_path_factory.mktemp("guarded")
+    (folder / ".streamlit").mkdir()
+    (folder / ".streamlit" / "config.toml").symlink_to(ROOT / ".streamlit" / "config.toml")
+    (folder / ".streamlit" / "secrets.toml").write_text(SECRETS)
+    link_app(folder)
+    port, log = free_port(), folder / "server.log"
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("BWP_")}
+    with log.open("wb") as stream:
+        process = subprocess.Popen(
+            [sys.executable, "-c", SERVE, str(port)],
+            cwd=folder, env=environment | {"BWP_WAREHOUSE": str(folder / "w")}, stdout=stream, stderr=subprocess.STDOUT,
+        )  # fmt: skip
+    try:
+        wait_for_server(process, port, log)
+        yield Server(f"http://127.0.0.1:{port}", json.loads((folder / "routes.json").read_text()), log)
+    finally:
+        process.send_signal(signal.SIGINT)
+        process.wait(WAIT_SECONDS)
+
+
+def visitors() -> dict[str, str]:
+    signed = cookie({"email": ANALYST, **new_login()})
+    return {
+        "without a cookie": "",
+        "with a tampered cookie": f"_streamlit_user={signed[:-3]}abc",
+        "with a cookie of another secret": f"_streamlit_user={cookie({'email': ANALYST, **new_login()}, 'x' * 32)}",
+        "not on the list": f"_streamlit_user={cookie({'email': STRANGER, **new_login()})}",
+        "not signed in here": f"_streamlit_user={cookie({'email': ANALYST})}",
+    }
+
+
+@pytest.mark.parametrize(
+    "who",
+    [
+        "without a cookie",
+        "with a tampered cookie",
+        "with a cookie of another secret",
+        "not on the list",
+        "not signed in here",
+    ],
+)
+def test_no_route_answers_people_who_are_not_admitted_beyond_what_the_docs_say(server: Server, who: str) -> None:
+    routes = [(path, method) for kind, path, methods in server.routes if kind != "WebSocketRoute" for method in methods]
+    assert len({path for path, _ in routes}) > 10
+    extra = [("/tasks", "GET"), ("/static/x", "GET"), ("/index.html", "GET"), ("/_stcore/metrics", "OPTIONS")]
+    answered = {}
+    for path, method in [*routes, *extra, ("/_stcore/nothing", "GET"), ("/media/x", "HEAD")]:
+        filled = re.sub(r"\{[^}]*\}", "x", path)
+        status = server.status(filled, method, cookie=visitors()[who])
+        if status not in (404, 405):
+            answered[filled] = status
+    assert set(answered) <= OPEN, answered
+
+
+def test_the_docs_name_each_path_that_is_open() -> None:
+    text = (ROOT / "docs" / "login.md").read_text()
+    assert [path for path in login_gate.PUBLIC_PATHS if f"`{path}`" not in text] == []
+
+
+def test_a_person_on_the_list_is_answered_until_the_login_ends(server: Server) -> None:
+    claims = {"email": ANALYST, **new_login()}
+    signed = f"_streamlit_user={cookie(claims)}"
+    assert server.status("/_stcore/metrics", cookie=signed) == 200
+    assert server.status("/auth/logout", cookie=signed) in (200, 302)
+    assert server.status("/_stcore/metrics", cookie=signed) == 404, "a copy of the cookie counts after signing out"
+    again = f"_streamlit_user={cookie({'email': ANALYST, **new_login()})}"
+    assert server.status("/_stcore/metrics", cookie=again) == 200, "the other logins of the person still count"
+
+
+ODD_PATHS = (
+    "/%E6%97%A5%E6%9C%AC", "/%FF%FE", "/%00", "/tasks%0d%0aset-cookie:%20x=y", "/..%2f..%2fetc%2fpasswd", "/%F0%9F%97%91",
+    "/tasks?code=%FF%00%0A", f"/{'x' * 5000}", "/%ED%A0%80", "/media/%E6%97%A5", "/_stcore/%FF", "/auth/login?provider=%FF",
+    "/oauth2callback?state=%E6%97%A5&error=%0d%0a", "//", "/%2F%2Felsewhere.invalid", "/%5C%5Chost", "/;/tasks", "/tasks/",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("path", ODD_PATHS)
+def test_no_path_brings_an_error_of_the_server(server: Server, path: str) -> None:
+    assert server.status(path) < 500
+    assert server.status(path, cookie="bwp_way_back=%E6%97%A5%0d; _streamlit_user=\xff".encode("latin-1")) < 500  # type: ignore[arg-type]
+    assert "Traceback" not in server.log.read_text()
+
+
+# Logins, without a server.
+
+
+def test_a_login_counts_for_its_lifetime(monkeypatch: pytest.MonkeyPatch) -> None:
+    claims = new_login()
+    now = time.time()
+    assert is_current(claims, 1)
+    monkeypatch.setattr(time, "time", lambda: now + 3598)
+    assert is_current(claims, 1)
+    monkeypatch.setattr(time, "time", lambda: now + 3601)
+    assert not is_current(claims, 1)
+    monkeypatch.setattr(time, "time", lambda: now - 3600)
+    assert not is_current(claims, 1), "signed in after now"
+
+
+@pytest.mark.parametrize("login", [None, 5, "", "-", "x-y", "../x-../server", "x"])
+def test_a_login_that_was_not_made_here_does_not_count(login: object) -> None:
+    assert not is_current(new_login() | {"bwp_login": login}, 1)
+    end_login({"bwp_login": login})
+
+
+def test_no_earlier_login_counts_once_the_ended_logins_are_lost(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
+    claims = new_login()
+    assert is_current(claims, 1)
+    (folder,) = (tmp_path / "bwp" / "ended-logins").iterdir()
+    folder.rmdir()
+    assert not is_current(claims, 1)
+    assert is_current(new_login(), 1)
+
+
+def test_an_ended_login_stays_ended_in_another_process(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
+    ended, other = new_login(), new_login()
+    end_login(ended)
+    monkeypatch.setattr(login_sessions, "_ended_here", set())
+    assert not is_current(ended, 1)
+    assert is_current(other, 1)
+
+
+def test_without_a_folder_to_write_logins_end_with_the_process(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "file"))
+    claims = new_login()
+    assert is_current(claims, 1)
+    end_login(claims)
+    assert not is_current(claims, 1)
+
+
+@pytest.mark.parametrize(
+    ("path", "guarded"),
+    [
+        ("/_stcore/metrics", True), ("/_stcore/upload_file/a/b", True), ("/media/x.csv", True), ("/component/a/b.js", True),
+        ("/app/static/x", True), ("/base/media/x", True), ("/media/x/readyz", True), ("/component/_stcore/health", True),
+        ("/readyz", False), ("/_stcore/health", False), ("/base/_stcore/host-config", False), ("/", False), ("/tasks", False),
+        ("/static/js/x.js", False), ("/static/media/x.woff2", False), ("/base/static/media/x.woff2", False),
+    ],
+)  # fmt: skip
+def test_what_holds_data_is_guarded(path: str, guarded: bool) -> None:
+    assert is_guarded(path) is guarded
+
+
+class Page:
+    """A page's websocket to an app behind the gate that takes every message."""
+
+    def __init__(self, cookies: str) -> None:
+        self.to_app: list[Message] = []
+        self.to_browser: list[Message] = []
+        self.scope: dict[str, Any] = {
+            "type": "websocket", "path": "/_stcore/stream",
+            "headers": [(b"cookie", cookies.encode()), (b"sec-websocket-protocol", b"streamlit, xsrf, an-earlier-page")],
+        }  # fmt: skip
+
+    def send(self, *messages: BackMsg | None) -> list[str | None]:
+        """Send messages, None for a change of the list, and return the kinds that the app received."""
+        asyncio.run(self._send(*messages))
+        received = [BackMsg.FromString(m["bytes"]).WhichOneof("type") for m in self.to_app if "bytes" in m]
+        return [str(kind) for kind in received]
+
+    async def _send(self, *messages: BackMsg | None) -> None:
+        waiting = list(messages)
+
+        async def receive() -> Message:
+            while waiting and waiting[0] is None:
+                os.environ["BWP_AUTH__ALLOW_EMAILS"] = f'["{STRANGER}"]'
+                waiting.pop(0)
+            message = waiting.pop(0) if waiting else None
+            if message is None:
+                return {"type": "websocket.disconnect", "code": 1000}
+            return {"type": "websocket.receive", "bytes": message.SerializeToString()}
+
+        async def send(message: Message) -> None:
+            self.to_browser.append(message)
+
+        async def app(scope: Scope, receive: Receive, send: Send) -> None:
+            self.scope = dict(scope)
+            while (message := await receive())["type"] != "websocket.disconnect":
+                self.to_app.append(message)
+            await send({"type": "websocket.send", "bytes": b"a late answer"})
+
+        await LoginGate(app)(self.scope, receive, send)
+
+    @property
+    def protocols(self) -> list[bytes]:
+        return [value for name, value in self.scope["headers"] if name == b"sec-websocket-protocol"]
+
+
+@pytest.fixture
+def _with_a_login(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(login_gate, "is_configured", lambda: True)
+    monkeypatch.setattr("streamlit.web.server.starlette.starlette_websocket.get_cookie_secret", lambda: SECRET)
+    monkeypatch.setenv("BWP_AUTH__ALLOW_EMAILS", f'["{ANALYST}"]')
+
+
+RERUN, CLEAR = BackMsg(rerun_script={}), BackMsg(clear_cache=True)  # type: ignore[arg-type]
+
+
+@pytest.mark.usefixtures("_with_a_login")
+def test_a_person_taken_off_the_list_is_out_at_the_next_message() -> None:
+    page = Page(f"_streamlit_user={cookie({'email': ANALYST, **new_login()})}")
+    assert page.send(RERUN, CLEAR, None, RERUN, RERUN) == ["rerun_script", "clear_cache"]
+    assert [message["type"] for message in page.to_browser] == ["websocket.close"]
+    assert page.protocols == [b"streamlit, xsrf, an-earlier-page"]
+
+
+@pytest.mark.usefixtures("_with_a_login")
+def test_a_login_that_ends_elsewhere_ends_the_open_page() -> None:
+    claims = {"email": ANALYST, **new_login()}
+    page = Page(f"_streamlit_user={cookie(claims)}")
+    assert page.send(RERUN) == ["rerun_script"]
+    end_login(claims)
+    again = Page(f"_streamlit_user={cookie(claims)}")
+    again.send(RERUN)
+    assert again.protocols == [b"streamlit, xsrf"]
+
+
+@pytest.mark.usefixtures("_with_a_login")
+def test_a_stranger_gets_a_page_of_his_own_and_clears_nothing() -> None:
+    page = Page("_streamlit_user=x")
+    assert page.send(CLEAR, RERUN, BackMsg(load_git_info=True)) == ["rerun_script"]
+    assert page.protocols == [b"streamlit, xsrf"]
+    assert page.to_browser == [{"type": "websocket.send", "bytes": b"a late answer"}]
+
+
+def test_without_a_login_every_message_passes(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(login_gate, "is_configured", lambda: False)
+    page = Page("")
+    assert page.send(CLEAR, RERUN) == ["clear_cache", "rerun_script"]
+    assert page.protocols == [b"streamlit, xsrf, an-earlier-page"]
+
+
+@pytest.mark.usefixtures("_with_a_login")
+def test_an_open_page_ends_when_the_secrets_cannot_be_read_any_more(monkeypatch: pytest.MonkeyPatch) -> None:
+    page = Page(f"_streamlit_user={cookie({'email': ANALYST, **new_login()})}")
+    answers = iter([True])
+
+    def is_configured() -> bool:
+        for answer in answers:
+            return answer
+        raise login.SettingsError("gone")
+
+    monkeypatch.setattr(login_gate, "is_configured", is_configured)
+    assert page.send(RERUN) == []
+    assert [message["type"] for message in page.to_browser] == ["websocket.close"]
