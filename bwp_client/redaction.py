@@ -1,4 +1,4 @@
-"""Removes e-mail addresses, secrets and long numbers from text before it is stored or shown."""
+"""Removes e-mail addresses, secrets, long numbers and line breaks from text before it is stored or shown."""
 
 from __future__ import annotations
 
@@ -117,6 +117,11 @@ def _encoding(raw: bytes) -> str:
         if zeros.count(0) * 2 > len(zeros):
             return code
     return "utf-8"
+
+
+def one_line(text: str) -> str:
+    """Return a text as one line: line breaks and other unprintable characters become single spaces."""
+    return " ".join("".join(character if character.isprintable() else " " for character in text).split())
 
 
 def names_a_person(text: str) -> bool:

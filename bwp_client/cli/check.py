@@ -42,7 +42,7 @@ def check_command(
         float, typer.Option(min=0, max=1, help="Alert when the lower bound of the failure rate reaches this share.")
     ] = DEFAULTS.min_rate,
     deadline_days: Annotated[
-        int, typer.Option(min=0, help="Alert when a deadline is at most this many days away.")
+        int, typer.Option(min=0, help="Alert when a deadline is over, or at most this many days away.")
     ] = DEFAULTS.deadline_days,
     stale_hours: Annotated[
         float, typer.Option(min=0, help="Alert when no event came for more than this many hours.")
@@ -112,6 +112,8 @@ def _evaluate(
 
 
 def _print_alerts(found: Evaluation, *, as_json: bool) -> None:
+    for text in found.notes:
+        note(text, as_json=as_json)
     if as_json:
         print_json(found.as_json())
         return

@@ -62,7 +62,7 @@ def metric_command(
             filters = filters_between(
                 from_,
                 to,
-                data_end=(snapshot.span() or (None, datetime.now(UTC)))[1],
+                data_end=snapshot.limits.newest_event_at or datetime.now(UTC),
                 **selection(task_kind, business_product, region, code),
             )
             names = product_names(snapshot.warehouse.uri, settings.product_names)

@@ -107,6 +107,7 @@ def _with_contents(status: Status, snapshot: Snapshot) -> Status:
     filled.attention = [
         *status.attention,
         *_loss_attention(snapshot),
+        *filter(None, [snapshot.limits.in_the_future]),
         *_data_quality_attention(filled),
         *_lookup_attention(snapshot),
         *_denominator_attention(filled),
@@ -119,7 +120,7 @@ def _add_events(status: Status, snapshot: Snapshot) -> None:
     status.events = _rows_of(snapshot, TableName.EVENTS)
     (status.tasks,) = snapshot.rows("select coalesce(sum(tasks), 0)::bigint from product_kinds")[0]
     if span := snapshot.span():
-        status.first_event_at, status.last_event_at = span
+        status.first_event_at, status.last_event_at = span[0], snapshot.limits.newest_event_at
     status.last_run = {
         "kind": run.kind,
         "source": run.source,

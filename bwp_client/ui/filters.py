@@ -67,8 +67,8 @@ def draw_sidebar(snapshot: Snapshot, names: ProductNames, *, min_n: int) -> Choi
 def _draw_period(snapshot: Snapshot) -> tuple[Any, Any]:
     """Draw the fields of the first and the last day, and return both days; by default the last 28 days of the data."""
     span = snapshot.span()
-    last = span[1].date() if span else datetime.now(UTC).date()
-    first = span[0].date() if span else last
+    last = (snapshot.limits.newest_event_at or datetime.now(UTC)).date()
+    first = min(span[0].date(), last) if span else last
     default = max(first, last - timedelta(days=DEFAULT_DAYS - 1))
     start = st.date_input("From (UTC)", value=default, key="from", bind="query-params")
     end = st.date_input("To, that day included (UTC)", value=last, key="to", bind="query-params")

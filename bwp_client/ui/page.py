@@ -153,9 +153,9 @@ def open_page(title: str) -> PageContext:
 
 
 def _freshness(snapshot: Snapshot) -> str:
-    span = snapshot.span()
+    newest = snapshot.limits.newest_event_at
     parts = [
-        f"Data to {span[1]:%d %b %Y %H:%M} UTC" if span else "No privacy events yet",
+        f"Data to {newest:%d %b %Y %H:%M} UTC" if newest else "No privacy events yet",
         f"updated {time_since(snapshot.run.finished_at)}",
     ]
     if waiting := snapshot.events_not_yet_counted:

@@ -23,12 +23,22 @@ class DataLimits:
         newest_event_at: The time of the newest counted event that is not later than the run; None without an event.
         reaches_to: The time up to which the silence after the newest event is usual; None without an event.
         purged_before: Older data were purged; None before the first purge.
+        future_tasks: The number of tasks whose event is dated later than the run.
     """
 
     first_event_at: datetime | None
     newest_event_at: datetime | None
     reaches_to: datetime | None
     purged_before: datetime | None
+    future_tasks: int = 0
+
+    @property
+    def in_the_future(self) -> str | None:
+        """A sentence on the events that are dated later than the run; None without any."""
+        if not self.future_tasks:
+            return None
+        events = "1 event is" if self.future_tasks == 1 else f"{self.future_tasks:,} events are"
+        return f"{events} dated later than the newest run: look at the clock of the sender."
 
 
 def find_limits(
@@ -42,11 +52,16 @@ def find_limits(
         purged_before: The purge floor.
     """
     first, newest, tasks = single_row(connection, "select min(first_at), max(last_at), sum(tasks) from product_kinds")
+    future_tasks = 0
     if newest is not None and newest > run_finished_at:
-        (newest,) = single_row(
-            connection, "select max(occurred_at) from outcomes where occurred_at <= $time", {"time": run_finished_at}
+        newest, future_tasks = single_row(
+            connection,
+            """
+            select max(occurred_at) filter (occurred_at <= $time), count(*) filter (occurred_at > $time) from outcomes
+            """,
+            {"time": run_finished_at},
         )
     if newest is None:
-        return DataLimits(None, None, None, purged_before)
+        return DataLimits(None, None, None, purged_before, future_tasks)
     silence = min(LONGEST_USUAL_SILENCE, USUAL_EVENTS * (newest - first) / int(tasks)) if tasks > 1 else None
-    return DataLimits(first, newest, newest + (silence or LONGEST_USUAL_SILENCE), purged_before)
+    return DataLimits(first, newest, newest + (silence or LONGEST_USUAL_SILENCE), purged_before, future_tasks)

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import json
+import re
+import unicodedata
+from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
 
 NAMES_FILE = "product-names.json"
-_LENGTH = 11
+_LONG_ID = re.compile(r"(\S{0,8}?[0-9a-f]{8})-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}", re.IGNORECASE)
 
 
 def product_names(warehouse_uri: str, configured: Mapping[str, str]) -> dict[str, str]:
-    """Return the names of business products by ID.
+    """Return the names of business products by ID; a name that several products have is followed by the ID.
 
     Args:
         warehouse_uri: The warehouse; the folder of a sample warehouse holds a file of names.
@@ -19,11 +22,28 @@ def product_names(warehouse_uri: str, configured: Mapping[str, str]) -> dict[str
     """
     path = Path(warehouse_uri) / NAMES_FILE
     if warehouse_uri.startswith("s3://") or not path.is_file():
-        return dict(configured)
-    return {**json.loads(path.read_text(encoding="utf-8")), **configured}
+        return _distinct(configured)
+    return _distinct({**json.loads(path.read_text(encoding="utf-8")), **configured})
 
 
 def name_of(business_product_id: str, names: Mapping[str, str]) -> str:
-    """Return a product's name; without a name, its ID, truncated if long."""
-    name = names.get(business_product_id)
-    return name or (business_product_id if len(business_product_id) <= _LENGTH else business_product_id[:_LENGTH] + "…")
+    """Return a product's name; without a name, its ID, of which a UUID is shortened."""
+    if name := names.get(business_product_id):
+        return name
+    long_id = _LONG_ID.fullmatch(business_product_id)
+    return f"{long_id[1]}…" if long_id else business_product_id
+
+
+def _distinct(names: Mapping[str, str]) -> dict[str, str]:
+    """Return names that differ: a name that looks the same as another is followed by the product's ID."""
+    products = Counter(map(_look, names.values()))
+    return {
+        product: f"{name} ({product})" if name and products[_look(name)] > 1 else name
+        for product, name in names.items()
+    }
+
+
+def _look(name: str) -> str:
+    """Return a name without what the eye may miss: case, width, spaces and invisible characters."""
+    visible = (character for character in unicodedata.normalize("NFKC", name) if character.isprintable())
+    return "".join(visible).casefold().replace(" ", "")

@@ -31,13 +31,15 @@ def draw_trust_lines(page: PageContext) -> None:
 
 def _freshness(page: PageContext) -> tuple[bool, str]:
     snapshot = page.snapshot
-    span, finished_at = snapshot.span(), snapshot.run.finished_at
-    if span is None:
-        return False, "There are no privacy events yet."
-    text = f"The newest event is of {span[1]:%d %b %Y %H:%M} UTC. The newest load or lookup ended {time_since(finished_at)}."
+    newest, finished_at = snapshot.limits.newest_event_at, snapshot.run.finished_at
+    if newest is None:
+        return False, snapshot.limits.in_the_future or "There are no privacy events yet."
+    text = f"The newest event is of {newest:%d %b %Y %H:%M} UTC. The newest load or lookup ended {time_since(finished_at)}."
+    if snapshot.limits.in_the_future:
+        return False, f"{text} {snapshot.limits.in_the_future}"
     if waiting := snapshot.events_not_yet_counted:
         return False, f"{text} {waiting:,} events are not counted yet."
-    if finished_at - span[1] > pd.Timedelta(hours=page.settings.report.max_stale_hours):
+    if finished_at - newest > pd.Timedelta(hours=page.settings.report.max_stale_hours):
         return False, f"{text} That load brought no newer event: is the archive complete?"
     return True, text
 
