@@ -14,6 +14,7 @@ from support.archives import CHILD, FIRST, child, privacy, read
 from support.emulator import Account
 from support.tables import clean_env, outcomes, rows
 
+from bwp_client.sources.eventbridge.queue import BATCH_MESSAGES
 from bwp_client.warehouse import TableName, Warehouse
 from bwp_client.warehouse.replays import ReplayState, list_replays
 
@@ -76,16 +77,18 @@ def test_killed_between_two_steps(make_account: MakeAccount, tmp_path: Path, whe
 def test_stopped_by_ctrl_c_the_next_run_goes_on(make_account: MakeAccount, tmp_path: Path) -> None:
     account = make_account()
     account.put(privacy(EVENTS))
-    account.emulator.turn(account.archive, events_per_second=20)
+    account.emulator.turn(account.archive, events_per_second=200)
     target = tmp_path / "w"
-    running = child(account, target, FIRST, FIRST + 2 * HOUR, batch=1000, visibility=60)
+    running = child(account, target, FIRST, FIRST + 2 * HOUR, batch=1000, visibility=20)
     until = time.monotonic() + 60
-    while not account.waiting()[1] and running.poll() is None and time.monotonic() < until:
+    while account.waiting()[1] <= 2 * BATCH_MESSAGES and running.poll() is None and time.monotonic() < until:
         time.sleep(0.01)
     assert running.poll() is None, "the load was over before it could be stopped"
     running.send_signal(signal.SIGINT)
-    _, said = running.communicate(timeout=30)
+    _, said = running.communicate(timeout=60)
     assert running.returncode != 0, said
+    # The messages of a call that the signal interrupts never reach the load, so they stay hidden for their timeout.
+    assert account.waiting()[1] <= BATCH_MESSAGES
     warehouse = Warehouse(str(target))
     assert [one.state for one in list_replays(warehouse)] == [ReplayState.STARTED]
     read(account, warehouse, FIRST, FIRST + 2 * HOUR)
