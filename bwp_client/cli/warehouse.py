@@ -85,7 +85,9 @@ def quarantine_command(
 
 
 def maintain_command(
-    rebuild: Annotated[bool, typer.Option(help="Compute all outcomes anew from the events.")] = False,
+    rebuild: Annotated[
+        bool, typer.Option(help="Remove rows that are stored twice, and compute all outcomes anew from the events.")
+    ] = False,
     retain_hours: Annotated[
         int, typer.Option(min=1, help="Keep replaced files for this many hours, for readers of older versions.")
     ] = RETAIN_HOURS,
@@ -107,6 +109,8 @@ def maintain_command(
                 print_json(result.as_json())
                 return
             note("The outcomes are up to date.")
+            for table, rows in result.removed_doubles.items():
+                note(f"Removed {rows:,} rows of {table} that were stored twice.")
             for table, files in result.compacted.items():
                 note(f"Compacted {table}: {files['files_before']:,} files are {files['files_after']:,} now.")
             note(f"Deleted {result.deleted_files:,} files that no reader needs any more.")

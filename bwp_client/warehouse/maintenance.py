@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Callable
 from contextlib import closing
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 from uuid import uuid4
@@ -14,6 +14,7 @@ from deltalake import DeltaTable
 
 from bwp_client.warehouse.covered_events import is_behind
 from bwp_client.warehouse.delta_writer import NO_HOOKS, writer_properties
+from bwp_client.warehouse.doubled_rows import remove_doubled_rows
 from bwp_client.warehouse.engine import small_cursor
 from bwp_client.warehouse.events import APP_ID as EVENTS_WRITER
 from bwp_client.warehouse.lost_tables import LostTable, losses_as_counts, lost_tables
@@ -42,15 +43,17 @@ class MaintainResult:
         versions: The versions that are now published.
         compacted: For each compacted table, its number of data files before and after.
         deleted_files: The number of data files deleted.
+        removed_doubles: For each table that held rows twice, the number of rows removed; only a rebuild removes them.
     """
 
     versions: VersionMap = field(default_factory=dict)
     compacted: dict[str, dict[str, int]] = field(default_factory=dict)
     deleted_files: int = 0
+    removed_doubles: dict[str, int] = field(default_factory=dict)
 
     def as_json(self) -> dict[str, Any]:
         """Return the command line's JSON object."""
-        return {"versions": self.versions, "compacted": self.compacted, "deleted_files": self.deleted_files}
+        return asdict(self)
 
 
 def publish_what_is_left(
@@ -121,7 +124,7 @@ def maintain(
 
     Args:
         warehouse: The warehouse to maintain.
-        rebuild: Compute the outcomes again from all events.
+        rebuild: Remove rows that a table holds twice, and compute the outcomes again from all events.
         retain_hours: How long replaced files stay; at least 1.
         clock: Returns the time now, in UTC.
 
@@ -132,6 +135,8 @@ def maintain(
     """
     started_at, result = clock(), MaintainResult()
     warehouse.create()
+    if rebuild:
+        result.removed_doubles = {table.value: rows for table, rows in remove_doubled_rows(warehouse).items()}
     refresh_outcomes(warehouse, rebuild=rebuild)
     for table in TableName:
         if files := compact(warehouse, table):
@@ -147,7 +152,8 @@ def maintain(
     result.versions = newest_versions(warehouse)
     run = newest_run(warehouse)
     if rebuild or run is None or run.versions != result.versions or result.deleted_files:
-        counts = {"rebuilt": rebuild, "compacted": result.compacted, "deleted_files": result.deleted_files}
+        counts = {"rebuilt": rebuild} | result.as_json()
+        del counts["versions"]
         result.versions = _publish(warehouse, result.versions, counts, started_at=started_at, finished_at=clock())
     return result
 

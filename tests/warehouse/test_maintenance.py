@@ -8,7 +8,9 @@ from pathlib import Path
 
 import pyarrow as pa
 import pytest
+from deltalake import DeltaTable, write_deltalake
 from support.events import NOW, envelope, many, outcomes_of, write
+from support.lookups import looked_up, store_lookups
 from support.overtaken import Overtaken
 from support.tables import command, command_json, fingerprints, outcomes, rows
 
@@ -290,3 +292,67 @@ def test_less_than_an_hour_of_retention_is_refused(tmp_path: Path) -> None:
     done = command("maintain", "--retain-hours", "0", cwd=tmp_path)
     assert done.returncode == 2
     assert "retain-hours" in done.stderr
+
+
+def double(warehouse: Warehouse, table: TableName) -> int:
+    """Compact a table twice at once, as earlier releases could; return the number of rows too many."""
+    name = TABLES[table].schema.names[0]
+    before = len(rows(warehouse, table, name))
+    first, second = (DeltaTable(warehouse.address(table)) for _ in range(2))
+    first.optimize.compact()
+    second.optimize.compact()
+    return len(rows(warehouse, table, name)) - before
+
+
+def attention(warehouse: Warehouse) -> list[str]:
+    return [line for line in status_of(warehouse).attention if "stored twice" in line]
+
+
+DOUBLED = (TableName.EVENTS, TableName.LOOKUPS, TableName.QUARANTINE, TableName.OBJECTS, TableName.RUNS)
+
+
+@pytest.mark.parametrize("since", ["nothing", "a load", "a rebuild", "a compaction"])
+def test_rows_that_two_compactions_doubled_are_found_and_removed(
+    warehouse: Warehouse, tmp_path: Path, since: str
+) -> None:
+    for number in range(2):
+        store_lookups(warehouse, [looked_up(f"t-{task:06d}") for task in range(number * 14, number * 14 + 14, 7)])
+        write(tmp_path / "broken" / f"{number}.json", [f"broken {number}"])
+        load(warehouse, open_source(str(tmp_path / "broken" / f"{number}.json")))
+    assert attention(warehouse) == []
+    before = {table: rows(warehouse, table, *TABLES[table].schema.names) for table in DOUBLED}
+    counts = {table: double(warehouse, table) for table in DOUBLED}
+    assert all(counts.values())
+    events = list(EVENTS)
+    if since == "a load":
+        events += LATE
+        load(warehouse, open_source(str(write(tmp_path / "late.json", LATE))))
+    elif since == "a rebuild":
+        refresh_outcomes(warehouse, rebuild=True)
+    elif since == "a compaction":
+        for table in DOUBLED:
+            warehouse.handle(table).optimize.compact()
+    maintain(warehouse)
+    (line,) = attention(warehouse)
+    assert "maintain --rebuild" in line
+    assert all(f"{counts[table]:,} rows of {table.value}" in line for table in DOUBLED)
+    result = maintain(warehouse, rebuild=True)
+    assert result.removed_doubles == {table.value: counts[table] for table in DOUBLED}
+    assert attention(warehouse) == []
+    assert is_exact(warehouse, events)
+    for table in DOUBLED:
+        left = rows(warehouse, table, *TABLES[table].schema.names)
+        assert len(set(map(repr, left))) == len(left)
+        assert set(map(repr, before[table])) <= set(map(repr, left))
+    assert maintain(warehouse, rebuild=True).removed_doubles == {}
+
+
+def test_doubled_outcomes_are_found_and_computed_anew(warehouse: Warehouse) -> None:
+    bring_up_to_date(warehouse)
+    table = DeltaTable(warehouse.address(TableName.OUTCOMES))
+    write_deltalake(table, table.to_pyarrow_table(), mode="append")
+    bring_up_to_date(warehouse)
+    assert f"{len(EVENTS):,} rows of outcomes" in attention(warehouse)[0]
+    maintain(warehouse, rebuild=True)
+    assert attention(warehouse) == []
+    assert is_exact(warehouse, EVENTS)
