@@ -293,9 +293,9 @@ def rebuild_command(
 
 def _public_key(option: str | None, settings: Settings) -> Ed25519PublicKey | None:
     """Return the key that verifies signatures: of the option, else of the settings, else the one of our own signing key."""
-    from bwp_client.reports.signing import public_key
-
     if given := option or settings.report.public_key:
+        from bwp_client.reports.signing import public_key
+
         return public_key(given, "--public-key" if option else "BWP_REPORT__PUBLIC_KEY")
     signing = _signing_key(settings)
     return signing.public_key() if signing else None

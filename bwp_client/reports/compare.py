@@ -11,7 +11,9 @@ from typing import Any
 
 import pandas as pd
 
+from bwp_client.errors import UsageError
 from bwp_client.metrics.export import to_rows
+from bwp_client.reports.examine import changed_fields
 from bwp_client.reports.manifest import Manifest
 from bwp_client.reports.published import PublishedReport
 from bwp_client.reports.tables import TABLES
@@ -26,9 +28,15 @@ def compare(a: PublishedReport, b: PublishedReport) -> dict[str, Any]:
         as [value in a, value in b]. `only_in_a` and `only_in_b`: the names of tables that the other report does not have.
 
     Raises:
-        UsageError: A table was changed after publication.
+        UsageError: A table or the manifest was changed after publication.
         RemoteError: S3 refused or failed.
     """
+    for report in (a, b):
+        if fields := changed_fields(report):
+            raise UsageError(
+                f"The manifest in {report.folder.address} was changed after publication: {', '.join(fields)}. Nothing was "
+                "compared. `report rebuild --verify` lists every change."
+            )
     in_a, in_b = ({table.name for table in TABLES if _path(table.name) in report.manifest.files} for report in (a, b))
     differences = {
         table.name: _difference(_read(a, table.name), _read(b, table.name), list(table.key))

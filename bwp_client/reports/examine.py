@@ -52,6 +52,18 @@ def examine(report: PublishedReport, key: Ed25519PublicKey | None = None) -> tup
     return result, contents
 
 
+def changed_fields(report: PublishedReport) -> list[str]:
+    """Return the names of the fields of the manifest that were changed; reads no file but the description.
+
+    Raises:
+        UsageError: The manifest is not one of a report at all.
+        WarehouseError, RemoteError: The local disk or S3 refused or failed.
+    """
+    result = Verification("")
+    _compare_fields(report, _object(report), {}, result)
+    return [_shortened(name) for name in dict.fromkeys(result.fields)]
+
+
 def _object(report: PublishedReport) -> dict[str, Any]:
     """Return the JSON object of the manifest."""
     try:

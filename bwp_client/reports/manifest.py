@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Self
 
 from bwp_client.errors import UsageError
@@ -55,6 +55,8 @@ class Manifest:
     """The parts of the period for which data are missing; empty if the data cover it from end to end."""
     signed_by: str = ""
     """The fingerprint of the public key that verifies the signature of the manifest; empty if it is not signed."""
+    text: bytes = field(default=b"", repr=False, compare=False)
+    """The text that was read: digest and signature hold for these bytes, in whatever form an earlier version wrote them."""
 
     def as_json(self) -> dict[str, Any]:
         """Return the JSON object of the manifest."""
@@ -78,8 +80,8 @@ class Manifest:
         }
 
     def to_bytes(self) -> bytes:
-        """Return the JSON text in UTF-8; equal manifests give equal bytes."""
-        return json_bytes(self.as_json())
+        """Return the text that was read; of a new manifest the JSON text in UTF-8, the same bytes for equal manifests."""
+        return self.text or json_bytes(self.as_json())
 
     def description(self) -> bytes:
         """Return the content of `description.json`: the JSON text without `files`."""
@@ -106,6 +108,7 @@ class Manifest:
                 files={relative_path(path): FileEntry(**item) for path, item in value[FILES].items()},
                 partial=tuple(value.get("partial", ())),
                 signed_by=str(value.get("signed_by", "")),
+                text=text,
             )
         except (KeyError, TypeError, ValueError, AttributeError, RecursionError) as error:
             reason = f"{error} is missing" if isinstance(error, KeyError) else str(error)

@@ -17,7 +17,7 @@ from bwp_client.reports.from_rows import INPUTS
 from bwp_client.reports.manifest import FileEntry, Manifest
 from bwp_client.reports.published import PublishedReport
 from bwp_client.reports.recompute import NO_INPUTS, differing_fields, input_paths, write_inputs
-from bwp_client.reports.report_folder import is_report
+from bwp_client.reports.report_folder import report_around
 from bwp_client.reports.verification import Verification
 from bwp_client.reports.verify import UNREADABLE
 from bwp_client.warehouse import Warehouse, list_runs
@@ -113,8 +113,7 @@ def require_new_folder(path: Path) -> None:
     try:
         if path.is_dir() and any(path.iterdir()):
             raise UsageError(f"--out {path} is not empty. Nothing was written. Name a new or an empty folder.")
-        inside = next((folder for folder in path.resolve().parents if is_report(folder)), None)
-        if inside is not None:
+        if inside := report_around(path):
             raise UsageError(
                 f"--out {path} lies in the published report {inside}, which never changes. Nothing was written. Name a "
                 "folder elsewhere."

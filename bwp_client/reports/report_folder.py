@@ -64,14 +64,17 @@ def open_folder(address: str) -> ReportFolder:
     return ZipFolder(Path(address)) if Path(address).is_file() else LocalFolder(Path(address))
 
 
-def is_report(folder: Path) -> bool:
-    """Return whether a local folder holds the manifest of a report, damaged or not.
+def report_around(path: Path) -> Path | None:
+    """Return the published report, damaged or not, that a local folder is or lies in; None if there is none."""
+    path = path.resolve()
+    return next((folder for folder in (path, *path.parents) if _is_report(folder / MANIFEST)), None)
 
-    Raises:
-        OSError: The manifest can't be read.
-    """
-    path = folder / MANIFEST
-    return path.is_file() and b'"question"' in path.read_bytes()
+
+def _is_report(manifest: Path) -> bool:
+    try:
+        return manifest.is_file() and b'"question"' in manifest.read_bytes()
+    except OSError:
+        return False
 
 
 class LocalFolder:

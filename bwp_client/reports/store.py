@@ -11,7 +11,9 @@ from pathlib import Path
 from typing import Protocol
 
 from bwp_client.addresses import folder_address
+from bwp_client.errors import UsageError
 from bwp_client.reports.manifest import LOG_FOLDER, Manifest
+from bwp_client.reports.report_folder import report_around
 
 
 class ReportStore(Protocol):
@@ -91,7 +93,7 @@ def open_store(uri: str) -> ReportStore:
     """Return the store at a path or an `s3://` address.
 
     Raises:
-        UsageError: The address has another scheme or names another machine, or a file is there.
+        UsageError: The address has another scheme or names another machine, or a file or a published report is there.
     """
     uri = folder_address(uri, "the folder of reports")
     if uri.startswith("s3://"):
@@ -100,4 +102,9 @@ def open_store(uri: str) -> ReportStore:
         return S3Store(uri)
     from bwp_client.reports.store_local import LocalStore
 
+    if inside := report_around(Path(uri)):
+        raise UsageError(
+            f"The folder of reports can't be at {uri}: {inside} is a published report, which never changes. Nothing was read "
+            "or written. Name the folder around it, or a new one."
+        )
     return LocalStore(uri)

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from bwp_client.aws import AwsProblem, list_objects, problem_of, s3_client, s3_errors, split_s3
+from bwp_client.errors import UsageError
 from bwp_client.reports.manifest import LOG_FOLDER, MANIFEST, SIGNATURE, Manifest
 
 _CONTENT_TYPES = {
@@ -27,7 +28,12 @@ class S3Store:
 
     def published(self) -> list[str]:
         """Return the keys of the published reports, sorted: the folders that hold a manifest."""
-        names = (name.split("/") for name in self._names(""))
+        names = [name.split("/") for name in self._names("")]
+        if [MANIFEST] in names:
+            raise UsageError(
+                f"{self.uri} is a published report, which never changes, and no prefix of reports. {_UNPUBLISHED} Name the "
+                "prefix above it."
+            )
         return sorted(name[0] for name in names if len(name) == 2 and name[1] == MANIFEST)
 
     def manifest(self, key: str) -> Manifest:

@@ -108,13 +108,19 @@ def test_a_report_is_verified_on_s3_and_after_a_plain_copy_from_there(tmp_path: 
         target.parent.mkdir(parents=True, exist_ok=True)
         bucket.client.download_file(bucket.name, item["Key"], str(target))
     assert is_whole(tmp_path / "copy", tmp_path)
+    inside = run(
+        tmp_path, "report", "--out", made["manifest"].removesuffix("/manifest.json"), allowed=(0, 1, 2, 3), **bucket.env
+    )
+    assert (inside.exit_code, "is a published report" in inside.stderr) == (2, True)
     page = made["link"].removeprefix(f"{bucket.uri}/")
     bucket.client.put_object(Bucket=bucket.name, Key=page, Body=b"other")
     bucket.client.put_object(Bucket=bucket.name, Key=f"{prefix}foreign.txt", Body=b"")
+    bucket.client.put_object(Bucket=bucket.name, Key=f"{prefix}0123456789ab/report.html", Body=b"of a stopped attempt")
     done = run(tmp_path, "report", "rebuild", made["manifest"], allowed=(0, 1, 2), **bucket.env)
     assert done.exit_code == 1
     assert "CHANGED: report.html" in done.stdout
     assert "FOREIGN: foreign.txt" in done.stdout
+    assert "no part of the report: 0123456789ab/report.html" in done.stdout
 
 
 @pytest.mark.parametrize("key", ["../r1/{}", "/etc", "..", "a/b", "", "a\\b", 1])
@@ -202,3 +208,23 @@ def test_rebuild_into_a_new_or_an_empty_folder_writes_the_files(original: Path, 
     for out in ("empty", "new/below"):
         run(tmp_path, "report", "rebuild", original, "--out", out)
         assert (tmp_path / out / "report.html").read_bytes() == (original / "report.html").read_bytes()
+
+
+def test_reports_are_not_published_into_a_published_report(original: Path, tmp_path: Path) -> None:
+    copy = shutil.copytree(original, tmp_path / "copy")
+    shutil.copytree(original.parent.parent / "warehouse", tmp_path / "warehouse")
+    before = sorted(copy.rglob("*"))
+    for out in ("copy", "copy/tables", "copy/new"):
+        done = run(tmp_path, "report", "--period", "2026-W09", "--out", out, allowed=(0, 1, 2, 4))
+        assert done.exit_code == 2
+        assert "is a published report, which never changes. Nothing was read or written." in done.stderr
+    assert sorted(copy.rglob("*")) == before
+
+
+def test_reports_are_not_compared_if_a_manifest_was_changed(original: Path, tmp_path: Path) -> None:
+    copy = shutil.copytree(original, tmp_path / "copy")
+    text = (copy / "manifest.json").read_text(encoding="utf-8")
+    (copy / "manifest.json").write_text(text.replace("Failure rate 5.0 %", "Failure rate 0.5 %"), encoding="utf-8")
+    done = run(tmp_path, "report", "compare", original, copy, allowed=(0, 1, 2, 4))
+    assert done.exit_code == 2
+    assert "was changed after publication: says[0]. Nothing was compared." in done.stderr
