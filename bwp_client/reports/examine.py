@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from bwp_client.errors import SourceNotFoundError, UsageError
+from bwp_client.errors import SourceNotFoundError, UsageError, WarehouseError
 from bwp_client.reports.code_identity import MODULES, code_differences
 from bwp_client.reports.manifest import DESCRIPTION, FILES, SIGNATURE, FileEntry, Manifest, json_bytes, relative_path
 from bwp_client.reports.published import PublishedReport
@@ -90,7 +90,7 @@ def _compare_files(report: PublishedReport, value: dict[str, Any], result: Verif
         except SourceNotFoundError:
             result.missing.append(_shortened(path))
             continue
-        except UsageError as error:
+        except (UsageError, WarehouseError) as error:
             result.changed.append(f"{_shortened(path)} ({error})")
             continue
         result.files_read += 1
@@ -161,7 +161,7 @@ def _description(report: PublishedReport, contents: dict[str, bytes]) -> dict[st
     try:
         text = contents.get(DESCRIPTION) or report.read_unverified(DESCRIPTION)
         described = json.loads(text)
-    except (UsageError, ValueError, RecursionError):
+    except (UsageError, WarehouseError, ValueError, RecursionError):
         return None
     return described if isinstance(described, dict) else None
 

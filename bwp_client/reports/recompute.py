@@ -23,7 +23,7 @@ from bwp_client.reports.examine import differences
 from bwp_client.reports.extract import count_outcomes
 from bwp_client.reports.from_rows import INPUTS, as_arrow, content_from_rows, key_figures
 from bwp_client.reports.gate import BLANK_PICTURE, refusal_reasons
-from bwp_client.reports.manifest import Manifest
+from bwp_client.reports.manifest import FileEntry, Manifest
 from bwp_client.reports.tables import TABLES
 from bwp_client.reports.verification import Verification
 
@@ -99,16 +99,13 @@ def _differing_tables(
 ) -> Iterator[str]:
     """Yield the path of each table that differs from what the rows give."""
     for name, frame in content.tables.items():
-        for path, is_same in ((f"tables/{name}.csv", _is_same_csv), (f"tables/{name}.parquet", _is_same_parquet)):
-            if path in contents:
-                if not is_same(frame, contents[path]):
-                    yield path
-            elif path not in manifest.files and is_same_code:
-                yield f"{path} (not in the manifest)"
-
-
-def _is_same_csv(frame: pd.DataFrame, content: bytes) -> bool:
-    return to_csv(frame).encode() == content
+        csv, parquet = f"tables/{name}.csv", f"tables/{name}.parquet"
+        if csv in manifest.files and FileEntry.of(to_csv(frame).encode()).sha256 != manifest.files[csv].sha256:
+            yield csv
+        if parquet in contents and not _is_same_parquet(frame, contents[parquet]):
+            yield parquet
+        if is_same_code:
+            yield from (f"{path} (not in the manifest)" for path in (csv, parquet) if path not in manifest.files)
 
 
 def _is_same_parquet(frame: pd.DataFrame, content: bytes) -> bool:

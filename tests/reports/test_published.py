@@ -1,5 +1,7 @@
 """A published report is verified, rebuilt and compared wherever a copy of it lies, and nothing outside its folder is read."""
 
+import errno
+import hashlib
 import json
 import os
 import shutil
@@ -70,8 +72,6 @@ def test_a_zip_of_something_else_and_a_file_of_another_kind_are_wrong_usage(orig
 
 def as_on_s3(original: Path, target: Path) -> Path:
     """Lay a report out as `aws s3 cp --recursive` does: its files below the digest of its manifest."""
-    import hashlib
-
     digest = hashlib.sha256((original / "manifest.json").read_bytes()).hexdigest()[:12]
     shutil.copytree(original, target / digest)
     (target / digest / "manifest.json").rename(target / "manifest.json")
@@ -170,6 +170,23 @@ def test_a_link_that_leads_out_of_the_folder_is_not_read(original: Path, tmp_pat
     assert "is a link that leads out of the folder" in done.stdout
     assert "CHANGED: description.json" in done.stdout
     assert "FOREIGN: pipe" in done.stdout
+
+
+def test_files_that_the_disk_can_not_read_are_each_named(
+    original: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    copy, read = shutil.copytree(original, tmp_path / "copy"), Path.read_bytes
+
+    def fail(path: Path) -> bytes:
+        if path.name in ("report.html", "description.json", "manifest.json.sig"):
+            raise OSError(errno.EIO, os.strerror(errno.EIO))
+        return read(path)
+
+    monkeypatch.setattr(Path, "read_bytes", fail)
+    done = run(tmp_path, "report", "rebuild", copy, "--verify", allowed=(0, 1, 2, 4))
+    assert done.exit_code == 1
+    for name in ("report.html", "description.json"):
+        assert f"CHANGED: {name} ({copy / name} can't be read (OSError: Input/output error).)" in done.stdout
 
 
 def test_a_manifest_in_a_folder_of_another_name_is_not_taken_for_another_report(original: Path, tmp_path: Path) -> None:
