@@ -44,8 +44,7 @@ def rebuilt_by(package: Path, report: Path) -> Any:
 
 def test_a_change_of_any_module_is_other_code_and_is_named(report: Path, tmp_path: Path) -> None:
     package = tmp_path / "other" / "bwp_client"
-    shutil.copytree(PACKAGE, package, ignore=shutil.ignore_patterns("__pycache__"))
-    assert rebuilt_by(package, report)["same_code"]
+    shutil.copytree(PACKAGE, package)
     for path in ("deadlines.py", "tasks/dossier.py"):
         with (package / path).open("a") as stream:
             stream.write("# other\n")
