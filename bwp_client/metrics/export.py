@@ -2,28 +2,54 @@
 
 from __future__ import annotations
 
+import re
+import unicodedata
 from io import BytesIO
 from typing import Any
 
 import pandas as pd
 
-_FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
+_FORMULA_STARTS = ("=", "+", "-", "@", "\N{MINUS SIGN}")
+_AFTER_SEPARATOR = re.compile(r"(?<=[;\t])[^;\t\r\n]+")
+_LINE_STARTS = ("\t", "\r", "\n")
+_IGNORED = ' "\N{BRAILLE PATTERN BLANK}\N{HANGUL FILLER}\N{HALFWIDTH HANGUL FILLER}\N{HANGUL CHOSEONG FILLER}'
 
 
 def defused(value: Any) -> Any:
-    """Return the value, with an apostrophe before a text that a spreadsheet would run as a formula."""
-    if isinstance(value, str) and value.lstrip(" ").startswith(_FORMULA_STARTS):
+    """Return the value, with an apostrophe before a text that a spreadsheet would run as a formula.
+
+    Spreadsheets drop some invisible characters, such as NUL in LibreOffice, and quotes that they take for those of a cell,
+    and some read wide and small forms of the signs that begin a formula. So such characters before the sign don't count, and
+    every form of the sign does.
+    """
+    if not isinstance(value, str):
+        return value
+    if value.lstrip(" ").startswith(_LINE_STARTS):
         return "'" + value
-    return value
+    first = next((character for character in value if not _is_ignored(character)), "")
+    return "'" + value if unicodedata.normalize("NFKC", first).startswith(_FORMULA_STARTS) else value
+
+
+def _is_ignored(character: str) -> bool:
+    is_mark = unicodedata.category(character) in ("Mn", "Me")
+    return character in _IGNORED or is_mark or not character.isprintable()
 
 
 def _cell(value: Any) -> Any:
-    """Defuse a value and replace carriage returns by newlines: pandas quotes only newlines, but both begin a new row."""
-    return defused(value).replace("\r", "\n") if isinstance(value, str) else value
+    """Defuse a value, also behind each semicolon and tab, at which some spreadsheets split cells that are not quoted.
+
+    Carriage returns become newlines: pandas quotes only newlines, but both begin a new row.
+    """
+    if not isinstance(value, str):
+        return value
+    return _AFTER_SEPARATOR.sub(lambda part: defused(part[0]), defused(value)).replace("\r", "\n")
 
 
 def to_csv(frame: pd.DataFrame) -> str:
-    """Return a frame as CSV text, times as ISO 8601 in UTC."""
+    """Return a frame as CSV text, times as ISO 8601 in UTC; a missing value is an empty field.
+
+    pandas reads texts such as `NA` and `null` as missing unless told otherwise: `read_csv(file, keep_default_na=False)`.
+    """
     safe = frame.copy()
     for name in safe.columns:
         if isinstance(safe[name].dtype, pd.DatetimeTZDtype):
