@@ -20,8 +20,9 @@ _LAST_RUN = re.compile(rf"(?<!{_IN_ADDRESS}){_IN_ADDRESS}+\Z")
 # The name of a secret. All text after the name may be the secret: a value in JSON, TOML, YAML or a query string, or the next
 # element in XML or a JSON array.
 _SECRET_NAME = re.compile(
-    r"secret|passw(?:or)?d|passphrase|pwd|token|client[^a-z0-9]{0,2}id|api[^a-z0-9]{0,2}key|access[^a-z0-9]{0,2}key"
-    r"|private[^a-z0-9]{0,2}key|authorization|bearer|cookie|credential|signature|notify[^a-z0-9]{0,2}url",
+    r"secret|passw(?:or)?[dt]|passphrase|(?<![a-z])pass(?![a-z])|kennwort|pwd|token|client[^a-z0-9]{0,2}id"
+    r"|(?:api|access|private)[^a-z0-9]{0,2}key|authorization|bearer|cookie|credential|signature|(?<![a-z])sig="
+    r"|notify[^a-z0-9]{0,2}url|session[^a-z0-9]{0,2}id|(?<![a-z])(?:pin|otp)(?![a-z])",
     re.IGNORECASE,
 )
 _ESCAPED = re.compile(r"\\+u00([2-7][0-9a-f])|%(?:25)*([2-7][0-9a-f])|&#x0*([2-7][0-9a-f]);", re.IGNORECASE)
@@ -30,11 +31,17 @@ _CUT_ADDRESS = re.compile(r"(?<=://)[^\s\"'<>]*\Z")
 # Each match of `_SECRET_NAME` contains one of these words. Searching for the words first is much faster than searching for
 # the pattern, and nearly every record contains none of them.
 _WORDS_OF_SECRETS = (
-    "secret", "pass", "pwd", "token", "client", "key", "authorization", "bearer", "cookie", "credential", "signature", "url",
+    "secret", "pass", "pwd", "token", "client", "key", "authorization", "bearer", "cookie", "credential", "sig", "url",
+    "wort", "session", "pin", "otp",
 )  # fmt: skip
-# Secrets that are recognised without a name: AWS access keys, long words that mix upper case, lower case and digits, and
-# lines of a PEM key.
-_AWS_KEY = re.compile(r"\b(?:AKIA|ASIA)[A-Z0-9]{12,}")
+# A secret's name as a value, as in `{"value": …, "name": "client_secret"}`: the secret may come before its name.
+_NAMED_BY_A_VALUE = re.compile(r"(?<![a-z])(?:name|key|id)[\"']?\s*[:=]\s*[\"']?[\w.-]*\Z", re.IGNORECASE)
+# Secrets that are recognised without a name: access keys and tokens by their prefixes, addresses of webhooks, long words that
+# mix upper case, lower case and digits, and lines of a PEM key.
+_KNOWN_KEY = re.compile(
+    r"\b(?:AKIA|ASIA)[A-Z0-9]{12,}|\beyJ[\w-]{6,}(?:\.[\w-]*)*|\bxox[a-z]-[\w-]+|\b(?:gh[a-z]|github_pat|glpat|[spr]k_live)[_-]\w+"
+    r"|\bAIza[\w-]{20,}|(?<=hooks\.slack\.com/)[^\s\"'<>]+|(?<=/api/webhooks/)[^\s\"'<>]+"
+)
 _LONG_WORD = re.compile(r"(?<![\w+-])[\w+-]{32,}")
 _LINE_OF_KEY = re.compile(r"[A-Za-z0-9+/]{40,}={0,2}\s*")
 _SECRET = "<secret>"  # noqa: S105 - a placeholder
@@ -69,9 +76,11 @@ def without_secrets(text: str) -> str:
     if end is not None:  # the name may be part of the user and password of a URL
         users = _USER_OF_ADDRESS.finditer(text) if "@" in text else ()
         end = next((user.start() for user in users if user.start() < end <= user.end()), end)
+        if _NAMED_BY_A_VALUE.search(text[:end]):
+            return _SECRET
         text = f"{text[:end]} {_SECRET}"
     text = _USER_OF_ADDRESS.sub(f"{_SECRET}@", text) if "@" in text else text
-    return _LONG_WORD.sub(_unless_random, _AWS_KEY.sub(_SECRET, text))
+    return _LONG_WORD.sub(_unless_random, _KNOWN_KEY.sub(_SECRET, text))
 
 
 def _end_of_secret_name(text: str) -> int | None:

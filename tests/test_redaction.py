@@ -12,7 +12,8 @@ NAMES = (
     "secret", "client_secret", "cookie_secret", "BWP_API__CLIENT_SECRET", "password", "DB_PASSWORD", "passwd", "passphrase",
     "pwd", "token", "access_token", "refreshToken", "client_id", "clientId", "api_key", "apiKey", "API-KEY", "x-api-key",
     "authorization", "Proxy-Authorization", "cookie", "Set-Cookie", "credentials", "aws_secret_access_key",
-    "aws_access_key_id", "AccessKeyId", "private_key", "BWP_NOTIFY_URL", "ｃｌｉｅｎｔ＿ｓｅｃｒｅｔ", "client\\u005fsecret",
+    "aws_access_key_id", "AccessKeyId", "private_key", "BWP_NOTIFY_URL", "pass", "Passwort", "kennwort", "session_id", "PIN",
+    "otp", "ｃｌｉｅｎｔ＿ｓｅｃｒｅｔ", "client\\u005fsecret",
 )  # fmt: skip
 FORMS = (
     '{{"{name}": "{value}", "more": 1}}', '{{"{name}":["a","{value}"]}}', '{{\\"{name}\\": \\"{value}\\"}}',
@@ -55,11 +56,32 @@ def test_no_user_or_password_of_an_address_is_shown(scheme: str, value: str, bef
         "wJalrXUtnFEMIK7MDENGbPxRfiCYEXAMPLEKEY",
         "MIIEvQIBADANBgkqhkiG9w0BAQEFAASCBKcwggSjAgEAAoIBAQC7/VJTUt9Us8cK",
         "ghp_16C7e42F292c6912E7710c838347Ae178B4a",
+        "ghp_abcdefghijklmnopqrstuvwxyz",
+        "github_pat_abcdefghijk",
+        "glpat-abcdefghijk",
+        "sk_live_abcdefghijk",
+        "xoxb-abcdefghijk-lmnop",
+        "eyJhbGciOiJub25lIn0.eyJzdWIiOiJhIn0.",
     ],
 )
 def test_a_key_that_no_name_stands_before_is_not_shown(secret: str) -> None:
     for record in (secret, f'["{secret}"]') if "/" not in secret else (secret,):
         assert secret[:12] not in excerpt(record.encode())
+
+
+@pytest.mark.parametrize(
+    "record",
+    [
+        '{"value": "Zq9Xvalue", "name": "client_secret"}',
+        "- value: Zq9Xvalue\n  name: DB_PASSWORD",
+        "https://hooks.slack.com/services/T000/B000/Zq9Xvalue",
+        "https://discord.com/api/webhooks/1234/Zq9Xvalue",
+        "https://a.blob.invalid/y?sv=1&sig=Zq9Xvalue",
+        "https://b.s3.invalid/x?X-Amz-Security-Token=Zq9Xvalue",
+    ],
+)
+def test_a_secret_is_not_shown_where_its_address_or_a_later_name_tells(record: str) -> None:
+    assert "Zq" not in excerpt(record.encode())
 
 
 def test_what_is_no_secret_is_shown() -> None:

@@ -18,7 +18,10 @@ PUBLIC_PATHS: Final = ("/readyz", "/_stcore/health")
 """The paths of health checks. They are served to every machine, and return no data."""
 _FORWARDED_FOR: Final = (
     "x-forwarded-for", "x-real-ip", "x-client-ip", "x-cluster-client-ip", "true-client-ip", "cf-connecting-ip",
-    "fly-client-ip", "x-original-forwarded-for", "x-original-host", "x-forwarded-host", "x-forwarded-server",
+    "fly-client-ip", "x-original-forwarded-for", "x-original-host", "x-forwarded-host", "x-forwarded-server", "x-forwarded",
+    "forwarded-for", "x-remote-ip", "x-remote-addr", "x-originating-ip", "x-envoy-external-address", "x-azure-clientip",
+    "x-appengine-user-ip", "fastly-client-ip", "x-vercel-forwarded-for", "do-connecting-ip", "proxy-client-ip",
+    "wl-proxy-client-ip",
 )  # fmt: skip
 _FORWARDED_PART: Final = re.compile(r"[;,]\s*")
 _HOST: Final = re.compile(r"\[([^\[\]]+)\](?::\d*)?|([^:\[\]]+)(?::\d*)?")
@@ -68,6 +71,8 @@ def is_from_this_machine(scope: Scope) -> bool:
     if not peer or not server or not _is_loopback(peer[0]) or not _is_loopback(server[0]):
         return False
     headers = Headers(scope=scope)
+    if "via" in headers:
+        return False  # written by proxies alone
     hosts = headers.getlist("host")
     if len(hosts) != 1 or not _is_loopback(_host_in(hosts[0])):
         return False  # a proxy, or a foreign name that resolves to this machine (DNS rebinding)

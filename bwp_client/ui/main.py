@@ -1,9 +1,25 @@
 """The main script: page settings, login, navigation, the page's context, then the page."""
 
-import streamlit as st
+from functools import partial
+from typing import Final
 
+import streamlit as st
+from streamlit.navigation.page import StreamlitPage
+
+from bwp_client.settings import Settings
 from bwp_client.ui import login, page
 from bwp_client.workarounds import page_slots
+
+REPORTS: Final = "reports"
+
+
+def draw_without_data(chosen: StreamlitPage, settings: Settings) -> None:
+    """Draw the published reports on their page, which needs no data."""
+    if chosen.url_path == REPORTS:
+        from bwp_client.ui.sections.reports import draw_published_reports
+
+        draw_published_reports(settings.reports_uri)
+
 
 st.set_page_config(page_title="Data deletion failures", page_icon="🗑️", layout="wide")
 settings = login.admit()
@@ -23,5 +39,5 @@ if settings is None:
 else:
     with page_slots:
         login.draw_visitor()
-        page.prepare(settings)
+        page.prepare(settings, partial(draw_without_data, chosen, settings))
         chosen.run()

@@ -107,8 +107,13 @@ def clear() -> None:
     st.session_state.pop(_CONTEXT, None)
 
 
-def prepare(settings: Settings) -> None:
-    """Read data and filters for this run; without data, draw the error or the next step and stop the run."""
+def prepare(settings: Settings, draw_without_data: Callable[[], None]) -> None:
+    """Read data and filters for this run; without data, draw the error or the next step and stop the run.
+
+    Args:
+        settings: The settings of this run.
+        draw_without_data: Draws what the page shows even without data, below the error or the next step.
+    """
     clear()
     try:
         guidance = read_guidance(settings.error_codes_file)
@@ -117,12 +122,14 @@ def prepare(settings: Settings) -> None:
         st.title("Nothing can be shown")
         st.error("The data or the file of error codes can't be read.")
         st.text(str(error))
+        draw_without_data()
         st.stop()
     draw_job_progress(settings, version_key(settings))
     if settings.is_sample:
         draw_sample_banner()
     if snapshot is None:
         draw_no_data(settings)
+        draw_without_data()
         st.stop()
     names = product_names_of(settings)
     choice = draw_sidebar(snapshot, names, min_n=settings.min_n)

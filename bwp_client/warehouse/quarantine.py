@@ -11,6 +11,7 @@ from typing import Any
 import duckdb
 from deltalake import DeltaTable
 
+from bwp_client.redaction import without_secrets
 from bwp_client.warehouse.delta_writer import ROWS_PER_BATCH, WHOLE_TABLE
 from bwp_client.warehouse.engine import TempTables, connect, quoted, single_row, staged_rows
 from bwp_client.warehouse.runs import Run, record_run
@@ -109,7 +110,7 @@ def list_quarantined(warehouse: Warehouse, *, version: int | None = None, limit:
         SourceNotFoundError: There is no warehouse yet.
         RemoteError: S3 refused or failed.
     """
-    return warehouse.retry_superseded(
+    rows = warehouse.retry_superseded(
         lambda: _query(
             warehouse,
             warehouse.handle(TableName.QUARANTINE, version),
@@ -119,6 +120,8 @@ def list_quarantined(warehouse: Warehouse, *, version: int | None = None, limit:
             """,
         )
     )
+    # Excerpts that an earlier release stored may hold secrets that it did not recognise.
+    return [row | {"excerpt": without_secrets(row["excerpt"])} for row in rows]
 
 
 def quarantine_keys(warehouse: Warehouse, handle: DeltaTable) -> set[RecordKey]:

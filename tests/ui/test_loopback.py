@@ -74,6 +74,12 @@ def test_a_request_that_a_proxy_forwards_for_this_machine_is_answered(headers: d
     assert get(headers=headers).status_code == 200
 
 
+@pytest.mark.parametrize("name", ["via", "x-forwarded", "x-envoy-external-address", "x-azure-clientip", "fastly-client-ip",
+                                  "x-remote-addr", "proxy-client-ip", "x-vercel-forwarded-for"])  # fmt: skip
+def test_a_proxy_that_names_the_visitor_in_a_header_of_its_own_is_refused(name: str) -> None:
+    assert get(headers={name: "1.1 proxy" if name == "via" else REMOTE}).status_code == 403
+
+
 @pytest.mark.parametrize("client", [THERE, ("2001:db8::7", 1), ("::ffff:203.0.113.7", 1), ("10.0.0.1", 1), ("testclient", 1),
                                     ("", 0), ("0.0.0.0", 1), None])  # fmt: skip
 @pytest.mark.parametrize("path", ["/", "/tasks", "/_stcore/host-config", "/_stcore/metrics", "/media/x", "/readyz/x"])

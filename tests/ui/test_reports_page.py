@@ -90,3 +90,19 @@ def test_a_report_is_made_from_the_page(open_page: Callable[..., AppTest], loade
     state = wait_for_job("report")
     assert state.result["state"] == "published", state
     assert (folder / state.result["key"] / "manifest.json").is_file()
+
+
+def test_reports_are_listed_while_the_warehouse_is_away(
+    open_page: Callable[..., AppTest], loaded: Path, folder: Path, tmp_path: Path
+) -> None:
+    day = datetime.now(UTC).date() - timedelta(days=10)
+    key = make(loaded, folder, f"{day - timedelta(days=6)}..{day}")
+    (tmp_path / "damaged" / "runs" / "_delta_log").mkdir(parents=True)
+    (tmp_path / "damaged" / "runs" / "_delta_log" / f"{0:020}.json").write_text("no log")
+    for warehouse, title in (("away", "No events yet"), ("damaged", "Nothing can be shown")):
+        app = open_page("reports", tmp_path / warehouse, report=key)
+        assert not app.exception
+        assert app.title[0].value == title
+        assert list(app.dataframe[0].value["Key"]) == [key]
+        assert not [button for button in app.button if button.key == "report_make"]
+        assert not open_page("tasks", tmp_path / warehouse).dataframe

@@ -10,6 +10,7 @@ from typing import Any, Final
 import pandas as pd
 import streamlit as st
 
+from bwp_client.errors import BwpError
 from bwp_client.events import TaskKind
 from bwp_client.reports.manifest import MANIFEST, Manifest
 from bwp_client.reports.period_note import describe_period
@@ -18,7 +19,7 @@ from bwp_client.ui.components import time_column
 from bwp_client.ui.data import warehouse_in_use
 from bwp_client.ui.jobs import JobStatus, Options, is_running, jobs
 from bwp_client.ui.markdown import plain
-from bwp_client.ui.published_reports import compare_reports, report_file, report_zip
+from bwp_client.ui.published_reports import compare_reports, published_reports, report_file, report_zip
 from bwp_client.ui.sections.job_buttons import draw_job_state, start_job
 
 REPORT_HEIGHT: Final = 900
@@ -57,6 +58,34 @@ def draw_report_form(settings: Settings) -> None:
             draw_job_state(
                 state, lambda result: f"{result.get('key')}: {result.get('state')}.", failed="No report was made."
             )
+
+
+def draw_published_reports(uri: str) -> None:
+    """Draw the published reports, the chosen report, and a comparison of two. It needs no data of the warehouse.
+
+    Args:
+        uri: The address of the reports.
+    """
+    st.subheader("Published reports", anchor=False)
+    try:
+        published = published_reports(uri)
+        for problem in published.problems:
+            st.warning(plain(problem))
+        if not published.readable:
+            st.caption("No report was published yet. A schedule can make reports too: see docs/scheduling.md.")
+            return
+        draw_report_list(published.readable)
+        by_key = {report.key: report for report in published.readable}
+        opened, compared = st.tabs(["Open", "Compare"])
+        with opened:
+            chosen = st.selectbox("Report", list(by_key), key="report", bind="query-params")
+            if chosen in by_key:
+                draw_report(uri, by_key[chosen])
+        with compared:
+            draw_report_comparison(uri, published.readable)
+    except BwpError as error:
+        st.error("The reports can't be shown.")
+        st.text(str(error))
 
 
 def draw_report_list(reports: list[Manifest]) -> None:
