@@ -6,7 +6,7 @@ from datetime import UTC, date, datetime, timedelta
 
 from bwp_client.errors import UsageError
 
-_FIRST_YEAR, _LAST_YEAR = 1900, 2999
+FIRST_YEAR, LAST_YEAR = 1900, 2999
 """The accepted years. They include every event, and a period can be shifted by its own length without an overflow."""
 
 
@@ -42,12 +42,13 @@ def day_start(text: str) -> datetime:
     """Return the start of the UTC day that `--before` names.
 
     Raises:
-        UsageError: The text is not a date.
+        UsageError: The text is not a date, or its year is outside the accepted years.
     """
     try:
         day = date.fromisoformat(text.strip())
     except ValueError:
         raise UsageError(f"{text[:40]!r} is not a date. Nothing was done: write 2026-11-03 (a UTC day).") from None
+    _refuse_other_years(text, day)
     return datetime(day.year, day.month, day.day, tzinfo=UTC)
 
 
@@ -64,6 +65,10 @@ def _time(text: str) -> datetime:
         raise UsageError(
             f"{text[:40]!r} is not a date. Nothing was done: write 2026-11-03 or 2026-11-03T09:00Z (UTC)."
         ) from None
-    if not _FIRST_YEAR <= time.year <= _LAST_YEAR:
-        raise UsageError(f"{text[:40]!r} is outside {_FIRST_YEAR} to {_LAST_YEAR}. Nothing was done.")
+    _refuse_other_years(text, time)
     return time.replace(tzinfo=UTC) if time.tzinfo is None else time.astimezone(UTC)
+
+
+def _refuse_other_years(text: str, day: date) -> None:
+    if not FIRST_YEAR <= day.year <= LAST_YEAR:
+        raise UsageError(f"{text[:40]!r} is outside {FIRST_YEAR} to {LAST_YEAR}. Nothing was done.")

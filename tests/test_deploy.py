@@ -108,7 +108,7 @@ def test_every_line_of_the_crontab_runs_as_cron_runs_it(tmp_path: Path) -> None:
     (home / ".venv" / "bin" / "bwp").symlink_to(Path(sys.executable).with_name("bwp"))
     monday = last_monday()
     events = [
-        envelope(f"t-{place}", outcome="COMPLETED", time=monday + timedelta(hours=place)) for place in range(7 * 24)
+        envelope(f"t-{place}", outcome="COMPLETED", time=monday + timedelta(hours=place)) for place in range(7 * 24 + 1)
     ]
     write(home / "events" / "0.json", events)
     (home / ".env").write_text(
@@ -123,7 +123,7 @@ def test_every_line_of_the_crontab_runs_as_cron_runs_it(tmp_path: Path) -> None:
             ["/bin/sh", "-c", command.replace("/srv/bwp", str(home))],
             env={"HOME": str(tmp_path), "PATH": "/usr/bin:/bin", "SHELL": "/bin/sh"}, timeout=120, check=False,
         )  # fmt: skip
-    assert "168 stored" in (home / "load.log").read_text()
+    assert "169 stored" in (home / "load.log").read_text()
     assert "published" in (home / "report.log").read_text()
     assert "Needs attention" not in (home / "report.log").read_text()
     assert len(list((home / "reports").glob("*/manifest.json"))) == 1

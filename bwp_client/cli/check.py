@@ -15,7 +15,7 @@ from bwp_client.cli.options import (
     RegionOption,
     TaskKindOption,
     WarehouseOption,
-    notify_url,
+    notice_destinations,
     selection,
     warehouse_uri,
 )
@@ -33,7 +33,7 @@ DEFAULTS = Thresholds()
 
 def check_command(
     days: Annotated[
-        int, typer.Option(min=1, help="Count failures and error codes over this many days.")
+        int, typer.Option(min=1, max=36_500, help="Count failures and error codes over this many days.")
     ] = DEFAULTS.days,
     min_failures: Annotated[
         int, typer.Option(min=1, help="Fire no alert about the failure rate when fewer tasks failed.")
@@ -60,13 +60,14 @@ def check_command(
     """
     with errors_as_exit_codes(as_json=as_json):
         from bwp_client.metrics.filters import Filters
-        from bwp_client.monitoring.notify import parse_destinations
         from bwp_client.reports.outbox import Outbox
         from bwp_client.reports.store import open_store
         from bwp_client.settings import Settings
 
         settings, now = Settings.load(), datetime.now(UTC)
-        outbox = Outbox(open_store(settings.reports_uri), parse_destinations(notify_url(notify, settings)), "check")
+        uri = warehouse_uri(warehouse, settings)
+        destinations = notice_destinations(notify, settings, uri, as_json=as_json)
+        outbox = Outbox(open_store(settings.reports_uri), destinations, "check")
         filters = Filters.last_days(now, days).with_(**selection(task_kind, business_product, region))
         thresholds = Thresholds(
             days=days,
@@ -76,7 +77,7 @@ def check_command(
             stale_hours=stale_hours,
         )
         try:
-            found = _evaluate(warehouse_uri(warehouse, settings), filters, thresholds, settings, now, outbox)
+            found = _evaluate(uri, filters, thresholds, settings, now, outbox)
             _print_alerts(found, as_json=as_json)
             outbox.send_earlier()
         finally:
@@ -112,12 +113,14 @@ def _evaluate(
 
 
 def _print_alerts(found: Evaluation, *, as_json: bool) -> None:
+    from bwp_client.monitoring.notify import one_line
+
     for text in found.notes:
         note(text, as_json=as_json)
     if as_json:
         print_json(found.as_json())
         return
     for rule, text in found.fired.items():
-        note(f"Needs attention ({rule}): {text}")
+        note(f"Needs attention ({rule}): {one_line(text)}")
     if not found.fired:
         note("Nothing needs attention.")

@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from bwp_client.errors import UsageError
+from bwp_client.errors import BwpError, UsageError
 
 if TYPE_CHECKING:
+    from bwp_client.monitoring.notify import Destination
     from bwp_client.settings import Settings
 
 WarehouseOption = Annotated[
@@ -82,9 +83,30 @@ def our_output(warehouse: str, settings: Settings) -> list[str]:
     return found
 
 
-def notify_url(option: str | None, settings: Settings) -> str | None:
-    """Return the address that notices are sent to, or None."""
-    return option or (settings.notify_url.get_secret_value() if settings.notify_url else None)
+def notice_destinations(option: str | None, settings: Settings, warehouse: str, *, as_json: bool) -> list[Destination]:
+    """Return the destinations that notices are sent to. A wrong address is found before any work begins.
+
+    Raises:
+        SettingsError: An address is none that Apprise knows.
+        BwpError: An address is wrong, and the warehouse can't be read either, which is the worse problem.
+    """
+    from bwp_client.cli.console import note
+    from bwp_client.errors import SettingsError
+    from bwp_client.monitoring.notify import parse_destinations
+    from bwp_client.warehouse import Warehouse
+    from bwp_client.warehouse.snapshot import compute_from_newest
+
+    addresses = option or (settings.notify_url.get_secret_value() if settings.notify_url else None)
+    try:
+        return parse_destinations(addresses)
+    except SettingsError as error:
+        wrong_address = error
+    try:
+        compute_from_newest(Warehouse(warehouse), lambda _: None)
+    except BwpError:
+        note(str(wrong_address), as_json=as_json)
+        raise
+    raise wrong_address
 
 
 def selection(

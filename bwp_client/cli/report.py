@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from bwp_client.cli.console import Progress, errors_as_exit_codes, note, print_json
+from bwp_client.cli.console import errors_as_exit_codes, note, print_json
 from bwp_client.cli.options import (
     BusinessProductOption,
     CodeOption,
@@ -16,26 +16,20 @@ from bwp_client.cli.options import (
     RegionOption,
     TaskKindOption,
     WarehouseOption,
-    notify_url,
+    notice_destinations,
     selection,
     warehouse_uri,
 )
-from bwp_client.errors import BwpError, ExitCode, UsageError
+from bwp_client.cli.publishing import Publisher, print_results
+from bwp_client.errors import ExitCode, UsageError
 
 if TYPE_CHECKING:
-    from datetime import datetime
-
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
-    from bwp_client.reports.outbox import Outbox
-    from bwp_client.reports.publish import PublishResult
     from bwp_client.reports.rebuild import RebuildResult
-    from bwp_client.reports.spec import ReportSpec
-    from bwp_client.reports.store import ReportStore
     from bwp_client.reports.verification import Verification
     from bwp_client.settings import Settings
 
-NOT_DELIVERED = "not delivered"
 OutOption = Annotated[
     str | None,
     typer.Option(
@@ -79,7 +73,6 @@ def report_command(
     if context.invoked_subcommand is not None:
         return
     with errors_as_exit_codes(as_json=as_json):
-        from bwp_client.monitoring.notify import parse_destinations
         from bwp_client.reports.outbox import Outbox
         from bwp_client.reports.period import Period
         from bwp_client.reports.period_note import describe_period
@@ -88,99 +81,27 @@ def report_command(
         from bwp_client.settings import Settings
 
         settings = Settings.load()
-        _signing_key(settings)  # a key that can't be used ends the command before any work
-        destinations = parse_destinations(notify_url(notify, settings))
-        moment = _moment(as_of)
+        signing_key = _signing_key(settings)  # a key that can't be used ends the command before any work
+        uri = warehouse_uri(warehouse, settings)
+        destinations = notice_destinations(notify, settings, uri, as_json=as_json)
+        moment, counted_from, is_exact_time = _moment(as_of)
         chosen = selection(task_kind, business_product, region, code)
-        first = ReportSpec.from_settings(Period.parse(period, moment), moment, settings, **chosen)
-        if described := describe_period(period, moment, settings.timezone):
+        first = ReportSpec.from_settings(Period.parse(period, counted_from), moment, settings, **chosen)
+        if described := describe_period(period, counted_from, settings.timezone):
             note(described, as_json=as_json)
         store = open_store(out or settings.reports_uri)
         outbox = Outbox(store, destinations, "report")
         try:
-            results = _make_due(first, catch_up, store, outbox, settings, warehouse, force=force, as_json=as_json)
+            publisher = Publisher(
+                store, outbox, settings, uri, signing_key, force=force, waits_for_data=catch_up > 0,
+                is_exact_time=is_exact_time, as_json=as_json,
+            )  # fmt: skip
+            results = publisher.make_due(first, catch_up)
             outbox.send_earlier()
-            _print_results(results, outbox, as_json=as_json)
+            print_results(results, outbox, as_json=as_json)
         finally:
             for message in outbox.messages:
                 note(message, as_json=as_json)
-
-
-def _make_due(
-    first: ReportSpec, catch_up: int, store: ReportStore, outbox: Outbox, settings: Settings, warehouse: str | None, *,
-    force: bool, as_json: bool,
-) -> list[tuple[ReportSpec, PublishResult]]:  # fmt: skip
-    """Make the reports that are due, oldest first, and send a notice of each; of an error too, before it is raised."""
-    from bwp_client.reports.extract import first_counted_event_at
-    from bwp_client.reports.notify import failure_notice
-    from bwp_client.warehouse import Warehouse
-
-    spec, results = first, []
-    try:
-        begins = first_counted_event_at(Warehouse(warehouse_uri(warehouse, settings))) if catch_up else None
-        for spec in _specs(first, catch_up, store, begins):
-            results.append((spec, _make(spec, store, outbox, settings, warehouse, force=force, as_json=as_json)))
-    except Exception as error:
-        message = str(error) if isinstance(error, BwpError) else f"A fault of ours ({type(error).__name__})."
-        outbox.send(failure_notice(spec, message), spec.key)
-        raise
-    return results
-
-
-def _specs(first: ReportSpec, catch_up: int, store: ReportStore, begins: datetime | None) -> list[ReportSpec]:
-    """Return the specs that are due, oldest first; with catching up, the specs without a published report.
-
-    Args:
-        first: The newest spec.
-        catch_up: The number of earlier periods.
-        store: The store of published reports.
-        begins: The time of the first data; a report of an earlier period that begins a day or more before it would be cut.
-    """
-    from bwp_client.reports.publish import published_series
-
-    due, period = [first], first.period
-    done = published_series(store) if catch_up else set()
-    for _ in range(catch_up):
-        period = period.previous()
-        is_covered = begins is not None and begins - period.from_time < timedelta(days=1)
-        if first.with_period(period).series not in done and is_covered:
-            due.append(first.with_period(period))
-    if catch_up and first.series in done:
-        due.remove(first)
-    return due[::-1]
-
-
-def _make(
-    spec: ReportSpec, store: ReportStore, outbox: Outbox, settings: Settings, warehouse: str | None, *, force: bool,
-    as_json: bool,
-) -> PublishResult:  # fmt: skip
-    from bwp_client.metrics.guidance import read_guidance
-    from bwp_client.reports.attempts import AttemptState
-    from bwp_client.reports.chromium import find_browser
-    from bwp_client.reports.notify import result_notice
-    from bwp_client.reports.publish import make_report
-    from bwp_client.warehouse import Warehouse
-
-    with Progress(as_json=as_json) as progress:
-        result = make_report(
-            Warehouse(warehouse_uri(warehouse, settings)),
-            spec,
-            store,
-            product_names=settings.product_names,
-            guidance=read_guidance(settings.error_codes_file),
-            browser=find_browser(settings.report.browser),
-            force=force,
-            signing_key=_signing_key(settings),
-            on_progress=progress,
-            before_publication=lambda published: outbox.announce(result_notice(spec, published), published.key),
-        )
-    if result.state is AttemptState.ALREADY_PUBLISHED:
-        outbox.withdraw_announced()
-    elif result.state is AttemptState.REFUSED:
-        outbox.send(result_notice(spec, result), result.key)
-    else:
-        outbox.send_announced()
-    return result
 
 
 def _signing_key(settings: Settings) -> Ed25519PrivateKey | None:
@@ -192,51 +113,22 @@ def _signing_key(settings: Settings) -> Ed25519PrivateKey | None:
     return private_key(settings.report.signing_key.get_secret_value())
 
 
-def _print_results(results: list[tuple[ReportSpec, PublishResult]], outbox: Outbox, *, as_json: bool) -> None:
-    from bwp_client.reports.attempts import AttemptState
+def _moment(text: str | None) -> tuple[datetime, datetime, bool]:
+    """Return the time that `--as-of` names; a date means the end of that UTC day, but never later than now.
 
-    for _, result in results:
-        result.notice = NOT_DELIVERED if result.key in outbox.undelivered_keys else ""
-    if as_json:
-        nothing_due = {"state": "nothing due"} | ({"notice": NOT_DELIVERED} if outbox.undelivered_keys else {})
-        *caught_up, newest = [result.as_json() for _, result in results] or [nothing_due]
-        print_json(newest | ({"caught_up": caught_up} if caught_up else {}))
-    elif not results:
-        note("Nothing is due: each of these periods was published.")
-    for spec, result in results:
-        for line in [] if as_json else _lines(spec, result):
-            note(line)
-    if outbox.needs_attention or any(result.state is AttemptState.REFUSED for _, result in results):
-        raise typer.Exit(int(ExitCode.NEEDS_ATTENTION))
-
-
-def _lines(spec: ReportSpec, result: PublishResult) -> list[str]:
-    from bwp_client.reports.attempts import AttemptState
-
-    if result.state is AttemptState.REFUSED:
-        return [
-            f"Needs attention: {result.key} ({spec.period}, UTC) was not published; earlier reports are untouched.",
-            *(f"  {reason}" for reason in result.reasons),
-            "--force publishes it with these reasons on page one.",
-        ]
-    return [
-        f"{result.key} ({spec.period}, UTC): {result.state}.",
-        *(f"  {text}" for text in (result.link, *result.statements, result.pictures)),
-    ]
-
-
-def _moment(text: str | None) -> datetime:
-    """Return the time that `--as-of` names; a date means the end of that UTC day, but never later than now."""
-    from datetime import UTC, datetime
-
+    Returns:
+        The time, the time on whose day `last-week` is counted, and whether the user named the time exactly. A date means the
+        same week on that day and later, and its time is exact once the day is over.
+    """
     from bwp_client.time_ranges import period_end, period_start
 
     now = datetime.now(UTC)
     if text is None:
-        return now
-    if period_start(text) > now:
+        return now, now, False
+    start, end = period_start(text), period_end(text)
+    if start > now:
         raise UsageError(f"--as-of {text[:40]!r} lies in the future. Nothing was made.")
-    return min(period_end(text), now)
+    return min(end, now), start, end <= now
 
 
 @report_app.command("rebuild")
@@ -320,13 +212,22 @@ def log_command(out: OutOption = None, as_json: JsonOption = False) -> None:
     """List every attempt to publish a report, and every notice that was stored until its delivery, newest first."""
     with errors_as_exit_codes(as_json=as_json):
         from bwp_client.reports.attempts import read_attempts
+        from bwp_client.reports.manifest import LOG_FOLDER
         from bwp_client.reports.notice_log import NoticeLog
         from bwp_client.reports.store import open_store
         from bwp_client.settings import Settings
 
         store = open_store(out or Settings.load().reports_uri)
         log = NoticeLog(store)
-        found, notices = read_attempts(store), [stored.as_json() for stored in log.notices()[::-1]]
+        found, damaged = read_attempts(store)
+        notices = [stored.as_json() for stored in log.notices()[::-1]]
+        for name in damaged:
+            note(
+                f"Needs attention: {store.uri}/{LOG_FOLDER}/{name} is no entry of the log. Move it away.",
+                as_json=as_json,
+            )
+        for name in sorted(log.damaged):
+            note(f"Needs attention: the notice {name} can't be read.", as_json=as_json)
         if as_json:
             print_json({"attempts": found, "notices": notices})
             return
@@ -338,5 +239,3 @@ def log_command(out: OutOption = None, as_json: JsonOption = False) -> None:
             typer.echo(f"{notice['created_at'][:19]}Z  notice {notice['state']}  {notice['title']}")
             if notice["problem"]:
                 typer.echo(f"    Tries: {notice['tries']:,}. The last: {notice['problem']}.")
-        for name in sorted(log.damaged):
-            note(f"Needs attention: the notice {name} can't be read.")

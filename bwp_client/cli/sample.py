@@ -50,6 +50,8 @@ def sample_command(
                     until=last,
                     on_progress=lambda done: progress(done, events, f"{done:,} records written"),
                 )
+        except OverflowError:
+            raise UsageError(f"--until {until!r} is too far from today. Choose a day of these years.") from None
         except (ValueError, FileExistsError) as error:
             raise UsageError(str(error)) from error
         except OSError as error:

@@ -89,7 +89,10 @@ def maintain_command(
         bool, typer.Option(help="Remove rows that are stored twice, and compute all outcomes anew from the events.")
     ] = False,
     retain_hours: Annotated[
-        int, typer.Option(min=1, help="Keep replaced files for this many hours, for readers of older versions.")
+        int,
+        typer.Option(
+            min=1, max=876_000, help="Keep replaced files for this many hours, for readers of older versions."
+        ),
     ] = RETAIN_HOURS,
     warehouse: WarehouseOption = None,
     as_json: JsonOption = False,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import logging
 import re
+import threading
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,6 +13,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from bwp_client.errors import SettingsError
+from bwp_client.monitoring.exchange import Exchange
 
 _MARK_ROUNDS: Final = 200_000
 _MARK_BYTES: Final = 8
@@ -29,6 +31,12 @@ class Notice:
     link: str = ""
     topics: tuple[str, ...] = ()
     """The matters that the notice is about. A later notice about all of them makes this notice superfluous."""
+    once: str = ""
+    """Notices with the same text here are the same notice, whichever process sends it; empty for a notice of its own."""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "title", one_line(self.title))
+        object.__setattr__(self, "lines", tuple(map(one_line, self.lines)))
 
     @property
     def text(self) -> str:
@@ -39,6 +47,11 @@ class Notice:
     def short_text(self) -> str:
         """The text for a destination that refuses the whole text as too long: the link, or the start of the first line."""
         return self.link or "".join(self.lines[:1])[:_SHORT_LENGTH]
+
+
+def one_line(text: str) -> str:
+    """Return a text in a single line; an error code or a name may hold line breaks."""
+    return " ".join(text.splitlines())
 
 
 class Destination:
@@ -71,18 +84,14 @@ class Destination:
 
     def _deliver(self, title: str, text: str) -> tuple[str, int | None]:
         """Return the reason of a failure, empty after a delivery, and the HTTP status that the destination answered."""
-        import apprise
-
-        sender = apprise.Apprise()
-        sender.add(self._service)
-        with (
-            _without_quoting_addresses(),
-            sender.notify(title=title, body=text, body_format=apprise.NotifyFormat.TEXT) as result,
-        ):
-            if result:
-                return "", None
-            has_timed_out = result.timeout_count > 0
-            messages = [entry.message for entry in result.logs()]
+        exchange = Exchange()
+        with _without_quoting_addresses():
+            result = exchange.run(lambda: self._notify(title, text))
+        if exchange.problem or result is None:
+            return f"{self.name} {exchange.problem}", None
+        was_sent, has_timed_out, messages = result
+        if was_sent:
+            return "", None
         statuses = [int(found[1]) for message in messages if (found := _STATUS.search(message))]
         if statuses and 300 <= statuses[-1] < 400:
             reason = f"redirects to another address (HTTP {statuses[-1]}), which loses the notice"
@@ -95,6 +104,18 @@ class Destination:
         else:
             reason = "did not accept the notice"
         return f"{self.name} {reason}", statuses[-1] if statuses else None
+
+    def _notify(self, title: str, text: str) -> tuple[bool, bool, list[str]]:
+        """Return whether the notice was sent, whether a read took too long, and what Apprise logged."""
+        import apprise
+
+        sender = apprise.Apprise()
+        sender.add(self._service)
+        with (
+            _quiet_loggers(),
+            sender.notify(title=title, body=text, body_format=apprise.NotifyFormat.TEXT) as result,
+        ):
+            return bool(result), result.timeout_count > 0, [entry.message for entry in result.logs()]
 
 
 def parse_destinations(addresses: str | None) -> list[Destination]:
@@ -114,7 +135,9 @@ def parse_destinations(addresses: str | None) -> list[Destination]:
         from apprise.utils.parse import parse_urls
 
         # A followed redirect turns a POST into a GET without the notice, and the answer to that counts as a delivery.
-        asset = apprise.AppriseAsset(http_redirects=False)
+        # Without `async_mode` and timeout a service runs in the thread of the exchange, which can be abandoned, and not in a
+        # thread of Apprise, which would hold the end of the process.
+        asset = apprise.AppriseAsset(http_redirects=False, async_mode=False, service_timeout=0)
         services = {}
         for address in parse_urls(addresses):  # type: ignore[no-untyped-call]
             try:
@@ -142,14 +165,30 @@ def _name(service: Any, position: int, count: int) -> str:
 @contextmanager
 def _without_quoting_addresses() -> Iterator[None]:
     """Hold back the warnings and log messages of Apprise and its HTTP client, because they quote addresses."""
-    loggers = [logging.getLogger(name) for name in ("apprise", "urllib3")]
-    before = [logger.propagate for logger in loggers]
-    with warnings.catch_warnings():
+    with warnings.catch_warnings(), _quiet_loggers():
         warnings.simplefilter("ignore")
-        try:
-            for logger in loggers:
-                logger.propagate = False
-            yield
-        finally:
-            for logger, propagates in zip(loggers, before, strict=True):
-                logger.propagate = propagates
+        yield
+
+
+@contextmanager
+def _quiet_loggers() -> Iterator[None]:
+    """Hold back log messages until every thread has left the block: an abandoned thread may still write."""
+    global _quieting  # noqa: PLW0603 - loggers are global too
+    with _quieting_lock:
+        _quieting += 1
+        _let_propagate(is_on=False)
+    try:
+        yield
+    finally:
+        with _quieting_lock:
+            _quieting -= 1
+            _let_propagate(is_on=not _quieting)
+
+
+def _let_propagate(*, is_on: bool) -> None:
+    for name in ("apprise", "urllib3"):
+        logging.getLogger(name).propagate = is_on
+
+
+_quieting = 0
+_quieting_lock = threading.Lock()

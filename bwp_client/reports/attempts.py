@@ -8,10 +8,10 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from enum import StrEnum
-from typing import Any
+from typing import Any, Self
 from uuid import uuid4
 
-from bwp_client.errors import BwpError
+from bwp_client.errors import BwpError, SourceNotFoundError, WarehouseError
 from bwp_client.reports.store import ReportStore
 
 
@@ -42,6 +42,27 @@ class Attempt:
         """Return the JSON object that `report log` prints."""
         return asdict(self)
 
+    @classmethod
+    def from_json(cls, value: Any) -> Self:
+        """Read an attempt from the JSON object of its entry.
+
+        Raises:
+            TypeError, ValueError: The value is not such an object.
+        """
+        attempt = cls(**value)
+        attempt.state = AttemptState(attempt.state)
+        texts = [
+            attempt.key,
+            attempt.link,
+            attempt.started_at,
+            attempt.finished_at,
+            attempt.attempt_id,
+            *attempt.reasons,
+        ]
+        if not all(isinstance(text, str) for text in texts):
+            raise TypeError(texts)
+        return attempt
+
 
 @contextmanager
 def log_attempt(store: ReportStore, key: str) -> Iterator[Attempt]:
@@ -67,13 +88,19 @@ def log_attempt(store: ReportStore, key: str) -> Iterator[Attempt]:
         _write(store, name, attempt)
 
 
-def read_attempts(store: ReportStore) -> list[dict[str, Any]]:
-    """Return the JSON objects of all attempts, newest first.
+def read_attempts(store: ReportStore) -> tuple[list[dict[str, Any]], list[str]]:
+    """Return the JSON objects of all attempts, newest first, and the names of the files that are no such objects.
 
     Raises:
         RemoteError: S3 refused or failed.
     """
-    return [json.loads(store.read_log(name)) for name in store.log_names()][::-1]
+    found, damaged = [], []
+    for name in reversed(store.log_names()):
+        try:
+            found.append(Attempt.from_json(json.loads(store.read_log(name))).as_json())
+        except (ValueError, TypeError, SourceNotFoundError, WarehouseError):
+            damaged.append(name)
+    return found, damaged
 
 
 def _write(store: ReportStore, name: str, attempt: Attempt) -> None:

@@ -56,6 +56,9 @@ def build(
     browser: BrowserChoice,
     force: bool = False,
     signing_key: Ed25519PrivateKey | None = None,
+    waits_for_data: bool = False,
+    less_full: str = "",
+    identity: dict[str, str] | None = None,
     on_progress: OnProgress = lambda _done, _total, _text: None,
 ) -> Draft:
     """Make a report of the state of the warehouse at the as-of time.
@@ -69,6 +72,9 @@ def build(
         browser: The browser that makes PDF and PNG, from `find_browser`.
         force: Print the gate's reasons on page one, because the report is published all the same.
         signing_key: The key that signs the manifest.
+        waits_for_data: Refuse a report as long as the data don't reach beyond the end of its period.
+        less_full: The key of an earlier report whose place this one takes if its data reach beyond the period's end.
+        identity: Digests of the warehouse and of the configured texts, for the manifest.
         on_progress: Called with the number of finished steps, the number of steps, and the next step.
 
     Raises:
@@ -82,16 +88,18 @@ def build(
     on_progress(1, STEPS, "taking the rows")
     extract_rows(snapshot, spec, folder / INPUTS)
     facts = gather_facts(snapshot, spec, product_names, guidance)
+    if less_full and facts.reach_beyond(spec.period.to_time):
+        spec = replace(spec, replaces=less_full)
     on_progress(2, STEPS, "computing the tables")
     _, content, figures = compose(spec, facts, folder, (), current_code())
     on_progress(3, STEPS, "making pictures")
     pictures = take_pictures(folder / PAGE, {figure.name: figure.light for figure in figures}, browser)
-    reasons = refusal_reasons(spec, facts, content, pictures.faults)
+    reasons = refusal_reasons(spec, facts, content, pictures.faults, waits_for_data=waits_for_data)
     if reasons and force:
         _, content, figures = compose(spec, facts, folder, reasons, current_code())
         pictures = take_pictures(folder / PAGE, {figure.name: figure.light for figure in figures}, browser)
     on_progress(4, STEPS, "writing the manifest")
-    manifest = _finish(spec, facts, content, folder, pictures, reasons if force else (), signing_key)
+    manifest = _finish(spec, facts, content, folder, pictures, reasons if force else (), identity or {}, signing_key)
     return Draft(folder, manifest, reasons)
 
 
@@ -128,6 +136,7 @@ def _finish(
     folder: Path,
     pictures: Pictures,
     reasons: tuple[str, ...],
+    identity: dict[str, str],
     signing_key: Ed25519PrivateKey | None,
 ) -> Manifest:
     """Write the pictures, the description, and the manifest of all files in the folder with its signature."""
@@ -145,6 +154,7 @@ def _finish(
         pictures=pictures.note,
         partial=content.partial,
         files={},
+        identity=identity,
         signed_by=fingerprint(signing_key.public_key()) if signing_key else "",
     )
     (folder / DESCRIPTION).write_bytes(manifest.description())

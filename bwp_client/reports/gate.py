@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import pandas as pd
 
-from bwp_client.metrics.wording import percent
+from bwp_client.metrics.wording import moment, percent
 from bwp_client.reports.content import Content
 from bwp_client.reports.quiet import doubt_of_quiet
 from bwp_client.reports.spec import ReportSpec, WarehouseFacts
@@ -15,7 +15,12 @@ BLANK_PICTURE = "a picture is blank: "
 
 
 def refusal_reasons(
-    spec: ReportSpec, facts: WarehouseFacts, content: Content, picture_faults: Sequence[str]
+    spec: ReportSpec,
+    facts: WarehouseFacts,
+    content: Content,
+    picture_faults: Sequence[str],
+    *,
+    waits_for_data: bool = False,
 ) -> tuple[str, ...]:
     """Return every reason for refusing a report; an empty tuple if it may be published.
 
@@ -24,12 +29,14 @@ def refusal_reasons(
         facts: The outcomes counted in the tables and in the events.
         content: The figures of the report.
         picture_faults: The pictures that came out blank.
+        waits_for_data: Refuse a report as long as the data don't reach beyond the end of its period.
     """
     return tuple(
         reason
         for reason in (
             _empty(spec, facts, content),
             *(f"cut: {clause}." for clause in content.partial),
+            _too_early(spec, facts) if waits_for_data else None,
             _stale(spec, content),
             _incomplete_lookups(spec, content),
             _different_counts(facts, content),
@@ -42,6 +49,20 @@ def refusal_reasons(
 def _empty(spec: ReportSpec, facts: WarehouseFacts, content: Content) -> str | None:
     doubt = None if any(content.outcomes.values()) else doubt_of_quiet(spec, facts, content)
     return f"empty: not one task of this kind ended in the period, and {doubt}" if doubt else None
+
+
+def _too_early(spec: ReportSpec, facts: WarehouseFacts) -> str | None:
+    end, newest = spec.period.to_time, facts.newest_event_at
+    if facts.reach_beyond(end):
+        return None
+    if facts.run_finished_at < end:
+        data = f"the data were read on {moment(facts.run_finished_at)} UTC"
+    else:
+        data = f"the newest event is of {moment(newest)} UTC" if newest else "no event was loaded"
+    return (
+        f"too early: {data}, before the period's end ({moment(end)} UTC), so events of the period may still come. The report "
+        "is published by the next run with --catch-up after a later event was loaded."
+    )
 
 
 def _stale(spec: ReportSpec, content: Content) -> str | None:

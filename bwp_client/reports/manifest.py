@@ -55,6 +55,8 @@ class Manifest:
     """The parts of the period for which data are missing; empty if the data cover it from end to end."""
     signed_by: str = ""
     """The fingerprint of the public key that verifies the signature of the manifest; empty if it is not signed."""
+    identity: dict[str, str] = field(default_factory=dict)
+    """Digests of the warehouse and of the configured texts, from `identity_of`; empty in reports of earlier versions."""
     text: bytes = field(default=b"", repr=False, compare=False)
     """The text that was read: digest and signature hold for these bytes, in whatever form an earlier version wrote them."""
 
@@ -72,6 +74,7 @@ class Manifest:
             "pictures": self.pictures,
             **({"partial": list(self.partial)} if self.partial else {}),
             **({"signed_by": self.signed_by} if self.signed_by else {}),
+            **({"identity": self.identity} if self.identity else {}),
             FILES: {
                 path: {"sha256": item.sha256, "size_bytes": item.size_bytes}
                 | ({} if item.rows is None else {"rows": item.rows})
@@ -108,6 +111,7 @@ class Manifest:
                 files={relative_path(path): FileEntry(**item) for path, item in value[FILES].items()},
                 partial=tuple(value.get("partial", ())),
                 signed_by=str(value.get("signed_by", "")),
+                identity=dict(value.get("identity", {})),
                 text=text,
             )
         except (KeyError, TypeError, ValueError, AttributeError, RecursionError) as error:

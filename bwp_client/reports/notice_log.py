@@ -6,10 +6,8 @@ to be deleted and several machines can share the log: the file of a try is creat
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
-import platform
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -19,7 +17,7 @@ from uuid import uuid4
 
 from bwp_client.monitoring.notify import Notice
 from bwp_client.reports.store import ReportStore
-from bwp_client.warehouse.temp_folders import is_running
+from bwp_client.warehouse.temp_folders import is_running, this_machine
 
 NOTICES_FOLDER: Final = "notices"
 LONGEST_TRY: Final = timedelta(minutes=15)
@@ -71,6 +69,8 @@ class StoredNotice:
     @property
     def stem(self) -> str:
         """The start of the names of the notice's files."""
+        if self.notice.once:
+            return f"once-{self.notice_id}"
         return f"{self.created_at:%Y%m%dT%H%M%SZ}-{self.notice_id}"
 
     @property
@@ -106,8 +106,8 @@ class NoticeLog:
         self.damaged: set[str] = set()
         """The names of the files that could not be read; their notices are left out."""
 
-    def add(self, stored: StoredNotice) -> None:
-        """Store a notice."""
+    def add(self, stored: StoredNotice) -> bool:
+        """Store a notice; return False if it is a notice that is sent once, and another process has stored it."""
         value = {
             "notice_id": stored.notice_id,
             "created_at": _text(stored.created_at),
@@ -117,7 +117,7 @@ class NoticeLog:
             "announces": stored.announces,
             **asdict(stored.notice),
         }
-        self._write(f"{stored.stem}.json", value)
+        return self._write(f"{stored.stem}.json", value, only_new=bool(stored.notice.once))
 
     def claim(self, stored: StoredNotice) -> int | None:
         """Begin a try; return its number, or None while another process tries."""
@@ -167,7 +167,9 @@ class NoticeLog:
             values = {part: json.loads(text) for part, text in texts.items()}
             value = values[""]
             return StoredNotice(
-                notice=Notice(value["title"], tuple(value["lines"]), value["link"], tuple(value["topics"])),
+                notice=Notice(
+                    value["title"], tuple(value["lines"]), value["link"], tuple(value["topics"]), value.get("once", "")
+                ),
                 command=value["command"],
                 key=value["key"],
                 announces=value["announces"],
@@ -188,7 +190,7 @@ class NoticeLog:
 
 def this_process() -> dict[str, Any]:
     """Return the owner of a notice or a try that this process creates: a digest of the machine's name, and the process ID."""
-    return {"machine": hashlib.sha256(platform.node().encode()).hexdigest()[:8], "process": os.getpid()}
+    return {"machine": this_machine(), "process": os.getpid()}
 
 
 def is_busy(owner: dict[str, Any], since: datetime, longest: timedelta) -> bool:

@@ -20,12 +20,21 @@ def result_notice(spec: ReportSpec, result: PublishResult) -> Notice:
         (*result.statements, *counts, *forced, *reasons),
         result.link,
         (_trouble(spec),) if is_refused else (_trouble(spec), spec.series),
+        _refused_once(spec, result) if is_refused else "",
     )
 
 
-def failure_notice(spec: ReportSpec, message: str) -> Notice:
-    """Return the notice of a report that could not be made."""
-    return Notice(f"{_title(spec)}: could not be made", (message,), topics=(_trouble(spec),))
+def failure_notice(spec: ReportSpec, message: str, kind: str) -> Notice:
+    """Return the notice of a report that could not be made, which is sent once a day for each kind of error."""
+    return Notice(
+        f"{_title(spec)}: could not be made", (message,), topics=(_trouble(spec),), once=f"{spec.key} failed: {kind}"
+    )
+
+
+def _refused_once(spec: ReportSpec, result: PublishResult) -> str:
+    """Return what makes refusals the same notice: their day and the kinds of their reasons, whose figures may differ."""
+    kinds = [reason if result.is_place_taken else reason.partition(":")[0] for reason in result.reasons]
+    return f"{spec.key} refused: {'; '.join(kinds)}"
 
 
 def _trouble(spec: ReportSpec) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -75,10 +76,36 @@ class Outbox:
                 self._log.end(stored, NoticeState.NOT_NEEDED)
 
     def send(self, notice: Notice, key: str = "") -> None:
-        """Send a notice, after the notices of earlier runs; store it if a destination does not accept it."""
+        """Send a notice, after the notices of earlier runs; store it if a destination does not accept it.
+
+        Of processes that send a notice that is sent once, the first stores and sends it.
+        """
         if not self._destinations:
             return
+        if notice.once:
+            self._send_once(notice, key)
+            return
         self._send_earlier(notice)
+        self._send_new(notice, key)
+
+    def _send_once(self, notice: Notice, key: str) -> None:
+        """Store a notice under the name that every process gives it, and send it if this process stored it."""
+        mark = hashlib.sha256(f"{self._command} {notice.once}".encode()).hexdigest()[:12]
+        stored = StoredNotice(notice, self._command, key, notice_id=mark)
+        try:
+            is_new = self._log.add(stored)
+        except BwpError:
+            self._send_new(notice, key)
+            return
+        if not is_new:
+            self.send_earlier()  # an earlier run has sent it, or could not deliver it
+            return
+        self._tried.add(mark)
+        self._send_earlier(notice)
+        with self._log_errors():
+            self._try(stored, notice)
+
+    def _send_new(self, notice: Notice, key: str) -> None:
         stored = StoredNotice(notice, self._command, key)
         self._tried.add(stored.notice_id)
         marks, problem = self._deliver(stored, notice)

@@ -8,7 +8,7 @@ from datetime import UTC, date, datetime, timedelta
 from typing import Self
 
 from bwp_client.errors import UsageError
-from bwp_client.time_ranges import whole_days
+from bwp_client.time_ranges import FIRST_YEAR, LAST_YEAR, whole_days
 
 _DAY = timedelta(days=1)
 
@@ -30,19 +30,25 @@ class Period:
             as_of: The moment from whose UTC day `last-week`, `last-month` and `last-year` are counted.
 
         Raises:
-            UsageError: The text is not such a name, or the period ends before it begins.
+            UsageError: The text is not such a name, the period ends before it begins, or lies outside the accepted years.
         """
         text = text.strip()
         running = cls.running(text, as_of.astimezone(UTC).date())
         if running is not None:
             return running.previous()
         try:
-            return cls._named(text)
+            period = cls._named(text)
+            is_accepted = period.from_time.year >= FIRST_YEAR and (period.to_time - _DAY).year <= LAST_YEAR
+        except OverflowError:
+            is_accepted = False
         except ValueError:
             raise UsageError(
                 f"{text[:40]!r} is no period. Nothing was made: write last-week, last-month, last-year, 2026-W47, 2026-10, "
                 "2026 or 2026-10-05..2026-10-18 (both days included)."
             ) from None
+        if not is_accepted:
+            raise UsageError(f"{text[:40]!r} is outside {FIRST_YEAR} to {LAST_YEAR}. Nothing was made.")
+        return period
 
     @classmethod
     def running(cls, text: str, day: date) -> Self | None:
@@ -64,11 +70,11 @@ class Period:
             return cls._week(date.fromisoformat(f"{text}-1"))
         if re.fullmatch(r"\d{4}-\d{2}", text):
             return cls._month(date.fromisoformat(f"{text}-01"))
-        if re.fullmatch(r"[12]\d{3}", text):
+        if re.fullmatch(r"[1-9][0-9]{3}", text):
             return cls._year(int(text))
         first_text, dots, last_text = text.partition("..")
         first, last = date.fromisoformat(first_text), date.fromisoformat(last_text)
-        if not dots or last < first or not 1900 <= first.year <= last.year <= 2999:
+        if not dots or last < first:
             raise ValueError(text)
         return cls(f"{first}..{last}", *whole_days(first, last))
 

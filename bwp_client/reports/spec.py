@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, Self
 
 from bwp_client.events import TaskKind
+from bwp_client.ids import normal_id
 from bwp_client.metrics.filters import Bucket, Filters
 from bwp_client.reports.period import Period
 from bwp_client.settings import Settings
@@ -33,10 +34,14 @@ class ReportSpec:
     min_lookup_coverage: float = 0.9
     deadline_rule: str | dict[str, str] = "GDPR"
     timezone: str = "UTC"
+    edition: int = 1
+    """The number of the report among those of its period and as-of day; a fuller report of the same day gets the next."""
+    replaces: str = ""
+    """The key of the earlier, less full report whose place the report takes; empty without such a report."""
 
     @classmethod
     def from_settings(cls, period: Period, as_of: datetime, settings: Settings, **filters: Any) -> Self:
-        """Return a specification with the current settings.
+        """Return a specification with the current settings. The order of the filters' values and repetitions don't matter.
 
         Args:
             period: The period of the report.
@@ -55,7 +60,7 @@ class ReportSpec:
             else {**settings.deadline_rule},
             timezone=settings.timezone,
             **filters,
-        )
+        ).normalized()
 
     @property
     def filters(self) -> Filters:
@@ -85,8 +90,9 @@ class ReportSpec:
 
     @property
     def key(self) -> str:
-        """The name of the publication: report name, period and as-of day."""
-        return f"{self.series}_as-of-{self.as_of_day}"
+        """The name of the publication: report name, period and as-of day, and its number if it is not the first."""
+        edition = f"_{self.edition}" if self.edition > 1 else ""
+        return f"{self.series}_as-of-{self.as_of_day}{edition}"
 
     @property
     def as_of_day(self) -> str:
@@ -97,9 +103,26 @@ class ReportSpec:
         """Return the same specification for another period."""
         return replace(self, period=period)
 
+    def normalized(self) -> Self:
+        """Return the same specification with the values of each filter sorted, in the form of `normal_id`, and once each.
+
+        Earlier versions published specifications in the order of the command line.
+        """
+        products = self.business_products and tuple(map(normal_id, self.business_products))
+        return replace(self, business_products=_set(products), codes=_set(self.codes), regions=_set(self.regions))
+
+    def question(self) -> dict[str, Any]:
+        """Return the JSON object of everything that influences the figures except the data and the as-of time."""
+        fields = replace(self.normalized(), edition=1, replaces="").as_json()
+        del fields["as_of"]
+        return fields
+
     def as_json(self) -> dict[str, Any]:
         """Return the JSON object that stands in the manifest."""
         fields = asdict(self)
+        for name, default in (("edition", 1), ("replaces", "")):  # not in the manifests of earlier versions
+            if fields[name] == default:
+                del fields[name]
         fields["period"] = {
             "name": self.period.name,
             "from": self.period.from_time.isoformat(),
@@ -132,6 +155,10 @@ class ReportSpec:
         )
 
 
+def _set(values: tuple[str, ...] | None) -> tuple[str, ...] | None:
+    return tuple(sorted(set(values))) if values else None
+
+
 @dataclass(frozen=True, slots=True)
 class WarehouseFacts:
     """The facts about the warehouse that a report states in addition to its input rows."""
@@ -157,6 +184,10 @@ class WarehouseFacts:
     """The time up to which the silence after the newest event is usual."""
     purged_before: datetime | None = None
     """Older data were purged; None before the first purge."""
+
+    def reach_beyond(self, time: datetime) -> bool:
+        """Return whether the data were read after a time, and the newest event came at that time or later."""
+        return self.run_finished_at >= time and self.newest_event_at is not None and self.newest_event_at >= time
 
     def name(self, business_product_id: str) -> str:
         """Return a product's name; its ID if no name is known."""

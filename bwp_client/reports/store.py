@@ -49,6 +49,7 @@ class ReportStore(Protocol):
         """Publish the report that lies in a folder; return False if its key was published before.
 
         Raises:
+            UsageError: A folder or file that is no report has the report's name; nothing was published.
             WarehouseError: The disk is full, or the folder can't be written; nothing was published.
             RemoteError: S3 refused or failed; nothing was published.
         """

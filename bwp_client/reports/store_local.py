@@ -8,10 +8,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from tempfile import mkdtemp
+from uuid import uuid4
 
-from bwp_client.errors import SourceNotFoundError, WarehouseError
+from bwp_client.errors import SourceNotFoundError, UsageError, WarehouseError
 from bwp_client.reports.manifest import LOG_FOLDER, MANIFEST, SIGNATURE, Manifest
-from bwp_client.warehouse.temp_folders import remove_abandoned_folders
+from bwp_client.warehouse.temp_folders import remove_abandoned_folders, this_machine
 
 _PARTIAL = ".partial-"
 
@@ -48,7 +49,7 @@ class LocalStore:
             return False
         with _disk_errors(self.uri, "Nothing was published; earlier reports are untouched."):
             self._folder.mkdir(parents=True, exist_ok=True)
-            prefix = f"{_PARTIAL}{manifest.key}-"
+            prefix = f"{_PARTIAL}{manifest.key}-{this_machine()}-"
             remove_abandoned_folders(self._folder, prefix)
             partial = Path(mkdtemp(prefix=f"{prefix}{os.getpid()}-", dir=self._folder))
             try:
@@ -60,6 +61,11 @@ class LocalStore:
                 shutil.rmtree(partial, ignore_errors=True)
                 if (target / MANIFEST).exists():
                     return False
+                if target.exists():
+                    raise UsageError(
+                        f"{target} is in the way: it is no published report, because it has no {MANIFEST}. Nothing was "
+                        "published. Move it away, then start the command again."
+                    ) from None
                 raise
         with suppress(OSError):  # the report is published; not every network file system can sync a folder
             _sync(self._folder)
@@ -74,7 +80,7 @@ class LocalStore:
         with _disk_errors(f"{self.uri}/{folder}/{name}", "Published reports are unchanged."):
             target = self._folder / folder / name
             target.parent.mkdir(parents=True, exist_ok=True)
-            partial = target.with_name(f".{name}.{os.getpid()}")
+            partial = target.with_name(f".{name}.{uuid4().hex[:12]}")  # the names of other machines' files differ
             partial.write_bytes(text)
             if not only_new:
                 partial.replace(target)

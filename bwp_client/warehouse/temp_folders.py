@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
+import platform
 import shutil
 from pathlib import Path
 
@@ -13,6 +15,11 @@ def remove_abandoned_folders(parent: Path, prefix: str) -> None:
         owner = folder.name.removeprefix(prefix).partition("-")[0]
         if owner.isdecimal() and not is_running(int(owner)):
             shutil.rmtree(folder, ignore_errors=True)
+
+
+def this_machine() -> str:
+    """Return a short digest of this machine's name: other machines that share a folder have processes of the same IDs."""
+    return hashlib.sha256(platform.node().encode()).hexdigest()[:8]
 
 
 def is_running(process_id: int) -> bool:

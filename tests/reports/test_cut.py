@@ -6,10 +6,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from support.events import envelope
+from support.events import envelope, write
 from support.reports import (
     MONDAY,
     WEEK,
+    day_after,
     look_up,
     make_warehouse,
     report,
@@ -146,6 +147,7 @@ def test_a_report_of_one_product_knows_the_limits_of_all_data(tmp_path: Path) ->
 
 
 def test_catching_up_leaves_out_periods_that_the_data_cut(purged: Path) -> None:
+    run(purged, "load", write(purged / "later" / "0.json", [day_after()]))
     done = report_json(purged, "--catch-up", "3")
     assert [item["key"].partition("_as")[0] for item in [*done["caught_up"], done]] == [
         "deletion_2026-W09", "deletion_2026-W10",

@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from support.events import write
 from support.notices import Receiver, hook
-from support.reports import QUIET, WEEK, make_warehouse, run, run_json, steady
+from support.reports import MONDAY, QUIET, WEEK, day_after, make_warehouse, run, run_json, steady, week_of_events
 from support.tables import clean_env
 from typer.testing import Result
 
@@ -25,6 +26,13 @@ ANY = (0, 1, 2, 3, 4)
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
     make_warehouse(tmp_path, *steady())
+    return tmp_path
+
+
+@pytest.fixture
+def without_failures(tmp_path: Path) -> Path:
+    """Return a folder whose warehouse fires no alert rule but `stale`."""
+    make_warehouse(tmp_path, week_of_events(MONDAY, failed=0, completed=20, prefix="t"), {})
     return tmp_path
 
 
@@ -82,6 +90,7 @@ def test_until_it_is_delivered_each_run_ends_with_1_and_says_so(folder: Path) ->
 
 
 def test_a_run_with_nothing_due_delivers_what_is_outstanding(folder: Path) -> None:
+    run(folder, "load", write(folder / "later" / "0.json", [day_after()]))
     options = ("--catch-up", "1")
     with hook(500) as found:
         assert report(folder, *options, "--notify", found.url).exit_code == 1
@@ -151,21 +160,21 @@ def test_the_log_holds_no_part_of_an_address(folder: Path) -> None:
     assert not any(part in text for part in ("hunter2", "hunter3", good.host, bad.host, "user:"))
 
 
-def test_check_sends_its_notice_with_the_next_run_too(folder: Path) -> None:
+def test_check_sends_its_notice_with_the_next_run_too(without_failures: Path) -> None:
     fires, calm = ("--stale-hours", "1"), ("--stale-hours", "1000000", "--deadline-days", "0")
     with hook(500) as found:
-        first = check(folder, *fires, "--notify", found.url)
-        still = check(folder, *calm, "--notify", found.url, "--json")
+        first = check(without_failures, *fires, "--notify", found.url)
+        still = check(without_failures, *calm, "--notify", found.url, "--json")
         found.status = 200
-        late = check(folder, *calm, "--notify", found.url)
-        after = check(folder, *calm, "--notify", found.url)
+        late = check(without_failures, *calm, "--notify", found.url)
+        after = check(without_failures, *calm, "--notify", found.url)
     assert [done.exit_code for done in (first, still, late, after)] == [1, 1, 0, 0], late.stderr
     assert "could not be delivered" in first.stderr
     assert json.loads(still.stdout)["fired"] == {}
     assert all(json.loads(line)["message"] for line in still.stderr.splitlines())
     assert found.titles == ["Check of deletion tasks: 1 of 4 rules fired"]
     assert "This notice is of" in found.accepted[0]["message"]
-    assert states(folder, "reports") == ["delivered"]
+    assert states(without_failures, "reports") == ["delivered"]
 
 
 def test_check_sends_one_notice_when_the_same_rule_fires_again(folder: Path) -> None:
@@ -183,6 +192,49 @@ def test_report_does_not_send_the_notices_of_check(folder: Path) -> None:
         found.status = 200
         report(folder, "--notify", found.url)
     assert found.titles == [PUBLISHED]
+
+
+def test_of_two_refusals_of_a_day_for_the_same_reason_one_is_sent(folder: Path) -> None:
+    with hook() as found:
+        stale = {"BWP_REPORT__MAX_STALE_HOURS": "1"}
+        for env in (stale, stale, {}):
+            report(folder, "--notify", found.url, **env)
+        report(folder, "--warehouse", "nowhere", "--notify", found.url)
+        report(folder, "--warehouse", "nowhere", "--notify", found.url)
+    refused, failed = f"Report deletion {WEEK}: not published", f"Report deletion {WEEK}: could not be made"
+    assert found.titles == [refused, PUBLISHED, failed]
+
+
+def test_a_refusal_that_nobody_heard_of_is_sent_once_by_the_next_refusal(folder: Path) -> None:
+    with hook(500) as found:
+        for status in (500, 200, 200):
+            found.status = status
+            report(folder, "--notify", found.url, BWP_REPORT__MAX_STALE_HOURS="1")
+    assert found.titles == [f"Report deletion {WEEK}: not published"]
+    assert states(folder) == ["delivered"]
+
+
+def test_two_machines_that_refuse_at_once_send_one_refusal(folder: Path) -> None:
+    with hook() as found:
+        options = ("report", "--period", WEEK, "--out", "out", "--notify", found.url)
+        running = [
+            subprocess.Popen(
+                [sys.executable, "-m", "bwp_client", *options], cwd=folder, stderr=subprocess.DEVNULL,
+                env=clean_env(**QUIET | {"BWP_REPORT__MAX_STALE_HOURS": "1"}),
+            )
+            for _ in range(2)
+        ]  # fmt: skip
+        assert [child.wait(timeout=280) for child in running] == [1, 1]
+    assert found.titles == [f"Report deletion {WEEK}: not published"]
+
+
+@pytest.mark.s3
+def test_on_s3_too_the_same_refusal_is_sent_once(folder: Path, bucket: Any) -> None:
+    with hook() as found:
+        for _ in range(2):
+            options = ("report", "--period", WEEK, "--out", f"{bucket.uri}/reports", "--notify", found.url)
+            run(folder, *options, allowed=(1,), BWP_REPORT__MAX_STALE_HOURS="1", **bucket.env)
+    assert found.titles == [f"Report deletion {WEEK}: not published"]
 
 
 # Kills its own process, as the kernel would, right after the publication.
@@ -331,10 +383,22 @@ def test_a_log_that_can_not_be_written_does_not_hide_the_result(store: ReportSto
     assert "can't be stored" in box.messages[1]
 
 
-def test_a_log_that_can_not_be_read_is_said_and_is_no_failure_of_check(folder: Path) -> None:
+def test_two_processes_that_send_the_same_notice_at_once_send_it_once(store: ReportStore) -> None:
+    with hook() as found:
+        first, second = (outbox(store, found) for _ in range(2))
+        second._outstanding()  # both runs have read the log before one of them sends
+        for box in (first, second):
+            box.send(Notice("Refused", ("A line.",), once="the same"))
+            box.send_earlier()
+        second.send(Notice("Refused", ("A line.",), once="another"))
+    assert found.titles == ["Refused", "Refused"]
+    assert not second.needs_attention
+
+
+def test_a_log_that_can_not_be_read_is_said_and_is_no_failure_of_check(without_failures: Path) -> None:
     with hook() as found:
         done = check(
-            folder, "--stale-hours", "1000000", "--deadline-days", "0", "--notify", found.url,
+            without_failures, "--stale-hours", "1000000", "--deadline-days", "0", "--notify", found.url,
             BWP_REPORT__OUT="s3://nowhere/reports", AWS_ENDPOINT_URL="http://127.0.0.1:9", AWS_ACCESS_KEY_ID="x",
             AWS_SECRET_ACCESS_KEY="x", AWS_REGION="us-east-1", AWS_MAX_ATTEMPTS="1",
         )  # fmt: skip

@@ -16,6 +16,7 @@ from support.reports import (
     MONDAY,
     QUIET,
     WEEK,
+    day_after,
     look_up,
     make_warehouse,
     report,
@@ -102,7 +103,8 @@ def test_a_repeated_run_is_a_no_op_and_both_are_logged(tmp_path: Path) -> None:
 
 
 def test_catching_up_makes_the_missing_reports_and_none_twice(tmp_path: Path) -> None:
-    make_warehouse(tmp_path, *steady())
+    events, answers = steady()
+    make_warehouse(tmp_path, [*events, day_after()], answers)
     report_json(tmp_path, "--out", "out", period="2026-W09")
     done = report_json(tmp_path, "--out", "out", "--catch-up", "2")
     assert [item["key"].partition("_as")[0] for item in [*done["caught_up"], done]] == [

@@ -59,6 +59,11 @@ def make_warehouse(folder: Path, events: list[Any], answers: dict[str, list[str 
     return warehouse
 
 
+def day_after() -> Any:
+    """Return an event after the week of `MONDAY`: reports that wait for data beyond their period wait for it."""
+    return envelope("day-after", time=MONDAY + timedelta(days=7, hours=1))
+
+
 def steady(prefix: str = "t") -> tuple[list[Any], dict[str, list[str | None]]]:
     """Return four weeks of events, in each week 10 failed of 200, and the error codes of each failed task."""
     events, answers = [], {}

@@ -1,0 +1,134 @@
+"""Publishes the reports that a run of `report` owes, sends their notices, and prints the results."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+import typer
+
+from bwp_client.cli.console import Progress, note, print_json
+from bwp_client.errors import BwpError, ExitCode
+
+if TYPE_CHECKING:
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+    from bwp_client.metrics.guidance import GuidanceTable
+    from bwp_client.reports.outbox import Outbox
+    from bwp_client.reports.publish import PublishResult
+    from bwp_client.reports.spec import ReportSpec
+    from bwp_client.reports.store import ReportStore
+    from bwp_client.settings import Settings
+    from bwp_client.warehouse import Warehouse
+
+_NOT_DELIVERED: Final = "not delivered"
+
+
+@dataclass(frozen=True, slots=True)
+class Publisher:
+    """Makes the reports of one run of the command, and sends their notices."""
+
+    store: ReportStore
+    outbox: Outbox
+    settings: Settings
+    warehouse_uri: str
+    signing_key: Ed25519PrivateKey | None
+    force: bool
+    waits_for_data: bool
+    is_exact_time: bool
+    as_json: bool
+
+    def make_due(self, first: ReportSpec, catch_up: int) -> list[tuple[ReportSpec, PublishResult]]:
+        """Make the reports that are due, oldest first, and send a notice of each; of an error too, before it is raised."""
+        from bwp_client.metrics.guidance import read_guidance
+        from bwp_client.reports.notify import failure_notice
+        from bwp_client.reports.publications import due_specs
+        from bwp_client.warehouse import Warehouse
+
+        spec, results = first, []
+        try:
+            warehouse = Warehouse(self.warehouse_uri)
+            guidance = read_guidance(self.settings.error_codes_file)
+            for spec in due_specs(first, catch_up, self.store, warehouse):
+                results.append((spec, self._make(spec, warehouse, guidance)))
+        except Exception as error:
+            message = str(error) if isinstance(error, BwpError) else f"A fault of ours ({type(error).__name__})."
+            self.outbox.send(failure_notice(spec, message, type(error).__name__), spec.key)
+            raise
+        return results
+
+    def _make(self, spec: ReportSpec, warehouse: Warehouse, guidance: GuidanceTable) -> PublishResult:
+        from bwp_client.reports.attempts import AttemptState
+        from bwp_client.reports.chromium import find_browser
+        from bwp_client.reports.notify import result_notice
+        from bwp_client.reports.publish import make_report
+
+        with Progress(as_json=self.as_json) as progress:
+            result = make_report(
+                warehouse,
+                spec,
+                self.store,
+                product_names=self.settings.product_names,
+                guidance=guidance,
+                browser=find_browser(self.settings.report.browser),
+                force=self.force,
+                signing_key=self.signing_key,
+                waits_for_data=self.waits_for_data,
+                is_exact_time=self.is_exact_time,
+                on_progress=progress,
+                before_publication=lambda published: self.outbox.announce(
+                    result_notice(spec, published), published.key
+                ),
+            )
+        if result.state is AttemptState.ALREADY_PUBLISHED:
+            self.outbox.withdraw_announced()
+        elif result.state is AttemptState.REFUSED:
+            self.outbox.withdraw_announced()
+            self.outbox.send(result_notice(spec, result), result.key)
+        else:
+            self.outbox.send_announced()
+        return result
+
+
+def print_results(results: list[tuple[ReportSpec, PublishResult]], outbox: Outbox, *, as_json: bool) -> None:
+    """Print the result of each report.
+
+    Raises:
+        typer.Exit: With exit code 1, if a result, a notice or a file needs attention.
+    """
+    from bwp_client.reports.attempts import AttemptState
+
+    for _, result in results:
+        result.notice = _NOT_DELIVERED if result.key in outbox.undelivered_keys else ""
+    if as_json:
+        nothing_due = {"state": "nothing due"} | ({"notice": _NOT_DELIVERED} if outbox.undelivered_keys else {})
+        *caught_up, newest = [result.as_json() for _, result in results] or [nothing_due]
+        print_json(newest | ({"caught_up": caught_up} if caught_up else {}))
+    elif not results:
+        note("Nothing is due: each of these periods was published.")
+    for spec, result in results:
+        for line in [] if as_json else _lines(spec, result):
+            note(line)
+    damaged = sorted({path for _, result in results for path in result.damaged})
+    for path in damaged:
+        text = f"Needs attention: {path} can't be read, so it does not count as published."
+        note(f"{text} Restore it, or move its folder away.", as_json=as_json)
+    is_refused = any(result.state is AttemptState.REFUSED for _, result in results)
+    if outbox.needs_attention or is_refused or damaged:
+        raise typer.Exit(int(ExitCode.NEEDS_ATTENTION))
+
+
+def _lines(spec: ReportSpec, result: PublishResult) -> list[str]:
+    from bwp_client.reports.attempts import AttemptState
+
+    if result.state is AttemptState.REFUSED:
+        return [
+            f"Needs attention: {result.key} ({spec.period}, UTC) was not published; earlier reports are untouched.",
+            *(f"  {reason}" for reason in result.reasons),
+            *([] if result.is_place_taken else ["--force publishes it with these reasons on page one."]),
+        ]
+    return [
+        f"{result.key} ({spec.period}, UTC): {result.state}.",
+        *(f"  {text}" for text in (result.link, *result.statements, result.pictures)),
+        *([f"  It takes the place of {result.replaces}."] if result.replaces else []),
+    ]
