@@ -12,9 +12,11 @@ import threading
 import time
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+from itertools import count
 from multiprocessing.context import ForkServerContext
 from pathlib import Path
 from typing import Any
@@ -37,8 +39,7 @@ AIMED_AT_SHARE = 0.5
 """The share of commands that are to be killed; some of them end before."""
 LONGEST_SECONDS = 280
 """A command that takes longer hangs."""
-MayEnd = dict[str, tuple[int, ...]]
-ENDINGS: MayEnd = {
+EXIT_CODES: dict[str, tuple[int, ...]] = {
     "load": (0, 1), "archive": (0, 1), "maintain": (0,), "purge": (0, 1), "enrich": (0, 1), "import": (0,), "retry": (0, 1),
     "status": (0,), "metric": (0,),
 }  # fmt: skip
@@ -82,7 +83,7 @@ class Shop:
     commands_at_once: int = 6
     context: ForkServerContext = field(default_factory=prepared_context)
     ended: list[Ended] = field(default_factory=list)
-    started: int = 0
+    numbers: Iterator[int] = field(default_factory=count)
 
     def arguments_of(self, kind: str, dice: random.Random) -> tuple[list[str], dict[str, str]]:
         """Return the arguments of a random command of a kind, and its own environment."""
@@ -110,7 +111,7 @@ class Shop:
         }[kind](), env
 
     def day(self, days_ago: int) -> str:
-        return f"{self.world.today - days_ago * (self.world.windows[0][1] - self.world.windows[0][0]) / 20:%Y-%m-%d}"
+        return f"{self.world.today - timedelta(days=days_ago):%Y-%m-%d}"
 
     @staticmethod
     def window_options(window: tuple[datetime, datetime]) -> list[str]:
@@ -121,8 +122,7 @@ class Shop:
         kill: tuple[int, float] | None = None,
     ) -> Ended:  # fmt: skip
         """Run a command on a machine, and kill it with a signal after some seconds if it still runs."""
-        self.started += 1
-        said = self.folder / "said" / f"{self.started:04d}"
+        said = self.folder / "said" / f"{next(self.numbers):04d}"
         own = {"XDG_CACHE_HOME": str(self.folder / f"cache-{machine}"), "TMPDIR": str(self.folder / f"temp-{machine}")}
         begun, sent = time.monotonic(), None
         process = start(
@@ -132,8 +132,9 @@ class Shop:
         if kill:
             process.join(kill[1])
             if process.exitcode is None:
-                sent = kill[0]
-                os.kill(process.pid or 0, sent)
+                with suppress(ProcessLookupError):  # it may end in this moment
+                    os.kill(process.pid or 0, kill[0])
+                    sent = kill[0]
         process.join(LONGEST_SECONDS)
         if process.exitcode is None:
             process.kill()
@@ -152,36 +153,28 @@ def cause_chaos(shop: Shop, seconds: float) -> None:
     """Run random commands on both machines at once, and kill a third of them."""
     until = time.monotonic() + seconds
     took: dict[str, list[float]] = defaultdict(lambda: [1.0])
-    errors: list[BaseException] = []
     weights = {kind: weight for kind, weight in WEIGHTS.items() if shop.archive or kind != "archive"}
 
     def operate(machine: int, dice: random.Random) -> None:
-        try:
-            while time.monotonic() < until:
-                (kind,) = dice.choices(list(weights), list(weights.values()))
-                arguments, env = shop.arguments_of(kind, dice)
-                usual = sorted(took[kind])[len(took[kind]) // 2]
-                number = dice.choice([signal.SIGKILL, signal.SIGKILL, signal.SIGTERM])
-                kill = (number, dice.uniform(0.05, 1.0) * usual) if dice.random() < AIMED_AT_SHARE else None
-                kill = None if kind in shop.never_killed else kill
-                ended = shop.run(kind, arguments, env, machine=machine, kill=kill)
-                if ended.signal is None:
-                    took[kind].append(ended.seconds)
-        except BaseException as error:
-            errors.append(error)
-            raise
+        while time.monotonic() < until:
+            (kind,) = dice.choices(list(weights), list(weights.values()))
+            arguments, env = shop.arguments_of(kind, dice)
+            usual = sorted(took[kind])[len(took[kind]) // 2]
+            number = dice.choice([signal.SIGKILL, signal.SIGKILL, signal.SIGTERM])
+            kill = (number, dice.uniform(0.05, 1.0) * usual) if dice.random() < AIMED_AT_SHARE else None
+            kill = None if kind in shop.never_killed else kill
+            ended = shop.run(kind, arguments, env, machine=machine, kill=kill)
+            if ended.signal is None:
+                took[kind].append(ended.seconds)
 
     dice = random.Random(shop.world.seed)
-    operators = [
-        threading.Thread(target=operate, args=(number % MACHINES, random.Random(dice.random())))
-        for number in range(shop.commands_at_once)
-    ]
-    with old_files_looking_older(Path(shop.warehouse)):
+    with ThreadPoolExecutor(shop.commands_at_once) as pool, old_files_looking_older(Path(shop.warehouse)):
+        operators = [
+            pool.submit(operate, number % MACHINES, random.Random(dice.random()))
+            for number in range(shop.commands_at_once)
+        ]
         for operator in operators:
-            operator.start()
-        for operator in operators:
-            operator.join()
-    assert not errors, errors
+            operator.result()
 
 
 @contextmanager
@@ -249,7 +242,7 @@ def check_commands(shop: Shop, _tables: Tables, _floor: datetime) -> int:
         try:
             said = json.loads(ended.out)
             lines = [json.loads(line) for line in ended.err.splitlines()]
-            is_right = ended.code in ENDINGS[ended.kind] and not NEVER_SAID.search(ended.err)
+            is_right = ended.code in EXIT_CODES[ended.kind] and not NEVER_SAID.search(ended.err)
             is_right = is_right and all(isinstance(line, dict) and line["event"] != "log" for line in lines)
             if ended.kind in ("load", "archive"):
                 is_right = is_right and said["read"] == sum(
