@@ -79,8 +79,7 @@ def without_secrets(text: str) -> str:
         if _NAMED_BY_A_VALUE.search(text[:end]):
             return _SECRET
         text = f"{text[:end]} {_SECRET}"
-    text = _USER_OF_ADDRESS.sub(f"{_SECRET}@", text) if "@" in text else text
-    return _LONG_WORD.sub(_unless_random, _KNOWN_KEY.sub(_SECRET, text))
+    return _LONG_WORD.sub(_unless_random, _KNOWN_KEY.sub(_SECRET, without_users(text)))
 
 
 def _end_of_secret_name(text: str) -> int | None:
@@ -126,6 +125,11 @@ def _encoding(raw: bytes) -> str:
         if zeros.count(0) * 2 > len(zeros):
             return code
     return "utf-8"
+
+
+def without_users(text: str) -> str:
+    """Return a text with `<secret>` in place of the user and password of each URL."""
+    return _USER_OF_ADDRESS.sub(f"{_SECRET}@", text) if "@" in text else text
 
 
 def one_line(text: str) -> str:

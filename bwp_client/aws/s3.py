@@ -101,7 +101,7 @@ def split_s3(uri: str) -> tuple[str, str]:
         raise SettingsError(f"{uri!r} names no bucket. Write s3://bucket/prefix. Nothing was read or written.")
     if not _BUCKET.fullmatch(bucket):
         raise SettingsError(
-            f"{bucket!r} in {uri!r} is no name of a bucket. Nothing was read or written. Write s3://bucket/prefix; for an "
+            f"{uri!r} names no valid bucket. Nothing was read or written. Write s3://bucket/prefix; for an "
             "access point, write its alias in place of the bucket."
         )
     return bucket, key

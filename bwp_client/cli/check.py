@@ -93,6 +93,7 @@ def _evaluate(
     """Evaluate the rules; send a notice if a rule fires, or of an error before it is raised."""
     from bwp_client.metrics.filter_values import require_known_values
     from bwp_client.monitoring.alerts import check_notice, evaluate_rules, failure_notice
+    from bwp_client.redaction import without_users
     from bwp_client.warehouse import Warehouse
     from bwp_client.warehouse.product_names import product_names
     from bwp_client.warehouse.snapshot import Snapshot, compute_from_newest
@@ -104,7 +105,9 @@ def _evaluate(
     try:
         found = compute_from_newest(Warehouse(uri), evaluate)
     except Exception as error:
-        message = str(error) if isinstance(error, BwpError) else f"A fault of ours ({type(error).__name__})."
+        message = (
+            without_users(str(error)) if isinstance(error, BwpError) else f"A fault of ours ({type(error).__name__})."
+        )
         outbox.send(failure_notice(filters, message))
         raise
     if found.fired:

@@ -111,6 +111,10 @@ def errors_as_exit_codes(*, as_json: bool) -> Iterator[None]:
 
 
 def _print_error(message: str, *, as_json: bool) -> None:
+    """Write an error; it may quote an address as the user typed it, and logs store what is written here."""
+    from bwp_client.redaction import without_users
+
+    message = without_users(message)
     if as_json:
         write_line("error", message)
     else:

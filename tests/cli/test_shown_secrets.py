@@ -1,4 +1,4 @@
-"""The list of quarantined records shows no secret that an earlier release stored."""
+"""The command line shows no secret: none that an earlier release stored, and none of an address that was typed."""
 
 from pathlib import Path
 
@@ -23,3 +23,13 @@ def test_an_excerpt_stored_with_a_secret_is_shown_without_it(tmp_path: Path, mon
     assert [row["excerpt"] for row in list_quarantined(warehouse)] == ['{"client_secret <secret>']
     for options in ((), ("--json",)):
         assert "Zq" not in run(tmp_path, "quarantine", "list", *options).output
+
+
+@pytest.mark.parametrize(
+    "arguments", [("load", "s3://u:Zq9Xvalue@host/x"), ("status", "--warehouse", "gs://u:Zq9Xvalue@b/x")]
+)
+def test_an_error_shows_no_user_of_an_address(tmp_path: Path, arguments: tuple[str, ...]) -> None:
+    for options in ((), ("--json",)):
+        done = run(tmp_path, *arguments, *options, allowed=(2,))
+        assert "Zq" not in done.output
+        assert "<secret>@" in done.output
