@@ -12,6 +12,7 @@ from bwp_client.reports.quiet import doubt_of_quiet
 from bwp_client.reports.spec import ReportSpec, WarehouseFacts
 
 BLANK_PICTURE = "a picture is blank: "
+TOO_EARLY = "too early: "
 
 
 def refusal_reasons(
@@ -60,7 +61,7 @@ def _too_early(spec: ReportSpec, facts: WarehouseFacts) -> str | None:
     else:
         data = f"the newest event is of {moment(newest)} UTC" if newest else "no event was loaded"
     return (
-        f"too early: {data}, before the period's end ({moment(end)} UTC), so events of the period may still come. The report "
+        f"{TOO_EARLY}{data}, before the period's end ({moment(end)} UTC), so events of the period may still come. The report "
         "is published by the next run with --catch-up after a later event was loaded."
     )
 

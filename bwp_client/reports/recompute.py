@@ -22,7 +22,7 @@ from bwp_client.reports.context import ReportContext
 from bwp_client.reports.examine import differences
 from bwp_client.reports.extract import count_outcomes
 from bwp_client.reports.from_rows import INPUTS, as_arrow, content_from_rows, key_figures
-from bwp_client.reports.gate import BLANK_PICTURE, refusal_reasons
+from bwp_client.reports.gate import BLANK_PICTURE, TOO_EARLY, refusal_reasons
 from bwp_client.reports.manifest import FileEntry, Manifest
 from bwp_client.reports.tables import TABLES
 from bwp_client.reports.verification import Verification
@@ -90,7 +90,8 @@ def differing_fields(
         yield from (f"manifest.json: {field}" for field in differences(stated[name], value, name))
     if is_same_code:
         reasons = [reason for reason in manifest.reasons if not reason.startswith(BLANK_PICTURE)]
-        found = list(refusal_reasons(manifest.spec, manifest.facts, content, ()))
+        has_waited = any(reason.startswith(TOO_EARLY) for reason in reasons)  # only a report with --catch-up waits
+        found = list(refusal_reasons(manifest.spec, manifest.facts, content, (), waits_for_data=has_waited))
         yield from (f"manifest.json: {field}" for field in differences(reasons, found, "forced"))
 
 

@@ -240,3 +240,10 @@ def test_a_file_that_is_no_manifest_at_all_is_wrong_usage(report: Path, text: st
         done = run(report.parent, "report", "rebuild", report, *options, allowed=(0, 1, 2, 4))
         assert done.exit_code == 2
         assert "Nothing was changed." in done.stderr
+
+
+def test_a_report_that_was_forced_before_its_data_were_there_is_verified(tmp_path: Path) -> None:
+    make_warehouse(tmp_path, *steady())
+    made = report_json(tmp_path, "--catch-up", "1", "--force")
+    assert any("too early" in reason for reason in made["reasons"])
+    assert run_json(tmp_path, "report", "rebuild", made["manifest"], "--verify", "--json")["is_equal"]
