@@ -23,8 +23,8 @@ LOADS, EACH = 9, 12
 EVENTS = many(LOADS * EACH, start=NOW - timedelta(days=4))
 FLOOR = NOW.replace(hour=0) - timedelta(days=3)
 RECENT = [event for event in EVENTS if event["time"] >= f"{FLOOR:%Y-%m-%d}"]
-STEP = 13
-"""In the short run the other one starts at every thirteenth opening of a table; in the long one at each."""
+STEP = 29
+"""In the short run the other one starts at every 29th opening of a table; in the long one at each."""
 
 
 class Disturbed(Warehouse):
