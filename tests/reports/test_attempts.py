@@ -7,6 +7,7 @@ import subprocess
 import sys
 import tempfile
 from pathlib import Path
+from typing import Any
 
 import pytest
 from support.reports import QUIET, WEEK, make_warehouse, report_json, run, run_json, steady
@@ -74,12 +75,15 @@ def test_a_report_that_another_machine_is_publishing_is_left_alone(
     ended = subprocess.Popen([sys.executable, "-c", ""])
     ended.wait()
 
+    def with_its_process_id(prefix: str, **options: Any) -> str:
+        return tempfile.mkdtemp(prefix=prefix.replace(f"-{os.getpid()}-", f"-{ended.pid}-"), **options)
+
     def stopped(*_: Path) -> None:
         raise KeyboardInterrupt
 
     with monkeypatch.context() as elsewhere:
         elsewhere.setattr(platform, "node", lambda: "elsewhere")
-        elsewhere.setattr(os, "getpid", lambda: ended.pid)
+        elsewhere.setattr(store_local, "mkdtemp", with_its_process_id)
         elsewhere.setattr(store_local, "_copy_durably", stopped)
         run(folder, "report", "--period", WEEK, "--out", "shared", allowed=(130,))
     (unfinished,) = (folder / "shared").glob(".partial-*")
