@@ -102,7 +102,7 @@ _TYPES: dict[AwsProblem, str] = {
     AwsProblem.INVALID: "ParamValidationError",
     AwsProblem.CERTIFICATE: "SSLError",
     AwsProblem.PROXY: "ProxyConnectionError",
-    AwsProblem.NO_AWS: "ResponseParserError",
+    AwsProblem.NO_AWS: "PaginationError ResponseParserError",
     AwsProblem.FAULT: "ChecksumError FlexibleChecksumError",
     AwsProblem.UNREACHABLE: "Boto3Error BotoCoreError RetriesExceededError",
 }

@@ -16,11 +16,13 @@ from bwp_client.settings import Settings
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
-    from mypy_boto3_s3.type_defs import ObjectTypeDef
+    from mypy_boto3_s3.type_defs import ListObjectsV2OutputTypeDef, ObjectTypeDef
     from obstore.store import S3Store
 
 _BUCKET = re.compile(r"[A-Za-z0-9._-]{1,255}")
 _DEFAULT_REGION = "us-east-1"
+_MOST_EMPTY_PAGES = 1000
+"""How many pages of a listing in a row may be empty: S3 sends some where many objects were deleted."""
 _SELECTS_ENDPOINT = ("AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL", "AWS_PROFILE", "AWS_CONFIG_FILE", "AWS_REGION")
 
 
@@ -55,9 +57,32 @@ def list_objects(bucket: str, prefix: str, client: S3Client | None = None) -> It
     Raises:
         botocore.exceptions.ClientError: S3 refused or failed.
         botocore.exceptions.BotoCoreError: S3 could not be reached.
+        botocore.parsers.ResponseParserError: An answer is no listing of S3, or the listing has no end. The objects that were
+            yielded before exist; there may be others.
     """
+    from botocore.parsers import ResponseParserError
+
     pages = (client or s3_client()).get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix)
-    return (item for page in pages for item in page.get("Contents", []))
+    before: list[ObjectTypeDef] | None = None
+    empty_pages = 0
+    try:
+        for page in pages:
+            items = page.get("Contents", [])
+            empty_pages = 0 if items else empty_pages + 1
+            if not _is_listing(page) or (items and items == before) or empty_pages > _MOST_EMPTY_PAGES:
+                raise ResponseParserError("the answer is no listing")
+            yield from items
+            before = items
+    except ValueError as error:  # botocore can't read a number or a time
+        raise ResponseParserError("a field of the listing has no value of its type") from error
+
+
+def _is_listing(page: ListObjectsV2OutputTypeDef) -> bool:
+    """Return whether a page has the fields that every listing has; botocore reads any other document as an empty page."""
+    is_truncated = page.get("IsTruncated")
+    if is_truncated is None or (is_truncated and not page.get("NextContinuationToken")):
+        return False
+    return all("Key" in item and "ETag" in item and item.get("Size", -1) >= 0 for item in page.get("Contents", []))
 
 
 def download(bucket: str, key: str, target: IO[bytes]) -> None:

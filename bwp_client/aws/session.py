@@ -6,8 +6,10 @@ SDK reads it, and refuses a configuration that a client would only fail with lat
 
 from __future__ import annotations
 
+import json
 import os
 from functools import lru_cache
+from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, cast
 from urllib.parse import urlsplit
 
@@ -64,8 +66,29 @@ def aws_client(service: str, config: Any, *, fallback_region: str | None = None)
     session = aws_session(service, fallback_region=fallback_region)
     with configuration_errors(_CONFIGURATION):
         client = cast("Any", session).client(service, config=config)
+    if client.meta.service_model.metadata.get("protocol") == "json":
+        client.meta.events.register("before-parse", _refuse_other_servers)
     credentials_of(session)
     return client
+
+
+def _refuse_other_servers(operation_model: Any, response_dict: dict[str, Any], **_: Any) -> None:
+    """Refuse what another server, such as a proxy, answers: botocore reads it as an answer whose fields are missing.
+
+    Raises:
+        ResponseParserError: The body is no JSON object, or has none of the fields that the call answers with.
+    """
+    from botocore.parsers import ResponseParserError
+
+    fields = operation_model.output_shape.members if operation_model.output_shape else {}
+    if response_dict["status_code"] != HTTPStatus.OK or not fields:
+        return  # SQS sends no body where it has nothing to say
+    try:
+        answer = json.loads(response_dict["body"])
+    except ValueError:
+        answer = None
+    if not isinstance(answer, dict) or (answer and fields.keys().isdisjoint(answer)):
+        raise ResponseParserError(f"the answer to {operation_model.name} has none of its fields")
 
 
 def credentials_of(session: Session) -> ReadOnlyCredentials:

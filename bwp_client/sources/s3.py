@@ -8,7 +8,7 @@ from io import BytesIO
 from typing import TYPE_CHECKING, BinaryIO, Self, cast
 
 from bwp_client.aws import AwsProblem, list_objects, object_store, s3_client, s3_errors, split_s3
-from bwp_client.errors import UsageError
+from bwp_client.errors import TransientRemoteError, UsageError
 from bwp_client.sources.base import SourceObject
 
 if TYPE_CHECKING:
@@ -90,15 +90,22 @@ class S3Source:
         Raises:
             SourceNotFoundError: The object is gone.
             ArchivedObjectError: The object must be restored from its archive storage class first.
-            RemoteError: S3 refused or failed, or the object was overwritten since it was listed.
+            RemoteError: S3 refused or failed, or sent other bytes than those that it listed.
         """
         _, key = split_s3(item.uri)
         if item.size_bytes <= _MOST_WHOLE_BYTES and _PLAIN_KEY.fullmatch(key):
             whole = _fetch_whole(self._bucket, key, item.etag)
-            if whole is not None:
+            if whole is not None and len(whole) == item.size_bytes:
                 return BytesIO(whole)
         with s3_errors(item.uri, hints={AwsProblem.NO_OBJECT: _GONE}):
             response = s3_client().get_object(Bucket=self._bucket, Key=key, IfMatch=f'"{item.etag}"')
+        # The listed version has the listed size; botocore finds a body that is shorter than its answer says.
+        if response.get("ContentLength", item.size_bytes) != item.size_bytes:
+            response["Body"].close()
+            raise TransientRemoteError(
+                f"S3 answered {item.uri} with {response['ContentLength']} bytes, and listed it with {item.size_bytes}. "
+                "Stored events are unchanged. Check that no proxy answers in the place of S3. To go on, load again."
+            )
         return cast("BinaryIO", _Body(response["Body"], item.uri))
 
 

@@ -28,18 +28,22 @@ class Answers(BaseHTTPRequestHandler):
 
     trouble = ""
     sizes: ClassVar[dict[str, int]] = {"in/": 0, "in/a": len(WHOLE), "in/b": len(LATER)}
+    pages: Iterator[bytes] = iter(())
+    """Answers to the next requests for a listing, in place of those to be expected."""
+    bodies: ClassVar[dict[str, bytes]] = {"a": WHOLE}
 
     def do_GET(self) -> None:
         path, _, query = self.path.partition("?")
         name = path.rsplit("/", 1)[-1]
         if "list-type=2" in query:
             asked = {key: values[0] for key, values in parse_qs(query, keep_blank_values=True).items()}
-            self._answer(200, self._listed(**{key.replace("-", "_"): value for key, value in asked.items()}).encode())
+            listed = self._listed(**{key.replace("-", "_"): value for key, value in asked.items()}).encode()
+            self._answer(200, next(self.pages, listed))
         elif name == "a" and self.trouble not in {"", "cut"}:
             status, code = self.trouble.split()
             self._answer(int(status), f"<Error><Code>{code}</Code><Message>m</Message></Error>".encode())
         else:
-            self._answer(200, WHOLE if name == "a" else LATER, cut=name == "a" and self.trouble == "cut")
+            self._answer(200, self.bodies.get(name, LATER), cut=name == "a" and self.trouble == "cut")
 
     def _listed(
         self, prefix: str = "", delimiter: str = "", max_keys: str = "1000", start_after: str = "", **_: str
@@ -126,6 +130,72 @@ def test_an_object_that_cannot_be_read_costs_only_itself(
     assert (again.objects, again.read) == (1, len(EVENTS))
     found = {(row[0], row[1]): row[4:7] for row in outcomes(warehouse)}
     assert found == {key: value[:3] for key, value in outcomes_of([*EVENTS, envelope("later")]).items()}
+
+
+@pytest.mark.parametrize("wrong", [b"", WHOLE[:-1], WHOLE + b" ", b"<html>Log in</html>"])
+def test_a_body_of_another_size_than_the_listed_one_is_not_taken_for_the_object(
+    server: type[Answers], tmp_path: Path, wrong: bytes
+) -> None:
+    server.bodies = {"a": wrong}
+    warehouse = Warehouse(str(tmp_path / "warehouse"))
+    with pytest.raises(
+        TransientRemoteError, match=f"s3://bucket/in/a with {len(wrong)} bytes.*with {len(WHOLE)}.*load again"
+    ):
+        load(warehouse, open_source("s3://bucket/in/"))
+    assert [row[0] for row in rows(warehouse, TableName.EVENTS, "task_id")] == ["later"]
+    assert rows(warehouse, TableName.QUARANTINE, "offset") == []
+    server.bodies = {"a": WHOLE}
+    assert load(warehouse, open_source("s3://bucket/in/")).stored == len(EVENTS)
+
+
+def listing(*, more: str = "false", token: str = "", **changes: str) -> bytes:
+    """Return a listing of the object `in/b`, some fields of which are changed, or left out if empty."""
+    fields = {
+        "Key": "in/b",
+        "LastModified": "2026-05-01T12:00:00.000Z",
+        "ETag": "b1",
+        "Size": str(len(LATER)),
+    } | changes
+    row = "".join(f"<{name}>{text}</{name}>" for name, text in fields.items() if text)
+    token = f"<NextContinuationToken>{token}</NextContinuationToken>" if token else ""
+    more = f"<IsTruncated>{more}</IsTruncated>" if more else ""
+    rows = f"<Contents>{row}</Contents>" if fields["Key"] != "none" else ""
+    return f"<ListBucketResult>{more}{token}{rows}</ListBucketResult>".encode()
+
+
+NO_LISTINGS = {
+    "a web page": [b"<html><body>Log in</body></html>"],
+    "nothing": [b""],
+    "a web page as the second page": [listing(more="true", token="x"), b"<html><body>Log in</body></html>"],
+    "more without a way to it": [listing(more="true")],
+    "it is left open whether there is more": [listing(more="")],
+    "no key": [listing(Key="")],
+    "no version": [listing(ETag="")],
+    "no size": [listing(Size="")],
+    "a size that is none": [listing(Size="large")],
+    "a size below zero": [listing(Size="-5")],
+    "a time that is none": [listing(LastModified="yesterday")],
+    "the same token again": [listing(more="true", token="x")] * 3,
+    "the same page again": [listing(more="true", token=f"x{number}") for number in range(1002)],
+    "no end of empty pages": [listing(more="true", token=f"x{number}", Key="none") for number in range(1002)],
+}
+
+
+@pytest.mark.parametrize("name", NO_LISTINGS)
+def test_what_is_no_whole_listing_is_not_taken_for_one(server: type[Answers], tmp_path: Path, name: str) -> None:
+    server.pages = iter(NO_LISTINGS[name])
+    warehouse = Warehouse(str(tmp_path / "warehouse"))
+    with pytest.raises(TerminalRemoteError, match=r"s3://bucket/in/ is none of S3's.*AWS_ENDPOINT_URL.*proxy"):
+        load(warehouse, open_source("s3://bucket/in/"))
+    server.pages = iter(())
+    load(warehouse, open_source("s3://bucket/in/"))
+    assert len(rows(warehouse, TableName.EVENTS, "task_id")) == len(EVENTS) + 1
+
+
+def test_empty_pages_of_a_listing_are_no_end_of_it(server: type[Answers]) -> None:
+    empty = [listing(more="true", token=f"x{number}", Key="none") for number in range(20)]
+    server.pages = iter([*empty, listing()])
+    assert [item.uri for item in open_source("s3://bucket/in/").objects()] == ["s3://bucket/in/b"]
 
 
 def test_a_folder_marker_is_no_object(server: type[Answers]) -> None:

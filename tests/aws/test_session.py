@@ -1,0 +1,54 @@
+"""What a proxy or a login page answers in the place of AWS is not taken for an answer of AWS."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from botocore.config import Config
+from support.scripted_api import http, scripted_api
+
+from bwp_client.aws import aws_client, aws_errors
+from bwp_client.errors import TerminalRemoteError
+
+ENTRY = {"Id": "1", "ReceiptHandle": "r"}
+CALLS: dict[str, tuple[str, Callable[[Any], Any]]] = {
+    "GetQueueAttributes": ("sqs", lambda sqs: sqs.get_queue_attributes(QueueUrl="http://q", AttributeNames=["All"])),
+    "ReceiveMessage": ("sqs", lambda sqs: sqs.receive_message(QueueUrl="http://q")),
+    "DeleteMessageBatch": ("sqs", lambda sqs: sqs.delete_message_batch(QueueUrl="http://q", Entries=[ENTRY])),
+    "DescribeRule": ("events", lambda events: events.describe_rule(Name="r")),
+    "ListTargetsByRule": ("events", lambda events: events.list_targets_by_rule(Rule="r")),
+    "GetSecretValue": ("secretsmanager", lambda secrets: secrets.get_secret_value(SecretId="s")),
+}  # fmt: skip
+KEYS = {"AWS_ACCESS_KEY_ID": "a", "AWS_SECRET_ACCESS_KEY": "b", "AWS_DEFAULT_REGION": "us-east-1"}
+
+
+def call_answered(call: Callable[[Any], Any], service: str, body: bytes, monkeypatch: pytest.MonkeyPatch) -> Any:
+    with scripted_api() as server:
+        server.answers = [http(200, body)]
+        for name, value in {**KEYS, "AWS_ENDPOINT_URL": server.url}.items():
+            monkeypatch.setenv(name, value)
+        client = aws_client(service, Config(retries={"total_max_attempts": 1}))
+        try:
+            with aws_errors("Call on x", state="Nothing was done.", permission="x:Call"):
+                return call(client)
+        finally:
+            client.close()
+
+
+@pytest.mark.usefixtures("no_aws")
+@pytest.mark.parametrize("body", [b"<html>Log in</html>", b"", b"[1]", b'{"login": "https://x"}', b'{"Attributes'])
+@pytest.mark.parametrize("name", CALLS)
+def test_another_servers_answer_ends_the_call(monkeypatch: pytest.MonkeyPatch, name: str, body: bytes) -> None:
+    service, call = CALLS[name]
+    with pytest.raises(TerminalRemoteError, match=r"Call on x is none of AWS's.*Nothing was done\..*AWS_ENDPOINT_URL"):
+        call_answered(call, service, body, monkeypatch)
+
+
+@pytest.mark.usefixtures("no_aws")
+def test_calls_without_a_result_may_be_answered_with_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    for body in (b"", b"{}"):
+        done = call_answered(
+            lambda sqs: sqs.delete_message(QueueUrl="http://q", ReceiptHandle="r"), "sqs", body, monkeypatch
+        )
+        assert done["ResponseMetadata"]["HTTPStatusCode"] == 200
+    assert "Messages" not in call_answered(CALLS["ReceiveMessage"][1], "sqs", b"{}", monkeypatch)
