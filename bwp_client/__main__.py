@@ -12,14 +12,22 @@ _GARBAGE_THRESHOLD = 100_000
 def main() -> None:
     """Run the command line."""
     from bwp_client.cli.clean_stderr import clean_stderr, is_json_asked_for, run_with_json_lines
+    from bwp_client.cli.streams import OutputError, prepare_streams
 
+    prepare_streams()
     as_json = is_json_asked_for(sys.argv[1:])
     with clean_stderr(as_json=as_json):
         from bwp_client.cli.app import app
 
-        if as_json:
-            run_with_json_lines(lambda: app(standalone_mode=False))
-        app()
+        try:
+            if as_json:
+                run_with_json_lines(lambda: app(standalone_mode=False))
+            app()
+        except OutputError as error:  # typer's own text, such as the help, could not be written
+            from bwp_client.cli.console import print_error
+
+            print_error(str(error), as_json=as_json)
+            raise SystemExit(int(error.exit_code)) from None
 
 
 def run() -> None:

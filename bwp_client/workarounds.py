@@ -11,6 +11,7 @@ import os
 import sys
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -44,7 +45,8 @@ def end_process(code: int) -> None:
         return
     atexit._run_exitfuncs()  # noqa: SLF001 - Python has no public function for it
     for stream in (sys.stdout, sys.stderr):
-        stream.flush()
+        with suppress(OSError):  # the command has named it and chosen its exit code
+            stream.flush()
     os._exit(code)
 
 

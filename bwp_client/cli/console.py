@@ -90,16 +90,16 @@ def errors_as_exit_codes(*, as_json: bool) -> Iterator[None]:
     except Exit:
         raise
     except BwpError as error:
-        _print_error(str(error), as_json=as_json)
+        print_error(str(error), as_json=as_json)
         raise SystemExit(int(error.exit_code)) from None
     except KeyboardInterrupt as interrupt:
-        _print_error("Stopped. Committed data are unchanged; start the command again.", as_json=as_json)
+        print_error("Stopped. Committed data are unchanged; start the command again.", as_json=as_json)
         number = interrupt.number if isinstance(interrupt, StopSignal) else signal.SIGINT
         raise SystemExit(128 + number) from None
     except BrokenPipeError:
         raise SystemExit(int(ExitCode.INTERNAL)) from None
     except Exception as error:
-        _print_error(
+        print_error(
             f"A fault of ours ({type(error).__name__}). Committed data are unchanged and nothing is doubled; "
             "start the command again, and report this if it comes back.",
             as_json=as_json,
@@ -110,7 +110,7 @@ def errors_as_exit_codes(*, as_json: bool) -> Iterator[None]:
         raise SystemExit(int(ExitCode.INTERNAL)) from error
 
 
-def _print_error(message: str, *, as_json: bool) -> None:
+def print_error(message: str, *, as_json: bool) -> None:
     """Write an error; it may quote an address as the user typed it, and logs store what is written here."""
     from bwp_client.redaction import without_users
 
