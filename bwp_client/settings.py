@@ -10,7 +10,7 @@ from ipaddress import ip_address
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 from urllib.parse import urlsplit
-from zoneinfo import ZoneInfo
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import AfterValidator, BaseModel, Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import (
@@ -168,7 +168,7 @@ class Settings(BaseSettings):
     def _known_zone(cls, value: str) -> str:
         try:
             return ZoneInfo(value).key
-        except (ValueError, OSError):
+        except (ValueError, OSError, ZoneInfoNotFoundError):
             raise ValueError("not a time zone; write a name such as Europe/Berlin") from None
 
     @classmethod

@@ -74,3 +74,10 @@ def test_a_wrong_file_is_reported_without_its_values(secrets: Path, text: str) -
     with pytest.raises(SettingsError) as raised:
         Settings.load()
     assert "s3cr3t" not in str(raised.value)
+
+
+@pytest.mark.parametrize("zone", ["Mars/Olympus", "europe/Berlin2", "UTC+2", " ", "", "../../etc/passwd"])
+def test_a_time_zone_that_is_none_is_a_wrong_setting(monkeypatch: pytest.MonkeyPatch, zone: str) -> None:
+    monkeypatch.setenv("BWP_TIMEZONE", zone)
+    with pytest.raises(SettingsError, match=r"BWP_TIMEZONE.*not a time zone.*Europe/Berlin"):
+        Settings.load()

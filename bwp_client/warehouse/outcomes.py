@@ -122,7 +122,9 @@ def _refresh(warehouse: Warehouse, connection: duckdb.DuckDBPyConnection, *, reb
 def _is_only_compacted(events: DeltaTable, covered: int) -> bool:
     """Return whether no commit after a version of the events changed a row."""
     commits = events.version() - covered
-    if events.history(1)[0]["operation"] not in ROWS_UNCHANGED:
+    newest = events.history(1)
+    # Delta Lake finds no history in a folder whose name has a "#" or "?".
+    if not newest or newest[0]["operation"] not in ROWS_UNCHANGED:
         return False
     since = events.history(commits)
     return len(since) == commits and all(commit["operation"] in ROWS_UNCHANGED for commit in since)

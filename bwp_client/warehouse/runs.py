@@ -134,7 +134,9 @@ def unpublished(
 
 
 def _written_at(handle: DeltaTable) -> datetime:
-    return datetime.fromtimestamp(handle.history(1)[0]["timestamp"] / 1000, UTC)
+    """Return when the newest version was written; the end of time if Delta Lake finds no history (a "#" in the path)."""
+    commits = handle.history(1)
+    return datetime.fromtimestamp(commits[0]["timestamp"] / 1000, UTC) if commits else datetime.max.replace(tzinfo=UTC)
 
 
 def newest_run(warehouse: Warehouse) -> Run | None:

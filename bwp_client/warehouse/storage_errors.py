@@ -22,7 +22,7 @@ from bwp_client.aws import (
 from bwp_client.errors import BwpError, SourceNotFoundError, WarehouseError
 from bwp_client.warehouse.system_errors import system_reason
 
-_STATE = "Nothing was committed."
+_STATE = "What was committed before stays, and nothing else."
 _PERMISSION = (
     "s3:ListBucket, s3:GetObject, s3:PutObject and s3:DeleteObject there, and kms:Decrypt and kms:GenerateDataKey where the "
     "bucket has a key"
@@ -72,7 +72,7 @@ def _translated(error: DeltaError | OSError, address: str) -> BwpError:
     is_on_s3 = address.startswith("s3://")
     if not is_on_s3 and (reason := system_reason(error)) and not _is_missing(error):
         return WarehouseError(
-            f"The warehouse at {address} can't be used: {reason.text}. Nothing was committed. {reason.fix}, then start the "
+            f"The warehouse at {address} can't be used: {reason.text}. {_STATE} {reason.fix}, then start the "
             "command again."
         )
     folder_address(address, "a table")  # a file in place of the folder is another matter than a table that is missing
@@ -83,8 +83,8 @@ def _translated(error: DeltaError | OSError, address: str) -> BwpError:
     if _is_missing(error):
         return SourceNotFoundError(f"{address}: that version is not there any more.")
     return WarehouseError(
-        f"The warehouse at {address} can't be used ({type(error).__name__}: {_shortened(str(error))}). Nothing was "
-        "committed. Check free space and permissions, then start the command again."
+        f"The warehouse at {address} can't be used ({type(error).__name__}: {_shortened(str(error))}). {_STATE} "
+        "Check free space and permissions, then start the command again."
     )
 
 

@@ -16,8 +16,9 @@ from bwp_client.load import load
 from bwp_client.sources import open_source
 from bwp_client.warehouse import Warehouse
 from bwp_client.warehouse.engine import connect
-from bwp_client.warehouse.maintenance import bring_up_to_date
+from bwp_client.warehouse.maintenance import bring_up_to_date, maintain
 from bwp_client.warehouse.outcomes import OUTCOMES_SQL, SINGLE_EVENT_SQL, refresh_outcomes, repeated_tasks
+from bwp_client.warehouse.purge import purge
 
 START = datetime(2026, 1, 20, tzinfo=UTC)
 
@@ -161,3 +162,20 @@ def test_the_definition_without_grouping_equals_the_definition(events: list[tupl
         found = connection.sql(f"select {names} from ({single})").fetchall()
     repeated = {task for task, count in Counter(f"t-{task}" for task, *_ in events).items() if count > 1}
     assert sorted(map(repr, found)) == sorted(repr(row) for row in by_definition if row[0] not in repeated)
+
+
+@pytest.mark.parametrize("name", ["a#b", "what?", "50 %", "a b"])
+def test_a_folder_may_have_a_name_that_delta_lake_escapes(tmp_path: Path, name: str) -> None:
+    warehouse = Warehouse(str(tmp_path / name / "w"))
+    events = story(1)
+    for number, some in enumerate((events[:100], events[100:150], events[150:])):
+        load(warehouse, open_source(str(write(tmp_path / f"{number}.json", some))))
+    maintain(warehouse, retain_hours=168)
+    load(warehouse, open_source(str(write(tmp_path / "late.json", [envelope("late", time=START)]))))
+    bring_up_to_date(warehouse)
+    expected = outcomes_of([*events, envelope("late", time=START)])
+    assert {(row[0], row[1]): row[4:7] for row in outcomes(warehouse)} == {
+        key: value[:3] for key, value in expected.items()
+    }
+    assert purge(warehouse, before=START + timedelta(days=200)).events > len(events) / 2
+    assert outcomes(warehouse) == []

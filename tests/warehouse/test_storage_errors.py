@@ -93,7 +93,7 @@ LONG_PATH = f"/data/{'deep/' * 60}part-00000.zstd.parquet#1"
 def test_the_reason_of_the_system_is_named_however_long_the_error(number: int, reason: str, fix: str) -> None:
     coloured = f"Unable to open file {LONG_PATH}\n  \x1b[31m↳\x1b[0m {reason} (os error {number})\n"
     plain = f"Failed to parse parquet: External: Unable to open file {LONG_PATH}: {reason} (os error {number})"
-    wanted = rf"can't be used: {reason} \(/data/deep.*parquet.*\)\. Nothing was committed\. .*{fix}"
+    wanted = rf"can't be used: {reason} \(/data/deep.*parquet.*\)\. What was committed before stays.*{fix}"
     for error in (OSError(coloured), DeltaError(plain), OSError(number, reason, LONG_PATH)):
         with pytest.raises(WarehouseError, match=wanted) as raised, storage_errors(DISK):
             raise error
