@@ -72,6 +72,8 @@ def local_path(text: str, what: str, accepted: str = "a path") -> Path:
     Raises:
         UsageError: The address has another scheme, names another machine, or can't be a path.
     """
+    if not text.strip():
+        raise UsageError(f"The path of {what} is empty. Nothing was read or written. Write {accepted}.")
     found = split_scheme(text)
     if found is None:
         try:

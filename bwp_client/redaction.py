@@ -79,6 +79,11 @@ def without_secrets(text: str) -> str:
         if _NAMED_BY_A_VALUE.search(text[:end]):
             return _SECRET
         text = f"{text[:end]} {_SECRET}"
+    return without_keys(text)
+
+
+def without_keys(text: str) -> str:
+    """Return a text with `<secret>` in place of the user and password of each URL, and of words that look like keys."""
     return _LONG_WORD.sub(_unless_random, _KNOWN_KEY.sub(_SECRET, without_users(text)))
 
 

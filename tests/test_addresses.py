@@ -42,6 +42,14 @@ def test_a_scheme_that_we_do_not_know_is_refused(use: str, address: str, tmp_pat
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.parametrize("address", ["", "  ", "\t"])
+@pytest.mark.parametrize("use", [use for use in USES if use != "source"])
+def test_an_empty_address_is_not_the_working_folder(use: str, address: str, tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match=r"is empty\. Nothing was read or written\. Write a path"):
+        USES[use](address)
+    assert list(tmp_path.iterdir()) == []
+
+
 @pytest.mark.parametrize(
     ("address", "advice"),
     [

@@ -8,6 +8,7 @@ import os
 import random
 import re
 import signal
+import sys
 import threading
 import time
 from collections import Counter, defaultdict
@@ -19,6 +20,7 @@ from datetime import UTC, datetime, timedelta
 from itertools import count
 from multiprocessing.context import ForkServerContext
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import pytest
@@ -379,6 +381,12 @@ def go_through_chaos(shop: Shop, tables: Tables, seconds: float) -> None:
     report(shop, counts)
     if wrong:
         pytest.fail("\n\n".join(wrong))
+
+
+@pytest.fixture(autouse=True)
+def _plain_main(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Give the forked commands no main module: Streamlit's tests leave a page there, which each command would run."""
+    monkeypatch.setitem(sys.modules, "__main__", ModuleType("__main__"))
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ import unicodedata
 from functools import lru_cache
 from typing import Final
 
-from bwp_client.redaction import without_addresses
+from bwp_client.redaction import without_addresses, without_keys
 
 MAX_MESSAGE_CHARACTERS: Final = 500
 MAX_LABEL_CHARACTERS: Final = 100
@@ -22,13 +22,15 @@ _HEX_HEAD = re.compile(r"[0-9a-f]{8}", re.IGNORECASE)
 
 
 def redact_message(message: str, task_id: str) -> str:
-    """Return a message with e-mail addresses, IDs and long numbers replaced by `<email>`, `<id>` and `<number>`.
+    """Return a message with `<email>`, `<id>`, `<number>` and `<secret>` in place of what may not be stored.
+
+    Secrets are words that look like keys, such as a token that the API repeats.
 
     Args:
         message: Any text from outside.
         task_id: The task that the message is about; its ID, and the first 8 digits of it, are always replaced by `<id>`.
     """
-    return _NUMBER.sub("<number>", _without_ids(message, task_id))[:MAX_MESSAGE_CHARACTERS]
+    return _NUMBER.sub("<number>", without_keys(_without_ids(message, task_id)))[:MAX_MESSAGE_CHARACTERS]
 
 
 def redact_label(label: str, task_id: str) -> str:

@@ -73,7 +73,7 @@ def list_objects(bucket: str, prefix: str, client: S3Client | None = None) -> It
                 raise ResponseParserError("the answer is no listing")
             yield from items
             before = items
-    except ValueError as error:  # botocore can't read a number or a time
+    except (KeyError, ValueError) as error:  # botocore can't read a number or a time, or misses the key that it decodes
         raise ResponseParserError("a field of the listing has no value of its type") from error
 
 

@@ -17,6 +17,7 @@ from bwp_client.enrich.lookup_writer import EnrichResult, LookupWriter
 from bwp_client.enrich.options import DEFAULT_OPTIONS, DEFAULT_SEAMS, EnrichOptions, Seams
 from bwp_client.enrich.work_queue import WorkItem, WorkQueue
 from bwp_client.errors import BwpError, RemoteError
+from bwp_client.redaction import without_users
 from bwp_client.settings import Settings
 from bwp_client.warehouse import Warehouse
 from bwp_client.warehouse.engine import connect
@@ -114,7 +115,7 @@ class _Run:
             self._client,
             queue,
             run_id=run_id,
-            source=api.endpoint,
+            source=without_users(api.endpoint),
             batch_answers=options.batch_answers,
             seams=seams,
         )

@@ -32,6 +32,8 @@ TASK_ID = "7e1b2c90-5a3d-4f6e-8b1a-0d2c4e6f8a01"
         ("3 orders, 1234 items", "3 orders, 1234 items"),
         ("a\x00b\nc\x1b[31md", "ab c[31md"),
         ("  open orders remain ", "open orders remain"),
+        ("bad token eyJhbGciOiJub25lIn0.eyJhIjoxfQ. of task 7e1b2c90", "bad token <secret> of task <id>"),
+        ("token aB3dE5fG7hI9jK1lM3nO5pQ7rS9tU1vW is unknown", "token <secret> is unknown"),
     ],
 )
 def test_personal_data_and_case_numbers_become_placeholders(message, expected):

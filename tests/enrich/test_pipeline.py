@@ -48,6 +48,14 @@ def test_every_failed_task_is_found_with_one_token_and_no_personal_data(sample_s
     ]
 
 
+def test_a_password_in_the_address_is_not_stored(sample_shop):
+    with running_sandbox() as sandbox:
+        sample_shop.enrich(sandbox.url.replace("http://", "http://user:hunter22@"), limit=1)
+    run = newest_run(sample_shop.warehouse)
+    assert (run.kind, run.source) == ("enrich", f"{sandbox.url}/graphql".replace("http://", "http://<secret>@"))
+    assert "hunter22" not in repr(sample_shop.query("select * from lookups"))
+
+
 def test_the_limit_holds(sample_shop):
     total = sample_shop.query("select count(*) from outcomes where outcome = 'FAILED'")[0][0]
     with running_sandbox() as sandbox:

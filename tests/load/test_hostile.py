@@ -127,7 +127,7 @@ def test_events_inside_a_long_record_are_not_taken_for_events() -> None:
     assert refused == [(0, "record_too_large")]
 
 
-@pytest.mark.parametrize("end", ["", "}", "]]", '"', "\n"])
+@pytest.mark.parametrize("end", ["", "]]", '"', *(pytest.param(end, marks=pytest.mark.soak) for end in ("}", "\n"))])
 def test_what_follows_a_long_record_that_breaks_off_is_found(end: str) -> None:
     big = '{"id":"big","x":[' + '{"a":[1, "\\\\"]},' * 300_000 + end
     data = "\n".join([EVENT, big, text(GOOD), EVENT]).encode()

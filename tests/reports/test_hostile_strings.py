@@ -145,5 +145,6 @@ def test_a_csv_reader_gets_the_same_cells_and_no_formula_whatever_the_text(rows:
     assert len(read) == len(rows)
     for (written, number), (cell, count) in zip(rows, read, strict=True):
         assert not cell.lstrip(" ").startswith(("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠"))
-        assert cell.removeprefix("'").replace("\r", "\n") == written.removeprefix("'").replace("\r", "\n")
+        # Apostrophes may be added, before the cell and behind a semicolon or a tab in it.
+        assert cell.replace("'", "").replace("\r", "\n") == written.replace("'", "").replace("\r", "\n")
         assert int(count) == number

@@ -170,6 +170,9 @@ NO_LISTINGS = {
     "more without a way to it": [listing(more="true")],
     "it is left open whether there is more": [listing(more="")],
     "no key": [listing(Key="")],
+    "no key where keys are encoded": [
+        listing(Key="").replace(b"<Contents>", b"<EncodingType>url</EncodingType><Contents>")
+    ],
     "no version": [listing(ETag="")],
     "no size": [listing(Size="")],
     "a size that is none": [listing(Size="large")],

@@ -37,6 +37,7 @@ def home(tmp_path: Path) -> Path:
                       message="[click](javascript:alert(1)) <script>"),
             looked_up("fail-1", submitted_at=NOW - timedelta(days=60), errors=["DATA_SUBJECT_NOT_FOUND"]),
         ],
+        finished_at=NOW,
     )  # fmt: skip
     return tmp_path / "w"
 

@@ -5,6 +5,7 @@ import shutil
 import time
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 import pytest
@@ -31,6 +32,11 @@ LOADS, EACH = 9, 20
 EVENTS = many(LOADS * EACH, start=NOW - timedelta(days=4))  # all in few days, so that every load writes to one month
 LATE = [envelope("late", outcome="FAILED"), envelope("late-2")]
 TO_APPEND = 2
+
+
+def in_soak(table: TableName) -> Any:
+    """Return a table as a parameter of the long tests only: compaction is the same code for all of them."""
+    return pytest.param(table, marks=pytest.mark.soak)
 
 
 def maintain(warehouse: Warehouse, *, retain_hours: int = 24, **options) -> MaintainResult:
@@ -172,7 +178,7 @@ def test_maintain_from_a_second_process_between_anti_join_and_append(address: st
     assert published(Warehouse(address)).rows("select sum(tasks) from daily_counts") == [(len(EVENTS + LATE),)]
 
 
-@pytest.mark.parametrize("table", [TableName.EVENTS, TableName.OUTCOMES, TableName.RUNS])
+@pytest.mark.parametrize("table", [TableName.EVENTS, TableName.RUNS, in_soak(TableName.OUTCOMES)])
 def test_a_load_while_a_table_is_compacted(address: str, table: TableName, tmp_path: Path) -> None:
     source = open_source(str(write(tmp_path / "late.json", LATE)))
     runs = len(list_runs(Warehouse(address)))
@@ -186,7 +192,9 @@ def test_a_load_while_a_table_is_compacted(address: str, table: TableName, tmp_p
     assert published(warehouse).rows("select sum(tasks) from daily_counts") == [(len(EVENTS + LATE),)]
 
 
-@pytest.mark.parametrize("table", [TableName.EVENTS, TableName.OUTCOMES, TableName.OBJECTS, TableName.RUNS])
+@pytest.mark.parametrize(
+    "table", [TableName.EVENTS, in_soak(TableName.OUTCOMES), in_soak(TableName.OBJECTS), in_soak(TableName.RUNS)]
+)
 def test_two_compactions_at_once_double_no_row(address: str, table: TableName) -> None:
     warehouse = Warehouse(address)
     column = "run_no" if table is TableName.RUNS else TABLES[table].schema.names[0]
