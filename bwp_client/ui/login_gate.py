@@ -13,6 +13,7 @@ from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from starlette.websockets import WebSocketClose
 from streamlit.proto.BackMsg_pb2 import BackMsg
+from streamlit.proto.ClientState_pb2 import ClientState
 from streamlit.web.server.server_util import AUTH_COOKIE_NAME
 from streamlit.web.server.starlette.starlette_websocket import _get_signed_cookie_with_chunks
 
@@ -80,7 +81,8 @@ class _PageSocket:
     """The websocket of a page.
 
     The socket of a person who is no longer admitted is closed at the next message, before anything is done with the message;
-    the browser then opens a new socket. A visitor who is not admitted can't resume an earlier page, whose buttons start jobs.
+    the browser then opens a new socket. A visitor who is not admitted can't resume an earlier page, whose buttons start jobs:
+    the sign-in page takes its place at once, because the browser does not always ask for it.
     """
 
     def __init__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -89,16 +91,22 @@ class _PageSocket:
         self._send = send
         self._is_admitted = is_visitor_admitted(scope)
         self._is_closed = False
+        self._must_draw = False
 
     async def serve(self, app: ASGIApp) -> None:
-        await app(
-            self._scope if self._is_admitted else _without_page(self._scope), self._next_message, self._send_if_open
-        )
+        scope = self._scope if self._is_admitted else _without_page(self._scope)
+        await app(scope, self._next_message, self._send_if_open)
 
     async def _next_message(self) -> Message:
+        if self._must_draw:
+            self._must_draw = False
+            return {"type": "websocket.receive", "bytes": BackMsg(rerun_script=ClientState()).SerializeToString()}
         while True:
             message = await self._receive()
             if message["type"] != "websocket.receive":
+                self._must_draw = (
+                    message["type"] == "websocket.connect" and not self._is_admitted and _names_page(self._scope)
+                )
                 return message
             was_admitted, self._is_admitted = self._is_admitted, is_visitor_admitted(self._scope)
             if was_admitted and not self._is_admitted:
@@ -113,12 +121,20 @@ class _PageSocket:
             await self._send(message)
 
 
+def _protocols(scope: Scope) -> list[bytes]:
+    return b",".join(value for name, value in scope["headers"] if name == _PROTOCOL).split(b",")
+
+
+def _names_page(scope: Scope) -> bool:
+    """Return whether a websocket names the page that the visitor wants to resume, by its ID as the third protocol."""
+    return len(_protocols(scope)) > 2
+
+
 def _without_page(scope: Scope) -> Scope:
-    """Return the scope of a websocket without the ID of the page that the visitor wants to resume, its third protocol."""
-    values = [value for name, value in scope["headers"] if name == _PROTOCOL]
+    """Return the scope of a websocket without the ID of the page that the visitor wants to resume."""
     others = [(name, value) for name, value in scope["headers"] if name != _PROTOCOL]
-    first_two = b",".join(b",".join(values).split(b",")[:2])
-    return {**scope, "headers": [*others, (_PROTOCOL, first_two)] if values else others}
+    first_two = b",".join(_protocols(scope)[:2])
+    return {**scope, "headers": [*others, (_PROTOCOL, first_two)] if first_two else others}
 
 
 def _is_for_everybody(message: Message) -> bool:
