@@ -12,7 +12,6 @@ from support.browser import (
     PAGES,
     ROOT,
     WAIT_MS,
-    free_port,
     link_app,
     open_page,
     running_app,
@@ -21,6 +20,7 @@ from support.browser import (
     wait_until_drawn,
 )
 from support.identity import CLIENT_ID, CLIENT_SECRET, IdentityProvider, running_identity_provider
+from support.ports import free_port
 from support.waiting import WAIT_SECONDS
 
 pytestmark = pytest.mark.browser

@@ -3,7 +3,6 @@
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import urllib.request
@@ -14,6 +13,7 @@ from pathlib import Path
 from playwright.sync_api import Browser, Locator, Page
 from playwright.sync_api import TimeoutError as PlaywrightTimeout
 
+from support.ports import free_port
 from support.waiting import WAIT_SECONDS, wait_until
 
 ROOT = Path(__file__).parents[2]
@@ -34,12 +34,6 @@ FLAGS = [
 def find_browser() -> str | None:
     names = [os.environ.get("BWP_CHROME", ""), "chromium", "chromium-browser", "google-chrome", "google-chrome-stable"]
     return next((found for name in names if name and (found := shutil.which(name))), None)
-
-
-def free_port() -> int:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        return int(free.getsockname()[1])
 
 
 def link_app(folder: Path) -> None:

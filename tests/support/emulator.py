@@ -3,7 +3,6 @@
 import fcntl
 import json
 import os
-import socket
 import subprocess
 import time
 import urllib.request
@@ -16,6 +15,8 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
+
+from support.ports import free_port
 
 ROOT = Path(__file__).parents[2]
 LAUNCHER = ROOT / "tests" / "emulators" / "launcher.py"
@@ -143,12 +144,6 @@ def entry_of(event: dict[str, Any], bus: str) -> dict[str, Any]:
     }
 
 
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
 def _python() -> Path:
     """Give the emulator's own Python; make its environment where there is none yet."""
     with (ROOT / "Makefile").open("rb") as one_at_a_time:  # tests run in several processes
@@ -161,7 +156,7 @@ def _python() -> Path:
 def emulator(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Emulator]:
     """Start the emulator."""
     folder = tmp_path_factory.mktemp("emulator")
-    port, knobs = _free_port(), folder / "knobs.json"
+    port, knobs = free_port(), folder / "knobs.json"
     env = {
         "AWS_ACCESS_KEY_ID": "test",
         "AWS_SECRET_ACCESS_KEY": "test",

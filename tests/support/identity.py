@@ -19,7 +19,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, RedirectResponse, Response
 from starlette.routing import Route
 
-from support.browser import free_port
+from support.ports import free_port
 
 CLIENT_ID, CLIENT_SECRET = "the-app", "made-up-secret"
 _KEY = RSAKey.generate_key(2048, parameters={"kid": "key-1"})

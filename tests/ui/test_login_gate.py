@@ -18,7 +18,8 @@ import pytest
 from starlette.types import Message, Receive, Scope, Send
 from streamlit.proto.BackMsg_pb2 import BackMsg
 from streamlit.web.server.starlette.starlette_app_utils import create_signed_value
-from support.browser import ROOT, free_port, link_app, wait_for_server
+from support.browser import ROOT, link_app, wait_for_server
+from support.ports import free_port
 from support.waiting import WAIT_SECONDS
 
 from bwp_client.ui import login, login_gate, login_sessions

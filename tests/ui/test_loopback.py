@@ -18,7 +18,8 @@ from starlette.responses import PlainTextResponse
 from starlette.routing import Route, WebSocketRoute
 from starlette.types import Message
 from starlette.websockets import WebSocket
-from support.browser import free_port, link_app
+from support.browser import link_app
+from support.ports import free_port
 from support.waiting import WAIT_SECONDS, wait_until
 
 from bwp_client.errors import SettingsError

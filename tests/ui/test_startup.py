@@ -3,7 +3,8 @@
 import signal
 from pathlib import Path
 
-from support.browser import free_port, link_app, start_app
+from support.browser import link_app, start_app
+from support.ports import free_port
 from support.waiting import WAIT_SECONDS, wait_until
 
 
