@@ -85,9 +85,7 @@ def quarantine_command(
 
 
 def maintain_command(
-    rebuild: Annotated[
-        bool, typer.Option(help="Remove rows that are stored twice, and compute all outcomes anew from the events.")
-    ] = False,
+    rebuild: Annotated[bool, typer.Option(help="Compute all outcomes anew from the events.")] = False,
     retain_hours: Annotated[
         int,
         typer.Option(

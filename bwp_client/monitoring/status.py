@@ -10,7 +10,6 @@ from typing import Any
 from bwp_client.metrics.completeness import gaps, twins
 from bwp_client.time_ranges import window_options
 from bwp_client.warehouse import TableName, Warehouse, list_runs, newest_run
-from bwp_client.warehouse.doubled_rows import doubled_rows
 from bwp_client.warehouse.lookup_runs import lookup_runs
 from bwp_client.warehouse.lost_tables import unrepaired_losses
 from bwp_client.warehouse.maintenance import bring_up_to_date, publish_what_is_left
@@ -109,7 +108,6 @@ def _with_contents(status: Status, snapshot: Snapshot) -> Status:
         *status.attention,
         *_loss_attention(snapshot),
         *filter(None, [snapshot.limits.in_the_future]),
-        *_doubled_attention(snapshot),
         *_data_quality_attention(filled),
         *_lookup_attention(snapshot),
         *_denominator_attention(filled),
@@ -186,17 +184,6 @@ def _loss_attention(snapshot: Snapshot) -> Iterator[str]:
     floor = purge_floor(events)
     if floor and any(item.lows["occurred_at"] < floor for item in warehouse.data_files(events)):
         yield f"events from before the purge floor are there again: run purge --before {floor:%Y-%m-%d}."
-
-
-def _doubled_attention(snapshot: Snapshot) -> Iterator[str]:
-    """Yield the tables that hold rows twice."""
-    found = doubled_rows(snapshot.warehouse, snapshot.versions)
-    if found:
-        tables = ", ".join(f"{rows:,} rows of {table.value}" for table, rows in found.items())
-        yield (
-            f"{tables} are stored twice, since an earlier release could let two runs of maintain rewrite the same files at "
-            "once: run maintain --rebuild, which removes the second of each."
-        )
 
 
 def _data_quality_attention(status: Status) -> Iterator[str]:

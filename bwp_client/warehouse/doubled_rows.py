@@ -6,7 +6,6 @@ that every row of these files was there twice.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from contextlib import closing
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -45,26 +44,14 @@ _WRITERS: Final[dict[TableName, str]] = {
 _MONTH: Final = "strftime(make_timestamp(epoch_us(occurred_at)), '%Y-%m')"
 
 
-def doubled_rows(warehouse: Warehouse, versions: Mapping[str, int]) -> dict[TableName, int]:
-    """Return the number of rows too many of each table that has some.
-
-    Args:
-        warehouse: The warehouse.
-        versions: The version of each table to read; the newest where none is given.
+def doubled_outcomes(warehouse: Warehouse) -> int:
+    """Return the number of outcomes that the newest version of the table holds twice.
 
     Raises:
-        SourceNotFoundError: A version does not exist any more.
         RemoteError: S3 refused or failed.
     """
-    found = {}
     with TemporaryDirectory(prefix="bwp-doubled-") as spill, closing(connect(Path(spill))) as connection:
-        for table in _KEYS:
-            version = versions.get(table.value)
-            if version == 0 or not warehouse.has(table):
-                continue  # an older release may not have created the table
-            if count := _count(warehouse, connection, table, warehouse.handle(table, version)):
-                found[table] = count
-    return found
+        return _count(warehouse, connection, TableName.OUTCOMES, warehouse.handle(TableName.OUTCOMES))
 
 
 def remove_doubled_rows(warehouse: Warehouse) -> dict[TableName, int]:

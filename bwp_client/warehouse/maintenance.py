@@ -14,7 +14,7 @@ from deltalake import DeltaTable
 
 from bwp_client.warehouse.covered_events import is_behind
 from bwp_client.warehouse.delta_writer import NO_HOOKS, writer_properties
-from bwp_client.warehouse.doubled_rows import remove_doubled_rows
+from bwp_client.warehouse.doubled_rows import doubled_outcomes, remove_doubled_rows
 from bwp_client.warehouse.engine import small_cursor
 from bwp_client.warehouse.events import APP_ID as EVENTS_WRITER
 from bwp_client.warehouse.lost_tables import LostTable, losses_as_counts, lost_tables
@@ -43,7 +43,7 @@ class MaintainResult:
         versions: The versions that are now published.
         compacted: For each compacted table, its number of data files before and after.
         deleted_files: The number of data files deleted.
-        removed_doubles: For each table that held rows twice, the number of rows removed; only a rebuild removes them.
+        removed_doubles: For each table that held rows twice, the number of rows removed.
     """
 
     versions: VersionMap = field(default_factory=dict)
@@ -119,12 +119,14 @@ def maintain(
 ) -> MaintainResult:
     """Refresh the outcomes, compact the tables, write checkpoints, delete files that no reader needs, and publish a run.
 
+    Rows that a table holds twice are removed first.
+
     Readers read the versions that a run names. Maintenance does not delete files and log entries that the newest run
     needs, or a run younger than the retention.
 
     Args:
         warehouse: The warehouse to maintain.
-        rebuild: Remove rows that a table holds twice, and compute the outcomes again from all events.
+        rebuild: Compute the outcomes again from all events, as also happens where a table held rows twice.
         retain_hours: How long replaced files stay; at least 1.
         clock: Returns the time now, in UTC.
 
@@ -135,8 +137,8 @@ def maintain(
     """
     started_at, result = clock(), MaintainResult()
     warehouse.create()
-    if rebuild:
-        result.removed_doubles = {table.value: rows for table, rows in remove_doubled_rows(warehouse).items()}
+    result.removed_doubles = {table.value: rows for table, rows in remove_doubled_rows(warehouse).items()}
+    rebuild = rebuild or bool(result.removed_doubles) or doubled_outcomes(warehouse) > 0
     refresh_outcomes(warehouse, rebuild=rebuild)
     for table in TableName:
         if files := compact(warehouse, table):

@@ -312,10 +312,6 @@ def double(warehouse: Warehouse, table: TableName) -> int:
     return len(rows(warehouse, table, name)) - before
 
 
-def attention(warehouse: Warehouse) -> list[str]:
-    return [line for line in status_of(warehouse).attention if "stored twice" in line]
-
-
 DOUBLED = (TableName.EVENTS, TableName.LOOKUPS, TableName.QUARANTINE, TableName.OBJECTS, TableName.RUNS)
 
 
@@ -327,7 +323,6 @@ def test_rows_that_two_compactions_doubled_are_found_and_removed(
         store_lookups(warehouse, [looked_up(f"t-{task:06d}") for task in range(number * 14, number * 14 + 14, 7)])
         write(tmp_path / "broken" / f"{number}.json", [f"broken {number}"])
         load(warehouse, open_source(str(tmp_path / "broken" / f"{number}.json")))
-    assert attention(warehouse) == []
     before = {table: rows(warehouse, table, *TABLES[table].schema.names) for table in DOUBLED}
     counts = {table: double(warehouse, table) for table in DOUBLED}
     assert all(counts.values())
@@ -340,19 +335,14 @@ def test_rows_that_two_compactions_doubled_are_found_and_removed(
     elif since == "a compaction":
         for table in DOUBLED:
             warehouse.handle(table).optimize.compact()
-    maintain(warehouse)
-    (line,) = attention(warehouse)
-    assert "maintain --rebuild" in line
-    assert all(f"{counts[table]:,} rows of {table.value}" in line for table in DOUBLED)
-    result = maintain(warehouse, rebuild=True)
+    result = maintain(warehouse)
     assert result.removed_doubles == {table.value: counts[table] for table in DOUBLED}
-    assert attention(warehouse) == []
     assert is_exact(warehouse, events)
     for table in DOUBLED:
         left = rows(warehouse, table, *TABLES[table].schema.names)
         assert len(set(map(repr, left))) == len(left)
         assert set(map(repr, before[table])) <= set(map(repr, left))
-    assert maintain(warehouse, rebuild=True).removed_doubles == {}
+    assert maintain(warehouse).removed_doubles == {}
 
 
 def test_doubled_outcomes_are_found_and_computed_anew(warehouse: Warehouse) -> None:
@@ -360,7 +350,7 @@ def test_doubled_outcomes_are_found_and_computed_anew(warehouse: Warehouse) -> N
     table = DeltaTable(warehouse.address(TableName.OUTCOMES))
     write_deltalake(table, table.to_pyarrow_table(), mode="append")
     bring_up_to_date(warehouse)
-    assert f"{len(EVENTS):,} rows of outcomes" in attention(warehouse)[0]
-    maintain(warehouse, rebuild=True)
-    assert attention(warehouse) == []
+    assert len(outcomes(warehouse)) == 2 * len(outcomes_of(EVENTS))
+    maintain(warehouse)
+    assert len(outcomes(warehouse)) == len(outcomes_of(EVENTS))
     assert is_exact(warehouse, EVENTS)
