@@ -15,9 +15,10 @@ OPTION: Final = "--json"
 _STDERR: Final = 2
 _MAX_LINE_BYTES: Final = 1 << 20
 _MAX_END_SECONDS: Final = 5.0
-_PANIC = re.compile(r"thread '.*' (?:\(\d+\) )?panicked at ")
-_BACKTRACE = re.compile(r"stack backtrace:|note: |\s+\d+: |\s+at ")
-_COLOURS = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
+# Compiled at their first use: most commands write no line that they could match, and each start would pay for them.
+_PANIC: Final = r"thread '.*' (?:\(\d+\) )?panicked at "
+_BACKTRACE: Final = r"stack backtrace:|note: |\s+\d+: |\s+at "
+_COLOURS: Final = r"\x1b\[[0-9;]*[A-Za-z]"
 
 
 def is_json_asked_for(arguments: list[str]) -> bool:
@@ -55,7 +56,7 @@ def write_line(event: str, message: str) -> None:
 
 def without_colours(text: str) -> str:
     """Return a text without the codes by which libraries colour it on a terminal."""
-    return _COLOURS.sub("", text)
+    return re.sub(_COLOURS, "", text)
 
 
 @contextmanager
@@ -119,9 +120,9 @@ def _without_panics(lines: Iterator[str]) -> Iterator[str]:
     """
     for line in lines:
         text: str | None = line
-        while text is not None and _PANIC.match(text):
+        while text is not None and re.match(_PANIC, text):
             next(lines, None)
-            text = next((other for other in lines if not _BACKTRACE.match(other)), None)
+            text = next((other for other in lines if not re.match(_BACKTRACE, other)), None)
         if text is not None:
             yield text
 

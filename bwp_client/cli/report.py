@@ -20,7 +20,6 @@ from bwp_client.cli.options import (
     selection,
     warehouse_uri,
 )
-from bwp_client.cli.publishing import Publisher, print_results
 from bwp_client.errors import ExitCode, UsageError
 
 if TYPE_CHECKING:
@@ -73,6 +72,7 @@ def report_command(
     if context.invoked_subcommand is not None:
         return
     with errors_as_exit_codes(as_json=as_json):
+        from bwp_client.cli.publishing import Publisher, print_results
         from bwp_client.reports.outbox import Outbox
         from bwp_client.reports.period import Period
         from bwp_client.reports.period_note import describe_period

@@ -1,23 +1,30 @@
 -- The tables of a snapshot that summarise outcomes and lookups; docs/warehouse.md describes each.
 
+-- One scan of the outcomes, from which the following tables are made.
+create table hourly_outcomes as
+select make_timestamptz(epoch_us(occurred_at) - epoch_us(occurred_at) % 3600000000) as bucket_start,
+       business_product_id, task_kind, coalesce(region, '') as region, outcome, count(*) as tasks,
+       bool_or(conflicting) as conflicting, min(occurred_at) as first_at, max(occurred_at) as last_at
+from outcomes group by all;
+
 create table product_kinds as
-select business_product_id, task_kind, count(*) as tasks,
-       count(*) filter (outcome = 'FAILED') as failed,
+select business_product_id, task_kind, cast(sum(tasks) as bigint) as tasks,
+       cast(coalesce(sum(tasks) filter (outcome = 'FAILED'), 0) as bigint) as failed,
        bool_or(outcome = 'COMPLETED' or conflicting) as has_denominator,
-       min(occurred_at) as first_at,
-       max(occurred_at) as last_at
-from outcomes group by business_product_id, task_kind;
+       min(first_at) as first_at,
+       max(last_at) as last_at
+from hourly_outcomes group by business_product_id, task_kind;
+
+create table product_hourly_counts as
+select bucket_start, business_product_id, task_kind, region, outcome, has_denominator, h.tasks
+from hourly_outcomes h join product_kinds p using (business_product_id, task_kind);
+
+drop table hourly_outcomes;
 
 create view exact_counts as
 select o.occurred_at as bucket_start, o.business_product_id, o.task_kind, coalesce(o.region, '') as region, o.outcome,
        p.has_denominator, 1 as tasks
 from outcomes o join product_kinds p using (business_product_id, task_kind);
-
-create table product_hourly_counts as
-select make_timestamptz(epoch_us(bucket_start) - epoch_us(bucket_start) % 3600000000) as bucket_start,
-       business_product_id, task_kind, region, outcome, has_denominator, count(*) as tasks
-from exact_counts
-group by all;
 
 create table hourly_counts as
 select bucket_start, cast(null as varchar) as business_product_id, task_kind, region, outcome, has_denominator,
