@@ -1,7 +1,5 @@
 """The command line. It is the interface for scripts and tests, and for the pages, which start all work through it."""
 
-from __future__ import annotations
-
 import typer
 
 from bwp_client.cli.check import check_command

@@ -1,7 +1,5 @@
 """`check`."""
 
-from __future__ import annotations
-
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated
 
@@ -88,8 +86,8 @@ def check_command(
 
 
 def _evaluate(
-    uri: str, filters: Filters, thresholds: Thresholds, settings: Settings, now: datetime, outbox: Outbox
-) -> Evaluation:
+    uri: str, filters: "Filters", thresholds: Thresholds, settings: "Settings", now: datetime, outbox: "Outbox"
+) -> "Evaluation":
     """Evaluate the rules; send a notice if a rule fires, or of an error before it is raised."""
     from bwp_client.metrics.filter_values import require_known_values
     from bwp_client.monitoring.alerts import check_notice, evaluate_rules, failure_notice
@@ -98,7 +96,7 @@ def _evaluate(
     from bwp_client.warehouse.product_names import product_names
     from bwp_client.warehouse.snapshot import Snapshot, compute_from_newest
 
-    def evaluate(snapshot: Snapshot) -> Evaluation:
+    def evaluate(snapshot: Snapshot) -> "Evaluation":
         require_known_values(snapshot, filters, product_names(snapshot.warehouse.uri, settings.product_names))
         return evaluate_rules(snapshot, filters, thresholds, settings, now)
 
@@ -115,7 +113,7 @@ def _evaluate(
     return found
 
 
-def _print_alerts(found: Evaluation, *, as_json: bool) -> None:
+def _print_alerts(found: "Evaluation", *, as_json: bool) -> None:
     from bwp_client.monitoring.notify import one_line
 
     for text in found.notes:

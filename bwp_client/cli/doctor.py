@@ -1,7 +1,5 @@
 """`doctor`."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated
@@ -55,7 +53,7 @@ def doctor_command(
             raise typer.Exit(int(ExitCode.NEEDS_ATTENTION))
 
 
-def _inspect(text: str, settings: Settings, warehouse: Warehouse) -> Iterator[Finding]:
+def _inspect(text: str, settings: "Settings", warehouse: "Warehouse") -> "Iterator[Finding]":
     from bwp_client.sources import Scheme, SourceAddress
 
     if text == API:
@@ -74,7 +72,7 @@ def _inspect(text: str, settings: Settings, warehouse: Warehouse) -> Iterator[Fi
     yield from inspect_warehouse(warehouse)
 
 
-def _inspect_archive(address: SourceAddress, settings: Settings, warehouse: Warehouse) -> Iterator[Finding]:
+def _inspect_archive(address: "SourceAddress", settings: "Settings", warehouse: "Warehouse") -> "Iterator[Finding]":
     from bwp_client.doctor.archive import inspect_archive
     from bwp_client.sources.eventbridge.archive import archive_name, rule_and_queue
     from bwp_client.sources.eventbridge.aws_clients import open_clients
@@ -85,14 +83,14 @@ def _inspect_archive(address: SourceAddress, settings: Settings, warehouse: Ware
     yield from inspect_archive(address.text, settings.archive, clients, known, now=datetime.now(UTC))
 
 
-def _inspect_s3(address: SourceAddress, leave_out: list[str]) -> Iterator[Finding]:
+def _inspect_s3(address: "SourceAddress", leave_out: list[str]) -> "Iterator[Finding]":
     from bwp_client.aws import s3_client
     from bwp_client.doctor.s3 import inspect_s3
 
     yield from inspect_s3(address.text, s3_client(), leave_out=leave_out)
 
 
-def _inspect_path(address: SourceAddress, leave_out: list[str]) -> Iterator[Finding]:
+def _inspect_path(address: "SourceAddress", leave_out: list[str]) -> "Iterator[Finding]":
     from bwp_client.doctor.findings import Finding
     from bwp_client.sources import open_source
 
@@ -104,7 +102,7 @@ def _inspect_path(address: SourceAddress, leave_out: list[str]) -> Iterator[Find
         yield Finding(f"{source.label} is empty", "give another path")
 
 
-def _inspect_api(settings: Settings, warehouse: Warehouse) -> Iterator[Finding]:
+def _inspect_api(settings: "Settings", warehouse: "Warehouse") -> "Iterator[Finding]":
     from bwp_client.doctor.api import inspect_api
     from bwp_client.enrich.work_queue import known_tasks
 

@@ -1,7 +1,5 @@
 """`enrich`."""
 
-from __future__ import annotations
-
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -72,7 +70,7 @@ def enrich_command(
                 raise typer.Exit(int(ExitCode.NEEDS_ATTENTION))
 
 
-def progress_text(state: EnrichProgress) -> str:
+def progress_text(state: "EnrichProgress") -> str:
     """Return the progress of a run as a sentence."""
     text = f"{state.done:,} of {state.total:,} tasks looked up, {state.calls_per_second:,.1f} requests a second"
     return text + (f", asked to slow down {state.throttled:,} times" if state.throttled else "")

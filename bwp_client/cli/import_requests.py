@@ -1,7 +1,5 @@
 """`import`."""
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import Annotated
 

@@ -1,7 +1,5 @@
 """`load`."""
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -81,7 +79,7 @@ def load_command(
             _print_result(result, target, notes, as_json=as_json, is_empty=is_empty)
 
 
-def _address(text: str | None) -> SourceAddress:
+def _address(text: str | None) -> "SourceAddress":
     from bwp_client.sources import SourceAddress
 
     if text is None:
@@ -92,7 +90,9 @@ def _address(text: str | None) -> SourceAddress:
     return SourceAddress.parse(text)
 
 
-def _open(address: SourceAddress, warehouse: str | None, settings: Settings) -> tuple[FileSource | S3Source, str, str]:
+def _open(
+    address: "SourceAddress", warehouse: str | None, settings: "Settings"
+) -> "tuple[FileSource | S3Source, str, str]":
     """Return the source, its label in the runs, and the address of the warehouse, which is another for sample data."""
     from bwp_client.addresses import folder_address, storage_address
     from bwp_client.cli.sample import sample_folder
@@ -109,7 +109,7 @@ def _open(address: SourceAddress, warehouse: str | None, settings: Settings) -> 
     return FileSource(str(sample_folder())), SAMPLE_SOURCE, SAMPLE_WAREHOUSE
 
 
-def _prepare_workers(address: SourceAddress) -> None:
+def _prepare_workers(address: "SourceAddress") -> None:
     """Start the worker processes of a possibly large load while this process is still importing."""
     from bwp_client.load.workers import is_large, prepare
     from bwp_client.sources import FileSource, Scheme
@@ -120,19 +120,19 @@ def _prepare_workers(address: SourceAddress) -> None:
         prepare()
 
 
-def load_text(state: LoadProgress) -> str:
+def load_text(state: "LoadProgress") -> str:
     """Return the progress of a load as a sentence."""
     return f"{state.objects_done} of {state.objects_total} objects, {state.read:,} records"
 
 
-def _left_out(found: list[str]) -> Iterator[str]:
+def _left_out(found: list[str]) -> "Iterator[str]":
     """Yield the sentence that names the tables and reports in the source."""
     if found:
         more = f" and {len(found) - _NAMED:,} more" if len(found) > _NAMED else ""
         yield f"Left out, since they hold no events: {', '.join(found[:_NAMED])}{more}."
 
 
-def _print_result(result: LoadResult, target: str, notes: list[str], *, as_json: bool, is_empty: bool) -> None:
+def _print_result(result: "LoadResult", target: str, notes: list[str], *, as_json: bool, is_empty: bool) -> None:
     if as_json:
         print_json(result.as_json())
     else:
@@ -155,7 +155,7 @@ def _print_result(result: LoadResult, target: str, notes: list[str], *, as_json:
         raise typer.Exit(int(ExitCode.NEEDS_ATTENTION))
 
 
-def _archived(result: LoadResult, names: list[str]) -> Iterator[str]:
+def _archived(result: "LoadResult", names: list[str]) -> "Iterator[str]":
     """Yield the sentence that names the objects to restore; objects that were reported before ask for nothing."""
     if not result.archived:
         return

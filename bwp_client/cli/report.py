@@ -1,7 +1,5 @@
 """`report`, `report rebuild`, `report compare`, `report log`."""
 
-from __future__ import annotations
-
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated
 
@@ -104,7 +102,7 @@ def report_command(
                 note(message, as_json=as_json)
 
 
-def _signing_key(settings: Settings) -> Ed25519PrivateKey | None:
+def _signing_key(settings: "Settings") -> "Ed25519PrivateKey | None":
     """Return the key that signs reports; None if none is configured."""
     if not settings.report.signing_key:
         return None
@@ -183,7 +181,7 @@ def rebuild_command(
             raise typer.Exit(int(ExitCode.NEEDS_ATTENTION))
 
 
-def _public_key(option: str | None, settings: Settings) -> Ed25519PublicKey | None:
+def _public_key(option: str | None, settings: "Settings") -> "Ed25519PublicKey | None":
     """Return the key that verifies signatures: of the option, else of the settings, else the one of our own signing key."""
     if given := option or settings.report.public_key:
         from bwp_client.reports.signing import public_key

@@ -1,7 +1,5 @@
 """Sample data, and a local API that knows their tasks: `sample`, `sandbox`."""
 
-from __future__ import annotations
-
 import json
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path

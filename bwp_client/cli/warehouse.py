@@ -1,7 +1,5 @@
 """Commands on a whole warehouse: `status`, `quarantine`, `maintain`, `purge`."""
 
-from __future__ import annotations
-
 from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated
 
@@ -160,7 +158,7 @@ def purge_command(
                 raise typer.Exit(int(ExitCode.NEEDS_ATTENTION))
 
 
-def _note_reports(reports: ReportsWithOlderRows, uri: str, before: str) -> None:
+def _note_reports(reports: "ReportsWithOlderRows", uri: str, before: str) -> None:
     """Name the published reports that carry older rows, and those that can't be read."""
     if reports.keys:
         note(
