@@ -16,6 +16,7 @@ from typing import Any, Final
 import httpx
 
 from bwp_client.api.body import MAX_ANSWER_BYTES, BodyEncodingError, BodyTooLargeError
+from bwp_client.api.known_secrets import KnownSecrets
 from bwp_client.api.transport import ApiTransport, retry_after_seconds
 from bwp_client.settings import ApiCredential
 
@@ -79,12 +80,16 @@ class TokenCache:
     Args:
         transport: The transport to ask with.
         endpoint: The token endpoint.
+        secrets: Takes each new token.
         monotonic: Returns seconds from a clock that never goes back.
     """
 
-    def __init__(self, transport: ApiTransport, endpoint: str, *, monotonic: Callable[[], float]) -> None:
+    def __init__(
+        self, transport: ApiTransport, endpoint: str, *, secrets: KnownSecrets, monotonic: Callable[[], float]
+    ) -> None:
         self._transport = transport
         self._endpoint = endpoint
+        self._secrets = secrets
         self._monotonic = monotonic
         self._entries: dict[tuple[str, str], _CacheEntry] = {}
         self.token_calls = 0
@@ -127,8 +132,8 @@ class TokenCache:
             try:
                 entry.token = await self._fetch(credential)
             except TokenRefusedError as refused:
-                entry.refusal = str(refused)
-                raise
+                entry.refusal = self._secrets.redact(str(refused))
+                raise TokenRefusedError(entry.refusal) from None
             except TokenUnavailableError as unavailable:
                 # A copy has no traceback, whose frames would keep the answer.
                 entry.failure = copy(unavailable)
@@ -143,6 +148,7 @@ class TokenCache:
         value = value.strip() if isinstance(value, str) else ""
         if not value or not value.isascii() or not value.isprintable() or " " in value:
             raise TokenUnavailableError("The token endpoint answered without a token.")
+        self._secrets.add(value)
         life = _life_seconds(answer.get("expires_in"))
         margin = min(RENEW_BEFORE_SECONDS, life * RENEW_BEFORE_SHARE)
         new_for = min(JUST_FETCHED_SECONDS, life * RENEW_BEFORE_SHARE)

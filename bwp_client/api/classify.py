@@ -13,6 +13,7 @@ from datetime import UTC, datetime
 from enum import Enum, auto
 from typing import Any, Final
 
+from bwp_client.api.known_secrets import KnownSecrets
 from bwp_client.api.lookup import LookupState, TaskError, TaskRef, TaskStatus
 from bwp_client.api.queries import QUERY_FIELDS
 from bwp_client.api.redact import redact_label, redact_message
@@ -88,6 +89,8 @@ WRONG_ADDRESS: Final = (
 )
 
 NO_TASK: Final = "The answer does not hold the task that was asked about." + AGAIN
+NO_TASK_ID: Final = "The answer does not name its task by an ID, and was not used." + AGAIN
+OTHER_TASK: Final = "The answer was about another task, and was not used." + AGAIN
 
 _FAULT_REASONS: Final = {
     ResponseFault.UNREACHABLE: "Buy with Prime could not be reached: check the network and BWP_API__ENDPOINT." + AGAIN,
@@ -144,15 +147,21 @@ _BY_KIND: Final = {
 }
 
 
-def classify(task: TaskRef, response: Response) -> Classification:
-    """Classify the answer to the query about one task."""
+def classify(task: TaskRef, response: Response, secrets: KnownSecrets) -> Classification:
+    """Classify the answer to the query about one task.
+
+    Args:
+        task: The task.
+        response: The answer.
+        secrets: The secrets that the API was sent; no text of the result repeats them.
+    """
     field_name = QUERY_FIELDS[task.task_kind]
     data = response.data if isinstance(response.data, Mapping) else {}
     answer = data.get(field_name)
     if isinstance(answer, Mapping):
-        return _classify_task(task, answer, response)
+        return _classify_task(task, answer, response, secrets)
     if response.errors:
-        return _classify_call_errors(task, response)
+        return _classify_call_errors(task, response, secrets)
     if response.http_status is not None and response.http_status >= 300:
         return _classify_http_status(response, response.http_status)
     if response.fault is not None:
@@ -169,14 +178,15 @@ def _classification(kind: AnswerKind, response: Response, *, reason: str | None 
     )
 
 
-def _classify_call_errors(task: TaskRef, response: Response) -> Classification:
+def _classify_call_errors(task: TaskRef, response: Response, secrets: KnownSecrets) -> Classification:
     known = [kind for error in response.errors if (kind := _kind_of_error(error)) is not None]
     if known:
         return _classification(min(known, key=_PRECEDENCE.index), response)
     if response.http_status is not None and response.http_status >= 300:
         return _classify_http_status(response, response.http_status)
     first = response.errors[0]
-    message = redact_message(str(first.get("message") or ""), task.task_id) if isinstance(first, Mapping) else ""
+    text = str(first.get("message") or "") if isinstance(first, Mapping) else ""
+    message = redact_message(text, task.task_id, secrets)
     reason = f"Buy with Prime reported an error of a kind not known here{f': {message}' if message else ''}."
     return _classification(AnswerKind.FAULT, response, reason=reason + AGAIN)
 
@@ -220,14 +230,17 @@ def _classify_http_status(response: Response, status: int) -> Classification:
     return _classification(AnswerKind.REJECTED, response)
 
 
-def _classify_task(task: TaskRef, answer: Mapping[str, Any], response: Response) -> Classification:
-    answered_id = answer.get("taskId")
-    if isinstance(answered_id, str) and answered_id.lower() != task.task_id.lower():
-        reason = "The answer was about another task, and was not used." + AGAIN
-        return _classification(AnswerKind.FAULT, response, reason=reason)
+def _classify_task(
+    task: TaskRef, answer: Mapping[str, Any], response: Response, secrets: KnownSecrets
+) -> Classification:
+    answered_id = answer.get("taskId", task.task_id)  # a partial answer may leave it out
+    if not isinstance(answered_id, str):
+        return _classification(AnswerKind.FAULT, response, reason=NO_TASK_ID)
+    if answered_id.lower() != task.task_id.lower():
+        return _classification(AnswerKind.FAULT, response, reason=OTHER_TASK)
     raw_status = answer.get("status")
-    status = redact_label(raw_status, task.task_id) if isinstance(raw_status, str) else ""
-    errors = _task_errors(task, answer.get("errors"))
+    status = redact_label(raw_status, task.task_id, secrets) if isinstance(raw_status, str) else ""
+    errors = _task_errors(task, answer.get("errors"), secrets)
     lookup_state, reason, ask_again = _state_of(status, errors, answer, _missing_fields(response))
     return Classification(
         kind=AnswerKind.ANSWERED,
@@ -272,14 +285,15 @@ def _missing_fields(response: Response) -> frozenset[str]:
     return frozenset(missing)
 
 
-def _task_errors(task: TaskRef, value: object) -> tuple[TaskError, ...]:
+def _task_errors(task: TaskRef, value: object, secrets: KnownSecrets) -> tuple[TaskError, ...]:
     items = value if isinstance(value, list) else [value] if isinstance(value, Mapping) else []
     found = []
     for item in items[:MAX_TASK_ERRORS]:
         # The schema allows a null element; it still counts as an error, without a code.
         code, message = (item.get("code"), item.get("message")) if isinstance(item, Mapping) else (None, item)
-        label = redact_label(str(code), task.task_id) if code is not None else ""
-        found.append(TaskError(label or None, redact_message("" if message is None else str(message), task.task_id)))
+        label = redact_label(str(code), task.task_id, secrets) if code is not None else ""
+        text = "" if message is None else str(message)
+        found.append(TaskError(label or None, redact_message(text, task.task_id, secrets)))
     return tuple(found)
 
 

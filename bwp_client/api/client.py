@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Final, Self
 import stamina
 
 from bwp_client.api.classify import AGAIN, DENIED, AnswerKind, Classification, classify
+from bwp_client.api.known_secrets import KnownSecrets
 from bwp_client.api.lookup import Lookup, LookupState, TaskRef, pause_after
 from bwp_client.api.rate_limit import Pacer
 from bwp_client.api.retry_policy import (
@@ -95,6 +96,7 @@ class BuyWithPrimeClient:
         self._connections = AsyncExitStack()
         self._transport: ApiTransport | None = None
         self._tokens: TokenCache | None = None
+        self._secrets = KnownSecrets(settings)
         self._budget = RetryBudget()
         self._retry_policy = RetryPolicy(self._budget, jitter)
         self._circuit_breaker = CircuitBreaker()
@@ -110,7 +112,9 @@ class BuyWithPrimeClient:
         self._transport = await self._connections.enter_async_context(
             ApiTransport(self._settings, http_transport=self._http_transport, timeout_seconds=self._timeout_seconds)
         )
-        self._tokens = TokenCache(self._transport, self._settings.token_endpoint, monotonic=self._monotonic)
+        self._tokens = TokenCache(
+            self._transport, self._settings.token_endpoint, secrets=self._secrets, monotonic=self._monotonic
+        )
         return self
 
     async def __aexit__(
@@ -206,7 +210,7 @@ class BuyWithPrimeClient:
         response = await self._transport.ask(
             task.task_kind, task.task_id, target_id=task.business_product_id, token=token
         )
-        return classify(task, response)
+        return classify(task, response, self._secrets)
 
     def _adapt(self, classification: Classification, started_at: float) -> None:
         """Adapt the rate, the retry budget and the circuit breaker to an answer.

@@ -7,6 +7,7 @@ import unicodedata
 from functools import lru_cache
 from typing import Final
 
+from bwp_client.api.known_secrets import KnownSecrets
 from bwp_client.redaction import without_addresses, without_keys
 
 MAX_MESSAGE_CHARACTERS: Final = 500
@@ -16,30 +17,32 @@ MAX_LABEL_CHARACTERS: Final = 100
 # hostile server chooses.
 _MAX_READ_CHARACTERS: Final = 4_000
 
+_NO_SECRETS: Final = KnownSecrets()
 _UUID = re.compile(r"[0-9a-f]{8}(?:-?[0-9a-f]{4}){3}-?[0-9a-f]{12}", re.IGNORECASE)
 _NUMBER = re.compile(r"\d(?:[ .,()/\-]{0,2}\d){4,}")
 _HEX_HEAD = re.compile(r"[0-9a-f]{8}", re.IGNORECASE)
 
 
-def redact_message(message: str, task_id: str) -> str:
+def redact_message(message: str, task_id: str, secrets: KnownSecrets = _NO_SECRETS) -> str:
     """Return a message with `<email>`, `<id>`, `<number>` and `<secret>` in place of what may not be stored.
 
-    Secrets are words that look like keys, such as a token that the API repeats.
+    Secrets are the known ones, whatever they look like, and words that look like keys.
 
     Args:
         message: Any text from outside.
         task_id: The task that the message is about; its ID, and the first 8 digits of it, are always replaced by `<id>`.
+        secrets: The secrets that the API was sent and may repeat.
     """
-    return _NUMBER.sub("<number>", without_keys(_without_ids(message, task_id)))[:MAX_MESSAGE_CHARACTERS]
+    return _NUMBER.sub("<number>", without_keys(_without_ids(message, task_id, secrets)))[:MAX_MESSAGE_CHARACTERS]
 
 
-def redact_label(label: str, task_id: str) -> str:
-    """Return a code or a status without control characters, e-mail addresses and IDs, cut to its longest length."""
-    return _without_ids(label, task_id)[:MAX_LABEL_CHARACTERS]
+def redact_label(label: str, task_id: str, secrets: KnownSecrets = _NO_SECRETS) -> str:
+    """Return a code or a status without control characters, secrets, e-mail addresses and IDs, cut to its longest length."""
+    return _without_ids(label, task_id, secrets)[:MAX_LABEL_CHARACTERS]
 
 
-def _without_ids(text: str, task_id: str) -> str:
-    text = without_addresses(_readable(text)).strip()
+def _without_ids(text: str, task_id: str, secrets: KnownSecrets) -> str:
+    text = without_addresses(secrets.redact(_readable(text))).strip()
     text = _UUID.sub("<id>", text)
     forms = _forms_of(task_id)
     lowered = text.lower()

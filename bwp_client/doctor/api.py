@@ -18,6 +18,7 @@ from bwp_client.api.addresses import is_web_address
 from bwp_client.api.classify import AGAIN, PERMISSION, AnswerKind, Classification, classify
 from bwp_client.api.client import TIMEOUT_SECONDS
 from bwp_client.api.credentials import with_stored_credentials
+from bwp_client.api.known_secrets import KnownSecrets
 from bwp_client.api.lookup import LookupState, TaskRef
 from bwp_client.api.response import Response
 from bwp_client.doctor.findings import Finding
@@ -120,6 +121,7 @@ class _ApiInspection:
         timeout_seconds: float,
     ) -> None:
         self._settings = settings
+        self._secrets = KnownSecrets(settings)
         self._tasks = tasks
         self._clock = clock
         self._monotonic = monotonic
@@ -132,7 +134,9 @@ class _ApiInspection:
         findings: list[Finding] = []
         granted: dict[str, AccessToken] = {}  # by the name of the credential
         async with self._transport(self._settings) as transport:
-            tokens = TokenCache(transport, self._settings.token_endpoint, monotonic=self._monotonic)
+            tokens = TokenCache(
+                transport, self._settings.token_endpoint, secrets=self._secrets, monotonic=self._monotonic
+            )
             for name, credential in self._settings.credentials.items():
                 finding, token = await _inspect_token(tokens, name, credential, self._clock)
                 findings.append(finding)
@@ -163,7 +167,8 @@ class _ApiInspection:
     ) -> _Probe:
         task = self._tasks.get(product) or TaskRef(TaskKind.DELETION, str(uuid4()), product)
         response = await transport.ask(task.task_kind, task.task_id, target_id=product, token=token.value)
-        return _Probe(product, credential, product in self._tasks, classify(task, response), response, self._clock())
+        classification = classify(task, response, self._secrets)
+        return _Probe(product, credential, product in self._tasks, classification, response, self._clock())
 
     async def _conclude(self, probes: list[_Probe], granted: dict[str, AccessToken]) -> list[Finding]:
         working = {probe.credential.client_id for probe in probes if probe.classification.kind is AnswerKind.ANSWERED}

@@ -258,6 +258,17 @@ TASK_ANSWERS = [
         True,
         5,
     ),
+    *(
+        Row(
+            f"the task ID is {name}",
+            [http(200, answer(taskId=task_id))],
+            FAILED,
+            "The answer does not name its task by an ID",
+            True,
+            5,
+        )
+        for name, task_id in (("a number", 7), ("null", None), ("true", True), ("a list", [TASK_ID]))
+    ),
     Row(
         "a task inside an HTTP 500",
         [http(500, answer())],

@@ -6,6 +6,7 @@ from support.scripted_api import drop, endless, http, silence, token, trickle
 
 from bwp_client.api import LookupState
 from bwp_client.api.auth import AccessToken, TokenCache, TokenUnavailableError
+from bwp_client.api.known_secrets import KnownSecrets
 from bwp_client.api.transport import ApiTransport
 from bwp_client.errors import SettingsError
 
@@ -229,7 +230,9 @@ def test_calls_that_waited_for_a_failed_token_call_share_its_failure(bench):
 
     async def run():
         async with ApiTransport(settings, http_transport=None, timeout_seconds=10.0) as transport:
-            cache = TokenCache(transport, settings.token_endpoint, monotonic=bench.time.monotonic)
+            cache = TokenCache(
+                transport, settings.token_endpoint, secrets=KnownSecrets(), monotonic=bench.time.monotonic
+            )
             calls = [cache.current(settings.credentials["*"]) for _ in range(16)]
             failures = await asyncio.gather(*calls, return_exceptions=True)
             return failures, await cache.current(settings.credentials["*"])
