@@ -10,10 +10,14 @@ import atexit
 import os
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
+from functools import wraps
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import requests
 
 _M_TRIM_THRESHOLD = -1
 _M_MMAP_THRESHOLD = -3
@@ -112,6 +116,62 @@ def accept_large_headers() -> None:
 
     h11_impl.DEFAULT_MAX_INCOMPLETE_EVENT_SIZE = _HEADER_BYTES  # type: ignore[attr-defined]
     http11.MAX_LINE_LENGTH = _HEADER_BYTES
+
+
+def ask_no_host_for_own_address() -> None:
+    """Keep Streamlit from asking a host on the internet for the address of this machine.
+
+    Streamlit asks, by plain HTTP, before it refuses a websocket that a foreign page opens, and serves nobody while it waits.
+    So a stranger could stop the server. The address would be another origin from which pages are accepted; such an origin can
+    be named in `server.corsAllowedOrigins` instead.
+
+    It waits for https://github.com/streamlit/streamlit/issues/7721.
+    """
+    from streamlit import net_util
+
+    net_util._external_ip = "127.0.0.1"  # noqa: SLF001 - Streamlit has no setting for it
+
+
+def read_signed_cookie(cookies: Mapping[str, str], name: str) -> bytes | None:
+    """Return the text of a cookie that Streamlit signed; None if it is not there or its signature is wrong.
+
+    A middleware needs the login in a visitor's cookie before Streamlit answers, and Streamlit shows it only to pages.
+
+    It waits for a public function for middleware, about which https://github.com/streamlit/streamlit/issues/13600 collects
+    wishes.
+    """
+    from streamlit.web.server.starlette.starlette_websocket import _get_signed_cookie_with_chunks
+
+    return _get_signed_cookie_with_chunks(dict(cookies), name)
+
+
+def read_responses_by(current_reader: Callable[[], Callable[[requests.Response], None] | None]) -> None:
+    """Let a reader read the body of every response of `requests`, in threads that have a reader.
+
+    Apprise neither takes a session nor limits more than the time of each read, so there is no other way to end the exchange
+    with a host that answers slowly or without end.
+
+    It waits for a limit of the whole time in Apprise, as wished in https://github.com/caronc/apprise-api/issues/112.
+
+    Args:
+        current_reader: Returns the reader of the current thread, if it has one.
+    """
+    import requests
+
+    send = requests.Session.send
+
+    @wraps(send)
+    def send_and_read(
+        session: requests.Session, request: requests.PreparedRequest, **options: Any
+    ) -> requests.Response:
+        read = current_reader()
+        if read is None:
+            return send(session, request, **options)
+        response = send(session, request, **options | {"stream": True})
+        read(response)
+        return response
+
+    requests.Session.send = send_and_read  # type: ignore[method-assign, assignment]
 
 
 def shrink_logins(shrink: Callable[[dict[str, Any]], dict[str, Any]]) -> None:

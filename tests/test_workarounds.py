@@ -14,10 +14,13 @@ from typing import Any
 
 import pytest
 from authlib.integrations.starlette_client import StarletteOAuth2App
+from streamlit import net_util
+from streamlit.web.server.server_util import is_url_from_allowed_origins
 from streamlit.web.server.starlette import starlette_auth_routes
 from streamlit.web.server.starlette.starlette_server import _bind_socket
+from support.silent_hosts import host
 
-from bwp_client.workarounds import end_process, send_without_delay, shrink_logins
+from bwp_client.workarounds import ask_no_host_for_own_address, end_process, send_without_delay, shrink_logins
 
 LISTS_OPEN_FILES = pytest.mark.skipif(not Path("/dev/fd").is_dir(), reason="this system does not list open files")
 
@@ -205,6 +208,22 @@ def test_the_server_still_refuses_the_large_headers_of_a_login() -> None:
 
     assert statuses("default", 2)[:2] == ["400", "none"], "accept_large_headers can go"
     assert statuses("large", 100) == ["200", "101", "101", "400"]
+
+
+def test_streamlit_still_asks_for_its_own_address_before_it_refuses_a_foreign_page(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    asked: list[bytes] = []
+    with host(lambda client: asked.append(client.recv(1024))) as proxy:
+        for scheme in ("http", "https"):
+            monkeypatch.setenv(f"{scheme}_proxy", f"http://{proxy}")
+        monkeypatch.setattr(net_util, "_external_ip", None)
+        assert not is_url_from_allowed_origins("http://elsewhere.invalid")
+        assert asked, "ask_no_host_for_own_address can go"
+        asked.clear()
+        ask_no_host_for_own_address()
+        assert not is_url_from_allowed_origins("http://elsewhere.invalid")
+    assert asked == []
 
 
 def test_streamlit_still_stores_every_claim_and_token(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -9,9 +9,11 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable
-from functools import cache, wraps
+from functools import cache
 from queue import Empty, SimpleQueue
-from typing import TYPE_CHECKING, Any, Final, TypeVar
+from typing import TYPE_CHECKING, Final, TypeVar
+
+from bwp_client.workarounds import read_responses_by
 
 if TYPE_CHECKING:
     import requests
@@ -96,17 +98,9 @@ _current = threading.local()
 @cache
 def _bound_answers() -> None:
     """Let the HTTP client of Apprise read answers through the exchange of the thread, in threads that have one."""
-    import requests
 
-    send = requests.Session.send
-
-    @wraps(send)
-    def bounded(session: requests.Session, request: requests.PreparedRequest, **options: Any) -> requests.Response:
+    def current_reader() -> Callable[[requests.Response], None] | None:
         exchange: Exchange | None = getattr(_current, "exchange", None)
-        if exchange is None:
-            return send(session, request, **options)
-        response = send(session, request, **options | {"stream": True})
-        exchange.read(response)
-        return response
+        return exchange.read if exchange else None
 
-    requests.Session.send = bounded  # type: ignore[method-assign, assignment]
+    read_responses_by(current_reader)

@@ -107,16 +107,23 @@ def is_allowed(user: Mapping[str, Any], allowed: AuthSettings) -> bool:
         user: The claims of the ID token.
         allowed: The allowed e-mail addresses, domains, and one claim as `name=value`.
     """
-    email = str(user.get("email") or "").strip().lower()
+    email = _small_letters(str(user.get("email") or ""))
     is_verified = str(user.get("email_verified", True)).lower() == "true"
     person, _, domain = email.partition("@")
     if person and domain and "@" not in domain and is_verified:
-        if email in {item.strip().lower() for item in allowed.allow_emails}:
+        if email in map(_small_letters, allowed.allow_emails):
             return True
-        if domain in {item.strip().lower().lstrip("@") for item in allowed.allow_domains}:
+        if domain in {_small_letters(item).lstrip("@") for item in allowed.allow_domains}:
             return True
     name, wanted = wanted_claim(allowed)
     return bool(name) and wanted in claim_values(user.get(name))
+
+
+def _small_letters(text: str) -> str:
+    """Return an address in small letters; a foreign sign stays, if its small letter is a Latin one, as of the Kelvin sign."""
+    return "".join(
+        letter.lower() if letter.isascii() or not letter.lower().isascii() else letter for letter in text.strip()
+    )
 
 
 def is_admitted(claims: Mapping[str, Any], allowed: AuthSettings) -> bool:

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from contextlib import suppress
 from typing import Any, Final
 
+import streamlit as st
 from google.protobuf.message import DecodeError  # type: ignore[import-untyped]
 from starlette.requests import HTTPConnection
 from starlette.responses import PlainTextResponse
@@ -15,12 +16,12 @@ from starlette.websockets import WebSocketClose
 from streamlit.proto.BackMsg_pb2 import BackMsg
 from streamlit.proto.ClientState_pb2 import ClientState
 from streamlit.web.server.server_util import AUTH_COOKIE_NAME
-from streamlit.web.server.starlette.starlette_websocket import _get_signed_cookie_with_chunks
 
 from bwp_client.errors import BwpError
 from bwp_client.settings import Settings
 from bwp_client.ui.login import is_admitted, is_configured
 from bwp_client.ui.login_sessions import end_login
+from bwp_client.workarounds import read_signed_cookie
 
 PUBLIC_PATHS: Final = ("/readyz", "/_stcore/health", "/_stcore/host-config")
 """Paths for health checks, and those that a browser needs to draw the sign-in page; they return no data."""
@@ -36,6 +37,13 @@ _PROTOCOL: Final = b"sec-websocket-protocol"
 _POLICY_VIOLATION: Final = 1008
 
 
+def path_in_app(scope: Scope) -> str:
+    """Return the path of a request without the folder that the app is served in, whatever the name of that folder."""
+    path = str(scope["path"]).removeprefix(str(scope.get("root_path", "")))
+    base = str(st.get_option("server.baseUrlPath") or "").strip("/")
+    return path.removeprefix(f"/{base}") if base else path
+
+
 def is_guarded(path: str) -> bool:
     """Return whether a path is served only to people who are admitted; the pages and their frame are drawn for everybody."""
     public = next((public for public in PUBLIC_PATHS if path.endswith(public)), "")
@@ -46,7 +54,7 @@ def is_guarded(path: str) -> bool:
 
 def claims_in(cookies: Mapping[str, str]) -> dict[str, Any]:
     """Return the claims of the login in a visitor's cookies; none if its signature is wrong."""
-    signed = _get_signed_cookie_with_chunks(dict(cookies), AUTH_COOKIE_NAME)
+    signed = read_signed_cookie(cookies, AUTH_COOKIE_NAME)
     with suppress(ValueError):
         claims = json.loads(signed or b"{}")
         if isinstance(claims, dict) and claims.get("is_logged_in") is True:
@@ -69,7 +77,7 @@ class LoginGate:
             await _PageSocket(scope, receive, send).serve(self._app)
         elif scope["type"] == "websocket" and not is_visitor_admitted(scope):
             await WebSocketClose(_POLICY_VIOLATION)(scope, receive, send)
-        elif scope["type"] == "http" and is_guarded(scope["path"]) and not is_visitor_admitted(scope):
+        elif scope["type"] == "http" and is_guarded(path_in_app(scope)) and not is_visitor_admitted(scope):
             await PlainTextResponse("Not found\n", status_code=404)(scope, receive, send)
         else:
             if scope["type"] == "http" and scope["path"].endswith(SIGN_OUT):

@@ -12,7 +12,7 @@ from streamlit.web.server.server_util import AUTH_COOKIE_NAME
 
 from bwp_client.errors import SettingsError
 from bwp_client.ui.login import is_configured
-from bwp_client.ui.login_gate import FRAME_FILES, PUBLIC_PATHS, is_guarded
+from bwp_client.ui.login_gate import FRAME_FILES, PUBLIC_PATHS, is_guarded, path_in_app
 
 COOKIE: Final = "bwp_way_back"
 COOKIE_SECONDS: Final = 600
@@ -48,7 +48,7 @@ class LoginRedirect:
 def _is_page(request: Request) -> bool:
     """Return whether a request opens a page; requests from an open page don't accept HTML."""
     is_visit = request.method == "GET" and "text/html" in request.headers.get("accept", "")
-    path = request.scope["path"]
+    path = path_in_app(request.scope)
     if not is_visit or path.startswith(_LOGIN_PATHS) or path.endswith(PUBLIC_PATHS) or is_guarded(path):
         return False
     *folders, name = path.split("/")

@@ -23,7 +23,7 @@ from bwp_client.ui.login import is_configured
 from bwp_client.ui.login_claims import needed_token
 from bwp_client.ui.login_sessions import new_login
 from bwp_client.ui.sample_api import sample_api
-from bwp_client.workarounds import accept_large_headers, send_without_delay, shrink_logins
+from bwp_client.workarounds import accept_large_headers, ask_no_host_for_own_address, send_without_delay, shrink_logins
 
 log = logging.getLogger(__name__)
 _POLL_SECONDS: Final = 0.1
@@ -49,6 +49,7 @@ async def lifespan(_app: Any) -> AsyncIterator[None]:
     refuse_open_address(has_login=has_login)
     send_without_delay()
     accept_large_headers()
+    ask_no_host_for_own_address()
     if has_login:
         shrink_logins(_token_to_store)
     if is_sample and not _has_sample():

@@ -20,7 +20,10 @@ from streamlit.proto.BackMsg_pb2 import BackMsg
 from streamlit.web.server.starlette.starlette_app_utils import create_signed_value
 from support.browser import ROOT, link_app, wait_for_server
 from support.ports import free_port
+from support.silent_hosts import host
 from support.waiting import WAIT_SECONDS
+from websockets import InvalidStatus, Origin
+from websockets.sync.client import connect
 
 from bwp_client.ui import login, login_gate, login_sessions
 from bwp_client.ui.login_gate import LoginGate, is_guarded
@@ -76,6 +79,8 @@ class Server:
     address: str
     routes: list[tuple[str, str, list[str]]]
     log: Path
+    asked_outside: list[bytes]
+    """What the server asked of hosts outside this machine, by way of a proxy."""
 
     def status(self, path: str, method: str = "GET", **headers: str) -> int:
         answer = httpx.request(method, f"{self.address}{path}", headers={"accept": "text/html", **headers})
@@ -91,17 +96,20 @@ def server(_own_logins: None, tmp_path_factory: pytest.TempPathFactory) -> Itera
     link_app(folder)
     port, log = free_port(), folder / "server.log"
     environment = {name: value for name, value in os.environ.items() if not name.startswith("BWP_")}
-    with log.open("wb") as stream:
+    asked_outside: list[bytes] = []
+    with host(lambda client: asked_outside.append(client.recv(1024))) as proxy, log.open("wb") as stream:
+        environment |= {"http_proxy": f"http://{proxy}", "https_proxy": f"http://{proxy}", "no_proxy": "127.0.0.1"}
         process = subprocess.Popen(
             [sys.executable, "-c", SERVE, str(port)],
             cwd=folder, env=environment | {"BWP_WAREHOUSE": str(folder / "w")}, stdout=stream, stderr=subprocess.STDOUT,
         )  # fmt: skip
-    try:
-        wait_for_server(process, port, log)
-        yield Server(f"http://127.0.0.1:{port}", json.loads((folder / "routes.json").read_text()), log)
-    finally:
-        process.send_signal(signal.SIGINT)
-        process.wait(WAIT_SECONDS)
+        try:
+            wait_for_server(process, port, log)
+            routes = json.loads((folder / "routes.json").read_text())
+            yield Server(f"http://127.0.0.1:{port}", routes, log, asked_outside)
+        finally:
+            process.send_signal(signal.SIGINT)
+            process.wait(WAIT_SECONDS)
 
 
 def visitors() -> dict[str, str]:
@@ -167,6 +175,13 @@ def test_no_path_brings_an_error_of_the_server(server: Server, path: str) -> Non
     assert "Traceback" not in server.log.read_text()
 
 
+def test_a_foreign_page_does_not_make_the_server_ask_for_its_own_address(server: Server) -> None:
+    address = f"{server.address.replace('http', 'ws')}/_stcore/stream"
+    with pytest.raises(InvalidStatus), connect(address, origin=Origin("http://elsewhere.invalid"), proxy=None):
+        pass
+    assert server.asked_outside == []
+
+
 # Logins, without a server.
 
 
@@ -229,6 +244,36 @@ def test_without_a_folder_to_write_logins_end_with_the_process(tmp_path: Path, m
 )  # fmt: skip
 def test_what_holds_data_is_guarded(path: str, guarded: bool) -> None:
     assert is_guarded(path) is guarded
+
+
+def is_answered(path: str, **scope: Any) -> bool:
+    """Return whether the gate passes the request of a stranger on."""
+    passed = []
+
+    async def app(scope: Scope, _receive: Receive, _send: Send) -> None:
+        passed.append(scope["path"])
+
+    async def ignore(*_message: object) -> Any: ...
+
+    asyncio.run(LoginGate(app)({"type": "http", "method": "GET", "path": path, "headers": [], **scope}, ignore, ignore))
+    return bool(passed)
+
+
+@pytest.mark.usefixtures("_with_a_login")
+@pytest.mark.parametrize("base", ["static", "/static/", "apps/static", "media", "component/static"])
+@pytest.mark.parametrize("is_root_path", [True, False])
+def test_the_name_of_the_base_path_opens_nothing_and_hides_no_page(
+    base: str, is_root_path: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder, scope = f"/{base.strip('/')}", {}
+    if is_root_path:
+        scope["root_path"] = folder
+    else:
+        monkeypatch.setattr("streamlit.get_option", {"server.baseUrlPath": base}.get)
+    for path in ("/_stcore/metrics", "/media/x.csv", "/component/a/b.js", "/_stcore/upload_file/a/b"):
+        assert not is_answered(f"{folder}{path}", **scope), path
+    for path in ("", "/", "/tasks", "/static/media/x.woff2", "/_stcore/health", "/readyz"):
+        assert is_answered(f"{folder}{path}", **scope), path
 
 
 class Page:
