@@ -14,7 +14,6 @@ from bwp_client.errors import (
     TransientRemoteError,
     UnconfirmedError,
 )
-from bwp_client.settings import Settings
 
 _CREDENTIAL_MODULES = ("botocore.credentials", "botocore.tokens")
 _SHOWN_CHARACTERS = 300
@@ -80,6 +79,8 @@ def error_of(
 
 def payer_hint() -> str:
     """Return the part of a message about a refusal that says how to read a bucket whose requester pays."""
+    from bwp_client.settings import Settings  # heavy: the workers of a load of files do without it
+
     if Settings.load().s3_request_payer is not None:
         return ""
     return "; if the requester pays for the bucket, set BWP_S3_REQUEST_PAYER=requester"

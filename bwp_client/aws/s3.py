@@ -12,7 +12,6 @@ from typing import IO, TYPE_CHECKING, Any
 from bwp_client.aws.problems import region_named
 from bwp_client.aws.session import aws_client, aws_session, credentials_of, endpoint_of
 from bwp_client.errors import SettingsError
-from bwp_client.settings import Settings
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -48,6 +47,8 @@ def _offer_to_pay(params: dict[str, Any], **_: Any) -> None:
 
 
 def _requester_pays() -> bool:
+    from bwp_client.settings import Settings  # heavy: the workers of a load of files do without it
+
     return Settings.load().s3_request_payer is not None
 
 

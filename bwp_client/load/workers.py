@@ -72,6 +72,8 @@ def stage_all(items: Iterable[SourceObject], job: StagingJob) -> Iterator[Staged
         size_bytes += item.size_bytes
         if size_bytes >= INLINE_BYTES and len(first) > 1:
             break
+    if not first:
+        return
     items = chain(first, remaining)
     if _WORKERS == 1 or len(first) == 1 or size_bytes < INLINE_BYTES or not _can_start_workers():
         from bwp_client.load.staging import stage  # heavy: a process that only starts workers need not wait for it
