@@ -48,6 +48,7 @@ class QuarantineReason(StrEnum):
     TIME_OUT_OF_RANGE = "time_out_of_range"
     NO_TASK = "no_task_in_resources"
     ODD_RESOURCE = "odd_resource_path"
+    PERSONAL_ID = "personal_data_in_id"
     TOO_LARGE = "record_too_large"
     CUT_OBJECT = "object_cut_short"
     WRAPPED_TOO_DEEP = "wrapped_too_deep"

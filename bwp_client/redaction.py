@@ -11,7 +11,7 @@ _UNPRINTABLE = "·"
 _READ_BYTES = 4 * EXCERPT_CHARACTERS
 _LONGEST_ADDRESS = 254
 """The maximum length of an e-mail address: 256 characters (RFC 5321) minus the two angle brackets."""
-_DISGUISED = re.compile(r"%40|&#0*64;|&#x0*40;|&commat;|\\u0040|\s*[(\[{<]\s*at\s*[)\]}>]\s*", re.IGNORECASE)
+_DISGUISED = re.compile(r"%(?:25){0,3}40|&#0*64;|&#x0*40;|&commat;|\\u0040|\s*[(\[{<]\s*at\s*[)\]}>]\s*", re.IGNORECASE)
 # A character of an e-mail address. Brackets and punctuation delimit an address; braces are allowed before the @ only. The
 # patterns match from the start of a run of such characters only, so a long run without an @ is searched once.
 _IN_ADDRESS = r"[^\s<>()\[\],;:\"]"
@@ -45,8 +45,30 @@ _KNOWN_KEY = re.compile(
 _LONG_WORD = re.compile(r"(?<![\w+-])[\w+-]{32,}")
 _LINE_OF_KEY = re.compile(r"[A-Za-z0-9+/]{40,}={0,2}\s*")
 _SECRET = "<secret>"  # noqa: S105 - a placeholder
-_EMAIL = re.compile(r"[A-Za-z0-9._%+'-]{1,64}@[A-Za-z0-9-]{1,63}(?:\.[A-Za-z0-9-]{1,63})*")
-_TELEPHONE = re.compile(r"(?:\+|\b00)\d[\d ().\-/]{5,}\d|(?<!\d)\(?\d{3}\)?[ .\-]\d{3}[ .\-]\d{4}(?!\d)")
+_EMAIL = re.compile(r"[\w\"'}!#$%&*+/=?^`{|~.-]@[\w\[]")
+_TELEPHONE = re.compile(
+    # international: +49 (0) 170 / 123 45 67 or 0049 170 1234567
+    r"(?:\+[ (\[]{0,2}|(?<![\w.:,/-])00)[1-9](?:[ ().\-/\[\]]{0,4}\d){6,14}(?!\d)"
+    # national, with a separator after the area code: 0170/123 45 67, (030) 901820, 0170.123.45.67
+    r"|(?<![\w./-])(?<!\d,)[(\[]?0[1-9]\d{1,4}(?:[)\]] ?| ?[./\-] ?| )\d(?:[ ./\-]?\d){5,9}(?!\d)"
+    # North America: (555) 123-4567
+    r"|(?<!\d)(?:[(\[]\d{3}[)\]] ?|\d{3}[ ./\-])\d{3}[ ./\-]\d{4}(?!\d)"
+    # after its name: tel. 01701234567
+    r"|(?:tel|fon|phone|mobile?|handy|whatsapp|sms|fax|ruf|call)[a-z]{0,8}[ .:=#]{0,3}[+(\[]{0,2}"
+    r"\d(?:[ ().\-/\[\]]{0,4}\d){5,14}(?!\d)",
+    re.IGNORECASE,
+)
+# Numbers that are no telephone numbers, although parts of them look so.
+_UUID_OR_DATE = re.compile(
+    r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}"
+    r"|(?<!\d)(?:19|20)\d\d([-/.])(?:0?[1-9]|1[0-2])\1(?:0?[1-9]|[12]\d|3[01])(?!\d)"
+    r"|(?<![\d./-])(?:0?[1-9]|[12]\d|3[01])([-/.])(?:0?[1-9]|[12]\d|3[01])\2(?:19|20)\d\d(?!\d)",
+    re.IGNORECASE,
+)
+_DASHES = dict.fromkeys(map(ord, "\u2010\u2011\u2012\u2013\u2014\u2212"), "-") | dict.fromkeys(
+    map(ord, "\u00ad\u200b\u200c\u200d\u200e\u200f\u2060\ufeff")
+)
+"""Dashes of all lengths as hyphens; characters without any width as nothing."""
 _NUMBER = re.compile(r"\d(?:[ .\-]?\d){4,}")
 
 
@@ -121,7 +143,7 @@ def excerpt(raw: bytes) -> str:
             # The last run may be the start of an address whose @ is after the cut.
             text = text[: max(last.start(), len(text) - _LONGEST_ADDRESS)]
     text = without_secrets("".join(character if character.isprintable() else _UNPRINTABLE for character in text))
-    return _NUMBER.sub("<number>", without_addresses(text))[:EXCERPT_CHARACTERS]
+    return _NUMBER.sub("<number>", _TELEPHONE.sub("<number>", without_addresses(text)))[:EXCERPT_CHARACTERS]
 
 
 def _encoding(raw: bytes) -> str:
@@ -143,6 +165,22 @@ def one_line(text: str) -> str:
 
 
 def names_a_person(text: str) -> bool:
-    """Return whether a text contains an e-mail address, also with a disguised @, or a telephone number."""
-    text = _DISGUISED.sub("@", unicodedata.normalize("NFKC", text))
-    return bool(_EMAIL.search(text) or _TELEPHONE.search(text))
+    """Return whether a text contains an e-mail address, also with a disguised @, or a telephone number.
+
+    A UUID or a date is no telephone number, and neither are digits without a separator, unless they begin with `+` or 00, or
+    follow a word such as `tel`.
+    """
+    if text.isascii() and text.isalpha():
+        return False
+    text = _plain(text)
+    return bool(_EMAIL.search(text) or _TELEPHONE.search(_UUID_OR_DATE.sub("x", text)))
+
+
+def names_an_address(text: str) -> bool:
+    """Return whether a text contains an e-mail address, also with a disguised @."""
+    return bool(_EMAIL.search(_plain(text)))
+
+
+def _plain(text: str) -> str:
+    """Return a text in NFKC form, with each disguised @ as such, hyphens for all dashes, and no invisible characters."""
+    return _DISGUISED.sub("@", unicodedata.normalize("NFKC", text).translate(_DASHES))

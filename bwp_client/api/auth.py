@@ -42,10 +42,19 @@ class TokenUnavailableError(Exception):
         reason: One sentence for people.
         throttled: Whether the endpoint throttled the call.
         retry_after_seconds: The pause that the endpoint asked for.
+        unreachable: Whether no connection could be made.
     """
 
-    def __init__(self, reason: str, *, throttled: bool = False, retry_after_seconds: float | None = None) -> None:
+    def __init__(
+        self,
+        reason: str,
+        *,
+        throttled: bool = False,
+        retry_after_seconds: float | None = None,
+        unreachable: bool = False,
+    ) -> None:
         super().__init__(reason)
+        self.unreachable = unreachable
         self.throttled = throttled
         self.retry_after_seconds = retry_after_seconds
 
@@ -173,9 +182,10 @@ class TokenCache:
             raise TokenUnavailableError(
                 f"The token endpoint's answer was compressed in a form that was not asked for, or was damaged: {_CHECK}"
             ) from None
-        except httpx.HTTPError:
+        except httpx.HTTPError as error:
             raise TokenUnavailableError(
-                "The token endpoint could not be reached: check the network and BWP_API__TOKEN_ENDPOINT."
+                "The token endpoint could not be reached: check the network and BWP_API__TOKEN_ENDPOINT.",
+                unreachable=isinstance(error, httpx.ConnectError | httpx.ProxyError),
             ) from None
 
 

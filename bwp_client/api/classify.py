@@ -54,6 +54,7 @@ class Classification:
         holding_period_days: The days during which the task could be cancelled.
         errors: The reasons why the task failed.
         retry_after_seconds: The pause that the server asked for.
+        is_unreachable: Whether no connection could be made.
     """
 
     kind: AnswerKind
@@ -66,6 +67,7 @@ class Classification:
     holding_period_days: int | None = None
     errors: tuple[TaskError, ...] = field(default=())
     retry_after_seconds: float | None = None
+    is_unreachable: bool = False
 
 
 AGAIN: Final = " The task is asked about again later."
@@ -174,7 +176,12 @@ def classify(task: TaskRef, response: Response, secrets: KnownSecrets) -> Classi
 def _classification(kind: AnswerKind, response: Response, *, reason: str | None = None) -> Classification:
     lookup_state, usual_reason, ask_again = _BY_KIND[kind]
     return Classification(
-        kind, lookup_state, reason or usual_reason, ask_again, retry_after_seconds=response.retry_after_seconds
+        kind,
+        lookup_state,
+        reason or usual_reason,
+        ask_again,
+        retry_after_seconds=response.retry_after_seconds,
+        is_unreachable=response.fault is ResponseFault.UNREACHABLE,
     )
 
 

@@ -7,7 +7,7 @@ import random
 import re
 import time
 from collections import Counter
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack
 from datetime import UTC, datetime, timedelta
 from types import TracebackType
@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Final, Self
 import stamina
 
 from bwp_client.api.classify import AGAIN, DENIED, AnswerKind, Classification, classify
+from bwp_client.api.denials import DenialBreaker
 from bwp_client.api.known_secrets import KnownSecrets
 from bwp_client.api.lookup import Lookup, LookupState, TaskRef, pause_after
 from bwp_client.api.rate_limit import Pacer
@@ -34,7 +35,6 @@ if TYPE_CHECKING:
     from bwp_client.api.auth import TokenCache
     from bwp_client.api.transport import ApiTransport
 
-DENIALS_UNTIL_SILENT: Final = 10
 TIMEOUT_SECONDS: Final = 30.0
 _SENDABLE_ID = re.compile(r"[\x21-\x7e]{1,200}")
 
@@ -102,6 +102,7 @@ class BuyWithPrimeClient:
         self._circuit_breaker = CircuitBreaker()
         # Consecutive denials by business product: an expired token can explain the first denial only.
         self._denials: Counter[str] = Counter()
+        self._denial_breaker = DenialBreaker()
         self.api_calls = 0
         self.throttled = 0
 
@@ -132,12 +133,23 @@ class BuyWithPrimeClient:
         """The present rate of calls."""
         return self._pacer.rate
 
-    async def look_up(self, task: TaskRef, *, attempt: int = 1) -> Lookup:
+    @property
+    def is_unreachable(self) -> bool:
+        """Whether calls were made and none of them has made a connection."""
+        return self._circuit_breaker.is_unreachable
+
+    @property
+    def skipped(self) -> Mapping[str, int]:
+        """The number of tasks not asked about, by business product, because the product denied its tasks in a row."""
+        return self._denial_breaker.skipped
+
+    async def look_up(self, task: TaskRef, *, attempt: int = 1, is_own: bool = True) -> Lookup:
         """Ask about one task and return the lookup; every answer ends as a lookup.
 
         Args:
             task: The task.
             attempt: The number of this attempt at the task, over all runs; the pause before the next attempt grows with it.
+            is_own: Whether an event names the task's business product; else its denial says nothing about the product.
 
         Raises:
             TransientRemoteError: Too many calls in a row were throttled or failed, or the server asked for a longer pause
@@ -150,9 +162,13 @@ class BuyWithPrimeClient:
             return self._lookup(task, unsendable, attempt=attempt)
         if credential is None:
             return self._lookup(task, _not_sent(NO_CREDENTIAL), attempt=attempt)
-        if self._denials[task.business_product_id] >= DENIALS_UNTIL_SILENT:
+        if not self._denial_breaker.allows(task.business_product_id):
             return self._lookup(task, _not_sent(DENIED), attempt=attempt)
         classification = await self._ask_with_retries(task, credential)
+        if classification.kind is AnswerKind.ANSWERED:
+            self._denial_breaker.on_answered(task.business_product_id)
+        elif classification.kind is AnswerKind.DENIED and is_own:
+            self._denial_breaker.on_denied(task.business_product_id)
         self._circuit_breaker.on_lookup_end(classification)
         return self._lookup(task, classification, attempt=attempt)
 
@@ -182,6 +198,7 @@ class BuyWithPrimeClient:
                     f"{unavailable}{AGAIN}",
                     ask_again=True,
                     retry_after_seconds=unavailable.retry_after_seconds,
+                    is_unreachable=unavailable.unreachable,
                 )
             self._adapt(classification, started_at)
         if classification.kind in (AnswerKind.THROTTLED, AnswerKind.FAULT):
@@ -216,9 +233,10 @@ class BuyWithPrimeClient:
         """Adapt the rate, the retry budget and the circuit breaker to an answer.
 
         Raises:
-            TransientRemoteError: The run ends, because the server asked for a longer pause than a run waits, or because too
-                many calls in a row were throttled.
+            TransientRemoteError: The run ends, because the server asked for a longer pause than a run waits, because too
+                many calls in a row were throttled, or because nothing was reached since its start.
         """
+        self._circuit_breaker.on_call_end(classification, self._monotonic())
         if classification.kind is AnswerKind.ANSWERED:
             self._pacer.on_success()
             self._budget.earn()

@@ -16,6 +16,8 @@ MIN_BACKOFF_SECONDS: Final = 0.5
 MAX_BACKOFF_SECONDS: Final = 30.0
 MAX_PAUSE_SECONDS: Final = 120.0
 """The longest pause that a run waits when the server asks for it by `Retry-After`; a longer pause ends the run."""
+MAX_SECONDS_WITHOUT_CONNECTION: Final = 12.0
+"""The time after which a run ends whose calls have never made a connection, such as one with a wrong address."""
 _STORED: Final = "Every answer so far is stored."
 
 # By default stamina logs each retry as a warning. Retries are counted in the run's row and shown as progress instead.
@@ -98,6 +100,32 @@ class CircuitBreaker:
         self._max_throttles = throttles
         self._max_faults = faults
         self._throttles = self._faults = self._rejections = 0
+        self._has_connected = False
+        self._unreachable_since: float | None = None
+
+    def on_call_end(self, classification: Classification, now: float) -> None:
+        """End the run if none of its calls has made a connection for some seconds.
+
+        Args:
+            classification: The end of the newest call.
+            now: Seconds on the monotonic clock.
+
+        Raises:
+            TransientRemoteError: No call has.
+        """
+        self._has_connected = self._has_connected or not classification.is_unreachable
+        if self._has_connected:
+            return
+        if self._unreachable_since is None:
+            self._unreachable_since = now
+        elif now - self._unreachable_since >= MAX_SECONDS_WITHOUT_CONNECTION:
+            reason = classification.reason.removesuffix(AGAIN)
+            raise TransientRemoteError(f"{reason} No call was answered. `doctor api` says what is wrong.")
+
+    @property
+    def is_unreachable(self) -> bool:
+        """Whether calls ended and none of them had made a connection."""
+        return self._unreachable_since is not None and not self._has_connected
 
     def on_success(self) -> None:
         """Start counting anew, because an answer arrived."""

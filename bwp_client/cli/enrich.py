@@ -30,6 +30,8 @@ def enrich_command(
 ) -> None:
     """Ask the Buy with Prime API why tasks failed, the nearest deadline first."""
     with errors_as_exit_codes(as_json=as_json):
+        from bwp_client.api.classify import PERMISSION
+        from bwp_client.api.denials import DENIALS_UNTIL_SILENT
         from bwp_client.enrich import EnrichOptions, enrich
         from bwp_client.enrich.named_tasks import unknown_text
         from bwp_client.settings import Settings
@@ -64,6 +66,14 @@ def enrich_command(
                     f"Needs attention: {result.denied:,} lookups were denied and {result.failed:,} failed; status says why.",
                     as_json=as_json,
                 )
+            for product, tasks in result.skipped.items():
+                note(
+                    f"Needs attention: business product {product} denied {DENIALS_UNTIL_SILENT} of its tasks in a row, so "
+                    f"{tasks:,} calls about further tasks were left out; the next run asks about these tasks again. "
+                    f'Give its credential the permission "{PERMISSION}", check that it belongs to this business product '
+                    "with doctor api, and run enrich --retry-failed.",
+                    as_json=as_json,
+                )
             if result.unknown:
                 note(f"Needs attention: {unknown_text(result.unknown)}", as_json=as_json)
             if result.denied or result.failed or result.unknown:
@@ -72,5 +82,7 @@ def enrich_command(
 
 def progress_text(state: "EnrichProgress") -> str:
     """Return the progress of a run as a sentence."""
+    if state.is_unreachable:
+        return f"Buy with Prime can't be reached, trying again; 0 of {state.total:,} tasks looked up"
     text = f"{state.done:,} of {state.total:,} tasks looked up, {state.calls_per_second:,.1f} requests a second"
     return text + (f", asked to slow down {state.throttled:,} times" if state.throttled else "")

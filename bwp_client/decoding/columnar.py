@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -30,16 +31,29 @@ from bwp_client.decoding.arrow_arrays import (
 )
 from bwp_client.decoding.bulk_decoder import TextColumns
 from bwp_client.events import EARLIEST_US, EVENT_TYPES, MAX_ID_LENGTH
+from bwp_client.ids import UUID_PATTERN
 
 _CHARTED = text_array(list(EVENT_TYPES))
 _PLAIN_TIME = r"^[1-9]\d{3}-\d\d-\d\dT([01]\d|2[0-3]):[0-5]\d:[0-5]\dZ$"
 _SOME_TIME = text_array(["2020-01-01T00:00:00Z"])[0]
 _PLAIN_ID = "^[!-.0-~]+$"
 """Without a bound on the length, which would take longer to compile than to match; see `_plain_ids`."""
+_UUID = f"^{UUID_PATTERN}$"
+_MAY_BE_PERSONAL = (
+    r"[@%&\\(\[{<+\s\x{FF00}-\x{FFEF}\x{FE50}-\x{FE6F}\x{660}-\x{669}\x{6F0}-\x{6F9}\x{966}-\x{96F}\x{1D7CE}-\x{1D7FF}\p{No}\p{Cf}]"
+    r"|00[1-9](?:[^0-9A-Za-z]{0,4}[0-9]){6}|0[1-9][0-9]{1,4}[._:~-]{1,3}[0-9](?:[._:~-]?[0-9]){5}"
+    r"|[0-9]{3}[._:~-][0-9]{3}[._:~-][0-9]{4}|(?i:tel|fon|phone|mobil|handy|whatsapp|sms|fax|ruf|call)[^0-9]{0,12}[0-9]"
+)
+"""What all IDs have that `names_a_person` takes for personal, and some others."""
+_IMPERSONAL = r"^[0-9A-Za-z._:/ -]*$"
+_IS_IN_UUID = np.array([chr(code) in "0123456789abcdefABCDEF-" for code in range(256)])
+_UUID_LENGTH = 36
+_UUID_HYPHENS = [8, 13, 18, 23]
 _IS_VISIBLE = np.array([re.fullmatch(_PLAIN_ID, chr(code)) is not None for code in range(256)])
 _PATH_PARTS = 4
 _OF_PRODUCT = text_array(["businessProduct"])
 _TASKS = text_array(["personalDataDeletionTask", "personalDataRetrievalTask"])
+_CONTEXT = ("event_source", "account", "region", "replay_name", "api_version", "subscription_id")
 _UNIQUE = ("envelope_id", "idempotency_key")
 """The columns that hardly repeat; all others are dictionary-encoded."""
 
@@ -79,6 +93,9 @@ def event_columns(parts: list[TextColumns], *, latest_us: int) -> EventColumns:
     is_taken &= (times >= EARLIEST_US) & (times <= latest_us) & _allowed(columns["envelope_id"])
     keys = columns["idempotency_key"]
     is_taken &= (byte_lengths(keys) == 0) | _allowed(keys)
+    is_taken &= _impersonal_ids(columns["envelope_id"]) & _impersonal_ids(keys)
+    for name in _CONTEXT:
+        is_taken &= _by_dictionary(columns[name], lambda texts: mask(pc.match_substring_regex(texts, _IMPERSONAL)))
     columns, paths = _filtered(columns, is_taken), paths.filter(bool_array(is_taken))
     path_columns, is_documented = _path_columns(paths)
     columns = _filtered(columns | path_columns, is_documented)
@@ -120,8 +137,9 @@ def _path_columns(parts: pa.ListArray) -> tuple[dict[str, pa.Array], BoolArray]:
     is_documented = (
         mask(pc.is_in(head, value_set=_OF_PRODUCT))
         & _by_dictionary(kinds, lambda texts: mask(pc.is_in(texts, value_set=_TASKS)))
-        & _by_dictionary(products, _plain_ids)
+        & _by_dictionary(products, lambda texts: _plain_ids(texts) & _impersonal_ids(texts))
         & _plain_ids(task)
+        & _impersonal_ids(task)
     )
     return {"business_product_id": products, "task_id": task}, is_documented
 
@@ -144,14 +162,36 @@ def _plain_ids(ids: pa.StringArray) -> BoolArray:
     return is_allowed if _all_visible(ids) else is_allowed & mask(pc.match_substring_regex(ids, _PLAIN_ID))
 
 
+def _impersonal_ids(ids: pa.StringArray) -> BoolArray:
+    """Return which IDs are beyond doubt neither an e-mail address nor a telephone number."""
+    if _all_uuids(ids):
+        return np.ones(len(ids), dtype=bool)
+    may_be_personal = mask(pc.match_substring_regex(ids, _MAY_BE_PERSONAL))
+    return ~may_be_personal | mask(pc.match_substring_regex(ids, _UUID)) if may_be_personal.any() else ~may_be_personal
+
+
+def _all_uuids(ids: pa.StringArray) -> bool:
+    """Return whether all IDs are UUIDs, which spares matching them one by one."""
+    if not (byte_lengths(ids) == _UUID_LENGTH).all():
+        return False
+    codes = _codes(ids)
+    hyphens = codes == ord("-")
+    has_places = hyphens.reshape(-1, _UUID_LENGTH)[:, _UUID_HYPHENS].all()
+    return bool(has_places and hyphens.sum() == len(ids) * len(_UUID_HYPHENS) and _IS_IN_UUID[codes].all())
+
+
 def _all_visible(ids: pa.StringArray) -> bool:
     """Return whether all bytes are those of plain IDs, which spares matching the IDs one by one."""
+    return bool(_IS_VISIBLE[_codes(ids)].all())
+
+
+def _codes(ids: pa.StringArray) -> npt.NDArray[np.uint8]:
+    """Return the bytes of all texts, joined."""
     _, offsets, data = ids.buffers()
     if data is None:
-        return False
+        return np.empty(0, dtype=np.uint8)
     bounds = np.frombuffer(offsets, dtype=np.int32)
-    codes = np.frombuffer(data, dtype=np.uint8)[bounds[ids.offset] : bounds[ids.offset + len(ids)]]
-    return bool((_IS_VISIBLE[codes]).all())
+    return np.frombuffer(data, dtype=np.uint8)[bounds[ids.offset] : bounds[ids.offset + len(ids)]]
 
 
 def _allowed(ids: pa.StringArray) -> BoolArray:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Final
 
 from bwp_client.api import BuyWithPrimeClient, Lookup, LookupState
@@ -23,7 +23,8 @@ _MAX_REASONS: Final = 20
 class EnrichResult:
     """The result of a run, in tasks: asked = found + pending + not_found + denied + failed; the others are `not_asked`.
 
-    Tasks that were named and are not known are in `unknown` alone.
+    Tasks that were named and are not known are in `unknown` alone. `skipped` counts, by business product, the denied tasks
+    that were not asked about, because the product had denied its tasks in a row.
     """
 
     asked: int = 0
@@ -35,12 +36,13 @@ class EnrichResult:
     not_asked: int = 0
     api_calls: int = 0
     unknown: tuple[str, ...] = ()
+    skipped: dict[str, int] = field(default_factory=dict)
 
     def as_json(self) -> dict[str, Any]:
         """Return the JSON object of the command line, in which API calls are called `requests`."""
         values = asdict(self)
         values["requests"] = values.pop("api_calls")
-        del values["unknown"]
+        del values["unknown"], values["skipped"]
         return values
 
 
@@ -97,6 +99,7 @@ class LookupWriter:
             not_asked=max(0, self._listed - asked - self._answered_elsewhere),
             api_calls=self._client.api_calls,
             unknown=self._unknown,
+            skipped=dict(self._client.skipped),
             **self._by_state,
         )
 

@@ -22,6 +22,7 @@ from bwp_client.settings import Settings
 from bwp_client.warehouse import Warehouse
 from bwp_client.warehouse.engine import connect
 
+_REPORT_SECONDS: Final = 2.0
 _MOST_INFORMATIVE_FIRST: Final = (
     LookupState.FOUND, LookupState.PENDING, LookupState.FAILED, LookupState.NOT_FOUND, LookupState.DENIED,
 )  # fmt: skip
@@ -37,6 +38,8 @@ class EnrichProgress:
     api_calls: int
     throttled: int
     calls_per_second: float
+    is_unreachable: bool = False
+    """Calls were made, and none of them has made a connection."""
 
 
 def enrich(
@@ -143,17 +146,20 @@ class _Run:
     async def _ask_about_all(self) -> None:
         async with self._client:
             workers = {asyncio.create_task(self._work()) for _ in range(self._workers)}
-            renewal = asyncio.create_task(self._dispatcher.renew_claims())
+            others = [
+                asyncio.create_task(self._dispatcher.renew_claims()),
+                asyncio.create_task(self._report_until_first_answer()),
+            ]
             try:
                 while not all(worker.done() for worker in workers):
-                    running = [task for task in (*workers, renewal) if not task.done()]
+                    running = [task for task in (*workers, *others) if not task.done()]
                     done, _ = await asyncio.wait(running, return_when=asyncio.FIRST_COMPLETED)
                     for task in done:
                         task.result()
             finally:
-                for task in (*workers, renewal):
+                for task in (*workers, *others):
                     task.cancel()
-                await asyncio.gather(*workers, renewal, return_exceptions=True)
+                await asyncio.gather(*workers, *others, return_exceptions=True)
                 await self._dispatcher.close()
 
     async def _work(self) -> None:
@@ -165,6 +171,11 @@ class _Run:
             self._dispatcher.mark_stored(await self._writer.add(item, lookup))
             self._on_progress(self._progress())
 
+    async def _report_until_first_answer(self) -> None:
+        while not self._writer.result.asked:
+            await asyncio.sleep(_REPORT_SECONDS)
+            self._on_progress(self._progress())
+
     def _progress(self) -> EnrichProgress:
         result = self._writer.result
         return EnrichProgress(
@@ -174,6 +185,7 @@ class _Run:
             api_calls=result.api_calls,
             throttled=self._client.throttled,
             calls_per_second=self._client.calls_per_second,
+            is_unreachable=self._client.is_unreachable,
         )
 
     async def _look_up_in_time(self, item: WorkItem) -> Lookup | None:
@@ -187,13 +199,14 @@ class _Run:
             lookup.cancel()
 
     async def _look_up(self, item: WorkItem) -> Lookup:
-        task, attempt = item.task, item.attempts + 1
+        task, attempt, is_own = item.task, item.attempts + 1, item.occurred_at is not None
         if task.business_product_id:
-            return await self._client.look_up(task, attempt=attempt)
+            return await self._client.look_up(task, attempt=attempt, is_own=is_own)
         # A request of the shop's list may name no business product: then the API is asked for each product in turn.
         best = None
         for product in self._queue.products_to_try():
-            lookup = await self._client.look_up(replace(task, business_product_id=product), attempt=attempt)
+            of_product = replace(task, business_product_id=product)
+            lookup = await self._client.look_up(of_product, attempt=attempt, is_own=is_own)
             if best is None or _rank(lookup) < _rank(best):
                 best = lookup
             if best.lookup_state not in (LookupState.NOT_FOUND, LookupState.DENIED):

@@ -34,8 +34,9 @@ from bwp_client.decoding.unwrapping import unwrap
 from bwp_client.decoding.wrappers import Wrapper
 from bwp_client.events import EVENT_TYPES, OCCURRED_AT_US, Envelope, EventRow, Refused, rows_of
 from bwp_client.load.derived_columns import with_derived_columns
+from bwp_client.load.impersonal import impersonal_rows
 from bwp_client.load.staged import TOO_OLD, ObjectCounts, StagingJob
-from bwp_client.redaction import EXCERPT_CHARACTERS, excerpt
+from bwp_client.redaction import EXCERPT_CHARACTERS, excerpt, names_a_person
 from bwp_client.sources.base import SourceObject
 
 RECORDS_PER_RESULT = 10_000
@@ -161,7 +162,7 @@ class ObjectReader:
             _count_ignored(counts, event.detail_type)
             return
         try:
-            rows = rows_of(event, latest_us=self._job.latest_us)
+            rows = impersonal_rows(rows_of(event, latest_us=self._job.latest_us))
         except Refused as refused:
             self._refuse(source, record.rejected(refused.reason, refused.note))
             return
@@ -264,6 +265,8 @@ def _count_ignored(counts: ObjectCounts, event_type: str, records: int = 1) -> N
     The type comes from outside, so the length, letters and variety of the names are bounded.
     """
     name = event_type[:MAX_TYPE_LENGTH]
-    if not _TYPE_NAME.fullmatch(name) or (name not in counts.ignored and len(counts.ignored) >= MAX_IGNORED_TYPES):
+    if name not in counts.ignored and (
+        len(counts.ignored) >= MAX_IGNORED_TYPES or not _TYPE_NAME.fullmatch(name) or names_a_person(name)
+    ):
         name = OTHER_TYPES
     counts.ignored[name] += records

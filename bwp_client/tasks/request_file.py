@@ -197,6 +197,8 @@ def _cell(name: str, text: str, zone: ZoneInfo, now: datetime) -> Any:
         return _note(text)
     if not _ID.fullmatch(text):
         raise _LineError(f"{name} is no ID: letters, digits and . _ : ~ - only, at most {MAX_ID_LENGTH}")
+    if names_a_person(text):
+        raise _LineError(f"{name} is a telephone number; no shopper's data may be kept here")
     return normal_id(text)
 
 

@@ -258,3 +258,34 @@ def test_a_token_endpoint_that_is_no_web_address_is_a_wrong_setting(bench, task)
 
 def test_a_token_is_not_shown():
     assert "s3cr3t" not in repr(AccessToken("s3cr3t", 0, 0))
+
+
+def test_denials_of_listed_tasks_do_not_silence_their_product(bench, nth_task):
+    bench.api.answers = [DENIED_IN_BODY]
+
+    async def run():
+        async with bench.client() as client:
+            for n in range(15):
+                await client.look_up(nth_task(n), is_own=False)
+            bench.api.answers = [GOOD]
+            return await client.look_up(nth_task(99), is_own=False), await client.look_up(nth_task(100)), client.skipped
+
+    listed, own, skipped = asyncio.run(run())
+    assert (listed.lookup_state, own.lookup_state, skipped) == (LookupState.FOUND, LookupState.FOUND, {})
+
+
+def test_a_product_that_was_left_alone_is_asked_again_now_and_then(bench, nth_task):
+    bench.api.answers = [DENIED_IN_BODY]
+
+    async def run():
+        async with bench.client() as client:
+            for n in range(30):
+                await client.look_up(nth_task(n))
+            skipped = dict(client.skipped)
+            bench.api.answers = [GOOD]
+            later = [await client.look_up(nth_task(100 + n)) for n in range(10)]
+            return skipped, [lookup.lookup_state for lookup in later]
+
+    skipped, states = asyncio.run(run())
+    assert list(skipped.values()) == [20]
+    assert states == [LookupState.DENIED] * 5 + [LookupState.FOUND] * 5

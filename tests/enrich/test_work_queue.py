@@ -1,5 +1,6 @@
 """The work queue: which tasks are asked about, and in which order."""
 
+import re
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -11,7 +12,9 @@ from support.lookups import looked_up, store_lookups
 from support.sandbox import running_sandbox
 from support.scripted_api import http
 from support.tables import command
+from typer.testing import CliRunner
 
+from bwp_client.cli.app import app
 from bwp_client.errors import UsageError
 from bwp_client.metrics import Filters, MetricName, run_metric
 from bwp_client.sandbox.sample.catalog import PRODUCTS
@@ -239,3 +242,38 @@ def test_the_law_of_each_business_product_sets_its_deadline(shop_of):
     with running_sandbox() as sandbox:
         assert in_order(shop, sandbox.url, deadline_rule=rules) == ["02", "01"]
         assert in_order(shop, sandbox.url, retry_failed=True) == ["01", "02"]
+
+
+def test_listed_requests_that_a_product_denies_do_not_silence_it(shop_of, bench):
+    shop = shop_of(*(event(number, "FAILED") for number in range(3)))
+    list_requests(
+        shop, *({"task_id": task_id(100 + n), "task_kind": "DELETION", "received_at": NOW} for n in range(12))
+    )
+    denied = {
+        "errors": [{"message": "x", "extensions": {"classification": {"type": "AccessDeniedError"}}}],
+        "data": None,
+    }
+    found = {"data": {"personalDataDeletionTask": {"status": "FAILED", "errors": []}}}
+    bench.api.answers = [*[http(200, found)] * 3, *[http(200, denied)] * 11, http(200, found)]
+    result = shop.enrich(bench.api.url, concurrency=1, client_factory=impatient)
+    assert (result.found, result.denied, result.skipped) == (4, 11, {})
+
+
+def test_the_product_that_was_left_alone_is_named(shop_of, bench, monkeypatch):
+    shop = shop_of(*(event(number, "FAILED") for number in range(14)))
+    denied = {
+        "errors": [{"message": "x", "extensions": {"classification": {"type": "AccessDeniedError"}}}],
+        "data": None,
+    }
+    bench.api.answers = [http(200, denied)]
+    for name, value in {
+        "ENDPOINT": f"{bench.api.url}/graphql",
+        "TOKEN_ENDPOINT": f"{bench.api.url}/token",
+        "CREDENTIALS": '{"*": {"client_id": "a", "client_secret": "b"}}',
+        "CONCURRENCY": "1",
+        "REQUESTS_PER_SECOND": "500",
+    }.items():
+        monkeypatch.setenv(f"BWP_API__{name}", value)
+    result = CliRunner().invoke(app, ["enrich", "--warehouse", shop.warehouse.uri])
+    assert result.exit_code == 1
+    assert re.search(rf"business product {REAL_PRODUCT} denied 10 of its tasks in a row, so [34] calls", result.stderr)

@@ -133,6 +133,9 @@ def test_a_wrong_file_is_refused_with_its_line(tmp_path: Path, text: str | bytes
     [
         "wrote to someone@shopper.invalid", "someone(at)shopper.invalid", "someone＠shopper.invalid",
         "someone%40shopper.invalid", "called +1 206 555 0100", "tel 206-555-0100", "0049 30 1234567",
+        "0170/123 45 67", "(0170) 1234567", "[030] 901820", "030 / 90 18 20", "0170.123.45.67", "0170–1234567",
+        "(555)123-4567", "555/123-4567", "Tel.:01701234567", "+49 (0) 170 / 123 45 67", "+49[170]1234567",
+        "someone@пример.рф", "some\u200bone\u200b@\u200bshopper.invalid", "someone%2540shopper.invalid",
     ],
 )  # fmt: skip
 def test_personal_data_in_a_note_are_refused_and_not_quoted(tmp_path: Path, note: str) -> None:
@@ -142,7 +145,23 @@ def test_personal_data_in_a_note_are_refused_and_not_quoted(tmp_path: Path, note
     assert "555" not in str(refused.value)
 
 
-@pytest.mark.parametrize("note", ["ticket 1234567", "closed on 2026-11-03, order 112-7654321", "see CASE-2026-11-24/3"])
+@pytest.mark.parametrize("column", ["task_id", "business_product_id", "replaced_by"])
+def test_a_telephone_number_is_no_id(tmp_path: Path, column: str) -> None:
+    row = {"task_id": "t-1"} | {column: "0170-1234567"}
+    with pytest.raises(UsageError, match=f"line 2: {column} is a telephone number") as refused:
+        read(tmp_path, f"{','.join(row)}\n{','.join(row.values())}\n")
+    assert "0170" not in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    "note",
+    [
+        "ticket 1234567", "closed on 2026-11-03, order 112-7654321", "see CASE-2026-11-24/3", "2026/11/30 and 30.11.2026",
+        "arn:aws:sqs:eu-west-1:001234567890:queue", "arn:aws:iam::012345678901:role/x", "at 2026-11-30T09:00:00.001234+01:00",
+        "00123456-0170-4123-8456-123456789012", "version 0.12.345, build 2026.11.30", "paid 1,234,567.89 EUR, +1,000.00",
+        "order 302-1234567-1234567", "ends 01/02/2026", "invoice 0815/2026-11-30", "call again on 05.11.2026",
+    ],
+)  # fmt: skip
 def test_a_ticket_or_a_date_is_no_personal_datum(tmp_path: Path, note: str) -> None:
     found = read(tmp_path, f'task_id,note\nt-1,"{note}"\n')
     assert found.rows.column("note").to_pylist() == [note]
