@@ -6,6 +6,7 @@ The type of an error says who can fix it, and whether a retry can help.
     ├── UsageError                2  the user: a wrong argument, setting or path
     │   ├── SettingsError            a setting is missing or wrong
     │   ├── SourceNotFoundError      the path, bucket or prefix to load does not exist
+    │   │   └── ObjectNotFoundError     one object of it does not exist, or was deleted after it was listed
     │   └── MixedDataError           sample data and real data would be mixed
     ├── RemoteError               3  the other side: AWS or Buy with Prime
     │   ├── TransientRemoteError     a later retry may succeed; the automatic retries failed
@@ -59,6 +60,10 @@ class SettingsError(UsageError):
 
 class SourceNotFoundError(UsageError):
     """The path, bucket or prefix to load does not exist."""
+
+
+class ObjectNotFoundError(SourceNotFoundError):
+    """An object does not exist, or was deleted or moved after it was listed."""
 
 
 class MixedDataError(UsageError):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import tomllib
 from functools import lru_cache
 from ipaddress import ip_address
 from pathlib import Path
@@ -66,10 +65,10 @@ class ApiSettings(BaseModel):
 
     endpoint: str = "https://api.buywithprime.amazon.com/graphql"
     token_endpoint: str = "https://api.buywithprime.amazon.com/token"  # noqa: S105 - an address, no secret
-    version: str = "2024-11-01"
+    version: str = Field(default="2024-11-01", pattern=r"^[A-Za-z0-9._-]{1,40}$")
     credentials: dict[str, ApiCredential] = Field(default_factory=dict)
     credentials_secret_id: str | None = None
-    requests_per_second: float = Field(default=2.0, gt=0)
+    requests_per_second: float = Field(default=2.0, ge=0.01, le=10_000, allow_inf_nan=False)
     concurrency: int = Field(default=4, ge=1, le=64)
 
     @field_validator("credentials", mode="before")
@@ -114,7 +113,7 @@ class AuthSettings(BaseModel):
     allow_emails: list[str] = Field(default_factory=list)
     allow_domains: list[str] = Field(default_factory=list)
     allow_claim: str | None = None
-    lifetime_hours: float = Field(default=12.0, gt=0, le=30 * 24)
+    lifetime_hours: float = Field(default=12.0, ge=1 / 60, le=30 * 24, allow_inf_nan=False)
 
 
 class ReportSettings(BaseModel):
@@ -123,8 +122,8 @@ class ReportSettings(BaseModel):
     A key is the text of a PEM file, or the path of the file.
     """
 
-    max_stale_hours: float = 48.0
-    min_lookup_coverage: float = 0.9
+    max_stale_hours: float = Field(default=48.0, ge=0, le=1e9, allow_inf_nan=False)
+    min_lookup_coverage: float = Field(default=0.9, ge=0, le=1, allow_inf_nan=False)
     out: str | None = None
     browser: str | None = None
     signing_key: SecretStr | None = None
@@ -144,7 +143,7 @@ class Settings(BaseSettings):
     s3_request_payer: Literal["requester"] | None = None
     api: ApiSettings = Field(default_factory=ApiSettings)
     archive: ArchiveSettings = Field(default_factory=ArchiveSettings)
-    min_n: int = Field(default=20, ge=1)
+    min_n: int = Field(default=20, ge=1, le=1_000_000_000)
     deadline_rule: Annotated[Literal["GDPR", "CCPA"] | dict[str, Literal["GDPR", "CCPA"]], NoDecode] = "GDPR"
     timezone: str = "UTC"
     product_names: dict[str, str] = Field(default_factory=dict)
@@ -233,11 +232,12 @@ class Settings(BaseSettings):
                 f"A setting is wrong: {problems}. Nothing was read or written. Mend it in the environment, "
                 "in .env or in .streamlit/secrets.toml and start again."
             ) from None
-        except (ValueError, tomllib.TOMLDecodeError) as error:
+        except (ValueError, OSError) as error:
             # Only the type of the cause is named, because its text may quote a value, which may be a secret.
             raise SettingsError(
-                f"The settings could not be read ({type(error).__name__}): one of the BWP_ variables or "
-                ".streamlit/secrets.toml is not valid JSON or TOML. Nothing was read or written."
+                f"The settings could not be read ({type(error).__name__}): one of the BWP_ variables, .env or "
+                ".streamlit/secrets.toml can't be opened, is not UTF-8 without a byte order mark, is not valid JSON or TOML, "
+                "or has a value in the place of a table. Nothing was read or written."
             ) from None
 
 
@@ -251,6 +251,10 @@ def _state_of_sources() -> object:
     return Path.cwd(), *((name, os.environ[name]) for name in names), *changed
 
 
+class _TableError(ValueError):
+    """A value is in the place of a table."""
+
+
 class _SecretsTomlSource(TomlConfigSettingsSource):
     """The `[bwp]` table of `.streamlit/secrets.toml`, with names in any case, nested by tables or by `__`."""
 
@@ -261,17 +265,28 @@ class _SecretsTomlSource(TomlConfigSettingsSource):
         return _nested(super()._read_file(file_path).get("bwp", {}))
 
 
-def _nested(table: dict[str, Any]) -> dict[str, Any]:
-    """Return a table with lower-case names; `API__VERSION` becomes `version` in the nested table `api`."""
+def _nested(table: Any) -> dict[str, Any]:
+    """Return a table with lower-case names; `API__VERSION` becomes `version` in the nested table `api`.
+
+    Raises:
+        _TableError: A value is in the place of a table.
+    """
+    if not isinstance(table, dict):
+        raise _TableError
     nested: dict[str, Any] = {}
     for name, value in table.items():
         *parents, leaf = name.lower().split("__")
         target = nested
         for parent in parents:
             target = target.setdefault(parent, {})
+            if not isinstance(target, dict):
+                raise _TableError
         # Below `credentials` and `product_names` the keys are data, not names of settings.
         if isinstance(value, dict) and leaf in _GROUPS:
-            target.setdefault(leaf, {}).update(_nested(value))
+            group = target.setdefault(leaf, {})
+            if not isinstance(group, dict):
+                raise _TableError
+            group.update(_nested(value))
         else:
             target[leaf] = value
     return nested

@@ -81,3 +81,48 @@ def test_a_time_zone_that_is_none_is_a_wrong_setting(monkeypatch: pytest.MonkeyP
     monkeypatch.setenv("BWP_TIMEZONE", zone)
     with pytest.raises(SettingsError, match=r"BWP_TIMEZONE.*not a time zone.*Europe/Berlin"):
         Settings.load()
+
+
+OUT_OF_RANGE = {
+    "API__REQUESTS_PER_SECOND": ["0", "-1", "1e-300", "nan", "inf", "1e300", "2 per second"],
+    "API__CONCURRENCY": ["0", "65", "2.5", "nan"],
+    "API__VERSION": ["", "2024-11-01\r\nx-evil: 1", "2024-11-01\n", "2024 11 01", "ä", "2" * 41],
+    "MIN_N": ["0", "-5", "1e300", "99999999999999999999"],
+    "AUTH__LIFETIME_HOURS": ["0", "1e-300", "nan", "inf", "721"],
+    "REPORT__MAX_STALE_HOURS": ["-1", "nan", "inf", "1e300"],
+    "REPORT__MIN_LOOKUP_COVERAGE": ["-0.1", "1.1", "90", "nan", "inf"],
+}
+
+
+@pytest.mark.parametrize(
+    ("name", "value"), [(name, value) for name, values in OUT_OF_RANGE.items() for value in values]
+)
+def test_a_value_out_of_range_is_refused_by_the_name_of_its_setting(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, value: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv(f"BWP_{name}", value)
+    with pytest.raises(SettingsError, match=f"BWP_{name}: .*Nothing was read or written"):
+        Settings.load()
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "bwp = 3\n", "[[bwp]]\nmin_n = 5\n", "[bwp]\napi = 3\napi__version = '2024-11-01'\n",
+        "[bwp]\napi__version = '2024-11-01'\n[bwp.api.version]\nx = 1\n", "[bwp]\nAPI = 3\n[bwp.api]\nversion = '1'\n",
+        "[bwp]\nmin_n = 5\nmin_n = 6\n", "\ufeff[bwp]\nmin_n = 5\n",
+    ],
+)  # fmt: skip
+def test_a_secrets_file_of_another_form_is_a_wrong_setting(secrets: Path, text: str) -> None:
+    secrets.write_text(text, encoding="utf-8")
+    with pytest.raises(SettingsError, match="Nothing was read or written"):
+        Settings.load()
+
+
+@pytest.mark.parametrize("name", [".env", ".streamlit/secrets.toml"])
+def test_a_settings_file_that_is_no_utf_8_is_a_wrong_setting(secrets: Path, name: str) -> None:
+    del secrets
+    Path(name).write_bytes(b"\xff\xfeB\x00")
+    with pytest.raises(SettingsError, match="UTF-8"):
+        Settings.load()

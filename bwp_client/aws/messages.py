@@ -8,6 +8,7 @@ from bwp_client.aws.problems import AwsProblem
 from bwp_client.errors import (
     ArchivedObjectError,
     BwpError,
+    ObjectNotFoundError,
     SettingsError,
     SourceNotFoundError,
     TerminalRemoteError,
@@ -101,7 +102,7 @@ MESSAGES: Final[dict[AwsProblem, tuple[type[BwpError], str, str]]] = {
         SourceNotFoundError, "The bucket of {call} does not exist",
         "Check its name, and AWS_ENDPOINT_URL where it is set; the buckets of another partition do not exist here.",
     ),
-    AwsProblem.NO_OBJECT: (SourceNotFoundError, "{call} does not exist", "Check its name."),
+    AwsProblem.NO_OBJECT: (ObjectNotFoundError, "{call} does not exist", "Check its name."),
     AwsProblem.OTHER_REGION: (
         TerminalRemoteError, "{call} is in {region}", "Set AWS_REGION to that Region.",
     ),

@@ -74,8 +74,8 @@ def load_command(
                     on_progress=lambda state: progress(state.bytes_done, state.bytes_total, load_text(state)),
                     on_archived=lambda item: archived.append(item.uri),
                 )
-            notes = [*_left_out(opened.left_out), *_archived(result, archived[:_NAMED])]
-            is_empty = not (result.objects or result.archived) and not any(opened.objects())
+            notes = [*_left_out(opened.left_out), *_archived(result, archived[:_NAMED]), *_deleted(result)]
+            is_empty = not (result.objects or result.archived or result.deleted) and not any(opened.objects())
             _print_result(result, target, notes, as_json=as_json, is_empty=is_empty)
 
 
@@ -151,8 +151,20 @@ def _print_result(result: "LoadResult", target: str, notes: list[str], *, as_jso
             "reasons; the data health page lists them.",
             as_json=as_json,
         )
-    if is_empty or result.quarantined or result.newly_archived:
+    if is_empty or result.quarantined or result.newly_archived or result.deleted:
         raise typer.Exit(int(ExitCode.NEEDS_ATTENTION))
+
+
+def _deleted(result: "LoadResult") -> "Iterator[str]":
+    """Yield the sentence that names the objects that were deleted while the load ran."""
+    if result.deleted:
+        unnamed = result.deleted - len(result.deleted_names)
+        more = f" and {unnamed:,} more" if unnamed else ""
+        yield (
+            f"Needs attention: {result.deleted:,} objects were deleted or moved after they were listed, and were not read: "
+            f"{', '.join(result.deleted_names)}{more}. Everything else was loaded. If they are still needed, bring them back "
+            "and load again: nothing is doubled."
+        )
 
 
 def _archived(result: "LoadResult", names: list[str]) -> "Iterator[str]":

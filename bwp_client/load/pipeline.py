@@ -15,7 +15,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory, gettempdir
 from uuid import uuid4
 
-from bwp_client.errors import ArchivedObjectError, BwpError, UsageError, WarehouseError
+from bwp_client.errors import ArchivedObjectError, BwpError, ObjectNotFoundError, UsageError, WarehouseError
 from bwp_client.events import FUTURE_TOLERANCE
 from bwp_client.load.results import CommitGroup, LoadProgress, LoadResult
 from bwp_client.load.staged import MAX_BATCH_ROWS, TOO_OLD, StagedBatch, StagingJob, TimeWindow, Unreadable
@@ -186,7 +186,13 @@ class _Load:
                 yield from unread
 
     def _set_aside(self, found: Unreadable) -> None:
-        """Take note of an object that could not be read; an archived one is no failure, since no retry of a load ends it."""
+        """Take note of an object that could not be read.
+
+        An archived or a deleted object is no failure, because no retry of the load would read it.
+        """
+        if isinstance(found.error, ObjectNotFoundError):
+            self._result.add_deleted(found.item.uri)
+            return
         if not isinstance(found.error, ArchivedObjectError):
             self._unreadable.append(found)
             return
@@ -323,6 +329,9 @@ class _Load:
                 f" ({self._result.newly_archived} objects are in an archive storage class and must be restored before they "
                 f"can be read, such as {self._first_archived}.)"
             )
+        if self._result.deleted:
+            name = self._result.deleted_names[0]
+            text += f" ({self._result.deleted:,} objects were deleted after they were listed, such as {name}.)"
         return type(first)(f"{first}{text}") if text else first
 
 

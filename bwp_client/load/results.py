@@ -11,6 +11,9 @@ from typing import Any
 from bwp_client.load.staged import ObjectCounts
 from bwp_client.sources import SourceObject
 
+MAX_NAMES = 3
+"""The most objects of a kind that a result names."""
+
 
 @dataclass(slots=True)
 class LoadResult:
@@ -32,11 +35,26 @@ class LoadResult:
     """Objects in an archive storage class of S3, which were not read; each load tries them again."""
     newly_archived: int = 0
     """Those of them that no load has reported before."""
+    deleted: int = 0
+    """Objects that were deleted or moved after they were listed, and so were not read."""
+    deleted_names: list[str] = field(default_factory=list)
+    """The addresses of the first of them."""
 
     def as_json(self) -> dict[str, Any]:
-        """Return the JSON object of the command line; the counts of archived objects are left out where there are none."""
+        """Return the JSON object of the command line; counts of objects that were not read are left out where they are 0."""
         fields = asdict(self)
-        return fields if self.archived else {name: fields[name] for name in fields if not name.endswith("archived")}
+        del fields["deleted_names"]
+        if not self.archived:
+            del fields["archived"], fields["newly_archived"]
+        if not self.deleted:
+            del fields["deleted"]
+        return fields
+
+    def add_deleted(self, address: str) -> None:
+        """Count an object that was deleted or moved after it was listed."""
+        self.deleted += 1
+        if len(self.deleted_names) < MAX_NAMES:
+            self.deleted_names.append(address)
 
     def add_group(self, group: CommitGroup) -> None:
         """Add the records of a group that was committed; its objects are counted as they are finished."""
@@ -58,6 +76,8 @@ class LoadResult:
         self.outside_window += other.outside_window
         self.archived += other.archived
         self.newly_archived += other.newly_archived
+        self.deleted += other.deleted
+        self.deleted_names = [*self.deleted_names, *other.deleted_names][:MAX_NAMES]
 
 
 @dataclass(slots=True)

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import BinaryIO, Self, cast
 
 from bwp_client.addresses import path_of_uri
-from bwp_client.errors import SourceNotFoundError, UsageError
+from bwp_client.errors import ObjectNotFoundError, SourceNotFoundError, UsageError
 from bwp_client.sources.base import SourceObject
 from bwp_client.sources.off_limits import SYSTEM_FOLDERS, is_stream, why_refused
 from bwp_client.sources.own_output import is_delta_table, report_folders
@@ -182,7 +182,8 @@ class _FileErrors:
 
     def __exit__(self, _kind: type[BaseException] | None, error: BaseException | None, _traceback: object) -> None:
         if isinstance(error, OSError):
-            raise UsageError(
+            is_gone = isinstance(error, FileNotFoundError | NotADirectoryError) and not self._path.is_symlink()
+            raise (ObjectNotFoundError if is_gone else UsageError)(
                 f"{self._path} could not be read ({error.strerror}). Events stored before it are unchanged; "
                 f"{self._next_step(error)} Load again: nothing is doubled."
             ) from error
