@@ -18,7 +18,7 @@ from bwp_client.metrics.sql_templates import bound, filter_parameters, render
 from bwp_client.warehouse.data_limits import USUAL_EVENTS, DataLimits
 from bwp_client.warehouse.snapshot import Snapshot
 
-_DAY, _HOUR = timedelta(days=1), timedelta(hours=1)
+_DAY, _HOUR, _INSTANT = timedelta(days=1), timedelta(hours=1), timedelta(microseconds=1)
 _PARTS_OF_A_PERIOD = 7
 
 
@@ -145,11 +145,12 @@ class SelectedData:
             return Extent(ends_at=start, is_running=is_running, has_none=True)
         begins_at = self._begins_after(start, end)
         ends_at = limits.newest_event_at if is_running or end > limits.reaches_to else None
-        first, last = begins_at or start, ends_at or end
+        # The newest event belongs to the data, whereas the period's end does not belong to the period.
+        first, last = begins_at or start, ends_at + _INSTANT if ends_at else end
         if first < last and self.whole is not None:
             own_begin, own_end = self.whole.begins_after(first, last), self.whole.ends_before(first, last)
             if own_begin or own_end:
-                first, last = own_begin or first, own_end or last
+                first, last = own_begin or first, own_end + _HOUR if own_end else last
                 return Extent(own_begin or begins_at, own_end or ends_at, is_selection=True, has_none=first >= last)
         is_purged = begins_at is not None and begins_at == limits.purged_before
         return Extent(begins_at, ends_at, is_purged=is_purged, is_running=is_running, has_none=first >= last)

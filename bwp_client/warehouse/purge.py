@@ -17,7 +17,7 @@ from typing import Any, Final
 import duckdb
 from deltalake import DeltaTable
 
-from bwp_client.errors import SourceNotFoundError, UsageError
+from bwp_client.errors import BwpError, SourceNotFoundError, UsageError
 from bwp_client.warehouse import claims, events, lookups, quarantine, requests
 from bwp_client.warehouse.data_files import DataFile
 from bwp_client.warehouse.delta_writer import ROWS_PER_BATCH, WHOLE_TABLE
@@ -138,6 +138,7 @@ class _Purge:
         self._now = now
         floor = newest_purge_floor(warehouse)
         self._before = max(before, floor) if floor else before
+        self._purged: list[TableName] = []
         self._month = f"{self._before:%Y-%m}"
         refresh_outcomes(warehouse)
         self.result = PurgeResult(before=self._before.date().isoformat())
@@ -156,15 +157,42 @@ class _Purge:
         result.events = self._count_events(self._old_files(warehouse.handle(TableName.EVENTS)))
 
     def run(self, clock: Callable[[], datetime]) -> None:
-        """Remove the rows, publish the new versions as a run, and delete the files that held the rows."""
-        warehouse, result = self._warehouse, self.result
+        """Remove the rows, publish the new versions as a run, and delete the files that held the rows.
+
+        Raises:
+            BwpError: Its message names the tables that are purged and those that are not.
+        """
+        try:
+            self._purge_tables()
+            self._record(clock)
+            self._delete_files()
+        except BwpError as error:
+            error.args = (f"{error} {self._state_text()}",)
+            raise
+
+    def _purge_tables(self) -> None:
+        result = self.result
         result.requests = self._rewrite(TableName.REQUESTS, requests.APP_ID)
         # A running `enrich` reads the floor from the handle through which it appends lookups.
         result.lookups = self._rewrite(TableName.LOOKUPS, lookups.APP_ID, floor=self._before)
         self._rewrite(TableName.CLAIMS, claims.APP_ID)
         result.quarantine = self._rewrite(TableName.QUARANTINE, quarantine.APP_ID)
         self._purge_events()
-        refresh_outcomes(warehouse)
+        self._purged.append(TableName.EVENTS)
+        refresh_outcomes(self._warehouse)
+        self._purged.append(TableName.OUTCOMES)
+
+    def _state_text(self) -> str:
+        """Return sentences about a purge that failed: what it has done, what is left, and the next step."""
+        left = [table.value for table in PURGED if table not in self._purged]
+        purged = ", ".join(table.value for table in self._purged)
+        return (
+            f"The purge is not complete. Purged: {purged or 'no table'}; not purged: {', '.join(left) or 'no table'}. Old "
+            f"data files may still be there. Run purge --before {self.result.before} again: it completes the work."
+        )
+
+    def _record(self, clock: Callable[[], datetime]) -> None:
+        warehouse, result = self._warehouse, self.result
         record_run(
             warehouse,
             Run(
@@ -176,7 +204,6 @@ class _Purge:
                 versions=newest_versions(warehouse),
             ),
         )
-        self._delete_files()
 
     def _rewrite(self, table: TableName, app_id: str, *, floor: datetime | None = None) -> int:
         """Replace a whole table by the rows that the purge leaves, if it removes or changes any row.
@@ -207,6 +234,7 @@ class _Purge:
             replace=lambda: WHOLE_TABLE if removed or changed else None,
             app_transactions=lambda: floor_transaction(floor),
         )
+        self._purged.append(table)
         return removed
 
     def _purge_events(self) -> None:

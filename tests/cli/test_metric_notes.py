@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from support.events import envelope
 from support.reports import MONDAY, make_warehouse, run, steady, week_of_events
 
 
@@ -97,3 +98,16 @@ def test_completed_events_that_begin_later_than_failures_are_named(tmp_path: Pat
     (late,) = notes(tmp_path, "failure_rate", "--from", "2026-02-09", "--to", "2026-03-08")
     assert "first COMPLETED event came later, so that their earlier failures have no denominator: " in late
     assert late.endswith(" on 2 Mar 2026.")
+
+
+@pytest.mark.parametrize("minutes", [0, 20])
+@pytest.mark.parametrize("period", [[], ["--from", "2026-03-01", "--to", "2026-03-31"], ["--from", "2026-03-02"]])
+def test_data_of_a_single_hour_are_data(tmp_path: Path, period: list[str], minutes: int) -> None:
+    noon = MONDAY + timedelta(hours=12)
+    make_warehouse(
+        tmp_path, [envelope(f"t-{n}", time=noon + timedelta(minutes=n % 3 * minutes)) for n in range(30)], {}
+    )
+    found = notes(tmp_path, "failure_rate", *period)
+    assert not [note for note in found if "no data" in note], found
+    for first, last in (("2026-02-01", "2026-03-01"), ("2026-03-03", "2026-03-04")):
+        assert notes(tmp_path, "coverage", "--from", first, "--to", last)[0].startswith("This period has no data")

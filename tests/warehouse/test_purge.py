@@ -19,7 +19,7 @@ from support.failing import Failing, StoppedError
 from support.overtaken import Overtaken
 from support.tables import clean_env, command, command_json, fingerprints, outcomes, rows
 
-from bwp_client.errors import SourceNotFoundError, UsageError
+from bwp_client.errors import SourceNotFoundError, UsageError, WarehouseError
 from bwp_client.load import load
 from bwp_client.load.pipeline import LoadResult
 from bwp_client.monitoring.status import status_of
@@ -406,3 +406,27 @@ def test_killed_at_a_commit_or_a_deletion_and_run_again(
     purge(warehouse, FLOOR)
     assert state(warehouse) == undisturbed
     assert traces(Path(warehouse.uri), GONE) == []
+
+
+@pytest.mark.parametrize("failing", [TableName.REQUESTS, TableName.QUARANTINE, TableName.EVENTS])
+def test_a_purge_that_fails_says_which_tables_it_has_purged(warehouse: Warehouse, failing: TableName) -> None:
+    class FullDisk(Warehouse):
+        def commit(self, table: TableName, *arguments: Any, **more: Any) -> int:
+            if table is failing:
+                raise WarehouseError(
+                    f"The warehouse at {self.uri}/{table.value} can't be used: No space left on device."
+                )
+            return super().commit(table, *arguments, **more)
+
+    order = [
+        TableName.REQUESTS, TableName.LOOKUPS, TableName.CLAIMS, TableName.QUARANTINE, TableName.EVENTS, TableName.OUTCOMES,
+    ]  # fmt: skip
+    done, left = order[: order.index(failing)], order[order.index(failing) :]
+    with pytest.raises(WarehouseError, match="No space left on device") as stopped:
+        purge(FullDisk(warehouse.uri), FLOOR)
+    message = str(stopped.value)
+    assert f"Purged: {', '.join(table.value for table in done) or 'no table'};" in message
+    assert f"not purged: {', '.join(table.value for table in left)}." in message
+    assert "Run purge --before 2026-04-10 again: it completes the work." in message
+    purge(warehouse, FLOOR)
+    assert is_purged(warehouse)
