@@ -74,6 +74,7 @@ def check_command(
             deadline_days=deadline_days,
             stale_hours=stale_hours,
         )
+        outbox.begin()
         try:
             found = _evaluate(uri, filters, thresholds, settings, now, outbox)
             _print_alerts(found, as_json=as_json)

@@ -20,6 +20,7 @@ from bwp_client.reports.store import ReportStore
 from bwp_client.warehouse.temp_folders import is_running, this_machine
 
 NOTICES_FOLDER: Final = "notices"
+_ONCE: Final = "once-"
 LONGEST_TRY: Final = timedelta(minutes=15)
 LONGEST_PUBLICATION: Final = timedelta(hours=1)
 
@@ -70,7 +71,7 @@ class StoredNotice:
     def stem(self) -> str:
         """The start of the names of the notice's files."""
         if self.notice.once:
-            return f"once-{self.notice_id}"
+            return f"{_ONCE}{self.notice_id}"
         return f"{self.created_at:%Y%m%dT%H%M%SZ}-{self.notice_id}"
 
     @property
@@ -143,9 +144,14 @@ class NoticeLog:
         stored.state = state
         self._write(f"{stored.stem}.end.json", {"state": state.value, "ended_at": _text(datetime.now(UTC))})
 
+    def names_sent_once(self) -> set[str]:
+        """Return the stems of the notices that are sent once."""
+        stems = {name.partition(".")[0] for name in self._store.log_names(NOTICES_FOLDER)}
+        return {stem for stem in stems if stem.startswith(_ONCE)}
+
     def outstanding(self) -> list[StoredNotice]:
         """Return the notices that have no end, oldest first."""
-        return self._read(lambda names: "end" not in names)
+        return [item for item in self._read(lambda names: "end" not in names) if item.state is NoticeState.OUTSTANDING]
 
     def notices(self) -> list[StoredNotice]:
         """Return all notices, oldest first."""
@@ -166,6 +172,7 @@ class NoticeLog:
         try:
             values = {part: json.loads(text) for part, text in texts.items()}
             value = values[""]
+            tries = {int(part[4:]): _try(value) for part, value in values.items() if part.startswith("try-")}
             return StoredNotice(
                 notice=Notice(
                     value["title"], tuple(value["lines"]), value["link"], tuple(value["topics"]), value.get("once", "")
@@ -176,8 +183,8 @@ class NoticeLog:
                 created_at=datetime.fromisoformat(value["created_at"]),
                 owner=value["owner"],
                 notice_id=value["notice_id"],
-                tries={int(part[4:]): _try(value) for part, value in values.items() if part.startswith("try-")},
-                state=NoticeState(values["end"]["state"]) if "end" in values else NoticeState.OUTSTANDING,
+                tries=tries,
+                state=_state(values.get("end"), tries),
             )
         except (ValueError, KeyError, TypeError, AttributeError):
             self.damaged.add(stem)
@@ -201,6 +208,14 @@ def is_busy(owner: dict[str, Any], since: datetime, longest: timedelta) -> bool:
     ):
         return False
     return datetime.now(UTC) - since < longest
+
+
+def _state(end: Any, tries: dict[int, Try]) -> NoticeState:
+    """Return the state of a notice; the process that delivered it may not have stored its end yet."""
+    if end is not None:
+        return NoticeState(end["state"])
+    is_delivered = any(attempt.ended_at and not attempt.problem for attempt in tries.values())
+    return NoticeState.DELIVERED if is_delivered else NoticeState.OUTSTANDING
 
 
 def _try_name(stored: StoredNotice, number: int) -> str:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from itertools import count
 from typing import Final
 
 from bwp_client.errors import BwpError
@@ -42,12 +43,22 @@ class Outbox:
         self._earlier: list[StoredNotice] | None = None
         self._tried: set[str] = set()
         self._failed: set[str] = set()
+        self._begun_with: set[str] | None = None
         self.messages: list[str] = []
         """The sentences about the notices that the command prints."""
         self.needs_attention = False
         """True if a notice was not delivered, or the log can't be used."""
         self.undelivered_keys: set[str] = set()
         """The keys of the reports whose notices were not delivered."""
+
+    def begin(self) -> None:
+        """Remember the notices in the log, so that of runs at the same time one sends each of their notices.
+
+        Runs at the same time remember the same notices, so they give their own the same number, and the first stores it.
+        """
+        if self._destinations:
+            with suppress(BwpError):  # said when the earlier notices are read
+                self._begun_with = self._log.names_sent_once()
 
     def announce(self, notice: Notice, key: str) -> None:
         """Store the notice of a report that is about to be published, so that a kill after the publication does not lose it.
@@ -82,16 +93,29 @@ class Outbox:
         """
         if not self._destinations:
             return
+        if self._begun_with is not None and not notice.once:
+            notice = replace(notice, once=self._next_once(notice, self._begun_with))
         if notice.once:
             self._send_once(notice, key)
             return
         self._send_earlier(notice)
         self._send_new(notice, key)
 
+    def _next_once(self, notice: Notice, begun_with: set[str]) -> str:
+        """Return topics, destinations and the next number of a notice, by which runs at the same time recognise it."""
+        topics = "; ".join(notice.topics)
+        marks = " ".join(sorted(destination.mark(topics) for destination in self._destinations))
+        numbered = (f"{topics} to {marks}, {number}" for number in count(1))
+        return next(once for once in numbered if self._stored_once(replace(notice, once=once)).stem not in begun_with)
+
+    def _stored_once(self, notice: Notice, key: str = "") -> StoredNotice:
+        """Return a notice under the name that every process gives it."""
+        mark = hashlib.sha256(f"{self._command} {notice.once}".encode()).hexdigest()[:12]
+        return StoredNotice(notice, self._command, key, notice_id=mark)
+
     def _send_once(self, notice: Notice, key: str) -> None:
         """Store a notice under the name that every process gives it, and send it if this process stored it."""
-        mark = hashlib.sha256(f"{self._command} {notice.once}".encode()).hexdigest()[:12]
-        stored = StoredNotice(notice, self._command, key, notice_id=mark)
+        stored = self._stored_once(notice, key)
         try:
             is_new = self._log.add(stored)
         except BwpError:
@@ -100,7 +124,7 @@ class Outbox:
         if not is_new:
             self.send_earlier()  # an earlier run has sent it, or could not deliver it
             return
-        self._tried.add(mark)
+        self._tried.add(stored.notice_id)
         self._send_earlier(notice)
         with self._log_errors():
             self._try(stored, notice)

@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -184,6 +185,23 @@ def test_check_sends_one_notice_when_the_same_rule_fires_again(folder: Path) -> 
             check(folder, "--stale-hours", "1", "--notify", found.url)
     assert len(found.titles) == 1
     assert "This notice is of" not in found.accepted[0]["message"]
+
+
+def test_two_checks_at_once_send_one_notice_and_the_next_check_sends_another(folder: Path) -> None:
+    with hook() as found:
+        options = ("check", "--stale-hours", "1", "--notify", found.url)
+        running = [
+            subprocess.Popen(
+                [sys.executable, "-m", "bwp_client", *options], cwd=folder, stderr=subprocess.PIPE, env=clean_env(**QUIET),
+            )
+            for _ in range(2)
+        ]  # fmt: skip
+        ended = [(child.communicate(timeout=280)[1], child.returncode) for child in running]
+        assert [(b"could not be" in text, code) for text, code in ended] == [(False, 1)] * 2
+        assert len(found.titles) == 1
+        check(folder, *options[1:])
+    assert len(found.titles) == 2
+    assert states(folder, "reports") == ["delivered"] * 2
 
 
 def test_report_does_not_send_the_notices_of_check(folder: Path) -> None:
@@ -393,6 +411,63 @@ def test_two_processes_that_send_the_same_notice_at_once_send_it_once(store: Rep
         second.send(Notice("Refused", ("A line.",), once="another"))
     assert found.titles == ["Refused", "Refused"]
     assert not second.needs_attention
+
+
+FIRED = Notice("Fired", ("A line.",), topics=("check stale",))
+
+
+def begun(store: ReportStore, *found: Receiver) -> Outbox:
+    box = Outbox(store, parse_destinations(" ".join(receiver.url for receiver in found)), "check")
+    box.begin()
+    return box
+
+
+def test_runs_that_overlap_send_a_notice_once_and_each_later_run_again(store: ReportStore) -> None:
+    with hook() as found:
+        first, second, third = (begun(store, found) for _ in range(3))
+        third._outstanding()
+        for box in (first, second, third):
+            box.send(FIRED)
+        assert found.titles == ["Fired"]
+        second.send(replace(FIRED, topics=("check deadline",)))
+        for _ in range(2):
+            begun(store, found).send(FIRED)
+    assert found.titles == ["Fired"] * 4
+
+
+def test_runs_that_overlap_and_have_other_destinations_send_a_notice_each(store: ReportStore) -> None:
+    with hook() as first, hook() as second:
+        boxes = begun(store, first), begun(store, second)
+        for box in boxes:
+            box.send(FIRED)
+    assert first.titles == second.titles == ["Fired"]
+
+
+@pytest.mark.parametrize("is_in_time", [True, False])
+def test_a_run_that_is_killed_before_it_sends_loses_no_notice(store: ReportStore, is_in_time: bool) -> None:
+    """The other run of the same time, or the next run, sends it."""
+    with hook() as found:
+        killed, other = begun(store, found), begun(store, found)
+        killed._try = lambda *_args, **_options: None  # type: ignore[method-assign]
+        killed.send(FIRED)
+        assert found.titles == []
+        if is_in_time:
+            other.send(FIRED)
+        begun(store, found).send_earlier()
+        other.send_earlier()
+    assert found.titles == ["Fired"]
+
+
+def test_a_notice_that_was_delivered_is_not_sent_again_before_its_end_is_stored(store: ReportStore) -> None:
+    stored = waiting(store)
+    notices = NoticeLog(store)
+    number = notices.claim(stored)
+    assert number == 1
+    notices.end_try(stored, number, [], "")
+    with hook() as found:
+        outbox(store, found).send_earlier()
+    assert found.titles == []
+    assert [item.state for item in notices.notices()] == [NoticeState.DELIVERED]
 
 
 def test_a_log_that_can_not_be_read_is_said_and_is_no_failure_of_check(without_failures: Path) -> None:
