@@ -32,15 +32,29 @@ def main() -> None:
 
 def run() -> None:
     """Run the command line as this process's only task, and end the process."""
+    from bwp_client.stop_signals import end_at_once_on_stop_signals
+
+    end_at_once_on_stop_signals()
     gc.set_threshold(_GARBAGE_THRESHOLD)
     try:
         main()
+    except (EOFError, ValueError, TypeError) as error:
+        _remove_cut_bytecode(error)
+        raise
     except SystemExit as end:
         if end.code is None or isinstance(end.code, int):  # else it is a message, which Python writes
             from bwp_client.workarounds import end_process
 
             end_process(end.code or 0)
         raise
+
+
+def _remove_cut_bytecode(error: Exception) -> None:
+    from bwp_client.workarounds import cut_bytecode
+
+    if text := cut_bytecode(error):
+        sys.stderr.write(f"{text}\n")
+        raise SystemExit(4) from None
 
 
 if __name__ == "__main__":

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import signal
+import sys
 import threading
+import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from types import FrameType
 from typing import NoReturn
 
@@ -18,6 +21,10 @@ _DEFAULTS = {
 }  # fmt: skip
 """The handler of each stop signal in a new process. A container or systemd sends SIGTERM, a closed terminal SIGHUP."""
 _received: list[int] = []
+_has_begun = threading.Event()
+"""Set by the first block."""
+_FORWARDING_SECONDS = 0.2
+"""The time in which another thread of this process forwards a line of JSON to stderr."""
 
 
 class StopSignal(KeyboardInterrupt):
@@ -30,6 +37,30 @@ class StopSignal(KeyboardInterrupt):
     def __init__(self, number: int) -> None:
         super().__init__()
         self.number = number
+
+
+def end_at_once_on_stop_signals() -> None:
+    """Let a stop signal end this process at once, with a line on stderr, while it imports, and again when its work is done.
+
+    Without it, Python ends with a traceback on Ctrl-C. A signal that is ignored or that has a handler stays as it is.
+    """
+    for name, default in _DEFAULTS.items():
+        number = getattr(signal, name)
+        if signal.getsignal(number) is default:
+            signal.signal(number, _end_at_once)
+
+
+def _end_at_once(number: int, _frame: FrameType | None) -> NoReturn:
+    as_json = "--json" in sys.argv
+    text = "Stopped before anything was done; start the command again."
+    if _has_begun.is_set():
+        text = "Stopped at the end of the command; committed data are unchanged."
+    with suppress(AttributeError, OSError, ValueError):  # stderr is closed
+        line = f'{{"event": "error", "message": "{text}"}}\n' if as_json else f"{text}\n"
+        os.write(sys.stderr.fileno(), line.encode())
+    if as_json:
+        time.sleep(_FORWARDING_SECONDS)
+    os._exit(128 + number)
 
 
 @contextmanager
@@ -45,12 +76,13 @@ def stop_signals_as_interrupt() -> Iterator[None]:
     """
     in_main_thread = threading.current_thread() is threading.main_thread()
     ours = {
-        getattr(signal, name): default
+        getattr(signal, name): handler
         for name, default in _DEFAULTS.items()
-        if in_main_thread and signal.getsignal(getattr(signal, name)) is default
+        if in_main_thread and (handler := signal.getsignal(getattr(signal, name))) in (default, _end_at_once)
     }
     for number in ours:
         signal.signal(number, _interrupt)
+    _has_begun.set()
     try:
         yield
     except BaseException as error:
@@ -60,8 +92,8 @@ def stop_signals_as_interrupt() -> Iterator[None]:
     finally:
         if ours:
             _received.clear()
-        for number, default in ours.items():
-            signal.signal(number, default)
+        for number, handler in ours.items():
+            signal.signal(number, handler)
 
 
 def raise_if_stopped() -> None:

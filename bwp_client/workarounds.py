@@ -54,6 +54,29 @@ def end_process(code: int) -> None:
     os._exit(code)
 
 
+def cut_bytecode(error: BaseException) -> str:
+    """Return a message if an error comes from a compiled file that is cut, and remove that file; else an empty text.
+
+    On a full disk, or above a limit on the size of files, Python stores a part of a compiled module and imports that part
+    at the next start. It compiles the module anew once the file is gone.
+
+    It waits for the oldest supported Python to be one with the fix of https://github.com/python/cpython/issues/126606.
+    """
+    traceback = error.__traceback__
+    while traceback is not None and traceback.tb_next is not None:
+        traceback = traceback.tb_next
+    if traceback is None or traceback.tb_frame.f_code.co_name != "_compile_bytecode":
+        return ""
+    path = Path(str(traceback.tb_frame.f_locals.get("bytecode_path")))
+    try:
+        path.unlink()
+    except OSError as reason:
+        done = f"Remove it (it could not be removed here: {reason.strerror})"
+    else:
+        done = "It was removed: make room on the disk"
+    return f"A compiled file of the program is cut, as after a full disk: {path}. {done}, and start the command again."
+
+
 def keep_freed_memory() -> None:
     """Make glibc reuse freed memory instead of returning it to the system.
 

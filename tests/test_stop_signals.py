@@ -99,3 +99,43 @@ def test_the_block_leaves_the_signals_as_they_were_and_runs_in_any_thread() -> N
     with stop_signals_as_interrupt():
         pass
     assert signal.getsignal(signal.SIGTERM) is before
+
+
+IMPORTING = """
+import sys
+from importlib.abc import MetaPathFinder
+
+class Waiting(MetaPathFinder):
+    def find_spec(self, name, path, target=None):
+        if name == "{module}":
+            print("ready", flush=True)
+            import time
+            time.sleep(60)
+
+sys.meta_path.insert(0, Waiting())
+sys.argv = ["bwp", "status", {option}]
+from bwp_client.__main__ import run
+run()
+"""
+
+
+@pytest.mark.parametrize("option", ["", '"--json"'], ids=["text", "json"])
+@pytest.mark.parametrize("module", ["bwp_client.cli.streams", "bwp_client.cli.app", "bwp_client.settings"])
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP, signal.SIGINT], ids=lambda number: number.name)
+def test_a_stop_signal_while_the_program_is_imported_ends_it_without_a_traceback(
+    number: signal.Signals, module: str, option: str
+) -> None:
+    with subprocess.Popen(
+        [sys.executable, "-c", IMPORTING.format(module=module, option=option)],
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, restore_signals=True,
+    ) as process:  # fmt: skip
+        assert process.stdout is not None
+        assert process.stdout.readline() == "ready\n"
+        process.send_signal(number)
+        _, errors = process.communicate(timeout=60)
+    assert process.returncode == 128 + number
+    assert "Traceback" not in errors
+    lines = errors.splitlines()
+    assert len(lines) == 1
+    assert "Stopped" in lines[0]
+    assert lines[0].startswith("{") == bool(option)

@@ -3,6 +3,8 @@
 import asyncio
 import inspect
 import os
+import py_compile
+import shutil
 import socket
 import subprocess
 import sys
@@ -19,7 +21,9 @@ from streamlit.web.server.server_util import is_url_from_allowed_origins
 from streamlit.web.server.starlette import starlette_auth_routes
 from streamlit.web.server.starlette.starlette_server import _bind_socket
 from support.silent_hosts import host
+from support.tables import clean_env
 
+import bwp_client
 from bwp_client.workarounds import ask_no_host_for_own_address, end_process, send_without_delay, shrink_logins
 
 LISTS_OPEN_FILES = pytest.mark.skipif(not Path("/dev/fd").is_dir(), reason="this system does not list open files")
@@ -240,3 +244,35 @@ def test_streamlit_still_stores_every_claim_and_token(monkeypatch: pytest.Monkey
     shrink_logins(lambda token: {"userinfo": {"email": token["userinfo"]["email"]}})
     client = StarletteOAuth2App.__new__(StarletteOAuth2App)
     assert asyncio.run(client.authorize_access_token(None)) == {"userinfo": {"email": "a@b.invalid"}}
+
+
+@pytest.mark.parametrize("module", ["cli/app", "cli/clean_stderr", "settings", "warehouse/store"])
+def test_a_compiled_file_that_is_cut_is_named_and_removed(tmp_path: Path, module: str) -> None:
+    """Python 3.11 stores a part of a compiled file on a full disk, and fails on it for ever."""
+    package = tmp_path / "bwp_client"
+    shutil.copytree(
+        Path(bwp_client.__file__).parent,
+        package,
+        ignore=shutil.ignore_patterns("__pycache__", "sandbox", "ui", "reports"),
+    )
+    source = package / f"{module}.py"
+    compiled = Path(py_compile.compile(str(source), doraise=True))
+    compiled.write_bytes(compiled.read_bytes()[:-100])
+    arguments = [
+        sys.executable,
+        "-m",
+        "bwp_client",
+        "metric",
+        "failure_rate",
+        "--warehouse",
+        str(tmp_path / "warehouse"),
+    ]
+    env = clean_env(PYTHONPATH=str(tmp_path))
+    first = subprocess.run(arguments, cwd=tmp_path, env=env, capture_output=True, text=True, timeout=120, check=False)
+    assert first.returncode == 4
+    assert f"is cut, as after a full disk: {compiled}. It was removed" in first.stderr
+    assert "Traceback" not in first.stderr
+    assert "fault of ours" not in first.stderr
+    again = subprocess.run(arguments, cwd=tmp_path, env=env, capture_output=True, text=True, timeout=120, check=False)
+    assert again.returncode == 2
+    assert "holds nothing yet" in again.stderr

@@ -17,6 +17,8 @@ from bwp_client.errors import BwpError, ExitCode
 from bwp_client.stop_signals import StopSignal, stop_signals_as_interrupt
 
 _LINE_SECONDS = 0.2
+_CLOSED_PIPE = 128 + 13
+"""The exit code by which shells report the signal SIGPIPE."""
 
 
 def print_json(value: Any) -> None:
@@ -97,8 +99,14 @@ def errors_as_exit_codes(*, as_json: bool) -> Iterator[None]:
         number = interrupt.number if isinstance(interrupt, StopSignal) else signal.SIGINT
         raise SystemExit(128 + number) from None
     except BrokenPipeError:
-        raise SystemExit(int(ExitCode.INTERNAL)) from None
+        # The reader of stdout went away, as in `… | head`. Results are written when all work is done.
+        raise SystemExit(_CLOSED_PIPE) from None
     except Exception as error:
+        from bwp_client.workarounds import cut_bytecode
+
+        if text := cut_bytecode(error):
+            print_error(text, as_json=as_json)
+            raise SystemExit(int(ExitCode.INTERNAL)) from None
         print_error(
             f"A fault of ours ({type(error).__name__}). Committed data are unchanged and nothing is doubled; "
             "start the command again, and report this if it comes back.",

@@ -1,6 +1,7 @@
 """The command line where standard streams are closed, as some schedulers leave them, or where the disk is full."""
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -46,3 +47,25 @@ def test_a_result_that_finds_no_room_is_named_as_that(tmp_path: Path, arguments:
     assert "Traceback" not in done.stderr
     if "--help" not in arguments:
         assert len(rows(Warehouse(str(tmp_path / "warehouse")), TableName.EVENTS, "task_id")) == 30
+
+
+@pytest.mark.parametrize("arguments", [("load", "a.json"), ("load", "a.json", "--json"), ("status",)])
+def test_a_reader_that_goes_away_ends_the_command_quietly_with_all_work_done(
+    tmp_path: Path, arguments: tuple[str, ...]
+) -> None:
+    write(tmp_path / "a.json", many(30))
+    if arguments == ("status",):
+        assert command("load", "a.json", cwd=tmp_path).returncode == 0
+    read_end, write_end = os.pipe()
+    os.close(read_end)
+    done = subprocess.run(
+        [sys.executable, "-m", "bwp_client", *arguments],
+        cwd=tmp_path, env=clean_env(), stdout=write_end, stderr=subprocess.PIPE, text=True, timeout=180, check=False,
+    )  # fmt: skip
+    os.close(write_end)
+    assert done.returncode == (
+        0 if arguments == ("load", "a.json") else 141
+    )  # without --json, it writes to stderr only
+    assert "fault of ours" not in done.stderr
+    assert "Traceback" not in done.stderr
+    assert len(rows(Warehouse(str(tmp_path / "warehouse")), TableName.EVENTS, "task_id")) == 30
