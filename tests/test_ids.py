@@ -8,6 +8,7 @@ from typing import Any
 
 import pyarrow as pa
 import pytest
+from deltalake import DeltaTable
 from hypothesis import given
 from hypothesis import strategies as st
 from support.events import NOW, envelope, write
@@ -26,7 +27,7 @@ from bwp_client.sources import open_source
 from bwp_client.tasks.history import read_task_history
 from bwp_client.warehouse import TABLES, Run, TableName, Warehouse, record_run
 from bwp_client.warehouse.engine import small_cursor
-from bwp_client.warehouse.maintenance import bring_up_to_date
+from bwp_client.warehouse.maintenance import bring_up_to_date, maintain
 from bwp_client.warehouse.normal_ids import normal_id_sql
 from bwp_client.warehouse.purge import purge
 from bwp_client.warehouse.snapshot import Snapshot
@@ -226,7 +227,7 @@ def in_capitals(warehouse: Warehouse, table: TableName) -> None:
         values = [value and value.upper() for value in stored.column(name).to_pylist()]
         stored = stored.set_column(stored.schema.get_field_index(name), name, pa.array(values, pa.string()))
     shutil.rmtree(warehouse.address(table))
-    warehouse.create()
+    DeltaTable.create(warehouse.address(table), TABLES[table].schema, partition_by=list(TABLES[table].partition_by))
     transactions = {"bwp.outcomes.events_version": 1} if table is TableName.OUTCOMES else {}
     warehouse.commit(table, lambda _: stored, app_id="older release", app_transactions=lambda: transactions)
 
@@ -239,6 +240,17 @@ def older(tmp_path: Path, warehouse: Warehouse) -> Warehouse:
     for table in (TableName.EVENTS, TableName.OUTCOMES, TableName.LOOKUPS, TableName.REQUESTS):
         in_capitals(warehouse, table)
     return warehouse
+
+
+def test_only_tables_that_an_older_release_created_are_searched_for_capitals(older: Warehouse, tmp_path: Path) -> None:
+    new = Warehouse(str(tmp_path / "new"))
+    new.create()
+    store(tmp_path, new, event(TASK), name="new")
+    tables = (TableName.EVENTS, TableName.OUTCOMES)
+    assert all("lower(" in older.scan(table) for table in tables)
+    assert all("lower(" not in new.scan(table) for table in tables)
+    maintain(new, rebuild=True, retain_hours=1)
+    assert all("lower(" not in new.scan(table) for table in tables)
 
 
 def test_a_warehouse_in_capitals_is_read_without_a_migration(older: Warehouse) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 from urllib.parse import unquote
 
 from deltalake import DeltaTable
@@ -15,6 +15,9 @@ from bwp_client.errors import DamagedFileError, SourceNotFoundError, SupersededE
 from bwp_client.warehouse.damage import damaged_file, problem_of_bytes, problem_of_content, problem_of_size
 from bwp_client.warehouse.file_cache import local_copies
 from bwp_client.warehouse.schema import TableName
+
+HAS_NORMAL_IDS: Final = {"bwp.ids": "normal"}
+"""The property of a table that was created since IDs are stored in their normal form (`bwp_client.ids`)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +31,7 @@ class DataFile:
         lows: The minimum of each statistics column.
         highs: The maximum of each statistics column.
         partition: The value of each partition column.
+        has_normal_ids: Whether its IDs are known to be in their normal form; older releases stored them as they came.
     """
 
     path: str
@@ -36,12 +40,14 @@ class DataFile:
     lows: dict[str, Any]
     highs: dict[str, Any]
     partition: dict[str, str]
+    has_normal_ids: bool
 
 
 def list_data_files(handle: DeltaTable) -> list[DataFile]:
     """Return the data files of an opened table, with the statistics that its log holds."""
     actions = handle.get_add_actions(flatten=True)
     columns = {name: actions.column(name).to_pylist() for name in actions.schema.names}
+    has_normal_ids = HAS_NORMAL_IDS.items() <= handle.metadata().configuration.items()
     files = []
     for index in range(actions.num_rows):
         row = {name: values[index] for name, values in columns.items()}
@@ -53,6 +59,7 @@ def list_data_files(handle: DeltaTable) -> list[DataFile]:
                 lows={k.removeprefix("min."): v for k, v in row.items() if k.startswith("min.")},
                 highs={k.removeprefix("max."): v for k, v in row.items() if k.startswith("max.")},
                 partition={k.removeprefix("partition."): v for k, v in row.items() if k.startswith("partition.")},
+                has_normal_ids=has_normal_ids,
             )
         )
     return files

@@ -15,6 +15,7 @@ from deltalake import (
     write_deltalake,
 )
 
+from bwp_client.warehouse.data_files import HAS_NORMAL_IDS
 from bwp_client.warehouse.schema import TABLES, TableName
 
 NO_HOOKS = PostCommitHookProperties(cleanup_expired_logs=False)
@@ -61,7 +62,8 @@ def create_table(table: TableName, address: str, storage_options: dict[str, str]
             spec.schema,
             mode="ignore",
             partition_by=list(spec.partition_by),
-            configuration={"delta.dataSkippingStatsColumns": ",".join(spec.statistics_columns)},
+            configuration={"delta.dataSkippingStatsColumns": ",".join(spec.statistics_columns), **HAS_NORMAL_IDS},
+            raise_if_key_not_exists=False,
             storage_options=storage_options,
         )
 

@@ -159,7 +159,8 @@ class Warehouse:
         spec = TABLES[table]
         paths = self._local_paths(table, files) if files else []
         rows = relation(paths, spec.schema, may_lack_columns=bool(spec.later_columns))
-        return rows if as_stored or not paths else with_normal_ids(table, rows)
+        is_normal = all(item.has_normal_ids for item in files)
+        return rows if as_stored or is_normal else with_normal_ids(table, rows)
 
     def _local_paths(self, table: TableName, files: list[DataFile]) -> list[str]:
         try:
