@@ -52,7 +52,8 @@ def report_command(
         str | None, typer.Option(metavar="TIME", help="Use only the data known by then. The default is now.")
     ] = None,
     catch_up: Annotated[
-        int, typer.Option(min=0, help="Publish this many earlier periods too, where no report was published.")
+        int,
+        typer.Option(min=0, max=10_000, help="Publish this many earlier periods too, where no report was published."),
     ] = 0,
     task_kind: TaskKindOption = "DELETION",
     business_product: BusinessProductOption = None,
@@ -209,15 +210,20 @@ def compare_command(
 def log_command(out: OutOption = None, as_json: JsonOption = False) -> None:
     """List every attempt to publish a report, and every notice that was stored until its delivery, newest first."""
     with errors_as_exit_codes(as_json=as_json):
-        from bwp_client.reports.attempts import read_attempts
+        from bwp_client.reports.attempts import PUBLISHED, read_attempts
         from bwp_client.reports.manifest import LOG_FOLDER
         from bwp_client.reports.notice_log import NoticeLog
+        from bwp_client.reports.publications import replacements
         from bwp_client.reports.store import open_store
         from bwp_client.settings import Settings
 
         store = open_store(out or Settings.load().reports_uri)
         log = NoticeLog(store)
         found, damaged = read_attempts(store)
+        replaced = replacements(store)
+        for attempt in found:
+            if attempt["state"] in PUBLISHED and attempt["key"] in replaced:
+                attempt["replaced_by"] = replaced[attempt["key"]]
         notices = [stored.as_json() for stored in log.notices()[::-1]]
         for name in damaged:
             note(
@@ -233,6 +239,8 @@ def log_command(out: OutOption = None, as_json: JsonOption = False) -> None:
             typer.echo(f"{attempt['started_at'][:19]}Z  {attempt['state']:<18}  {attempt['key']}")
             for reason in attempt["reasons"]:
                 typer.echo(f"    {reason}")
+            if "replaced_by" in attempt:
+                typer.echo(f"    Replaced by {attempt['replaced_by']}.")
         for notice in notices:
             typer.echo(f"{notice['created_at'][:19]}Z  notice {notice['state']}  {notice['title']}")
             if notice["problem"]:

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from enum import StrEnum
-from typing import Any, Self
+from typing import Any, Final, Self
 from uuid import uuid4
 
 from bwp_client.errors import BwpError, SourceNotFoundError, WarehouseError
@@ -24,6 +24,10 @@ class AttemptState(StrEnum):
     REFUSED = "refused"
     ALREADY_PUBLISHED = "already published"
     FAILED = "failed"
+
+
+PUBLISHED: Final = (AttemptState.PUBLISHED, AttemptState.FORCED)
+"""The states of attempts that published a report."""
 
 
 @dataclass(slots=True)

@@ -10,7 +10,8 @@ import hashlib
 import io
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
@@ -19,7 +20,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from bwp_client.errors import BwpError, SourceNotFoundError, UsageError
+from bwp_client.errors import BwpError, SourceNotFoundError, UsageError, WarehouseError
 from bwp_client.metrics.guidance import GuidanceTable
 from bwp_client.metrics.wording import moment
 from bwp_client.reports.extract import first_counted_event_at
@@ -37,6 +38,7 @@ _LABELS: Final = {
 }
 _INPUT_OUTCOMES: Final = "inputs/outcomes.parquet"
 _DAY: Final = timedelta(days=1)
+_AS_OF: Final = "_as-of-"
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +85,29 @@ def find_publications(store: ReportStore, spec: ReportSpec) -> Publications:
             readable.append(manifest)
     readable.sort(key=lambda item: (item.spec.as_of, item.spec.edition))
     return Publications(tuple(readable), tuple(damaged), taken)
+
+
+def replacements(store: ReportStore) -> dict[str, str]:
+    """Return the keys of the reports whose place a later one took, each with the key of the later report.
+
+    Only manifests of periods with several reports are read; those that can't be read are left out.
+
+    Raises:
+        RemoteError: S3 refused or failed.
+    """
+    by_period: dict[str, list[str]] = {}
+    for key in store.published():
+        by_period.setdefault(key.partition(_AS_OF)[0], []).append(key)
+    manifests = []
+    for key in (key for keys in by_period.values() if len(keys) > 1 for key in keys):
+        with suppress(SourceNotFoundError, UsageError, WarehouseError):
+            manifests.append(store.manifest(key))
+    return replaced_by(manifests)
+
+
+def replaced_by(manifests: Iterable[Manifest]) -> dict[str, str]:
+    """Return, for the manifests of all reports, which key was replaced by which."""
+    return {manifest.spec.replaces: manifest.key for manifest in manifests if manifest.spec.replaces}
 
 
 def identity_of(warehouse: Warehouse, product_names: Mapping[str, str], guidance: GuidanceTable) -> dict[str, str]:

@@ -104,6 +104,10 @@ def test_a_fuller_report_takes_the_place_of_one_that_was_published_too_early(
     page = Path(done["link"]).read_text(encoding="utf-8")
     assert f"Takes the place of {first['key']}, whose data ended before the period did." in page
     assert bytes_of(folder / "reports" / first["key"]) == before
+    log = run_json(folder, "report", "log", "--json")["attempts"]
+    assert [item.get("replaced_by", "") for item in log if item["key"] == first["key"]] == [done["key"]]
+    assert sum("replaced_by" in item for item in log) == 1
+    assert f"Replaced by {done['key']}." in run(folder, "report", "log").stdout
     assert report_json(folder, *CATCH_UP) == {"state": "nothing due"}
     assert report_json(folder)["state"] == "already published"
     assert run_json(folder, "report", "rebuild", done["manifest"], "--json")["is_equal"]

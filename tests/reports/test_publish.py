@@ -115,6 +115,38 @@ def test_catching_up_makes_the_missing_reports_and_none_twice(tmp_path: Path) ->
     assert len(published(tmp_path / "out")) == 3
 
 
+@pytest.mark.parametrize("as_json", [False, True])
+def test_an_error_of_a_period_neither_hides_nor_stops_the_other_periods(tmp_path: Path, as_json: bool) -> None:
+    events, answers = steady()
+    make_warehouse(tmp_path, [*events, day_after()], answers)
+    in_the_way = tmp_path / "out" / f"deletion_2026-W09_as-of-{datetime.now(UTC):%Y-%m-%d}" / "notes.txt"
+    in_the_way.parent.mkdir(parents=True)
+    in_the_way.write_text("made by hand")
+    json_option = ["--json"] if as_json else []
+    done = report(tmp_path, "--out", "out", "--catch-up", "2", *json_option)
+    assert done.exit_code == 2, done.stderr
+    assert [path.name.partition("_as")[0] for path in published(tmp_path / "out")] == [
+        "deletion_2026-W08", "deletion_2026-W10",
+    ]  # fmt: skip
+    assert "is in the way" in done.stderr
+    assert "2026-W09" in done.stderr
+    if as_json:
+        printed = json.loads(done.stdout)
+        assert [item["state"] for item in [*printed["caught_up"], printed]] == ["published", "failed", "published"]
+        assert "is in the way" in printed["caught_up"][1]["reasons"][0]
+    else:
+        places = [done.stderr.index(text) for text in ("W08_as", "could not be made", "W10_as")]
+        assert places == sorted(places), "the results come in the order of the periods"
+
+
+def test_the_number_of_periods_to_catch_up_is_bounded(tmp_path: Path) -> None:
+    make_warehouse(tmp_path, *steady())
+    done = report(tmp_path, "--out", "out", "--catch-up", "10001")
+    assert done.exit_code == 2
+    assert "10000" in done.stderr
+    assert not (tmp_path / "out").exists()
+
+
 def refused(tmp_path: Path, *options: str, period: str = WEEK, **env: str) -> str:
     """Return the message of a refusal that left the last good report alone; the report is then forced as well."""
     before = files_of(tmp_path / "out" / "good")

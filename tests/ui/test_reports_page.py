@@ -1,5 +1,7 @@
 """The reports page: empty, with reports, with a damaged one, compared, and making one through the command line."""
 
+import json
+import shutil
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -63,6 +65,20 @@ def test_reports_are_listed_opened_and_compared(open_page: Callable[..., AppTest
     assert str(frame).count("data:text/html;base64,") == 1
     changes = app.dataframe[-1].value
     assert {"by_product", "failure_rate"} <= set(changes["Table"])
+
+
+def test_a_report_whose_place_a_later_one_took_is_marked(
+    open_page: Callable[..., AppTest], loaded: Path, folder: Path
+) -> None:
+    key = make(loaded, folder, "2026-10")
+    later = Path(shutil.copytree(folder / key, folder / f"{key}_2")) / "manifest.json"
+    value = json.loads(later.read_text(encoding="utf-8"))
+    value["question"] |= {"edition": 2, "replaces": key}
+    later.write_text(json.dumps(value | {"key": f"{key}_2"}), encoding="utf-8")
+    shown = open_page("reports", loaded).dataframe[0].value
+    assert dict(zip(shown["Key"], shown["State"], strict=True)) == {
+        key: f"replaced by {key}_2", f"{key}_2": "published",
+    }  # fmt: skip
 
 
 def test_a_damaged_report_is_named_and_the_others_are_shown(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from functools import partial
 from typing import Any, Final
@@ -14,6 +15,7 @@ from bwp_client.errors import BwpError
 from bwp_client.events import TaskKind
 from bwp_client.reports.manifest import MANIFEST, Manifest
 from bwp_client.reports.period_note import describe_period
+from bwp_client.reports.publications import replaced_by
 from bwp_client.settings import Settings
 from bwp_client.ui.components import time_column
 from bwp_client.ui.data import warehouse_in_use
@@ -90,6 +92,7 @@ def draw_published_reports(uri: str) -> None:
 
 def draw_report_list(reports: list[Manifest]) -> None:
     """Draw the published reports with their key figures."""
+    replaced = replaced_by(reports)
     st.dataframe(
         pd.DataFrame(
             {
@@ -99,7 +102,7 @@ def draw_report_list(reports: list[Manifest]) -> None:
                 "Failure rate": [_per_cent(report.figures.get("rate")) for report in reports],
                 "Failed": [report.figures.get("failed") for report in reports],
                 "Outcomes (n)": [report.figures.get("n") for report in reports],
-                "State": ["published by force" if report.reasons else "published" for report in reports],
+                "State": [_state(report, replaced) for report in reports],
                 "Key": [report.key for report in reports],
             }
         ),
@@ -109,6 +112,12 @@ def draw_report_list(reports: list[Manifest]) -> None:
         key="reports",
         alt="Published reports with period, as-of, failure rate, counts and state",
     )
+
+
+def _state(report: Manifest, replaced: Mapping[str, str]) -> str:
+    if report.key in replaced:
+        return f"replaced by {replaced[report.key]}"
+    return "published by force" if report.reasons else "published"
 
 
 def draw_report(uri: str, manifest: Manifest) -> None:
