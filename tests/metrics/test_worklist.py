@@ -24,7 +24,7 @@ from bwp_client.sources import open_source
 from bwp_client.tasks.request_file import read_requests
 from bwp_client.warehouse import Warehouse
 from bwp_client.warehouse.requests import import_requests
-from bwp_client.warehouse.snapshot import Snapshot
+from bwp_client.warehouse.snapshot import Snapshot, open_snapshot
 
 NOW = datetime(2026, 5, 20, 12, tzinfo=UTC)
 FILTERS = Filters(datetime(2026, 4, 1, tzinfo=UTC), datetime(2026, 6, 1, tzinfo=UTC))
@@ -287,8 +287,11 @@ def test_a_circle_of_replacements_does_no_harm(ask: Ask, tmp_path: Path) -> None
     for column, value in (("task_id", "b"), ("replaced_by", "a")):
         rows = rows.set_column(rows.schema.get_field_index(column), column, [pa.array([value])])
     write_deltalake(path, rows, mode="append")
-    frame = ask("open_failures", [event("a", "2026-05-01"), event("b", "2026-05-02")])
+    another_import = "task_id\nc\n"  # publishes the row that was written past the importer
+    frame = ask("open_failures", [event("a", "2026-05-01"), event("b", "2026-05-02")], another_import)
     assert states(frame) == {"a": "open", "b": "open"}
+    circle = open_snapshot(tmp_path / "w").rows("select task_id, later_id from replacements order by 1")
+    assert circle == [("a", "b"), ("b", "a")]
 
 
 @pytest.mark.parametrize("count", [1, 2, 3, 4, 7])
