@@ -39,6 +39,13 @@ def import_command(
                     f"Read {counts.read:,} requests into {target.uri}: {counts.stored:,} stored, "
                     f"{counts.unchanged:,} known already."
                 )
+            if counts.contradicting:
+                note(
+                    f"{counts.contradicting:,} of them name another task_kind or business product than the events of their "
+                    f"task: {counts.contradiction}. They are stored as the file says, and figures take both from the events. "
+                    "If the file is wrong, correct it and import it again.",
+                    as_json=as_json,
+                )
             if counts.without_event:
                 note(
                     f"{counts.without_event:,} of them name a task without any event so far. They wait for one, and enrich "

@@ -39,12 +39,15 @@ def frame_object(stream: BinaryIO) -> Iterator[Framed]:
 def frame_blocks(texts: Iterator[bytes]) -> Iterator[Framed]:
     """Yield the records of one object like `frame_object`, from the blocks of its text."""
     framer = RecordFramer()
+    has_rejected = False
     # An error that a variable holds would keep this frame and its text for ever: workers do not collect cycles.
     limit = b""
     is_cut = False
     try:
         for block in texts:
-            yield from framer.feed(block)
+            for item in framer.feed(block):
+                has_rejected = has_rejected or isinstance(item, Rejected)
+                yield item
     except UnsupportedFormatError as error:
         yield Rejected(framer.offset, str(error).encode(), QuarantineReason.UNSUPPORTED_FORMAT)
         return
@@ -54,14 +57,18 @@ def frame_blocks(texts: Iterator[bytes]) -> Iterator[Framed]:
         is_cut = True
     has_cut_record = False
     for item in framer.finish(cut_short=is_cut):
+        has_rejected = has_rejected or isinstance(item, Rejected)
         has_cut_record = has_cut_record or (isinstance(item, Rejected) and item.reason is QuarantineReason.CUT_OBJECT)
         yield item
     if limit:
         yield Rejected(framer.offset, limit, QuarantineReason.DECOMPRESSION_LIMIT)
     elif is_cut and not has_cut_record:
         yield Rejected(framer.offset, b"", QuarantineReason.CUT_OBJECT)
+    elif framer.is_array_open and not has_rejected:
+        yield Rejected(framer.offset, _OPEN_ARRAY, QuarantineReason.CUT_OBJECT)
 
 
+_OPEN_ARRAY = b"The JSON array is not closed: its end is missing. The records before it were read."
 _ARRAY = re.compile(
     rb"\[[ \t\r\n]*+(?:[][{}\"]|(?:null|true|false|-?\d++(?:\.\d++)?(?:[eE][+-]?\d++)?)[ \t\r\n]*+,|\Z)"
 )
@@ -91,6 +98,12 @@ class RecordFramer:
         self._continues_rejection = False
         """The text begins in bytes that were rejected already, and are not to be rejected twice."""
         self._line_before = LineBefore.NO_VALUE
+        self._open_brackets = 0
+
+    @property
+    def is_array_open(self) -> bool:
+        """Whether the object is a JSON array whose closing bracket has not come."""
+        return bool(self._in_array) and self._open_brackets > 0
 
     @property
     def offset(self) -> int:
@@ -118,7 +131,9 @@ class RecordFramer:
         position = self._skip_long_value(text, 0) if self._long_value else 0
         while not self._long_value:
             begin, position = position, end_of_padding(data, position)
-            self._line_before = self._line_before.after_padding(data[begin:position])
+            padding = data[begin:position]
+            self._line_before = self._line_before.after_padding(padding)
+            self._open_brackets += padding.count(b"[") - padding.count(b"]")
             if position == len(data):
                 break
             if data[position] != BRACE and not in_array and not self._continues_rejection:

@@ -30,6 +30,7 @@ _ORC = re.compile(rb"ORC.*[\0-\x08\x0e-\x1f]", re.DOTALL)
 """Text may begin with these letters, but has no control characters."""
 _LITERAL_BYTES = 60
 _JSON_STARTS = b"{["
+_SPACE = b" \t\r\n"
 _BOM = b"\xef\xbb\xbf"
 
 
@@ -42,14 +43,21 @@ def unsupported_format(head: bytes) -> str | None:
         return "compressed as bzip2"
     if _ORC.match(head):
         return "an ORC file"
-    if _is_utf16(head[::2], head[1::2]) or _is_utf16(head[1::2], head[::2]):
-        return "text in UTF-16"
+    for code_bytes, name in ((4, "text in UTF-32"), (2, "text in UTF-16")):
+        columns = [head[index::code_bytes] for index in range(code_bytes)]
+        if _is_in_wide_codes(columns) or _is_in_wide_codes(columns[::-1]):
+            return name
     return "compressed as snappy without framing" if _is_raw_snappy(head) else None
 
 
-def _is_utf16(text: bytes, zeros: bytes) -> bool:
-    """Return whether every other byte of JSON text is zero."""
-    return len(zeros) > 2 and not any(zeros) and text[0] in _JSON_STARTS and text.decode("latin-1").isprintable()
+def _is_in_wide_codes(columns: list[bytes]) -> bool:
+    """Return whether the first bytes of all codes are JSON text, perhaps after white space, and all others are zero."""
+    letters, *others = columns
+    if len(others[-1]) <= 2 or any(map(any, others)):
+        return False
+    text = letters.lstrip(_SPACE)
+    is_printable = text.translate(None, _SPACE).decode("latin-1").isprintable()
+    return is_printable and (not text or text[0] in _JSON_STARTS)
 
 
 def _is_raw_snappy(head: bytes) -> bool:

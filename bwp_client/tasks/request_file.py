@@ -107,7 +107,7 @@ def _text(path: Path) -> str:
             raise UsageError(
                 f"{path} is larger than {MAX_BYTES // 1_000_000} MB. Nothing was imported: cut it into parts."
             )
-        return path.read_bytes().decode("utf-8-sig")
+        text = path.read_bytes().decode("utf-8-sig")
     except FileNotFoundError:
         raise SourceNotFoundError(f"{path} does not exist. Nothing was imported.") from None
     except UnicodeDecodeError as error:
@@ -115,6 +115,12 @@ def _text(path: Path) -> str:
         raise UsageError(f"Line {line} is not UTF-8 text. Nothing was imported: save the file as CSV UTF-8.") from None
     except OSError as error:
         raise UsageError(f"{path} can't be read ({error.strerror}). Nothing was imported.") from None
+    if "\0" in text:
+        raise UsageError(
+            f"{path} is text in UTF-16 or UTF-32, a spreadsheet, or no text at all. Nothing was imported: save the file as "
+            "CSV UTF-8."
+        )
+    return text
 
 
 def _records(text: str) -> Iterator[tuple[int, list[str]]]:

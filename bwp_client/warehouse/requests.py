@@ -36,12 +36,17 @@ class ImportCounts:
 
     Attributes:
         without_event: Requests of tasks without any event so far; such a task waits, or its ID is wrong.
+        contradicting: Requests that name another task kind or business product than the events of their task.
+        contradiction: The first of them in words, such as `in line 3 the task_kind is RETRIEVAL, and the events say
+            DELETION`; empty without any.
     """
 
     read: int
     stored: int
     unchanged: int
     without_event: int
+    contradicting: int = 0
+    contradiction: str = ""
 
     def as_json(self) -> dict[str, int]:
         """Return the JSON object of the command line."""
@@ -111,7 +116,9 @@ def import_requests(
     with closing(connect()) as connection:
         merge = _Merge(warehouse, connection, rows, given, lines or {})
         version = warehouse.commit(TableName.REQUESTS, merge.rows_for, app_id=APP_ID, replace=lambda: WHOLE_TABLE)
-    counts = ImportCounts(rows.num_rows, merge.stored, rows.num_rows - merge.stored, merge.without_event)
+        contradicting, contradiction = warehouse.retry_superseded(merge.contradictions_of_events)
+    unchanged = rows.num_rows - merge.stored
+    counts = ImportCounts(rows.num_rows, merge.stored, unchanged, merge.without_event, contradicting, contradiction)
     record_run(
         warehouse,
         Run(
@@ -180,6 +187,30 @@ class _Merge:
             select {named} from stored where task_id not in (select task_id from merged)
             """
         ).to_arrow_reader(ROWS_PER_BATCH)
+
+    def contradictions_of_events(self) -> tuple[int, str]:
+        """Return the number of requests that name another kind or product than their events do, and the first in words."""
+        of_column = " union all ".join(
+            f"""
+            select i.task_id, '{name}', i.{name} as listed, min(k.{name}) from incoming i join known k using (task_id)
+            where i.{name} is not null and k.{name} <> '' group by 1, 2, 3 having bool_and(k.{name} <> i.{name})
+            """
+            for name in ("task_kind", "business_product_id")
+        )
+        outcomes = self._warehouse.scan(TableName.OUTCOMES)
+        found = self._connection.execute(
+            f"""
+            with known as (
+                select task_id, task_kind, business_product_id from {outcomes} semi join incoming using (task_id)
+            )
+            {of_column}
+            """
+        ).fetchall()
+        if not found:
+            return 0, ""
+        task, name, listed, known = min(found, key=lambda row: self._lines.get(row[0], 0))
+        line = f"in line {self._lines[task]} " if task in self._lines else ""
+        return len({task for task, *_ in found}), f"{line}the {name} is {listed}, and the events say {known}"
 
     def _refuse_contradictions(self) -> None:
         """Refuse requests that only together with those stored before are closed before their receipt, or in a circle."""

@@ -3,6 +3,7 @@
 import gzip
 import json
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
@@ -12,6 +13,7 @@ from hypothesis import strategies as st
 from support.events import envelope, resource
 from support.packing import as_parquet, framed_snappy, hadoop_snappy, in_glue, zipped
 from support.staging import staged_objects
+from support.tables import rows
 from support.wire import (
     http_firehose,
     lambda_firehose,
@@ -26,6 +28,10 @@ from support.wire import (
     sqs,
     zstd,
 )
+
+from bwp_client.load import load
+from bwp_client.sources import open_source
+from bwp_client.warehouse import TableName, Warehouse
 
 Event = dict[str, Any]
 STAMP = "2026-05-01T12:00:00.000Z"
@@ -215,3 +221,49 @@ def test_whatever_the_fields_hold_all_forms_agree(event: Event, changes: Event) 
     changed = event | changes
     found = fates({name: form(changed) for name, form in FORMS.items() if can_hold(name, changed)})
     assert {name: one for name, one in found.items() if one != found["lines"]} == {}, found["lines"]
+
+
+LINES = [json.dumps(envelope(f"t-{number}")) for number in range(3)]
+WIDE = {
+    "lines": "\n".join(LINES),
+    "pretty": json.dumps([envelope("t-1")], indent=2),
+    "space first": f"\n\n  {LINES[0]}",
+}
+
+
+@pytest.mark.parametrize("encoding", ["utf-16-le", "utf-16-be", "utf-32-le", "utf-32-be"])
+@pytest.mark.parametrize("text", WIDE.values(), ids=WIDE)
+def test_text_in_wide_codes_is_one_row_that_names_them(tmp_path: Path, text: str, encoding: str) -> None:
+    (tmp_path / "in.json").write_bytes(text.encode(encoding))
+    warehouse = Warehouse(str(tmp_path / "warehouse"))
+    load(warehouse, open_source(str(tmp_path / "in.json")))
+    ((reason, excerpt),) = rows(warehouse, TableName.QUARANTINE, "reason", "excerpt")
+    assert reason == "unsupported_format"
+    assert encoding[:6].upper() in excerpt
+
+
+OPEN = {
+    "no bracket": f"[{','.join(LINES)}", "a comma": f"[{','.join(LINES)},", "lines": "[\n" + ",\n".join(LINES) + "\n",
+    "one of two": f"[{LINES[0]}]\n[{LINES[1]},{LINES[2]}",
+}  # fmt: skip
+CLOSED = {
+    "one": f"[{','.join(LINES)}]",
+    "two": f"[{LINES[0]}]\n[{LINES[1]},{LINES[2]}]",
+    "a line later": "\n".join([f"[{LINES[0]}]", *LINES[1:]]),
+    "nested": f"[[{LINES[0]}],[{LINES[1]},{LINES[2]}]]",
+}
+
+
+@pytest.mark.parametrize(
+    ("text", "is_open"), [*((t, True) for t in OPEN.values()), *((t, False) for t in CLOSED.values())]
+)
+def test_an_array_that_is_not_closed_is_named_and_its_records_are_stored(
+    tmp_path: Path, text: str, is_open: bool
+) -> None:
+    (tmp_path / "in.json").write_text(text)
+    warehouse = Warehouse(str(tmp_path / "warehouse"))
+    assert load(warehouse, open_source(str(tmp_path / "in.json"))).stored == 3
+    expected = [
+        ("object_cut_short", "The JSON array is not closed: its end is missing. The records before it were read.")
+    ]
+    assert rows(warehouse, TableName.QUARANTINE, "reason", "excerpt") == (expected if is_open else [])

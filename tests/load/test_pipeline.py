@@ -313,3 +313,15 @@ def test_a_path_that_is_no_utf8_is_read_and_named(warehouse: Warehouse, tmp_path
     Path(path).write_text(json.dumps(envelope("t")))
     assert read(warehouse, Path(path)).stored == 1
     assert list_runs(warehouse)[0].source.endswith("/\\xff.json")
+
+
+def test_a_file_that_was_rewritten_in_place_with_its_old_time_and_size_is_read_by_reread_alone(tmp_path: Path) -> None:
+    path = write(tmp_path / "in" / "a.json", [envelope("t-1")])
+    status = path.stat()
+    warehouse = Warehouse(str(tmp_path / "warehouse"))
+    assert load(warehouse, open_source(str(path.parent))).stored == 1
+    write(path, [envelope("t-2")])
+    os.utime(path, ns=(status.st_atime_ns, status.st_mtime_ns))
+    assert path.stat().st_size == status.st_size
+    assert load(warehouse, open_source(str(path.parent))).objects == 0
+    assert load(warehouse, open_source(str(path.parent)), reread=True).stored == 1

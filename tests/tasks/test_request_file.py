@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 
 import pyarrow as pa
 import pytest
-from support.events import envelope, write
+from support.events import PRODUCT, envelope, write
 from support.failing import Failing, StoppedError
 from support.overtaken import Overtaken
 from support.tables import command, command_json, rows
@@ -364,3 +364,28 @@ def test_import_says_how_many_tasks_have_no_event(tmp_path: Path) -> None:
     assert json.loads(done.stdout) == {"read": 3, "stored": 0, "unchanged": 3}
     (note,) = map(json.loads, done.stderr.splitlines())
     assert note["message"].startswith("2 of them")
+
+
+def test_import_says_which_requests_contradict_the_events(tmp_path: Path) -> None:
+    events = [envelope("a", outcome="FAILED"), envelope("b"), envelope("c"), envelope("d", kind="RETRIEVAL")]
+    command_json("load", write(tmp_path / "in.json", events), "--json", cwd=tmp_path)
+    text = (
+        "task_id,task_kind,business_product_id\n"
+        f"a,DELETION,{PRODUCT}\nb,RETRIEVAL,\nc,,bp-other\nd,DELETION,bp-other\nunknown,RETRIEVAL,bp-other\n"
+    )
+    done = command("import", file_of(tmp_path, text), cwd=tmp_path)
+    assert done.returncode == 0
+    assert (
+        "3 of them name another task_kind or business product than the events of their task: in line 3 the task_kind is "
+        "RETRIEVAL, and the events say DELETION." in done.stderr
+    )
+    agreeing = command(
+        "import", file_of(tmp_path, f"task_id,business_product_id\na,{PRODUCT.upper()}\nd,\n"), cwd=tmp_path
+    )
+    assert "name another" not in agreeing.stderr
+
+
+@pytest.mark.parametrize("encoding", ["utf-16-le", "utf-16-be", "utf-32-le"])
+def test_a_file_in_wide_codes_is_named_as_that(tmp_path: Path, encoding: str) -> None:
+    with pytest.raises(UsageError, match=r"is text in UTF-16 or UTF-32.*save the file as CSV UTF-8"):
+        read(tmp_path, "task_id,received_at\nt-1,2026-05-01\n".encode(encoding))
