@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from bwp_client.aws import AwsProblem, list_objects, problem_of, s3_client, s3_errors, split_s3
-from bwp_client.errors import UsageError
+from bwp_client.errors import BwpError, UsageError
 from bwp_client.reports.manifest import LOG_FOLDER, MANIFEST, SIGNATURE, Manifest
 
 _CONTENT_TYPES = {
@@ -25,15 +25,12 @@ class S3Store:
         self.uri = uri.rstrip("/")
         self._bucket, prefix = split_s3(self.uri)
         self._prefix = f"{prefix}/" if prefix else ""
+        self._is_outside_reports = False
 
     def published(self) -> list[str]:
         """Return the keys of the published reports, sorted: the folders that hold a manifest."""
+        self._refuse_prefix_of_report()
         names = [name.split("/") for name in self._names("")]
-        if [MANIFEST] in names:
-            raise UsageError(
-                f"{self.uri} is a published report, which never changes, and no prefix of reports. {_UNPUBLISHED} Name the "
-                "prefix above it."
-            )
         return sorted(name[0] for name in names if len(name) == 2 and name[1] == MANIFEST)
 
     def manifest(self, key: str) -> Manifest:
@@ -62,6 +59,7 @@ class S3Store:
 
     def write_log(self, name: str, text: bytes, folder: str = LOG_FOLDER, *, only_new: bool = False) -> bool:
         """Write an entry of a log."""
+        self._refuse_prefix_of_report()
         return self._put(f"{folder}/{name}", text, **({"IfNoneMatch": "*"} if only_new else {}))
 
     def log_names(self, folder: str = LOG_FOLDER) -> list[str]:
@@ -71,6 +69,28 @@ class S3Store:
     def read_log(self, name: str, folder: str = LOG_FOLDER) -> bytes:
         """Return an entry of a log."""
         return self._get(f"{folder}/{name}")
+
+    def _refuse_prefix_of_report(self) -> None:
+        """Refuse a prefix that is a published report or lies in one, before anything is written there."""
+        folders = [] if self._is_outside_reports else self._prefix.split("/")[:-1]
+        for number in range(len(folders), 0, -1):
+            folder = "/".join(folders[:number])
+            try:
+                with self._errors():
+                    is_report = any(
+                        item["Key"] == f"{folder}/{MANIFEST}"
+                        for item in list_objects(self._bucket, f"{folder}/{MANIFEST}")
+                    )
+            except BwpError:
+                if number == len(folders):
+                    raise
+                break  # the permissions are for the prefix alone
+            if is_report:
+                raise UsageError(
+                    f"s3://{self._bucket}/{folder} is a published report, which never changes, and no prefix of reports. "
+                    f"{_UNPUBLISHED} Name the prefix above it."
+                )
+        self._is_outside_reports = True
 
     def _names(self, folder: str) -> list[str]:
         """Return the keys of all objects below a folder, without the prefix, sorted."""

@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import os
 import stat
+from functools import lru_cache
 from pathlib import Path
 
 SYSTEM_FOLDERS = ("/proc", "/sys", "/dev", "/run/secrets")
 _SETTINGS_FILES = (".env", ".streamlit/secrets.toml", "~/.streamlit/secrets.toml")
 _SETTINGS_NAMES = ("secrets.toml", ".streamlit")
 _SETTINGS_ENDING = ".env"
+_CONFIG = ".streamlit/config.toml"
+"""A file, in the home and in the working folder, where Streamlit's setting `secrets.files` may name other secrets."""
+SECRETS_VARIABLE = "STREAMLIT_SECRETS_FILES"
+"""The environment variable of that setting."""
 _SYSTEM = "is in a system folder of processes, devices or secrets"
 
 
@@ -31,9 +36,12 @@ def why_refused(path: Path) -> str | None:
         return _SYSTEM
     if any(name in _SETTINGS_NAMES or name.endswith(_SETTINGS_ENDING) for name in map(str.lower, real.parts)):
         return "is a settings file"
+    secrets = _configured_secrets(Path.cwd(), _home(), os.environ.get(SECRETS_VARIABLE, ""))
+    if any(real.is_relative_to(secret) for secret in secrets):
+        return "is a settings file"
     if any(name.startswith(".") for name in _named_parts(real)):
         return "is hidden or in a hidden folder"
-    if stat.S_ISREG(status.st_mode) and status.st_nlink > 1 and _is_settings_file(status):
+    if stat.S_ISREG(status.st_mode) and status.st_nlink > 1 and _is_settings_file(status, secrets):
         return "is a settings file"
     return None
 
@@ -53,9 +61,31 @@ def _named_parts(real: Path) -> tuple[str, ...]:
     return real.relative_to(here).parts if real.is_relative_to(here) else real.parts
 
 
-def _is_settings_file(status: os.stat_result) -> bool:
+@lru_cache(maxsize=4)
+def _configured_secrets(here: Path, home: Path | None, variable: str) -> tuple[Path, ...]:
+    """Return the real paths of the files and folders in Streamlit's setting `secrets.files`."""
+    import tomllib
+
+    named = variable.split()
+    for folder in filter(None, (home, here)):
+        try:
+            files = tomllib.loads((folder / _CONFIG).read_text(encoding="utf-8"))["secrets"]["files"]
+        except (OSError, ValueError, KeyError, TypeError):
+            continue  # there is no such file or setting, or Streamlit can't read it either
+        named += [name for name in files if isinstance(name, str)] if isinstance(files, list) else [str(files)]
+    return tuple(Path(os.path.realpath(here / name)) for name in named if name)
+
+
+def _home() -> Path | None:
+    try:
+        return Path.home()
+    except RuntimeError:
+        return None
+
+
+def _is_settings_file(status: os.stat_result, configured: tuple[Path, ...]) -> bool:
     """Return whether a file is another name (a hard link) of a file that settings are read from."""
-    for name in _SETTINGS_FILES:
+    for name in (*_SETTINGS_FILES, *map(str, configured)):
         try:
             if os.path.samestat(status, Path(name).expanduser().stat()):
                 return True

@@ -238,6 +238,22 @@ def test_reports_are_not_published_into_a_published_report(original: Path, tmp_p
     assert sorted(copy.rglob("*")) == before
 
 
+@pytest.mark.s3
+@pytest.mark.parametrize("inside", ["KEY", "KEY/digest", "KEY/new/below"])
+def test_on_s3_nothing_is_written_into_a_published_report(
+    original: Path, tmp_path: Path, bucket: Any, inside: str
+) -> None:
+    shutil.copytree(original.parent.parent / "warehouse", tmp_path / "warehouse")
+    for name in ("manifest.json", "digest/report.html"):
+        bucket.client.put_object(Bucket=bucket.name, Key=f"reports/KEY/{name}", Body=b"{}")
+    options = ("report", "--period", "2026-W09", "--out", f"{bucket.uri}/reports/{inside}")
+    done = run(tmp_path, *options, allowed=(0, 1, 2, 4), **bucket.env)
+    names = [item["Key"] for item in bucket.client.list_objects_v2(Bucket=bucket.name)["Contents"]]
+    assert done.exit_code == 2
+    assert "is a published report, which never changes" in done.stderr
+    assert names == ["reports/KEY/digest/report.html", "reports/KEY/manifest.json"]
+
+
 def test_reports_are_not_compared_if_a_manifest_was_changed(original: Path, tmp_path: Path) -> None:
     copy = shutil.copytree(original, tmp_path / "copy")
     text = (copy / "manifest.json").read_text(encoding="utf-8")

@@ -74,6 +74,29 @@ def test_a_link_in_a_folder_is_refused_and_the_rest_is_loaded(to: str, home: Pat
     assert rows(Warehouse("w"), TableName.QUARANTINE, "excerpt") == []
 
 
+@pytest.mark.parametrize("how", ["variable", "config", "config of the home folder"])
+def test_the_secrets_that_streamlit_is_configured_with_are_refused(
+    how: str, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("keys/login.toml", "mounted/auth/client_secret", "elsewhere/x.toml"):
+        path = home / name
+        path.parent.mkdir(parents=True)
+        path.write_text('client_secret = "Zq-of-ours"\n')
+    os.link(home / "keys" / "login.toml", home / "hard-link.json")
+    files = ["keys/login.toml", str(home / "mounted")]
+    if how == "variable":
+        monkeypatch.setenv("STREAMLIT_SECRETS_FILES", " ".join(files))
+    else:
+        folder = home if how == "config" else home / "user"
+        (folder / ".streamlit").mkdir(parents=True, exist_ok=True)
+        (folder / ".streamlit" / "config.toml").write_text(f"[secrets]\nfiles = {json.dumps(files)}\n")
+        monkeypatch.setenv("HOME", str(folder))
+    for named in ("keys/login.toml", "mounted", "mounted/auth", "mounted/auth/client_secret", "hard-link.json"):
+        with pytest.raises(UsageError, match="is a settings file"):
+            open_source(named)
+    open_source("elsewhere/x.toml")
+
+
 def test_a_folder_leaves_out_what_is_hidden(home: Path) -> None:
     (home / "in" / ".deeper").mkdir()
     write(home / "in" / ".deeper" / "b.json", many(1))
