@@ -10,7 +10,7 @@ from support.tables import command
 
 from bwp_client.errors import BwpError, UsageError
 from bwp_client.load import load
-from bwp_client.reports.published import open_published
+from bwp_client.reports.published_report import open_published
 from bwp_client.reports.store import open_store
 from bwp_client.sources import open_source
 from bwp_client.warehouse import Warehouse

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
     from bwp_client.reports.rebuild import RebuildResult
-    from bwp_client.reports.verification import Verification
+    from bwp_client.reports.verify_result import Verification
     from bwp_client.settings import Settings
 
 OutOption = Annotated[
@@ -71,7 +71,7 @@ def report_command(
     if context.invoked_subcommand is not None:
         return
     with errors_as_exit_codes(as_json=as_json):
-        from bwp_client.cli.publishing import Publisher, print_results
+        from bwp_client.cli.report_publisher import Publisher, print_results
         from bwp_client.reports.outbox import Outbox
         from bwp_client.reports.period import Period
         from bwp_client.reports.period_note import describe_period
@@ -155,7 +155,7 @@ def rebuild_command(
 ) -> None:
     """Verify a report and rebuild it from its own rows; compare these with the tables where their history still exists."""
     with errors_as_exit_codes(as_json=as_json):
-        from bwp_client.reports.published import open_published
+        from bwp_client.reports.published_report import open_published
         from bwp_client.settings import Settings
 
         if verify and out:
@@ -201,7 +201,7 @@ def compare_command(
     """Print the differences between two reports as JSON."""
     with errors_as_exit_codes(as_json=True):
         from bwp_client.reports.compare import compare
-        from bwp_client.reports.published import open_published
+        from bwp_client.reports.published_report import open_published
 
         print_json(compare(open_published(a), open_published(b)))
 
@@ -211,9 +211,9 @@ def log_command(out: OutOption = None, as_json: JsonOption = False) -> None:
     """List every attempt to publish a report, and every notice that was stored until its delivery, newest first."""
     with errors_as_exit_codes(as_json=as_json):
         from bwp_client.reports.attempts import PUBLISHED, read_attempts
+        from bwp_client.reports.earlier_reports import replacements
         from bwp_client.reports.manifest import LOG_FOLDER
         from bwp_client.reports.notice_log import NoticeLog
-        from bwp_client.reports.publications import replacements
         from bwp_client.reports.store import open_store
         from bwp_client.settings import Settings
 

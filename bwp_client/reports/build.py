@@ -17,9 +17,9 @@ from bwp_client.reports.chart_figures import Figure, draw_figures
 from bwp_client.reports.chromium import BrowserChoice, Pictures, take_pictures
 from bwp_client.reports.code_identity import current_code
 from bwp_client.reports.content import Content
+from bwp_client.reports.content_from_rows import INPUTS, as_arrow, content_from_rows, key_figures
 from bwp_client.reports.context import ReportContext
 from bwp_client.reports.extract import extract_rows, gather_facts, run_as_of
-from bwp_client.reports.from_rows import INPUTS, as_arrow, content_from_rows, key_figures
 from bwp_client.reports.gate import refusal_reasons
 from bwp_client.reports.manifest import DESCRIPTION, MANIFEST, SIGNATURE, FileEntry, Manifest
 from bwp_client.reports.render import render

@@ -13,10 +13,10 @@ import pandas as pd
 
 from bwp_client.errors import UsageError
 from bwp_client.metrics.export import to_rows
-from bwp_client.reports.examine import changed_fields
 from bwp_client.reports.manifest import Manifest
-from bwp_client.reports.published import PublishedReport
+from bwp_client.reports.published_report import PublishedReport
 from bwp_client.reports.tables import TABLES
+from bwp_client.reports.verify_files import changed_fields
 
 
 def compare(a: PublishedReport, b: PublishedReport) -> dict[str, Any]:

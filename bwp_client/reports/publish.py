@@ -17,9 +17,7 @@ from bwp_client.metrics.guidance import GuidanceTable
 from bwp_client.reports.attempts import AttemptState, log_attempt
 from bwp_client.reports.build import PAGE, Draft, OnProgress, build
 from bwp_client.reports.chromium import BrowserChoice
-from bwp_client.reports.extract import run_as_of
-from bwp_client.reports.manifest import MANIFEST, Manifest
-from bwp_client.reports.publications import (
+from bwp_client.reports.earlier_reports import (
     PLACE_TAKEN,
     Publications,
     find_publications,
@@ -27,6 +25,8 @@ from bwp_client.reports.publications import (
     is_final,
     why_place_is_taken,
 )
+from bwp_client.reports.extract import run_as_of
+from bwp_client.reports.manifest import MANIFEST, Manifest
 from bwp_client.reports.spec import ReportSpec
 from bwp_client.reports.store import ReportStore
 from bwp_client.warehouse import Warehouse

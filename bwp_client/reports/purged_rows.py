@@ -10,7 +10,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from bwp_client.errors import BwpError
-from bwp_client.reports.from_rows import INPUTS
+from bwp_client.reports.content_from_rows import INPUTS
 from bwp_client.reports.store import ReportStore
 from bwp_client.warehouse import TableName
 

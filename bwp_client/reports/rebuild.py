@@ -11,15 +11,15 @@ from typing import TYPE_CHECKING, Any
 
 from bwp_client.errors import SourceNotFoundError, UsageError, WarehouseError
 from bwp_client.reports.build import compose
-from bwp_client.reports.examine import examine
+from bwp_client.reports.content_from_rows import INPUTS
 from bwp_client.reports.extract import extract_rows
-from bwp_client.reports.from_rows import INPUTS
 from bwp_client.reports.manifest import FileEntry, Manifest
-from bwp_client.reports.published import PublishedReport
-from bwp_client.reports.recompute import NO_INPUTS, differing_fields, input_paths, write_inputs
+from bwp_client.reports.published_report import PublishedReport
 from bwp_client.reports.report_folder import report_around
-from bwp_client.reports.verification import Verification
 from bwp_client.reports.verify import UNREADABLE
+from bwp_client.reports.verify_figures import NO_INPUTS, differing_fields, input_paths, write_inputs
+from bwp_client.reports.verify_files import examine
+from bwp_client.reports.verify_result import Verification
 from bwp_client.warehouse import Warehouse, list_runs
 from bwp_client.warehouse.snapshot import Snapshot
 

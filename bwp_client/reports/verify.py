@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from bwp_client.errors import UsageError
-from bwp_client.reports.examine import examine
-from bwp_client.reports.published import PublishedReport
-from bwp_client.reports.verification import Verification
+from bwp_client.reports.published_report import PublishedReport
+from bwp_client.reports.verify_files import examine
+from bwp_client.reports.verify_result import Verification
 
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
@@ -23,7 +23,7 @@ def verify(report: PublishedReport, key: Ed25519PublicKey | None = None) -> Veri
     except UsageError:
         result.not_computed = UNREADABLE
         return result
-    from bwp_client.reports.recompute import recompute
+    from bwp_client.reports.verify_figures import recompute
 
     recompute(manifest, contents, result)
     return result

@@ -12,7 +12,7 @@ import streamlit as st
 from bwp_client.errors import BwpError
 from bwp_client.reports.compare import compare
 from bwp_client.reports.manifest import MANIFEST, SIGNATURE, Manifest
-from bwp_client.reports.published import open_published
+from bwp_client.reports.published_report import open_published
 from bwp_client.reports.store import open_store
 
 LIST_SECONDS: Final = 5.0

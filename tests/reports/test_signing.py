@@ -12,11 +12,11 @@ import pytest
 from support.forging import forge_field, manifest_of, set_at
 from support.reports import make_warehouse, report, report_json, run, run_json, steady
 
-from bwp_client.reports.examine import examine
-from bwp_client.reports.published import open_published
+from bwp_client.reports.published_report import open_published
 from bwp_client.reports.signing import public_key
-from bwp_client.reports.verification import SignatureState
 from bwp_client.reports.verify import verify
+from bwp_client.reports.verify_files import examine
+from bwp_client.reports.verify_result import SignatureState
 from bwp_client.ui.published_reports import published_reports, report_zip
 
 DOCS = Path(__file__).parents[2] / "docs" / "reports.md"

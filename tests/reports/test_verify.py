@@ -11,8 +11,8 @@ import pytest
 from support.forging import at, forge, forge_field, manifest_of, set_at, write_manifest
 from support.reports import make_warehouse, report_json, run, run_json, steady
 
-from bwp_client.reports.examine import examine
-from bwp_client.reports.published import open_published
+from bwp_client.reports.published_report import open_published
+from bwp_client.reports.verify_files import examine
 
 RATE = "failure_rate.csv"
 

@@ -13,9 +13,9 @@ import streamlit as st
 
 from bwp_client.errors import BwpError
 from bwp_client.events import TaskKind
+from bwp_client.reports.earlier_reports import replaced_by
 from bwp_client.reports.manifest import MANIFEST, Manifest
 from bwp_client.reports.period_note import describe_period
-from bwp_client.reports.publications import replaced_by
 from bwp_client.settings import Settings
 from bwp_client.ui.components import time_column
 from bwp_client.ui.data import warehouse_in_use

@@ -18,14 +18,14 @@ import pyarrow.parquet as pq
 from bwp_client.metrics import MetricName
 from bwp_client.metrics.export import to_csv
 from bwp_client.reports.content import Content
+from bwp_client.reports.content_from_rows import INPUTS, as_arrow, content_from_rows, key_figures
 from bwp_client.reports.context import ReportContext
-from bwp_client.reports.examine import differences
 from bwp_client.reports.extract import count_outcomes
-from bwp_client.reports.from_rows import INPUTS, as_arrow, content_from_rows, key_figures
 from bwp_client.reports.gate import BLANK_PICTURE, TOO_EARLY, refusal_reasons
 from bwp_client.reports.manifest import FileEntry, Manifest
 from bwp_client.reports.tables import TABLES
-from bwp_client.reports.verification import Verification
+from bwp_client.reports.verify_files import differences
+from bwp_client.reports.verify_result import Verification
 
 NO_INPUTS = "input rows of the report are missing or were changed"
 _COMPUTED = tuple(table for table in TABLES if table.name != MetricName.CHANGE_POINTS)

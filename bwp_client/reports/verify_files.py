@@ -15,8 +15,8 @@ import pyarrow.parquet as pq
 from bwp_client.errors import SourceNotFoundError, UsageError, WarehouseError
 from bwp_client.reports.code_identity import MODULES, code_differences
 from bwp_client.reports.manifest import DESCRIPTION, FILES, SIGNATURE, FileEntry, Manifest, json_bytes, relative_path
-from bwp_client.reports.published import PublishedReport
-from bwp_client.reports.verification import SignatureState, Verification
+from bwp_client.reports.published_report import PublishedReport
+from bwp_client.reports.verify_result import SignatureState, Verification
 
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey

@@ -63,7 +63,7 @@ class Publisher:
         """
         from bwp_client.metrics.guidance import read_guidance
         from bwp_client.reports.attempts import AttemptState
-        from bwp_client.reports.publications import due_specs
+        from bwp_client.reports.earlier_reports import due_specs
         from bwp_client.reports.publish import PublishResult
         from bwp_client.warehouse import Warehouse
 
