@@ -32,12 +32,12 @@ class LoginRedirect:
         if scope["type"] != "http" or not _is_page(request := Request(scope)) or not _has_login():
             await self._app(scope, receive, send)
             return
-        link = _link(scope)
+        is_main = path_in_app(scope) in ("", "/") and not scope.get("query_string")
         if AUTH_COOKIE_NAME not in request.cookies:
-            await self._app(scope, receive, _with_cookie(send, "" if link == "/" else link))
+            await self._app(scope, receive, _with_cookie(send, "" if is_main else _link(scope)))
             return
         target = request.cookies.get(COOKIE, "")
-        if link != "/" or not _is_local(target):
+        if not is_main or not _is_local(target):
             await self._app(scope, receive, send)
             return
         response = RedirectResponse(target, status_code=303)

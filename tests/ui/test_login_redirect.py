@@ -57,6 +57,16 @@ def test_a_visitor_returns_to_the_link_once_after_signing_in() -> None:
     assert visitor.get("/").text == "page /"
 
 
+def test_a_visitor_returns_to_the_link_where_the_app_has_a_base_path(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("streamlit.get_option", {"server.baseUrlPath": "bwp"}.get)
+    visitor = Visitor()
+    visitor.get("/bwp/tasks?due=overdue")
+    visitor.cookies.update(SIGNED_IN)
+    answer = visitor.get("/bwp/")
+    assert (answer.status_code, answer.headers.get("location")) == (303, "/bwp/tasks?due=overdue")
+    assert visitor.get("/bwp/").status_code == 200
+
+
 def test_what_an_earlier_login_left_does_not_count_as_signed_in() -> None:
     visitor = Visitor({"_streamlit_user_1": "x", "_streamlit_user_tokens": "x", COOKIE: "/tasks"})
     assert visitor.get("/").text == "page /"
