@@ -185,7 +185,7 @@ class TokenCache:
         except httpx.HTTPError as error:
             raise TokenUnavailableError(
                 "The token endpoint could not be reached: check the network and BWP_API__TOKEN_ENDPOINT.",
-                unreachable=isinstance(error, httpx.ConnectError | httpx.ProxyError),
+                unreachable=isinstance(error, httpx.ConnectError | httpx.ConnectTimeout | httpx.ProxyError),
             ) from None
 
 

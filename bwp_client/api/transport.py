@@ -132,6 +132,8 @@ class ApiTransport:
             # httpx limits each read alone, so a slow trickle of bytes would never end.
             async with asyncio.timeout(self._timeout_seconds):
                 return await self._forms.post(endpoint, data=form)
+        except httpx.ConnectTimeout:
+            raise
         except httpx.TimeoutException as error:
             raise TimeoutError from error
 
@@ -214,10 +216,10 @@ def _failed(cause: BaseException | None) -> Response:
     match cause:
         case _UnusableAnswerError():
             return cause.response
+        case httpx.ConnectError() | httpx.ConnectTimeout() | httpx.ProxyError():
+            return Response(None, fault=ResponseFault.UNREACHABLE)
         case httpx.TimeoutException():
             return Response(None, fault=ResponseFault.SLOW)
-        case httpx.ConnectError() | httpx.ProxyError():
-            return Response(None, fault=ResponseFault.UNREACHABLE)
         case httpx.TransportError() | httpx.DecodingError():
             return Response(None, fault=ResponseFault.DROPPED)
     raise cause if cause is not None else AssertionError("gql gave no cause")

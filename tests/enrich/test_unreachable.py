@@ -3,6 +3,7 @@
 import asyncio
 import time
 
+import httpx
 import pytest
 from support.asking import event
 from support.ports import free_port
@@ -56,3 +57,21 @@ def test_a_run_that_made_a_connection_goes_on(bench, nth_task):
             return [await client.look_up(nth_task(n)) for n in range(1, 4)]
 
     assert {lookup.lookup_state for lookup in asyncio.run(run())} == {LookupState.FAILED}
+
+
+@pytest.mark.parametrize("path", ["/token", "/graphql"])
+def test_a_host_that_answers_no_connection_is_unreachable_too(bench, nth_task, path):
+    def answer(request: httpx.Request) -> httpx.Response:
+        if request.url.path == path:
+            raise httpx.ConnectTimeout("no answer", request=request)
+        return httpx.Response(200, json={"access_token": "t-1", "expires_in": 900})
+
+    async def run():
+        async with bench.client(http_transport=httpx.MockTransport(answer)) as client:
+            for n in range(20):
+                bench.time.elapsed += 10
+                await client.look_up(nth_task(n))
+
+    with pytest.raises(TransientRemoteError, match="could not be reached"):
+        asyncio.run(run())
+    assert bench.time.elapsed <= 30
