@@ -13,6 +13,9 @@ from bwp_client.settings import ApiSettings
 MIN_SECRET_CHARACTERS = 4
 """Shorter texts are in too many words."""
 _MIN_BASE64_CHARACTERS = 8
+_MAX_ESCAPED_CHARACTERS = 64
+_REST_OF_WORD = r"[^\s\"'<>]*"
+_ESCAPES = "%\\&"
 _SECRET = "<secret>"  # noqa: S105 - a placeholder
 _BEFORE_IN_BASE64 = re.compile(r"(?<![A-Za-z0-9+/_-])[A-Za-z0-9+/_-]+\Z")
 _AFTER_IN_BASE64 = re.compile(r"[A-Za-z0-9+/_-]*={0,2}")
@@ -26,9 +29,11 @@ class KnownSecrets:
     """
 
     def __init__(self, settings: ApiSettings | None = None) -> None:
-        self._spellings: dict[str, None] = {}
+        self._plain: dict[str, None] = {}
+        self._escaped: dict[str, None] = {}
         self._in_base64: dict[str, None] = {}
         self._pattern: re.Pattern[str] | None = None
+        self._escaped_pattern: re.Pattern[str] | None = None
         if settings is None:
             return
         for credential in settings.credentials.values():
@@ -47,14 +52,22 @@ class KnownSecrets:
             return
         pairs = [f"{user}:{secret}", f"{quote_plus(user)}:{quote_plus(secret)}"] if user else []
         forms = (secret, unicodedata.normalize("NFKC", secret))
-        self._spellings |= dict.fromkeys(map(_in_any_spelling, forms))
+        self._plain |= dict.fromkeys(map(re.escape, (*forms, quote_plus(secret))))
+        self._escaped |= dict.fromkeys(map(_in_any_spelling, forms))
         self._in_base64 |= dict.fromkeys([*map(_base64_of, pairs), *_inside_base64(secret)])
-        self._pattern = re.compile(f"(?P<base64>{'|'.join(self._in_base64) or '(?!)'})|{'|'.join(self._spellings)}")
+        self._pattern = self._escaped_pattern = None
 
     def redact(self, text: str) -> str:
         """Return a text with `<secret>` in place of each secret: as it is, percent-encoded, escaped or in Base64."""
-        if self._pattern is None:
+        if not self._plain:
             return text
+        # Nearly no text holds an escape, and compiling the pattern of escaped secrets takes long.
+        if any(sign in text for sign in _ESCAPES):
+            if self._escaped_pattern is None:
+                self._escaped_pattern = re.compile("|".join(self._escaped))
+            text = self._escaped_pattern.sub(_SECRET, text)
+        if self._pattern is None:
+            self._pattern = re.compile(f"(?P<base64>{'|'.join(self._in_base64) or '(?!)'})|{'|'.join(self._plain)}")
         redacted, end = "", 0
         for found in self._pattern.finditer(text):
             if found.start() < end:
@@ -69,8 +82,12 @@ class KnownSecrets:
 
 
 def _in_any_spelling(text: str) -> str:
-    """Return a pattern of a text each of whose characters may be escaped for a URL, JSON or HTML."""
-    return "".join(map(_spellings, text))
+    """Return a pattern of a text each of whose characters may be escaped for a URL, JSON or HTML.
+
+    A long text is found by its beginning.
+    """
+    rest = _REST_OF_WORD if len(text) > _MAX_ESCAPED_CHARACTERS else ""
+    return "".join(map(_spellings, text[:_MAX_ESCAPED_CHARACTERS])) + rest
 
 
 def _spellings(character: str) -> str:

@@ -59,6 +59,17 @@ def test_a_secret_in_an_answer_is_not_stored(bench, task, echo, where):
     assert not remains(stored)
 
 
+def test_a_long_token_is_not_stored_in_any_spelling(bench, task):
+    long = "".join(f"k{number}+/=" for number in range(200))
+    for echo in (long, quote(long, safe=""), json.dumps(quote(long)), base64.b64encode(f"x{long}".encode()).decode()):
+        bench.api.tokens = [token(long)]
+        bench.api.answers = [http(200, {"errors": [{"message": f"bad token {echo}, ask again"}], "data": None})]
+        [lookup] = bench.look_up(task)
+        assert "<secret>" in lookup.reason
+        assert "k77" not in lookup.reason
+        assert base64.b64encode(b"k77+/=").decode() not in lookup.reason
+
+
 def test_the_password_of_an_address_is_not_stored(bench, task):
     bench.api.answers = [http(200, {"errors": [{"message": "hello shop-user hunter2"}], "data": None})]
     address = bench.api.url.replace("http://", "http://shop-user:hunter2@")
