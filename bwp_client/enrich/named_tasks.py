@@ -6,12 +6,14 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Final
 
 from bwp_client.ids import normal_id
+from bwp_client.redaction import names_a_person
 
 if TYPE_CHECKING:
     import duckdb
 
 MAX_NAMES: Final = 5
 MAX_NAME_LENGTH: Final = 60
+_PERSONAL: Final = "(not shown, because it names a person)"
 
 
 def unknown_tasks(
@@ -40,7 +42,9 @@ def unknown_tasks(
 
 def unknown_text(task_ids: Sequence[str]) -> str:
     """Return a sentence about named tasks that are not known, with the next step."""
-    names = ", ".join(repr(task_id[:MAX_NAME_LENGTH]) for task_id in task_ids[:MAX_NAMES])
+    names = ", ".join(
+        _PERSONAL if names_a_person(task_id) else repr(task_id[:MAX_NAME_LENGTH]) for task_id in task_ids[:MAX_NAMES]
+    )
     more = f" and {len(task_ids) - MAX_NAMES:,} more" if len(task_ids) > MAX_NAMES else ""
     return (
         f"No task with the ID {names}{more} is known: neither an event nor the shop's list names it. Check the ID, or load "

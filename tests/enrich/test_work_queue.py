@@ -277,3 +277,11 @@ def test_the_product_that_was_left_alone_is_named(shop_of, bench, monkeypatch):
     result = CliRunner().invoke(app, ["enrich", "--warehouse", shop.warehouse.uri])
     assert result.exit_code == 1
     assert re.search(rf"business product {REAL_PRODUCT} denied 10 of its tasks in a row, so [34] calls", result.stderr)
+
+
+@pytest.mark.parametrize("name", ["jane.doe@example.com", "0170-1234567", "typo"])
+def test_a_named_task_is_not_repeated_where_it_names_a_person(shop_of, name):
+    shop = shop_of(event(1, "FAILED"))
+    with pytest.raises(UsageError, match="is known: neither an event nor the shop's list names it") as refused:
+        shop.enrich("http://127.0.0.1:9", tasks=(name,))
+    assert (name in str(refused.value)) == (name == "typo")
