@@ -13,6 +13,7 @@ from bwp_client.cli.options import (
     RegionOption,
     TaskKindOption,
     WarehouseOption,
+    no_nan,
     notice_destinations,
     selection,
     warehouse_uri,
@@ -37,13 +38,16 @@ def check_command(
         int, typer.Option(min=1, help="Fire no alert about the failure rate when fewer tasks failed.")
     ] = DEFAULTS.min_failures,
     min_rate: Annotated[
-        float, typer.Option(min=0, max=1, help="Alert when the lower bound of the failure rate reaches this share.")
+        float,
+        typer.Option(
+            min=0, max=1, callback=no_nan, help="Alert when the lower bound of the failure rate reaches this share."
+        ),
     ] = DEFAULTS.min_rate,
     deadline_days: Annotated[
-        int, typer.Option(min=0, help="Alert when a deadline is over, or at most this many days away.")
+        int, typer.Option(min=0, max=36_500, help="Alert when a deadline is over, or at most this many days away.")
     ] = DEFAULTS.deadline_days,
     stale_hours: Annotated[
-        float, typer.Option(min=0, help="Alert when no event came for more than this many hours.")
+        float, typer.Option(min=0, callback=no_nan, help="Alert when no event came for more than this many hours.")
     ] = DEFAULTS.stale_hours,
     task_kind: TaskKindOption = "DELETION",
     business_product: BusinessProductOption = None,

@@ -6,7 +6,7 @@ import typer
 
 from bwp_client.cli.console import Progress, errors_as_exit_codes, note, print_json
 from bwp_client.cli.lost_tables import lost_tables_reported
-from bwp_client.cli.options import JsonOption, WarehouseOption, warehouse_uri
+from bwp_client.cli.options import JsonOption, WarehouseOption, no_nan, warehouse_uri
 from bwp_client.errors import ExitCode
 
 if TYPE_CHECKING:
@@ -15,7 +15,9 @@ if TYPE_CHECKING:
 
 def enrich_command(
     limit: Annotated[int | None, typer.Option(min=1, help="Ask about at most this many tasks.")] = None,
-    max_minutes: Annotated[float | None, typer.Option(min=0.0, help="Stop after this many minutes.")] = None,
+    max_minutes: Annotated[
+        float | None, typer.Option(min=0.0, callback=no_nan, help="Stop after this many minutes.")
+    ] = None,
     completed: Annotated[
         bool, typer.Option(help="Ask about completed tasks too, to learn their submission dates.")
     ] = False,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import suppress
+from math import isnan
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -12,6 +13,18 @@ from bwp_client.errors import BwpError, UsageError
 if TYPE_CHECKING:
     from bwp_client.monitoring.notify import Destination
     from bwp_client.settings import Settings
+
+
+def no_nan(value: float | None) -> float | None:
+    """Refuse `nan`, which passes every bound; a callback of options.
+
+    Raises:
+        BadParameter: The value is no number.
+    """
+    if value is not None and isnan(value):
+        raise typer.BadParameter("nan is no number.")
+    return value
+
 
 WarehouseOption = Annotated[
     str | None,

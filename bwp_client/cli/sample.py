@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from bwp_client.cli.console import Progress, errors_as_exit_codes, note, print_json
-from bwp_client.cli.options import JsonOption
+from bwp_client.cli.options import JsonOption, no_nan
 from bwp_client.errors import SettingsError, UsageError
 
 SAMPLE_EVENTS = 50_000
@@ -64,13 +64,18 @@ def sample_command(
 
 def sandbox_command(
     port: Annotated[int, typer.Option(min=0, max=65535, help="The port to listen on; 0 takes a free port.")] = 8765,
-    latency_ms: Annotated[float, typer.Option(min=0.0, help="The time that each answer takes, in milliseconds.")] = 0.0,
-    throttle_per_second: Annotated[
-        float, typer.Option(min=0.0, help="The most requests answered in a second; 0 for no limit.")
+    latency_ms: Annotated[
+        float, typer.Option(min=0.0, callback=no_nan, help="The time that each answer takes, in milliseconds.")
     ] = 0.0,
-    token_seconds: Annotated[float, typer.Option(min=0.0, help="The lifetime of a token, in seconds.")] = 900.0,
+    throttle_per_second: Annotated[
+        float, typer.Option(min=0.0, callback=no_nan, help="The most requests answered in a second; 0 for no limit.")
+    ] = 0.0,
+    token_seconds: Annotated[
+        float, typer.Option(min=0.0, callback=no_nan, help="The lifetime of a token, in seconds.")
+    ] = 900.0,
     error_rate: Annotated[
-        float, typer.Option(min=0.0, max=1.0, help="The share of requests that end in a fault, from 0 to 1.")
+        float,
+        typer.Option(min=0.0, max=1.0, callback=no_nan, help="The share of requests that end in a fault, from 0 to 1."),
     ] = 0.0,
     events_endpoint: Annotated[
         str | None,
