@@ -14,7 +14,7 @@ from support.scripted_s3 import ScriptedS3
 from support.tables import command, command_json, outcomes, rows
 
 from bwp_client.aws import s3_client
-from bwp_client.errors import SourceNotFoundError, TerminalRemoteError, TransientRemoteError
+from bwp_client.errors import TerminalRemoteError, TransientRemoteError
 from bwp_client.load import load
 from bwp_client.sources import open_source
 from bwp_client.warehouse import TableName, Warehouse, newest_run
@@ -104,7 +104,6 @@ def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[type[Answers]]:
 TROUBLES = [
     ("cut", TransientRemoteError, "load again"),
     ("403 AccessDenied", TerminalRemoteError, "s3:GetObject"),
-    ("404 NoSuchKey", SourceNotFoundError, "does not exist any more.*deleted after it was listed"),
     ("412 PreconditionFailed", TransientRemoteError, "overwritten"),
     ("400 ExpiredToken", TerminalRemoteError, "have expired"),
     ("403 RequestTimeTooSkewed", TerminalRemoteError, "clock"),
@@ -130,6 +129,17 @@ def test_an_object_that_cannot_be_read_costs_only_itself(
     assert (again.objects, again.read) == (1, len(EVENTS))
     found = {(row[0], row[1]): row[4:7] for row in outcomes(warehouse)}
     assert found == {key: value[:3] for key, value in outcomes_of([*EVENTS, envelope("later")]).items()}
+
+
+def test_an_object_that_is_gone_is_counted_and_read_once_it_is_back(server: type[Answers], tmp_path: Path) -> None:
+    server.trouble = "404 NoSuchKey"
+    warehouse = Warehouse(str(tmp_path / "warehouse"))
+    result = load(warehouse, open_source("s3://bucket/in/"))
+    assert (result.deleted, result.deleted_names) == (1, ["s3://bucket/in/a"])
+    assert {row[0] for row in rows(warehouse, TableName.EVENTS, "task_id")} == {"later"}
+    server.trouble = ""
+    again = load(warehouse, open_source("s3://bucket/in/"))
+    assert (again.objects, again.read, again.deleted) == (1, len(EVENTS), 0)
 
 
 @pytest.mark.parametrize("wrong", [b"", WHOLE[:-1], WHOLE + b" ", b"<html>Log in</html>"])
