@@ -25,7 +25,8 @@ def sample_command(
     until: Annotated[
         str | None,
         typer.Option(
-            metavar="DATE", help="The last UTC day of the sample. The default is today, before 06:00 UTC yesterday."
+            metavar="DATE",
+            help="The last UTC day of the sample. The default is today; before 06:00 UTC it is yesterday.",
         ),
     ] = None,
     as_json: JsonOption = False,

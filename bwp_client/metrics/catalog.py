@@ -83,11 +83,11 @@ METRICS: dict[MetricName, MetricSpec] = {
         "Error codes",
         "Failed tasks by the error code that Buy with Prime gives. A task with two codes counts under each; shares are of "
         "all failed tasks. New: first seen in this period. Returned: seen earlier, but not in the period before. Rising: "
-        "at least 5 more tasks than in the period before, a share of all outcomes at least half as high again, and more "
+        "at least 5 more tasks than in the period before, a share of all outcomes at least 1.5 times as high, and more "
         "than luck explains 19 times of 20. A surge of requests lets codes rise until its completions are in. Quiet: seen "
         "earlier, not in this period. Ongoing: everything else. Where the data begin too late to tell, or less than "
-        f"{KNOWN_SHARE * 100:.0f} % of the failures before were looked up, a code is ongoing. Where less of this "
-        "period's failures were looked up, no code is quiet.",
+        f"{KNOWN_SHARE * 100:.0f} % of the failures before were looked up, a code is ongoing. Where a smaller share of "
+        "this period's failures was looked up, no code is quiet.",
         "error_codes.sql",
         error_codes.with_guidance,
     ),

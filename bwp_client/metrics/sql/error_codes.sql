@@ -3,7 +3,7 @@
 -- A code that was seen only before the period has 0 tasks; no row when no task ever failed.
 -- "(uncoded)": the answer holds no code; "(not looked up)": there is no answer yet.
 -- Rising compares shares of all outcomes, so that more requests alone make no code rise: at least five more tasks, a share
--- at least half as high again, and a difference beyond chance at the 95 % level (two Poisson counts).
+-- at least 1.5 times as high, and a difference beyond chance at the 95 % level (two Poisson counts).
 -- A task that was not looked up may have any code. Therefore a code is new, returned or rising only if at least $known_share of
 -- the failures in the period before were looked up, counted over the products that ever had the code. It is quiet only if
 -- the same share of the failures in this period was looked up.
