@@ -110,11 +110,11 @@ class ReplayInbox:
         self._received_at = time.monotonic()
 
     def collect(self) -> Received:
-        """Receive for a while: until the batch is full, or no message of the replays has come for the time of a poll.
+        """Receive until the batch is full, its time has passed, or no message of the replays came for the time of a poll.
 
-        While a queue holds many foreign messages, ours may wait behind them. So as long as full answers come without one
-        of ours, the search goes on for the time of a batch, and for twice as long each time it was in vain, up to the
-        visibility timeout.
+        The messages of the replays may wait behind many foreign messages. So the search for the first of them goes on while
+        the queue returns full answers: at first for the time of a batch. Each search that finds none doubles the time of the
+        next search, up to the visibility timeout.
         """
         timing, received = self._timing, Received()
         begun_at = idle_since = time.monotonic()
@@ -184,7 +184,7 @@ class ReplayInbox:
         self.known = {replay.replay_name: replay for replay in list_replays(self._warehouse)}
 
     def is_empty(self, received: Received) -> bool:
-        """Return whether no more messages of the replays can come, after everything they sent.
+        """Return whether the queue holds no more messages of the replays, which AWS has sent completely.
 
         Args:
             received: What was received last; its messages of other loads are still hidden.

@@ -18,7 +18,10 @@ _COUNTS = ("", "NotVisible", "Delayed")
 def next_window(
     archive: Archive, known: list[Replay], start: datetime | None, end: datetime | None, *, now: datetime
 ) -> ReplayWindow:
-    """Return the window to replay: whole minutes, an archived end, and a start that overlaps the last complete window.
+    """Return the window to replay, in whole minutes.
+
+    It ends at least `ARCHIVE_DELAY` before now, because events reach an archive late. By default it begins before the end of
+    the last complete window, so that the two windows overlap.
 
     Args:
         archive: The archive.

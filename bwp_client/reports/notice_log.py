@@ -201,7 +201,13 @@ def this_process() -> dict[str, Any]:
 
 
 def is_busy(owner: dict[str, Any], since: datetime, longest: timedelta) -> bool:
-    """Return whether another process still works on what it began; if it runs elsewhere, as long as its work may take."""
+    """Return whether another process may still work on what it began.
+
+    Args:
+        owner: The process, from `this_process`. Whether it is running can be seen only if it is of this machine.
+        since: When it began its work.
+        longest: The longest time that the work takes; after that time the process is not busy any more.
+    """
     here = this_process()
     if owner["machine"] == here["machine"] and not (
         owner["process"] != here["process"] and is_running(owner["process"])

@@ -52,9 +52,10 @@ class Outbox:
         """The keys of the reports whose notices were not delivered."""
 
     def begin(self) -> None:
-        """Remember the notices in the log, so that of runs at the same time one sends each of their notices.
+        """Remember the notices that the log holds now, so that only one of several runs at the same time sends a notice.
 
-        Runs at the same time remember the same notices, so they give their own the same number, and the first stores it.
+        Runs that begin at the same time see the same log, so they give a notice the same number. Only the run that stores
+        the numbered notice first sends it.
         """
         if self._destinations:
             with suppress(BwpError):  # said when the earlier notices are read
@@ -89,7 +90,7 @@ class Outbox:
     def send(self, notice: Notice, key: str = "") -> None:
         """Send a notice, after the notices of earlier runs; store it if a destination does not accept it.
 
-        Of processes that send a notice that is sent once, the first stores and sends it.
+        If several processes send the same notice that is to be sent once, only the first one stores it and sends it.
         """
         if not self._destinations:
             return

@@ -99,7 +99,7 @@ class PublishedReport:
 
 
 def open_published(address: str) -> PublishedReport:
-    """Return a published report. Whether the text of its manifest is one shows when it is used.
+    """Return a published report; the text of its manifest is not checked here, but by `PublishedReport.manifest`.
 
     Args:
         address: The path or `s3://` address of a `manifest.json` or of the folder around it, or the path of a ZIP file.

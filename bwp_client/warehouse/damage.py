@@ -132,7 +132,12 @@ def problem_of_size(path: str, size_bytes: int) -> str | None:
 
 
 def problem_of_bytes(found: int | None, wanted: int) -> str | None:
-    """Return what is wrong with the number of bytes that a file has, None for a missing one; None if it is as wanted."""
+    """Return what is wrong with the size of a file; None if the size is the wanted size.
+
+    Args:
+        found: The size in bytes; None if the file is missing.
+        wanted: The size in bytes that the file should have.
+    """
     if found is None:
         return "is missing"
     return None if found == wanted else f"has {found:,} bytes in place of {wanted:,}"

@@ -158,7 +158,7 @@ def losses_as_counts(lost: Iterable[LostTable]) -> dict[str, Any]:
 
 
 def unrepaired_losses(runs: Iterable[Run]) -> Iterator[LostTable]:
-    """Yield the losses among runs after which no run has brought the rows back; the newest of each table.
+    """Yield the newest loss of each table that a run reported, if no later run has brought the rows back.
 
     Args:
         runs: Runs, newest first.

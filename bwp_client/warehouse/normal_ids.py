@@ -52,6 +52,6 @@ def _merged(field: pa.Field) -> str:
 
 
 def has_other_ids(table: TableName, relation: str) -> str:
-    """Return SQL with one row if the stored rows of a table hold an ID in another form, else none."""
+    """Return a query that yields one row if a table stores an ID that is not in the normal form, and otherwise no row."""
     conditions = " or ".join(f"{name} <> {normal_id_sql(name)}" for name in ID_COLUMNS[table])
     return f"select 1 from {relation} where {conditions} limit 1"

@@ -137,8 +137,9 @@ def watermark(replays: list[Replay]) -> datetime | None:
 def holes(replays: Iterable[Replay]) -> list[tuple[datetime, datetime]]:
     """Return the periods of one archive that loads have left out, oldest first, each a start and an exclusive end.
 
-    These are the periods between complete windows, and what lies before the first of them in a window whose replay did
-    not complete. No later load comes back to them: without a window, it begins at the end of the last complete one.
+    These are the periods between complete windows. If a replay did not complete, the part of its window before the first
+    complete window is such a period, too. A later load without a start does not come back to these periods, because it
+    begins near the end of the last complete window.
     """
     windows = sorted((replay.window_from, replay.window_to, replay.state) for replay in replays)
     complete = [(start, end) for start, end, state in windows if state is ReplayState.COMPLETE]

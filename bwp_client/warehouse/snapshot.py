@@ -178,7 +178,9 @@ class Snapshot:
 
 
 def compute_from_newest(warehouse: Warehouse, compute: Callable[[Snapshot], T]) -> T:
-    """Return what `compute` returns for the newest run's snapshot; once more when a newer run replaced its files meanwhile.
+    """Call `compute` with the snapshot of the newest run, and return its result.
+
+    If a newer run replaced the files of the snapshot meanwhile, `compute` is called again with a new snapshot.
 
     Raises:
         SourceNotFoundError: Nothing was loaded yet.
