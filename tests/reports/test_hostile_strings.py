@@ -32,8 +32,9 @@ HOSTILE = [
     "\u202egnp.exe\u2028\u2029",
     "<b>%{y}</b><extra>http://evil.example</extra>",
 ]  # fmt: skip
-# A slash would end the ID in an event's resource path, and a path with unprintable characters is quarantined.
-PRODUCTS = [f"bp-{''.join(sign for sign in text.replace('/', '-') if sign.isprintable())}" for text in HOSTILE]
+# A slash would end the ID in an event's resource path, a path with unprintable characters is quarantined, and so is an ID
+# that may hold an address of a person: a letter or hyphen before an @.
+PRODUCTS = [f"bp {''.join(sign for sign in text.replace('/', '-') if sign.isprintable())}" for text in HOSTILE]
 
 
 @pytest.fixture(scope="module")
