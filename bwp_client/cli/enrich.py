@@ -71,7 +71,7 @@ def enrich_command(
             for product, tasks in result.skipped.items():
                 note(
                     f"Needs attention: business product {product} denied {DENIALS_UNTIL_SILENT} of its tasks in a row, so "
-                    f"{tasks:,} calls about further tasks were left out; the next run asks about these tasks again. "
+                    f"{tasks:,} calls about further tasks were left out, which end as denied too. "
                     f'Give its credential the permission "{PERMISSION}", check that it belongs to this business product '
                     "with doctor api, and run enrich --retry-failed.",
                     as_json=as_json,
