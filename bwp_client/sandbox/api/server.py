@@ -51,7 +51,7 @@ def serve(
 
 
 class _Protocol(H11Protocol):
-    """Gives the application the connection's transport, which it needs to drop the connection."""
+    """A protocol that passes its transport to the application, which needs it to drop the connection."""
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
