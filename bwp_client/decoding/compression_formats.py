@@ -11,6 +11,7 @@ import zipfile
 import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from os import SEEK_END
 from tempfile import SpooledTemporaryFile, gettempdir
 from typing import BinaryIO, cast
 
@@ -21,6 +22,9 @@ from bwp_client.decoding.byte_reader import ByteReader, CutShortError
 _SNAPPY_MAGIC = b"\xff\x06\0\0sNaPpY"
 _ZIP_MAGIC = b"PK\x03\x04"
 _EMPTY_ZIP_MAGIC = b"PK\x05\x06"
+"""Begins the last part of every zip archive, which is the only one of an empty archive."""
+_ZIP_END_BYTES = 22
+"""The size of that part without the archive's comment."""
 _PARQUET_MAGIC = b"PAR1"
 _CHUNK_HEAD = struct.Struct("<BBH")
 _LENGTH = struct.Struct(">I")
@@ -110,9 +114,19 @@ def _unzip(reader: ByteReader) -> Iterator[bytes]:
                 with archive.open(member) as stream:
                     while text := stream.read(_TEXT_BYTES):
                         yield text
+            if not _is_whole_file(archive, copy):
+                raise CutShortError("the file holds bytes before or after the zip archive that does not belong to it")
         # RuntimeError: the archive needs a password, or (NotImplementedError) uses an unknown method.
         except (zipfile.BadZipFile, zlib.error, EOFError, OSError, RuntimeError, ValueError) as error:
             raise CutShortError(str(error)) from error
+
+
+def _is_whole_file(archive: zipfile.ZipFile, file: BinaryIO) -> bool:
+    """Return whether nothing precedes or follows an archive; `zipfile` passes over both, such as another archive."""
+    file.seek(-_ZIP_END_BYTES - len(archive.comment), SEEK_END)
+    if not file.read(_ZIP_END_BYTES).startswith(_EMPTY_ZIP_MAGIC):
+        return False
+    return min((member.header_offset for member in archive.infolist()), default=archive.start_dir) == 0
 
 
 def _from_parquet(reader: ByteReader) -> Iterator[bytes]:

@@ -4,6 +4,7 @@ import json
 import random
 import zipfile
 from datetime import UTC, datetime
+from io import BytesIO
 
 import pyarrow as pa
 import pytest
@@ -19,6 +20,7 @@ from bwp_client.decoding.compression import CutShortError, TooMuchTextError, blo
 EVENTS = [
     envelope(f"t-{place}", id=f"{random.Random(place).getrandbits(256):x}", outcome="FAILED") for place in range(3000)
 ]
+LINE = b'{"detail-type": "ORDER_CREATED"}\n'
 TEXT = text_of(EVENTS)
 PACKED = {
     "snappy": framed_snappy(TEXT),
@@ -65,6 +67,30 @@ def test_what_came_before_damage_is_kept(name: str, damage: str) -> None:
 def test_a_damaged_zip_is_said_to_be_cut(data: bytes) -> None:
     with pytest.raises(CutShortError):
         read(data, [1_000_000])
+
+
+@pytest.mark.parametrize(
+    ("data", "text"),
+    [
+        (zipped([LINE]) + LINE, LINE),
+        (zipped([b"{}"]) + zipped([LINE]), LINE),
+        (zipped([]) + LINE, b""),
+        (zipped([]) + zipped([]), b""),
+    ],
+    ids=["text after a zip", "two zips", "text after an empty zip", "two empty zips"],
+)
+def test_bytes_outside_a_zip_are_not_passed_over(data: bytes, text: bytes) -> None:
+    found: list[bytes] = []
+    with pytest.raises(CutShortError, match="does not belong to it"):
+        found.extend(blocks(BytesIO(data)))
+    assert b"".join(found) == text
+
+
+def test_a_zip_with_a_comment_is_read_whole() -> None:
+    file = BytesIO(zipped([TEXT]))
+    with zipfile.ZipFile(file, "a") as archive:
+        archive.comment = b"Exported by the shop. " * 900
+    assert b"".join(blocks(BytesIO(file.getvalue()))) == TEXT
 
 
 def test_a_zip_that_wants_a_password_is_said_to_be_cut() -> None:
