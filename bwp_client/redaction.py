@@ -11,7 +11,13 @@ _UNPRINTABLE = "·"
 _READ_BYTES = 4 * EXCERPT_CHARACTERS
 _LONGEST_ADDRESS = 254
 """The maximum length of an e-mail address: 256 characters (RFC 5321) minus the two angle brackets."""
-_DISGUISED = re.compile(r"%(?:25){0,3}40|&#0*64;|&#x0*40;|&commat;|\\u0040|\s*[(\[{<]\s*at\s*[)\]}>]\s*", re.IGNORECASE)
+# The @, and the two characters that NFKC turns into it, as URLs, HTML and JSON escape them.
+_DISGUISED = re.compile(
+    r"%(?:25){0,3}(?:40|EF%(?:25){0,3}BC%(?:25){0,3}A0|EF%(?:25){0,3}B9%(?:25){0,3}AB)"
+    r"|&#0*(?:64|65312|65131);|&#x0*(?:40|ff20|fe6b);|&commat;|\\+u(?:0040|ff20|fe6b)"
+    r"|\s*[(\[{<]\s*at\s*[)\]}>]\s*",
+    re.IGNORECASE,
+)
 # A character of an e-mail address. Brackets and punctuation delimit an address; braces are allowed before the @ only. The
 # patterns match from the start of a run of such characters only, so a long run without an @ is searched once.
 _IN_ADDRESS = r"[^\s<>()\[\],;:\"]"
@@ -25,7 +31,9 @@ _SECRET_NAME = re.compile(
     r"|notify[^a-z0-9]{0,2}url|session[^a-z0-9]{0,2}id|(?<![a-z])(?:pin|otp)(?![a-z])",
     re.IGNORECASE,
 )
-_ESCAPED = re.compile(r"\\+u00([2-7][0-9a-f])|%(?:25)*([2-7][0-9a-f])|&#x0*([2-7][0-9a-f]);", re.IGNORECASE)
+_ESCAPED = re.compile(
+    r"\\+u(00[2-7][0-9a-f]|ff[0-5][0-9a-f])|%(?:25)*([2-7][0-9a-f])|&#x0*([2-7][0-9a-f]);", re.IGNORECASE
+)
 _USER_OF_ADDRESS = re.compile(r"(?<=://)[^\s\"'<>]*@")
 _CUT_ADDRESS = re.compile(r"(?<=://)[^\s\"'<>]*\Z")
 # Each match of `_SECRET_NAME` contains one of these words. Searching for the words first is much faster than searching for
@@ -88,8 +96,8 @@ def without_secrets(text: str) -> str:
     that look like keys.
     """
     text = unicodedata.normalize("NFKC", text)
-    if "\\u00" in text or "%" in text or "&#" in text:
-        text = _ESCAPED.sub(_unescaped, text)
+    if "\\u" in text or "%" in text or "&#" in text:
+        text = unicodedata.normalize("NFKC", _ESCAPED.sub(_unescaped, text))
     end = _end_of_secret_name(text)
     if end is None and _UNPRINTABLE in text and _end_of_secret_name(text.replace(_UNPRINTABLE, "")) is not None:
         return _SECRET

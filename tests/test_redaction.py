@@ -84,6 +84,17 @@ def test_a_secret_is_not_shown_where_its_address_or_a_later_name_tells(record: s
     assert "Zq" not in excerpt(record.encode())
 
 
+@pytest.mark.parametrize("at", ["\\uff20", "\\\\uFE6B", "%EF%BC%A0", "&#65312;", "&#xff20;", "\\u0040", "%40"])
+def test_no_address_whose_at_sign_is_escaped_is_shown(at: str) -> None:
+    assert "jane" not in excerpt(f'{{"id": "e-jane{at}example.com", oops'.encode())
+
+
+def test_no_number_in_escaped_digits_is_shown() -> None:
+    shown = excerpt(rb'{"tel": "\uff10\uff11\uff17\uff10 \uff11\uff12\uff13\uff14\uff15\uff16\uff17", oops')
+    assert "\\uff11" not in shown
+    assert "1234567" not in shown
+
+
 def test_what_is_no_secret_is_shown() -> None:
     record = (
         '{"version": "0", "id": "7e1b2c9a-aa3d-af6e-8b1a-ad2c4e6f8a0b", "detail-type": "DELETE_FAILED", "detail": {'
