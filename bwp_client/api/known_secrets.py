@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import base64
+import html.entities
 import re
 import unicodedata
 from collections.abc import Iterator
+from functools import cache
 from urllib.parse import quote_plus, unquote, urlsplit
 
 from bwp_client.settings import ApiSettings
@@ -95,11 +97,22 @@ def _spellings(character: str) -> str:
     code = ord(character)
     spellings = [re.escape(character), encoded, rf"\\+u{_hex(f'{code:04x}')}" if code < 0x10000 else ""]
     spellings += [f"&#0{{0,6}}{code};", f"&#[xX]0{{0,6}}{_hex(f'{code:x}')};"]
+    spellings += [f"&{name}" for name in _html_names().get(character, [])]
     if character in '"\\/':
         spellings.append(rf"\\+{re.escape(character)}")
     if character == " ":
         spellings.append(r"\+")
     return f"(?:{'|'.join(filter(None, spellings))})"
+
+
+@cache
+def _html_names() -> dict[str, list[str]]:
+    """Return each character's names in HTML, such as `quot;`."""
+    names: dict[str, list[str]] = {}
+    for name, character in html.entities.html5.items():
+        if name.endswith(";"):  # older names may end without it
+            names.setdefault(character, []).append(f"{name}?" if name[:-1] in html.entities.html5 else name)
+    return names
 
 
 def _hex(digits: str) -> str:

@@ -24,6 +24,7 @@ ECHOES = {
     "each character percent-encoded": "".join(f"%{byte:02X}" for byte in SECRET.encode()),
     "in JSON text": json.dumps(SECRET),
     "in HTML": SECRET.replace("ä", "&#228;").replace('"', "&#x22;"),
+    "in HTML with names": SECRET.replace("ä", "&auml;").replace('"', "&quot;").replace("/", "&sol;"),
     "as HTTP Basic authentication": f"Basic {PAIR}",
     "as the URL-safe form of it": base64.urlsafe_b64encode(f"{CLIENT}:{SECRET}".encode()).decode().rstrip("="),
     "in Base64": base64.b64encode(SECRET.encode()).decode(),
