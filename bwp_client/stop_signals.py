@@ -7,8 +7,9 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from functools import partial
 from types import FrameType
 from typing import NoReturn
 
@@ -25,6 +26,8 @@ _has_begun = threading.Event()
 """Set by the first block."""
 _FORWARDING_SECONDS = 0.2
 """The time in which another thread of this process forwards a line of JSON to stderr."""
+_AGAIN_SECONDS = 0.05
+"""The time in which Python leaves the code whose exceptions it ignores."""
 
 
 class StopSignal(KeyboardInterrupt):
@@ -82,6 +85,9 @@ def stop_signals_as_interrupt() -> Iterator[None]:
     }
     for number in ours:
         signal.signal(number, _interrupt)
+    report_unraisable = sys.unraisablehook
+    if ours:
+        sys.unraisablehook = partial(_interrupt_again, report_unraisable)
     _has_begun.set()
     try:
         yield
@@ -92,6 +98,7 @@ def stop_signals_as_interrupt() -> Iterator[None]:
     finally:
         if ours:
             _received.clear()
+            sys.unraisablehook = report_unraisable
         for number, handler in ours.items():
             signal.signal(number, handler)
 
@@ -105,3 +112,18 @@ def raise_if_stopped() -> None:
 def _interrupt(number: int, _frame: FrameType | None) -> NoReturn:
     _received.append(number)
     raise StopSignal(number)
+
+
+def _interrupt_again(report: Callable[[sys.UnraisableHookArgs], object], unraisable: sys.UnraisableHookArgs) -> None:
+    """Send the signal again where Python ignored the interrupt, as while an object is destroyed; report anything else."""
+    if isinstance(unraisable.exc_value, StopSignal):
+        timer = threading.Timer(_AGAIN_SECONDS, _send_again, [unraisable.exc_value.number])
+        timer.daemon = True
+        timer.start()
+    else:
+        report(unraisable)
+
+
+def _send_again(number: int) -> None:
+    if _received and (main := threading.main_thread().ident):  # else the block has ended
+        signal.pthread_kill(main, number)

@@ -101,6 +101,31 @@ def test_the_block_leaves_the_signals_as_they_were_and_runs_in_any_thread() -> N
     assert signal.getsignal(signal.SIGTERM) is before
 
 
+SWALLOWED = """
+import os, signal, time
+from bwp_client.cli.console import errors_as_exit_codes
+
+class Closing:
+    def __del__(self):
+        os.kill(os.getpid(), signal.SIGTERM)
+        time.sleep(0.1)
+
+with errors_as_exit_codes(as_json=False):
+    Closing()
+    for _ in range(600):
+        time.sleep(0.1)
+print("went on")
+"""
+
+
+def test_a_stop_signal_that_comes_while_an_object_is_destroyed_is_not_lost() -> None:
+    """Python ignores what is raised there, and prints a traceback."""
+    done = subprocess.run([sys.executable, "-c", SWALLOWED], capture_output=True, text=True, timeout=120, check=False)
+    assert done.stdout == ""
+    assert done.stderr == "Stopped. Committed data are unchanged; start the command again.\n"
+    assert done.returncode == 128 + signal.SIGTERM
+
+
 IMPORTING = """
 import sys
 from importlib.abc import MetaPathFinder
