@@ -1,6 +1,7 @@
 """What every test may use: the support package, a sample written once, and a real S3 server."""
 
 import os
+import signal
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -17,6 +18,13 @@ settings.register_profile("steady", deadline=None, suppress_health_check=[Health
 settings.load_profile("steady")
 
 pytest_plugins = ["support.api_bench", "support.emulator", "support.s3", "support.scripted_s3"]
+
+
+def pytest_configure() -> None:
+    """Heed the signals that a runner in the background or under `nohup` ignores: tests and their processes inherit that."""
+    for number, handler in ((signal.SIGINT, signal.default_int_handler), (signal.SIGHUP, signal.SIG_DFL)):
+        if signal.getsignal(number) is signal.SIG_IGN:
+            signal.signal(number, handler)
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
