@@ -48,10 +48,13 @@ def doubled_outcomes(warehouse: Warehouse) -> int:
     """Return the number of outcomes that the newest version of the table holds twice.
 
     Raises:
+        WarehouseError: See `Warehouse.retry_superseded`.
         RemoteError: S3 refused or failed.
     """
     with TemporaryDirectory(prefix="bwp-doubled-") as spill, closing(connect(Path(spill))) as connection:
-        return _count(warehouse, connection, TableName.OUTCOMES, warehouse.handle(TableName.OUTCOMES))
+        return warehouse.retry_superseded(
+            lambda: _count(warehouse, connection, TableName.OUTCOMES, warehouse.handle(TableName.OUTCOMES))
+        )
 
 
 def remove_doubled_rows(warehouse: Warehouse) -> dict[TableName, int]:
