@@ -14,7 +14,7 @@ _SETTINGS_ENDING = ".env"
 _CONFIG = ".streamlit/config.toml"
 """A file, in the home and in the working folder, where Streamlit's setting `secrets.files` may name other secrets."""
 SECRETS_VARIABLE = "STREAMLIT_SECRETS_FILES"
-"""The environment variable of that setting."""
+"""The environment variable of that setting. Streamlit splits it at spaces; the app hands its files to jobs with colons."""
 _SYSTEM = "is in a system folder of processes, devices or secrets"
 
 
@@ -66,7 +66,7 @@ def _configured_secrets(here: Path, home: Path | None, variable: str) -> tuple[P
     """Return the real paths of the files and folders in Streamlit's setting `secrets.files`."""
     import tomllib
 
-    named = variable.split()
+    named = [*variable.split(), *variable.split(os.pathsep)]
     for folder in filter(None, (home, here)):
         try:
             files = tomllib.loads((folder / _CONFIG).read_text(encoding="utf-8"))["secrets"]["files"]

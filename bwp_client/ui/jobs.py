@@ -19,7 +19,10 @@ from pathlib import Path
 from tempfile import mkdtemp
 from typing import Any, Final
 
+import streamlit as st
+
 from bwp_client.errors import ExitCode, UsageError
+from bwp_client.sources.off_limits import SECRETS_VARIABLE
 
 _TAIL_BYTES: Final = 8192
 
@@ -175,7 +178,7 @@ def _start(command: list[str], out: Path, log: Path, environment: Mapping[str, s
                 stdin=subprocess.DEVNULL,
                 stdout=out_stream,
                 stderr=log_stream,
-                env={**os.environ, **environment},
+                env={**os.environ, SECRETS_VARIABLE: os.pathsep.join(st.get_option("secrets.files")), **environment},
             )
         except (OSError, ValueError) as error:  # an argument is too long, or holds a NUL
             raise UsageError(

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+import streamlit
 
 from bwp_client.errors import UsageError
 from bwp_client.ui.jobs import Jobs, JobStatus
@@ -28,6 +29,23 @@ def test_a_job_that_fails_has_an_error_message(tmp_path: Path) -> None:
     state = wait_for_job("load", jobs)
     assert state.status is JobStatus.FAILED
     assert "does not exist" in state.text
+
+
+def test_a_job_reads_no_secrets_file_that_the_server_was_started_with(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The file is named as `streamlit run --secrets.files FILE` names it: it is in no variable and in no config.toml."""
+    secrets, other = tmp_path / "my keys" / "login.toml", tmp_path / "other.toml"
+    secrets.parent.mkdir()
+    secrets.write_text('client_secret = "Zq-of-ours"\n')
+    option = streamlit.get_option
+    named = [str(other), str(secrets)]
+    monkeypatch.setattr("streamlit.get_option", lambda key: named if key == "secrets.files" else option(key))
+    jobs = Jobs()
+    jobs.start("load", str(secrets), environment={"BWP_WAREHOUSE": str(tmp_path / "w")})
+    state = wait_for_job("load", jobs)
+    assert state.status is JobStatus.FAILED
+    assert "is a settings file" in state.text
 
 
 @pytest.mark.parametrize("typed", ["--warehouse=elsewhere", "--reread", "-h", "--", "--help"])
