@@ -10,9 +10,11 @@ import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
+from threading import Condition
 from typing import Any, Final
 
 import streamlit as st
+from cachetools import TTLCache, cached
 from starlette.requests import Request
 from starlette.responses import JSONResponse
 
@@ -27,6 +29,7 @@ from bwp_client.workarounds import accept_large_headers, ask_no_host_for_own_add
 
 log = logging.getLogger(__name__)
 _POLL_SECONDS: Final = 0.1
+_READY_SECONDS: Final = 2
 
 
 def enrich_environment(settings: Settings) -> dict[str, str]:
@@ -147,14 +150,28 @@ async def _prepare_sample(after: asyncio.Task[None]) -> None:
 
 async def readyz(_request: Request) -> JSONResponse:
     """Answer whether there is data to show, and nothing about it."""
+    is_ready = await asyncio.to_thread(_is_ready)
+    return JSONResponse({"ready": is_ready}, status_code=200 if is_ready else 503)
+
+
+def _is_ready() -> bool:
     from bwp_client.ui.data import warehouse_in_use
-    from bwp_client.warehouse import newest_run
 
     try:
-        run = await asyncio.to_thread(newest_run, warehouse_in_use(Settings.load()))
+        return _has_run(warehouse_in_use(Settings.load()).uri)
     except BwpError:
-        return JSONResponse({"ready": False}, status_code=503)
-    return JSONResponse({"ready": run is not None}, status_code=200 if run is not None else 503)
+        return False
+
+
+@cached(TTLCache(maxsize=1, ttl=_READY_SECONDS), condition=Condition())
+def _has_run(uri: str) -> bool:
+    """Return whether a warehouse has a run; it is read once in two seconds, because everybody may ask."""
+    from bwp_client.warehouse import Warehouse, newest_run
+
+    try:
+        return newest_run(Warehouse(uri)) is not None
+    except BwpError:
+        return False
 
 
 def log_error(error: Exception) -> None:
