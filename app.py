@@ -12,6 +12,7 @@ from bwp_client.ui.login_gate import LoginGate
 from bwp_client.ui.login_redirect import LoginRedirect
 from bwp_client.ui.loopback import LoopbackOnly
 from bwp_client.ui.startup import lifespan, log_error, readyz
+from bwp_client.ui.text_of_strangers import TextOfStrangers
 
 app = st.App(
     "bwp_client/ui/main.py",
@@ -19,6 +20,7 @@ app = st.App(
     routes=[Route("/readyz", readyz)],
     middleware=[
         Middleware(LoopbackOnly),
+        Middleware(TextOfStrangers),
         Middleware(LoginGate),
         Middleware(LoginRedirect),
         Middleware(StaleLoginCookies),

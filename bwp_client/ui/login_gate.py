@@ -8,7 +8,7 @@ from contextlib import suppress
 from typing import Any, Final
 
 import streamlit as st
-from google.protobuf.message import DecodeError  # type: ignore[import-untyped]
+from starlette.datastructures import MutableHeaders
 from starlette.requests import HTTPConnection
 from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -21,6 +21,7 @@ from bwp_client.errors import BwpError
 from bwp_client.settings import Settings
 from bwp_client.ui.login import is_admitted, is_configured
 from bwp_client.ui.login_sessions import end_login
+from bwp_client.ui.page_messages import accepted_message
 from bwp_client.workarounds import read_signed_cookie
 
 PUBLIC_PATHS: Final = ("/readyz", "/_stcore/health", "/_stcore/host-config")
@@ -29,10 +30,12 @@ FRAME_FILES: Final = "static"
 """The first segment of the paths of the frame's own files, such as its fonts in `/static/media/`."""
 PAGE_SOCKET: Final = "/_stcore/stream"
 SIGN_OUT: Final = "/auth/logout"
+UPLOADS: Final = "/_stcore/upload_file/"
+"""The path of uploads. No page has a field for files, and what is uploaded fills the server's memory."""
 _GUARDED: Final = {"_stcore", "media", "component", "app"}
 """Segments of the framework's paths with data: metrics, downloads, uploads, components, static files of the app."""
-_MESSAGES_OF_STRANGERS: Final = {"rerun_script", "stop_script", "app_heartbeat"}
-"""Messages that draw the sign-in page. Others change or clear what all visitors share."""
+_OTHER_SITES: Final = {"cross-site", "same-site"}
+"""Values of the header `Sec-Fetch-Site` for a request that a page of another origin started."""
 _PROTOCOL: Final = b"sec-websocket-protocol"
 _POLICY_VIOLATION: Final = 1008
 
@@ -77,12 +80,29 @@ class LoginGate:
             await _PageSocket(scope, receive, send).serve(self._app)
         elif scope["type"] == "websocket" and not is_visitor_admitted(scope):
             await WebSocketClose(_POLICY_VIOLATION)(scope, receive, send)
-        elif scope["type"] == "http" and is_guarded(path_in_app(scope)) and not is_visitor_admitted(scope):
+        elif scope["type"] == "http" and is_guarded(path_in_app(scope)):
+            await self._serve_guarded(scope, receive, send)
+        elif scope["type"] == "http" and scope["path"].endswith(SIGN_OUT):
+            await self._sign_out(scope, receive, send)
+        else:
+            await self._app(scope, receive, send)
+
+    async def _serve_guarded(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve a request, stored by no browser and no proxy; or answer that there is no such path."""
+        is_upload = UPLOADS in scope["path"] and _has_login()
+        if is_upload or not is_visitor_admitted(scope):
             await PlainTextResponse("Not found\n", status_code=404)(scope, receive, send)
         else:
-            if scope["type"] == "http" and scope["path"].endswith(SIGN_OUT):
-                end_login(claims_in(HTTPConnection(scope).cookies))
-            await self._app(scope, receive, send)
+            await self._app(scope, receive, _stored_nowhere(send))
+
+    async def _sign_out(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """End the login, unless a page of another site asks for it: such a page must not sign its visitors out."""
+        connection = HTTPConnection(scope)
+        if connection.headers.get("sec-fetch-site") in _OTHER_SITES:
+            await PlainTextResponse("Sign out on a page of the app.\n", status_code=403)(scope, receive, send)
+            return
+        end_login(claims_in(connection.cookies))
+        await self._app(scope, receive, send)
 
 
 class _PageSocket:
@@ -121,8 +141,11 @@ class _PageSocket:
                 self._is_closed = True
                 await self._send({"type": "websocket.close", "code": _POLICY_VIOLATION})
                 return {"type": "websocket.disconnect", "code": _POLICY_VIOLATION}
-            if self._is_admitted or _is_for_everybody(message):
+            if not _has_login():
                 return message
+            accepted = accepted_message(message.get("bytes") or b"", is_admitted=self._is_admitted)
+            if accepted is not None:
+                return {"type": "websocket.receive", "bytes": accepted}
 
     async def _send_if_open(self, message: Message) -> None:
         if not self._is_closed:
@@ -145,11 +168,22 @@ def _without_page(scope: Scope) -> Scope:
     return {**scope, "headers": [*others, (_PROTOCOL, first_two)] if first_two else others}
 
 
-def _is_for_everybody(message: Message) -> bool:
+def _stored_nowhere(send: Send) -> Send:
+    """Return a `send` that forbids to store a response: the next visitor of a browser or a proxy may not be admitted."""
+
+    async def send_unstored(message: Message) -> None:
+        if message["type"] == "http.response.start":
+            MutableHeaders(scope=message)["cache-control"] = "no-store"
+        await send(message)
+
+    return send_unstored
+
+
+def _has_login() -> bool:
     try:
-        return BackMsg.FromString(message.get("bytes") or b"").WhichOneof("type") in _MESSAGES_OF_STRANGERS
-    except DecodeError:
-        return False
+        return is_configured()
+    except BwpError:
+        return True  # nobody is let in until the secrets can be read
 
 
 def is_visitor_admitted(scope: Scope) -> bool:

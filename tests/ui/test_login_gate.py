@@ -5,6 +5,7 @@ import json
 import os
 import re
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -17,6 +18,7 @@ import httpx
 import pytest
 from starlette.types import Message, Receive, Scope, Send
 from streamlit.proto.BackMsg_pb2 import BackMsg
+from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
 from streamlit.web.server.starlette.starlette_app_utils import create_signed_value
 from support.browser import ROOT, link_app, wait_for_server
 from support.ports import free_port
@@ -175,6 +177,77 @@ def test_no_path_brings_an_error_of_the_server(server: Server, path: str) -> Non
     assert "Traceback" not in server.log.read_text()
 
 
+def signed_in() -> str:
+    return f"_streamlit_user={cookie({'email': ANALYST, **new_login()})}"
+
+
+@pytest.mark.parametrize(
+    ("query", "logged"),
+    [
+        ("error=%1b[2JFORGED&error_description=shopper%40example.com", "unknown"),
+        (f"error={'FORGED' * 9000}", "unknown"),
+        ("state=x&error=login_required&error_description=FORGED%E2%80%A8line", "login_required"),
+        ("error=access_denied&error=FORGED", "unknown"),
+    ],
+)
+def test_an_error_at_the_login_is_logged_as_its_code_only(server: Server, query: str, logged: str) -> None:
+    before = len(server.log.read_text())
+    assert server.status(f"/oauth2callback?{query}") == 302
+    text = server.log.read_text()[before:]
+    assert f"Error during authentication: {logged}. Error description: None" in text
+    assert "FORGED" not in text
+    assert "shopper" not in text
+
+
+@pytest.mark.parametrize(
+    ("host", "origin"), [("x", b"http://x FORGED"), ("x", b"http://FORGED" + b"x" * 5000), ("FORGED" * 99, b"http://x")]
+)
+def test_the_origin_of_a_websocket_is_no_way_to_the_log(server: Server, host: str, origin: bytes) -> None:
+    request = (
+        f"GET /_stcore/stream HTTP/1.1\r\nHost: {host}\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
+        "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\nOrigin: "
+    )
+    address = httpx.URL(server.address)
+    with socket.create_connection((address.host, address.port or 0), timeout=30) as client:
+        client.sendall(request.encode() + origin + b"\r\n\r\n")
+        assert re.match(rb"HTTP/1.1 40[03] ", client.recv(1000))
+    assert "FORGED" not in server.log.read_text()
+
+
+@pytest.mark.parametrize("site", ["cross-site", "same-site"])
+def test_a_page_of_another_site_signs_nobody_out(server: Server, site: str) -> None:
+    signed = signed_in()
+    headers = {"accept": "text/html", "cookie": signed, "sec-fetch-site": site}
+    answer = httpx.get(f"{server.address}/auth/logout", headers=headers)
+    assert (answer.status_code, "set-cookie" in answer.headers) == (403, False)
+    assert server.status("/_stcore/metrics", cookie=signed) == 200
+    assert server.status("/auth/logout", cookie=signed, **{"sec-fetch-site": "same-origin"}) == 302
+    assert server.status("/_stcore/metrics", cookie=signed) == 404
+
+
+def test_no_file_is_uploaded_as_no_page_has_a_field_for_files(server: Server) -> None:
+    with connect(
+        f"{server.address.replace('http', 'ws')}/_stcore/stream", additional_headers={"cookie": signed_in()}, proxy=None
+    ) as page:
+        page.send(RERUN.SerializeToString())
+        message = ForwardMsg.FromString(page.recv(timeout=WAIT_SECONDS))
+        while message.WhichOneof("type") != "new_session":
+            message = ForwardMsg.FromString(page.recv(timeout=WAIT_SECONDS))
+        session = message.new_session.initialize.session_id
+        xsrf = httpx.get(f"{server.address}/_stcore/health").cookies["_streamlit_xsrf"]
+        answer = httpx.put(
+            f"{server.address}/_stcore/upload_file/{session}/a", files={"file": ("a.csv", b"x" * 100)},
+            headers={"cookie": f"{signed_in()}; _streamlit_xsrf={xsrf}", "x-xsrftoken": xsrf},
+        )  # fmt: skip
+    assert answer.status_code == 404
+
+
+def test_what_is_served_behind_the_login_is_stored_nowhere(server: Server) -> None:
+    for path in ("/_stcore/metrics", "/media/x.csv", "/component/x/y.js"):
+        answer = httpx.get(f"{server.address}{path}", headers={"cookie": signed_in()})
+        assert answer.headers.get("cache-control") == "no-store", path
+
+
 def test_a_foreign_page_does_not_make_the_server_ask_for_its_own_address(server: Server) -> None:
     address = f"{server.address.replace('http', 'ws')}/_stcore/stream"
     with pytest.raises(InvalidStatus), connect(address, origin=Origin("http://elsewhere.invalid"), proxy=None):
@@ -328,13 +401,22 @@ def _with_a_login(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("BWP_AUTH__ALLOW_EMAILS", f'["{ANALYST}"]')
 
 
-RERUN, CLEAR = BackMsg(rerun_script={}), BackMsg(clear_cache=True)  # type: ignore[arg-type]
+RERUN, CLEAR, STOP = BackMsg(rerun_script={}), BackMsg(clear_cache=True), BackMsg(stop_script=True)  # type: ignore[arg-type]
+FORGED_LINE = "x\n2026-11-30 07:00:00.000 A page failed: made up \x1b[2J"
+
+
+def operation(request_id: str = "3f2a-1", **payload: Any) -> BackMsg:
+    return BackMsg(backend_operation_request={"request_id": request_id, **payload})  # type: ignore[arg-type]
+
+
+DOWNLOAD = operation(deferred_file={"file_id": "00089f793f9b49f1aabf6f8635f4f867"})
+ROWS = operation(dataframe_chunk={})
 
 
 @pytest.mark.usefixtures("_with_a_login")
 def test_a_person_taken_off_the_list_is_out_at_the_next_message() -> None:
     page = Page(f"_streamlit_user={cookie({'email': ANALYST, **new_login()})}")
-    assert page.send(RERUN, CLEAR, None, RERUN, RERUN) == ["rerun_script", "clear_cache"]
+    assert page.send(RERUN, STOP, None, RERUN, RERUN) == ["rerun_script", "stop_script"]
     assert [message["type"] for message in page.to_browser] == ["websocket.close"]
     assert page.protocols == [b"streamlit, xsrf, an-earlier-page"]
 
@@ -356,6 +438,39 @@ def test_a_stranger_gets_a_page_of_his_own_and_clears_nothing() -> None:
     assert page.send(CLEAR, RERUN, BackMsg(load_git_info=True)) == ["rerun_script"]
     assert page.protocols == [b"streamlit, xsrf"]
     assert page.to_browser == [{"type": "websocket.send", "bytes": b"a late answer"}]
+
+
+@pytest.mark.usefixtures("_with_a_login")
+def test_of_a_stranger_only_the_address_and_a_click_reach_the_sign_in_page() -> None:
+    click = {"id": "sign-in", "trigger_value": True}
+    page = Page("_streamlit_user=x")
+    state = {"query_string": "due=all", "page_name": "tasks", "widget_states": {"widgets": [
+        click, {"id": "sign-in", "json_value": FORGED_LINE}, {"id": "sign-in", "string_value": "x"}]}}  # fmt: skip
+    page.send(BackMsg(rerun_script=state | {"cached_message_hashes": ["x"]}))  # type: ignore[arg-type]
+    (received,) = (BackMsg.FromString(message["bytes"]) for message in page.to_app)
+    assert received == BackMsg(rerun_script=state | {"widget_states": {"widgets": [click]}})  # type: ignore[arg-type]
+
+
+@pytest.mark.usefixtures("_with_a_login")
+@pytest.mark.parametrize("email", [ANALYST, STRANGER])
+def test_no_message_brings_an_id_to_the_log_that_the_server_did_not_make(email: str) -> None:
+    page = Page(f"_streamlit_user={cookie({'email': email, **new_login()})}")
+    of_fragment = BackMsg(rerun_script={"fragment_id": FORGED_LINE})  # type: ignore[arg-type]
+    long = BackMsg(rerun_script={"fragment_id": "x" * 1_000_000})  # type: ignore[arg-type]
+    file = operation(deferred_file={"file_id": FORGED_LINE})
+    assert page.send(of_fragment, long, file, operation(FORGED_LINE, deferred_file={}), RERUN) == ["rerun_script"]
+
+
+@pytest.mark.usefixtures("_with_a_login")
+def test_a_person_on_the_list_sends_the_messages_of_our_pages_and_no_others() -> None:
+    page = Page(f"_streamlit_user={cookie({'email': ANALYST, **new_login()})}")
+    others = [
+        CLEAR, BackMsg(load_git_info=True), BackMsg(set_run_on_save=True), BackMsg(debug_shutdown_runtime=True), BackMsg(),
+        BackMsg(file_urls_request={}), operation(install_skills={}), operation(dismiss_skills_nudge={}), operation(),  # type: ignore[arg-type]
+    ]  # fmt: skip
+    ours = [RERUN, STOP, BackMsg(app_heartbeat=True), DOWNLOAD, ROWS]
+    page.send(*others, *ours)
+    assert [message["bytes"] for message in page.to_app] == [message.SerializeToString() for message in ours]
 
 
 def test_without_a_login_every_message_passes(monkeypatch: pytest.MonkeyPatch) -> None:
