@@ -14,6 +14,8 @@ from typing import Self
 from bwp_client.errors import SettingsError
 
 _ANY_OTHER_CODE = "*"
+_MAX_BYTES = 1_000_000
+"""The size of the largest file of error codes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +73,11 @@ def read_guidance(path: Path | None) -> GuidanceTable:
 
 @lru_cache(maxsize=2)
 def _read(path: Path, _changed_ns: int) -> GuidanceTable:
-    entries = _entries(path.read_text(encoding="utf-8"))
+    with path.open("rb") as stream:
+        data = stream.read(_MAX_BYTES + 1)  # a pipe or a device has no size, and may never end
+    if len(data) > _MAX_BYTES:
+        raise OSError(f"larger than {_MAX_BYTES:,} bytes")
+    entries = _entries(data.decode())
     return GuidanceTable(MappingProxyType({**built_in_guidance().by_code, **entries}))
 
 

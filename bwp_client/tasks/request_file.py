@@ -103,11 +103,13 @@ def read_requests(path: Path, *, zone: ZoneInfo, now: datetime) -> RequestFile:
 
 def _text(path: Path) -> str:
     try:
-        if path.stat().st_size > MAX_BYTES:
+        with path.open("rb") as stream:
+            data = stream.read(MAX_BYTES + 1)  # a pipe or a device has no size, and may never end
+        if len(data) > MAX_BYTES:
             raise UsageError(
                 f"{path} is larger than {MAX_BYTES // 1_000_000} MB. Nothing was imported: cut it into parts."
             )
-        text = path.read_bytes().decode("utf-8-sig")
+        text = data.decode("utf-8-sig")
     except FileNotFoundError:
         raise SourceNotFoundError(f"{path} does not exist. Nothing was imported.") from None
     except UnicodeDecodeError as error:

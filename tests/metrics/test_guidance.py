@@ -33,6 +33,13 @@ def own(tmp_path: Path) -> Path:
     return path
 
 
+def test_a_file_without_end_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "codes.toml"
+    path.write_text(f"{OWN}\n# {'x' * 2_000_000}", encoding="utf-8")
+    with pytest.raises(SettingsError, match="BWP_ERROR_CODES_FILE"):
+        read_guidance(path)
+
+
 def test_a_users_file_adds_codes_and_replaces_known_ones(own: Path) -> None:
     table = read_guidance(own)
     known = built_in_guidance().for_code("ORDERS_NOT_CLOSED")

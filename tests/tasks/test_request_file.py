@@ -1,6 +1,7 @@
 """`import`: a file is imported whole or not at all, the newest entry wins, and two imports at once lose nothing."""
 
 import json
+import os
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from zoneinfo import ZoneInfo
@@ -184,6 +185,19 @@ def test_every_cycle_of_replacements_is_named_and_a_task_that_leads_into_one_is_
     assert str(refused.value).startswith("2 lines are wrong")
     assert "line 2: replaced_by leads in a circle" in str(refused.value)
     assert "line 5: replaced_by leads in a circle" in str(refused.value)
+
+
+def test_a_pipe_is_read_to_the_limit_of_a_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A pipe or a device such as /dev/zero has no size, and may never end."""
+    monkeypatch.setattr("bwp_client.tasks.request_file.MAX_BYTES", 10_000)
+    reading, writing = os.pipe()
+    os.write(writing, b"task_id\n" + b"t-1\n" * 3_000)
+    os.close(writing)
+    try:
+        with pytest.raises(UsageError, match="larger than"):
+            read_requests(Path(f"/dev/fd/{reading}"), zone=ZoneInfo("UTC"), now=datetime.now(UTC))
+    finally:
+        os.close(reading)
 
 
 def test_a_missing_file_is_refused(tmp_path: Path) -> None:
