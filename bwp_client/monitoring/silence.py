@@ -45,7 +45,9 @@ class Silence:
         silent = [
             (product, span.newest_at)
             for product, span in heard.items()
-            if timedelta(hours=hours) < now - span.newest_at <= RETIRED_AFTER and span.ends_before(span.first_at, now)
+            if hours < (now - span.newest_at) / timedelta(hours=1)
+            and now - span.newest_at <= RETIRED_AFTER
+            and span.ends_before(span.first_at, now)
         ]
         return cls(
             max((span.newest_at for span in heard.values()), default=None),

@@ -103,7 +103,8 @@ def test_a_product_that_is_silent_while_others_send_events_fires_stale(tmp_path:
         "stale": f"no event came from {QUIET} for 240 h, while other products sent events: look at the source."
     }
     assert found["figures"]["silent_products"] == [QUIET]
-    assert check(tmp_path, *ONLY_STALE, "--stale-hours", "300")["fired"] == {}
+    for hours in ("300", "1e12", "inf"):
+        assert check(tmp_path, *ONLY_STALE, "--stale-hours", hours)["fired"] == {}
 
 
 def test_failures_of_an_unrated_product_count(tmp_path: Path) -> None:

@@ -39,7 +39,7 @@ def _freshness(page: PageContext) -> tuple[bool, str]:
         return False, f"{text} {snapshot.limits.in_the_future}"
     if waiting := snapshot.events_not_yet_counted:
         return False, f"{text} {waiting:,} events are not counted yet."
-    if finished_at - newest > pd.Timedelta(hours=page.settings.report.max_stale_hours):
+    if (finished_at - newest) / pd.Timedelta(hours=1) > page.settings.report.max_stale_hours:
         return False, f"{text} That load brought no newer event: is the archive complete?"
     return True, text
 
