@@ -184,6 +184,12 @@ def names_a_person(text: str) -> bool:
     return bool(_EMAIL.search(text) or _TELEPHONE.search(_UUID_OR_DATE.sub("x", text)))
 
 
+def without_telephones(text: str) -> str:
+    """Return a text with `<number>` in place of each telephone number; a text without any stays as it is."""
+    plain = text.translate(_DASHES)
+    return _TELEPHONE.sub("<number>", plain) if _TELEPHONE.search(_UUID_OR_DATE.sub("x", plain)) else text
+
+
 def names_an_address(text: str) -> bool:
     """Return whether a text contains an e-mail address, also with a disguised @."""
     return bool(_EMAIL.search(_plain(text)))

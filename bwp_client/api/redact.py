@@ -8,7 +8,7 @@ from functools import lru_cache
 from typing import Final
 
 from bwp_client.api.known_secrets import KnownSecrets
-from bwp_client.redaction import without_addresses, without_keys
+from bwp_client.redaction import without_addresses, without_keys, without_telephones
 
 MAX_MESSAGE_CHARACTERS: Final = 500
 MAX_LABEL_CHARACTERS: Final = 100
@@ -37,8 +37,8 @@ def redact_message(message: str, task_id: str, secrets: KnownSecrets = _NO_SECRE
 
 
 def redact_label(label: str, task_id: str, secrets: KnownSecrets = _NO_SECRETS) -> str:
-    """Return a code or a status without control characters, secrets, e-mail addresses and IDs, cut to its longest length."""
-    return _without_ids(label, task_id, secrets)[:MAX_LABEL_CHARACTERS]
+    """Return a code or a status, cut to its longest length, without personal data, secrets, IDs and control characters."""
+    return without_telephones(_without_ids(label, task_id, secrets))[:MAX_LABEL_CHARACTERS]
 
 
 def _without_ids(text: str, task_id: str, secrets: KnownSecrets) -> str:

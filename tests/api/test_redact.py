@@ -61,6 +61,16 @@ def test_a_code_stays_as_it_is():
     assert redact_label("jane@example.com\x07", TASK_ID) == "<email>"
 
 
+@pytest.mark.parametrize("number", ["020-7946-0958", "020–7946–0958", "+44 20 7946 0958", "tel: 02079460958"])
+def test_a_code_names_no_telephone_number(number):
+    assert "7946" not in redact_label(f"CALL {number} OF 2026-05-01", TASK_ID)
+
+
+@pytest.mark.parametrize("code", ["E_2026-05-01", "HTTP 404", "BWP-0012-3456", "code 0201"])
+def test_a_number_in_a_code_that_is_no_telephone_number_stays(code):
+    assert redact_label(code, TASK_ID) == code
+
+
 def test_a_long_hostile_word_takes_no_time():
     for text in ("a" * 100_000, "a@" * 50_000, "1 " * 50_000, '"' * 50_000 + "@", "(" * 50_000 + "at)" * 9):
         assert len(redact_message(text, TASK_ID)) <= MAX_MESSAGE_CHARACTERS
