@@ -50,6 +50,7 @@ class Extent:
         is_running: True if the period ends after the run that was read.
         is_selection: True if other tasks have data where those of the selected tasks are missing.
         has_none: True if not one event of the period is there, or can be.
+        is_without_events: True if no event was loaded at all.
         products: The products whose data cover less of the period than those of the selected tasks.
     """
 
@@ -59,6 +60,7 @@ class Extent:
     is_running: bool = False
     is_selection: bool = False
     has_none: bool = False
+    is_without_events: bool = False
     products: tuple[ProductExtent, ...] = ()
 
     @property
@@ -142,7 +144,7 @@ class SelectedData:
         limits = self.limits
         is_running = end > self.run_finished_at
         if limits.first_event_at is None or limits.newest_event_at is None or limits.reaches_to is None:
-            return Extent(ends_at=start, is_running=is_running, has_none=True)
+            return Extent(ends_at=start, is_running=is_running, has_none=True, is_without_events=True)
         begins_at = self._begins_after(start, end)
         ends_at = limits.newest_event_at if is_running or end > limits.reaches_to else None
         # The newest event belongs to the data, whereas the period's end does not belong to the period.

@@ -61,6 +61,8 @@ def missing_data(extent: Extent) -> list[str]:
 
     The clauses have no capital and no full stop: `the data of this period begin on 15 Oct 2026, as older data were purged`.
     """
+    if extent.is_without_events:
+        return ["no event was loaded yet"]
     data = "the data of the selected tasks" if extent.is_selection else "the data of this period"
     if extent.has_none:
         data = "this period has no data: they"

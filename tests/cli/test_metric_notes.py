@@ -111,3 +111,9 @@ def test_data_of_a_single_hour_are_data(tmp_path: Path, period: list[str], minut
     assert not [note for note in found if "no data" in note], found
     for first, last in (("2026-02-01", "2026-03-01"), ("2026-03-03", "2026-03-04")):
         assert notes(tmp_path, "coverage", "--from", first, "--to", last)[0].startswith("This period has no data")
+
+
+def test_without_any_event_no_day_is_named(tmp_path: Path) -> None:
+    (tmp_path / "broken.json").write_text("broken\n")
+    run(tmp_path, "load", tmp_path / "broken.json", allowed=(1,))
+    assert notes(tmp_path, "failure_rate") == ["No event was loaded yet."]
