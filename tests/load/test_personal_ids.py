@@ -3,6 +3,7 @@
 import json
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import pytest
 from support.events import PRODUCT, envelope
@@ -59,6 +60,16 @@ def test_an_id_that_names_a_person_is_in_quarantine_without_the_name(tmp_path: P
     assert "jane" not in text
     for part in ("0170-", "1234567", "901820", "4917"):
         assert part not in text
+
+
+@pytest.mark.parametrize("number", ["0170-1234567-0000-0000-0000-00000000", "+4917012-3456-0000-0000-000000000000"])
+def test_a_number_as_long_as_a_uuid_among_uuids_is_in_quarantine(tmp_path: Path, number: str) -> None:
+    assert len(number) == len(TASK)
+    uuids = [TASK[:-4] + f"{last:04x}" for last in range(5000)]
+    ids = [*uuids[:2500], number, *uuids[2500:]]
+    warehouse = loaded(tmp_path, [envelope(task) | {"id": str(uuid4())} for task in ids], indent=None)
+    assert sorted(row["task_id"] for row in rows(warehouse, TableName.EVENTS)) == uuids
+    assert [row["reason"] for row in rows(warehouse, TableName.QUARANTINE)] == ["personal_data_in_id"]
 
 
 @pytest.mark.parametrize("indent", [None, 2])
