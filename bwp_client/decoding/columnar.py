@@ -31,14 +31,13 @@ from bwp_client.decoding.arrow_arrays import (
 )
 from bwp_client.decoding.bulk_decoder import TextColumns
 from bwp_client.events import EARLIEST_US, EVENT_TYPES, MAX_ID_LENGTH
-from bwp_client.ids import UUID_PATTERN
+from bwp_client.redaction import names_a_person
 
 _CHARTED = text_array(list(EVENT_TYPES))
-_PLAIN_TIME = r"^[1-9]\d{3}-\d\d-\d\dT([01]\d|2[0-3]):[0-5]\d:[0-5]\dZ$"
+_TIME_SHAPE = b"0000-00-00T00:00:00Z"
 _SOME_TIME = text_array(["2020-01-01T00:00:00Z"])[0]
 _PLAIN_ID = "^[!-.0-~]+$"
 """Without a bound on the length, which would take longer to compile than to match; see `_plain_ids`."""
-_UUID = f"^{UUID_PATTERN}$"
 _MAY_BE_PERSONAL = (
     r"[@%&\\(\[{<+\s\x{FF00}-\x{FFEF}\x{FE50}-\x{FE6F}\x{660}-\x{669}\x{6F0}-\x{6F9}\x{966}-\x{96F}\x{1D7CE}-\x{1D7FF}\p{No}\p{Cf}]"
     r"|00[1-9](?:[^0-9A-Za-z]{0,4}[0-9]){6}|0[1-9][0-9]{1,4}[._:~-]{1,3}[0-9](?:[._:~-]?[0-9]){5}"
@@ -47,10 +46,13 @@ _MAY_BE_PERSONAL = (
 """What all IDs have that `names_a_person` takes for personal, and some others."""
 _IMPERSONAL = r"^[0-9A-Za-z._:/ -]*$"
 _UUID_SHAPE = b"00000000-0000-0000-0000-000000000000"
-_UUIDS_AT_ONCE = 4096
-"""So few that their copy fits in memory that is in use already: fresh pages take longer than the check."""
-_UUIDS_SHAPE = _UUID_SHAPE * _UUIDS_AT_ONCE
+_PRODUCT_SHAPE = b"0p-" + _UUID_SHAPE
+"""The shape of `bp-` and a UUID: b is a digit too."""
 _DIGITS_AS_ZERO = bytes.maketrans(string.hexdigits.encode(), b"0" * len(string.hexdigits))
+_TEXTS_AT_ONCE = 4096
+"""So few that their copy fits in memory that is in use already: fresh pages take longer than the comparison."""
+_FEW = 100
+"""So few texts that looking at each by itself takes less time than compiling `_MAY_BE_PERSONAL`."""
 _VISIBLE = bytes(code for code in range(256) if re.fullmatch(_PLAIN_ID, chr(code)))
 _PATH_PARTS = 4
 _OF_PRODUCT = text_array(["businessProduct"])
@@ -112,22 +114,22 @@ def event_columns(parts: list[TextColumns], *, latest_us: int) -> EventColumns:
 
 def _times(texts: pa.StringArray) -> tuple[IntArray, BoolArray]:
     """Return plain UTC times in µs since 1970, and which of the texts are such times of a day that exists."""
-    is_time = mask(pc.match_substring_regex(texts, _PLAIN_TIME))
+    is_time = _has_shape(texts, _TIME_SHAPE)
     if not is_time.all():
         texts = pc.if_else(bool_array(is_time), texts, _SOME_TIME)
     try:
         return numbers(pc.cast(texts, UTC_US)), is_time
     except pa.ArrowInvalid:
-        is_time &= [_is_day(text) for text in texts.to_pylist()]
+        is_time &= [_is_time(text) for text in texts.to_pylist()]
         return numbers(pc.cast(pc.if_else(bool_array(is_time), texts, _SOME_TIME), UTC_US)), is_time
 
 
-def _is_day(text: str) -> bool:
+def _is_time(text: str) -> bool:
     try:
         datetime.fromisoformat(text)
     except ValueError:
         return False
-    return True
+    return text[11:13] != "24"  # newer versions of Python take it for the next midnight
 
 
 def _path_columns(parts: pa.ListArray) -> tuple[dict[str, pa.Array], BoolArray]:
@@ -161,42 +163,55 @@ def _by_dictionary(column: pa.DictionaryArray, test: Callable[[pa.StringArray], 
 
 def _plain_ids(ids: pa.StringArray) -> BoolArray:
     is_allowed = _allowed(ids)
-    return (
-        is_allowed
-        if _all_uuids(ids) or _all_visible(ids)
-        else is_allowed & mask(pc.match_substring_regex(ids, _PLAIN_ID))
-    )
+    return is_allowed if _all_visible(ids) else is_allowed & mask(pc.match_substring_regex(ids, _PLAIN_ID))
 
 
 def _impersonal_ids(ids: pa.StringArray) -> BoolArray:
     """Return which IDs are beyond doubt neither an e-mail address nor a telephone number."""
-    if _all_uuids(ids):
-        return np.ones(len(ids), dtype=bool)
-    may_be_personal = mask(pc.match_substring_regex(ids, _MAY_BE_PERSONAL))
-    return ~may_be_personal | mask(pc.match_substring_regex(ids, _UUID)) if may_be_personal.any() else ~may_be_personal
-
-
-def _all_uuids(ids: pa.StringArray) -> bool:
-    """Return whether all IDs are UUIDs, which spares matching them one by one."""
-    if not (byte_lengths(ids) == len(_UUID_SHAPE)).all():
-        return False
-    return all(_UUIDS_SHAPE.startswith(part.translate(_DIGITS_AS_ZERO)) for part in _byte_parts(ids))
+    is_impersonal: BoolArray = (byte_lengths(ids) == 0) | _has_shape(ids, _UUID_SHAPE) | _has_shape(ids, _PRODUCT_SHAPE)
+    if not is_impersonal.all():
+        others = ids.filter(bool_array(~is_impersonal))
+        is_impersonal[~is_impersonal] = (
+            [not names_a_person(text) for text in others.to_pylist()]
+            if len(others) < _FEW
+            else ~mask(pc.match_substring_regex(others, _MAY_BE_PERSONAL))
+        )
+    return is_impersonal
 
 
 def _all_visible(ids: pa.StringArray) -> bool:
     """Return whether all bytes are those of plain IDs, which spares matching the IDs one by one."""
-    return not any(part.translate(None, _VISIBLE) for part in _byte_parts(ids))
+    return not any(part.translate(None, _VISIBLE) for part in _parts(ids, len(_UUID_SHAPE) * _TEXTS_AT_ONCE))
 
 
-def _byte_parts(texts: pa.StringArray) -> Iterator[bytes]:
-    """Yield the bytes of all texts, joined, `len(_UUIDS_SHAPE)` at a time."""
+def _has_shape(texts: pa.StringArray, shape: bytes) -> BoolArray:
+    """Return which texts equal `shape` when each of their hexadecimal digits is a zero."""
+    has_shape: BoolArray = byte_lengths(texts) == len(shape)
+    if not has_shape.any():
+        return has_shape
+    candidates = texts if has_shape.all() else texts.filter(bool_array(has_shape))
+    parts = _parts(candidates, len(shape) * _TEXTS_AT_ONCE)
+    has_shape[has_shape] = np.concatenate([_equal(part.translate(_DIGITS_AS_ZERO), shape) for part in parts])
+    return has_shape
+
+
+def _equal(joined: bytes, text: bytes) -> BoolArray:
+    """Return which of the joined texts, all as long as `text`, equal it."""
+    count = len(joined) // len(text)
+    if joined == text * count:  # nearly always, and faster than one by one
+        return np.ones(count, dtype=bool)
+    return np.asarray(np.frombuffer(joined, dtype=np.dtype((np.void, len(text)))) == np.void(text))
+
+
+def _parts(texts: pa.StringArray, size: int) -> Iterator[bytes]:
+    """Yield the bytes of all texts, joined, `size` of them at a time."""
     _, offsets, data = texts.buffers()
     if data is None:
         return
     bounds = np.frombuffer(offsets, dtype=np.int32)
     joined = memoryview(data)[bounds[texts.offset] : bounds[texts.offset + len(texts)]]
-    for start in range(0, len(joined), len(_UUIDS_SHAPE)):
-        yield bytes(joined[start : start + len(_UUIDS_SHAPE)])
+    for start in range(0, len(joined), size):
+        yield bytes(joined[start : start + size])
 
 
 def _allowed(ids: pa.StringArray) -> BoolArray:

@@ -20,7 +20,7 @@ from bwp_client.decoding.wrappers import Wrapper
 from bwp_client.events import Envelope, QuarantineReason, Refused
 
 RECORDS_PER_RUN = 4096
-RECORDS_PER_CALL = 128
+RECORDS_PER_CALL = 256
 """Records decoded per call: no more records than these are tried again after damage."""
 BETWEEN = b" \t\r\n,[]"
 """Bytes that may stand between records, brackets among them: a file may hold several arrays."""
