@@ -17,7 +17,7 @@ from bwp_client.warehouse.file_cache import local_copies
 from bwp_client.warehouse.schema import TableName
 
 HAS_NORMAL_IDS: Final = {"bwp.ids": "normal"}
-"""The property of a table that was created since IDs are stored in their normal form (`bwp_client.ids`)."""
+"""The property of a table that was created since IDs are stored in their normal form (`bwp_client.ids`), and no row twice."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +47,7 @@ def list_data_files(handle: DeltaTable) -> list[DataFile]:
     """Return the data files of an opened table, with the statistics that its log holds."""
     actions = handle.get_add_actions(flatten=True)
     columns = {name: actions.column(name).to_pylist() for name in actions.schema.names}
-    has_normal_ids = HAS_NORMAL_IDS.items() <= handle.metadata().configuration.items()
+    has_normal_ids = not is_of_older_release(handle)
     files = []
     for index in range(actions.num_rows):
         row = {name: values[index] for name, values in columns.items()}
@@ -63,6 +63,11 @@ def list_data_files(handle: DeltaTable) -> list[DataFile]:
             )
         )
     return files
+
+
+def is_of_older_release(handle: DeltaTable) -> bool:
+    """Return whether a release created the opened table that could store an ID in other forms, or a row twice."""
+    return not HAS_NORMAL_IDS.items() <= handle.metadata().configuration.items()
 
 
 def local_paths(table: TableName, address: str, files: Sequence[DataFile]) -> list[str]:
