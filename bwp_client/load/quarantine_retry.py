@@ -19,13 +19,13 @@ from bwp_client.sources import Source, SourceObject, open_source
 from bwp_client.warehouse import TableName, Warehouse
 from bwp_client.warehouse.objects import Window, windows_read
 from bwp_client.warehouse.quarantine import (
-    RETRY_SOURCE,
     RecordKey,
     quarantine_keys,
     record_key,
     records_with_bytes,
     remove_quarantined,
 )
+from bwp_client.warehouse.runs import RETRY_SOURCE
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from typing import Any, Final
 
@@ -15,8 +16,7 @@ from deltalake import DeltaTable
 
 from bwp_client.errors import DamagedTableError, SourceNotFoundError, SupersededError
 from bwp_client.warehouse.covered_events import covered_events
-from bwp_client.warehouse.quarantine import RETRY_SOURCE
-from bwp_client.warehouse.runs import Run, newest_run
+from bwp_client.warehouse.runs import RETRY_SOURCE, Run, newest_run
 from bwp_client.warehouse.schema import PUBLISHED, TableName
 from bwp_client.warehouse.store import Warehouse
 
@@ -150,6 +150,21 @@ def refuse_lost_tables(warehouse: Warehouse) -> None:
     if lost := lost_tables(warehouse):
         texts = " ".join(item.as_text(warehouse) for item in lost)
         raise DamagedTableError(f"{texts} Nothing was changed. Publish what is left: python -m bwp_client status.")
+
+
+@contextmanager
+def lost_tables_named(warehouse: Warehouse) -> Iterator[None]:
+    """Raise an error that names the tables that lost rows, in place of one that says that there is no table.
+
+    Raises:
+        DamagedTableError: Some tables lost rows.
+    """
+    try:
+        yield
+    except SourceNotFoundError:
+        if warehouse.exists():
+            refuse_lost_tables(warehouse)
+        raise
 
 
 def losses_as_counts(lost: Iterable[LostTable]) -> dict[str, Any]:

@@ -14,13 +14,12 @@ from deltalake import DeltaTable
 from bwp_client.redaction import without_secrets
 from bwp_client.warehouse.delta_writer import ROWS_PER_BATCH, WHOLE_TABLE
 from bwp_client.warehouse.engine import TempTables, connect, quoted, single_row, staged_rows
+from bwp_client.warehouse.lost_tables import lost_tables_named
 from bwp_client.warehouse.runs import Run, record_run
 from bwp_client.warehouse.schema import TableName
 from bwp_client.warehouse.store import Warehouse
 
 APP_ID = "bwp.quarantine"
-RETRY_SOURCE = "quarantine retry"
-"""The name of the source of a run that reads quarantined records again."""
 
 RecordKey = tuple[str, str, int, str]
 """Source URI, ETag, offset and digest of a quarantined record: unique together."""
@@ -108,18 +107,20 @@ def list_quarantined(warehouse: Warehouse, *, version: int | None = None, limit:
 
     Raises:
         SourceNotFoundError: There is no warehouse yet.
+        DamagedTableError: The table lost rows.
         RemoteError: S3 refused or failed.
     """
-    rows = warehouse.retry_superseded(
-        lambda: _query(
-            warehouse,
-            warehouse.handle(TableName.QUARANTINE, version),
-            f"""
-            select seen_at, reason, source_uri, "offset", excerpt, digest
-            from {{table}} order by seen_at desc, source_uri, "offset" limit {int(limit)}
-            """,
+    with lost_tables_named(warehouse):
+        rows = warehouse.retry_superseded(
+            lambda: _query(
+                warehouse,
+                warehouse.handle(TableName.QUARANTINE, version),
+                f"""
+                select seen_at, reason, source_uri, "offset", excerpt, digest
+                from {{table}} order by seen_at desc, source_uri, "offset" limit {int(limit)}
+                """,
+            )
         )
-    )
     # Excerpts that an earlier release stored may hold secrets that it did not recognise.
     return [row | {"excerpt": without_secrets(row["excerpt"])} for row in rows]
 

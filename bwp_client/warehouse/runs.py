@@ -18,6 +18,8 @@ from bwp_client.warehouse.schema import PUBLISHED, TABLES, TableName
 from bwp_client.warehouse.store import Warehouse
 
 APP_ID = "bwp.runs"
+RETRY_SOURCE = "quarantine retry"
+"""The source of a run that reads quarantined records again."""
 _ROWS_SEARCHED = 20
 """The number of newest rows among which an earlier attempt to write the same row is searched for."""
 _WRITTEN_BY_LOADS = (TableName.EVENTS, TableName.QUARANTINE, TableName.OBJECTS, TableName.OUTCOMES)

@@ -176,7 +176,7 @@ class Warehouse:
         Raises:
             SupersededError: Files were deleted at every attempt.
             DamagedFileError: A data file is damaged.
-            DamagedTableError: A table lost rows.
+            SourceNotFoundError: A table does not exist (any more).
         """
         for pause in (*_PAUSES_SECONDS, None):
             try:
@@ -186,12 +186,6 @@ class Warehouse:
                 if pause is None:
                     raise
                 time.sleep(pause)
-            except SourceNotFoundError:
-                if self.exists():
-                    from bwp_client.warehouse.lost_tables import refuse_lost_tables  # it imports this module
-
-                    refuse_lost_tables(self)
-                raise
         raise AssertionError("unreachable")
 
     @contextmanager
