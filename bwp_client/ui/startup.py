@@ -25,6 +25,7 @@ from bwp_client.ui.login import is_configured
 from bwp_client.ui.login_claims import needed_token
 from bwp_client.ui.login_sessions import new_login
 from bwp_client.ui.sample_api import sample_api
+from bwp_client.ui.text_of_strangers import log_failed_logins_in_one_line
 from bwp_client.workarounds import accept_large_headers, ask_no_host_for_own_address, send_without_delay, shrink_logins
 
 log = logging.getLogger(__name__)
@@ -54,6 +55,7 @@ async def lifespan(_app: Any) -> AsyncIterator[None]:
     accept_large_headers()
     ask_no_host_for_own_address()
     if has_login:
+        log_failed_logins_in_one_line()
         shrink_logins(_token_to_store)
     if is_sample and not _has_sample():
         jobs().start("load", SAMPLE_SOURCE)  # runs while this process imports

@@ -1,13 +1,18 @@
-"""Keeps text of people who are not signed in out of the server's log: Streamlit writes it there as it came."""
+"""Keeps text of people who are not signed in, and of identity providers, out of the server's log.
+
+Streamlit writes such text there as it came, and after a failed login a traceback with it.
+"""
 
 from __future__ import annotations
 
+import logging
 import re
 from typing import Final
 
 from starlette.requests import HTTPConnection
 from starlette.types import ASGIApp, Receive, Scope, Send
 from starlette.websockets import WebSocketClose
+from streamlit.web.server.starlette import starlette_auth_routes
 
 from bwp_client.ui.login_cookies import CALLBACK
 
@@ -17,6 +22,30 @@ _UNKNOWN_ERROR: Final = "unknown"
 _SERVER_NAME: Final = re.compile(r"[!-~]{0,300}")
 """An origin or a host: at most 253 characters, with a scheme and a port."""
 _POLICY_VIOLATION: Final = 1008
+
+
+def log_failed_logins_in_one_line() -> None:
+    """Let Streamlit log a failed login as one line, which ends with the type of the error and with its code, if it has one.
+
+    Anybody can cause such an error, for example with a link to the callback that was used before. The text of the error may
+    quote the identity provider, which may name a person.
+    """
+    logging.getLogger(starlette_auth_routes.__name__).addFilter(_shortened)
+
+
+def _shortened(record: logging.LogRecord) -> bool:
+    """Replace the errors of a record by their type and code; the record is logged in any case."""
+    if isinstance(record.args, tuple):
+        record.args = tuple(_reason(value) if isinstance(value, Exception) else value for value in record.args)
+    error = record.exc_info[1] if record.exc_info else None
+    if error is not None:
+        record.msg, record.args, record.exc_info = f"{record.getMessage()} ({_reason(error)})", (), None
+    return True
+
+
+def _reason(error: BaseException) -> str:
+    code = getattr(error, "error", None)
+    return f"{type(error).__name__} {code}" if _ERROR_CODE.fullmatch(str(code or "")) else type(error).__name__
 
 
 class TextOfStrangers:

@@ -31,6 +31,7 @@ class IdentityProvider:
     def __init__(self, port: int) -> None:
         self.issuer = f"http://127.0.0.1:{port}"
         self.claims: dict[str, Any] = {}
+        self.is_down = False
         self._nonces: dict[str, str | None] = {}
         self.app = Starlette(
             routes=[
@@ -47,6 +48,8 @@ class IdentityProvider:
         return f"{self.issuer}/.well-known/openid-configuration"
 
     async def _metadata(self, _request: Request) -> Response:
+        if self.is_down:
+            return PlainTextResponse("try again later", 503)
         return JSONResponse(
             {
                 "issuer": self.issuer,
@@ -72,7 +75,7 @@ class IdentityProvider:
         form = await request.form()
         code = str(form["code"])
         if code not in self._nonces:
-            return JSONResponse({"error": "invalid_grant"}, 400)
+            return JSONResponse({"error": "invalid_grant", "error_description": "shopper@example.com has none"}, 400)
         now = int(time.time())
         token = {
             "iss": self.issuer, "aud": CLIENT_ID, "sub": "user-1", "iat": now, "exp": now + 600,

@@ -16,11 +16,14 @@ from typing import Any
 
 import httpx
 import pytest
+from joserfc import jwt
+from joserfc.jwk import OctKey
 from starlette.types import Message, Receive, Scope, Send
 from streamlit.proto.BackMsg_pb2 import BackMsg
 from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
 from streamlit.web.server.starlette.starlette_app_utils import create_signed_value
 from support.browser import ROOT, link_app, wait_for_server
+from support.identity import CLIENT_ID, CLIENT_SECRET, IdentityProvider, running_identity_provider
 from support.ports import free_port
 from support.silent_hosts import host
 from support.waiting import WAIT_SECONDS
@@ -36,9 +39,9 @@ SECRETS = f"""
 [auth]
 redirect_uri = "http://127.0.0.1:1/oauth2callback"
 cookie_secret = "{SECRET}"
-client_id = "made-up"
-client_secret = "made-up"
-server_metadata_url = "http://127.0.0.1:1/.well-known/openid-configuration"
+client_id = "{CLIENT_ID}"
+client_secret = "{CLIENT_SECRET}"
+server_metadata_url = "METADATA_URL"
 
 [bwp.auth]
 allow_emails = ["analyst@shop.invalid"]
@@ -83,6 +86,7 @@ class Server:
     log: Path
     asked_outside: list[bytes]
     """What the server asked of hosts outside this machine, by way of a proxy."""
+    provider: IdentityProvider
 
     def status(self, path: str, method: str = "GET", **headers: str) -> int:
         answer = httpx.request(method, f"{self.address}{path}", headers={"accept": "text/html", **headers})
@@ -94,12 +98,16 @@ def server(_own_logins: None, tmp_path_factory: pytest.TempPathFactory) -> Itera
     folder = tmp_path_factory.mktemp("guarded")
     (folder / ".streamlit").mkdir()
     (folder / ".streamlit" / "config.toml").symlink_to(ROOT / ".streamlit" / "config.toml")
-    (folder / ".streamlit" / "secrets.toml").write_text(SECRETS)
     link_app(folder)
     port, log = free_port(), folder / "server.log"
     environment = {name: value for name, value in os.environ.items() if not name.startswith("BWP_")}
     asked_outside: list[bytes] = []
-    with host(lambda client: asked_outside.append(client.recv(1024))) as proxy, log.open("wb") as stream:
+    with (
+        host(lambda client: asked_outside.append(client.recv(1024))) as proxy,
+        running_identity_provider() as provider,
+        log.open("wb") as stream,
+    ):
+        (folder / ".streamlit" / "secrets.toml").write_text(SECRETS.replace("METADATA_URL", provider.metadata_url))
         environment |= {"http_proxy": f"http://{proxy}", "https_proxy": f"http://{proxy}", "no_proxy": "127.0.0.1"}
         process = subprocess.Popen(
             [sys.executable, "-c", SERVE, str(port)],
@@ -108,7 +116,7 @@ def server(_own_logins: None, tmp_path_factory: pytest.TempPathFactory) -> Itera
         try:
             wait_for_server(process, port, log)
             routes = json.loads((folder / "routes.json").read_text())
-            yield Server(f"http://127.0.0.1:{port}", routes, log, asked_outside)
+            yield Server(f"http://127.0.0.1:{port}", routes, log, asked_outside, provider)
         finally:
             process.send_signal(signal.SIGINT)
             process.wait(WAIT_SECONDS)
@@ -197,6 +205,41 @@ def test_an_error_at_the_login_is_logged_as_its_code_only(server: Server, query:
     assert f"Error during authentication: {logged}. Error description: None" in text
     assert "FORGED" not in text
     assert "shopper" not in text
+
+
+def sign_in(server: Server, code: str = "") -> httpx.Response:
+    """Sign in as a browser does, up to the app's answer to the callback, with another code if one is given."""
+    with httpx.Client() as browser:
+        token = jwt.encode(
+            {"alg": "HS256"}, {"provider": "default", "exp": time.time() + 60}, OctKey.import_key(SECRET)
+        )
+        answer = browser.get(f"{server.address}/auth/login?provider={token}")
+        if answer.status_code == 302:
+            callback = httpx.URL(browser.get(answer.headers["location"]).headers["location"])
+            query = callback.copy_set_param("code", code) if code else callback
+            answer = browser.get(f"{server.address}/oauth2callback?{query.query.decode()}")
+        return answer
+
+
+@pytest.mark.parametrize(
+    ("claims", "code", "is_down", "reason"),
+    [
+        ({"email": ANALYST}, "used-before", False, "OAuthError invalid_grant"),
+        ({"email": ANALYST, "iss": "http://elsewhere.invalid"}, "", False, "InvalidClaimError invalid_claim"),
+        ({"email": ANALYST}, "", True, "HTTPStatusError"),
+    ],
+)
+def test_a_failed_login_is_a_line_in_the_log_without_the_words_of_the_provider(
+    server: Server, claims: dict[str, Any], code: str, is_down: bool, reason: str
+) -> None:
+    before = len(server.log.read_text())
+    server.provider.claims, server.provider.is_down = claims, is_down
+    assert not any("_streamlit_user=." in value for value in sign_in(server, code).headers.get_list("set-cookie"))
+    text = server.log.read_text()[before:]
+    assert text.count("\n") == 1, text
+    assert text.endswith(f" ({reason})\n")
+    server.provider.is_down = False
+    assert "_streamlit_user=." in sign_in(server).headers["set-cookie"] or claims.get("iss")
 
 
 @pytest.mark.parametrize(
