@@ -18,11 +18,15 @@ PUBLIC_PATHS: Final = ("/readyz", "/_stcore/health")
 """The paths of health checks. They are served to every machine, and return no data."""
 _FORWARDED_FOR: Final = (
     "x-forwarded-for", "x-real-ip", "x-client-ip", "x-cluster-client-ip", "true-client-ip", "cf-connecting-ip",
-    "fly-client-ip", "x-original-forwarded-for", "x-original-host", "x-forwarded-host", "x-forwarded-server", "x-forwarded",
-    "forwarded-for", "x-remote-ip", "x-remote-addr", "x-originating-ip", "x-envoy-external-address", "x-azure-clientip",
-    "x-appengine-user-ip", "fastly-client-ip", "x-vercel-forwarded-for", "do-connecting-ip", "proxy-client-ip",
-    "wl-proxy-client-ip",
+    "fly-client-ip", "x-original-forwarded-for", "x-forwarded", "forwarded-for", "x-remote-ip", "x-remote-addr",
+    "x-originating-ip", "x-envoy-external-address", "x-azure-clientip", "x-appengine-user-ip", "fastly-client-ip",
+    "x-vercel-forwarded-for", "do-connecting-ip", "proxy-client-ip", "wl-proxy-client-ip", "x-proxyuser-ip",
 )  # fmt: skip
+"""Headers in which proxies name the visitor."""
+_FORWARDED_HOST: Final = ("x-original-host", "x-forwarded-host", "x-forwarded-server")
+"""Headers in which proxies name the host that the visitor asked for. The visitor can write any name there."""
+_OF_PROXIES: Final = ("x-forwarded-", "x-original-", "x-scheme", "front-end-https")
+"""How the names of other headers begin that only proxies write."""
 _FORWARDED_PART: Final = re.compile(r"[;,]\s*")
 _HOST: Final = re.compile(r"\[([^\[\]]+)\](?::\d*)?|([^:\[\]]+)(?::\d*)?")
 _POLICY_VIOLATION: Final = 1008
@@ -76,15 +80,23 @@ def is_from_this_machine(scope: Scope) -> bool:
     hosts = headers.getlist("host")
     if len(hosts) != 1 or not _is_loopback(_host_in(hosts[0])):
         return False  # a proxy, or a foreign name that resolves to this machine (DNS rebinding)
-    named = [part for name in _FORWARDED_FOR for value in headers.getlist(name) for part in value.split(",")]
+    visitors, names = _listed(headers, _FORWARDED_FOR), _listed(headers, _FORWARDED_HOST)
     for header in headers.getlist("forwarded"):
         for part in _FORWARDED_PART.split(header.lower()):
             name, _, value = part.partition("=")
-            if name.strip() in ("for", "host", "by"):
-                named.append(value.strip().strip('"'))
-            elif name.strip() != "proto":
+            if name.strip() not in ("for", "host", "by", "proto"):
                 return False
-    return all(_is_loopback(_host_in(part.strip())) for part in named)
+            if name.strip() != "proto":
+                (visitors if name.strip() == "for" else names).append(value.strip().strip('"'))
+    is_forwarded = "forwarded" in headers or any(name.startswith(_OF_PROXIES) for name in headers)
+    if is_forwarded and not visitors:
+        return False  # the visitor may be anybody
+    return all(_is_loopback(_host_in(name.strip())) for name in (*visitors, *names))
+
+
+def _listed(headers: Headers, names: tuple[str, ...]) -> list[str]:
+    """Return the items of headers that hold lists."""
+    return [item for name in names for value in headers.getlist(name) for item in value.split(",")]
 
 
 def _host_in(text: str) -> str:

@@ -70,7 +70,8 @@ def test_this_machine_is_answered(client: tuple[str, int], host: str) -> None:
 
 
 @pytest.mark.parametrize("headers", [{"x-forwarded-for": "127.0.0.1"}, {"x-forwarded-for": "::1, 127.0.0.1:3000"},
-                                     {"forwarded": 'for="[::1]:4711";proto=http'}, {"x-real-ip": "::1"}])  # fmt: skip
+                                     {"forwarded": 'for="[::1]:4711";proto=http'}, {"x-real-ip": "::1"},
+                                     {"x-real-ip": "::1", "x-forwarded-proto": "https", "x-scheme": "https"}])  # fmt: skip
 def test_a_request_that_a_proxy_forwards_for_this_machine_is_answered(headers: dict[str, str]) -> None:
     assert get(headers=headers).status_code == 200
 
@@ -113,6 +114,25 @@ def test_another_machine_is_refused_on_every_path(client: tuple[str, int] | None
     ids=str,
 )
 def test_a_request_that_a_proxy_forwards_for_another_machine_is_refused(headers: dict[str, str]) -> None:
+    assert get(headers=headers).status_code == 403
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"x-forwarded-proto": "https"},
+        {"x-forwarded-port": "443"},
+        {"x-forwarded-prefix": "/bwp"},
+        {"x-forwarded-host": "localhost"},
+        {"x-original-host": "localhost"},
+        {"x-scheme": "https"},
+        {"forwarded": "proto=https;host=localhost"},
+    ],
+    ids=str,
+)
+def test_a_proxy_that_names_no_visitor_is_refused_because_any_visitor_can_write_localhost_as_host(
+    headers: dict[str, str],
+) -> None:
     assert get(headers=headers).status_code == 403
 
 
