@@ -145,7 +145,8 @@ class Jobs:
         if code in (ExitCode.DONE, ExitCode.NEEDS_ATTENTION) and results:
             return JobState(kind, JobStatus.DONE, 1, 1, "finished", results[-1])
         errors = [str(line["message"]) for line in lines if line.get("event") == "error"]
-        return JobState(kind, JobStatus.FAILED, text=errors[-1] if errors else f"It ended with exit code {code}.")
+        text = errors[-1] if errors else f"It ended with exit code {code}."
+        return JobState(kind, JobStatus.FAILED, text=text.replace(f"{self._folder}{os.sep}", ""))
 
     def running(self) -> list[JobState]:
         """Return the states of the jobs that are running."""

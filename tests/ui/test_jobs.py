@@ -77,5 +77,14 @@ def test_a_text_that_no_process_takes_is_refused(typed: str) -> None:
     assert jobs.state("load") is None
 
 
+def test_an_error_about_an_entry_names_no_folder_of_the_server(tmp_path: Path) -> None:
+    jobs = Jobs()
+    jobs.start("import", options={"warehouse": str(tmp_path / "w")}, file="task_id\na\0b\n")
+    state = wait_for_job("import", jobs)
+    assert state.status is JobStatus.FAILED
+    assert state.text.startswith("entered-on-a-page-1.csv is text in UTF-16")
+    jobs.remove_files()
+
+
 def test_a_kind_never_started_has_no_state() -> None:
     assert Jobs().state("enrich") is None

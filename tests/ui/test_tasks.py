@@ -12,7 +12,7 @@ from support.tables import rows
 
 from bwp_client.load import load
 from bwp_client.sources import open_source
-from bwp_client.ui.jobs import JobStatus
+from bwp_client.ui.jobs import JobStatus, jobs
 from bwp_client.warehouse import TableName, Warehouse
 
 from .conftest import wait_for_job
@@ -171,6 +171,19 @@ def test_pasted_tasks_are_listed_and_unknown_ones_become_requests(home: Path, op
     waiting = app.dataframe[0].value
     assert waiting["task_id"].tolist() == ["nobody-knows"]
     assert rows(Warehouse(str(home)), TableName.REQUESTS, "business_product_id") == [(PRODUCT,)]
+
+
+def test_of_pasted_tasks_only_known_ones_are_looked_up(home: Path, open_page: OpenPage) -> None:
+    """Others end the lookup, and the list of processes, which everybody on the machine can read, is no place for them."""
+    app = open_page("tasks", home)
+    app.text_area[0].set_value("someone@shopper.invalid").run()
+    assert app.button(key="look_up_pasted").disabled
+    app.text_area[0].set_value("someone@shopper.invalid, fail-2").run()
+    app.button(key="look_up_pasted").click().run()
+    assert not app.exception
+    arguments = [*map(str, jobs()._jobs["enrich"].process.args)]  # type: ignore[arg-type]
+    assert [argument for argument in arguments if argument.startswith("--task")] == ["--task=fail-2"]
+    wait_for_job("enrich")
 
 
 def test_the_overview_counts_open_failures_whenever_they_failed(home: Path, open_page: OpenPage) -> None:

@@ -1,4 +1,4 @@
-"""Pasted task IDs: each task's outcome and lookup, and buttons that add unknown tasks to the requests and look tasks up."""
+"""Pasted task IDs: each task's outcome and lookup, and buttons that add unknown tasks to the requests and look up others."""
 
 from __future__ import annotations
 
@@ -40,8 +40,10 @@ def draw_pasted_tasks(page: PageContext) -> None:
     with st.container(horizontal=True, vertical_alignment="bottom"):
         if unknown:
             _draw_add_to_requests(page, unknown)
-        if st.button("Look up errors", disabled=is_running(jobs().state("enrich")), key="look_up_pasted"):
-            start_job("enrich", options={"task": tasks["task_id"].tolist()}, settings=page.settings)
+        # Only known ones, because others end the lookup, and whatever was pasted could be read in the list of processes.
+        known = tasks.loc[tasks["known"] != UNKNOWN_TASK, "task_id"].tolist()
+        if st.button("Look up errors", disabled=not known or is_running(jobs().state("enrich")), key="look_up_pasted"):
+            start_job("enrich", options={"task": known}, settings=page.settings)
     draw_import_state()
 
 
