@@ -1,4 +1,4 @@
-"""The app that `streamlit run app.py` starts: start-up, readiness and the error hook; it draws nothing.
+"""The app that `streamlit run app.py` starts: start-up and readiness; it draws nothing.
 
 The main script lies elsewhere: with `pages/` beside it, a fresh server would run a page file alone, without the router.
 """
@@ -11,7 +11,7 @@ from bwp_client.ui.login_cookies import StaleLoginCookies
 from bwp_client.ui.login_gate import LoginGate
 from bwp_client.ui.login_redirect import LoginRedirect
 from bwp_client.ui.loopback import LoopbackOnly
-from bwp_client.ui.startup import lifespan, log_error, readyz
+from bwp_client.ui.startup import lifespan, readyz
 from bwp_client.ui.text_of_strangers import TextOfStrangers
 
 app = st.App(
@@ -25,5 +25,4 @@ app = st.App(
         Middleware(LoginRedirect),
         Middleware(StaleLoginCookies),
     ],
-    on_script_error=log_error,
 )

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import date, timedelta
-from typing import Any
+from typing import Any, TypeVar
 
 import pandas as pd
 import pyarrow as pa
@@ -13,6 +13,7 @@ import streamlit as st
 from bwp_client.metrics import Bucket
 from bwp_client.ui.page import GO_TO, TASKS_PAGE, PageContext
 
+T = TypeVar("T")
 FiltersOfMark = Callable[[Mapping[str, Any]], dict[str, Any]]
 """Returns, for a clicked point of a chart, the keyword arguments of `open_tasks`; empty when the point has no tasks."""
 
@@ -56,8 +57,20 @@ def open_code_row(key: str, codes: pa.Table) -> None:
         key: The table's key.
         codes: Its rows, with a column `code`.
     """
-    if rows := st.session_state[key]["selection"]["rows"]:
-        open_tasks(code=codes["code"][rows[0]].as_py())
+    code = ticked(key, codes["code"])
+    if code is not None:
+        open_tasks(code=code.as_py())
+
+
+def ticked(table: str, items: Sequence[T]) -> T | None:
+    """Return the item of the row that was ticked; None if no row is, or if the table has lost that row meanwhile.
+
+    Args:
+        table: The table's key.
+        items: An item for each of its rows.
+    """
+    rows = st.session_state[table]["selection"]["rows"]
+    return items[rows[0]] if rows and 0 <= rows[0] < len(items) else None
 
 
 def filters_of_period(page: PageContext, bucket: Bucket) -> FiltersOfMark:

@@ -1,11 +1,10 @@
-"""Start and end of the server: address guard, warm-up, sample data when nothing is configured, readiness, error log."""
+"""Start and end of the server: address guard, warm-up, sample data when nothing is configured, readiness."""
 
 from __future__ import annotations
 
 import asyncio
 import gc
 import ipaddress
-import logging
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
@@ -28,7 +27,6 @@ from bwp_client.ui.sample_api import sample_api
 from bwp_client.ui.text_of_strangers import log_failed_logins_in_one_line
 from bwp_client.workarounds import accept_large_headers, ask_no_host_for_own_address, send_without_delay, shrink_logins
 
-log = logging.getLogger(__name__)
 _POLL_SECONDS: Final = 0.1
 _READY_SECONDS: Final = 2
 
@@ -174,8 +172,3 @@ def _has_run(uri: str) -> bool:
         return newest_run(Warehouse(uri)) is not None
     except BwpError:
         return False
-
-
-def log_error(error: Exception) -> None:
-    """Log an error of a page; Streamlit shows the visitor a box without details."""
-    log.error("A page failed: %s", type(error).__name__, exc_info=error)

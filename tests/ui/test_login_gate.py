@@ -27,8 +27,8 @@ from support.identity import CLIENT_ID, CLIENT_SECRET, IdentityProvider, running
 from support.ports import free_port
 from support.silent_hosts import host
 from support.waiting import WAIT_SECONDS
-from websockets import InvalidStatus, Origin
-from websockets.sync.client import connect
+from websockets import InvalidStatus, Origin, Subprotocol
+from websockets.sync.client import ClientConnection, connect
 
 from bwp_client.ui import login, login_gate, login_sessions
 from bwp_client.ui.login_gate import LoginGate, is_guarded
@@ -255,6 +255,33 @@ def test_the_origin_of_a_websocket_is_no_way_to_the_log(server: Server, host: st
         client.sendall(request.encode() + origin + b"\r\n\r\n")
         assert re.match(rb"HTTP/1.1 40[03] ", client.recv(1000))
     assert "FORGED" not in server.log.read_text()
+
+
+def test_a_page_that_fails_is_logged_once_and_without_colours(server: Server) -> None:
+    xsrf = httpx.get(f"{server.address}/_stcore/health").cookies["_streamlit_xsrf"]
+    with connect(
+        f"{server.address.replace('http', 'ws')}/_stcore/stream", origin=Origin("http://127.0.0.1:1"), proxy=None,
+        subprotocols=[Subprotocol("streamlit"), Subprotocol(xsrf)],
+        additional_headers={"cookie": f"{signed_in()}; _streamlit_xsrf={xsrf}"},
+    ) as page:  # fmt: skip
+        elements = [message.delta.new_element for message in answer(page, RERUN)]
+        (button,) = (element.button for element in elements if element.WhichOneof("type") == "button")
+        before = len(server.log.read_text())
+        wrong = BackMsg(rerun_script={"widget_states": {"widgets": [{"id": button.id, "json_value": "x"}]}})  # type: ignore[arg-type]
+        shown = answer(page, wrong)
+    assert shown[-1].delta.new_element.exception.type == "json.decoder.JSONDecodeError"
+    text = server.log.read_text()[before:]
+    assert text.count("JSONDecodeError: ") == text.count("Traceback") == 1, text
+    assert "\x1b" not in text
+
+
+def answer(page: ClientConnection, message: BackMsg) -> list[ForwardMsg]:
+    """Send a message that draws a page; return what the server sends until the page is drawn."""
+    page.send(message.SerializeToString())
+    received = [ForwardMsg()]
+    while received[-1].WhichOneof("type") != "script_finished":
+        received.append(ForwardMsg.FromString(page.recv(timeout=WAIT_SECONDS)))
+    return [message for message in received if message.WhichOneof("type") == "delta"]
 
 
 @pytest.mark.parametrize("site", ["cross-site", "same-site"])

@@ -14,6 +14,7 @@ from bwp_client.metrics.guidance import GuidanceTable
 from bwp_client.tasks import dossier
 from bwp_client.tasks.history import REBUILT_NOTE, TaskHistory, read_task_history, rebuild_envelope
 from bwp_client.ui.data import CACHE_KEYS
+from bwp_client.ui.drill_down import ticked
 from bwp_client.ui.jobs import is_running, jobs
 from bwp_client.ui.markdown import plain
 from bwp_client.ui.page import PageContext
@@ -65,8 +66,9 @@ def open_ticked_task(table: str, task_ids: list[str]) -> None:
         table: The table's key.
         task_ids: The IDs in the order of its rows.
     """
-    if rows := st.session_state[table]["selection"]["rows"]:
-        open_task(task_ids[rows[0]])
+    task_id = ticked(table, task_ids)
+    if task_id is not None:
+        open_task(task_id)
 
 
 @st.cache_resource(max_entries=200, show_spinner="Reading the task's events…", hash_funcs=CACHE_KEYS)

@@ -14,6 +14,7 @@ from bwp_client.metrics import MetricName
 from bwp_client.metrics.queries import count_open_failures
 from bwp_client.ui.components import draw_heading
 from bwp_client.ui.data import to_arrow
+from bwp_client.ui.drill_down import ticked
 from bwp_client.ui.page import GO_TO, TASKS_PAGE, PageContext
 from bwp_client.ui.sections.worklist import ROW_HEIGHT
 from bwp_client.ui.sections.worklist_rows import COLUMNS, dated_tasks, due_counts, this_quarter_hour
@@ -128,5 +129,6 @@ def _find_open_failures(page: PageContext) -> _OpenFailures:
 
 def _open_ticked_task(table: str, task_ids: list[str]) -> None:
     """Open the tasks page with the task whose row was ticked; a callback."""
-    if rows := st.session_state[table]["selection"]["rows"]:
-        st.session_state[GO_TO] = (TASKS_PAGE, {"task": task_ids[rows[0]]})
+    task_id = ticked(table, task_ids)
+    if task_id is not None:
+        st.session_state[GO_TO] = (TASKS_PAGE, {"task": task_id})
