@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from botocore.credentials import ReadOnlyCredentials
 
 _CONFIGURATION = AwsCall("the AWS configuration")
+_MAY_BE_EMPTY = ("ReceiveMessage",)
+"""The calls that AWS answers with an empty object where it has nothing to say."""
 _ENDPOINT_NAMES = {"events": "eventbridge", "secretsmanager": "secrets_manager"}
 """The names of services in endpoint variables and in the configuration file, where they are not the client's."""
 
@@ -87,7 +89,8 @@ def _refuse_other_servers(operation_model: Any, response_dict: dict[str, Any], *
         answer = json.loads(response_dict["body"])
     except ValueError:
         answer = None
-    if not isinstance(answer, dict) or (answer and fields.keys().isdisjoint(answer)):
+    is_empty = answer == {} and operation_model.name in _MAY_BE_EMPTY
+    if not isinstance(answer, dict) or (not is_empty and fields.keys().isdisjoint(answer)):
         raise ResponseParserError(f"the answer to {operation_model.name} has none of its fields")
 
 

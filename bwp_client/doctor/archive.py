@@ -45,7 +45,7 @@ def inspect_archive(
         url: `archive://NAME`.
         settings: The rule's name and the queue's URL.
         clients: The AWS clients.
-        known: The replays of this archive in the journal.
+        known: The replays in the journal of archives of this name.
         now: The current time.
 
     Raises:
@@ -72,7 +72,7 @@ def inspect_archive(
         yield from _replay_permissions(clients, archive, archive.rule_arn(rule_name))
         if has_queue:
             yield from _queue_permissions(clients, queue_url)
-    yield from _window(archive, known, now)
+    yield from _window(archive, [replay for replay in known if replay.is_on(archive.rules_arn)], now)
 
 
 def _described(describe: Callable[[], T]) -> tuple[T | None, str]:

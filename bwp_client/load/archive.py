@@ -14,12 +14,13 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from uuid import uuid4
 
-from bwp_client.errors import BwpError, SettingsError, SourceNotFoundError, UsageError
+from bwp_client.errors import BwpError, SettingsError, UsageError
 from bwp_client.load.replay_inbox import ArchiveTiming
 from bwp_client.load.replay_reader import ReplayReader
 from bwp_client.load.replay_windows import next_window, planned_replay, window_of
 from bwp_client.load.results import ArchiveProgress, ArchiveResult
 from bwp_client.settings import ArchiveSettings
+from bwp_client.sources import SourceAddress
 from bwp_client.sources.eventbridge import archive
 from bwp_client.sources.eventbridge.aws_clients import Clients, open_clients
 from bwp_client.sources.eventbridge.checks import Severity
@@ -29,6 +30,7 @@ from bwp_client.sources.eventbridge.rule_checks import archive_checks
 from bwp_client.stop_signals import stop_signals_as_interrupt
 from bwp_client.time_ranges import window_options
 from bwp_client.warehouse import Warehouse
+from bwp_client.warehouse.objects import has_read_below
 from bwp_client.warehouse.replays import Replay, ReplayState, list_replays, record_replay
 
 __all__ = ["ArchiveTiming", "load_archive"]
@@ -99,20 +101,20 @@ class _ArchiveLoad:
         warehouse, name, result = self._warehouse, self._name, self._result
         known = list_replays(warehouse)
         setup = _ready_setup(warehouse, self._clients, name, self._settings, known, self._clock())
-        earlier = [replay for replay in known if replay.archive == name]
+        earlier = _of_archive(known, setup)
         unfinished = [replay for replay in earlier if replay.state.is_open]
         result.resumed = bool(unfinished)
         if unfinished:
             self._read(unfinished, setup)
         if not unfinished or window_from or window_to:
             window = next_window(
-                setup.archive, list_replays(warehouse, name), window_from, window_to, now=self._clock()
+                setup.archive, _of_archive(list_replays(warehouse), setup), window_from, window_to, now=self._clock()
             )
             if not any(read.contains(window) for read in self._windows):
                 setup = archive.ready_setup(self._clients, name, self._settings) if unfinished else setup
                 warehouse.create()
                 self._read([planned_replay(setup, earlier, window, now=self._clock())], setup)
-        result.attention += _no_event_ever(setup.archive, result, earlier)
+        result.attention += _no_event_ever(warehouse, setup.archive, result)
         result.attention += _absent_events(setup.archive, self._windows, self._clock())
         return result
 
@@ -123,6 +125,12 @@ class _ArchiveLoad:
         )
         self._result.add_window(result)
         self._windows += map(window_of, replays)
+
+
+def _of_archive(known: list[Replay], setup: archive.Setup) -> list[Replay]:
+    """Return the replays of an archive, without those of an archive that has its name in another place."""
+    name, bus = setup.archive.name, setup.archive.rules_arn
+    return [replay for replay in known if replay.archive == name and replay.is_on(bus)]
 
 
 def _ready_setup(
@@ -145,14 +153,17 @@ def _ready_setup(
     except UsageError as error:
         if isinstance(error, SettingsError) or not doubtful:
             raise
-        if isinstance(error, SourceNotFoundError):
-            describe_archive(clients, name)  # where the archive is missing, nothing is known of rule and queue
+        described = describe_archive(clients, name)  # where the archive is missing, nothing is known of rule and queue
+        place = described.rule_arn("").partition(":rule/")[0]
+        doubtful = [replay for replay in doubtful if not replay.bus or replay.rule.startswith(f"{place}:")]
+        if not doubtful:
+            raise
         for replay in doubtful:
             with suppress(BwpError):
                 cancel_replay(clients, replay.replay_name)
             record_replay(warehouse, replace(replay, state=ReplayState.FAILED, recorded_at=now))
         loads = "\n".join(
-            f"  load archive://{replay.archive} {window_options(replay.window_from, replay.window_to)}"
+            f"  bwp load archive://{replay.archive} {window_options(replay.window_from, replay.window_to)}"
             for replay in doubtful
         )
         raise type(error)(
@@ -161,11 +172,11 @@ def _ready_setup(
         ) from error
 
 
-def _no_event_ever(described: archive.Archive, result: ArchiveResult, earlier: list[Replay]) -> Iterator[str]:
+def _no_event_ever(warehouse: Warehouse, described: archive.Archive, result: ArchiveResult) -> Iterator[str]:
     """Yield that no event ever came from an archive that holds events."""
-    received = [result.received - result.foreign]
-    received += [replay.counts.get("received", 0) - replay.counts.get("foreign", 0) for replay in earlier]
-    if described.event_count and not any(received):
+    if not described.event_count or result.received > result.foreign:
+        return
+    if not has_read_below(warehouse, f"{SourceAddress.of_archive(described.name).text}/"):
         yield (
             f"archive {described.name} holds about {described.event_count:,} events, but no load has received any of "
             "them. Unless the window holds no event of Buy with Prime, the events do not reach the queue: run doctor "

@@ -30,7 +30,9 @@ from bwp_client.sources.eventbridge.replays import ReplayStatus
 from bwp_client.stop_signals import raise_if_stopped
 from bwp_client.time_ranges import window_options
 from bwp_client.warehouse import Run, TableName, Warehouse, record_run
-from bwp_client.warehouse.replays import Replay, ReplayState, record_replay
+from bwp_client.warehouse.replays import Replay, ReplayState, list_replays, record_replay
+
+_MAY_HAVE_STARTED = "Whether the replay has started is not known; the next load finds out, and continues it."
 
 
 class ReplayReader:
@@ -96,8 +98,9 @@ class ReplayReader:
             self._journal(replay, ReplayState.PLANNED)
             try:
                 replays.start_replay(self._clients, self._setup, replay.replay_name, window_of(replay))
-            except UnconfirmedError:
-                raise  # the replay may have started: the next run finds out
+            except UnconfirmedError as error:
+                # The next run finds out whether the replay has started.
+                raise UnconfirmedError(str(error).replace(replays.NOT_STARTED, _MAY_HAVE_STARTED)) from error
             except BwpError:
                 self._journal(replay, ReplayState.REFUSED)
                 raise
@@ -106,7 +109,7 @@ class ReplayReader:
 
     def _journal(self, replay: Replay, state: ReplayState) -> None:
         counts = {name: value for name, value in asdict(self._result_of(replay)).items() if type(value) is int}
-        counts["dead_letters"] = replay.dead_letters
+        counts |= replay.before
         now = replace(replay, state=state, recorded_at=self._clock(), counts=counts)
         self._version = record_replay(self._warehouse, now)
         self._open[replay.replay_name] = now
@@ -224,7 +227,10 @@ class ReplayReader:
             minutes = round(self._timing.stall_seconds / 60)
             state, kind = ReplayState.TIMED_OUT, TransientRemoteError
             why = f"Replay {name} made no progress for {minutes} minutes and was given up"
-            replays.cancel_replay(self._clients, name)
+            try:
+                replays.cancel_replay(self._clients, name)
+            except BwpError as error:
+                why += f"; it goes on at AWS, because it could not be cancelled: {str(error).partition('. ')[0]}"
         elif status.state == "CANCELLED":
             state, why = ReplayState.CANCELLED, f"Replay {name} was cancelled{reason}"
         elif status.state == "FAILED":
@@ -240,6 +246,9 @@ class ReplayReader:
     def _doubts(self, replay: Replay) -> list[str]:
         """Look at everything once more that may have taken messages away."""
         before = self._setup
+        known = {other.replay_name: other for other in list_replays(self._warehouse, replay.archive)}
+        if (other := known.get(replay.replay_name)) is not None and other.was_not_read:
+            return [f"another load that read it ended with {other.state.value}"]
         try:
             now = archive.describe_setup(self._clients, before.archive.name, before.rule.name, before.queue_url)
         except UsageError as error:
@@ -266,7 +275,7 @@ class ReplayReader:
         if not self._begun_at:
             stored = "The messages that an earlier load received are stored"
         foreign = f", {counts.foreign:,} foreign messages were left in the queue" if counts.foreign else ""
-        again = f"load archive://{replay.archive} {window_options(replay.window_from, replay.window_to)}"
+        again = f"bwp load archive://{replay.archive} {window_options(replay.window_from, replay.window_to)}"
         return (
             f"{why}. {stored}{foreign}; the window does not count as read. Load the window again: {again}. It gets a new "
             "replay, and nothing is doubled."

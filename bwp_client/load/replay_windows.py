@@ -72,17 +72,41 @@ def planned_replay(setup: Setup, known: list[Replay], window: ReplayWindow, *, n
         window.end,
         ReplayState.PLANNED,
         now,
-        {"dead_letters": dead_letters(setup)},
+        queue_counts(setup),
         queue=setup.queue["QueueArn"],
         queue_created_at=created_at(setup.queue),
         planned_at=now,
     )
 
 
-def dead_letters(setup: Setup) -> int:
-    """Return the approximate number of messages in the dead-letter queues, of those that can be described."""
-    described = [dead.attributes for dead in setup.dead_letters if dead.attributes is not None]
-    return sum(int(queue.get(f"ApproximateNumberOfMessages{name}", "0")) for queue in described for name in _COUNTS)
+def queue_counts(setup: Setup) -> dict[str, int]:
+    """Return what the journal records of the queues, so that a later load sees whether they were changed.
+
+    Returns:
+        In `queue_modified_at` when the attributes of the queue were changed last, in seconds since 1970; in `dead_letters`
+        the approximate number of messages in all dead-letter queues, in `dead_letters:ARN` that of each, and in
+        `dead_letters_created_at:ARN` when AWS created it.
+    """
+    by_queue = dead_letters(setup)
+    return {
+        "queue_modified_at": int(setup.queue.get("LastModifiedTimestamp", "0")),
+        "dead_letters": sum(by_queue.values()),
+        **{f"dead_letters:{arn}": messages for arn, messages in by_queue.items()},
+        **{
+            f"dead_letters_created_at:{dead.arn}": int(dead.attributes.get("CreatedTimestamp", "0"))
+            for dead in setup.dead_letters
+            if dead.attributes is not None
+        },
+    }
+
+
+def dead_letters(setup: Setup) -> dict[str, int]:
+    """Return the approximate number of messages in each dead-letter queue that can be described, by its ARN."""
+    return {
+        dead.arn: sum(int(dead.attributes.get(f"ApproximateNumberOfMessages{name}", "0")) for name in _COUNTS)
+        for dead in setup.dead_letters
+        if dead.attributes is not None
+    }
 
 
 def window_of(replay: Replay) -> ReplayWindow:

@@ -159,8 +159,8 @@ def _rows_of(snapshot: Snapshot, table: TableName) -> int:
 
 def _archive_attention(replays: list[Replay]) -> Iterator[str]:
     """Yield the windows of each archive that no load has read and that no later load reads by itself."""
-    for archive in sorted({replay.archive for replay in replays}):
-        of_archive = [replay for replay in replays if replay.archive == archive]
+    for archive, bus in sorted({(replay.archive, replay.bus) for replay in replays}):
+        of_archive = [replay for replay in replays if (replay.archive, replay.bus) == (archive, bus)]
         for start, end in holes(of_archive):
             yield (
                 f"archive {archive} was not read from {start:%Y-%m-%d %H:%M} to {end:%Y-%m-%d %H:%M} UTC, though later "

@@ -70,6 +70,18 @@ class ObjectsRead:
         return set(rows)
 
 
+def has_read_below(warehouse: Warehouse, prefix: str) -> bool:
+    """Return whether an object whose URI begins with a prefix was read."""
+    with closing(connect()) as connection:
+        found = warehouse.retry_superseded(
+            lambda: connection.execute(
+                f"select 1 from {warehouse.scan(TableName.OBJECTS)} where starts_with(source_uri, $prefix) limit 1",
+                {"prefix": prefix},
+            ).fetchone()
+        )
+    return found is not None
+
+
 Window = tuple[datetime | None, datetime | None]
 """The begin and the end of a window that was read; None for all past and for all future."""
 

@@ -1,6 +1,6 @@
 """The replays table: a row before each call that starts an archive replay, and a row for each later state.
 
-Append-only; the newest row of a replay holds its state.
+Append-only; the row with the last state of a replay holds its state.
 """
 
 from __future__ import annotations
@@ -20,6 +20,8 @@ from bwp_client.warehouse.schema import TABLES, TableName
 from bwp_client.warehouse.store import Warehouse
 
 APP_ID = "bwp.replays"
+QUEUE_COUNTS = ("dead_letters", "queue_modified_at")
+"""The beginnings of the names of the counts that describe the queues before a replay."""
 
 
 class ReplayState(StrEnum):
@@ -44,6 +46,8 @@ class ReplayState(StrEnum):
 
 _NOT_READ = (ReplayState.FAILED, ReplayState.CANCELLED, ReplayState.TIMED_OUT)
 """The states of a replay that may have sent events, and whose window does not count as read."""
+_BEFORE_THE_END = (ReplayState.PLANNED, ReplayState.REFUSED, ReplayState.STARTED)
+"""The states that a replay has before its end, from the first to the last: a wrong clock does not change this order."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +75,25 @@ class Replay:
         """The number of messages in the dead-letter queues when the replay was planned."""
         return self.counts.get("dead_letters", 0)
 
+    @property
+    def before(self) -> dict[str, int]:
+        """The counts that describe the queues as they were when the replay was planned."""
+        return {name: value for name, value in self.counts.items() if name.startswith(QUEUE_COUNTS)}
+
+    @property
+    def was_not_read(self) -> bool:
+        """Whether a load could not read the replay to its end, so that its window does not count as read."""
+        return self.state in _NOT_READ
+
+    @property
+    def bus(self) -> str:
+        """The ARN of the rule without the rule's name: it names the Region, the account and the bus of the archive."""
+        return self.rule.rpartition("/")[0]
+
+    def is_on(self, bus: str) -> bool:
+        """Return whether the replay is on the bus whose rules have ARNs that begin with the given text."""
+        return self.bus in ("", bus)  # a row may hold the rule's name alone
+
 
 def record_replay(warehouse: Warehouse, replay: Replay) -> int:
     """Append the state of a replay; return the table's version.
@@ -91,7 +114,7 @@ def record_replay(warehouse: Warehouse, replay: Replay) -> int:
 
 
 def list_replays(warehouse: Warehouse, archive: str | None = None) -> list[Replay]:
-    """Return the newest state of each replay, of one archive or of all, newest window first.
+    """Return the last state of each replay, of one archive or of all, newest window first.
 
     Raises:
         RemoteError: S3 refused or failed.
@@ -105,11 +128,12 @@ def list_replays(warehouse: Warehouse, archive: str | None = None) -> list[Repla
                 min(recorded_at) over (partition by replay_name)
             from {warehouse.scan(TableName.REPLAYS)} where $archive is null or archive = $archive
             qualify row_number() over (
-                partition by replay_name order by recorded_at desc, state <> 'planned' desc, state <> 'started' desc
+                partition by replay_name
+                order by not list_contains($early, state) desc, list_position($early, state) desc, recorded_at desc
             ) = 1
             order by window_to desc, recorded_at desc
             """,
-            {"archive": archive},
+            {"archive": archive, "early": [state.value for state in _BEFORE_THE_END]},
         ).fetchall()
     return [
         Replay(

@@ -45,6 +45,14 @@ def test_another_servers_answer_ends_the_call(monkeypatch: pytest.MonkeyPatch, n
 
 
 @pytest.mark.usefixtures("no_aws")
+@pytest.mark.parametrize("name", sorted(set(CALLS) - {"ReceiveMessage"}))
+def test_an_answer_without_the_fields_of_its_call_ends_the_call(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    service, call = CALLS[name]
+    with pytest.raises(TerminalRemoteError, match=r"Call on x is none of AWS's.*Nothing was done\."):
+        call_answered(call, service, b"{}", monkeypatch)
+
+
+@pytest.mark.usefixtures("no_aws")
 def test_calls_without_a_result_may_be_answered_with_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     for body in (b"", b"{}"):
         done = call_answered(

@@ -277,6 +277,15 @@ def test_periods_between_two_windows_are_named_with_the_load_that_reads_them(mak
     assert wrong(lines(account, [*known, complete(account, 6, 20)])) == {}
 
 
+def test_the_windows_of_an_archive_of_the_same_name_on_another_bus_are_left_out(account: Account) -> None:
+    ours, theirs = (
+        replace(complete(account, first, first + 5), rule=rule)
+        for first, rule in ((20, account.rule_arn), (0, account.rule_arn.replace("us-east-1", "eu-west-1")))
+    )
+    assert not any("were never read" in finding.text for finding in lines(account, [ours, theirs]))
+    assert any("no window was read yet" in finding.text for finding in lines(account, [theirs]))
+
+
 def test_periods_that_are_gone_from_the_archive_are_a_note(make_account: MakeAccount) -> None:
     account = make_account(visibility=120)
     account.events.update_archive(ArchiveName=account.archive, RetentionDays=7)

@@ -10,14 +10,13 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
-from support.archives import FIRST, QUICK, privacy, read, settings_of
+from support.archives import FIRST, once_stored, privacy, read, settings_of, stopped_load, wait_for_end
 from support.emulator import ACCOUNT, PATTERN, REGION, Account, queue_arn
 from support.events import task_of
 from support.failing import StoppedError
 from support.tables import rows
 
 from bwp_client.errors import RemoteError, TransientRemoteError, UsageError
-from bwp_client.load.results import ArchiveProgress
 from bwp_client.warehouse import TableName, Warehouse
 from bwp_client.warehouse.replays import ReplayState, list_replays, record_replay, watermark
 
@@ -38,44 +37,6 @@ def tasks(warehouse: Warehouse) -> list[str]:
 
 def all_tasks() -> list[str]:
     return sorted(task_of(event) for event in privacy(EVENTS))
-
-
-def once_stored(act: Callable[[], Any]) -> Callable[[ArchiveProgress], None]:
-    """Return a progress function that acts once, after the first events are stored."""
-    done: list[Any] = []
-
-    def progress(state: ArchiveProgress) -> None:
-        if state.stored and not done:
-            done.append(True)
-            act()
-
-    return progress
-
-
-def stop() -> None:
-    raise StoppedError
-
-
-def stopped_load(account: Account, warehouse: Warehouse) -> None:
-    """Load until some events are stored, and stop as a killed process would; the replay goes on at AWS."""
-    account.emulator.turn(account.archive, events_per_second=60)
-    with pytest.raises(StoppedError):
-        read(account, warehouse, on_progress=once_stored(stop), timing=replace(QUICK, batch_messages=10))
-    account.emulator.turn(account.archive)
-    (left,) = [replay for replay in list_replays(warehouse) if replay.archive == account.archive]
-    assert left.state.is_open
-    wait_for_end(account)
-    until = time.monotonic() + 90
-    while sum(account.waiting()) <= 10:  # what was received when the load stopped is hidden for a while
-        assert time.monotonic() < until
-        time.sleep(0.2)
-
-
-def wait_for_end(account: Account) -> None:
-    until = time.monotonic() + 60
-    while any(replay["State"] in ("STARTING", "RUNNING") for replay in account.replays()):
-        assert time.monotonic() < until
-        time.sleep(0.05)
 
 
 def assert_not_read(account: Account, warehouse: Warehouse, message: str, *, state: ReplayState) -> None:
@@ -122,6 +83,11 @@ def dead_letter(account: Account) -> None:
     account.sqs.send_message(QueueUrl=account.dead_letters, MessageBody=json.dumps(privacy(1)[0]))
 
 
+def make_archive_anew(account: Account) -> None:
+    account.events.delete_archive(ArchiveName=account.archive)
+    account.events.create_archive(ArchiveName=account.archive, EventSourceArn=account.bus_arn)
+
+
 MEANWHILE: dict[str, tuple[Spoil, str]] = {
     "rule disabled": (lambda a: a.events.disable_rule(Name=a.rule, EventBusName=a.bus), "is DISABLED"),
     "rule deleted": (lose_rule, "does not exist"),
@@ -149,6 +115,14 @@ MEANWHILE: dict[str, tuple[Spoil, str]] = {
     "short retention": (lambda a: set_queue(a, MessageRetentionPeriod="60"), "MessageRetentionPeriod"),
     "retention changed": (lambda a: set_queue(a, MessageRetentionPeriod="1000000"), "MessageRetentionPeriod"),
     "a dead letter": (dead_letter, "1 messages came to the dead-letter queue"),
+    "dead-letter queue changed": (
+        lambda a: a.sqs.set_queue_attributes(QueueUrl=a.dead_letters, Attributes={"MessageRetentionPeriod": "60"}),
+        "MessageRetentionPeriod of the dead-letter queue",
+    ),
+    "archive made anew": (make_archive_anew, "archive .* was made anew"),
+    "archive retains less": (
+        lambda a: a.events.update_archive(ArchiveName=a.archive, RetentionDays=1), "retention of archive .* was changed",
+    ),
 }  # fmt: skip
 
 
@@ -166,7 +140,7 @@ def test_a_set_up_that_is_spoilt_while_a_replay_runs_makes_the_window_not_read(
 
 def test_after_the_rule_is_enabled_again_the_window_is_read_whole(account: Account, warehouse: Warehouse) -> None:
     account.put(privacy(EVENTS))
-    account.emulator.turn(account.archive, events_per_second=60)
+    account.emulator.turn(account.archive, events_per_second=20)
     of_rule = {"Name": account.rule, "EventBusName": account.bus}
     with pytest.raises(TransientRemoteError, match="is DISABLED"):
         read(account, warehouse, on_progress=once_stored(lambda: account.events.disable_rule(**of_rule)))

@@ -2,16 +2,23 @@
 
 import subprocess
 import sys
+import time
+from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from bwp_client.load.archive import ArchiveTiming, load_archive
-from bwp_client.load.results import ArchiveResult
+from bwp_client.load.results import ArchiveProgress, ArchiveResult
 from bwp_client.settings import ArchiveSettings
 from bwp_client.warehouse import Warehouse
+from bwp_client.warehouse.replays import list_replays
 from support.emulator import Account
 from support.events import envelope
+from support.failing import StoppedError
 from support.tables import clean_env
 
 FIRST = datetime(2026, 5, 1, tzinfo=UTC)
@@ -86,3 +93,41 @@ def others(count: int, *, start: datetime = FIRST, step: timedelta = timedelta(s
         envelope(f"o-{place:06d}", time=start + place * step) | {"detail-type": "ORDER_CONFIRMED"}
         for place in range(count)
     ]
+
+
+def once_stored(act: Callable[[], Any]) -> Callable[[ArchiveProgress], None]:
+    """Return a progress function that acts once, after the first events are stored."""
+    done: list[Any] = []
+
+    def progress(state: ArchiveProgress) -> None:
+        if state.stored and not done:
+            done.append(True)
+            act()
+
+    return progress
+
+
+def stop() -> None:
+    raise StoppedError
+
+
+def stopped_load(account: Account, warehouse: Warehouse, **changes: Any) -> None:
+    """Load until some events are stored, and stop as a killed process would; the replay goes on at AWS."""
+    account.emulator.turn(account.archive, events_per_second=60)
+    with pytest.raises(StoppedError):
+        read(account, warehouse, on_progress=once_stored(stop), timing=replace(QUICK, batch_messages=10), **changes)
+    account.emulator.turn(account.archive)
+    (left,) = [replay for replay in list_replays(warehouse) if replay.archive == account.archive]
+    assert left.state.is_open
+    wait_for_end(account)
+    until = time.monotonic() + 90
+    while sum(account.waiting()) <= 10:  # what was received when the load stopped is hidden for a while
+        assert time.monotonic() < until
+        time.sleep(0.2)
+
+
+def wait_for_end(account: Account) -> None:
+    until = time.monotonic() + 60
+    while any(replay["State"] in ("STARTING", "RUNNING") for replay in account.replays()):
+        assert time.monotonic() < until
+        time.sleep(0.05)

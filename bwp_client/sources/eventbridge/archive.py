@@ -35,6 +35,7 @@ from bwp_client.sources.eventbridge.rule_checks import archive_checks, rule_chec
 __all__ = ["Archive", "Rule", "Setup", "archive_name", "describe_setup", "ready_setup", "rule_and_queue"]
 
 _NAME = re.compile(r"[.\-_A-Za-z0-9]{1,48}")
+_RULE_NAME = re.compile(r"[.\-_A-Za-z0-9]{1,64}")
 SEE_SETUP = "docs/archive.md walks through the set-up"
 
 
@@ -98,7 +99,7 @@ def rule_and_queue(settings: ArchiveSettings) -> tuple[str, str]:
     """Return the name of the rule and the URL of the queue.
 
     Raises:
-        SettingsError: The rule's name or the queue's URL is not set.
+        SettingsError: The rule's name or the queue's URL is not set, or no rule can have that name.
     """
     for name, value in (("RULE_NAME", settings.rule_name), ("QUEUE_URL", settings.queue_url)):
         if not value:
@@ -106,6 +107,11 @@ def rule_and_queue(settings: ArchiveSettings) -> tuple[str, str]:
                 f"BWP_ARCHIVE__{name} is not set. Nothing was started: without it a replay can't be kept from your "
                 f"production targets. {SEE_SETUP}."
             )
+    if not _RULE_NAME.fullmatch(str(settings.rule_name)):
+        raise SettingsError(
+            f"BWP_ARCHIVE__RULE_NAME is {str(settings.rule_name)[:80]!r}, which is no name of a rule. Nothing was started: "
+            "set it to the name alone, without ARN and bus (1 to 64 letters, digits, '.', '-', '_')."
+        )
     return str(settings.rule_name), str(settings.queue_url)
 
 

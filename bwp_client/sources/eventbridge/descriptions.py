@@ -48,10 +48,15 @@ class Archive:
         """The account that owns the archive."""
         return self.arn.split(":")[4]
 
+    @property
+    def rules_arn(self) -> str:
+        """The ARN of every rule on the archive's bus without the rule's name."""
+        path = "" if self.bus == "default" else f"/{self.bus}"
+        return f"{self.arn.partition(':archive/')[0]}:rule{path}"
+
     def rule_arn(self, name: str) -> str:
         """Return the ARN of a rule on the archive's bus."""
-        path = name if self.bus == "default" else f"{self.bus}/{name}"
-        return f"{self.arn.partition(':archive/')[0]}:rule/{path}"
+        return f"{self.rules_arn}/{name}"
 
     def queue_arn(self, name: str) -> str:
         """Return the ARN of a queue in the archive's Region and account."""

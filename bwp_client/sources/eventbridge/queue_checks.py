@@ -192,7 +192,7 @@ def failures_visible(dead_letters: Iterable[DeadLetterQueue], queue: dict[str, s
     """Return whether a dead-letter queue receives the events that can't be delivered, so that a load sees them there."""
     arns = rule.dead_letter_arns(queue["QueueArn"])
     return any(
-        dead.attributes is not None and not any(_weaknesses(dead, dead.attributes, dead.attributes, rule))
+        dead.attributes is not None and not any(_weaknesses(dead, dead.attributes, rule))
         for dead in dead_letters
         if dead.arn in arns
     )
@@ -224,8 +224,10 @@ def dead_letter_checks(
             yield Check(text, _move_back(dead.arn, queue, url), Severity.WRONG)
         else:
             yield Check(f"{text} is empty")
-        if rule is not None and dead.attributes and dead.arn in rule.dead_letter_arns(queue["QueueArn"]):
-            yield from _weaknesses(dead, dead.attributes, queue, rule)
+        if dead.attributes:
+            yield from _short_retention(dead, dead.attributes, queue)
+            if rule is not None and dead.arn in rule.dead_letter_arns(queue["QueueArn"]):
+                yield from _weaknesses(dead, dead.attributes, rule)
 
 
 def _move_back(arn: str, queue: dict[str, str], url: str) -> str:
@@ -240,10 +242,20 @@ def _move_back(arn: str, queue: dict[str, str], url: str) -> str:
     return move if dead_letter_arn(queue) == arn else all_of(set_dead_letters(url, arn), move)
 
 
-def _weaknesses(
-    dead: DeadLetterQueue, attributes: dict[str, str], queue: dict[str, str], rule: Rule
-) -> Iterator[Check]:
-    """Yield what keeps EventBridge from sending to the dead-letter queue of the target, or loses messages there."""
+def _short_retention(dead: DeadLetterQueue, attributes: dict[str, str], queue: dict[str, str]) -> Iterator[Check]:
+    """Yield that a dead-letter queue loses messages: the age of a message is counted from when it was first sent."""
+    retention, least = (int(described.get("MessageRetentionPeriod", "0")) for described in (attributes, queue))
+    is_filled = dead_letter_arn(queue) == dead.arn and max_receive_count(queue) < _FEW_RECEIPTS
+    if retention < least:
+        yield Check(
+            f"the dead-letter queue {dead.name} MessageRetentionPeriod is {retention} s, less than the queue's {least} s",
+            set_attributes(dead.url, MessageRetentionPeriod=str(RETENTION_SECONDS)),
+            Severity.BLOCKING if is_filled and 0 < retention < SHORTEST_RETENTION_SECONDS else Severity.NOTE,
+        )
+
+
+def _weaknesses(dead: DeadLetterQueue, attributes: dict[str, str], rule: Rule) -> Iterator[Check]:
+    """Yield what keeps EventBridge from sending to the dead-letter queue of the target."""
     text = f"the dead-letter queue {dead.name}"
     wrong = policy_problem(attributes, rule.arn)
     if wrong:
@@ -251,10 +263,3 @@ def _weaknesses(
     encryption = _encryption_check(attributes, dead.url, failures_visible=True)
     if encryption.severity is Severity.BLOCKING:
         yield Check(f"{text} may stay empty: {encryption.text}", encryption.fix, Severity.NOTE)
-    retention, least = (int(described.get("MessageRetentionPeriod", "0")) for described in (attributes, queue))
-    if retention < least:
-        yield Check(
-            f"{text} MessageRetentionPeriod is {retention} s, less than the queue's {least} s",
-            set_attributes(dead.url, MessageRetentionPeriod=str(RETENTION_SECONDS)),
-            Severity.NOTE,
-        )

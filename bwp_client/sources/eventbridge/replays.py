@@ -17,7 +17,8 @@ OVERLAP = timedelta(hours=3)
 """The overlap of a window with the last complete window, for events that were archived late."""
 NAME_PREFIX = "bwp-"
 """The prefix of the names of our replays."""
-_START_STATE = "Nothing was started."
+NOT_STARTED = "Nothing was started."
+"""The state of the data after a refused start, in messages."""
 _STATE = "Stored events are unchanged."
 _START_HINTS: dict[str, tuple[str, str]] = {
     "ValidationException:Destination.Arn": (
@@ -88,7 +89,7 @@ def start_replay(clients: Clients, setup: Setup, name: str, window: ReplayWindow
 
     with aws_errors(
         f"StartReplay {name}",
-        state=_START_STATE,
+        state=NOT_STARTED,
         permission="events:StartReplay on the archive, its bus and replay/bwp-*",
         hints=_START_HINTS,
     ):
@@ -106,7 +107,7 @@ def start_replay(clients: Clients, setup: Setup, name: str, window: ReplayWindow
             found = describe_replay(clients, name)  # None so soon after the start of the replay means nothing
             if found is not None and not (found.is_of(setup, window) and found.is_sent_to(setup.rule.arn)):
                 raise TerminalRemoteError(
-                    f"A replay named {name} exists for another archive or window or rule. {_START_STATE} "
+                    f"A replay named {name} exists for another archive or window or rule. {NOT_STARTED} "
                     "Load again: the next replay gets a new name."
                 ) from error
 

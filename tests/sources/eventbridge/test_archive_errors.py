@@ -95,10 +95,12 @@ def warehouse(tmp_path: Path) -> Warehouse:
     return Warehouse(str(tmp_path / "w"))
 
 
-def load(aws: Aws, warehouse: Warehouse, unknown_seconds: float = 0.0, **changes: Any) -> Any:
+def load(
+    aws: Aws, warehouse: Warehouse, unknown_seconds: float = 0.0, stall_seconds: float = 5.0, **changes: Any
+) -> Any:
     timing = ArchiveTiming(
         poll_seconds=0, empty_polls=3, settle_seconds=0.0, status_seconds=0.0, unknown_seconds=unknown_seconds,
-        stall_seconds=5.0,
+        stall_seconds=stall_seconds,
     )  # fmt: skip
     return load_archive(warehouse, "archive://a", SETTINGS, clients=aws.clients, timing=timing, **(WINDOW | changes))
 
@@ -152,8 +154,10 @@ def test_a_refused_start_is_reported_and_closed_in_the_journal(case: str, aws: A
 def test_a_fault_of_aws_leaves_the_try_open_so_that_the_next_run_adopts_it(aws: Aws, warehouse: Warehouse) -> None:
     aws.set_up_well()
     aws.events.add_client_error("start_replay", "InternalException", "oops", http_status_code=500)
-    with pytest.raises(TransientRemoteError, match="AWS failed on StartReplay"):
+    with pytest.raises(TransientRemoteError, match="AWS failed on StartReplay") as failed:
         load(aws, warehouse)
+    assert "Whether the replay has started is not known" in str(failed.value)
+    assert NOTHING not in str(failed.value)
     (planned,) = list_replays(warehouse)
     assert planned.state is ReplayState.PLANNED
     aws.set_up_well()
@@ -164,6 +168,29 @@ def test_a_fault_of_aws_leaves_the_try_open_so_that_the_next_run_adopts_it(aws: 
     assert [(replay.replay_name, replay.state) for replay in list_replays(warehouse)] == [
         (planned.replay_name, ReplayState.COMPLETE)
     ]
+
+
+@pytest.mark.parametrize("name", [RULE, f"{BUS}/reader", " reader", "x" * 65, "ü"])
+def test_a_rule_name_that_no_rule_can_have_is_refused(name: str, aws: Aws, warehouse: Warehouse) -> None:
+    with pytest.raises(SettingsError, match=r"BWP_ARCHIVE__RULE_NAME is .*set it to the name alone"):
+        load_archive(
+            warehouse, "archive://a", ArchiveSettings(rule_name=name, queue_url=URL), clients=aws.clients, **WINDOW
+        )
+
+
+def test_a_replay_that_is_given_up_and_cannot_be_cancelled_is_closed_in_the_journal(
+    aws: Aws, warehouse: Warehouse
+) -> None:
+    aws.set_up_well()
+    aws.events.add_response("start_replay", {"State": "STARTING"})
+    aws.replay("STARTING")
+    aws.sqs.add_response("receive_message", {})
+    aws.events.add_client_error("cancel_replay", "AccessDeniedException", "no")
+    with pytest.raises(
+        TransientRemoteError, match=r"made no progress .* it goes on at AWS, .*AWS refused CancelReplay"
+    ):
+        load(aws, warehouse, stall_seconds=0)
+    assert list_replays(warehouse)[0].state is ReplayState.TIMED_OUT
 
 
 def drained(aws: Aws, *, failing: tuple[str, str, str] | None = None) -> None:
