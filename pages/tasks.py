@@ -3,14 +3,15 @@
 import streamlit as st
 
 from bwp_client.metrics import MetricName
+from bwp_client.ui.address_fields import draw_text
 from bwp_client.ui.components import draw_meanings
 from bwp_client.ui.page import open_page
 from bwp_client.ui.sections import data_extent, pasted_tasks, task_detail, worklist
+from bwp_client.ui.sections.worklist_narrowing import narrowing_texts
 
-page = open_page("Tasks")
-task_id = st.text_input("One task", key="task", bind="query-params", placeholder="Paste a task ID to see its timeline")
-if task_id and task_id.strip():
-    task_detail.draw_task(page, task_id.strip())
+page = open_page("Tasks", narrowing_texts)
+if task_id := draw_text("One task", key="task", placeholder="Paste a task ID to see its timeline"):
+    task_detail.draw_task(page, task_id)
     st.stop()
 data_extent.draw_missing_data(page)
 worklist.draw_worklist(page)

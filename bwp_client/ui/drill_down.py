@@ -1,4 +1,4 @@
-"""Callbacks of a clicked chart mark or a ticked table row: they narrow the filters and open the worklist with its tasks."""
+"""Callbacks of a clicked chart mark or a ticked table row: they open the worklist with its tasks; the filters stay."""
 
 from __future__ import annotations
 
@@ -14,6 +14,11 @@ from bwp_client.metrics import Bucket
 from bwp_client.ui.page import GO_TO, TASKS_PAGE, PageContext
 
 T = TypeVar("T")
+ON, WITH_CODE, OF_PRODUCT = "on", "with_code", "of_product"
+"""Parameters of the worklist's address: the days of the failures, their error code, their business product."""
+DAYS_BETWEEN = ".."
+"""Between the first and the last day in `on`; a single day has none."""
+
 FiltersOfMark = Callable[[Mapping[str, Any]], dict[str, Any]]
 """Returns, for a clicked point of a chart, the keyword arguments of `open_tasks`; empty when the point has no tasks."""
 
@@ -21,21 +26,17 @@ FiltersOfMark = Callable[[Mapping[str, Any]], dict[str, Any]]
 def open_tasks(
     *, start: date | None = None, end: date | None = None, code: str | None = None, product: str | None = None
 ) -> None:
-    """Open the worklist with narrower filters; call it in a callback.
+    """Open the worklist with the tasks of a mark, which are parameters of that page alone; call it in a callback.
 
     Args:
-        start: The first day.
+        start: The first day on which they failed.
         end: The last day.
-        code: An error code.
-        product: A business product ID.
+        code: Their error code.
+        product: Their business product's ID.
     """
-    for key, value in (("from", start), ("to", end)):
-        if value is not None:
-            st.session_state[key] = value
-    for key, name in (("code", code), ("product", product)):
-        if name is not None:
-            st.session_state[key] = [name]
-    st.session_state[GO_TO] = (TASKS_PAGE, {})
+    days = sorted({day.isoformat() for day in (start, end) if day is not None})
+    own = {ON: [DAYS_BETWEEN.join(days)] if days else [], WITH_CODE: [code or ""], OF_PRODUCT: [product or ""]}
+    st.session_state[GO_TO] = (TASKS_PAGE, {key: texts for key, texts in own.items() if any(texts)})
 
 
 def open_mark(key: str, filters_of: FiltersOfMark) -> None:

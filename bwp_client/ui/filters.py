@@ -1,18 +1,25 @@
-"""The filters in the sidebar: the same on every page, bound to the URL under the names of the command line's options."""
+"""The filters in the sidebar: the same on every page, and in the address under the names of the command line's options."""
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
+from functools import partial
 from typing import Any, Final
 
 import streamlit as st
 
 from bwp_client.events import TaskKind
+from bwp_client.ids import normal_id
 from bwp_client.metrics import MetricName
 from bwp_client.metrics.filters import DEFAULT_DAYS, Bucket, Filters, whole_days
 from bwp_client.metrics.queries import list_error_codes, list_products, list_regions
+from bwp_client.ui import page_address
+from bwp_client.ui.address_fields import draw_option, unknown_options
 from bwp_client.ui.data import ProductNames, cached, metric_row
+from bwp_client.ui.markdown import plain
 from bwp_client.warehouse.snapshot import Snapshot
 
 
@@ -24,10 +31,17 @@ class Choice:
     bucket: Bucket
     """The chosen bucket. With `auto`, the finest bucket with a readable number of points and, on average, enough outcomes to
     rate."""
+    is_default_period: bool
+    """Whether the period is the one that a page without parameters shows."""
 
 
-NARROWING: Final = ("product", "code", "region")
-"""Keys of the filters that can be removed; period and task kind always apply."""
+FILTER_KEYS: Final = ("kind", "from", "to", "product", "code", "region", "by")
+"""The keys of the filters, which are the parameters of the address that every page has."""
+NARROWING: Final = ("from", "to", "product", "code", "region")
+"""Keys of the filters that can be removed; the task kind always applies."""
+_AUTO: Final = "auto"
+_MAX_LENGTH: Final = 100
+"""Characters shown of a value that is not known."""
 _BUCKET_DAYS: Final = {Bucket.DAY: 1, Bucket.WEEK: 7, Bucket.MONTH: 30}
 """Length of a bucket in days, finest first."""
 _MAX_DAYS_BY_DAY: Final = 92
@@ -37,65 +51,155 @@ _MAX_DAYS_BY_HOUR: Final = 62
 
 
 def draw_sidebar(snapshot: Snapshot, names: ProductNames, *, min_n: int) -> Choice | None:
-    """Draw the filters and return the choice; None while a day of the period is missing, or the last day precedes the first.
+    """Draw the filters and return the choice; None where the period or the task kind is not known.
+
+    A value of the address that the data don't know is named above the page, and nothing is shown in its place.
 
     Args:
         snapshot: The data.
         names: The business products' names.
         min_n: Fewer outcomes than this are not rated.
     """
+    unknown: list[str] = []
+    kinds, buckets = [item.value for item in TaskKind], [_AUTO, *(item.value for item in Bucket)]
     with st.sidebar:
-        # The options are shown as on the command line, because Streamlit writes the shown text into the URL.
         # Radio buttons, because a segmented control's chosen option has too little contrast in the dark theme.
-        kind = st.radio(
-            "Task kind", [item.value for item in TaskKind], horizontal=True, key="kind", bind="query-params",
-        )  # fmt: skip
-        start, end = _draw_period(snapshot)
-        narrowing = _draw_narrowing(snapshot, names)
-        bucket = st.selectbox(
-            "Time by", ["auto", *(item.value for item in Bucket)], key="by", bind="query-params",
-        )  # fmt: skip
+        kind = _draw_option(st.radio, "Task kind", kinds, unknown, key="kind", horizontal=True)
+        default = _default_period(snapshot)
+        start = _draw_day("From (UTC)", default[0], unknown, key="from")
+        end = _draw_day("To, that day included (UTC)", default[1], unknown, key="to")
+        is_known = not unknown
+        narrowing = _draw_narrowing(snapshot, names, unknown)
+        bucket = _draw_option(st.selectbox, "Time by", buckets, unknown, key="by")
+    for text in unknown:
+        st.warning(f"{text} The link asks for it; nothing else is shown in its place.")
+    if not is_known:
+        st.button("Show all", on_click=show_all, args=(FILTER_KEYS,), key="show_all")
+        return None
     if not isinstance(start, date) or not isinstance(end, date) or end < start:
         st.warning("The last day lies before the first. Choose a later “To” in the sidebar.")
         return None
     from_time, to_time = whole_days(start, end)
-    filters = Filters(from_time, to_time, TaskKind(kind or TaskKind.DELETION.value), **narrowing)
+    filters = Filters(from_time, to_time, TaskKind(kind), **narrowing)
     row = metric_row(snapshot, MetricName.PERIOD_COMPARISON, filters.with_(codes=None), min_n=min_n)
-    return Choice(filters, _bucket(bucket or "auto", (to_time - from_time).days, row["n"], min_n))
+    return Choice(filters, _bucket(bucket, (to_time - from_time).days, row["n"], min_n), (start, end) == default)
 
 
-def _draw_period(snapshot: Snapshot) -> tuple[Any, Any]:
-    """Draw the fields of the first and the last day, and return both days; by default the last 28 days of the data."""
+def fixed_parameters(choice: Choice) -> dict[str, list[str]]:
+    """Return parameters of the address that show the same in a week, when the default period is another."""
+    filters = choice.filters
+    return {
+        "kind": [filters.task_kind.value],
+        "from": [filters.from_time.date().isoformat()],
+        "to": [(filters.to_time - timedelta(days=1)).date().isoformat()],
+        "product": list(filters.business_products or ()),
+        "code": list(filters.codes or ()),
+        "region": list(filters.regions or ()),
+        "by": [choice.bucket.value],
+    }
+
+
+def show_all(keys: Iterable[str]) -> None:
+    """Remove parameters from the address, and with them the choice that they stand for; a callback."""
+    page_address.write(dict.fromkeys(keys, ()))
+    for key in keys:
+        st.session_state.pop(key, None)
+
+
+def _default_period(snapshot: Snapshot) -> tuple[date, date]:
+    """Return the first and the last of the last 28 days of the data."""
     span = snapshot.span()
     last = (snapshot.limits.newest_event_at or datetime.now(UTC)).date()
     first = min(span[0].date(), last) if span else last
-    default = max(first, last - timedelta(days=DEFAULT_DAYS - 1))
-    start = st.date_input("From (UTC)", value=default, key="from", bind="query-params")
-    end = st.date_input("To, that day included (UTC)", value=last, key="to", bind="query-params")
-    return start, end
+    return max(first, last - timedelta(days=DEFAULT_DAYS - 1)), last
 
 
-def _draw_narrowing(snapshot: Snapshot, names: ProductNames) -> dict[str, tuple[str, ...] | None]:
+def _draw_option(
+    draw: Callable[..., Any], label: str, options: list[str], unknown: list[str], *, key: str, **of_widget: Any
+) -> str:
+    unknown.extend(
+        f"{_shown(text)} is no {label.casefold()}: there are {', '.join(options)}."
+        for text in unknown_options(key, options)
+    )
+    return draw_option(draw, label, options, key=key, **of_widget)
+
+
+def _draw_day(label: str, default: date, unknown: list[str], *, key: str) -> Any:
+    """Draw a field for a day, and return the day; None while it is empty."""
+
+    def write() -> None:
+        chosen = st.session_state[key]
+        page_address.write({key: [chosen.isoformat()] if isinstance(chosen, date) else []})
+
+    page_address.follow(key, lambda found: (_day(found[-1]) if found else None) or default)
+    unknown.extend(
+        f"{_shown(text)} is no day: write it as {default.isoformat()}."
+        for text in page_address.values(key)
+        if _day(text) is None
+    )
+    return st.date_input(label, key=key, on_change=write)
+
+
+def _day(text: str) -> date | None:
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        return None
+
+
+def _draw_narrowing(snapshot: Snapshot, names: ProductNames, unknown: list[str]) -> dict[str, tuple[str, ...] | None]:
     """Draw the choice of products, error codes and, if there are several, regions; return the fields of `Filters`."""
-    products = st.multiselect(
-        "Business products", all_products(snapshot), format_func=names, key="product", bind="query-params",
-        placeholder="All",
+    products = all_products(snapshot)
+    labels = Counter(map(names, products))
+    ids = {names(product): product for product in products if labels[names(product)] == 1}
+    chosen_products = _draw_several(
+        "Business products", products, unknown, key="product", format_func=names,
+        read=lambda text: ids.get(text) or normal_id(text),  # links of earlier releases hold names
     )  # fmt: skip
-    codes = st.multiselect(
-        "Error codes", all_codes(snapshot), key="code", bind="query-params", placeholder="All",
+    codes = _draw_several(
+        "Error codes", all_codes(snapshot), unknown, key="code",
         help="Narrows the failed tasks only: failed with these codes ÷ all outcomes.",
     )  # fmt: skip
     regions = all_regions(snapshot)
-    chosen_regions = (
-        st.multiselect("Regions", regions, key="region", bind="query-params", placeholder="All")
-        if len(regions) > 1
-        else []
-    )
+    is_offered = len(regions) > 1 or page_address.values("region")
+    chosen_regions = _draw_several("Regions", regions, unknown, key="region") if is_offered else ()
     return {
-        "business_products": tuple(products) or None,
-        "codes": tuple(codes) or None,
-        "regions": tuple(chosen_regions) or None,
+        "business_products": chosen_products or None,
+        "codes": codes or None,
+        "regions": chosen_regions or None,
     }
+
+
+def _draw_several(
+    label: str, options: list[str], unknown: list[str], *, key: str, read: Callable[[str], str] = str, **of_widget: Any
+) -> tuple[str, ...]:
+    """Draw a choice of several options, and return the chosen ones, with those of the address that are not known.
+
+    Args:
+        label: The widget's label.
+        options: The known values.
+        unknown: Gets a sentence about each value of the address that is not known.
+        key: The widget's key.
+        read: Returns the value that a text of the address means.
+        of_widget: Further arguments of the widget.
+    """
+    found = list(dict.fromkeys(map(read, page_address.values(key))))
+    page_address.follow(key, lambda _: [value for value in found if value in options])
+    st.session_state[key] = [value for value in st.session_state[key] if value in options]
+    chosen = st.multiselect(
+        label, options, key=key, placeholder="All", on_change=partial(_write_several, key), **of_widget
+    )
+    strange = [value for value in found if value not in options]
+    unknown.extend(f"{_shown(value)} is not among the {label.casefold()} of these data." for value in strange)
+    return (*chosen, *strange)
+
+
+def _write_several(key: str) -> None:
+    page_address.write({key: st.session_state[key]})
+
+
+def _shown(text: str) -> str:
+    return f"“{plain(text[:_MAX_LENGTH])}”"
 
 
 def _bucket(chosen: str, days: int, outcomes: int, min_n: int) -> Bucket:

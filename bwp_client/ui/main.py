@@ -33,11 +33,12 @@ if "pages" not in st.session_state:  # st.Page searches for the file, which take
         st.Page("../../pages/reports.py", title="Reports", icon=":material/description:"),
         st.Page("../../pages/data_health.py", title="Data health", icon=":material/health_and_safety:"),
     ]
-chosen = st.navigation(st.session_state.pages, position="hidden" if settings is None else "sidebar")
+chosen = st.navigation(st.session_state.pages, position="hidden")
 if settings is None:
     page.clear()
 else:
     with page_slots:
+        page.draw_navigation(st.session_state.pages)
         login.draw_visitor()
         page.prepare(settings, partial(draw_without_data, chosen, settings))
         chosen.run()

@@ -8,23 +8,24 @@ In every module of this package, functions named `draw_…` write Streamlit elem
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Iterable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime, timedelta
 from typing import Any, Final, TypeVar
 
 import pandas as pd
 import pyarrow as pa
 import streamlit as st
+from streamlit.navigation.page import StreamlitPage
 
 from bwp_client.errors import BwpError
 from bwp_client.metrics import Bucket, Filters, MetricName
 from bwp_client.metrics.filters import whole_days
 from bwp_client.metrics.guidance import GuidanceTable, read_guidance
 from bwp_client.settings import Settings
-from bwp_client.ui import data
+from bwp_client.ui import data, page_address
 from bwp_client.ui.data import ProductNames, current_snapshot, product_names_of, to_arrow, version_key
-from bwp_client.ui.filters import NARROWING, Choice, draw_sidebar
+from bwp_client.ui.filters import FILTER_KEYS, NARROWING, Choice, draw_sidebar, fixed_parameters, show_all
 from bwp_client.ui.first_run import draw_no_data, draw_sample_banner
 from bwp_client.ui.job_progress import draw_job_progress
 from bwp_client.warehouse.snapshot import Snapshot
@@ -66,6 +67,11 @@ class PageContext:
             return self.filters
         from_time, to_time = whole_days(span[0].date(), span[1].date())
         return self.filters.with_(from_time=from_time, to_time=to_time)
+
+    @property
+    def last_day(self) -> date:
+        """The last day of the chosen period."""
+        return (self.filters.to_time - timedelta(microseconds=1)).date()
 
     @property
     def as_of(self) -> str:
@@ -115,6 +121,9 @@ def prepare(settings: Settings, draw_without_data: Callable[[], None]) -> None:
         draw_without_data: Draws what the page shows even without data, below the error or the next step.
     """
     clear()
+    if GO_TO in st.session_state:
+        target, query = st.session_state.pop(GO_TO)
+        st.switch_page(target, query_params=parameters_with(query))
     try:
         guidance = read_guidance(settings.error_codes_file)
         snapshot = current_snapshot(settings)
@@ -135,28 +144,48 @@ def prepare(settings: Settings, draw_without_data: Callable[[], None]) -> None:
     choice = draw_sidebar(snapshot, names, min_n=settings.min_n)
     if choice is None:
         st.stop()
-    if GO_TO in st.session_state:
-        target, query = st.session_state.pop(GO_TO)
-        # Streamlit writes the filters into the new page's URL, because they are bound to the URL.
-        st.switch_page(target, query_params=query)
     cache_key = f"{choice!r} {settings.min_n} {settings.product_names} {settings.error_codes_file}"
     st.session_state[_CONTEXT] = PageContext(settings, snapshot, names, choice, guidance, cache_key)
 
 
-def open_page(title: str) -> PageContext:
+def draw_navigation(pages: Iterable[StreamlitPage]) -> None:
+    """Draw links to the pages in the sidebar; they carry the filters, so that a page opens with its whole address."""
+    with st.sidebar:
+        for target in pages:
+            st.page_link(target, query_params=parameters_with({}))
+        st.divider()
+
+
+def parameters_with(own: Mapping[str, Iterable[str]]) -> dict[str, Iterable[str]]:
+    """Return the parameters of a link to another page: the filters of this one, and the other page's own."""
+    return {**page_address.carried(FILTER_KEYS), **own}
+
+
+def open_page(title: str, narrowing_of: Callable[[PageContext], Mapping[str, str]] = lambda _: {}) -> PageContext:
     """Draw the head of a page and return the page's context; a page that was run without the main script is stopped.
 
     Args:
         title: Drawn with the freshness of the data and the active filters.
+        narrowing_of: Returns what else narrows this page, as the parameter of the address and a text.
     """
     page = st.session_state.get(_CONTEXT)
     if not isinstance(page, PageContext):
         st.error("Open the app at its main address.")
         st.stop()
     st.title(title, anchor=False)
-    st.caption(_freshness(page.snapshot))
-    _draw_active_filters(page)
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.caption(_freshness(page.snapshot))
+        _draw_link(page)
+    _draw_active_filters(page, narrowing_of(page))
     return page
+
+
+def _draw_link(page: PageContext) -> None:
+    """Draw the page's address with fixed days and IDs, ready to be copied."""
+    with st.popover("Copy link", icon=":material/link:"):
+        own = page_address.carried(key for key in st.query_params if key not in FILTER_KEYS)
+        st.code(page_address.link(fixed_parameters(page.choice) | own), language=None, wrap_lines=True)
+        st.caption("Shows the same days, products and codes to everybody, also later.")
 
 
 def _freshness(snapshot: Snapshot) -> str:
@@ -180,20 +209,17 @@ def time_since(time: datetime) -> str:
     return f"{minutes // 60} h ago" if minutes < 60 * 48 else f"{minutes // 1440} days ago"
 
 
-def _draw_active_filters(page: PageContext) -> None:
-    """Draw the filters that apply on every page, with a button that removes them; nothing without such a filter."""
+def _draw_active_filters(page: PageContext, narrowing: Mapping[str, str]) -> None:
+    """Draw everything that narrows the page, with a button that removes it; nothing where nothing does."""
+    filters = page.filters
     chosen = [
-        *(f"product {page.names(product)}" for product in page.filters.business_products or ()),
-        *(f"error code {code}" for code in page.filters.codes or ()),
-        *(f"region {region}" for region in page.filters.regions or ()),
+        *(() if page.choice.is_default_period else (f"{filters.from_time:%d %b %Y} to {page.last_day:%d %b %Y}",)),
+        *(f"product {page.names(product)}" for product in filters.business_products or ()),
+        *(f"error code {code}" for code in filters.codes or ()),
+        *(f"region {region}" for region in filters.regions or ()),
+        *narrowing.values(),
     ]
     if chosen:
         with st.container(border=True, horizontal=True, vertical_alignment="center"):
             st.text(f"Only {', '.join(chosen)}.")
-            st.button("Show all", on_click=_remove_narrowing, key="show_all")
-
-
-def _remove_narrowing() -> None:
-    for key in NARROWING:
-        if key in st.session_state:
-            st.session_state[key] = []
+            st.button("Show all", on_click=show_all, args=((*NARROWING, *narrowing),), key="show_all")

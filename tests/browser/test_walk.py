@@ -23,7 +23,7 @@ def test_from_the_overview_over_a_code_to_one_task_and_back(browser: Browser, ad
     page, outside = open_page(browser, address)
     choose_row(page, "overview_codes")
     page.wait_for_selector("h1:has-text('Tasks')", timeout=WAIT_MS)
-    page.wait_for_url("**/tasks?**code=**", timeout=WAIT_MS)
+    page.wait_for_url("**/tasks?with_code=**", timeout=WAIT_MS)
     choose_row(page, "worklist")
     page.wait_for_url("**task=**", timeout=WAIT_MS)
     page.wait_for_selector("text=Timeline", timeout=WAIT_MS)
@@ -44,23 +44,47 @@ def test_a_ticked_row_of_the_overview_opens_its_task(browser: Browser, address: 
     page.wait_for_selector("text=Timeline", timeout=WAIT_MS)
 
 
-def test_a_click_on_a_day_opens_its_tasks(browser: Browser, address: str) -> None:
+def test_a_click_on_a_day_opens_its_tasks_and_back_leads_to_the_same_chart(browser: Browser, address: str) -> None:
     page, _ = open_page(browser, f"{address}/failure_rates")
     click_mark(page, ".st-key-rates", ".scatterlayer .points path", 9)
     page.wait_for_selector("h1:has-text('Tasks')", timeout=WAIT_MS)
-    page.wait_for_url("**/tasks?**from=**", timeout=WAIT_MS)
-    days = re.findall(r"(?:from|to)=(\d{4}-\d\d-\d\d)", page.url)
-    assert len(set(days)) == 1
-    page.wait_for_selector(IDLE, timeout=WAIT_MS)
+    page.wait_for_url("**/tasks?on=**", timeout=WAIT_MS)
+    only = page.get_by_text(re.compile(r"^Only failed on \d\d \w{3} \d{4}\.$"))
+    only.wait_for(timeout=WAIT_MS)
     page.reload()
-    page.wait_for_selector("h1:has-text('Tasks')", timeout=WAIT_MS)
-    page.wait_for_url(f"**from={days[0]}**", timeout=WAIT_MS)
+    only.wait_for(timeout=WAIT_MS)
+    page.go_back()
+    page.wait_for_selector("h1:has-text('Failure rates')", timeout=WAIT_MS)
+    page.wait_for_selector(f".st-key-rates {CHART}", timeout=WAIT_MS)
+    page.wait_for_selector(IDLE, timeout=WAIT_MS)
+    assert page.get_by_text(re.compile("^Only ")).count() == 0
 
 
 def test_a_click_on_a_bar_opens_the_tasks_of_its_code(browser: Browser, address: str) -> None:
-    page, _ = open_page(browser, f"{address}/error_codes")
+    page, _ = open_page(browser, f"{address}/error_codes?by=week")
     click_mark(page, ".st-key-codes", ".barlayer .point path")
-    page.wait_for_url("**/tasks?**code=**", timeout=WAIT_MS)
+    page.wait_for_url("**/tasks?by=week&with_code=**", timeout=WAIT_MS)
+    page.get_by_role("button", name="Show all").click()
+    page.wait_for_url("**/tasks?by=week", timeout=WAIT_MS)
+    page.go_back()
+    page.wait_for_url("**with_code=**", timeout=WAIT_MS)
+    page.get_by_text(re.compile("^Only error code ")).wait_for(timeout=WAIT_MS)
+
+
+def test_back_undoes_one_filter_after_the_other(browser: Browser, address: str) -> None:
+    page, _ = open_page(browser, f"{address}/failure_rates")
+    page.wait_for_selector(CHART, timeout=WAIT_MS)
+    page.get_by_text("RETRIEVAL", exact=True).first.click()
+    page.wait_for_url("**?kind=RETRIEVAL", timeout=WAIT_MS)
+    page.wait_for_selector(IDLE, timeout=WAIT_MS)
+    page.get_by_role("link", name="Trends").click()
+    page.wait_for_selector("h1:has-text('Trends')", timeout=WAIT_MS)
+    page.wait_for_url("**/trends?kind=RETRIEVAL", timeout=WAIT_MS)
+    page.go_back()
+    page.wait_for_selector("h1:has-text('Failure rates')", timeout=WAIT_MS)
+    page.go_back()
+    page.wait_for_url("**/failure_rates", timeout=WAIT_MS)
+    page.locator("input[type=radio][value='0']:checked").first.wait_for(state="attached", timeout=WAIT_MS)
 
 
 def test_a_deep_link_restores_every_filter(browser: Browser, address: str) -> None:

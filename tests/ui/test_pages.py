@@ -159,12 +159,6 @@ def test_a_deep_link_opens_with_its_period_and_kind(loaded: Path, open_page: Ope
     assert str(app.session_state["from"]) == "2026-01-01"
 
 
-def test_junk_in_a_deep_link_is_ignored(loaded: Path, open_page: OpenPage) -> None:
-    app = open_page("overview", loaded, kind="BANANA", **{"from": "soon"})
-    assert not app.exception
-    assert app.session_state["kind"] == "DELETION"
-
-
 def test_a_wrong_setting_is_explained(monkeypatch: pytest.MonkeyPatch, loaded: Path, open_page: OpenPage) -> None:
     monkeypatch.setenv("BWP_MIN_N", "many")
     app = open_page("overview", loaded)
@@ -199,17 +193,20 @@ def test_a_mark_stands_for_the_days_of_its_bucket_within_the_period_of_the_page(
     assert drill_down.filters_of_code({"y": "A_CO…"}) == {}
 
 
-def test_a_click_on_a_mark_opens_its_tasks(loaded: Path, open_page: OpenPage) -> None:
+def test_a_click_on_a_mark_opens_its_tasks_and_leaves_the_filters(loaded: Path, open_page: OpenPage) -> None:
     app = open_page("error_codes", loaded)
-    day = app.session_state["to"] - timedelta(days=5)
-    app.session_state["from"] = app.session_state["to"] = day
-    app.session_state["code"] = ["(not looked up)"]
-    app.session_state["go_to"] = (TASKS_PAGE, {})
+    period = app.session_state["from"], app.session_state["to"]
+    day = period[1] - timedelta(days=5)
+    app.session_state["go_to"] = (TASKS_PAGE, {"on": [f"{day}"], "with_code": ["(not looked up)"]})
     app.run()
     assert not app.exception
     assert app.title[0].value == "Tasks"
-    assert (app.session_state["from"], app.session_state["to"]) == (day, day)
-    assert app.session_state["code"] == ["(not looked up)"]
+    assert (app.session_state["from"], app.session_state["to"]) == period
+    assert app.session_state["code"] == []
+    assert f"Only failed on {day:%d %b %Y}, error code (not looked up)." in words(app)
+    app.button(key="show_all").click().run()
+    assert "failed on" not in words(app)
+    assert "on" not in app.query_params
 
 
 def test_an_empty_baseline_is_no_silence(tmp_path: Path, open_page: OpenPage) -> None:

@@ -17,6 +17,7 @@ from bwp_client.reports.earlier_reports import replaced_by
 from bwp_client.reports.manifest import MANIFEST, Manifest
 from bwp_client.reports.period_note import describe_period
 from bwp_client.settings import Settings
+from bwp_client.ui.address_fields import draw_option, unknown_options
 from bwp_client.ui.components import time_column
 from bwp_client.ui.data import warehouse_in_use
 from bwp_client.ui.jobs import JobStatus, Options, is_running, jobs
@@ -27,6 +28,7 @@ from bwp_client.ui.sections.job_buttons import draw_job_state, start_job
 REPORT_HEIGHT: Final = 900
 OTHER: Final = "another"
 PERIODS: Final = ("last-week", "last-month", "last-year", OTHER)
+_MAX_KEY_LENGTH: Final = 200
 _EVERYTHING: Final = "everything as ZIP"
 
 
@@ -80,8 +82,10 @@ def draw_published_reports(uri: str) -> None:
         by_key = {report.key: report for report in published.readable}
         opened, compared = st.tabs(["Open", "Compare"])
         with opened:
-            chosen = st.selectbox("Report", list(by_key), key="report", bind="query-params")
-            if chosen in by_key:
+            for unknown in unknown_options("report", list(by_key)):
+                st.warning(f"No report {plain(unknown[:_MAX_KEY_LENGTH])} was published here. The link asks for it.")
+            chosen = draw_option(st.selectbox, "Report", list(by_key), key="report")
+            if not unknown_options("report", list(by_key)):
                 draw_report(uri, by_key[chosen])
         with compared:
             draw_report_comparison(uri, published.readable)

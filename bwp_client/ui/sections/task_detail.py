@@ -13,6 +13,7 @@ from bwp_client.deadlines import Deadline, DeadlineCalendar, Hold, judge_hold
 from bwp_client.metrics.guidance import GuidanceTable
 from bwp_client.tasks import dossier
 from bwp_client.tasks.history import REBUILT_NOTE, TaskHistory, read_task_history, rebuild_envelope
+from bwp_client.ui import page_address
 from bwp_client.ui.data import CACHE_KEYS
 from bwp_client.ui.drill_down import ticked
 from bwp_client.ui.jobs import is_running, jobs
@@ -56,6 +57,7 @@ def draw_task(page: PageContext, task_id: str) -> None:
 
 def open_task(task_id: str) -> None:
     """Show the task of an ID, or the list when the ID is empty; a callback."""
+    page_address.write({"task": filter(None, [task_id])})
     st.session_state["task"] = task_id
 
 

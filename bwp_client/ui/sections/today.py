@@ -15,7 +15,7 @@ from bwp_client.metrics.queries import count_open_failures
 from bwp_client.ui.components import draw_heading
 from bwp_client.ui.data import to_arrow
 from bwp_client.ui.drill_down import ticked
-from bwp_client.ui.page import GO_TO, TASKS_PAGE, PageContext
+from bwp_client.ui.page import GO_TO, TASKS_PAGE, PageContext, parameters_with
 from bwp_client.ui.sections.worklist import ROW_HEIGHT
 from bwp_client.ui.sections.worklist_rows import COLUMNS, dated_tasks, due_counts, this_quarter_hour
 
@@ -57,7 +57,7 @@ def draw_today(page: PageContext) -> None:
                 st.page_link(
                     TASKS_PAGE,
                     label=f"See {label}",
-                    query_params={"due": label, "ever": "true"},
+                    query_params=parameters_with({"due": [label]}),
                     icon=":material/arrow_forward:",
                 )
     overdue = failures.due["overdue"]
@@ -131,4 +131,4 @@ def _open_ticked_task(table: str, task_ids: list[str]) -> None:
     """Open the tasks page with the task whose row was ticked; a callback."""
     task_id = ticked(table, task_ids)
     if task_id is not None:
-        st.session_state[GO_TO] = (TASKS_PAGE, {"task": task_id})
+        st.session_state[GO_TO] = (TASKS_PAGE, {"task": [task_id]})

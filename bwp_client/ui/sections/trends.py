@@ -15,6 +15,7 @@ from bwp_client.charts.trends import WEEKDAYS, describe_changes, describe_contri
 from bwp_client.metrics import Bucket, MetricName
 from bwp_client.metrics.comparison import NOT_COMPARED, verdict
 from bwp_client.metrics.wording import duration, interval, percent, points, rate_legend, rate_with_interval
+from bwp_client.ui.address_fields import draw_tabs
 from bwp_client.ui.components import (
     DAY_FORMAT,
     code_palette,
@@ -175,15 +176,13 @@ def _change_rows(changes: pd.DataFrame) -> pd.DataFrame:
 def draw_more(page: PageContext) -> None:
     """Draw tabs with further charts; only the open tab is computed, and the URL names it."""
     draw_tab: dict[str, Callable[[PageContext], None]] = {
-        "Error codes by week": draw_codes_by_week,
-        "Weekday and hour": draw_hours,
-        "Time to outcome": draw_time_to_outcome,
-    }
-    tabs = st.tabs(list(draw_tab), key="more", on_change="rerun", bind="query-params")
-    for tab, draw in zip(tabs, draw_tab.values(), strict=True):
+        "codes": draw_codes_by_week, "hours": draw_hours, "time": draw_time_to_outcome,
+    }  # fmt: skip
+    labels = {"codes": "Error codes by week", "hours": "Weekday and hour", "time": "Time to outcome"}
+    for name, tab in draw_tabs(labels, key="more").items():
         if tab.open:
             with tab:
-                draw(page)
+                draw_tab[name](page)
 
 
 def draw_codes_by_week(page: PageContext) -> None:

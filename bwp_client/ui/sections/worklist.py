@@ -8,12 +8,13 @@ from functools import partial
 import pandas as pd
 import streamlit as st
 
-from bwp_client.events import EARLIEST_EVENT
 from bwp_client.metrics import MetricName
 from bwp_client.metrics.export import to_csv, to_parquet
-from bwp_client.metrics.queries import count_open_failures
+from bwp_client.ui.address_fields import draw_option, draw_text, unknown_options
+from bwp_client.ui.markdown import plain
 from bwp_client.ui.page import PageContext
 from bwp_client.ui.sections.task_detail import open_ticked_task
+from bwp_client.ui.sections.worklist_narrowing import draw_period_switch, read_narrowing
 from bwp_client.ui.sections.worklist_rows import (
     COLUMNS,
     MAX_ROWS,
@@ -39,24 +40,31 @@ _OVERDUE_CAPTION = (
 
 def draw_worklist(page: PageContext) -> None:
     """Draw the counts, the choice of state, the search, the list of tasks and its downloads."""
-    is_ever = _draw_earlier_toggle(page)
+    narrowing = read_narrowing(page)
+    for text in narrowing.unknown:
+        st.warning(text)
+    if narrowing.unknown:
+        return
+    filters = narrowing.filters
 
     def failures() -> pd.DataFrame:
-        return dated_tasks(
-            page, MetricName.OPEN_FAILURES, page.filters.with_(from_time=EARLIEST_EVENT) if is_ever else None
-        )
+        return dated_tasks(page, MetricName.OPEN_FAILURES, filters)
 
-    as_of = (is_ever, this_quarter_hour(), repr(page.settings.deadlines))
-    _draw_counts(page.cached(("counts", as_of), lambda: _counts(failures(), dated_tasks(page, MetricName.WAITING))))
-    state = st.radio("Show", STATES, horizontal=True, key="due", bind="query-params") or "open"
-    search = st.text_input(
-        "Search", key="q", bind="query-params", placeholder="Task ID, business product, error code, action"
-    )
-    text = (search or "").strip()
+    def waiting() -> pd.DataFrame:
+        return dated_tasks(page, MetricName.WAITING, filters)
+
+    as_of = (repr(filters), this_quarter_hour(), repr(page.settings.deadlines))
+    _draw_counts(page.cached(("counts", as_of), lambda: _counts(failures(), waiting())))
+    for text in unknown_options("due", STATES):
+        st.warning(f"{plain(text)} is no state of a task: there are {', '.join(STATES)}. The link asks for it.")
+        return
+    state = draw_option(st.radio, "Show", STATES, key="due", horizontal=True)
+    draw_period_switch(page)
+    text = draw_text("Search", key="q", placeholder="Task ID, business product, error code, action")
     is_waiting = state == "waiting"
 
     def tasks() -> pd.DataFrame:
-        return matching(dated_tasks(page, MetricName.WAITING) if is_waiting else in_state(failures(), state), text)
+        return matching(waiting() if is_waiting else in_state(failures(), state), text)
 
     def shown() -> ShownTasks:
         return shown_tasks(tasks(), is_waiting=is_waiting)
@@ -69,16 +77,7 @@ def draw_worklist(page: PageContext) -> None:
     elif is_waiting and not text:
         st.info("No request waits: every task that the shop lists has an event, or is closed.")
     else:
-        st.info("No task of this kind is in the list. Choose another period or fewer filters in the sidebar.")
-
-
-def _draw_earlier_toggle(page: PageContext) -> bool:
-    """Draw a toggle that adds the open failures from before the period, if there are any; return whether it is on."""
-    start = page.filters.from_time
-    earlier = page.cached("open earlier", lambda: count_open_failures(page.snapshot, page.filters, before=start))
-    return bool(earlier) and st.toggle(
-        f"Also open failures before {start:%d %b %Y} ({earlier:,})", key="ever", bind="query-params"
-    )
+        st.info("No task of this kind is in the list. Choose another state, or “Show all”.")
 
 
 def _counts(failures: pd.DataFrame, waiting: pd.DataFrame) -> dict[str, int]:

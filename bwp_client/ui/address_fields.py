@@ -1,0 +1,79 @@
+"""Widgets whose value is in the page's address: a choice of one option, and a text."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import streamlit as st
+
+from bwp_client.ui import page_address
+
+if TYPE_CHECKING:
+    from streamlit.elements.lib.mutable_tab_container import TabContainer
+
+
+def draw_option(draw: Callable[..., Any], label: str, options: Sequence[str], *, key: str, **of_widget: Any) -> str:
+    """Draw a choice of one option, and return it.
+
+    Args:
+        draw: The function of Streamlit that draws it, such as `st.radio`.
+        label: The widget's label.
+        options: The options; the first is the default, which is not in the address.
+        key: The widget's key and the parameter's name.
+        of_widget: Further arguments of the widget.
+    """
+
+    def read(found: list[str]) -> str:
+        return next((option for option in options if found and option.casefold() == found[-1].casefold()), options[0])
+
+    def write() -> None:
+        chosen = st.session_state[key]
+        page_address.write({key: [chosen] if chosen != options[0] else []})
+
+    page_address.follow(key, read)
+    return str(draw(label, options, key=key, on_change=write, **of_widget))
+
+
+def unknown_options(key: str, options: Sequence[str]) -> list[str]:
+    """Return the values that the address gives a choice, and that are no options; their case does not matter."""
+    known = {option.casefold() for option in options}
+    return [text for text in page_address.values(key) if text.casefold() not in known]
+
+
+def draw_tabs(labels: Mapping[str, str], *, key: str) -> Mapping[str, TabContainer]:
+    """Draw tabs, and return them by name; `open` tells which of them is shown.
+
+    Args:
+        labels: The label of each tab by the name that stands for it in the address; the first is the default.
+        key: The tabs' key and the parameter's name.
+    """
+    names = {label.casefold(): name for name, label in labels.items()}  # links of earlier releases hold labels
+    first = next(iter(labels))
+
+    def read(found: list[str]) -> str:
+        name = found[-1].casefold() if found else first
+        return labels.get(names.get(name, name), labels[first])
+
+    def write() -> None:
+        name = names[st.session_state[key].casefold()]
+        page_address.write({key: [name] if name != first else []})
+
+    page_address.follow(key, read)
+    return dict(zip(labels, st.tabs(list(labels.values()), key=key, on_change=write), strict=True))
+
+
+def draw_text(label: str, *, key: str, placeholder: str) -> str:
+    """Draw a field for a text, and return the text without blanks around it.
+
+    Args:
+        label: The widget's label.
+        key: The widget's key and the parameter's name.
+        placeholder: Drawn in the empty field.
+    """
+
+    def write() -> None:
+        page_address.write({key: filter(None, [st.session_state[key].strip()])})
+
+    page_address.follow(key, lambda found: found[-1] if found else "")
+    return st.text_input(label, key=key, placeholder=placeholder, on_change=write).strip()

@@ -1,0 +1,66 @@
+"""The address of a page names what is chosen on the page, by IDs and fixed words, so that a link lasts.
+
+Streamlit can bind a widget to the address by itself. It would write the text that is shown, which for a business product is
+its name; it would replace the address, so that Back leaves the app; and it would drop a value that it does not know without
+a word. Here, each choice is a step of the browser's history, and a value that is not known stays in the address until the
+visitor chooses another.
+
+A widget's key is its parameter's name. Call `follow` before the widget is drawn, and give it a callback that calls `write`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, Final
+from urllib.parse import urlencode, urlsplit, urlunsplit
+
+import streamlit as st
+
+_FOLLOWED: Final = "address_followed"
+"""Session key of the values of each parameter when its widget last followed or wrote the address."""
+
+
+def values(key: str) -> list[str]:
+    """Return the values of a parameter of the address; an empty list without it."""
+    return [value for value in st.query_params.get_all(key) if value]
+
+
+def follow(key: str, read: Callable[[list[str]], Any]) -> None:
+    """Set a widget from the address, if the visitor opened another address since: by a link, Back or Forward.
+
+    Args:
+        key: The widget's key.
+        read: Returns the widget's value for the values of the parameter, which may be none.
+    """
+    found, followed = values(key), _followed()
+    if key not in st.session_state or followed.get(key, []) != found:
+        followed[key] = found
+        st.session_state[key] = read(found)
+
+
+def write(chosen: Mapping[str, Iterable[str]]) -> None:
+    """Write values into the address, as one step of the browser's history; call it in a callback.
+
+    Args:
+        chosen: The values of each parameter to write; no values remove the parameter.
+    """
+    parameters = {key: values(key) for key in st.query_params}
+    for key, texts in chosen.items():
+        parameters[key] = _followed()[key] = list(texts)
+    st.query_params.from_dict({key: texts for key, texts in parameters.items() if texts})
+
+
+def carried(keys: Iterable[str]) -> dict[str, list[str]]:
+    """Return the values of parameters of the address, for a link to another page."""
+    return {key: found for key in keys if (found := values(key))}
+
+
+def link(parameters: Mapping[str, Iterable[str]]) -> str:
+    """Return the full address of the open page with other parameters."""
+    scheme, host, path, *_ = urlsplit(st.context.url or "")
+    return urlunsplit((scheme, host, path, urlencode(parameters, doseq=True), ""))
+
+
+def _followed() -> dict[str, list[str]]:
+    followed: dict[str, list[str]] = st.session_state.setdefault(_FOLLOWED, {})
+    return followed

@@ -1,0 +1,99 @@
+"""What narrows the worklist beside the sidebar: the tasks of a mark that was clicked, or the chosen period.
+
+The worklist itself has no period: it holds all that is open, whenever it failed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date
+from typing import Final
+
+import streamlit as st
+
+from bwp_client.events import EARLIEST_EVENT
+from bwp_client.metrics import Filters
+from bwp_client.metrics.filters import whole_days
+from bwp_client.ui import page_address
+from bwp_client.ui.drill_down import DAYS_BETWEEN, OF_PRODUCT, ON, WITH_CODE
+from bwp_client.ui.filters import all_codes, all_products
+from bwp_client.ui.markdown import plain
+from bwp_client.ui.page import PageContext
+from bwp_client.ui.sections.worklist_rows import this_quarter_hour
+
+IN_PERIOD: Final = "in_period"
+"""The parameter and key of the switch that keeps only the tasks that failed in the chosen period."""
+_MAX_LENGTH: Final = 100
+
+
+@dataclass(frozen=True, slots=True)
+class Narrowing:
+    """The filters of the worklist.
+
+    Attributes:
+        filters: The filters of the sidebar without its period, narrowed by the address of the worklist.
+        texts: What narrows it beside the sidebar: the parameter of the address, and a text.
+        unknown: A sentence about each value of the address that the data don't know.
+    """
+
+    filters: Filters
+    texts: Mapping[str, str]
+    unknown: list[str]
+
+
+def narrowing_texts(page: PageContext) -> Mapping[str, str]:
+    """Return what narrows the worklist beside the sidebar, for the head of the page."""
+    return read_narrowing(page).texts
+
+
+def read_narrowing(page: PageContext) -> Narrowing:
+    """Return the filters of the worklist."""
+    data = page.filters_of_all_data
+    filters = page.filters.with_(from_time=EARLIEST_EVENT, to_time=max(data.to_time, this_quarter_hour()))
+    texts, unknown = {}, []
+    if page_address.values(IN_PERIOD) == ["true"]:
+        filters = filters.with_(from_time=page.filters.from_time, to_time=page.filters.to_time)
+    if found := page_address.values(ON):
+        days = _days(found[-1])
+        if days is None:
+            unknown.append(f"“{_shown(found[-1])}” names no days. The link asks for it.")
+        else:
+            first, last = days
+            filters = filters.with_(**dict(zip(("from_time", "to_time"), whole_days(first, last), strict=True)))
+            texts[ON] = f"failed on {first:%d %b %Y}" + (f" to {last:%d %b %Y}" if last != first else "")
+    if found := page_address.values(WITH_CODE):
+        filters, texts[WITH_CODE] = filters.with_(codes=(found[-1],)), f"error code {found[-1]}"
+        if found[-1] not in all_codes(page.snapshot):
+            unknown.append(
+                f"No failed task has the error code “{_shown(found[-1])}” in these data. The link asks for it."
+            )
+    if found := page_address.values(OF_PRODUCT):
+        filters, texts[OF_PRODUCT] = filters.with_(business_products=(found[-1],)), f"product {page.names(found[-1])}"
+        if found[-1] not in all_products(page.snapshot):
+            unknown.append(f"“{_shown(found[-1])}” is not among the products of these data. The link asks for it.")
+    return Narrowing(filters, texts, unknown)
+
+
+def draw_period_switch(page: PageContext) -> None:
+    """Draw the switch that keeps only the tasks that failed in the chosen period."""
+    first, last = page.filters.from_time, page.last_day
+
+    def write() -> None:
+        page_address.write({IN_PERIOD: ["true"] if st.session_state[IN_PERIOD] else []})
+
+    page_address.follow(IN_PERIOD, lambda found: found == ["true"])
+    st.toggle(f"Only those that failed from {first:%d %b} to {last:%d %b %Y}", key=IN_PERIOD, on_change=write)
+
+
+def _days(text: str) -> tuple[date, date] | None:
+    """Return the first and the last day that a text such as `2026-11-09` or `2026-11-09..2026-11-15` names."""
+    try:
+        days = [date.fromisoformat(part) for part in text.split(DAYS_BETWEEN)]
+    except ValueError:
+        return None
+    return (days[0], days[-1]) if 1 <= len(days) <= 2 and days[0] <= days[-1] else None
+
+
+def _shown(text: str) -> str:
+    return plain(text[:_MAX_LENGTH])

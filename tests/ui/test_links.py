@@ -1,0 +1,152 @@
+"""Links to the pages: what they name is shown, and what the data don't know is named, with nothing else in its place."""
+
+import json
+from collections.abc import Callable
+from datetime import timedelta
+from pathlib import Path
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+from streamlit.testing.v1 import AppTest
+from support.events import NOW, envelope, write
+from support.lookups import looked_up, store_lookups
+
+from bwp_client.load import load
+from bwp_client.sources import open_source
+from bwp_client.warehouse import Warehouse
+
+from .test_pages import words
+
+OpenPage = Callable[..., AppTest]
+FIRST, SECOND = "bp-2f1c8f1e-0000-4000-8000-00000000000a", "bp-2f1c8f1e-0000-4000-8000-00000000000b"
+NAMES = {FIRST: "Northstar", SECOND: "Southstar"}
+
+
+@pytest.fixture
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Return a warehouse with 40 outcomes of one product, 5 of them failed, and 20 of another."""
+    events = [
+        envelope(f"{product[-1]}-{n}", outcome="FAILED" if n < failed else "COMPLETED", product=product,
+                 time=NOW - timedelta(days=n % 10))
+        for product, count, failed in ((FIRST, 40, 5), (SECOND, 20, 0))
+        for n in range(count)
+    ]  # fmt: skip
+    load(Warehouse(str(tmp_path / "w")), open_source(str(write(tmp_path / "events.json", events))))
+    store_lookups(Warehouse(str(tmp_path / "w")), [looked_up("a-0", errors=["ORDERS_NOT_CLOSED"])])
+    monkeypatch.setenv("BWP_PRODUCT_NAMES", json.dumps(NAMES))
+    return tmp_path / "w"
+
+
+def outcomes(app: AppTest) -> tuple[int, int]:
+    """Return the failed tasks and the outcomes that a page of rates is about."""
+    page = app.session_state["page"]
+    row = page.metric_row("period_comparison")
+    return row["failed"], row["n"]
+
+
+def unknown(app: AppTest) -> list[str]:
+    return [item.value for item in app.warning if "The link asks for it" in item.value]
+
+
+@pytest.mark.parametrize(
+    ("query", "expected"),
+    [
+        ({}, (5, 60)),
+        ({"product": FIRST}, (5, 40)),
+        ({"product": FIRST.upper()}, (5, 40)),
+        ({"product": "Northstar"}, (5, 40)),  # as links of earlier releases have it
+        ({"product": SECOND}, (0, 20)),
+        ({"kind": "deletion"}, (5, 60)),
+        ({"by": "Week"}, (5, 60)),
+        ({"code": "ORDERS_NOT_CLOSED"}, (1, 60)),
+    ],
+)
+def test_a_link_shows_what_it_names(
+    home: Path, open_page: OpenPage, query: dict[str, str], expected: tuple[int, int]
+) -> None:
+    app = open_page("failure_rates", home, **query)
+    assert not app.exception
+    assert unknown(app) == []
+    assert outcomes(app) == expected
+
+
+@pytest.mark.parametrize(
+    ("query", "named"),
+    [
+        ({"product": "bp-of-nobody"}, "bp-of-nobody"),
+        ({"product": "Old Name"}, "Old Name"),
+        ({"code": "NO_SUCH_CODE"}, "NO_SUCH_CODE"),
+        ({"region": "mars-north-1"}, "mars-north-1"),
+        ({"kind": "BANANA"}, "BANANA"),
+        ({"from": "2026-13-01"}, "2026-13-01"),
+        ({"to": "2026-05-01T12:00Z"}, "2026-05-01T12:00Z"),
+        ({"by": "fortnight"}, "fortnight"),
+    ],
+)
+def test_what_the_data_do_not_know_is_named_and_nothing_wider_is_shown(
+    home: Path, open_page: OpenPage, query: dict[str, str], named: str
+) -> None:
+    app = open_page("overview", home, **query)
+    assert not app.exception
+    (text,) = unknown(app)
+    assert named in text.replace("\\", "")
+    if "by" in query:
+        assert outcomes(app) == (5, 60)
+        return
+    if {"from", "to", "kind"} & query.keys():
+        assert not app.metric
+        assert not app.get("plotly_chart")
+    elif {"product", "region"} & query.keys():
+        assert outcomes(app) == (0, 0)
+    elif "code" in query:
+        assert outcomes(app)[0] == 0
+    app.button(key="show_all").click().run()
+    assert unknown(app) == []
+    assert outcomes(app) == (5, 60)
+
+
+def test_a_known_and_an_unknown_product_are_shown_and_named(home: Path, open_page: OpenPage) -> None:
+    app = open_page("overview", home, product=[FIRST, "bp-of-nobody"])
+    assert outcomes(app) == (5, 40)
+    assert len(unknown(app)) == 1
+
+
+def test_another_choice_takes_the_place_of_what_is_not_known(home: Path, open_page: OpenPage) -> None:
+    app = open_page("overview", home, product="bp-of-nobody")
+    app.multiselect(key="product").set_value([SECOND]).run()
+    assert unknown(app) == []
+    assert outcomes(app) == (0, 20)
+    assert app.query_params["product"] == SECOND
+
+
+def test_the_link_to_copy_fixes_the_days_and_has_ids(home: Path, open_page: OpenPage) -> None:
+    app = open_page("tasks", home, product="Northstar", due="overdue")
+    (link,) = [item.value for item in app.code if "product=" in item.value]
+    parameters = parse_qs(urlsplit(link).query)
+    last = NOW.date()
+    assert parameters["product"] == [FIRST]
+    assert parameters["due"] == ["overdue"]
+    assert (parameters["from"], parameters["to"]) == ([f"{last - timedelta(days=9)}"], [f"{last}"])
+    assert parameters["kind"] == ["DELETION"]
+    opened = open_page("overview", home, **{key: values[0] for key, values in parameters.items() if key != "due"})
+    assert outcomes(opened) == (5, 40)
+
+
+def test_a_period_that_is_not_the_usual_one_counts_as_narrowing(home: Path, open_page: OpenPage) -> None:
+    day = NOW.date() - timedelta(days=2)
+    app = open_page("overview", home, **{"from": f"{day}", "to": f"{day}"})
+    assert f"Only {day:%d %b %Y} to {day:%d %b %Y}." in words(app)
+    app.button(key="show_all").click().run()
+    assert outcomes(app) == (5, 60)
+    assert "from" not in app.query_params
+
+
+def test_another_address_in_the_same_session_is_followed(home: Path, open_page: OpenPage) -> None:
+    """As with Back and Forward of the browser."""
+    app = open_page("overview", home)
+    app.query_params["product"] = SECOND
+    app.run()
+    assert outcomes(app) == (0, 20)
+    del app.query_params["product"]
+    app.run()
+    assert outcomes(app) == (5, 60)
