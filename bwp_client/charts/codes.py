@@ -14,7 +14,7 @@ from bwp_client.charts.theme import (
     UNCODED_COLOR,
     Theme,
     empty_figure,
-    label,
+    labels,
     tick_layout,
 )
 from bwp_client.warehouse.snapshot import NOT_LOOKED_UP, UNCODED
@@ -54,7 +54,7 @@ def code_bars(frame: pd.DataFrame, theme: Theme, colors: Mapping[str, str]) -> g
     chart = empty_figure(theme, y_title="", height=90 + 30 * max(len(shown), 1))
     chart.add_bar(
         x=list(shown["tasks"]),
-        y=[label(code) for code in shown["code"]],
+        y=labels(list(shown["code"])),
         orientation="h",
         marker={
             "color": [colors.get(code, UNCODED_COLOR) for code in shown["code"]],
@@ -95,11 +95,12 @@ def codes_over_time(frame: pd.DataFrame, theme: Theme, colors: Mapping[str, str]
     shown = frame.assign(code=[code if code in top else OTHERS for code in frame["code"]])
     table = shown.pivot_table(index="period_start", columns="code", values="tasks", aggfunc="sum", fill_value=0)
     partial = set(frame.loc[frame["partial"], "period_start"]) if "partial" in frame.columns else set()
-    for code in [*top, *([OTHERS] if OTHERS in table.columns else [])]:
+    drawn = [*top, *([OTHERS] if OTHERS in table.columns else [])]
+    for code, name in zip(drawn, labels(drawn), strict=True):
         chart.add_bar(
             x=list(table.index),
             y=list(table[code]),
-            name=label(code),
+            name=name,
             marker={
                 "color": colors.get(code, UNCODED_COLOR),
                 "pattern": {"shape": "/" if code == NOT_LOOKED_UP else ""},

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import pandas as pd
@@ -16,7 +16,7 @@ from bwp_client.charts.theme import (
     Theme,
     empty_figure,
     ink,
-    label,
+    labels,
     muted,
     tick_layout,
 )
@@ -116,15 +116,17 @@ def _add_outside(chart: go.Figure, rated: pd.DataFrame, outside: pd.Series[str],
     )
 
 
-def rates_by_product(frames: Mapping[str, pd.DataFrame], theme: Theme) -> go.Figure:
+def rates_by_product(frames: Mapping[str, pd.DataFrame], name_of: Callable[[str], str], theme: Theme) -> go.Figure:
     """Draw a line of failure rates per business product; partial periods are hollow, periods not rated are gaps.
 
     Args:
-        frames: `failure_rate` frames by product name, in a stable order, which decides the colours.
+        frames: `failure_rate` frames by business product ID, in a stable order, which decides the colours.
+        name_of: Returns a product's name.
         theme: Light or dark.
     """
+    names = labels([name_of(product) for product in frames])
     chart = empty_figure(theme, y_title="Failure rate", legend=True, height=340)
-    for index, (name, frame) in enumerate(frames.items()):
+    for index, (name, frame) in enumerate(zip(names, frames.values(), strict=True)):
         shown, color = frame.tail(MAX_POINTS // 2), PALETTE[index % len(PALETTE)]
         chart.add_scatter(
             **_line(shown),
@@ -132,7 +134,7 @@ def rates_by_product(frames: Mapping[str, pd.DataFrame], theme: Theme) -> go.Fig
             line={"color": color, "width": 2},
             marker=_markers(shown, color),
             hovertemplate=_RATE_HOVER,
-            name=label(name),
+            name=name,
         )
     starts = sorted({start for frame in frames.values() for start in frame["period_start"]})
     chart.update_xaxes(tick_layout(starts, 1.0)["xaxis"])
@@ -180,16 +182,17 @@ def describe_rates(frame: pd.DataFrame, bucket: str) -> str:
     )
 
 
-def describe_products(frames: Mapping[str, pd.DataFrame], bucket: str) -> str:
+def describe_products(frames: Mapping[str, pd.DataFrame], name_of: Callable[[str], str], bucket: str) -> str:
     """Return the text alternative of `rates_by_product`: the highest rate of each product and its period.
 
     Args:
-        frames: `failure_rate` frames by product name.
+        frames: `failure_rate` frames by business product ID.
+        name_of: Returns a product's name.
         bucket: The word for a period, such as `day` or `week`.
     """
     parts = []
-    for name, frame in frames.items():
-        rated = frame[frame["rate"].notna()]
+    for product, frame in frames.items():
+        name, rated = name_of(product), frame[frame["rate"].notna()]
         if rated.empty:
             parts.append(f"{name}: too few to rate")
             continue

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -74,9 +75,30 @@ def muted(theme: Theme) -> str:
     return _MUTED[theme]
 
 
-def label(text: str) -> str:
+def _label(text: str) -> str:
     """Return text from the data for a label: shortened when long, and escaped because Plotly reads HTML tags."""
     return escape(text if len(text) <= _MAX_LABEL_LENGTH else text[: _MAX_LABEL_LENGTH - 1] + "…", quote=False)
+
+
+def labels(texts: Sequence[str]) -> list[str]:
+    """Return the label of each text, all of them different, because Plotly draws marks of one label as one mark.
+
+    Where the beginnings of long texts are alike, the labels have their ends too; equal texts are numbered.
+    """
+    found = [_label(text) for text in texts]
+    alike = Counter(found)
+    ends = [_with_end(text) if alike[short] > 1 else short for text, short in zip(texts, found, strict=True)]
+    numbers: Counter[str] = Counter()
+    result = []
+    for end in ends:
+        numbers[end] += 1
+        result.append(end if numbers[end] == 1 else f"{end} ({numbers[end]})")
+    return result
+
+
+def _with_end(text: str) -> str:
+    half = _MAX_LABEL_LENGTH // 2
+    return _label(text) if len(text) <= _MAX_LABEL_LENGTH else escape(f"{text[: half - 1]}…{text[-half:]}", quote=False)
 
 
 def tick_layout(starts: Sequence[datetime], largest: float) -> dict[str, Any]:

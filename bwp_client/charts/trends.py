@@ -8,7 +8,7 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from bwp_client.charts.rates import rate_over_time
-from bwp_client.charts.theme import FAILED, MAX_POINTS, PALETTE, Theme, empty_figure, ink, label, muted
+from bwp_client.charts.theme import FAILED, MAX_POINTS, PALETTE, Theme, empty_figure, ink, labels, muted
 
 MAX_PRODUCTS = 12
 WEEKDAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
@@ -71,7 +71,7 @@ def contributions(frame: pd.DataFrame, name_of: Callable[[str], str], theme: The
     shown = frame[(frame["part"] == "product") & frame["contribution"].notna()]
     shown = shown.reindex(shown["contribution"].abs().sort_values().index).tail(MAX_PRODUCTS)
     chart = empty_figure(theme, y_title="", height=110 + 34 * max(len(shown), 1), legend=True)
-    names = [label(name_of(product)) for product in shown["business_product_id"]]
+    names = labels([name_of(product) for product in shown["business_product_id"]])
     for column, name, color in (("rate_effect", "Rate", FAILED), ("mix_effect", "Mix", PALETTE[3])):
         chart.add_bar(
             x=[value * 100 for value in shown[column]],

@@ -15,14 +15,14 @@ import pandas as pd
 from bwp_client.metrics import Filters, MetricName, run_metric
 from bwp_client.metrics.extent import SelectedData
 from bwp_client.metrics.extent_wording import missing_data, product_limits, sentence, why_not_compared
-from bwp_client.metrics.queries import no_denominator
+from bwp_client.metrics.queries import list_known_products, no_denominator
 from bwp_client.metrics.wording import percent
 from bwp_client.monitoring.notify import Notice
 from bwp_client.monitoring.silence import Silence
 from bwp_client.monitoring.thresholds import Thresholds
 from bwp_client.redaction import one_line
 from bwp_client.settings import Settings
-from bwp_client.warehouse.product_names import name_of, product_names
+from bwp_client.warehouse.product_names import distinct_names, name_of, product_names
 from bwp_client.warehouse.snapshot import Snapshot
 
 _MAX_NAMED = 5
@@ -83,7 +83,8 @@ def evaluate_rules(
         settings: Hold the minimum n, the rule by which deadlines are counted, and the names of business products.
         now: The moment from which the age of the newest event and the days left are counted.
     """
-    names = product_names(snapshot.warehouse.uri, settings.product_names)
+    configured = product_names(snapshot.warehouse.uri, settings.product_names)
+    names = distinct_names(configured, list_known_products(snapshot))
     inputs = _Inputs(snapshot, filters, thresholds, settings, now, lambda product: name_of(product, names))
     evaluation = Evaluation(notes=[one_line(text) for text in _notes_on_period(inputs)])
     for rule, evaluate in _RULES.items():

@@ -22,7 +22,7 @@ from bwp_client.reports.spec import ReportSpec, WarehouseFacts
 from bwp_client.settings import SAMPLE_WAREHOUSE
 from bwp_client.warehouse import TABLES, Run, TableName, Warehouse, list_runs
 from bwp_client.warehouse.outcomes import OUTCOMES_SQL
-from bwp_client.warehouse.product_names import product_names
+from bwp_client.warehouse.product_names import distinct_names, product_names
 from bwp_client.warehouse.snapshot import Snapshot
 
 ROWS_PER_GROUP = 131_072
@@ -145,8 +145,8 @@ def gather_facts(
     """Return the facts about the warehouse that a report states in addition to its input rows."""
     warehouse, versions = snapshot.warehouse, snapshot.versions
     quarantine = warehouse.handle(TableName.QUARANTINE, versions.get(TableName.QUARANTINE.value, 0))
-    names = product_names(warehouse.uri, configured_names)
     known = {row[0] for row in snapshot.rows("select business_product_id from product_kinds")}
+    names = distinct_names(product_names(warehouse.uri, configured_names), known)
     events = OUTCOMES_SQL.format(events=_EVENTS_OF_TASKS_IN_PERIOD)
     return WarehouseFacts(
         run_id=snapshot.run.run_id,

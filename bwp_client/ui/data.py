@@ -22,10 +22,11 @@ from cachetools import LRUCache
 from bwp_client.deadlines import DeadlineCalendar
 from bwp_client.metrics import Bucket, Filters, MetricName, run_metric
 from bwp_client.metrics.guidance import GuidanceTable
+from bwp_client.metrics.queries import list_known_products
 from bwp_client.settings import SAMPLE_WAREHOUSE, Settings
 from bwp_client.warehouse import Run, Warehouse, newest_run
 from bwp_client.warehouse.lost_tables import refuse_lost_tables
-from bwp_client.warehouse.product_names import name_of, product_names
+from bwp_client.warehouse.product_names import distinct_names, name_of, product_names
 from bwp_client.warehouse.snapshot import Snapshot
 
 NEWEST_RUN_SECONDS: Final = 1.0
@@ -142,14 +143,14 @@ class ProductNames:
         return name_of(business_product_id, self.by_id) if business_product_id else ""
 
 
-def product_names_of(settings: Settings) -> ProductNames:
-    """Return the names of the business products in the warehouse that the pages show."""
-    return _product_names(uri=warehouse_in_use(settings).uri, configured=json.dumps(settings.product_names))
+def product_names_of(snapshot: Snapshot, settings: Settings) -> ProductNames:
+    """Return the names of the business products, all of them different."""
 
+    def make() -> ProductNames:
+        names = product_names(snapshot.warehouse.uri, settings.product_names)
+        return ProductNames(distinct_names(names, list_known_products(snapshot)))
 
-@st.cache_resource(ttl=60, show_spinner=False)
-def _product_names(uri: str, configured: str) -> ProductNames:
-    return ProductNames(product_names(uri, json.loads(configured)))
+    return cached(snapshot, ("product names", json.dumps(settings.product_names)), make)
 
 
 CACHE_KEYS: Final[dict[str | type[Any], Callable[[Any], Any]]] = {

@@ -140,7 +140,7 @@ def prepare(settings: Settings, draw_without_data: Callable[[], None]) -> None:
         draw_no_data(settings)
         draw_without_data()
         st.stop()
-    names = product_names_of(settings)
+    names = product_names_of(snapshot, settings)
     choice = draw_sidebar(snapshot, names, min_n=settings.min_n)
     if choice is None:
         st.stop()

@@ -6,7 +6,7 @@ import json
 import re
 import unicodedata
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 NAMES_FILE = "product-names.json"
@@ -22,8 +22,8 @@ def product_names(warehouse_uri: str, configured: Mapping[str, str]) -> dict[str
     """
     path = Path(warehouse_uri) / NAMES_FILE
     if warehouse_uri.startswith("s3://") or not path.is_file():
-        return _distinct(configured)
-    return _distinct({**json.loads(path.read_text(encoding="utf-8")), **configured})
+        return distinct_names(configured)
+    return distinct_names({**json.loads(path.read_text(encoding="utf-8")), **configured})
 
 
 def name_of(business_product_id: str, names: Mapping[str, str]) -> str:
@@ -34,13 +34,21 @@ def name_of(business_product_id: str, names: Mapping[str, str]) -> str:
     return f"{long_id[1]}…" if long_id else business_product_id
 
 
-def _distinct(names: Mapping[str, str]) -> dict[str, str]:
-    """Return names that differ: a name that looks the same as another is followed by the product's ID."""
-    products = Counter(map(_look, names.values()))
-    return {
-        product: f"{name} ({product})" if name and products[_look(name)] > 1 else name
-        for product, name in names.items()
-    }
+def distinct_names(names: Mapping[str, str], products: Iterable[str] = ()) -> dict[str, str]:
+    """Return names with which `name_of` tells products apart: where two look the same, the product's ID is in both.
+
+    Args:
+        names: The names by ID.
+        products: The IDs of further products, which may have no names.
+    """
+    shown = {product: name_of(product, names) for product in (*names, *products)}
+    seen = Counter(map(_look, shown.values()))
+    alike = {product: name for product, name in shown.items() if seen[_look(name)] > 1}
+    return {**names, **{product: _with_id(names.get(product, ""), product) for product in alike}}
+
+
+def _with_id(name: str, product: str) -> str:
+    return f"{name} ({product})" if name else product
 
 
 def _look(name: str) -> str:

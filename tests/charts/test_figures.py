@@ -13,6 +13,7 @@ from bwp_client.charts import (
     code_bars,
     code_colors,
     codes_over_time,
+    contributions,
     outcomes_over_time,
     rate_over_time,
     rates_by_product,
@@ -89,10 +90,35 @@ def test_no_trace_has_more_than_two_thousand_points() -> None:
 
 
 def test_products_are_lines_with_their_names_and_intervals() -> None:
-    chart = rates_by_product({"Shop <b>A</b>": rates(), "Shop B": rates(3)}, Theme.DARK)
+    chart = rates_by_product(
+        {"a": rates(), "b": rates(3)}, {"a": "Shop <b>A</b>", "b": "Shop B"}.__getitem__, Theme.DARK
+    )
     assert [line.name for line in chart.data] == ["Shop &lt;b&gt;A&lt;/b&gt;", "Shop B"]
     assert "customdata[2]" in chart.data[0].hovertemplate
-    assert "Shop B: at most 4.2%, in the week of 03 Mar 2026" in describe_products({"Shop B": rates(3)}, "week")
+    assert "Shop B: at most 4.2%, in the week of 03 Mar 2026" in describe_products({"Shop B": rates(3)}, str, "week")
+
+
+LONG = "Northstar Home and Garden of the north " + "x" * 20
+ALIKE = {
+    "equal names": ["Northstar", "Northstar", "Luma"],
+    "alike in their beginnings": [f"{LONG} Berlin", f"{LONG} Hamburg", "Luma"],
+    "alike in beginning and end": [f"{LONG} {middle} {'y' * 30}" for middle in "abc"],
+}
+
+
+@pytest.mark.parametrize("names", ALIKE.values(), ids=ALIKE)
+def test_products_whose_names_look_alike_stay_apart(names: list[str]) -> None:
+    name_of = dict(zip("abc", names, strict=True)).__getitem__
+    lines = rates_by_product({"a": rates(), "b": rates(3), "c": rates(4)}, name_of, Theme.LIGHT).data
+    assert len({line.name for line in lines}) == 3
+    frame = pd.DataFrame({
+        "part": "product", "business_product_id": list("abc"), "rate_effect": 0.1, "mix_effect": 0.1, "contribution": 0.2,
+    })  # fmt: skip
+    assert len(set(contributions(frame, name_of, Theme.LIGHT).data[0].y)) == 3
+    codes = pd.DataFrame(
+        {"code": [f"{index}{name}"[::-1] for index, name in enumerate(names)], "tasks": 2, "share": 0.3}
+    )
+    assert len(set(code_bars(codes, Theme.LIGHT, {}).data[0].y)) == 3
 
 
 def test_markup_in_an_error_code_is_text_and_a_long_one_is_cut() -> None:

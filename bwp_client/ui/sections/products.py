@@ -7,6 +7,7 @@ import streamlit as st
 
 from bwp_client.charts import rates_by_product
 from bwp_client.charts.rates import describe_products
+from bwp_client.charts.theme import labels
 from bwp_client.metrics import Bucket, MetricName
 from bwp_client.metrics.attribution import change_search_period
 from bwp_client.metrics.comparison import verdict
@@ -93,9 +94,7 @@ def draw_weekly_rates(page: PageContext) -> None:
     """Draw the weekly rates of the products that have at least one rated week."""
     weekly = page.cached(
         "products rated by week",
-        lambda: {
-            page.names(product): frame for product, frame in rates_by_week(page).items() if frame["rate"].notna().any()
-        },
+        lambda: {product: frame for product, frame in rates_by_week(page).items() if frame["rate"].notna().any()},
     )
     if not weekly:
         return
@@ -103,10 +102,10 @@ def draw_weekly_rates(page: PageContext) -> None:
     draw_chart(
         page,
         "Failure rate by business product and week",
-        lambda: rates_by_product(weekly, theme()),
+        lambda: rates_by_product(weekly, page.names, theme()),
         caption=f"This period and the one before. Hollow: partial week. A week with fewer than {page.settings.min_n} "
         f"outcomes is not rated. n {n:,} outcomes, {page.as_of}.",
-        alt=lambda: describe_products(weekly, "week"),
+        alt=lambda: describe_products(weekly, page.names, "week"),
         key="products_by_week",
         about=(MetricName.FAILURE_RATE,),
     )
@@ -124,9 +123,8 @@ def _code_rows(page: PageContext) -> pd.DataFrame:
     codes = page.metric(MetricName.CODES_BY_PRODUCT)
     if codes.empty:
         return codes
-    counts = codes.assign(product=[page.names(product) for product in codes["business_product_id"]]).pivot_table(
-        index="code", columns="product", values="tasks", aggfunc="sum", fill_value=0
-    )
+    counts = codes.pivot_table(index="code", columns="business_product_id", values="tasks", aggfunc="sum", fill_value=0)
     by_code, by_product = counts.sum(axis=1), counts.sum()
     counts = counts.loc[by_code.sort_values(ascending=False).index, by_product.sort_values(ascending=False).index]
-    return counts.iloc[:, :MAX_PRODUCTS].rename_axis(index="Error code", columns=None)
+    counts = counts.iloc[:, :MAX_PRODUCTS].rename_axis(index="Error code", columns=None)
+    return counts.set_axis(labels([page.names(product) for product in counts.columns]), axis=1)
