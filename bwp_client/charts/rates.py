@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pandas as pd
@@ -24,7 +25,9 @@ from bwp_client.charts.theme import (
 _RIBBON = "rgba(213,94,0,0.18)"
 _TRANSPARENT = "rgba(0,0,0,0)"
 _MAX_MARKERS = 120
-_MAX_COUNT_LABELS = 40
+_NARROWEST_PIXELS = 260
+"""The width between the axes on a phone."""
+_CHARACTER_PIXELS = 7
 _MIN_TOP = 0.01
 _RATE_HOVER = (
     "%{y:.1%} (%{customdata[2]:.1%}–%{customdata[3]:.1%}), %{customdata[0]:,} of %{customdata[1]:,}%{customdata[4]}"
@@ -65,7 +68,7 @@ def rate_over_time(
         hovertemplate=_RATE_HOVER + "<extra></extra>",
         name="Failure rate",
     )
-    _add_counts(chart, frame[frame["rate"].isna()], theme)
+    _add_counts(chart, frame[frame["rate"].isna()], frame["period_start"].max() - frame["period_start"].min(), theme)
     if baseline is not None and len(rated):
         _add_baseline(chart, rated, baseline, baseline_name, theme)
     if outside is not None:
@@ -73,6 +76,8 @@ def rate_over_time(
     highest = float(rated["high"].max()) if len(rated) else 0.0
     y_range = [0, max(highest * 1.08, _MIN_TOP)]
     chart.update_yaxes(tickformat=".0%" if highest > 0.05 else ".1%", range=y_range, automargin=False)
+    if rated.empty:
+        chart.update_yaxes(showticklabels=False, title={"text": ""})
     chart.update_xaxes(tick_layout(list(frame["period_start"]), highest)["xaxis"], automargin=False)
     # The margins are fixed, because labels of rates and days always need the same room, and measuring them slows the browser.
     chart.update_layout(margin={"l": 62, "b": 42, "autoexpand": False})
@@ -268,22 +273,35 @@ def _ribbon(frame: pd.DataFrame) -> dict[str, list[Any]]:
     return {"x": x, "y": y}
 
 
-def _add_counts(chart: go.Figure, unrated: pd.DataFrame, theme: Theme) -> None:
-    """Write the counts of periods with too few outcomes to rate along the axis."""
+def _add_counts(chart: go.Figure, unrated: pd.DataFrame, span: timedelta, theme: Theme) -> None:
+    """Write the counts of periods with too few outcomes to rate along the axis; one that would touch another is a mark."""
     if unrated.empty:
         return
+    texts = [f"{failed}/{n}" for failed, n in zip(unrated["failed"], unrated["n"], strict=True)]
+    texts = _without_touching(texts, list(unrated["period_start"]), span)
     chart.add_scatter(
         x=list(unrated["period_start"]),
         y=[0] * len(unrated),
-        mode="text" if len(unrated) <= _MAX_COUNT_LABELS else "markers",
-        text=[f"{failed}/{n}" for failed, n in zip(unrated["failed"], unrated["n"], strict=True)],
+        mode="markers+text",
+        text=texts,
         textposition="top center",
         textfont={"size": 11, "color": muted(theme)},
-        marker={"symbol": "line-ns-open", "size": 6, "color": muted(theme)},
+        marker={"symbol": "line-ns-open", "size": [0 if text else 6 for text in texts], "color": muted(theme)},
         customdata=list(zip(unrated["failed"], unrated["n"], strict=True)),
         hovertemplate="%{customdata[0]:,} of %{customdata[1]:,} failed: too few to rate<extra></extra>",
         name="Too few to rate",
     )
+
+
+def _without_touching(texts: list[str], starts: list[datetime], span: timedelta) -> list[str]:
+    """Return the texts that are written at times, empty where they would touch the one before on a phone."""
+    kept, free_from = [], datetime.min.replace(tzinfo=UTC)
+    for text, start in zip(texts, starts, strict=True):
+        half = span * (len(text) + 1) * _CHARACTER_PIXELS / _NARROWEST_PIXELS / 2
+        fits = start - half >= free_from
+        free_from = start + half if fits else free_from
+        kept.append(text if fits else "")
+    return kept
 
 
 def _markers(frame: pd.DataFrame, color: str) -> dict[str, Any]:

@@ -30,7 +30,7 @@ class Choice:
     filters: Filters
     bucket: Bucket
     """The chosen bucket. With `auto`, the finest bucket with a readable number of points and, on average, enough outcomes to
-    rate."""
+    rate; the longest that the period holds twice where there is none."""
     is_default_period: bool
     """Whether the period is the one that a page without parameters shows."""
 
@@ -214,11 +214,12 @@ def _bucket(chosen: str, days: int, outcomes: int, min_n: int) -> Bucket:
     if chosen != "auto":
         return Bucket.DAY if chosen == Bucket.HOUR and days > _MAX_DAYS_BY_HOUR else Bucket(chosen)
     readable = Bucket.DAY if days <= _MAX_DAYS_BY_DAY else Bucket.WEEK if days <= _MAX_DAYS_BY_WEEK else Bucket.MONTH
-    rated = [
-        bucket
-        for bucket, length in _BUCKET_DAYS.items()
-        if length >= _BUCKET_DAYS[readable] and 2 * length <= days and outcomes / days * length >= min_n
+    longer = [
+        bucket for bucket, length in _BUCKET_DAYS.items() if length >= _BUCKET_DAYS[readable] and 2 * length <= days
     ]
+    rated = [bucket for bucket in longer if outcomes / days * _BUCKET_DAYS[bucket] >= min_n]
+    if not rated and outcomes and longer:
+        return longer[-1]
     return rated[0] if rated else readable
 
 

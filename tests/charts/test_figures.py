@@ -1,6 +1,7 @@
 """Figures are made from frames alone, start at zero, mark partial periods, and say what they show."""
 
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 from typing import Any
 
 import pandas as pd
@@ -87,6 +88,19 @@ def test_no_trace_has_more_than_two_thousand_points() -> None:
     chart = rate_over_time(rates(5000), Theme.LIGHT)
     assert max(len(trace.x or ()) for trace in chart.data) <= 2000
     assert max(len(trace.x) for trace in outcomes_over_time(rates(5000), Theme.LIGHT).data) <= 2000
+
+
+@pytest.mark.parametrize("days", [2, 10, 28, 71, 400])
+def test_counts_beside_each_other_do_not_touch_on_a_phone(days: int) -> None:
+    frame = rates(days).assign(failed=0, n=17, rate=float("nan"), low=float("nan"), high=float("nan"))
+    chart = rate_over_time(frame, Theme.LIGHT)
+    counts = next(trace for trace in chart.data if trace.name == "Too few to rate")
+    written = [(start, text) for start, text in zip(counts.x, counts.text, strict=True) if text]
+    pixels = 260 / (days - 1)
+    ends = [((start - written[0][0]).days * pixels, len(text) * 6.2) for start, text in written]
+    assert len(written) > 1
+    assert all(second[0] - first[0] >= (first[1] + second[1]) / 2 for first, second in pairwise(ends))
+    assert chart.layout.yaxis.showticklabels is False
 
 
 def test_products_are_lines_with_their_names_and_intervals() -> None:
