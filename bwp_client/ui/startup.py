@@ -24,7 +24,7 @@ from bwp_client.ui.login import is_configured
 from bwp_client.ui.login_claims import needed_token
 from bwp_client.ui.login_sessions import new_login
 from bwp_client.ui.sample_api import sample_api
-from bwp_client.ui.text_of_strangers import log_failed_logins_in_one_line
+from bwp_client.ui.text_of_strangers import log_failed_logins_in_one_line, log_requests_without_queries
 from bwp_client.workarounds import accept_large_headers, ask_no_host_for_own_address, send_without_delay, shrink_logins
 
 _POLL_SECONDS: Final = 0.1
@@ -52,6 +52,7 @@ async def lifespan(_app: Any) -> AsyncIterator[None]:
     send_without_delay()
     accept_large_headers()
     ask_no_host_for_own_address()
+    log_requests_without_queries()
     if has_login:
         log_failed_logins_in_one_line()
         shrink_logins(_token_to_store)

@@ -33,6 +33,27 @@ def log_failed_logins_in_one_line() -> None:
     logging.getLogger(starlette_auth_routes.__name__).addFilter(_shortened)
 
 
+def log_requests_without_queries() -> None:
+    """Let the server log requests without their queries, which hold codes of the login, searches, and text of anybody.
+
+    `streamlit run` logs no requests until its configuration changes: it then sets up all loggers anew, that of requests too.
+    """
+    requests = logging.getLogger("uvicorn.access")
+    requests.disabled = not requests.hasHandlers()
+    for logger in (requests, logging.getLogger("uvicorn.error")):  # the second one logs websockets
+        logger.addFilter(_without_query)
+
+
+def _without_query(record: logging.LogRecord) -> bool:
+    """Cut the query from the path in a record; the record is logged in any case."""
+    if isinstance(record.args, tuple):
+        record.args = tuple(
+            value.partition("?")[0] if isinstance(value, str) and value.startswith("/") else value
+            for value in record.args
+        )
+    return True
+
+
 def _shortened(record: logging.LogRecord) -> bool:
     """Replace the errors of a record by their type and code; the record is logged in any case."""
     if isinstance(record.args, tuple):
