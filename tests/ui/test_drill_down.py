@@ -17,9 +17,10 @@ def test_a_row_that_the_table_has_lost_opens_nothing(
     state: dict[str, Any] = {"table": {"selection": {"rows": rows}}}
     monkeypatch.setattr(st, "session_state", state)
     drill_down.open_code_row("table", pa.table({"code": ["a", "b"]}))
-    assert state.get("code") == (None if opened is None else [opened])
+    assert state.pop(drill_down.GO_TO, None) == (
+        None if opened is None else (drill_down.TASKS_PAGE, {"with_code": [opened]})
+    )
     task_detail.open_ticked_task("table", ["a", "b"])
     assert state.get("task") == opened
-    state.pop(drill_down.GO_TO, None)
     today._open_ticked_task("table", ["a", "b"])
-    assert state.get(drill_down.GO_TO) == (None if opened is None else (drill_down.TASKS_PAGE, {"task": opened}))
+    assert state.get(drill_down.GO_TO) == (None if opened is None else (drill_down.TASKS_PAGE, {"task": [opened]}))
