@@ -25,7 +25,7 @@ from typing import Any
 
 import pytest
 from deltalake import DeltaTable
-from support.chaos_child import CLOCK_BEHIND_DAYS, RETENTION_SECONDS, prepared_context, start
+from support.chaos_child import CLOCK_BEHIND_DAYS, RETENTION_SECONDS, exit_code, prepared_context, start
 from support.chaos_world import BEHIND_DAYS, Fact, World, key_of_raw, make_world, write_world
 from support.emulator import Account
 from support.s3 import Bucket
@@ -131,18 +131,16 @@ class Shop:
             self.context, [*arguments, "--warehouse", self.warehouse, "--json"], folder=self.folder,
             env=clean_env(**self.env | own | env), said=said,
         )  # fmt: skip
-        if kill:
-            process.join(kill[1])
-            if process.exitcode is None:
-                with suppress(ProcessLookupError):  # it may end in this moment
-                    os.kill(process.pid or 0, kill[0])
-                    sent = kill[0]
-        process.join(LONGEST_SECONDS)
-        if process.exitcode is None:
+        if kill and exit_code(process, kill[1]) is None:
+            with suppress(ProcessLookupError):  # it may end in this moment
+                os.kill(process.pid or 0, kill[0])
+                sent = kill[0]
+        code = exit_code(process, LONGEST_SECONDS)
+        if code is None:
             process.kill()
             raise AssertionError(f"hangs: {arguments}")
         texts = [_text(Path(f"{said}.{end}")) for end in ("out", "err")]
-        ended = Ended(kind, arguments, sent, process.exitcode, *texts, time.monotonic() - begun)
+        ended = Ended(kind, arguments, sent, code, *texts, time.monotonic() - begun)
         self.ended.append(ended)
         return ended
 

@@ -5,14 +5,18 @@ import os
 import sys
 from datetime import timedelta
 from functools import partial
+from multiprocessing.connection import wait
 from multiprocessing.context import ForkServerContext
 from multiprocessing.process import BaseProcess
 from pathlib import Path
+from threading import Lock
 
 RETENTION_SECONDS = 60
 """How long `maintain` keeps what was replaced, in place of hours."""
 CLOCK_BEHIND_DAYS = "CHAOS_CLOCK_BEHIND_DAYS"
 """The environment variable by which the clock of a load is so many days behind: it refuses newer events."""
+_ONE_READER = Lock()
+"""Held while an exit code may be read, as the start of another process does too: the second of two readers gets 255."""
 _PRELOADED = (
     "bwp_client.cli.app", "bwp_client.enrich", "bwp_client.load.archive", "bwp_client.load.quarantine_retry",
     "bwp_client.monitoring.status", "bwp_client.reports.publish", "bwp_client.tasks.request_file",
@@ -32,8 +36,17 @@ def start(
 ) -> BaseProcess:
     """Start a command; what it writes goes to two files that end in `.out` and `.err`."""
     process = context.Process(target=_run_command, args=(arguments, folder, env, said))
-    process.start()
+    with _ONE_READER:
+        process.start()
     return process
+
+
+def exit_code(process: BaseProcess, seconds: float) -> int | None:
+    """Wait for a process to end, and return its exit code; None if it still runs."""
+    if not wait([process.sentinel], seconds):
+        return None
+    with _ONE_READER:
+        return process.exitcode
 
 
 def _run_command(arguments: list[str], folder: Path, env: dict[str, str], said: Path) -> None:
