@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import Mapping
 from contextlib import suppress
@@ -32,6 +33,9 @@ PAGE_SOCKET: Final = "/_stcore/stream"
 SIGN_OUT: Final = "/auth/logout"
 UPLOADS: Final = "/_stcore/upload_file/"
 """The path of uploads. No page has a field for files, and what is uploaded fills the server's memory."""
+STRANGERS_MESSAGES_PER_SECOND: Final = 4
+"""The messages of a socket that are handled in a second while its visitor is not admitted: each draws the sign-in page, and
+many would take the time of all visitors. A person signs in with two messages."""
 _GUARDED: Final = {"_stcore", "media", "component", "app"}
 """Segments of the framework's paths with data: metrics, downloads, uploads, components, static files of the app."""
 _OTHER_SITES: Final = {"cross-site", "same-site"}
@@ -120,6 +124,7 @@ class _PageSocket:
         self._is_admitted = is_visitor_admitted(scope)
         self._is_closed = False
         self._must_draw = False
+        self._next_turn = 0.0
 
     async def serve(self, app: ASGIApp) -> None:
         scope = self._scope if self._is_admitted else _without_page(self._scope)
@@ -136,6 +141,8 @@ class _PageSocket:
                     message["type"] == "websocket.connect" and not self._is_admitted and _names_page(self._scope)
                 )
                 return message
+            if not self._is_admitted:
+                await self._wait_for_turn()
             was_admitted, self._is_admitted = self._is_admitted, is_visitor_admitted(self._scope)
             if was_admitted and not self._is_admitted:
                 self._is_closed = True
@@ -146,6 +153,12 @@ class _PageSocket:
             accepted = accepted_message(message.get("bytes") or b"", is_admitted=self._is_admitted)
             if accepted is not None:
                 return {"type": "websocket.receive", "bytes": accepted}
+
+    async def _wait_for_turn(self) -> None:
+        """Wait until the visitor's next message may be handled; the server reads no more from the socket meanwhile."""
+        now = asyncio.get_running_loop().time()
+        await asyncio.sleep(self._next_turn - now)
+        self._next_turn = max(now, self._next_turn) + 1 / STRANGERS_MESSAGES_PER_SECOND
 
     async def _send_if_open(self, message: Message) -> None:
         if not self._is_closed:

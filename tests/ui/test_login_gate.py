@@ -511,6 +511,14 @@ def test_a_stranger_gets_a_page_of_his_own_and_clears_nothing() -> None:
 
 
 @pytest.mark.usefixtures("_with_a_login")
+def test_a_flood_of_messages_draws_the_sign_in_page_a_few_times_a_second() -> None:
+    """With 20 sockets of 50 messages a second, the server answered nobody."""
+    started = time.monotonic()
+    assert Page("_streamlit_user=x").send(*[RERUN] * 4) == ["rerun_script"] * 4
+    assert time.monotonic() - started >= 3 / login_gate.STRANGERS_MESSAGES_PER_SECOND
+
+
+@pytest.mark.usefixtures("_with_a_login")
 def test_of_a_stranger_only_the_address_and_a_click_reach_the_sign_in_page() -> None:
     click = {"id": "sign-in", "trigger_value": True}
     page = Page("_streamlit_user=x")
