@@ -42,6 +42,7 @@ _OTHER_SITES: Final = {"cross-site", "same-site"}
 """Values of the header `Sec-Fetch-Site` for a request that a page of another origin started."""
 _PROTOCOL: Final = b"sec-websocket-protocol"
 _POLICY_VIOLATION: Final = 1008
+_GONE: Final = 1006
 
 
 def path_in_app(scope: Scope) -> str:
@@ -136,6 +137,8 @@ class _PageSocket:
             return {"type": "websocket.receive", "bytes": BackMsg(rerun_script=ClientState()).SerializeToString()}
         while True:
             message = await self._receive()
+            if self._is_closed:
+                return {"type": "websocket.disconnect", "code": _GONE}
             if message["type"] != "websocket.receive":
                 self._must_draw = (
                     message["type"] == "websocket.connect" and not self._is_admitted and _names_page(self._scope)
@@ -161,8 +164,13 @@ class _PageSocket:
         self._next_turn = max(now, self._next_turn) + 1 / STRANGERS_MESSAGES_PER_SECOND
 
     async def _send_if_open(self, message: Message) -> None:
-        if not self._is_closed:
+        """Send a message; once the visitor has gone, the app gets the end of the connection instead of waiting messages."""
+        if self._is_closed:
+            return
+        try:
             await self._send(message)
+        except OSError:
+            self._is_closed = True
 
 
 def _protocols(scope: Scope) -> list[bytes]:

@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,7 @@ import pytest
 from joserfc import jwt
 from joserfc.jwk import OctKey
 from starlette.types import Message, Receive, Scope, Send
+from starlette.websockets import WebSocket, WebSocketDisconnect
 from streamlit.proto.BackMsg_pb2 import BackMsg
 from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
 from streamlit.web.server.starlette.starlette_app_utils import create_signed_value
@@ -516,6 +518,33 @@ def test_a_flood_of_messages_draws_the_sign_in_page_a_few_times_a_second() -> No
     started = time.monotonic()
     assert Page("_streamlit_user=x").send(*[RERUN] * 4) == ["rerun_script"] * 4
     assert time.monotonic() - started >= 3 / login_gate.STRANGERS_MESSAGES_PER_SECOND
+
+
+@pytest.mark.usefixtures("_with_a_login")
+@pytest.mark.parametrize("visitor", ["_streamlit_user=x", ANALYST])
+def test_a_visitor_who_goes_away_is_no_error_of_the_server(visitor: str) -> None:
+    """Messages that arrived before the connection broke are still waiting, and Streamlit asks for the next one."""
+    cookies = f"_streamlit_user={cookie({'email': ANALYST, **new_login()})}" if visitor == ANALYST else visitor
+    scope = {"type": "websocket", "path": "/_stcore/stream", "headers": [(b"cookie", cookies.encode())]}
+    waiting: list[Message] = [{"type": "websocket.connect"}]
+    waiting += [{"type": "websocket.receive", "bytes": RERUN.SerializeToString()}] * 2
+
+    async def receive() -> Message:
+        return waiting.pop(0)
+
+    async def send(message: Message) -> None:
+        if message["type"] == "websocket.send":
+            raise OSError("the connection is closed")
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        socket_of_page = WebSocket(scope, receive, send)
+        await socket_of_page.accept()
+        with suppress(WebSocketDisconnect):
+            await socket_of_page.send_bytes(b"a page")
+        with pytest.raises(WebSocketDisconnect):
+            await socket_of_page.receive_bytes()
+
+    asyncio.run(LoginGate(app)(scope, receive, send))
 
 
 @pytest.mark.usefixtures("_with_a_login")

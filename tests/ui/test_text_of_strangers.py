@@ -53,9 +53,11 @@ def logger(request: pytest.FixtureRequest, logged: io.StringIO) -> Iterator[logg
     """Return a logger of a server that logs requests, as `uvicorn app:app` does."""
     found = logging.getLogger(request.param)
     state = found.handlers[:], found.filters[:], found.level, found.disabled
-    found.handlers, found.level, found.disabled = [logging.StreamHandler(logged)], logging.INFO, False
+    found.handlers, found.disabled = [logging.StreamHandler(logged)], False
+    found.setLevel(logging.INFO)
     yield found
-    found.handlers, found.filters, found.level, found.disabled = state
+    found.handlers, found.filters, level, found.disabled = state
+    found.setLevel(level)
 
 
 def test_other_servers_log_requests_without_their_queries(logger: logging.Logger, logged: io.StringIO) -> None:
