@@ -24,6 +24,12 @@ if TYPE_CHECKING:
 _CONFIGURATION = AwsCall("the AWS configuration")
 _MAY_BE_EMPTY = ("ReceiveMessage",)
 """The calls that AWS answers with an empty object where it has nothing to say."""
+_NEEDED = {
+    "DescribeArchive": {"ArchiveArn", "EventSourceArn", "State", "CreationTime"},
+    "DescribeRule": {"Arn", "State"},
+    "DescribeReplay": {"EventSourceArn", "State", "EventStartTime", "EventEndTime"},
+}
+"""The fields that this program needs of an answer; of any other answer, it needs one of the fields at least."""
 _ENDPOINT_NAMES = {"events": "eventbridge", "secretsmanager": "secrets_manager"}
 """The names of services in endpoint variables and in the configuration file, where they are not the client's."""
 
@@ -78,7 +84,8 @@ def _refuse_other_servers(operation_model: Any, response_dict: dict[str, Any], *
     """Refuse what another server, such as a proxy, answers: botocore reads it as an answer whose fields are missing.
 
     Raises:
-        ResponseParserError: The body is no JSON object, or has none of the fields that the call answers with.
+        ResponseParserError: The body is no JSON object, has none of the fields that the call answers with, or lacks a
+            field that this program needs.
     """
     from botocore.parsers import ResponseParserError
 
@@ -92,6 +99,8 @@ def _refuse_other_servers(operation_model: Any, response_dict: dict[str, Any], *
     is_empty = answer == {} and operation_model.name in _MAY_BE_EMPTY
     if not isinstance(answer, dict) or (not is_empty and fields.keys().isdisjoint(answer)):
         raise ResponseParserError(f"the answer to {operation_model.name} has none of its fields")
+    if not _NEEDED.get(operation_model.name, set()) <= answer.keys():
+        raise ResponseParserError(f"the answer to {operation_model.name} lacks some of its fields")
 
 
 def credentials_of(session: Session) -> ReadOnlyCredentials:

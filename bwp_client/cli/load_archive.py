@@ -61,7 +61,7 @@ def _print_result(result: ArchiveResult, *, as_json: bool) -> None:
             f"{result.ignored:,} ignored, {result.quarantined:,} quarantined, {result.outside_window:,} outside the window, "
             f"{result.foreign:,} foreign."
         )
-    if result.received == result.foreign and not result.attention:
+    if result.received == result.foreign and not result.attention and not result.resumed:
         note("In this window, the archive has no event that matches the rule.", as_json=as_json)
     if result.resumed:
         note(

@@ -91,6 +91,8 @@ class ReplayInbox:
         """The foreign messages of no load that are hidden, and the monotonic time at which each is visible again."""
         self._extender = VisibilityExtender(clients.sqs, queue_url, timing.visibility_seconds)
         self._queue = self._extender.queue
+        self._looked_at: set[str] = set()
+        """The IDs of the foreign messages received since the last message of the replays that are read."""
         self._received_at = 0.0
         self._search_seconds = timing.batch_seconds
         self.await_last_messages()
@@ -128,6 +130,7 @@ class ReplayInbox:
             now = time.monotonic()
             if is_wanted:
                 idle_since = self._received_at = now
+                self._looked_at.clear()
             if was_empty and received.by_replay:
                 begun_at = now
             is_late = now - begun_at >= (timing.batch_seconds if received.by_replay else self._search_seconds)
@@ -144,9 +147,11 @@ class ReplayInbox:
     def _sort(self, messages: list[Message], received: Received) -> bool:
         """Add messages to what was received; return whether one of them is of a replay that is read."""
         is_wanted = False
+        names_of = {message.message_id: replay_names(message.body) for message in messages}
+        self._look_up({name for names in names_of.values() for name in names})
         for message in messages:
-            names = replay_names(message.body)
-            name = self._known_among(names)
+            names = names_of[message.message_id]
+            name = next((name for name in names if name in self.known), None)
             if name is None:
                 self._sort_foreign(replace(message, body=""), names, received)
                 continue
@@ -157,6 +162,7 @@ class ReplayInbox:
 
     def _sort_foreign(self, message: Message, names: list[str], received: Received) -> None:
         self.foreign.add(message.message_id)
+        self._looked_at.add(message.message_id)
         if self._other_replays.isdisjoint(names):
             self._extender.forget([message])
             self._hidden[message.message_id] = message, time.monotonic() + self._timing.visibility_seconds
@@ -168,8 +174,8 @@ class ReplayInbox:
         self._hidden = {name: hidden for name, hidden in self._hidden.items() if hidden[1] > now}
         return list(self._hidden.values())
 
-    def _known_among(self, names: list[str]) -> str | None:
-        """Return the replay in the journal that sent a message; None for a foreign message, which must not be deleted.
+    def _look_up(self, names: set[str]) -> None:
+        """Read the journal again if messages came of replays that it did not have.
 
         Another load may have started replays since the journal was read. It writes a replay to the journal first, so a
         name that is unknown when its message is received stays unknown.
@@ -178,7 +184,6 @@ class ReplayInbox:
         if unknown:
             self._read_journal()
             self._other_replays |= unknown - self.known.keys()
-        return next((name for name in names if name in self.known), None)
 
     def _read_journal(self) -> None:
         self.known = {replay.replay_name: replay for replay in list_replays(self._warehouse)}
@@ -195,9 +200,10 @@ class ReplayInbox:
         depth = self._queue.depth()
         hidden = len(received.of_other_loads) + len(self._still_hidden())
         # A load into another warehouse gives our messages back, at the latest when their visibility timeout ends. After
-        # twice that time without one, what is hidden or has come since are messages of its own.
+        # twice that time without one, what is hidden or has come since are messages of its own. But only as many visible
+        # messages may be its own as were looked at: ours may wait behind many others.
         is_long = silence >= 2 * self._timing.visibility_seconds
-        if depth.delayed or depth.visible > (hidden if is_long else 0):
+        if depth.delayed or depth.visible > (len(self._looked_at) - hidden if is_long else 0):
             return False
         return depth.not_visible <= hidden or (is_long and bool(self._other_replays))
 

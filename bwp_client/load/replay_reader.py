@@ -186,7 +186,7 @@ class ReplayReader:
             )
             for result in (counted, self._result):
                 result.add(done)
-                result.received += len(group)
+                result.received += done.read + done.outside_window  # a message may hold several records
             self._inbox.delete(group)
         if received.by_replay:
             self._report()

@@ -53,6 +53,13 @@ def test_an_answer_without_the_fields_of_its_call_ends_the_call(monkeypatch: pyt
 
 
 @pytest.mark.usefixtures("no_aws")
+def test_an_answer_without_a_field_that_is_needed_ends_the_call(monkeypatch: pytest.MonkeyPatch) -> None:
+    service, call = CALLS["DescribeRule"]
+    with pytest.raises(TerminalRemoteError, match=r"Call on x is none of AWS's"):
+        call_answered(call, service, b'{"Name": "r", "State": "ENABLED"}', monkeypatch)
+
+
+@pytest.mark.usefixtures("no_aws")
 def test_calls_without_a_result_may_be_answered_with_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     for body in (b"", b"{}"):
         done = call_answered(

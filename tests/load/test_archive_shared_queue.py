@@ -20,11 +20,13 @@ from support.tables import rows
 
 from bwp_client.cli.load_archive import _print_result
 from bwp_client.errors import RemoteError, TransientRemoteError
+from bwp_client.load import replay_inbox
 from bwp_client.load.archive import ArchiveTiming
 from bwp_client.load.results import ArchiveProgress, ArchiveResult
+from bwp_client.sources.eventbridge.aws_clients import Clients
 from bwp_client.sources.eventbridge.queue import BATCH_MESSAGES, VisibilityExtender
 from bwp_client.warehouse import TableName, Warehouse, list_runs, newest_run
-from bwp_client.warehouse.replays import ReplayState, list_replays
+from bwp_client.warehouse.replays import Replay, ReplayState, list_replays
 
 MakeAccount = Callable[..., Account]
 HOUR = timedelta(hours=1)
@@ -108,6 +110,55 @@ def test_messages_behind_many_foreign_messages_are_found(account: Account, wareh
     result = read(account, warehouse)
     assert (result.stored, result.foreign) == (EVENTS, 400)
     assert account.waiting() == (400, 0)
+
+
+def test_a_queue_that_was_not_looked_at_to_its_end_is_not_empty(account: Account, warehouse: Warehouse) -> None:
+    """Each search ends before it comes to our messages, which wait behind those of another load."""
+    entries = [{"Id": str(number), "MessageBody": OTHER_LOAD} for number in range(10)]
+    for _ in range(30):
+        account.sqs.send_message_batch(QueueUrl=account.queue_url, Entries=entries)
+    account.put(privacy(20))
+    account.sqs.meta.events.register("before-call.sqs.ReceiveMessage", lambda **_: time.sleep(0.2))
+    timing = replace(QUICK, visibility_seconds=1, batch_seconds=0.5, stall_seconds=8)
+    with pytest.raises(RemoteError, match="made no progress"):
+        read(account, warehouse, timing=timing, clients=Clients(account.events, account.sqs))
+    assert list_replays(warehouse)[0].state is ReplayState.TIMED_OUT
+
+
+def test_many_names_of_other_replays_do_not_slow_a_load_down(
+    account: Account, warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looks: list[Warehouse] = []
+
+    def counted(of: Warehouse, archive: str | None = None) -> list[Replay]:
+        looks.append(of)
+        return list_replays(of, archive)
+
+    monkeypatch.setattr(replay_inbox, "list_replays", counted)
+    for first in range(0, 100, 10):
+        entries = [
+            {"Id": str(number), "MessageBody": json.dumps({"replay-name": f"bwp-{number}"})}
+            for number in range(first, first + 10)
+        ]
+        account.sqs.send_message_batch(QueueUrl=account.queue_url, Entries=entries)
+    account.put(privacy(20))
+    assert (read(account, warehouse).stored, len(looks) < 50) == (20, True)
+
+
+def test_a_message_with_two_events_counts_as_two(account: Account, warehouse: Warehouse) -> None:
+    account.put(privacy(20))
+    name = "replay-name"
+
+    def double(state: ArchiveProgress) -> None:
+        if state.stored or account.waiting() == (0, 0):
+            return
+        (replay,) = list_replays(warehouse)
+        first, second = (json.dumps(event | {name: replay.replay_name}) for event in privacy(22)[20:])
+        send(account, first + second)
+
+    result = read(account, warehouse, on_progress=double)
+    assert result.stored == 22
+    assert result.received == result.read + result.outside_window + result.foreign
 
 
 def _stop(state: ArchiveProgress) -> None:
