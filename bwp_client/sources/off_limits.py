@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import stat
 from functools import lru_cache
 from pathlib import Path
@@ -11,6 +12,8 @@ SYSTEM_FOLDERS = ("/proc", "/sys", "/dev", "/run/secrets")
 _SETTINGS_FILES = (".env", ".streamlit/secrets.toml", "~/.streamlit/secrets.toml")
 _SETTINGS_NAMES = ("secrets.toml", ".streamlit")
 _SETTINGS_ENDING = ".env"
+_OF_COPIES = re.compile(r"(?:~|\.(?:bak|backup|old|orig|save|copy|tmp|sw[a-p]|\d[\d-]*|gz|bz2|xz|zst|zip))+$")
+"""Endings of copies that editors and people make of a file, packed ones too."""
 _CONFIG = ".streamlit/config.toml"
 """A file, in the home and in the working folder, where Streamlit's setting `secrets.files` may name other secrets."""
 SECRETS_VARIABLE = "STREAMLIT_SECRETS_FILES"
@@ -34,7 +37,7 @@ def why_refused(path: Path) -> str | None:
         return "is a device, a pipe or a socket"
     if _is_of_system(real):
         return _SYSTEM
-    if any(name in _SETTINGS_NAMES or name.endswith(_SETTINGS_ENDING) for name in map(str.lower, real.parts)):
+    if any(_names_settings(name) for name in map(str.lower, real.parts)):
         return "is a settings file"
     secrets = _configured_secrets(Path.cwd(), _home(), os.environ.get(SECRETS_VARIABLE, ""))
     if any(real.is_relative_to(secret) for secret in secrets):
@@ -44,6 +47,14 @@ def why_refused(path: Path) -> str | None:
     if stat.S_ISREG(status.st_mode) and status.st_nlink > 1 and _is_settings_file(status, secrets):
         return "is a settings file"
     return None
+
+
+def _names_settings(name: str) -> bool:
+    """Return whether a name in small letters is that of a settings file or its folder, or of a copy of one."""
+    if not any(part in name for part in (*_SETTINGS_NAMES, _SETTINGS_ENDING)):
+        return False  # almost every name, and a folder may hold many
+    original = _OF_COPIES.sub("", name)
+    return original in _SETTINGS_NAMES or original.endswith(_SETTINGS_ENDING)
 
 
 def _is_of_system(path: Path) -> bool:

@@ -22,7 +22,8 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Give a folder as the app is run in, with settings and keys, and a folder of events."""
     monkeypatch.chdir(tmp_path)
     for name in (".env", ".env.local", "production.env", ".streamlit/secrets.toml", ".streamlit/events.json",
-                 "deploy/secrets.toml", ".ssh/id_rsa", "in/.hidden.json", ".git/objects/x"):  # fmt: skip
+                 "deploy/secrets.toml", "production.env.bak", "deploy/secrets.toml~", "deploy/Secrets.TOML.2026-11-30.gz",
+                 "deploy/secrets.toml.1.old", ".ssh/id_rsa", "in/.hidden.json", ".git/objects/x"):  # fmt: skip
         path = tmp_path / name
         path.parent.mkdir(exist_ok=True, parents=True)
         path.write_text('client_secret = "Zq-of-ours"\n')
@@ -40,7 +41,8 @@ REFUSED = (
     ".env", ".env.local", "production.env", ".streamlit", ".streamlit/secrets.toml", ".streamlit/events.json", "in/../.env",
     "deploy/secrets.toml", ".ssh", ".ssh/id_rsa", "in/.hidden.json", ".git/objects/x", "link.json", "link",
     "link/events.json", "hard.json", "pipe", "socket", "/dev/null", "/dev/zero", "/dev", "/proc/self/environ",
-    "/proc/self/cwd/.env", "/proc", "/sys", "/dev/stdin",
+    "/proc/self/cwd/.env", "/proc", "/sys", "/dev/stdin", "production.env.bak", "deploy/secrets.toml~",
+    "deploy/Secrets.TOML.2026-11-30.gz", "deploy/secrets.toml.1.old",
 )  # fmt: skip
 
 
