@@ -5,15 +5,24 @@ import streamlit as st
 from bwp_client.metrics import MetricName
 from bwp_client.ui.components import draw_heading, draw_meanings
 from bwp_client.ui.page import open_page
-from bwp_client.ui.sections import data_extent, failure_rate, kinds_and_regions, products, submission_rate, unrated
+from bwp_client.ui.sections import (
+    data_extent,
+    failure_rate,
+    headline,
+    kinds_and_regions,
+    products,
+    submission_rate,
+    unrated,
+)
 
 page = open_page("Failure rates")
 data_extent.draw_missing_data(page)
+comparison = page.metric_row(MetricName.PERIOD_COMPARISON)
+headline.draw_figures(page, comparison)
 rates = page.metric(MetricName.FAILURE_RATE)
 if rates.empty:
     unrated.draw_nothing_rated(page)
     st.stop()
-comparison = page.metric_row(MetricName.PERIOD_COMPARISON)
 failure_rate.draw_rate_over_time(page, rates, comparison, key="rates")
 failure_rate.draw_outcomes_over_time(page, rates)
 draw_heading("By business product", MetricName.PERIOD_COMPARISON)

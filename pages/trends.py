@@ -7,10 +7,11 @@ from bwp_client.charts.rates import describe_outcomes
 from bwp_client.metrics import Bucket, MetricName
 from bwp_client.ui.components import draw_chart, draw_meanings, theme
 from bwp_client.ui.page import open_page
-from bwp_client.ui.sections import data_extent, trends, unrated
+from bwp_client.ui.sections import data_extent, headline, trends, unrated
 
 page = open_page("Trends")
 data_extent.draw_missing_data(page)
+headline.draw_sentences(page, page.metric_row(MetricName.PERIOD_COMPARISON))
 trends.draw_comparison(page)
 if page.snapshot.span() is None:
     st.stop()

@@ -162,13 +162,12 @@ def test_rates_and_their_comparison(
     (from_notebook,) = variables["comparison"].to_dict("records")
     for found in (from_cli, from_report, from_notebook):
         assert found == pytest.approx(wanted, abs=1e-9)
-    overview = page("overview")
-    values = {item.label: item.value for item in overview.metric}
+    values = {item.label: item.value for item in page("failure_rates").metric}
     assert now.rate is not None
     assert values["Failure rate"] == f"{now.rate * 100:.1f} %"
     assert values["Failed tasks"] == f"{now.failed + unrated:,}"
     assert values["Completed tasks"] == f"{now.n - now.failed:,}"
-    assert f"n {now.n:,})" in overview.text[0].value
+    assert f"n {now.n:,})" in page("trends").text[0].value
     (not_rated,) = report("not_rated")["failed"].tolist()
     assert not_rated == unrated
 
@@ -226,7 +225,7 @@ def test_error_codes_and_their_sets(
     n, with_code = len(tasks), int(tasks["codes"].map(lambda codes: "LEGAL_HOLD" in codes)[tasks["failed"]].sum())
     (row,) = home.metric("period_comparison", "--code", "LEGAL_HOLD")
     assert (row["failed"], row["n"]) == (with_code, n)
-    values = {item.label: item.value for item in page("overview", code="LEGAL_HOLD").metric}
+    values = {item.label: item.value for item in page("failure_rates", code="LEGAL_HOLD").metric}
     assert values["Failure rate"] == f"{with_code / n * 100:.1f} %"
 
 

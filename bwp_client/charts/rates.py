@@ -41,6 +41,8 @@ def rate_over_time(
     baseline: float | None = None,
     outside: pd.Series[str] | None = None,
     baseline_name: str = "Period before",
+    before: pd.DataFrame | None = None,
+    changes: Mapping[datetime, str] | None = None,
 ) -> go.Figure:
     """Draw the failure rate with its 95 % interval.
 
@@ -54,11 +56,15 @@ def rate_over_time(
         baseline: A rate to compare with, drawn as a dotted line.
         outside: The marks of `metrics.baseline.outside`; a marked period gets a diamond.
         baseline_name: The name of the dotted line.
+        before: The `failure_rate` frame of the period before, drawn as a pale line at the same distance from its start.
+        changes: Days on which the level of the rate changed, with the label of each.
     """
     chart = empty_figure(theme, y_title="Failure rate")
     # A period takes up to two points: its own, and a break of the line after it.
     frame = frame.tail(MAX_POINTS // 2)
     rated = frame[frame["rate"].notna()]
+    if before is not None and len(before):
+        _add_before(chart, before.assign(period_start=before["period_start"] + _shift(frame, before)), theme)
     _add_interval(chart, frame)
     chart.add_scatter(
         **_line(frame),
@@ -73,6 +79,10 @@ def rate_over_time(
         _add_baseline(chart, rated, baseline, baseline_name, theme)
     if outside is not None:
         _add_outside(chart, rated, outside, theme)
+    for day, text in (changes or {}).items():
+        _add_change(chart, day, text, theme)
+    if changes is not None and len(rated):
+        _add_peak(chart, rated, theme)
     highest = float(rated["high"].max()) if len(rated) else 0.0
     y_range = [0, max(highest * 1.08, _MIN_TOP)]
     chart.update_yaxes(tickformat=".0%" if highest > 0.05 else ".1%", range=y_range, automargin=False)
@@ -82,6 +92,41 @@ def rate_over_time(
     # The margins are fixed, because labels of rates and days always need the same room, and measuring them slows the browser.
     chart.update_layout(margin={"l": 62, "b": 42, "autoexpand": False})
     return chart
+
+
+def _shift(frame: pd.DataFrame, before: pd.DataFrame) -> pd.Timedelta:
+    """Return how far the period before is moved, so that the last buckets of both lie upon each other."""
+    shift: pd.Timedelta = frame["period_start"].max() - before["period_start"].max()
+    return shift
+
+
+def _add_before(chart: go.Figure, before: pd.DataFrame, theme: Theme) -> None:
+    chart.add_scatter(
+        **_line(before),
+        mode="lines",
+        line={"color": muted(theme), "width": 1.5},
+        opacity=0.45,
+        hovertemplate="period before " + _RATE_HOVER + "<extra></extra>",
+        name="Period before",
+    )
+
+
+def _add_change(chart: go.Figure, day: datetime, text: str, theme: Theme) -> None:
+    chart.add_vline(x=day, line={"color": muted(theme), "width": 1, "dash": "dash"})
+    chart.add_annotation(
+        x=day, y=1, yref="paper", yanchor="bottom", showarrow=False, xanchor="left", text=text,
+        font={"size": 12, "color": ink(theme)},
+    )  # fmt: skip
+    chart.update_layout(margin={"t": 30})
+
+
+def _add_peak(chart: go.Figure, rated: pd.DataFrame, theme: Theme) -> None:
+    """Write the highest rate beside its point."""
+    peak = rated.iloc[int(rated["rate"].argmax())]
+    chart.add_annotation(
+        x=peak["period_start"], y=peak["rate"], text=f"{peak['rate']:.1%}", showarrow=False, yshift=14,
+        font={"size": 12, "color": ink(theme)},
+    )  # fmt: skip
 
 
 def _add_interval(chart: go.Figure, frame: pd.DataFrame) -> None:

@@ -174,7 +174,10 @@ def open_page(title: str, narrowing_of: Callable[[PageContext], Mapping[str, str
         st.stop()
     st.title(title, anchor=False)
     with st.container(horizontal=True, vertical_alignment="center"):
-        st.caption(_freshness(page.snapshot))
+        st.caption(
+            _freshness(page.snapshot),
+            help=f"Updated {time_since(page.snapshot.run.finished_at)}. All times are UTC.",
+        )
         _draw_link(page)
     _draw_active_filters(page, narrowing_of(page))
     return page
@@ -191,12 +194,11 @@ def _draw_link(page: PageContext) -> None:
 def _freshness(snapshot: Snapshot) -> str:
     newest = snapshot.limits.newest_event_at
     parts = [
-        f"Data to {newest:%d %b %Y %H:%M} UTC" if newest else "No privacy events yet",
-        f"updated {time_since(snapshot.run.finished_at)}",
+        f"Data to {newest:%d %b %H:%M} UTC" if newest else "No privacy events yet",
     ]
     if waiting := snapshot.events_not_yet_counted:
         parts.append(f"{waiting:,} events not yet counted")
-    return " · ".join(parts) + " · all times UTC"
+    return " · ".join(parts)
 
 
 def time_since(time: datetime) -> str:

@@ -71,6 +71,29 @@ def test_a_click_on_a_bar_opens_the_tasks_of_its_code(browser: Browser, address:
     page.get_by_text(re.compile("^Only error code ")).wait_for(timeout=WAIT_MS)
 
 
+TEXT_ABOVE_CHART = """() => {
+    const main = document.querySelector('[data-testid=stMain]');
+    const top = main.querySelector('.st-key-overview_rate').getBoundingClientRect().top;
+    const texts = [], walker = document.createTreeWalker(main, NodeFilter.SHOW_TEXT);
+    for (let node; (node = walker.nextNode());) {
+        const parent = node.parentElement, box = parent.getBoundingClientRect();
+        const isHidden = parent.closest('[data-testid=stExpander], [data-testid=stIconMaterial], style');
+        if (!isHidden && box.height > 1 && box.bottom <= top) texts.push(node.textContent);
+    }
+    return texts.join(' ');
+}"""
+
+
+def test_few_words_and_numbers_stand_before_the_first_chart(browser: Browser, address: str) -> None:
+    page, _ = open_page(browser, address)
+    page.wait_for_selector(f".st-key-overview_rate {CHART}", timeout=WAIT_MS)
+    page.wait_for_selector(IDLE, timeout=WAIT_MS)
+    words = page.evaluate(TEXT_ABOVE_CHART).split()
+    assert "Overdue" in words
+    assert len(words) < 45, words
+    assert sum(any(map(str.isdigit, word)) for word in words) < 12, words
+
+
 def test_back_undoes_one_filter_after_the_other(browser: Browser, address: str) -> None:
     page, _ = open_page(browser, f"{address}/failure_rates")
     page.wait_for_selector(CHART, timeout=WAIT_MS)

@@ -19,7 +19,7 @@ OpenPage = Callable[..., AppTest]
 
 @pytest.fixture
 def sentences(tmp_path: Path, open_page: OpenPage) -> Callable[[Days], list[str]]:
-    """Return the sentences of the overview over days of (failed, outcomes)."""
+    """Return the sentences of the trends page over days of (failed, outcomes)."""
 
     def run(days: Days) -> list[str]:
         events = [
@@ -33,7 +33,7 @@ def sentences(tmp_path: Path, open_page: OpenPage) -> Callable[[Days], list[str]
         ]
         write(tmp_path / "events.json", events)
         load(Warehouse(str(tmp_path / "w")), open_source(str(tmp_path / "events.json")))
-        app = open_page("overview", tmp_path / "w")
+        app = open_page("trends", tmp_path / "w")
         assert not app.exception
         return [text.value for text in app.text if " stood out " in text.value]
 

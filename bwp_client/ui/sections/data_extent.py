@@ -18,22 +18,32 @@ _DAY: Final = timedelta(days=1)
 
 
 def draw_missing_data(page: PageContext) -> None:
-    """Draw a warning for data that are missing in the chosen period, and a caption for the limits of single products.
+    """Draw a warning for data that are missing in the chosen period, and captions for what `draw_small_limits` draws."""
+    draw_warnings(page)
+    draw_small_limits(page)
 
-    A period that is still running, or that lacks less than a day at an end, is no reason for a warning.
-    """
+
+def draw_warnings(page: PageContext) -> None:
+    """Draw a warning for data that are missing in the chosen period."""
     extent = extent_of(page)
-    is_minor = not extent.has_none and _is_minor(extent, page.filters)
-    for text in map(sentence, missing_data(extent)):
-        if is_minor:
-            st.caption(text)
-        else:
+    if not _is_minor(extent, page.filters):
+        for text in map(sentence, missing_data(extent)):
             st.warning(text, icon="⚠️")
+
+
+def draw_small_limits(page: PageContext) -> None:
+    """Draw captions for a period that is still running or lacks less than a day at an end, and for single products."""
+    extent = extent_of(page)
+    if _is_minor(extent, page.filters):
+        for text in map(sentence, missing_data(extent)):
+            st.caption(text)
     for text in product_limits(extent, page.names):
         st.caption(plain(text))
 
 
 def _is_minor(extent: Extent, filters: Filters) -> bool:
+    if extent.has_none:
+        return False
     before = timedelta(0) if extent.begins_at is None else extent.begins_at - filters.from_time
     after = timedelta(0) if extent.ends_at is None or extent.is_running else filters.to_time - extent.ends_at
     return before < _DAY and after < _DAY

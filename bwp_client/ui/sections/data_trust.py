@@ -7,8 +7,7 @@ import streamlit as st
 
 from bwp_client.metrics import MetricName
 from bwp_client.metrics.extent_wording import missing_data, sentence
-from bwp_client.ui.components import draw_heading
-from bwp_client.ui.page import PageContext, time_since
+from bwp_client.ui.page import PageContext, parameters_with, time_since
 from bwp_client.ui.sections.data_extent import extent_of
 from bwp_client.ui.sections.unrated import unrated_products
 
@@ -16,17 +15,29 @@ HEALTH_PAGE = "../../pages/data_health.py"
 
 
 def draw_trust(page: PageContext) -> None:
-    """Draw a heading, the lines on trust, and a link to the data health page."""
-    draw_heading("Can I trust this?", MetricName.GAPS, MetricName.COVERAGE)
-    draw_trust_lines(page)
-    st.page_link(HEALTH_PAGE, label="Data health: what is missing and what to do", icon=":material/arrow_forward:")
+    """Draw one line: the data are complete, or the first doubt; with a link to the data health page."""
+    lines = [_freshness(page), *_cached_lines(page)]
+    doubts = [text for is_good, text in lines if not is_good]
+    newest = page.snapshot.limits.newest_event_at
+    with st.container(horizontal=True, vertical_alignment="center"):
+        if doubts:
+            more = f" ({len(doubts) - 1} more)" if len(doubts) > 1 else ""
+            st.text(f"⚠ {doubts[0]}{more}")
+        else:
+            st.text(f"✓ Data complete to {newest:%d %b %Y %H:%M} UTC." if newest else "✓ Data complete.")
+        st.page_link(
+            HEALTH_PAGE, label="Data health", query_params=parameters_with({}), icon=":material/arrow_forward:"
+        )
 
 
 def draw_trust_lines(page: PageContext) -> None:
     """Draw the lines; lines with a warning come first."""
-    lines = page.cached("trust lines", lambda: [_gaps(page), _reasons(page), _denominators(page)])
-    for is_good, text in sorted([_freshness(page), *lines], key=lambda line: line[0]):
+    for is_good, text in sorted([_freshness(page), *_cached_lines(page)], key=lambda line: line[0]):
         st.text(f"{'✓' if is_good else '⚠'} {text}")
+
+
+def _cached_lines(page: PageContext) -> list[tuple[bool, str]]:
+    return page.cached("trust lines", lambda: [_gaps(page), _reasons(page), _denominators(page)])
 
 
 def _freshness(page: PageContext) -> tuple[bool, str]:

@@ -2,24 +2,26 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from functools import partial
 
 import pandas as pd
 import streamlit as st
 
-from bwp_client.metrics import MetricName
+from bwp_client.metrics import Bucket, MetricName
 from bwp_client.ui.components import DAY_FORMAT, count_column, draw_heading, time_column
 from bwp_client.ui.drill_down import open_code_row
 from bwp_client.ui.page import PageContext
 from bwp_client.ui.sections.data_extent import not_compared
 
-MAX_TOP_CODES = 8
+MAX_TOP_CODES = 3
+SPARK_WEEKS = 12
 
 
 def draw_top_codes(page: PageContext) -> None:
-    """Draw the most frequent codes with state, tasks, share and next action."""
-    draw_heading("Why it fails", MetricName.ERROR_CODES)
-    codes = page.cached_table("top codes", lambda: _top_codes(_compared(page, MetricName.ERROR_CODES)))
+    """Draw the most frequent codes with state, tasks, the weeks before and next action."""
+    draw_heading("Why", MetricName.ERROR_CODES)
+    codes = page.cached_table("top codes", lambda: _top_codes(page))
     if not codes.num_rows:
         st.text("No task of this kind failed in this period.")
         return
@@ -29,21 +31,17 @@ def draw_top_codes(page: PageContext) -> None:
         column_config={
             "code": st.column_config.TextColumn("Error code", width=190),
             "state": st.column_config.TextColumn("State", width=70),
-            "tasks": "Failed tasks", "tasks_before": "Period before",
-            "share": st.column_config.NumberColumn("Share", format="%.0f %%"),
+            "tasks": "Failed tasks", "share": st.column_config.NumberColumn("Share", format="%.0f %%"),
+            "weeks": st.column_config.LineChartColumn(f"Last {SPARK_WEEKS} weeks", y_min=0),
             "action": st.column_config.TextColumn("Next action", width=360),
         },
         placeholder="–",
         on_select=partial(open_code_row, "overview_codes", codes),
         selection_mode="single-row",
         key="overview_codes",
-        alt="Top error codes with state, tasks, share and next action",
+        alt="Top error codes with state, tasks, share, the number of failed tasks a week, and next action",
     )  # fmt: skip
-    st.caption(
-        "A task with two codes counts under each. Tick a row to see its tasks. "
-        f"n {page.metric_row(MetricName.COVERAGE)['failed']:,} failed tasks"
-        f"{' with any code' if page.filters.codes else ''}, {page.as_of}."
-    )
+    st.caption("A task with two codes counts under each. Tick a row to see its tasks.")
 
 
 def _compared(page: PageContext, name: MetricName) -> pd.DataFrame:
@@ -54,11 +52,18 @@ def _compared(page: PageContext, name: MetricName) -> pd.DataFrame:
     )
 
 
-def _top_codes(codes: pd.DataFrame) -> pd.DataFrame:
-    """Return code, state and action (text), tasks and tasks_before (int), and share (float, per cent), most tasks first."""
+def _top_codes(page: PageContext) -> pd.DataFrame:
+    """Return the most frequent codes: code, state, action (text), tasks (int), share (float, per cent), weeks (int lists)."""
+    codes = page.metric(MetricName.ERROR_CODES)
     codes = codes[codes["tasks"] > 0].head(MAX_TOP_CODES)
-    columns = ["code", "state", "tasks", "tasks_before", "share", "action"]
-    return codes[columns].assign(share=codes["share"] * 100)
+    since = page.filters.to_time - SPARK_WEEKS * timedelta(weeks=1)
+    over_time = page.metric(MetricName.ERROR_CODES_OVER_TIME, page.filters.with_(from_time=since), Bucket.WEEK)
+    by_week = over_time.pivot_table(index="code", columns="period_start", values="tasks", aggfunc="sum", fill_value=0)
+    by_week = by_week.reindex(codes["code"], fill_value=0)
+    weeks = pd.Series([list(map(int, row)) for row in by_week.to_numpy()], index=codes.index, dtype=object)
+    return codes[["code", "state", "tasks", "share"]].assign(
+        share=codes["share"] * 100, weeks=weeks, action=codes["action"]
+    )
 
 
 def draw_every_code(page: PageContext) -> None:

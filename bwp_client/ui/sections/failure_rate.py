@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Mapping
+from datetime import datetime
 from typing import Any
 
 import pandas as pd
@@ -11,6 +12,7 @@ import streamlit as st
 from bwp_client.charts import outcomes_over_time, rate_over_time
 from bwp_client.charts.rates import describe_outcomes, describe_rates
 from bwp_client.metrics import Bucket, MetricName
+from bwp_client.metrics.attribution import change_search_period
 from bwp_client.metrics.baseline import baseline_of, outside
 from bwp_client.metrics.wording import baseline_name, rate_legend, rate_with_interval
 from bwp_client.ui.components import (
@@ -55,6 +57,42 @@ def draw_rate_over_time(
         about=(MetricName.FAILURE_RATE,),
         on_click=filters_of_period(page, page.bucket),
     )
+
+
+def draw_rate_with_period_before(page: PageContext, rates: pd.DataFrame, *, key: str) -> None:
+    """Draw the failure rate over time with the period before as a pale line, the days of change and the highest rate.
+
+    Args:
+        page: The page.
+        rates: The page's `failure_rate` frame.
+        key: The chart's key.
+    """
+    is_whole = not_compared(page) is None
+    before = page.metric(MetricName.FAILURE_RATE, page.filters.period_before()) if is_whole else None
+    changes = page.cached("labels of changes", lambda: _labels_of_changes(page))
+    pale = " Pale: the period before." if before is not None and before["rate"].notna().any() else ""
+    dashed = " Dashed: the level changed." if changes else ""
+    draw_chart(
+        page,
+        f"Failure rate by {page.bucket}",
+        lambda: rate_over_time(rates, theme(), before=before, changes=changes),
+        caption=f"Shaded: likely range.{pale}{dashed} Hover for the counts.",
+        alt=lambda: describe_rates(rates, page.bucket),
+        key=key,
+        about=(MetricName.FAILURE_RATE,),
+        on_click=filters_of_period(page, page.bucket),
+    )
+
+
+def _labels_of_changes(page: PageContext) -> dict[datetime, str]:
+    """Return the days of the period on which the level of the rate changed, with the label of each."""
+    found = page.metric(MetricName.CHANGE_POINTS, change_search_period(page.filters))
+    return {
+        row["changed_at"].to_pydatetime(): f"{row['changed_at'].day} {row['changed_at']:%b}: "
+        + ("up" if row["direction"] == "up" else "down")
+        for row in found.to_dict("records")
+        if page.filters.from_time <= row["changed_at"] < page.filters.to_time
+    }
 
 
 def draw_outcomes_over_time(page: PageContext, rates: pd.DataFrame) -> None:

@@ -10,12 +10,27 @@ import streamlit as st
 
 from bwp_client.metrics import MetricName
 from bwp_client.metrics.comparison import NOT_COMPARED, verdict
-from bwp_client.metrics.wording import interval, percent, points
+from bwp_client.metrics.wording import day, interval, percent, points
 from bwp_client.ui.components import meaning_of
+from bwp_client.ui.markdown import plain
 from bwp_client.ui.page import PageContext
 from bwp_client.ui.sections import narrative, today
 from bwp_client.ui.sections.data_extent import not_compared
 from bwp_client.ui.sections.unrated import unrated_failures
+
+
+def draw_headline(page: PageContext, comparison: dict[Hashable, Any]) -> None:
+    """Draw the headline, and the same as text to copy, with the open failures.
+
+    Args:
+        page: The page.
+        comparison: The page's `period_comparison` row.
+    """
+    text = page.cached("headline", lambda: narrative.headline_of(page, comparison))
+    st.subheader(plain(text), anchor=False)
+    with st.popover("Copy as text", icon=":material/content_copy:"):
+        days = f"{day(page.filters.from_time)} to {day(page.last_day)}"
+        st.code(f"{text}\n{today.open_failures_sentence(page)}\n({days}, {page.as_of})", language=None, wrap_lines=True)
 
 
 def draw_sentences(page: PageContext, comparison: dict[Hashable, Any]) -> None:

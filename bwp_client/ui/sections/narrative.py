@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable
+from collections.abc import Hashable, Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any, Final
@@ -11,15 +11,19 @@ import pandas as pd
 
 from bwp_client.metrics import Filters, MetricName, attribution
 from bwp_client.metrics.episodes import Episode, find_episode
+from bwp_client.metrics.headline import StoodOut, headline
 from bwp_client.metrics.queries import rated_products
 from bwp_client.metrics.wording import day, percent, period_length, rate_with_interval, statement
 from bwp_client.ui.page import PageContext
 from bwp_client.ui.sections.data_extent import not_compared
 from bwp_client.ui.sections.products import comparison_by_product, rates_by_week
+from bwp_client.ui.sections.unrated import unrated_failures
 
 _WEEK: Final = timedelta(weeks=1)
 _WATCHED_STATES: Final = ("new", "returned", "rising")
 MAX_CODES: Final = 2
+MIN_NEW: Final = 5
+"""A code that fewer tasks have is no news for the headline."""
 
 
 def state_sentence(page: PageContext, comparison: dict[Hashable, Any]) -> str:
@@ -34,6 +38,27 @@ def state_sentence(page: PageContext, comparison: dict[Hashable, Any]) -> str:
     if cause and filters.codes:
         cause = replace(cause, code_set=None)  # the code that the visitor chose explains nothing
     return statement(comparison, filters.to_time - filters.from_time, cause, page.names, not_compared(page))
+
+
+def headline_of(page: PageContext, comparison: dict[Hashable, Any]) -> str:
+    """Return the headline of the overview.
+
+    Args:
+        page: The page.
+        comparison: The page's `period_comparison` row.
+    """
+    filters, stand_out = page.filters, stood_out(page)
+    cause = (
+        None
+        if stand_out or not_compared(page)
+        else attribution.cause_of(page.metric, filters, comparison, comparison_by_product(page))
+    )
+    if cause and filters.codes:
+        cause = replace(cause, code_set=None)
+    return headline(
+        comparison, filters.task_kind, stand_out, cause, new_codes(page), page.names,
+        unrated=unrated_failures(page), not_compared=not_compared(page),
+    )  # fmt: skip
 
 
 def newest_week_sentence(page: PageContext) -> str | None:
@@ -68,11 +93,11 @@ def watched_codes_sentence(page: PageContext) -> str | None:
 
 def episode_sentence(page: PageContext) -> str | None:
     """Return a sentence: the product that stood out, its days and its most frequent code; None when no product stood out."""
-    episode = find_episode(rates_by_week(page))
-    if episode is None:
+    found = _episode(page)
+    if found is None:
         return None
+    episode, start, end = found
     product = episode.business_product_id
-    start, end = _first_and_end(page, episode)
     to_time = page.filters.to_time
     filters = page.filters.with_(from_time=start, to_time=end or to_time, business_products=(product,))
     row = page.metric_row(MetricName.PERIOD_COMPARISON, filters)
@@ -89,6 +114,34 @@ def episode_sentence(page: PageContext) -> str | None:
     after = page.metric_row(MetricName.PERIOD_COMPARISON, filters.with_(from_time=end, to_time=to_time))
     rated = f", {percent(after['rate'])}" if pd.notna(after["rate"]) else ""
     return f"{sentence} After that {after['failed']:,} of {after['n']:,} failed{rated}."
+
+
+def stood_out(page: PageContext) -> StoodOut | None:
+    """Return the product that stood out within the page's period, for the headline; None when none did."""
+    found = _episode(page)
+    if found is None:
+        return None
+    episode, start, end = found
+    if end is not None and end <= page.filters.from_time:
+        return None
+    product = episode.business_product_id
+    filters = page.filters.with_(from_time=start, to_time=end or page.filters.to_time, business_products=(product,))
+    failed = page.metric_row(MetricName.PERIOD_COMPARISON, filters)["failed"]
+    code = _main_code_of(page, filters, failed)
+    return StoodOut(product, start, end, None if code is None else str(code["code"]))
+
+
+def new_codes(page: PageContext) -> list[str]:
+    """Return the error codes that are new in the period and that at least `MIN_NEW` tasks have, most tasks first."""
+    codes = page.metric(MetricName.ERROR_CODES)
+    is_new = (codes["state"] == "new") & (codes["tasks"] >= MIN_NEW)
+    return [str(code) for code in codes.loc[is_new, "code"][:MAX_CODES]]
+
+
+def _episode(page: PageContext) -> tuple[Episode, datetime, datetime | None] | None:
+    """Return the product that stood out, its first day, and the day after its last; None as the latter while it lasts."""
+    episode = page.cached("episode found", lambda: find_episode(rates_by_week(page)))
+    return None if episode is None else (episode, *_first_and_end(page, episode))
 
 
 def _first_and_end(page: PageContext, episode: Episode) -> tuple[datetime, datetime | None]:
@@ -112,8 +165,14 @@ def _first_and_end(page: PageContext, episode: Episode) -> tuple[datetime, datet
 
 def _main_code(page: PageContext, filters: Filters, failed: int) -> str:
     """Return a phrase that names the error code of at least half of the failed tasks; empty when there is no such code."""
+    top = _main_code_of(page, filters, failed)
+    return "" if top is None else f"; mostly {top['code']} ({top['tasks']:,} of {failed:,} failed tasks)"
+
+
+def _main_code_of(page: PageContext, filters: Filters, failed: int) -> Mapping[Hashable, Any] | None:
+    """Return code and tasks of the error code of at least half of the failed tasks; None when there is no such code."""
     codes = page.metric(MetricName.CODES_BY_PRODUCT, filters)
     top = None if codes.empty else codes.iloc[0]
     if top is None or str(top["code"]).startswith("(") or 2 * top["tasks"] < failed:
-        return ""
-    return f"; mostly {top['code']} ({top['tasks']:,} of {failed:,} failed tasks)"
+        return None
+    return {"code": top["code"], "tasks": top["tasks"]}

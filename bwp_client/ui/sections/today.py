@@ -20,6 +20,8 @@ from bwp_client.ui.sections.worklist import ROW_HEIGHT
 from bwp_client.ui.sections.worklist_rows import COLUMNS, dated_tasks, due_counts, this_quarter_hour
 
 FIRST_TASKS = 5
+_TILES = {"overdue": ("Overdue", "red"), "next 7 days": ("Due this week", "orange"), "later": ("On time", "green")}
+"""The label and the colour of each due state."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +31,7 @@ class _OpenFailures:
     Attributes:
         due: The number of open failures by due state, from `due_counts`.
         due_today: The number of open failures whose last day is today.
-        rows: The first tasks to act on.
+        rows: The first tasks that can still be in time.
         task_ids: The task IDs of the rows, in their order.
     """
 
@@ -43,30 +45,31 @@ class _OpenFailures:
         return sum(self.due.values())
 
 
-def draw_today(page: PageContext) -> None:
-    """Draw the number of open failures by due state, each with a link to its tasks, and the first tasks."""
-    draw_heading("What to do today", MetricName.OPEN_FAILURES)
+def draw_tiles(page: PageContext) -> None:
+    """Draw the numbers of open failures that are overdue, due this week and on time, each a link to its tasks."""
+    due = _open_failures(page).due
+    with st.container(horizontal=True):
+        for state, (label, color) in _TILES.items():
+            with st.container(border=True, width=112, gap=None):
+                st.page_link(TASKS_PAGE, label=label, query_params=parameters_with({"due": [state]}))
+                st.markdown(f"## :{color}[{due[state]:,}]")
+
+
+def draw_first_tasks(page: PageContext) -> None:
+    """Draw the first open failures whose deadline can still be met."""
+    draw_heading("Do today", MetricName.OPEN_FAILURES)
     failures = _open_failures(page)
     if not failures.count:
         st.text("No failed task is open.")
-        return
-    with st.container(horizontal=True):
-        for label, tasks in failures.due.items():
-            with st.container(border=True, width=190):
-                st.metric(f"Open, {label}", f"{tasks:,}")
-                st.page_link(
-                    TASKS_PAGE,
-                    label=f"See {label}",
-                    query_params=parameters_with({"due": [label]}),
-                    icon=":material/arrow_forward:",
-                )
-    overdue = failures.due["overdue"]
-    if 0 < overdue < failures.count:
-        st.text(f"The next to come due; {overdue:,} are overdue already (“See overdue” above).")
-    _draw_first_tasks(page, failures)
+    elif failures.rows.num_rows:
+        _draw_first_tasks(failures)
+    else:
+        st.text(
+            f"No open task can still be in time. Tell the shoppers of the {failures.due['overdue']:,} overdue ones."
+        )
 
 
-def _draw_first_tasks(page: PageContext, failures: _OpenFailures) -> None:
+def _draw_first_tasks(failures: _OpenFailures) -> None:
     st.dataframe(
         failures.rows,
         hide_index=True,
@@ -78,15 +81,11 @@ def _draw_first_tasks(page: PageContext, failures: _OpenFailures) -> None:
         key="first_tasks",
         alt="The first open failures to act on, with days left, error code and next action",
     )
-    count = failures.count
-    if count > FIRST_TASKS:
-        which = f"The first {FIRST_TASKS} of {count:,} open failures"
-    else:
-        which = f"All {count} open failures" if count > 1 else "The only open failure"
+    in_time = failures.count - failures.due["overdue"]
     st.caption(
-        f"{which}, whenever they failed, the nearest future deadline first. Deadlines are upper bounds unless the day the "
-        "request was received is known. What cannot be done in time may be extended, if the shopper is told before the "
-        f"deadline. Tick a row to see the task's timeline. {page.as_of[0].upper()}{page.as_of[1:]}."
+        f"{failures.rows.num_rows} of the {in_time:,} open tasks that can still be in time, nearest deadline first. The real "
+        "deadline can be earlier: enter the day on which you received the request. Can't make it? Tell the shopper before "
+        "the deadline, and you get more time. Tick a row to open the task."
     )
 
 
@@ -109,7 +108,7 @@ def _open_failures(page: PageContext) -> _OpenFailures:
 
 
 def _find_open_failures(page: PageContext) -> _OpenFailures:
-    """Read the open failures of all data; failures overdue under any law are only counted, unless all are overdue."""
+    """Read the open failures of all data; failures overdue under any law are only counted."""
     ever = page.filters_of_all_data
     since = max(this_quarter_hour() - timedelta(days=page.settings.deadlines.longest_days), EARLIEST_EVENT)
     failures = dated_tasks(
@@ -119,10 +118,7 @@ def _find_open_failures(page: PageContext) -> _OpenFailures:
     due = due_counts(failures)
     due["overdue"] += earlier
     is_open = failures[failures["state"] == "open"]
-    if is_open.empty and earlier:
-        failures = dated_tasks(page, MetricName.OPEN_FAILURES, ever)
-        is_open = failures[failures["state"] == "open"]
-    first = is_open.head(FIRST_TASKS)
+    first = is_open[is_open["days_left"] >= 0].head(FIRST_TASKS)
     rows = to_arrow(first[["days_left", "deadline", "product", "code", "action", "task_id"]])
     return _OpenFailures(due, int((is_open["days_left"] == 0).sum()), rows, first["task_id"].tolist())
 

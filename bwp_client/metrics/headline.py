@@ -1,0 +1,118 @@
+"""The headline of the overview: how many tasks fail, what is behind it, and whether it goes on.
+
+What the data do not support is left out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+import pandas as pd
+
+from bwp_client.events import TaskKind
+from bwp_client.metrics.attribution import Cause
+from bwp_client.metrics.comparison import verdict
+from bwp_client.metrics.wording import percent
+
+_NOUNS = {TaskKind.DELETION: "deletions", TaskKind.RETRIEVAL: "retrievals"}
+_DAY = timedelta(days=1)
+
+
+@dataclass(frozen=True, slots=True)
+class StoodOut:
+    """A product that failed far more often than usual for some days.
+
+    Attributes:
+        business_product_id: The product.
+        from_time: The first day.
+        to_time: The day after the last; None while it goes on.
+        code: The error code of at least half of the failed tasks; None if there is no such code.
+    """
+
+    business_product_id: str
+    from_time: datetime
+    to_time: datetime | None
+    code: str | None
+
+
+def headline(
+    row: Mapping[Any, Any],
+    kind: TaskKind,
+    stood_out: StoodOut | None,
+    cause: Cause | None,
+    new_codes: Sequence[str],
+    name_of: Callable[[str], str],
+    *,
+    unrated: int = 0,
+    not_compared: str | None = None,
+) -> str:
+    """Return the headline.
+
+    Args:
+        row: The only row of the period's `period_comparison` frame.
+        kind: The kind of the tasks.
+        stood_out: The product that stood out in the period, if one did.
+        cause: The cause of the change from the period before, from `attribution.find_cause`.
+        new_codes: Error codes that were never seen before the period.
+        name_of: Returns a product's name.
+        unrated: The number of failed tasks of products that have no rate.
+        not_compared: The reason why nothing is compared with the period before.
+    """
+    parts = [_rate(row, _NOUNS[kind], unrated, not_compared)]
+    if stood_out is not None:
+        parts.append(_worst(stood_out, name_of))
+    elif cause is not None:
+        parts.append(_cause(cause, verdict(row), name_of))
+    known = set() if stood_out is None else {stood_out.code}
+    known |= set() if cause is None else {cause.code_set}
+    fresh = [code for code in new_codes if code not in known]
+    if fresh:
+        parts.append(f"{' and '.join(fresh)} {'is' if len(fresh) == 1 else 'are'} new.")
+    return " ".join(part for part in parts if part)
+
+
+def _rate(row: Mapping[Any, Any], noun: str, unrated: int, not_compared: str | None) -> str:
+    if not row["n"]:
+        return f"{unrated:,} {noun} failed, without a rate." if unrated else f"No {noun} ended."
+    if pd.isna(row["rate"]):
+        return f"{row['failed']:,} of {row['n']:,} {noun} failed."
+    text = f"{percent(row['rate'])} of {noun} failed"
+    if not_compared:
+        return f"{text}. Not compared with the period before: {not_compared}."
+    change = verdict(row)
+    if change in {"higher", "lower"}:
+        return f"{text}, {'up' if change == 'higher' else 'down'} from {percent(row['previous_rate'])}."
+    return f"{text}, as before." if change == "no clear change" else f"{text}."
+
+
+def _worst(stood_out: StoodOut, name_of: Callable[[str], str]) -> str:
+    name, first = name_of(stood_out.business_product_id), stood_out.from_time
+    mostly = f", mostly {stood_out.code}" if stood_out.code else ""
+    if stood_out.to_time is None:
+        return f"Worst: {name} since {_day(first)}{mostly}. It is still going on."
+    last = stood_out.to_time - _DAY
+    return f"Worst: {name}, {_days(first, last)}{mostly}. It is over."
+
+
+def _cause(cause: Cause, change: str, name_of: Callable[[str], str]) -> str:
+    direction = "rise" if change == "higher" else "fall"
+    if cause.is_spread:
+        return f"Several products and codes share the {direction}."
+    where = f"at {name_of(cause.business_product_id)}" if cause.business_product_id else ""
+    parts = [part for part in (cause.code_set, where) if part]
+    since = f" since {_day(cause.since)}" if cause.since else ""
+    return f"Most of the {direction}: {' '.join(parts)}{since}." if parts else ""
+
+
+def _days(first: datetime, last: datetime) -> str:
+    if last.date() <= first.date():
+        return _day(first)
+    is_one_month = (first.year, first.month) == (last.year, last.month)
+    return f"{first.day}–{_day(last)}" if is_one_month else f"{_day(first)}–{_day(last)}"
+
+
+def _day(time: datetime) -> str:
+    return f"{time.day} {time:%b}"
