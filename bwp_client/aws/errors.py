@@ -222,7 +222,7 @@ def _detail(error: BaseException) -> str:
             return repr(values.get("region_name"))
         case AwsProblem.PARTIAL_CREDENTIALS:
             return f"{values.get('cred_var')} is missing"
-        case AwsProblem.CONFIGURATION:
+        case AwsProblem.CONFIGURATION | AwsProblem.SLOW:
             return str(error)
     return ""
 

@@ -130,6 +130,10 @@ MESSAGES: Final[dict[AwsProblem, tuple[type[BwpError], str, str]]] = {
         TerminalRemoteError, "The answer to {call} is none of {service}'s",
         "Check AWS_ENDPOINT_URL, and that no proxy or login page answers in its place.",
     ),
+    AwsProblem.SLOW: (
+        UnconfirmedError, "{service} did not complete its answer to {call} within {detail}",
+        "Check the network, and that no proxy holds answers back. {retry}",
+    ),
     AwsProblem.UNREACHABLE: (
         UnconfirmedError, "{service} could not be reached for {call}", "Check the network. {retry}",
     ),

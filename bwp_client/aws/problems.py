@@ -45,6 +45,7 @@ class AwsProblem(StrEnum):
     CERTIFICATE = "certificate"
     PROXY = "proxy"
     NO_AWS = "no_aws"
+    SLOW = "slow"
     UNREACHABLE = "unreachable"
 
 
@@ -103,13 +104,14 @@ _TYPES: dict[AwsProblem, str] = {
     AwsProblem.CERTIFICATE: "SSLError",
     AwsProblem.PROXY: "ProxyConnectionError",
     AwsProblem.NO_AWS: "PaginationError ResponseParserError",
+    AwsProblem.SLOW: "SlowAnswerError",
     AwsProblem.FAULT: "ChecksumError FlexibleChecksumError",
     AwsProblem.UNREACHABLE: "Boto3Error BotoCoreError RetriesExceededError",
 }
-"""The problem of each exception type of boto3, botocore and s3transfer, and of the types below it."""
+"""The problem of each exception type of boto3, botocore, s3transfer and `call_limit`, and of the types below it."""
 
 _TYPE_PROBLEMS = {name: problem for problem, names in _TYPES.items() for name in names.split()}
-_LIBRARIES = ("boto3.", "botocore.", "s3transfer.")
+_LIBRARIES = ("boto3.", "botocore.", "s3transfer.", "bwp_client.aws.call_limit.")
 
 _INVALID_PARAMETER = re.compile(r"Parameter ([\w.]+) is not valid")
 _CODE_ELEMENT = re.compile(r"<Code>\s*([\w.]+)\s*</Code>")

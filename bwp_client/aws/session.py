@@ -6,13 +6,12 @@ SDK reads it, and refuses a configuration that a client would only fail with lat
 
 from __future__ import annotations
 
-import json
 import os
 from functools import lru_cache
-from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, cast
 from urllib.parse import urlsplit
 
+from bwp_client.aws.answers import refuse_other_servers
 from bwp_client.aws.errors import AwsCall, configuration_errors, error_of
 from bwp_client.aws.problems import AwsProblem
 from bwp_client.errors import SettingsError
@@ -22,14 +21,6 @@ if TYPE_CHECKING:
     from botocore.credentials import ReadOnlyCredentials
 
 _CONFIGURATION = AwsCall("the AWS configuration")
-_MAY_BE_EMPTY = ("ReceiveMessage",)
-"""The calls that AWS answers with an empty object where it has nothing to say."""
-_NEEDED = {
-    "DescribeArchive": {"ArchiveArn", "EventSourceArn", "State", "CreationTime"},
-    "DescribeRule": {"Arn", "State"},
-    "DescribeReplay": {"EventSourceArn", "State", "EventStartTime", "EventEndTime"},
-}
-"""The fields that this program needs of an answer; of any other answer, it needs one of the fields at least."""
 _ENDPOINT_NAMES = {"events": "eventbridge", "secretsmanager": "secrets_manager"}
 """The names of services in endpoint variables and in the configuration file, where they are not the client's."""
 
@@ -54,6 +45,9 @@ def aws_session(*services: str, fallback_region: str | None = None) -> Session:
     with configuration_errors(_CONFIGURATION):
         import boto3
 
+        from bwp_client.aws.call_limit import limit_calls
+
+        limit_calls()
         session = boto3.Session(region_name=os.environ.get("AWS_REGION") or None)
         region = session.region_name or fallback_region
         if region != session.region_name:
@@ -75,32 +69,9 @@ def aws_client(service: str, config: Any, *, fallback_region: str | None = None)
     with configuration_errors(_CONFIGURATION):
         client = cast("Any", session).client(service, config=config)
     if client.meta.service_model.metadata.get("protocol") == "json":
-        client.meta.events.register("before-parse", _refuse_other_servers)
+        client.meta.events.register("before-parse", refuse_other_servers)
     credentials_of(session)
     return client
-
-
-def _refuse_other_servers(operation_model: Any, response_dict: dict[str, Any], **_: Any) -> None:
-    """Refuse what another server, such as a proxy, answers: botocore reads it as an answer whose fields are missing.
-
-    Raises:
-        ResponseParserError: The body is no JSON object, has none of the fields that the call answers with, or lacks a
-            field that this program needs.
-    """
-    from botocore.parsers import ResponseParserError
-
-    fields = operation_model.output_shape.members if operation_model.output_shape else {}
-    if response_dict["status_code"] != HTTPStatus.OK or not fields:
-        return  # SQS sends no body where it has nothing to say
-    try:
-        answer = json.loads(response_dict["body"])
-    except ValueError:
-        answer = None
-    is_empty = answer == {} and operation_model.name in _MAY_BE_EMPTY
-    if not isinstance(answer, dict) or (not is_empty and fields.keys().isdisjoint(answer)):
-        raise ResponseParserError(f"the answer to {operation_model.name} has none of its fields")
-    if not _NEEDED.get(operation_model.name, set()) <= answer.keys():
-        raise ResponseParserError(f"the answer to {operation_model.name} lacks some of its fields")
 
 
 def credentials_of(session: Session) -> ReadOnlyCredentials:

@@ -1,5 +1,6 @@
 """What a proxy or a login page answers in the place of AWS is not taken for an answer of AWS."""
 
+import json
 from collections.abc import Callable
 from typing import Any
 
@@ -52,11 +53,49 @@ def test_an_answer_without_the_fields_of_its_call_ends_the_call(monkeypatch: pyt
         call_answered(call, service, b"{}", monkeypatch)
 
 
+ATTRIBUTES = {"QueueArn": "a", "ApproximateNumberOfMessages": "1", "ApproximateNumberOfMessagesNotVisible": "0"}
+MESSAGE = {"MessageId": "1", "ReceiptHandle": "r", "Body": "{}"}
+WHOLE: dict[str, list[Any]] = {
+    "GetQueueAttributes": [{"Attributes": ATTRIBUTES | {"RedrivePolicy": '{"maxReceiveCount": "3"}'}}],
+    "ReceiveMessage": [{"Messages": [MESSAGE, MESSAGE]}, {"Messages": []}, {"Messages": None}],
+    "DeleteMessageBatch": [{"Successful": [{"Id": "1"}]}, {"Failed": [{"Id": "1", "SenderFault": False, "Code": "x"}]}],
+    "DescribeRule": [{"Arn": "a", "State": "ENABLED", "Description": None}],
+    "ListTargetsByRule": [{"Targets": []}, {"Targets": [{"Id": "1", "Arn": "a", "Later": 1}]}],
+}
+PARTIAL: list[tuple[str, Any]] = [
+    ("DescribeRule", {"Name": "r", "State": "ENABLED"}),
+    ("DescribeRule", {"Arn": 5, "State": "ENABLED"}),
+    ("ListTargetsByRule", {"Targets": [{"Id": "1", "Arn": "a"}, {"Id": "2"}]}),
+    ("ListTargetsByRule", {"Targets": {"Id": "1"}}),
+    ("ListTargetsByRule", {"NextToken": "t"}),
+    ("ListTargetsByRule", {"Targets": [None]}),
+    *[("GetQueueAttributes", {"Attributes": {k: v for k, v in ATTRIBUTES.items() if k != name}}) for name in ATTRIBUTES],
+    ("GetQueueAttributes", {"Attributes": None}),
+    ("GetQueueAttributes", {"Attributes": ATTRIBUTES | {"MaximumMessageSize": "much"}}),
+    ("GetQueueAttributes", {"Attributes": ATTRIBUTES | {"DelaySeconds": 5}}),
+    ("GetQueueAttributes", {"Attributes": ATTRIBUTES | {"RedrivePolicy": "[1"}}),
+    *[("ReceiveMessage", {"Messages": [MESSAGE, {k: v for k, v in MESSAGE.items() if k != name}]}) for name in MESSAGE],
+    ("ReceiveMessage", {"Messages": [MESSAGE | {"Body": {"id": 1}}]}),
+    ("ReceiveMessage", {"Messages": ["text"]}),
+    ("DeleteMessageBatch", {"Failed": [{"Id": "1"}]}),
+]  # fmt: skip
+
+
 @pytest.mark.usefixtures("no_aws")
-def test_an_answer_without_a_field_that_is_needed_ends_the_call(monkeypatch: pytest.MonkeyPatch) -> None:
-    service, call = CALLS["DescribeRule"]
-    with pytest.raises(TerminalRemoteError, match=r"Call on x is none of AWS's"):
-        call_answered(call, service, b'{"Name": "r", "State": "ENABLED"}', monkeypatch)
+def test_a_whole_answer_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, answers in WHOLE.items():
+        service, call = CALLS[name]
+        for answer in answers:
+            assert call_answered(call, service, json.dumps(answer).encode(), monkeypatch)
+
+
+@pytest.mark.usefixtures("no_aws")
+@pytest.mark.parametrize("name", sorted({name for name, _ in PARTIAL}))
+def test_an_answer_without_a_field_that_is_needed_ends_the_call(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    service, call = CALLS[name]
+    for answer in [answer for of, answer in PARTIAL if of == name]:
+        with pytest.raises(TerminalRemoteError, match=r"Call on x is none of AWS's"):
+            call_answered(call, service, json.dumps(answer).encode(), monkeypatch)
 
 
 @pytest.mark.usefixtures("no_aws")

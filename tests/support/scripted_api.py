@@ -63,11 +63,11 @@ def endless() -> Say:
     return say
 
 
-def trickle() -> Say:
+def trickle(status: int = 200) -> Say:
     """Make an answer that sends a byte now and then, until the client gives up."""
 
     def say(handler: Any) -> None:
-        handler.wfile.write(b"HTTP/1.1 200 OK\r\ncontent-length: 1000000\r\n\r\n")
+        handler.wfile.write(f"HTTP/1.1 {status} Whatever\r\ncontent-length: 1000000\r\n\r\n".encode())
         with contextlib.suppress(OSError):
             while True:
                 handler.wfile.write(b" ")
