@@ -21,7 +21,7 @@ def draw_without_data(chosen: StreamlitPage, settings: Settings) -> None:
         draw_published_reports(settings.reports_uri)
 
 
-st.set_page_config(page_title="Data deletion failures", page_icon="🗑️", layout="wide")
+st.set_page_config(page_title=page.APP_NAME, page_icon="🗑️", layout="wide")
 settings = login.admit()
 if "pages" not in st.session_state:  # st.Page searches for the file, which takes too long to repeat in every run
     st.session_state.pages = [

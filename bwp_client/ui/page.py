@@ -33,6 +33,7 @@ from bwp_client.warehouse.snapshot import Snapshot
 GO_TO: Final = "go_to"
 """Session key of the page to open next, as (page, query parameters). Callbacks write it, because they can't switch pages."""
 TASKS_PAGE: Final = "../../pages/tasks.py"
+APP_NAME: Final = "Data deletion failures"
 _CONTEXT: Final = "page"
 T = TypeVar("T")
 
@@ -172,6 +173,7 @@ def open_page(title: str, narrowing_of: Callable[[PageContext], Mapping[str, str
     if not isinstance(page, PageContext):
         st.error("Open the app at its main address.")
         st.stop()
+    name_tab(title)
     st.title(title, anchor=False)
     with st.container(horizontal=True, vertical_alignment="center"):
         st.caption(
@@ -181,6 +183,11 @@ def open_page(title: str, narrowing_of: Callable[[PageContext], Mapping[str, str
         _draw_link(page)
     _draw_active_filters(page, narrowing_of(page))
     return page
+
+
+def name_tab(title: str) -> None:
+    """Set the title of the browser's tab, by which bookmarks and the history name the page."""
+    st.set_page_config(page_title=f"{title} · {APP_NAME}")
 
 
 def _draw_link(page: PageContext) -> None:

@@ -32,8 +32,10 @@ def test_from_the_overview_over_a_code_to_one_task_and_back(browser: Browser, ad
     page.reload()
     page.wait_for_selector("text=Timeline", timeout=WAIT_MS)
     assert f"task={shown[1]}" in page.url
+    assert page.title() == f"Task {shown[1]} · Data deletion failures"
     page.get_by_role("link", name="Overview").click()
     page.wait_for_selector("h1:has-text('Overview')", timeout=WAIT_MS)
+    page.wait_for_function("document.title === 'Overview · Data deletion failures'", timeout=WAIT_MS)
     assert outside == []
 
 
