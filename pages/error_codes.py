@@ -30,6 +30,7 @@ draw_chart(
     lambda: code_bars(codes, theme(), palette),
     caption=f"A task with two codes counts under each. n {coverage['failed']:,} failed tasks, {page.as_of}.",
     alt=lambda: describe_codes(codes),
+    data=lambda: codes,
     key="codes",
     about=(MetricName.ERROR_CODES, MetricName.COVERAGE),
     on_click=filters_of_code,
@@ -43,6 +44,7 @@ draw_chart(
     alt=lambda: (
         f"Failed tasks by error code over {over_time['period_start'].nunique()} periods. {describe_codes(codes)}"
     ),
+    data=lambda: over_time,
     key="codes_over_time",
     about=(MetricName.ERROR_CODES_OVER_TIME,),
     on_click=filters_of_period_and_code(page, page.bucket),

@@ -28,6 +28,7 @@ draw_chart(
     caption="Lighter: partial week. More failures with an unchanged rate mean more requests. "
     f"n {int(weekly['n'].sum()):,} outcomes, {page.as_of}.",
     alt=lambda: describe_outcomes(weekly, "week"),
+    data=lambda: weekly,
     key="trend_outcomes",
 )
 trends.draw_more(page)

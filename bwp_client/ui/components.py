@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Final
 
+import pandas as pd
 import plotly.graph_objects as go
+import pyarrow as pa
 import streamlit as st
 
 from bwp_client.charts import Theme, code_colors
 from bwp_client.charts.frozen_figure import FrozenFigure
 from bwp_client.metrics import METRICS, MetricName
+from bwp_client.metrics.export import to_csv
 from bwp_client.ui.drill_down import FiltersOfMark, open_mark
 from bwp_client.ui.filters import all_codes
 from bwp_client.ui.page import PageContext
@@ -19,6 +22,10 @@ from bwp_client.ui.page import PageContext
 if TYPE_CHECKING:
     from streamlit.elements.lib.column_types import ColumnConfig
 
+_CHART_BUTTONS: Final = {
+    "modeBarButtons": [["toImage"]], "displaylogo": False, "toImageButtonOptions": {"format": "png", "scale": 2},
+}  # fmt: skip
+"""The only button that Plotly draws over a chart, while the pointer is there: it downloads the chart as a picture."""
 DAY_FORMAT = "DD MMM YYYY"
 MINUTE_FORMAT = "DD MMM YYYY HH:mm"
 
@@ -58,6 +65,7 @@ def draw_chart(
     caption: str,
     alt: Callable[[], str],
     key: str,
+    data: Callable[[], pd.DataFrame],
     about: tuple[MetricName, ...] = (),
     on_click: FiltersOfMark | None = None,
 ) -> None:
@@ -70,20 +78,41 @@ def draw_chart(
         caption: The explanation of the marks, n and the as-of time.
         alt: Returns the text alternative; called once for the same data, filters, settings and theme.
         key: The element's key.
+        data: Returns the rows that the figure shows, for the download.
         about: The metrics that the figure shows.
         on_click: Returns the filters of a clicked mark; the worklist opens with them.
     """
     draw_heading(title, *about)
     chart, words = page.cached((theme(), key), lambda: (FrozenFigure(figure()), alt()))
     if on_click is None:
-        st.plotly_chart(chart, theme=None, key=key, alt=words, config={"displayModeBar": False})
+        st.plotly_chart(chart, theme=None, key=key, alt=words, config=_CHART_BUTTONS)
     else:
         st.plotly_chart(
-            chart, theme=None, key=key, alt=words, config={"displayModeBar": False}, selection_mode="points",
+            chart, theme=None, key=key, alt=words, config=_CHART_BUTTONS, selection_mode="points",
             on_select=partial(open_mark, key, on_click),
         )  # fmt: skip
         caption += " Click a mark to see its tasks."
     st.caption(caption)
+    _draw_download(data, key)
+
+
+def draw_table(rows: pd.DataFrame | pa.Table, *, key: str, **of_widget: Any) -> None:
+    """Draw a table with a button that downloads its rows as CSV, which is made at the click.
+
+    Args:
+        rows: The rows.
+        key: The table's key, which is the file's name too.
+        of_widget: Further arguments of `st.dataframe`.
+    """
+    st.dataframe(rows, key=key, **of_widget)
+    _draw_download(lambda: rows.to_pandas() if isinstance(rows, pa.Table) else rows, key)
+
+
+def _draw_download(rows: Callable[[], pd.DataFrame], key: str) -> None:
+    st.download_button(
+        "CSV", lambda: to_csv(rows()), f"{key.replace('_', '-')}.csv", "text/csv", on_click="ignore", key=f"{key}_csv",
+        type="tertiary", icon=":material/download:", help="Download these rows.",
+    )  # fmt: skip
 
 
 def count_column(label: str) -> ColumnConfig:

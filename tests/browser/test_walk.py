@@ -1,7 +1,9 @@
 """The way of an analyst: from the overview through a code or a day to its tasks, to one task with its events, and back."""
 
 import re
+from pathlib import Path
 
+import pandas as pd
 import pytest
 from playwright.sync_api import Browser, Page
 from support.browser import CHART, IDLE, WAIT_MS, click_mark, open_page, settled_box
@@ -110,6 +112,28 @@ def test_back_undoes_one_filter_after_the_other(browser: Browser, address: str) 
     page.go_back()
     page.wait_for_url("**/failure_rates", timeout=WAIT_MS)
     page.locator("input[type=radio][value='0']:checked").first.wait_for(state="attached", timeout=WAIT_MS)
+
+
+def test_what_a_chart_and_a_table_show_can_be_taken_away(browser: Browser, address: str, tmp_path: Path) -> None:
+    page, _ = open_page(browser, address)
+    page.wait_for_selector(f".st-key-overview_rate {CHART}", timeout=WAIT_MS)
+    page.wait_for_selector(IDLE, timeout=WAIT_MS)
+    for key, columns in (
+        ("overview_rate", {"period_start", "failed", "n", "rate"}),
+        ("overview_codes", {"code", "tasks"}),
+    ):
+        with page.expect_download(timeout=WAIT_MS) as started:
+            page.locator(f".st-key-{key}_csv button").first.click()
+        started.value.save_as(tmp_path / key)
+        rows = pd.read_csv(tmp_path / key, keep_default_na=False)
+        assert started.value.suggested_filename == f"{key.replace('_', '-')}.csv"
+        assert columns <= set(rows.columns)
+        assert len(rows)
+    page.locator(f".st-key-overview_rate {CHART}").first.hover()
+    with page.expect_download(timeout=WAIT_MS) as started:
+        page.locator(".st-key-overview_rate .modebar-btn").first.click()
+    started.value.save_as(tmp_path / "chart.png")
+    assert (tmp_path / "chart.png").read_bytes().startswith(b"\x89PNG")
 
 
 def test_a_deep_link_restores_every_filter(browser: Browser, address: str) -> None:

@@ -72,6 +72,14 @@ def test_a_page_over_loaded_data_shows_its_figures_and_their_n(page: str, loaded
         assert "as of" in words(app) or page == "overview"
 
 
+@pytest.mark.parametrize("page", [page for page in PAGES if page != "tasks"])  # whose list has its own three downloads
+def test_every_chart_and_table_can_be_downloaded(page: str, loaded: Path, open_page: OpenPage) -> None:
+    app = open_page(page, loaded)
+    assert not app.exception
+    files = [item.proto.id for item in app.get("download_button")]
+    assert len(files) >= len(app.dataframe) + len(app.get("plotly_chart"))
+
+
 @pytest.mark.parametrize("page", PAGES)
 def test_a_page_over_an_empty_warehouse_says_how_to_load(page: str, tmp_path: Path, open_page: OpenPage) -> None:
     app = open_page(page, tmp_path / "nothing")

@@ -10,7 +10,7 @@ import streamlit as st
 
 from bwp_client.settings import Settings
 from bwp_client.sources import Scheme, SourceAddress
-from bwp_client.ui.components import count_column, time_column
+from bwp_client.ui.components import count_column, draw_table, time_column
 from bwp_client.ui.data import warehouse_in_use
 from bwp_client.ui.jobs import JobState, JobStatus, is_running, jobs
 from bwp_client.ui.markdown import plain
@@ -133,7 +133,7 @@ def _draw_replays(replays: list[dict[str, Any]]) -> None:
         st.caption(f"Read to {max(complete):%d %b %Y %H:%M} UTC. A window counts as read once its replay is complete.")
     rows = pd.DataFrame(replays)
     rows["state"] = rows["state"].map(_STATES)
-    st.dataframe(
+    draw_table(
         rows,
         hide_index=True,
         column_config={

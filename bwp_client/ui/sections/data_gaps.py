@@ -6,7 +6,7 @@ import pandas as pd
 import streamlit as st
 
 from bwp_client.metrics.completeness import Gap, gaps, last_heard, twins
-from bwp_client.ui.components import count_column, time_column
+from bwp_client.ui.components import count_column, draw_table, time_column
 from bwp_client.ui.data import cached
 from bwp_client.ui.markdown import plain
 from bwp_client.ui.page import PageContext
@@ -57,7 +57,7 @@ def _gaps_text(missing: list[Gap]) -> str:
 
 
 def _draw_products(page: PageContext, products: pd.DataFrame) -> None:
-    st.dataframe(
+    draw_table(
         page.cached_table("products last seen", lambda: _product_rows(page, products)),
         hide_index=True,
         column_config={
@@ -91,7 +91,7 @@ def _draw_twins(page: PageContext, duplicates: pd.DataFrame) -> None:
         f"{len(duplicates):,} events have the content of another event under a different ID. All are stored. Rates count "
         "each task once, so they don't change."
     )
-    st.dataframe(
+    draw_table(
         page.cached_table("twins", lambda: duplicates.head(MAX_TWINS).rename(columns=_TWIN_COLUMNS)),
         hide_index=True,
         column_config={

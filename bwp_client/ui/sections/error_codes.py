@@ -9,7 +9,7 @@ import pandas as pd
 import streamlit as st
 
 from bwp_client.metrics import Bucket, MetricName
-from bwp_client.ui.components import DAY_FORMAT, count_column, draw_heading, time_column
+from bwp_client.ui.components import DAY_FORMAT, count_column, draw_heading, draw_table, time_column
 from bwp_client.ui.drill_down import open_code_row
 from bwp_client.ui.page import PageContext
 from bwp_client.ui.sections.data_extent import not_compared
@@ -25,7 +25,7 @@ def draw_top_codes(page: PageContext) -> None:
     if not codes.num_rows:
         st.text("No task of this kind failed in this period.")
         return
-    st.dataframe(
+    draw_table(
         codes,
         hide_index=True,
         column_config={
@@ -72,7 +72,7 @@ def draw_every_code(page: PageContext) -> None:
     columns = ["code", "state", "tasks", "tasks_before", "share", "first_seen", "last_seen", "class"]
     rows = page.cached_table("every code", lambda: codes[columns].assign(share=codes["share"] * 100))
     draw_heading("Every code", MetricName.ERROR_CODES)
-    st.dataframe(
+    draw_table(
         rows,
         hide_index=True,
         column_config={
@@ -89,7 +89,7 @@ def draw_every_code(page: PageContext) -> None:
         alt="Every error code with state, tasks, share, first and last seen, and class",
     )  # fmt: skip
     st.subheader("What to do", anchor=False)
-    st.dataframe(
+    draw_table(
         page.cached_table("actions", lambda: codes[["code", "action"]]),
         hide_index=True,
         column_config={
@@ -114,7 +114,7 @@ def draw_code_sets(page: PageContext) -> None:
         f"one code; each counts once here, {page.as_of}."
     )
     columns = ["code_set", "tasks", "tasks_before", "share"]
-    st.dataframe(
+    draw_table(
         page.cached_table("code sets", lambda: several[columns].assign(share=several["share"] * 100)),
         hide_index=True,
         column_config={

@@ -20,6 +20,7 @@ from bwp_client.ui.components import (
     MINUTE_FORMAT,
     count_column,
     draw_chart,
+    draw_table,
     theme,
     time_column,
 )
@@ -53,6 +54,7 @@ def draw_rate_over_time(
         ),
         caption=f"{legend} n {int(rates['n'].sum()):,} outcomes, {page.as_of}.",
         alt=lambda: describe_rates(rates, page.bucket),
+        data=lambda: rates,
         key=key,
         about=(MetricName.FAILURE_RATE,),
         on_click=filters_of_period(page, page.bucket),
@@ -78,6 +80,7 @@ def draw_rate_with_period_before(page: PageContext, rates: pd.DataFrame, *, key:
         lambda: rate_over_time(rates, theme(), before=before, changes=changes),
         caption=f"Shaded: likely range.{pale}{dashed} Hover for the counts.",
         alt=lambda: describe_rates(rates, page.bucket),
+        data=lambda: rates,
         key=key,
         about=(MetricName.FAILURE_RATE,),
         on_click=filters_of_period(page, page.bucket),
@@ -103,6 +106,7 @@ def draw_outcomes_over_time(page: PageContext, rates: pd.DataFrame) -> None:
         lambda: outcomes_over_time(rates, theme()),
         caption=f"Lighter: partial {page.bucket}. n {int(rates['n'].sum()):,} outcomes, {page.as_of}.",
         alt=lambda: describe_outcomes(rates, page.bucket),
+        data=lambda: rates,
         key="outcomes",
         on_click=filters_of_period(page, page.bucket),
     )
@@ -113,7 +117,7 @@ def draw_rate_table(page: PageContext, rates: pd.DataFrame, comparison: Mapping[
     bucket = page.bucket
     starts = f"{bucket.capitalize()} from (UTC)"
     st.subheader(f"By {bucket}", anchor=False)
-    st.dataframe(
+    draw_table(
         page.cached_table("rates by time", lambda: _rate_rows(rates, _marks(page, rates, comparison), starts)),
         hide_index=True,
         column_config={

@@ -9,7 +9,7 @@ from bwp_client.events import TaskKind
 from bwp_client.metrics import Filters, MetricName
 from bwp_client.metrics.comparison import verdict
 from bwp_client.metrics.wording import rate_with_interval
-from bwp_client.ui.components import count_column, draw_heading
+from bwp_client.ui.components import count_column, draw_heading, draw_table
 from bwp_client.ui.filters import all_regions
 from bwp_client.ui.page import PageContext
 from bwp_client.ui.sections.data_extent import not_compared
@@ -25,7 +25,7 @@ def draw_kinds_and_regions(page: PageContext) -> None:
     if len(regions) > 1:
         parts |= {region: filters.with_(regions=(region,)) for region in regions[:MAX_REGIONS]}
     draw_heading("By task kind and region" if len(regions) > 1 else "By task kind", MetricName.PERIOD_COMPARISON)
-    st.dataframe(
+    draw_table(
         page.cached_table("kinds and regions", lambda: _rows(page, parts)),
         hide_index=True,
         column_config={name: count_column(name) for name in ("Failed", "Outcomes (n)")},

@@ -7,7 +7,7 @@ import streamlit as st
 
 from bwp_client.metrics import MetricName
 from bwp_client.metrics.wording import percent
-from bwp_client.ui.components import count_column, draw_heading, time_column
+from bwp_client.ui.components import count_column, draw_heading, draw_table, time_column
 from bwp_client.ui.data import cached, to_arrow
 from bwp_client.ui.markdown import plain
 from bwp_client.ui.page import PageContext
@@ -41,7 +41,7 @@ def draw_unknown_reasons(page: PageContext) -> None:
         "Failed tasks whose errors are not known, and why. Tasks with a time under “Asked again” are looked up again from "
         "then on."
     )
-    st.dataframe(
+    draw_table(
         rows,
         hide_index=True,
         column_config={
@@ -79,7 +79,7 @@ def draw_lookup_runs(page: PageContext) -> None:
     if not runs:
         return
     st.caption(plain(lookup_run_text(runs[0])))
-    st.dataframe(
+    draw_table(
         cached(page.snapshot, "lookup run rows", lambda: to_arrow(_run_rows(runs))),
         hide_index=True,
         column_config={

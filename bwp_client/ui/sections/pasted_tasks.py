@@ -10,7 +10,7 @@ import pandas as pd
 import streamlit as st
 
 from bwp_client.metrics.queries import UNKNOWN_TASK, known_tasks
-from bwp_client.ui.components import time_column
+from bwp_client.ui.components import draw_table, time_column
 from bwp_client.ui.data import CACHE_KEYS
 from bwp_client.ui.jobs import is_running, jobs
 from bwp_client.ui.page import PageContext
@@ -48,7 +48,7 @@ def draw_pasted_tasks(page: PageContext) -> None:
 
 
 def _draw_tasks(tasks: pd.DataFrame) -> None:
-    st.dataframe(
+    draw_table(
         tasks[["task_id", "known", "at", "lookup_state", "codes", "product"]],
         hide_index=True,
         column_config={

@@ -13,7 +13,7 @@ from bwp_client.metrics.attribution import change_search_period
 from bwp_client.metrics.comparison import verdict
 from bwp_client.metrics.queries import rated_products
 from bwp_client.metrics.wording import TOO_FEW_TO_RATE, interval
-from bwp_client.ui.components import draw_chart, theme
+from bwp_client.ui.components import draw_chart, draw_table, theme
 from bwp_client.ui.page import PageContext
 from bwp_client.ui.sections.data_extent import uncompared_products
 from bwp_client.ui.sections.unrated import draw_unrated
@@ -56,7 +56,7 @@ def draw_products(page: PageContext) -> None:
         "Outcomes", help="Failed and completed tasks", format="localized", width=75
     )
     code = st.column_config.TextColumn("Most frequent code", width=215)
-    st.dataframe(
+    draw_table(
         page.cached_table("products shown", lambda: _product_rows(page)), hide_index=True, key="products",
         placeholder="–",
         column_config={"Outcomes (n)": outcomes, "Failure rate": rate, "Period before": rate, "Most frequent code": code},
@@ -106,6 +106,7 @@ def draw_weekly_rates(page: PageContext) -> None:
         caption=f"This period and the one before. Hollow: partial week. A week with fewer than {page.settings.min_n} "
         f"outcomes is not rated. n {n:,} outcomes, {page.as_of}.",
         alt=lambda: describe_products(weekly, page.names, "week"),
+        data=lambda: pd.concat(weekly, names=["business_product_id"]).reset_index(level=0),
         key="products_by_week",
         about=(MetricName.FAILURE_RATE,),
     )
@@ -115,7 +116,7 @@ def draw_codes_by_product(page: PageContext) -> None:
     """Draw the failed tasks of each error code at each product."""
     rows = page.cached_table("codes by product", lambda: _code_rows(page))
     if rows.num_rows:
-        st.dataframe(rows, key="codes_by_product", alt="Failed tasks by error code and business product")
+        draw_table(rows, key="codes_by_product", alt="Failed tasks by error code and business product")
 
 
 def _code_rows(page: PageContext) -> pd.DataFrame:

@@ -7,7 +7,7 @@ from typing import Final
 import pandas as pd
 import streamlit as st
 
-from bwp_client.ui.components import count_column, time_column
+from bwp_client.ui.components import count_column, draw_table, time_column
 from bwp_client.ui.data import cached, to_arrow
 from bwp_client.ui.page import PageContext
 from bwp_client.warehouse.quarantine import list_quarantined
@@ -28,7 +28,7 @@ def draw_quarantine(page: PageContext) -> None:
         "Records that could not be read, newest first; excerpts are scrubbed. After a fix: "
         "python -m bwp_client quarantine retry."
     )
-    st.dataframe(
+    draw_table(
         records,
         hide_index=True,
         column_config={

@@ -18,7 +18,7 @@ from bwp_client.reports.manifest import MANIFEST, Manifest
 from bwp_client.reports.period_note import describe_period
 from bwp_client.settings import Settings
 from bwp_client.ui.address_fields import draw_option, unknown_options
-from bwp_client.ui.components import time_column
+from bwp_client.ui.components import draw_table, time_column
 from bwp_client.ui.data import warehouse_in_use
 from bwp_client.ui.jobs import JobStatus, Options, is_running, jobs
 from bwp_client.ui.markdown import plain
@@ -97,7 +97,7 @@ def draw_published_reports(uri: str) -> None:
 def draw_report_list(reports: list[Manifest]) -> None:
     """Draw the published reports with their key figures."""
     replaced = replaced_by(reports)
-    st.dataframe(
+    draw_table(
         pd.DataFrame(
             {
                 "Period": [report.spec.period.name for report in reports],
@@ -170,7 +170,7 @@ def draw_report_comparison(uri: str, reports: list[Manifest]) -> None:
     if not rows:
         st.caption("Nothing changed.")
         return
-    st.dataframe(
+    draw_table(
         pd.DataFrame(rows), hide_index=True, placeholder="–", key="comparison",
         alt="Every table row that was added, removed or changed between the two reports",
     )  # fmt: skip

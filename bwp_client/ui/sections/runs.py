@@ -9,7 +9,7 @@ import pandas as pd
 import streamlit as st
 
 from bwp_client.settings import SAMPLE_SOURCE
-from bwp_client.ui.components import count_column, time_column
+from bwp_client.ui.components import count_column, draw_table, time_column
 from bwp_client.ui.data import cached, to_arrow
 from bwp_client.ui.page import PageContext
 from bwp_client.warehouse import Run, list_runs
@@ -23,7 +23,7 @@ def draw_runs(page: PageContext) -> None:
     runs = cached(page.snapshot, "newest runs", lambda: list_runs(page.snapshot.warehouse, limit=MAX_RUNS))
     st.subheader("Runs", anchor=False)
     st.caption("Every record read is stored, duplicate, ignored or quarantined; the counts add up.")
-    st.dataframe(
+    draw_table(
         cached(page.snapshot, "run rows", lambda: to_arrow(pd.DataFrame([_row(run) for run in runs]))),
         hide_index=True,
         column_config={
@@ -42,7 +42,7 @@ def draw_runs(page: PageContext) -> None:
     rows = cached(page.snapshot, "not stored", lambda: to_arrow(_not_stored(runs)))
     if rows.num_rows:
         st.caption("Records that these runs did not store, and why.")
-        st.dataframe(
+        draw_table(
             rows, hide_index=True, key="detail", column_config={"Records": count_column("Records")},
             alt="Duplicates by cause, ignored events by type, quarantined records by reason",
         )  # fmt: skip

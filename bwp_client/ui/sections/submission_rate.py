@@ -34,6 +34,7 @@ def draw_submission_rate(page: PageContext) -> None:
         "took longer. The sidebar's period does not apply. "
         f"n {int(known['n'].sum()):,} looked-up tasks, {page.as_of}.",
         alt=lambda: describe_rates(known, "week"),
+        data=lambda: known,
         key="submission_rate",
         about=(MetricName.SUBMISSION_RATE,),
     )

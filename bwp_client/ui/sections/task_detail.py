@@ -14,6 +14,7 @@ from bwp_client.metrics.guidance import GuidanceTable
 from bwp_client.tasks import dossier
 from bwp_client.tasks.history import REBUILT_NOTE, TaskHistory, read_task_history, rebuild_envelope
 from bwp_client.ui import page_address
+from bwp_client.ui.components import draw_table
 from bwp_client.ui.data import CACHE_KEYS
 from bwp_client.ui.drill_down import ticked
 from bwp_client.ui.jobs import is_running, jobs
@@ -138,7 +139,7 @@ def _draw_reasons(history: TaskHistory) -> None:
     if history.state in {"completed", "waiting", "unknown"}:
         return
     st.subheader("Why it failed", anchor=False)
-    st.dataframe(
+    draw_table(
         pd.DataFrame(
             [(code, guidance.code_class, guidance.action) for code, _, guidance in history.errors],
             columns=["Error code", "Class", "Next action"],
@@ -157,7 +158,7 @@ def _draw_timeline(history: TaskHistory) -> None:
     """Draw the entries of the task's history in the order of time, and buttons for tasks of the same request."""
     st.subheader("Timeline", anchor=False)
     entries = history.entries()
-    st.dataframe(
+    draw_table(
         pd.DataFrame(
             {
                 "When (UTC)": pd.to_datetime([entry.at for entry in entries], utc=True),

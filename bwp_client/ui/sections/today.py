@@ -12,7 +12,7 @@ import streamlit as st
 from bwp_client.events import EARLIEST_EVENT
 from bwp_client.metrics import MetricName
 from bwp_client.metrics.queries import count_open_failures
-from bwp_client.ui.components import draw_heading
+from bwp_client.ui.components import draw_heading, draw_table
 from bwp_client.ui.data import to_arrow
 from bwp_client.ui.drill_down import ticked
 from bwp_client.ui.page import GO_TO, TASKS_PAGE, PageContext, parameters_with
@@ -70,7 +70,7 @@ def draw_first_tasks(page: PageContext) -> None:
 
 
 def _draw_first_tasks(failures: _OpenFailures) -> None:
-    st.dataframe(
+    draw_table(
         failures.rows,
         hide_index=True,
         row_height=ROW_HEIGHT,

@@ -22,6 +22,7 @@ from bwp_client.ui.components import (
     count_column,
     draw_chart,
     draw_heading,
+    draw_table,
     theme,
 )
 from bwp_client.ui.drill_down import filters_of_product
@@ -85,12 +86,13 @@ def draw_contributions(page: PageContext) -> None:
         f"(rate), and {mix:+z.2f} because outcomes moved between products (mix). n {n:,} outcomes against {before:,}, "
         f"{page.as_of}.",
         alt=lambda: describe_contributions(frame, page.names),
+        data=lambda: frame,
         key="contributions",
         about=(MetricName.CONTRIBUTORS,),
         on_click=filters_of_product,
     )
     st.caption(f"The same change of {change:+.2f} points by the codes of a task, the largest contributions first.")
-    st.dataframe(
+    draw_table(
         page.cached_table("code contributions", lambda: _largest_contributions(frame)),
         height="content",
         hide_index=True,
@@ -131,13 +133,14 @@ def draw_change_points(page: PageContext, weekly: pd.DataFrame) -> None:
         "weekly rhythm taken out, 1 false alarm in 100 searches. The sidebar's other filters apply, its period does not. "
         f"n {int(weekly['n'].sum()):,} outcomes, {page.as_of}.",
         alt=lambda: f"{describe_rates(weekly, 'week')} {describe_changes(changes)}",
+        data=lambda: weekly,
         key="trend_rate",
         about=(MetricName.CHANGE_POINTS, MetricName.FAILURE_RATE),
     )
     if changes.empty:
         return
     day = st.column_config.DateColumn(format=DAY_FORMAT)
-    st.dataframe(
+    draw_table(
         page.cached_table("changes", lambda: _change_rows(changes)),
         hide_index=True,
         column_config={
@@ -199,6 +202,7 @@ def draw_codes_by_week(page: PageContext) -> None:
         caption=f"A task with two codes counts under each. n {failed:,} failed tasks, products that are not rated included, "
         f"{page.as_of}.",
         alt=lambda: "Failed tasks by error code and week over all data.",
+        data=lambda: codes,
         key="trend_codes",
         about=(MetricName.ERROR_CODES_OVER_TIME,),
     )
@@ -215,6 +219,7 @@ def draw_hours(page: PageContext) -> None:
             lambda: weekday_hour(frame, theme()),
             caption=f"Empty: fewer than {page.settings.min_n} outcomes. n {n:,} outcomes, {page.as_of}.",
             alt=lambda: describe_hours(frame),
+            data=lambda: frame,
             key="weekday_hour",
             about=(MetricName.WEEKDAY_HOUR,),
         )
@@ -246,6 +251,7 @@ def draw_time_to_outcome(page: PageContext) -> None:
                 partial(time_to_outcome, frame, theme(), outcome=outcome),
                 caption=f"{quantiles}. From submission; n {rows[0]['tasks']:,} looked-up tasks, {page.as_of}.",
                 alt=partial("{}.".format, quantiles),
+                data=lambda: frame,
                 key=f"time_to_{outcome.lower()}",
                 about=(MetricName.TIME_TO_OUTCOME,),
             )
