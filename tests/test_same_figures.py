@@ -23,9 +23,11 @@ ROOT = Path(__file__).parents[1]
 def from_page(warehouse: Path, first: str, last: str) -> tuple[str, int, str]:
     app = AppTest.from_file(str(ROOT / "bwp_client" / "ui" / "main.py"), default_timeout=600)
     app.query_params["from"], app.query_params["to"] = first, last
-    app.run()
+    app.run().switch_page("../../pages/failure_rates.py").run()
     assert not app.exception
     values = {item.label: item.value for item in app.metric}
+    app.switch_page("../../pages/trends.py").run()
+    assert not app.exception
     return values["Failure rate"], int(values["Failed tasks"].replace(",", "")), app.text[0].value
 
 

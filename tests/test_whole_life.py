@@ -87,7 +87,7 @@ def test_from_the_request_to_the_figure_on_the_page(
     shown = "\n".join(
         str(one.value) for one in [*page.metric, *page.markdown, *page.text, *page.caption, *page.subheader]
     )
-    assert "25.0 %" in shown, shown
+    assert "25\\.0 \\% of deletions failed" in shown, shown
     page.switch_page("../../pages/error_codes.py").run()
     assert not page.exception
     figures = [json.loads(chart.proto.spec) for chart in page.get("plotly_chart")]

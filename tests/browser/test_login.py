@@ -91,7 +91,7 @@ def test_a_person_on_the_list_sees_every_page_and_signs_out(
     for name in PAGES:
         page.goto(f"{guarded_address}/{name}")
         page.get_by_text("Signed in as analyst@shop.invalid").wait_for(timeout=WAIT_MS)
-        page.get_by_text("all times UTC").first.wait_for(timeout=WAIT_MS)
+        page.get_by_text("Data to ").first.wait_for(timeout=WAIT_MS)
     page.get_by_role("button", name="Sign out").click()
     page.get_by_role("button", name="Sign in").wait_for(timeout=WAIT_MS)
     page.goto(f"{guarded_address}/tasks")

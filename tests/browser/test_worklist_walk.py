@@ -16,8 +16,8 @@ CODE = "ORDERS_NOT_CLOSED"
 
 
 def wait_for_lookups(page: Page, address: str) -> None:
-    """Wait until the child process has looked up the sample's errors, and the page shows them."""
-    page.goto(f"{address}/error_codes")
+    """Wait until the child process has looked up the sample's errors of all days, and the page shows them."""
+    page.goto(f"{address}/error_codes?from=2020-01-01")
     page.wait_for_selector(f"{CHART} >> text={CODE}", timeout=WAIT_MS)
     page.get_by_text("The errors are known for").wait_for(state="detached", timeout=WAIT_MS)
 

@@ -28,7 +28,7 @@ def draw_headline(page: PageContext, comparison: dict[Hashable, Any]) -> None:
     """
     text = page.cached("headline", lambda: narrative.headline_of(page, comparison))
     st.subheader(plain(text), anchor=False)
-    with st.popover("Copy as text", icon=":material/content_copy:"):
+    with st.popover("Copy", icon=":material/content_copy:", help="The headline and the open failures as text."):
         days = f"{day(page.filters.from_time)} to {day(page.last_day)}"
         st.code(f"{text}\n{today.open_failures_sentence(page)}\n({days}, {page.as_of})", language=None, wrap_lines=True)
 
