@@ -89,6 +89,7 @@ def test_the_list_has_no_period_unless_it_is_asked_for(home: Path, open_page: Op
         ({"on": f"{NOW - timedelta(days=4):%Y-%m-%d}..{NOW - timedelta(days=3):%Y-%m-%d}"}, ["fail-3", "fail-2"]),
         ({"with_code": "DATA_SUBJECT_NOT_FOUND"}, ["fail-1"]),
         ({"of_product": PRODUCT, "q": "fail-2"}, ["fail-2"]),
+        ({"of_product": PRODUCT.upper(), "q": "fail-2"}, ["fail-2"]),
         ({"q": "(("}, None),
         ({"due": "closed"}, None),
     ],

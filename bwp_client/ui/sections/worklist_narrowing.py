@@ -13,6 +13,7 @@ from typing import Final
 import streamlit as st
 
 from bwp_client.events import EARLIEST_EVENT
+from bwp_client.ids import normal_id
 from bwp_client.metrics import Filters
 from bwp_client.metrics.filters import whole_days
 from bwp_client.ui import page_address
@@ -69,9 +70,10 @@ def read_narrowing(page: PageContext) -> Narrowing:
                 f"No failed task has the error code “{_shown(found[-1])}” in these data. The link asks for it."
             )
     if found := page_address.values(OF_PRODUCT):
-        filters, texts[OF_PRODUCT] = filters.with_(business_products=(found[-1],)), f"product {page.names(found[-1])}"
-        if found[-1] not in all_products(page.snapshot):
-            unknown.append(f"“{_shown(found[-1])}” is not among the products of these data. The link asks for it.")
+        product = normal_id(found[-1])
+        filters, texts[OF_PRODUCT] = filters.with_(business_products=(product,)), f"product {page.names(product)}"
+        if product not in all_products(page.snapshot):
+            unknown.append(f"“{_shown(product)}” is not among the products of these data. The link asks for it.")
     return Narrowing(filters, texts, unknown)
 
 
