@@ -10,6 +10,7 @@ import pytest
 
 from bwp_client.stop_signals import stop_signals_as_interrupt
 
+# Every wait is a loop of short ones: Python does not end a sleep for a signal that came in the instant before it began.
 WAITING = """
 import asyncio, duckdb, signal, sys, time
 from bwp_client.cli.console import errors_as_exit_codes
@@ -17,14 +18,16 @@ from bwp_client.cli.console import errors_as_exit_codes
 async def wait():
     try:
         print("ready", flush=True)
-        await asyncio.sleep(60)
+        for _ in range(600):
+            await asyncio.sleep(0.1)
     finally:
         print("given back", flush=True)
 
 def block():
     try:
         print("ready", flush=True)
-        time.sleep(60)
+        for _ in range(600):
+            time.sleep(0.1)
     finally:
         print("given back", flush=True)
 
@@ -39,7 +42,8 @@ def query():
 def swallowed():
     try:
         print("ready", flush=True)
-        time.sleep(60)
+        for _ in range(600):
+            time.sleep(0.1)
     except KeyboardInterrupt:
         raise RuntimeError("from native code") from None
     finally:
@@ -135,7 +139,8 @@ class Waiting(MetaPathFinder):
         if name == "{module}":
             print("ready", flush=True)
             import time
-            time.sleep(60)
+            for _ in range(600):
+                time.sleep(0.1)
 
 sys.meta_path.insert(0, Waiting())
 sys.argv = ["bwp", "status", {option}]

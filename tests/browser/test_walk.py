@@ -21,6 +21,12 @@ def choose_row(page: Page, key: str, row: int = 0) -> None:
     page.mouse.click(x + MIDDLE, y + (row + 1) * ROW_HEIGHT + MIDDLE)
 
 
+def wait_for_lookups(page: Page) -> None:
+    """Wait until the sample's errors are looked up; until then, the page runs again whenever some are stored."""
+    page.get_by_text("Looking up errors").wait_for(state="detached", timeout=WAIT_MS)
+    page.wait_for_selector(IDLE, timeout=WAIT_MS)
+
+
 def test_from_the_overview_over_a_code_to_one_task_and_back(browser: Browser, address: str) -> None:
     page, outside = open_page(browser, address)
     choose_row(page, "overview_codes")
@@ -91,7 +97,7 @@ TEXT_ABOVE_CHART = """() => {
 def test_few_words_and_numbers_stand_before_the_first_chart(browser: Browser, address: str) -> None:
     page, _ = open_page(browser, address)
     page.wait_for_selector(f".st-key-overview_rate {CHART}", timeout=WAIT_MS)
-    page.wait_for_selector(IDLE, timeout=WAIT_MS)
+    wait_for_lookups(page)
     words = page.evaluate(TEXT_ABOVE_CHART).split()
     assert "Overdue" in words
     assert len(words) < 45, words
@@ -117,7 +123,7 @@ def test_back_undoes_one_filter_after_the_other(browser: Browser, address: str) 
 def test_what_a_chart_and_a_table_show_can_be_taken_away(browser: Browser, address: str, tmp_path: Path) -> None:
     page, _ = open_page(browser, address)
     page.wait_for_selector(f".st-key-overview_rate {CHART}", timeout=WAIT_MS)
-    page.wait_for_selector(IDLE, timeout=WAIT_MS)
+    wait_for_lookups(page)
     for key, columns in (
         ("overview_rate", {"period_start", "failed", "n", "rate"}),
         ("overview_codes", {"code", "tasks"}),
