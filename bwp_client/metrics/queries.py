@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime
 from typing import Any
 
 import pandas as pd
@@ -51,16 +50,14 @@ def list_regions(snapshot: Snapshot) -> list[str]:
     return _column(snapshot, "regions", {})
 
 
-def count_open_failures(snapshot: Snapshot, filters: Filters, *, before: datetime) -> int:
-    """Count the tasks that failed before a moment and are still open, as `open_failures` defines open.
+def count_failures_by_state(snapshot: Snapshot, filters: Filters) -> dict[str, int]:
+    """Count the failed tasks that the filters select by state, as `open_failures` defines it.
 
-    Args:
-        snapshot: The data.
-        filters: The filters that select the tasks; the period does not apply.
-        before: The moment, aware UTC.
+    Returns:
+        The number of tasks that are `open`, `recovered` and `closed`; a state without tasks is missing.
     """
-    (tasks,) = _column(snapshot, "earlier_open_failures", filter_parameters(filters) | {"before": before})
-    return int(tasks)
+    counted = _frame(snapshot, "failures_by_state", filter_parameters(filters))
+    return dict(zip(counted["state"].tolist(), counted["tasks"].tolist(), strict=True))
 
 
 def count_completed_not_looked_up(snapshot: Snapshot) -> int:

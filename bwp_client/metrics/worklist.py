@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import datetime
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -41,17 +42,15 @@ def open_failures(frame: pd.DataFrame, context: MetricContext) -> pd.DataFrame:
         the failure) and `holding_period_days` Int64; `exact` boolean; the others datetime64[us, UTC]. Codes and classes of
         a task are joined by ` + `.
     """
-    codes_of_task: dict[str, list[str]] = {}  # faster than grouping by pandas
-    for task_id, code in zip(frame["task_id"].tolist(), frame["code"].tolist(), strict=True):
-        codes_of_task.setdefault(task_id, []).append(code)
-    tasks = frame.drop_duplicates("task_id").reset_index(drop=True)
-    code_sets = [tuple(codes_of_task[task_id]) for task_id in tasks["task_id"].tolist()]
+    begins = ~frame["task_id"].duplicated().to_numpy()  # the rows of a task follow each other
+    codes = frame["code"].tolist()
+    starts = np.flatnonzero(begins).tolist()
+    code_sets = [tuple(codes[start:end]) for start, end in pairwise([*starts, len(codes)])]
     merged = {code_set: _merge_codes(code_set, context.guidance) for code_set in set(code_sets)}
-    of_task = [merged[code_set] for code_set in code_sets]
-    tasks = tasks.assign(
-        code=[item[0] for item in of_task],
-        **{"class": [item[1] for item in of_task], "action": [item[2] for item in of_task]},
+    of_task = pd.DataFrame(
+        [merged[code_set] for code_set in code_sets], columns=["code", "class", "action"], dtype="str"
     )
+    tasks = frame[begins].reset_index(drop=True).assign(**of_task)
     return _with_deadlines(tasks, context, age_from="failed_at")[OPEN_COLUMNS]
 
 

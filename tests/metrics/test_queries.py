@@ -12,7 +12,7 @@ from bwp_client.events import TaskKind
 from bwp_client.metrics import Filters, MetricName, no_denominator, run_metric
 from bwp_client.metrics.queries import (
     count_completed_not_looked_up,
-    count_open_failures,
+    count_failures_by_state,
     has_failed,
     known_tasks,
     list_error_codes,
@@ -155,8 +155,10 @@ def snapshot_with_requests(tasks: list[Task], tmp_path_factory: pytest.TempPathF
 
 
 @over_filters
-def test_the_count_of_open_failures_is_that_of_their_list(snapshot_with_requests: Snapshot, filters: Filters) -> None:
+def test_the_counts_of_failures_by_state_are_those_of_their_list(
+    snapshot_with_requests: Snapshot, filters: Filters
+) -> None:
     earlier = filters.with_(from_time=START - timedelta(days=1), to_time=MIDDLE)
     states = run_metric(snapshot_with_requests, MetricName.OPEN_FAILURES, earlier)["state"]
     assert {"open", "closed", "recovered"} == set(states)
-    assert count_open_failures(snapshot_with_requests, filters, before=MIDDLE) == (states == "open").sum()
+    assert count_failures_by_state(snapshot_with_requests, earlier) == states.value_counts().to_dict()

@@ -8,7 +8,9 @@ import pytest
 from streamlit.testing.v1 import AppTest
 from support.events import envelope, write
 
+from bwp_client.events import EARLIEST_EVENT
 from bwp_client.load import load
+from bwp_client.metrics import MetricName
 from bwp_client.sources import open_source
 from bwp_client.ui.sections import worklist_rows
 from bwp_client.warehouse import Warehouse
@@ -47,3 +49,29 @@ def test_days_left_change_at_the_shops_midnight(
     app = open_page("tasks", warehouse)
     assert not app.exception
     assert app.dataframe[0].value["days_left"].tolist() == [days_left]
+
+
+def test_failures_overdue_under_any_law_are_counted_and_change_no_row(
+    tmp_path: Path, open_page: OpenPage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(worklist_rows, "MAX_ROWS", 3)
+    now, warehouse = datetime.now(UTC), tmp_path / "w"
+    failed = [
+        envelope(f"failed-{days}", outcome="FAILED", time=now - timedelta(days=days, hours=1))
+        for days in (1, 2, 3, 4, 20, 29, 32, 40, 60, 100, 200)
+    ]
+    load(Warehouse(str(warehouse)), open_source(str(write(tmp_path / "in.json", failed))))
+    page = open_page("tasks", warehouse).session_state["page"]
+    every = page.filters.with_(from_time=EARLIEST_EVENT)
+    tasks = worklist_rows.dated_tasks(page, MetricName.OPEN_FAILURES, every)
+    failures = worklist_rows.read_failures(page, every)
+    assert failures.older == {"open": 4}
+    for state in ("open", "overdue", "next 7 days", "later", "recovered", "closed"):
+        expected = worklist_rows.in_state(tasks, state)
+        assert failures.count(state) == len(expected)
+        first = failures.first_rows(state)
+        assert (first is None) == (state == "overdue")
+        if first is not None:
+            assert first["task_id"].tolist()[:3] == expected["task_id"].tolist()[:3]
+    monkeypatch.setattr(worklist_rows, "MAX_ROWS", 9)
+    assert failures.first_rows("open") is None

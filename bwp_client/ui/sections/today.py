@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import timedelta
 from functools import partial
 
 import pyarrow as pa
@@ -11,13 +10,12 @@ import streamlit as st
 
 from bwp_client.events import EARLIEST_EVENT
 from bwp_client.metrics import MetricName
-from bwp_client.metrics.queries import count_open_failures
 from bwp_client.ui.components import draw_heading, draw_table
 from bwp_client.ui.data import to_arrow
 from bwp_client.ui.drill_down import ticked
 from bwp_client.ui.page import GO_TO, TASKS_PAGE, PageContext, parameters_with
 from bwp_client.ui.sections.worklist import ROW_HEIGHT
-from bwp_client.ui.sections.worklist_rows import COLUMNS, dated_tasks, due_counts, this_quarter_hour
+from bwp_client.ui.sections.worklist_rows import COLUMNS, read_failures, this_quarter_hour
 
 FIRST_TASKS = 5
 _TILES = {"overdue": ("Overdue", "red"), "next 7 days": ("Due this week", "orange"), "later": ("On time", "green")}
@@ -29,7 +27,7 @@ class _OpenFailures:
     """The open failures of all data.
 
     Attributes:
-        due: The number of open failures by due state, from `due_counts`.
+        due: The number of open failures by due state, of `_TILES`.
         due_today: The number of open failures whose last day is today.
         rows: The first tasks that can still be in time.
         task_ids: The task IDs of the rows, in their order.
@@ -108,18 +106,12 @@ def _open_failures(page: PageContext) -> _OpenFailures:
 
 
 def _find_open_failures(page: PageContext) -> _OpenFailures:
-    """Read the open failures of all data; failures overdue under any law are only counted."""
     ever = page.filters_of_all_data
-    since = max(this_quarter_hour() - timedelta(days=page.settings.deadlines.longest_days), EARLIEST_EVENT)
-    failures = dated_tasks(
-        page, MetricName.OPEN_FAILURES, ever.with_(from_time=since, to_time=max(ever.to_time, this_quarter_hour()))
-    )
-    earlier = count_open_failures(page.snapshot, ever, before=since)
-    due = due_counts(failures)
-    due["overdue"] += earlier
-    is_open = failures[failures["state"] == "open"]
+    failures = read_failures(page, ever.with_(from_time=EARLIEST_EVENT, to_time=max(ever.to_time, this_quarter_hour())))
+    is_open = failures.recent[failures.recent["state"] == "open"]
     first = is_open[is_open["days_left"] >= 0].head(FIRST_TASKS)
     rows = to_arrow(first[["days_left", "deadline", "product", "code", "action", "task_id"]])
+    due = {state: failures.count(state) for state in _TILES}
     return _OpenFailures(due, int((is_open["days_left"] == 0).sum()), rows, first["task_id"].tolist())
 
 

@@ -19,11 +19,12 @@ from bwp_client.ui.sections.worklist_rows import (
     COLUMNS,
     MAX_ROWS,
     STATES,
+    Failures,
     ShownTasks,
     dated_tasks,
-    due_counts,
     in_state,
     matching,
+    read_failures,
     shown_tasks,
     this_quarter_hour,
 )
@@ -47,14 +48,11 @@ def draw_worklist(page: PageContext) -> None:
         return
     filters = narrowing.filters
 
-    def failures() -> pd.DataFrame:
-        return dated_tasks(page, MetricName.OPEN_FAILURES, filters)
-
     def waiting() -> pd.DataFrame:
         return dated_tasks(page, MetricName.WAITING, filters)
 
     as_of = (repr(filters), this_quarter_hour(), repr(page.settings.deadlines))
-    _draw_counts(page.cached(("counts", as_of), lambda: _counts(failures(), waiting())))
+    _draw_counts(page.cached(("counts", as_of), lambda: _counts(read_failures(page, filters), waiting())))
     for text in unknown_options("due", STATES):
         st.warning(f"{plain(text)} is no state of a task: there are {', '.join(STATES)}. The link asks for it.")
         return
@@ -64,9 +62,13 @@ def draw_worklist(page: PageContext) -> None:
     is_waiting = state == "waiting"
 
     def tasks() -> pd.DataFrame:
-        return matching(waiting() if is_waiting else in_state(failures(), state), text)
+        all_tasks = waiting() if is_waiting else in_state(dated_tasks(page, MetricName.OPEN_FAILURES, filters), state)
+        return matching(all_tasks, text)
 
     def shown() -> ShownTasks:
+        failures = None if text or is_waiting else read_failures(page, filters)
+        if failures and (first := failures.first_rows(state)) is not None:
+            return shown_tasks(first, is_waiting=False, count=failures.count(state))
         return shown_tasks(tasks(), is_waiting=is_waiting)
 
     # The result of a search is not cached, as hardly anyone searches twice for the same text.
@@ -80,13 +82,10 @@ def draw_worklist(page: PageContext) -> None:
         st.info("No task of this kind is in the list. Choose another state, or “Show all”.")
 
 
-def _counts(failures: pd.DataFrame, waiting: pd.DataFrame) -> dict[str, int]:
-    due = due_counts(failures)
-    states = failures["state"].value_counts()
-    return {
-        "Overdue": due["overdue"], "Next 7 days": due["next 7 days"], "Later": due["later"], "Waiting": len(waiting),
-        "Recovered": int(states.get("recovered", 0)), "Closed": int(states.get("closed", 0)),
-    }  # fmt: skip
+def _counts(failures: Failures, waiting: pd.DataFrame) -> dict[str, int]:
+    counts = {state.capitalize(): failures.count(state) for state in ("overdue", "next 7 days", "later")}
+    counts["Waiting"] = len(waiting)
+    return counts | {state.capitalize(): failures.count(state) for state in ("recovered", "closed")}
 
 
 def _draw_counts(counts: dict[str, int]) -> None:

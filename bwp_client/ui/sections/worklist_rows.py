@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Final
 
 import pandas as pd
@@ -11,8 +11,10 @@ import pyarrow as pa
 import streamlit as st
 
 from bwp_client.deadlines import DeadlineCalendar
+from bwp_client.events import EARLIEST_EVENT
 from bwp_client.metrics import Filters, MetricName, run_metric
 from bwp_client.metrics.guidance import GuidanceTable
+from bwp_client.metrics.queries import count_failures_by_state
 from bwp_client.ui.components import DAY_FORMAT, time_column
 from bwp_client.ui.data import CACHE_KEYS, ProductNames, to_arrow
 from bwp_client.ui.page import PageContext
@@ -85,17 +87,47 @@ def _dated_tasks(
     names: ProductNames,
 ) -> pd.DataFrame:
     frame = run_metric(snapshot, name, filters, calendar=calendar, guidance=guidance, now=as_of)
-    return frame.assign(product=[names(product) for product in frame["business_product_id"].fillna("")])
+    products = frame["business_product_id"].fillna("")
+    return frame.assign(product=products.map({product: names(product) for product in products.unique()}).astype("str"))
 
 
-def due_counts(failures: pd.DataFrame) -> dict[str, int]:
-    """Return the number of open failures by due state: `overdue`, `next 7 days` and `later`."""
-    days = failures.loc[failures["state"] == "open", "days_left"]
-    return {
-        "overdue": int((days < 0).sum()),
-        "next 7 days": int(((days >= 0) & (days <= SOON_DAYS)).sum()),
-        "later": int((days > SOON_DAYS).sum()),
-    }
+@dataclass(frozen=True, slots=True)
+class Failures:
+    """The failed tasks that filters select; those that are overdue under any law are counted and not listed.
+
+    Attributes:
+        recent: The tasks whose deadline may still be ahead, with the columns of `dated_tasks`.
+        older: The number of the other tasks by state, from `count_failures_by_state`.
+    """
+
+    recent: pd.DataFrame
+    older: dict[str, int]
+
+    def count(self, state: str) -> int:
+        """Return the number of failures in one of `STATES`, except `waiting`."""
+        older = self.older.get("open" if state in ("open", "overdue") else state, 0)
+        return len(in_state(self.recent, state)) + older
+
+    def first_rows(self, state: str) -> pd.DataFrame | None:
+        """Return the failures in a state, of which the first `MAX_ROWS` are right; None if that needs the older ones."""
+        rows = in_state(self.recent, state)
+        in_time = (
+            rows["days_left"].iloc[:MAX_ROWS] >= 0
+        )  # those overdue come after them, and the older ones among those
+        return rows if len(rows) == self.count(state) or (len(in_time) == MAX_ROWS and in_time.all()) else None
+
+
+def read_failures(page: PageContext, filters: Filters) -> Failures:
+    """Return the failed tasks that filters select, of which only those are read whose deadline may still be ahead."""
+    since = max(this_quarter_hour() - timedelta(days=page.settings.deadlines.longest_days), EARLIEST_EVENT)
+    if filters.from_time >= since:
+        return Failures(dated_tasks(page, MetricName.OPEN_FAILURES, filters), {})
+    older = filters.with_(to_time=min(since, filters.to_time))
+    recent = filters.with_(from_time=since, to_time=max(since, filters.to_time))
+    return Failures(
+        dated_tasks(page, MetricName.OPEN_FAILURES, recent),
+        page.cached(("older failures", repr(older)), lambda: count_failures_by_state(page.snapshot, older)),
+    )
 
 
 def in_state(failures: pd.DataFrame, state: str) -> pd.DataFrame:
@@ -126,7 +158,7 @@ class ShownTasks:
     """The rows that the worklist shows.
 
     Attributes:
-        count: The number of tasks, shown or not.
+        count: The number of all tasks, also of those that are not among the rows.
         rows: The first `MAX_ROWS` tasks.
         task_ids: The task IDs of the rows, in their order.
     """
@@ -136,9 +168,16 @@ class ShownTasks:
     task_ids: list[str]
 
 
-def shown_tasks(tasks: pd.DataFrame, *, is_waiting: bool) -> ShownTasks:
-    """Return the first tasks with the columns of failures or of waiting requests."""
+def shown_tasks(tasks: pd.DataFrame, *, is_waiting: bool, count: int | None = None) -> ShownTasks:
+    """Return the first tasks with the columns of failures or of waiting requests.
+
+    Args:
+        tasks: The tasks in their order.
+        is_waiting: Whether they are waiting requests.
+        count: The number of all tasks, if the older ones are not among them.
+    """
     first = tasks.head(MAX_ROWS)
     bound = ["" if pd.isna(exact) else "exact" if exact else "at the latest" for exact in first["exact"]]
     columns = _WAITING_COLUMNS if is_waiting else _FAILURE_COLUMNS
-    return ShownTasks(len(tasks), to_arrow(first.assign(bound=bound)[list(columns)]), first["task_id"].tolist())
+    rows = to_arrow(first.assign(bound=bound)[list(columns)])
+    return ShownTasks(len(tasks) if count is None else count, rows, first["task_id"].tolist())
