@@ -17,10 +17,11 @@ data_extent.draw_missing_data(page)
 worklist.draw_worklist(page)
 with st.expander("Paste task IDs to see and look up"):
     pasted_tasks.draw_pasted_tasks(page)
-with st.expander("Import the shop's list of requests"):
-    st.text(
+instructions = st.expander("Import the shop's list of requests", key="import_instructions", on_change="rerun")
+if instructions.open:
+    instructions.text(
         "Import a CSV file that says when requests were received, replaced or closed; only the column task_id must be there:"
     )
-    st.code("python -m bwp_client import requests.csv", language=None, wrap_lines=True)
-    st.text("To enter one request, open its task and fill in the form there.")
+    instructions.code("python -m bwp_client import requests.csv", language=None, wrap_lines=True)
+    instructions.text("To enter one request, open its task and fill in the form there.")
 draw_meanings(MetricName.OPEN_FAILURES, MetricName.WAITING)

@@ -14,10 +14,10 @@ import streamlit as st
 from bwp_client.charts import Theme, code_colors
 from bwp_client.charts.frozen_figure import FrozenFigure
 from bwp_client.metrics import METRICS, MetricName
-from bwp_client.metrics.export import to_csv
 from bwp_client.ui.drill_down import FiltersOfMark, open_mark
 from bwp_client.ui.filters import all_codes
 from bwp_client.ui.page import PageContext
+from bwp_client.ui.sharing import draw_download_menu
 
 if TYPE_CHECKING:
     from streamlit.elements.lib.column_types import ColumnConfig
@@ -47,9 +47,10 @@ def draw_heading(title: str, *about: MetricName) -> None:
 
 def draw_meanings(*names: MetricName) -> None:
     """Draw an expander with the meaning of each metric."""
-    with st.expander("What these numbers mean"):
+    meanings = st.expander("What these numbers mean", key="meanings", on_change="rerun")
+    if meanings.open:
         for name in names:
-            st.markdown(f"**{METRICS[name].title}.** {METRICS[name].meaning}")
+            meanings.markdown(f"**{METRICS[name].title}.** {METRICS[name].meaning}")
 
 
 def meaning_of(*names: MetricName) -> str:
@@ -93,11 +94,11 @@ def draw_chart(
         )  # fmt: skip
         caption += " Click a mark to see its tasks."
     st.caption(caption)
-    _draw_download(data, key)
+    draw_download_menu(data, key)
 
 
 def draw_table(rows: pd.DataFrame | pa.Table, *, key: str, **of_widget: Any) -> None:
-    """Draw a table with a button that downloads its rows as CSV, which is made at the click.
+    """Draw a table with a menu that downloads its rows.
 
     Args:
         rows: The rows.
@@ -105,14 +106,7 @@ def draw_table(rows: pd.DataFrame | pa.Table, *, key: str, **of_widget: Any) -> 
         of_widget: Further arguments of `st.dataframe`.
     """
     st.dataframe(rows, key=key, **of_widget)
-    _draw_download(lambda: rows.to_pandas() if isinstance(rows, pa.Table) else rows, key)
-
-
-def _draw_download(rows: Callable[[], pd.DataFrame], key: str) -> None:
-    st.download_button(
-        "CSV", lambda: to_csv(rows()), f"{key.replace('_', '-')}.csv", "text/csv", on_click="ignore", key=f"{key}_csv",
-        type="tertiary", icon=":material/download:", help="Download these rows.",
-    )  # fmt: skip
+    draw_download_menu(lambda: rows.to_pandas() if isinstance(rows, pa.Table) else rows, key)
 
 
 def count_column(label: str) -> ColumnConfig:

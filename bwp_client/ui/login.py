@@ -152,8 +152,8 @@ def admit() -> Settings | None:
 
 
 def draw_visitor() -> None:
-    """Draw in the sidebar who is signed in, and a button that signs out; nothing without a login."""
-    if is_configured():
+    """Draw in the sidebar who is signed in, and a button that signs out; nothing without a login. Call it after `admit`."""
+    if _known_login.files:
         with st.sidebar:
             st.text(f"Signed in as {_visitor_name('somebody')}")
             st.button("Sign out", on_click=st.logout, key="sign_out")

@@ -28,6 +28,7 @@ from bwp_client.ui.data import ProductNames, current_snapshot, product_names_of,
 from bwp_client.ui.filters import FILTER_KEYS, NARROWING, Choice, draw_sidebar, fixed_parameters, show_all
 from bwp_client.ui.first_run import draw_no_data, draw_sample_banner
 from bwp_client.ui.job_progress import draw_job_progress
+from bwp_client.ui.sharing import begin_page, draw_share_menu
 from bwp_client.warehouse.snapshot import Snapshot
 
 GO_TO: Final = "go_to"
@@ -152,8 +153,9 @@ def prepare(settings: Settings, draw_without_data: Callable[[], None]) -> None:
 def draw_navigation(pages: Iterable[StreamlitPage]) -> None:
     """Draw links to the pages in the sidebar; they carry the filters, so that a page opens with its whole address."""
     with st.sidebar:
+        parameters = parameters_with({})
         for target in pages:
-            st.page_link(target, query_params=parameters_with({}))
+            st.page_link(target, query_params=parameters)
         st.divider()
 
 
@@ -174,14 +176,16 @@ def open_page(title: str, narrowing_of: Callable[[PageContext], Mapping[str, str
         st.error("Open the app at its main address.")
         st.stop()
     name_tab(title)
+    begin_page()
     st.title(title, anchor=False)
     with st.container(horizontal=True, vertical_alignment="center"):
         st.caption(
             _freshness(page.snapshot),
             help=f"Updated {time_since(page.snapshot.run.finished_at)}. All times are UTC.",
         )
-        _draw_link(page)
-    _draw_active_filters(page, narrowing_of(page))
+        narrowing = narrowing_of(page)
+        draw_share_menu(title, lambda: _link(page), lambda: _about(title, page, narrowing))
+    _draw_active_filters(page, narrowing)
     return page
 
 
@@ -190,12 +194,24 @@ def name_tab(title: str) -> None:
     st.set_page_config(page_title=f"{title} · {APP_NAME}")
 
 
-def _draw_link(page: PageContext) -> None:
-    """Draw the page's address with fixed days and IDs, ready to be copied."""
-    with st.popover("Copy link", icon=":material/link:"):
-        own = page_address.carried(key for key in st.query_params if key not in FILTER_KEYS)
-        st.code(page_address.link(fixed_parameters(page.choice) | own), language=None, wrap_lines=True)
-        st.caption("Shows the same days, products and codes to everybody, also later.")
+def _link(page: PageContext) -> str:
+    """Return the page's address with fixed days and IDs."""
+    own = page_address.carried(key for key in st.query_params if key not in FILTER_KEYS)
+    return page_address.link(fixed_parameters(page.choice) | own)
+
+
+def _about(title: str, page: PageContext, narrowing: Mapping[str, str]) -> dict[str, str]:
+    """Return what a workbook says of the page that it was made from."""
+    filters = page.filters
+    return {
+        "Page": title,
+        "Period": f"{filters.from_time:%Y-%m-%d} to {page.last_day:%Y-%m-%d} UTC",
+        "Tasks": filters.task_kind.value if filters.task_kind else "all kinds",
+        "Only": ", ".join(_narrowing_texts(page, narrowing)) or "nothing is left out",
+        "Data": page.as_of,
+        "Link": _link(page),
+        "Times": "UTC",
+    }
 
 
 def _freshness(snapshot: Snapshot) -> str:
@@ -218,17 +234,21 @@ def time_since(time: datetime) -> str:
     return f"{minutes // 60} h ago" if minutes < 60 * 48 else f"{minutes // 1440} days ago"
 
 
-def _draw_active_filters(page: PageContext, narrowing: Mapping[str, str]) -> None:
-    """Draw everything that narrows the page, with a button that removes it; nothing where nothing does."""
+def _narrowing_texts(page: PageContext, narrowing: Mapping[str, str]) -> list[str]:
+    """Return everything that narrows the page, as texts."""
     filters = page.filters
-    chosen = [
+    return [
         *(() if page.choice.is_default_period else (f"{filters.from_time:%d %b %Y} to {page.last_day:%d %b %Y}",)),
         *(f"product {page.names(product)}" for product in filters.business_products or ()),
         *(f"error code {code}" for code in filters.codes or ()),
         *(f"region {region}" for region in filters.regions or ()),
         *narrowing.values(),
     ]
-    if chosen:
+
+
+def _draw_active_filters(page: PageContext, narrowing: Mapping[str, str]) -> None:
+    """Draw everything that narrows the page, with a button that removes it; nothing where nothing does."""
+    if chosen := _narrowing_texts(page, narrowing):
         with st.container(border=True, horizontal=True, vertical_alignment="center"):
             st.text(f"Only {', '.join(chosen)}.")
             st.button("Show all", on_click=show_all, args=((*NARROWING, *narrowing),), key="show_all")

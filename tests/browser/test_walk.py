@@ -120,6 +120,15 @@ def test_back_undoes_one_filter_after_the_other(browser: Browser, address: str) 
     page.locator("input[type=radio][value='0']:checked").first.wait_for(state="attached", timeout=WAIT_MS)
 
 
+def saved(page: Page, button: str, folder: Path) -> Path:
+    """Click a button, and return the file that it downloads."""
+    with page.expect_download(timeout=WAIT_MS) as started:
+        page.locator(button).first.click()
+    path = folder / started.value.suggested_filename
+    started.value.save_as(path)
+    return path
+
+
 def test_what_a_chart_and_a_table_show_can_be_taken_away(browser: Browser, address: str, tmp_path: Path) -> None:
     page, _ = open_page(browser, address)
     page.wait_for_selector(f".st-key-overview_rate {CHART}", timeout=WAIT_MS)
@@ -128,18 +137,19 @@ def test_what_a_chart_and_a_table_show_can_be_taken_away(browser: Browser, addre
         ("overview_rate", {"period_start", "failed", "n", "rate"}),
         ("overview_codes", {"code", "tasks"}),
     ):
-        with page.expect_download(timeout=WAIT_MS) as started:
-            page.locator(f".st-key-{key}_csv button").first.click()
-        started.value.save_as(tmp_path / key)
-        rows = pd.read_csv(tmp_path / key, keep_default_na=False)
-        assert started.value.suggested_filename == f"{key.replace('_', '-')}.csv"
+        page.locator(f".st-key-{key}_download button").first.click()
+        rows = pd.read_csv(saved(page, f".st-key-{key}_csv button", tmp_path), keep_default_na=False)
+        book = pd.read_excel(saved(page, f".st-key-{key}_excel button", tmp_path), keep_default_na=False)
+        assert list(rows.columns) == list(book.columns)
         assert columns <= set(rows.columns)
-        assert len(rows)
+        assert len(rows) == len(book) > 0
+        page.keyboard.press("Escape")
+    page.get_by_role("button", name="Share", exact=True).click()
+    sheets = pd.read_excel(saved(page, ".st-key-page_excel button", tmp_path), sheet_name=None)
+    assert list(sheets) == ["About", "Overview rate", "Overview codes", "First tasks"]
+    page.keyboard.press("Escape")
     page.locator(f".st-key-overview_rate {CHART}").first.hover()
-    with page.expect_download(timeout=WAIT_MS) as started:
-        page.locator(".st-key-overview_rate .modebar-btn").first.click()
-    started.value.save_as(tmp_path / "chart.png")
-    assert (tmp_path / "chart.png").read_bytes().startswith(b"\x89PNG")
+    assert saved(page, ".st-key-overview_rate .modebar-btn", tmp_path).read_bytes().startswith(b"\x89PNG")
 
 
 def test_a_deep_link_restores_every_filter(browser: Browser, address: str) -> None:

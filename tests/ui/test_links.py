@@ -121,6 +121,8 @@ def test_another_choice_takes_the_place_of_what_is_not_known(home: Path, open_pa
 
 def test_the_link_to_copy_fixes_the_days_and_has_ids(home: Path, open_page: OpenPage) -> None:
     app = open_page("tasks", home, product="Northstar", due="overdue")
+    app.session_state["share"] = True
+    app.run()
     (link,) = [item.value for item in app.code if "product=" in item.value]
     parameters = parse_qs(urlsplit(link).query)
     last = NOW.date()

@@ -81,6 +81,8 @@ def test_a_new_code(tmp_path: Path, open_page: OpenPage) -> None:
 
 def test_the_text_to_copy_says_the_same_with_its_days(tmp_path: Path, open_page: OpenPage) -> None:
     app = open_page("overview", make_shop(tmp_path, lambda day, product: 2, lambda day, product: "OTHER"))
+    app.session_state["copy"] = True
+    app.run()
     (text,) = [item.value for item in app.code if "deletions failed" in item.value]
     assert text.startswith(headline_of(app))
     assert "(26 Oct 2026 to 22 Nov 2026, as of " in text

@@ -72,12 +72,19 @@ def test_a_page_over_loaded_data_shows_its_figures_and_their_n(page: str, loaded
         assert "as of" in words(app) or page == "overview"
 
 
-@pytest.mark.parametrize("page", [page for page in PAGES if page != "tasks"])  # whose list has its own three downloads
-def test_every_chart_and_table_can_be_downloaded(page: str, loaded: Path, open_page: OpenPage) -> None:
+@pytest.mark.parametrize("page", PAGES)
+def test_every_chart_and_table_has_a_menu_of_downloads(page: str, loaded: Path, open_page: OpenPage) -> None:
     app = open_page(page, loaded)
+    shown = len(app.dataframe) + len(app.get("plotly_chart"))
+    menus = [key for key in app.session_state.to_dict() if key.endswith("_download")]
+    assert len(menus) == shown
+    for key in menus:
+        app.session_state[key] = True
+    app.run()
     assert not app.exception
-    files = [item.proto.id for item in app.get("download_button")]
-    assert len(files) >= len(app.dataframe) + len(app.get("plotly_chart"))
+    labels = [item.proto.label for item in app.get("download_button")]
+    assert labels.count("CSV") == labels.count("Excel") == shown
+    assert labels.count("Parquet") == (page == "tasks")
 
 
 @pytest.mark.parametrize("page", PAGES)

@@ -46,10 +46,13 @@ def draw_top_codes(page: PageContext) -> None:
 
 def _compared(page: PageContext, name: MetricName) -> pd.DataFrame:
     """Return a metric's frame, whose `tasks_before` (Int64) is null if the data don't cover the period before."""
-    frame = page.metric(name)
-    return (
-        frame.assign(tasks_before=pd.Series(pd.NA, index=frame.index, dtype="Int64")) if not_compared(page) else frame
-    )
+
+    def compared() -> pd.DataFrame:
+        frame = page.metric(name)
+        without = pd.Series(pd.NA, index=frame.index, dtype="Int64")
+        return frame.assign(tasks_before=without) if not_compared(page) else frame
+
+    return page.cached(("compared", name), compared)
 
 
 def _top_codes(page: PageContext) -> pd.DataFrame:
@@ -103,8 +106,7 @@ def draw_every_code(page: PageContext) -> None:
 
 def draw_code_sets(page: PageContext) -> None:
     """Draw the sets of several codes that failed tasks have at once."""
-    sets = _compared(page, MetricName.CODE_SETS)
-    several = sets[sets["codes"] > 1]
+    several = page.cached("sets of several codes", lambda: _compared(page, MetricName.CODE_SETS).query("codes > 1"))
     draw_heading("Codes that come together", MetricName.CODE_SETS)
     if several.empty:
         st.caption("No failed task of this period has more than one code.")

@@ -28,9 +28,15 @@ def draw_headline(page: PageContext, comparison: dict[Hashable, Any]) -> None:
     """
     text = page.cached("headline", lambda: narrative.headline_of(page, comparison))
     st.subheader(plain(text), anchor=False)
-    with st.popover("Copy", icon=":material/content_copy:", help="The headline and the open failures as text."):
+    menu = st.popover(
+        "Copy", icon=":material/content_copy:", key="copy", on_change="rerun",
+        help="The headline and the open failures as text.",
+    )  # fmt: skip
+    if menu.open:
         days = f"{day(page.filters.from_time)} to {day(page.last_day)}"
-        st.code(f"{text}\n{today.open_failures_sentence(page)}\n({days}, {page.as_of})", language=None, wrap_lines=True)
+        menu.code(
+            f"{text}\n{today.open_failures_sentence(page)}\n({days}, {page.as_of})", language=None, wrap_lines=True
+        )
 
 
 def draw_sentences(page: PageContext, comparison: dict[Hashable, Any]) -> None:

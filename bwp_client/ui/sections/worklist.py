@@ -9,7 +9,6 @@ import pandas as pd
 import streamlit as st
 
 from bwp_client.metrics import MetricName
-from bwp_client.metrics.export import to_csv, to_parquet
 from bwp_client.ui.address_fields import draw_option, draw_text, unknown_options
 from bwp_client.ui.markdown import plain
 from bwp_client.ui.page import PageContext
@@ -28,6 +27,7 @@ from bwp_client.ui.sections.worklist_rows import (
     shown_tasks,
     this_quarter_hour,
 )
+from bwp_client.ui.sharing import draw_download_menu
 
 ROW_HEIGHT = 66
 """Row height in pixels, for three lines of text; in rows of 64 pixels or more, Streamlit breaks long texts into lines."""
@@ -113,12 +113,8 @@ def _draw_list(page: PageContext, listed: ShownTasks, state: str) -> None:
 def _draw_downloads(tasks: Callable[[], pd.DataFrame], count: int, *, is_waiting: bool) -> None:
     """Offer the listed tasks as files; each file is made when its button is clicked."""
     name = "waiting-requests" if is_waiting else "failed-tasks"
-    with st.container(horizontal=True):
-        st.download_button("CSV", lambda: to_csv(tasks()), f"{name}.csv", "text/csv", on_click="ignore", key="as_csv")
-        st.download_button(
-            "Parquet", lambda: to_parquet(tasks()), f"{name}.parquet", "application/vnd.apache.parquet",
-            on_click="ignore", key="as_parquet",
-        )  # fmt: skip
+    with st.container(horizontal=True, vertical_alignment="center"):
+        draw_download_menu(tasks, "worklist", name=name, count=count)
         st.download_button(
             f"Task IDs ({count:,})", lambda: "".join(f"{task}\n" for task in tasks()["task_id"]), f"{name}-ids.txt",
             "text/plain", on_click="ignore", key="as_ids", help="One task ID a line: the requests to submit again.",
