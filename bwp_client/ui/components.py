@@ -93,20 +93,28 @@ def draw_chart(
             on_select=partial(open_mark, key, on_click),
         )  # fmt: skip
         caption += " Click a mark to see its tasks."
-    st.caption(caption)
-    draw_download_menu(data, key)
+    _draw_caption(caption, data, key)
 
 
-def draw_table(rows: pd.DataFrame | pa.Table, *, key: str, **of_widget: Any) -> None:
+def draw_table(rows: pd.DataFrame | pa.Table, *, key: str, caption: str = "", **of_widget: Any) -> None:
     """Draw a table with a menu that downloads its rows.
 
     Args:
         rows: The rows.
         key: The table's key, which is the file's name too.
+        caption: The explanation of the rows.
         of_widget: Further arguments of `st.dataframe`.
     """
     st.dataframe(rows, key=key, **of_widget)
-    draw_download_menu(lambda: rows.to_pandas() if isinstance(rows, pa.Table) else rows, key)
+    _draw_caption(caption, lambda: rows.to_pandas() if isinstance(rows, pa.Table) else rows, key)
+
+
+def _draw_caption(caption: str, rows: Callable[[], pd.DataFrame], key: str) -> None:
+    """Draw the caption of a chart or table, which may be empty, and beside it the menu that downloads the rows."""
+    with st.container(horizontal=True, wrap=False, horizontal_alignment="right"):
+        if caption:
+            st.caption(caption)
+        draw_download_menu(rows, key)
 
 
 def count_column(label: str) -> ColumnConfig:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import pandas as pd
-import streamlit as st
 
 from bwp_client.events import TaskKind
 from bwp_client.metrics import Filters, MetricName
@@ -31,8 +30,8 @@ def draw_kinds_and_regions(page: PageContext) -> None:
         column_config={name: count_column(name) for name in ("Failed", "Outcomes (n)")},
         key="kinds_and_regions",
         alt="Failed tasks, outcomes, failure rate and comparison by task kind and region",
+        caption=f"The regions are those of {filters.task_kind.value.lower()} tasks, {page.as_of}.",
     )
-    st.caption(f"The regions are those of {filters.task_kind.value.lower()} tasks, {page.as_of}.")
 
 
 def _rows(page: PageContext, parts: dict[str, Filters]) -> pd.DataFrame:

@@ -18,7 +18,7 @@ from bwp_client.ui.sections.worklist import ROW_HEIGHT
 from bwp_client.ui.sections.worklist_rows import COLUMNS, read_failures, this_quarter_hour
 
 FIRST_TASKS = 5
-_TILES = {"overdue": ("Overdue", "red"), "next 7 days": ("Due this week", "orange"), "later": ("On time", "green")}
+_TILES = {"overdue": ("Overdue", "red"), "next 7 days": ("This week", "orange"), "later": ("On time", "green")}
 """The label and the colour of each due state."""
 
 
@@ -46,11 +46,11 @@ class _OpenFailures:
 def draw_tiles(page: PageContext) -> None:
     """Draw the numbers of open failures that are overdue, due this week and on time, each a link to its tasks."""
     due = _open_failures(page).due
-    with st.container(horizontal=True):
+    with st.container(horizontal=True, wrap=False):
         for state, (label, color) in _TILES.items():
-            with st.container(border=True, width=112, gap=None):
+            with st.container(border=True, gap=None, height="stretch"):
                 st.page_link(TASKS_PAGE, label=label, query_params=parameters_with({"due": [state]}))
-                st.markdown(f"## :{color}[{due[state]:,}]")
+                st.markdown(f"### :{color}[{due[state]:,}]")
 
 
 def draw_first_tasks(page: PageContext) -> None:
@@ -68,6 +68,7 @@ def draw_first_tasks(page: PageContext) -> None:
 
 
 def _draw_first_tasks(failures: _OpenFailures) -> None:
+    in_time = failures.count - failures.due["overdue"]
     draw_table(
         failures.rows,
         hide_index=True,
@@ -78,12 +79,9 @@ def _draw_first_tasks(failures: _OpenFailures) -> None:
         selection_mode="single-row",
         key="first_tasks",
         alt="The first open failures to act on, with days left, error code and next action",
-    )
-    in_time = failures.count - failures.due["overdue"]
-    st.caption(
-        f"{failures.rows.num_rows} of the {in_time:,} open tasks that can still be in time, nearest deadline first. The real "
-        "deadline can be earlier: enter the day on which you received the request. Can't make it? Tell the shopper before "
-        "the deadline, and you get more time. Tick a row to open the task."
+        caption=f"{failures.rows.num_rows} of the {in_time:,} open tasks that can still be in time, nearest deadline first. "
+        "The real deadline can be earlier: enter the day on which you received the request. Can't make it? Tell the shopper "
+        "before the deadline, and you get more time. Tick a row to open the task.",
     )
 
 

@@ -74,8 +74,8 @@ def draw_worklist(page: PageContext) -> None:
     # The result of a search is not cached, as hardly anyone searches twice for the same text.
     listed = shown() if text else page.cached((state, as_of), shown)
     if listed.count:
-        _draw_list(page, listed, state)
-        _draw_downloads(tasks, listed.count, is_waiting=is_waiting)
+        _draw_list(listed, state)
+        _draw_caption(page, listed.count, state, tasks, is_waiting=is_waiting)
     elif is_waiting and not text:
         st.info("No request waits: every task that the shop lists has an event, or is closed.")
     else:
@@ -94,7 +94,7 @@ def _draw_counts(counts: dict[str, int]) -> None:
             st.metric(label, f"{count:,}", border=True, width=132)
 
 
-def _draw_list(page: PageContext, listed: ShownTasks, state: str) -> None:
+def _draw_list(listed: ShownTasks, state: str) -> None:
     st.dataframe(
         listed.rows, hide_index=True, column_config=COLUMNS, placeholder="–", row_height=ROW_HEIGHT,
         height=_HEIGHT if listed.count > _VISIBLE_ROWS else "content",
@@ -102,20 +102,23 @@ def _draw_list(page: PageContext, listed: ShownTasks, state: str) -> None:
         alt="Waiting requests with days left, deadline and what the API said" if state == "waiting"
         else "Failed tasks with days left, deadline, error code and next action",
     )  # fmt: skip
-    if listed.count > MAX_ROWS:
-        number = f"The first {MAX_ROWS:,} of {listed.count:,} tasks; the downloads hold all"
+
+
+def _draw_caption(
+    page: PageContext, count: int, state: str, tasks: Callable[[], pd.DataFrame], *, is_waiting: bool
+) -> None:
+    """Draw the caption of the list, and beside it the files of all tasks; a file is made when its button is clicked."""
+    if count > MAX_ROWS:
+        number = f"The first {MAX_ROWS:,} of {count:,} tasks; the downloads hold all"
     else:
-        number = f"n {listed.count:,} tasks"
+        number = f"n {count:,} tasks"
     order = _OVERDUE_CAPTION if state == "overdue" else "Nearest deadline first; those already overdue come last."
-    st.caption(f"{number}. {order} Tick a row to see its timeline. {page.settings.timezone} days, {page.as_of}.")
-
-
-def _draw_downloads(tasks: Callable[[], pd.DataFrame], count: int, *, is_waiting: bool) -> None:
-    """Offer the listed tasks as files; each file is made when its button is clicked."""
     name = "waiting-requests" if is_waiting else "failed-tasks"
-    with st.container(horizontal=True, vertical_alignment="center"):
+    with st.container(horizontal=True, horizontal_alignment="right"):
+        st.caption(f"{number}. {order} Tick a row to see its timeline. {page.settings.timezone} days, {page.as_of}.")
         draw_download_menu(tasks, "worklist", name=name, count=count)
         st.download_button(
             f"Task IDs ({count:,})", lambda: "".join(f"{task}\n" for task in tasks()["task_id"]), f"{name}-ids.txt",
-            "text/plain", on_click="ignore", key="as_ids", help="One task ID a line: the requests to submit again.",
+            "text/plain", on_click="ignore", key="as_ids", type="tertiary", icon=":material/download:",
+            help="One task ID a line: the requests to submit again.",
         )  # fmt: skip
