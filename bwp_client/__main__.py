@@ -43,8 +43,9 @@ def run() -> None:
         raise
     except SystemExit as end:
         if end.code is None or isinstance(end.code, int):  # else it is a message, which Python writes
-            from bwp_client.workarounds import end_process
+            from bwp_client.workarounds import end_process, wait_for_threads
 
+            wait_for_threads()
             end_process(end.code or 0)
         raise
 

@@ -11,7 +11,6 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from functools import partial
 from types import FrameType
-from typing import NoReturn
 
 _DEFAULTS = {
     name: default
@@ -28,6 +27,10 @@ _FORWARDING_SECONDS = 0.2
 """The time in which another thread of this process forwards a line of JSON to stderr."""
 _AGAIN_SECONDS = 0.05
 """The time in which Python leaves the code whose exceptions it ignores."""
+_SAME_REQUEST_SECONDS = 0.5
+"""The time in which a second stop signal is a copy of the first: `timeout` sends two, and runners pass Ctrl-C on."""
+_interrupted_at: list[float] = []
+"""The monotonic time of the last interrupt that counts."""
 
 
 class StopSignal(KeyboardInterrupt):
@@ -53,7 +56,9 @@ def end_at_once_on_stop_signals() -> None:
             signal.signal(number, _end_at_once)
 
 
-def _end_at_once(number: int, _frame: FrameType | None) -> NoReturn:
+def _end_at_once(number: int, _frame: FrameType | None) -> None:
+    if _is_copy():
+        return  # the command has written its last line, and is ending
     as_json = "--json" in sys.argv
     text = "Stopped before anything was done; start the command again."
     if _has_begun.is_set():
@@ -83,6 +88,8 @@ def stop_signals_as_interrupt() -> Iterator[None]:
         for name, default in _DEFAULTS.items()
         if in_main_thread and (handler := signal.getsignal(getattr(signal, name))) in (default, _end_at_once)
     }
+    if ours:
+        _interrupted_at.clear()
     for number in ours:
         signal.signal(number, _interrupt)
     report_unraisable = sys.unraisablehook
@@ -109,14 +116,22 @@ def raise_if_stopped() -> None:
         raise StopSignal(_received[0])
 
 
-def _interrupt(number: int, _frame: FrameType | None) -> NoReturn:
+def _interrupt(number: int, _frame: FrameType | None) -> None:
+    if _is_copy():
+        return  # the block is ending, and gives back what it holds
     _received.append(number)
+    _interrupted_at[:] = [time.monotonic()]
     raise StopSignal(number)
+
+
+def _is_copy() -> bool:
+    return bool(_interrupted_at) and time.monotonic() - _interrupted_at[-1] < _SAME_REQUEST_SECONDS
 
 
 def _interrupt_again(report: Callable[[sys.UnraisableHookArgs], object], unraisable: sys.UnraisableHookArgs) -> None:
     """Send the signal again where Python ignored the interrupt, as while an object is destroyed; report anything else."""
     if isinstance(unraisable.exc_value, StopSignal):
+        _interrupted_at.clear()
         timer = threading.Timer(_AGAIN_SECONDS, _send_again, [unraisable.exc_value.number])
         timer.daemon = True
         timer.start()

@@ -54,6 +54,15 @@ def end_process(code: int) -> None:
     os._exit(code)
 
 
+def wait_for_threads() -> None:
+    """Wait for the other threads of this process as a normal exit does, so that `end_process` can end it.
+
+    A command that was stopped may have threads that still work. Without this function, the exit would unload native modules
+    that were half imported, or are in use: it writes about leaks, or aborts.
+    """
+    threading._shutdown()  # type: ignore[attr-defined] # noqa: SLF001 - Python has no public function for it
+
+
 def cut_bytecode(error: BaseException) -> str:
     """Return a message if an error comes from a compiled file that is cut, and remove that file; else an empty text.
 

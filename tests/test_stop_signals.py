@@ -31,6 +31,14 @@ def block():
     finally:
         print("given back", flush=True)
 
+def twice():
+    try:
+        print("ready", flush=True)
+        time.sleep(60)
+    finally:
+        signal.raise_signal(signal.SIGTERM)
+        print("given back", flush=True)
+
 def query():
     try:
         print("ready", flush=True)
@@ -72,6 +80,20 @@ def test_a_stop_signal_ends_a_command_as_ctrl_c_does(number: signal.Signals, wor
     output, said = running.communicate(timeout=60)
     assert output == "given back\n"
     assert running.returncode == 128 + number
+    assert said == "Stopped. Committed data are unchanged; start the command again.\n"
+
+
+def test_a_copy_of_the_signal_does_not_interrupt_what_the_first_has_ended() -> None:
+    """`timeout` sends SIGTERM to the command, and then to its process group."""
+    script = WAITING.format(interrupt="signal.default_int_handler", work="twice()")
+    running = subprocess.Popen(
+        [sys.executable, "-c", script], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+    assert running.stdout is not None
+    assert running.stdout.readline() == "ready\n"
+    running.send_signal(signal.SIGTERM)
+    output, said = running.communicate(timeout=60)
+    assert (output, running.returncode) == ("given back\n", 128 + signal.SIGTERM)
     assert said == "Stopped. Committed data are unchanged; start the command again.\n"
 
 

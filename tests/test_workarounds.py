@@ -113,6 +113,34 @@ def test_a_process_with_a_working_thread_is_not_ended() -> None:
     thread.join()
 
 
+THREADS = """
+import os, sys, threading, time
+from bwp_client import __main__ as program
+from bwp_client.cli import app
+
+class Unloaded:
+    def __del__(self):
+        os.write(1, b"unloaded")
+
+def work():
+    time.sleep(0.5)
+    os.write(1, b"done")
+
+def command(**_):
+    threading.Thread(target=work).start()
+    raise SystemExit(143)
+
+app.app = command
+unloaded = Unloaded()
+program.run()
+"""
+
+
+def test_a_command_waits_for_its_threads_and_still_ends_without_unloading() -> None:
+    ended = subprocess.run([sys.executable, "-c", THREADS], capture_output=True, text=True, timeout=60, check=False)
+    assert (ended.returncode, ended.stdout, ended.stderr) == (143, "done", "")
+
+
 ALLOCATE = """
 import ctypes, resource, sys
 from bwp_client.workarounds import hand_back_freed_memory, keep_freed_memory

@@ -9,10 +9,11 @@ from __future__ import annotations
 import multiprocessing
 import os
 import queue
+import signal
 from collections.abc import Callable, Iterable, Iterator
 from importlib import import_module
 from itertools import accumulate, chain, islice
-from multiprocessing import forkserver
+from multiprocessing import forkserver, resource_tracker
 from tempfile import gettempdir
 from typing import Any
 
@@ -46,7 +47,14 @@ def prepare(*modules: str) -> None:
     if not _can_start_workers():
         return
     _CONTEXT.set_forkserver_preload([_WORKER_MODULE, *modules])
-    forkserver.ensure_running()
+    # A terminal sends Ctrl-C to all of its processes, but only this one acts on it: it ends the others. Any other would end
+    # with a traceback. They inherit what is blocked here, and a start of the resource tracker would unblock it.
+    resource_tracker.ensure_running()
+    blocked = signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])
+    try:
+        forkserver.ensure_running()
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, blocked)
 
 
 def _can_start_workers() -> bool:
