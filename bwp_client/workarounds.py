@@ -224,3 +224,44 @@ def shrink_logins(shrink: Callable[[dict[str, Any]], dict[str, Any]]) -> None:
         return shrink(await original(self, request, **options))
 
     StarletteOAuth2App.authorize_access_token = authorize_access_token
+
+
+def reset_widgets_with_forged_values(report: Callable[[], None]) -> None:
+    """Let a widget have its default value if a browser sends a value of another type, or one that can't be read.
+
+    Pages send no such values, but a visitor can. Streamlit would take a text for a click, or end the page with an error and
+    log a traceback, as often as it gets such a value. It would do so too for a value whose ID is not that of a widget.
+
+    It waits for https://github.com/streamlit/streamlit/issues/16203.
+
+    Args:
+        report: Called for each such value.
+    """
+    from streamlit.proto.WidgetStates_pb2 import WidgetState
+    from streamlit.runtime.state.common import is_element_id
+    from streamlit.runtime.state.session_state import Serialized, WStates
+
+    read, store = WStates.__getitem__, WStates.set_widget_from_proto
+
+    @wraps(read)
+    def read_or_reset(values: WStates, widget_id: str) -> Any:
+        value, widget = values.states.get(widget_id), values.widget_metadata.get(widget_id)
+        if isinstance(value, Serialized) and widget is not None:
+            try:
+                if value.value.WhichOneof("value") in (None, widget.value_type):
+                    return read(values, widget_id)
+            except Exception:  # noqa: BLE001, S110 - each widget has its own way to read a value
+                pass
+            report()
+            values.states[widget_id] = Serialized(WidgetState(id=widget_id))  # without a value, which means the default
+        return read(values, widget_id)
+
+    @wraps(store)
+    def store_of_widget(values: WStates, state: WidgetState) -> None:
+        if is_element_id(state.id):
+            store(values, state)
+        else:
+            report()
+
+    WStates.__getitem__ = read_or_reset  # type: ignore[method-assign]
+    WStates.set_widget_from_proto = store_of_widget  # type: ignore[method-assign, assignment]

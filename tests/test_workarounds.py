@@ -17,6 +17,9 @@ from typing import Any
 import pytest
 from authlib.integrations.starlette_client import StarletteOAuth2App
 from streamlit import net_util
+from streamlit.proto.WidgetStates_pb2 import WidgetState
+from streamlit.runtime.state.common import WidgetMetadata
+from streamlit.runtime.state.session_state import WStates
 from streamlit.web.server.server_util import is_url_from_allowed_origins
 from streamlit.web.server.starlette import starlette_auth_routes
 from streamlit.web.server.starlette.starlette_server import _bind_socket
@@ -24,7 +27,13 @@ from support.silent_hosts import host
 from support.tables import clean_env
 
 import bwp_client
-from bwp_client.workarounds import ask_no_host_for_own_address, end_process, send_without_delay, shrink_logins
+from bwp_client.workarounds import (
+    ask_no_host_for_own_address,
+    end_process,
+    reset_widgets_with_forged_values,
+    send_without_delay,
+    shrink_logins,
+)
 
 LISTS_OPEN_FILES = pytest.mark.skipif(not Path("/dev/fd").is_dir(), reason="this system does not list open files")
 
@@ -272,6 +281,34 @@ def test_streamlit_still_stores_every_claim_and_token(monkeypatch: pytest.Monkey
     shrink_logins(lambda token: {"userinfo": {"email": token["userinfo"]["email"]}})
     client = StarletteOAuth2App.__new__(StarletteOAuth2App)
     assert asyncio.run(client.authorize_access_token(None)) == {"userinfo": {"email": "a@b.invalid"}}
+
+
+def value_read(**sent: object) -> object:
+    """Return what Streamlit reads of a value that a browser sends to a widget which holds a number as text."""
+    values = WStates()
+    values.set_widget_metadata(WidgetMetadata("$$ID-number", lambda text: int(text or 7), str, "string_value"))
+    values.set_widget_from_proto(WidgetState(id="$$ID-number", **sent))  # type: ignore[arg-type]
+    return values["$$ID-number"]
+
+
+def test_streamlit_still_reads_whatever_a_browser_sends(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("__getitem__", "set_widget_from_proto"):
+        monkeypatch.setattr(WStates, name, getattr(WStates, name))  # to be restored afterwards
+    assert value_read(int_value=5) == 5, "reset_widgets_with_forged_values can go"
+    with pytest.raises(ValueError, match="no number"):
+        value_read(string_value="no number")
+    reports: list[None] = []
+    reset_widgets_with_forged_values(lambda: reports.append(None))
+    assert [value_read(string_value="5"), value_read()] == [5, 7]
+    assert not reports
+    assert [value_read(string_value="no number"), value_read(int_value=5), value_read(json_value="[" * 50_000)] == [
+        7
+    ] * 3
+    assert len(reports) == 3
+    values = WStates()
+    values.set_widget_from_proto(WidgetState(id="page", string_value="5"))
+    assert not values.states
+    assert len(reports) == 4
 
 
 @pytest.mark.parametrize("module", ["cli/app", "cli/clean_stderr", "settings", "warehouse/store"])

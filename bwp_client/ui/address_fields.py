@@ -64,7 +64,7 @@ def draw_tabs(labels: Mapping[str, str], *, key: str) -> Mapping[str, TabContain
 
 
 def draw_text(label: str, *, key: str, placeholder: str) -> str:
-    """Draw a field for a text, and return the text without blanks around it.
+    """Draw a field for a text, and return the text without blanks around it, cut to `page_address.MAX_LENGTH`.
 
     Args:
         label: The widget's label.
@@ -72,8 +72,11 @@ def draw_text(label: str, *, key: str, placeholder: str) -> str:
         placeholder: Drawn in the empty field.
     """
 
+    def clean(text: str) -> str:
+        return text.strip()[: page_address.MAX_LENGTH]
+
     def write() -> None:
-        page_address.write({key: filter(None, [st.session_state[key].strip()])})
+        page_address.write({key: filter(None, [clean(st.session_state[key])])})
 
     page_address.follow(key, lambda found: found[-1] if found else "")
-    return st.text_input(label, key=key, placeholder=placeholder, on_change=write).strip()
+    return clean(st.text_input(label, key=key, placeholder=placeholder, on_change=write))

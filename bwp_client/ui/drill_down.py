@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any, TypeVar
 
 import pandas as pd
@@ -46,8 +46,8 @@ def open_mark(key: str, filters_of: FiltersOfMark) -> None:
         key: The chart's key.
         filters_of: Returns the mark's filters.
     """
-    points = st.session_state[key]["selection"]["points"]
-    if points and (filters := filters_of(points[0])):
+    point = _first_selected(key, "points")
+    if isinstance(point, dict) and (filters := filters_of(point)):
         open_tasks(**filters)
 
 
@@ -70,8 +70,17 @@ def ticked(table: str, items: Sequence[T]) -> T | None:
         table: The table's key.
         items: An item for each of its rows.
     """
-    rows = st.session_state[table]["selection"]["rows"]
-    return items[rows[0]] if rows and 0 <= rows[0] < len(items) else None
+    row = _first_selected(table, "rows")
+    return items[row] if isinstance(row, int) and 0 <= row < len(items) else None
+
+
+def _first_selected(key: str, kind: str) -> Any:
+    """Return the first of the points or rows that are selected in an element; None if none is.
+
+    The browser sends the selection as JSON, so a visitor can send any value in place of a point, a row or their list.
+    """
+    found = st.session_state[key]["selection"].get(kind)
+    return found[0] if isinstance(found, list) and found else None
 
 
 def filters_of_period(page: PageContext, bucket: Bucket) -> FiltersOfMark:
@@ -79,11 +88,11 @@ def filters_of_period(page: PageContext, bucket: Bucket) -> FiltersOfMark:
     filters = page.filters
 
     def filters_of(point: Mapping[str, Any]) -> dict[str, Any]:
-        start = pd.Timestamp(point["x"])
-        start = start.tz_localize("UTC") if start.tzinfo is None else start
-        first = max(start.to_pydatetime(), filters.from_time)
-        last = min(bucket.end_of(start.to_pydatetime()), filters.to_time) - timedelta(microseconds=1)
-        return {"start": first.date(), "end": last.date()}
+        start = _time_of(point)
+        if start is None or start >= filters.to_time or bucket.end_of(start) <= filters.from_time:
+            return {}
+        last = min(bucket.end_of(start), filters.to_time) - timedelta(microseconds=1)
+        return {"start": max(start, filters.from_time).date(), "end": last.date()}
 
     return filters_of
 
@@ -97,16 +106,26 @@ def filters_of_period_and_code(page: PageContext, bucket: Bucket) -> FiltersOfMa
 def filters_of_code(point: Mapping[str, Any]) -> dict[str, Any]:
     """Return the error code of a bar."""
     code = _label(point)
-    return {"code": str(code)} if code else {}
+    return {"code": code} if code else {}
 
 
 def filters_of_product(point: Mapping[str, Any]) -> dict[str, Any]:
     """Return the business product of a bar."""
     product = _label(point)
-    return {"product": str(product)} if product else {}
+    return {"product": product} if product else {}
 
 
-def _label(point: Mapping[str, Any]) -> Any:
-    """Return a point's `customdata`; Plotly sends a single value either alone or in a list."""
+def _time_of(point: Mapping[str, Any]) -> datetime | None:
+    """Return the time of a point, UTC; None if it has none."""
+    try:
+        time = pd.Timestamp(point["x"])
+        return None if pd.isna(time) else pd.to_datetime(time, utc=True).to_pydatetime()
+    except (LookupError, TypeError, ValueError, OverflowError):
+        return None
+
+
+def _label(point: Mapping[str, Any]) -> str | None:
+    """Return a point's `customdata` if it is a text; Plotly sends a single value either alone or in a list."""
     label = point.get("customdata")
-    return label[0] if isinstance(label, list) and len(label) == 1 else label
+    label = label[0] if isinstance(label, list) and len(label) == 1 else label
+    return label if isinstance(label, str) else None

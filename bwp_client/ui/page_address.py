@@ -16,13 +16,15 @@ from urllib.parse import urlencode, urlsplit, urlunsplit
 
 import streamlit as st
 
+MAX_LENGTH: Final = 1000
+"""Characters read of a value; longer texts, as anybody can write them into a link, would take memory and time."""
 _FOLLOWED: Final = "address_followed"
 """Session key of the values of each parameter when its widget last followed or wrote the address."""
 
 
 def values(key: str) -> list[str]:
-    """Return the values of a parameter of the address; an empty list without it."""
-    return [value for value in st.query_params.get_all(key) if value]
+    """Return the values of a parameter of the address, each cut to `MAX_LENGTH`; an empty list without it."""
+    return [value[:MAX_LENGTH] for value in st.query_params.get_all(key) if value]
 
 
 def follow(key: str, read: Callable[[list[str]], Any]) -> None:
@@ -56,8 +58,11 @@ def carried(keys: Iterable[str]) -> dict[str, list[str]]:
 
 
 def link(parameters: Mapping[str, Iterable[str]]) -> str:
-    """Return the full address of the open page with other parameters."""
-    scheme, host, path, *_ = urlsplit(st.context.url or "")
+    """Return the full address of the open page with other parameters; without its host if the browser names none."""
+    try:
+        scheme, host, path, *_ = urlsplit(st.context.url or "")
+    except ValueError:
+        scheme = host = path = ""
     return urlunsplit((scheme, host, path, urlencode(parameters, doseq=True), ""))
 
 

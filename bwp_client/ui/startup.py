@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import gc
 import ipaddress
+import logging
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
@@ -25,8 +26,15 @@ from bwp_client.ui.login_claims import needed_token
 from bwp_client.ui.login_sessions import new_login
 from bwp_client.ui.sample_api import sample_api
 from bwp_client.ui.text_of_strangers import log_failed_logins_in_one_line, log_requests_without_queries
-from bwp_client.workarounds import accept_large_headers, ask_no_host_for_own_address, send_without_delay, shrink_logins
+from bwp_client.workarounds import (
+    accept_large_headers,
+    ask_no_host_for_own_address,
+    reset_widgets_with_forged_values,
+    send_without_delay,
+    shrink_logins,
+)
 
+log = logging.getLogger(__name__)
 _POLL_SECONDS: Final = 0.1
 _READY_SECONDS: Final = 2
 
@@ -53,6 +61,7 @@ async def lifespan(_app: Any) -> AsyncIterator[None]:
     accept_large_headers()
     ask_no_host_for_own_address()
     log_requests_without_queries()
+    reset_widgets_with_forged_values(_log_forged_value)
     if has_login:
         log_failed_logins_in_one_line()
         shrink_logins(_token_to_store)
@@ -70,6 +79,10 @@ async def lifespan(_app: Any) -> AsyncIterator[None]:
         sample_api().stop()
         jobs().remove_files()
         gc.unfreeze()
+
+
+def _log_forged_value() -> None:
+    log.warning("A browser sent a value that no page sends; the value was ignored.")
 
 
 def _token_to_store(token: dict[str, Any]) -> dict[str, Any]:

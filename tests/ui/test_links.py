@@ -4,15 +4,18 @@ import json
 from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
+from types import SimpleNamespace
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
+import streamlit as st
 from streamlit.testing.v1 import AppTest
 from support.events import NOW, envelope, write
 from support.lookups import looked_up, store_lookups
 
 from bwp_client.load import load
 from bwp_client.sources import open_source
+from bwp_client.ui import page_address
 from bwp_client.warehouse import Warehouse
 
 from .test_pages import words
@@ -152,3 +155,21 @@ def test_another_address_in_the_same_session_is_followed(home: Path, open_page: 
     del app.query_params["product"]
     app.run()
     assert outcomes(app) == (5, 60)
+
+
+@pytest.mark.parametrize("letters", ["x", "É", "(", "\0"])
+def test_a_very_long_search_is_cut_and_finds_nothing(letters: str, home: Path, open_page: OpenPage) -> None:
+    app = open_page("tasks", home, q=letters * 50_000)
+    assert not app.exception
+    field = app.text_input(key="q")
+    assert 0 < len(field.value or "") < 5000
+    field.set_value(letters * 1_000_000).run()
+    assert not app.exception
+    assert 0 < len(app.query_params["q"][0]) < 5000
+
+
+@pytest.mark.parametrize("address", ["http://[", "http://\u2100/", "", "https://app.invalid/tasks?x=1"])
+def test_an_address_that_a_browser_made_up_breaks_no_page(address: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(st, "context", SimpleNamespace(url=address))
+    host = "https://app.invalid/tasks" if address.startswith("https") else ""
+    assert page_address.link({"kind": ["DELETION"]}) == f"{host}?kind=DELETION"
