@@ -25,7 +25,11 @@ from bwp_client.ui.login import is_configured
 from bwp_client.ui.login_claims import needed_token
 from bwp_client.ui.login_sessions import new_login
 from bwp_client.ui.sample_api import sample_api
-from bwp_client.ui.text_of_strangers import log_failed_logins_in_one_line, log_requests_without_queries
+from bwp_client.ui.text_of_strangers import (
+    log_failed_downloads_in_one_line,
+    log_failed_logins_in_one_line,
+    log_requests_without_queries,
+)
 from bwp_client.workarounds import (
     accept_large_headers,
     ask_no_host_for_own_address,
@@ -61,6 +65,7 @@ async def lifespan(_app: Any) -> AsyncIterator[None]:
     accept_large_headers()
     ask_no_host_for_own_address()
     log_requests_without_queries()
+    log_failed_downloads_in_one_line()
     reset_widgets_with_forged_values(_log_forged_value)
     if has_login:
         log_failed_logins_in_one_line()

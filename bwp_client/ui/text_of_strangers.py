@@ -12,8 +12,11 @@ from typing import Final
 from starlette.requests import HTTPConnection
 from starlette.types import ASGIApp, Receive, Scope, Send
 from starlette.websockets import WebSocketClose
+from streamlit.runtime import backend_operation_handler
+from streamlit.runtime.media_file_storage import MediaFileStorageError
 from streamlit.web.server.starlette import starlette_auth_routes
 
+from bwp_client.errors import BwpError
 from bwp_client.ui.login_cookies import CALLBACK
 
 _ERROR_CODE: Final = re.compile(r"[a-z_]{1,40}")
@@ -31,6 +34,22 @@ def log_failed_logins_in_one_line() -> None:
     quote the identity provider, which may name a person.
     """
     logging.getLogger(starlette_auth_routes.__name__).addFilter(_shortened)
+
+
+def log_failed_downloads_in_one_line() -> None:
+    """Let Streamlit log a download that fails as one line, if nothing is wrong with the program.
+
+    A visitor can ask for files that no page offers, or no longer offers, as often as they like.
+    """
+    logging.getLogger(backend_operation_handler.__name__).addFilter(_shortened_if_expected)
+
+
+def _shortened_if_expected(record: logging.LogRecord) -> bool:
+    """Replace an error of ours, or a file that is not offered, by one line; the record is logged in any case."""
+    error = record.exc_info[1] if record.exc_info else None
+    if isinstance(error, BwpError | MediaFileStorageError):
+        record.msg, record.args, record.exc_info = f"A download failed: {' '.join(str(error).split())}", (), None
+    return True
 
 
 def log_requests_without_queries() -> None:

@@ -292,6 +292,23 @@ def answer(page: ClientConnection, message: BackMsg) -> list[ForwardMsg]:
     return [message for message in received if message.WhichOneof("type") == "delta"]
 
 
+def test_a_download_that_no_page_offers_is_one_line_in_the_log(server: Server) -> None:
+    with open_socket(server) as page:
+        page.send(RERUN.SerializeToString())
+        message = ForwardMsg.FromString(page.recv(timeout=WAIT_SECONDS))
+        while message.WhichOneof("type") != "new_session":
+            message = ForwardMsg.FromString(page.recv(timeout=WAIT_SECONDS))
+        before = len(server.log.read_text())
+        asked = operation(session_id=message.new_session.initialize.session_id, deferred_file={"file_id": "made-up"})
+        page.send(asked.SerializeToString())
+        while message.WhichOneof("type") != "backend_operation_response":
+            message = ForwardMsg.FromString(page.recv(timeout=WAIT_SECONDS))
+    assert message.backend_operation_response.error_msg
+    text = server.log.read_text()[before:]
+    assert text.count("\n") == 1, text
+    assert "made-up" in text
+
+
 @pytest.mark.parametrize("site", ["cross-site", "same-site"])
 def test_a_page_of_another_site_signs_nobody_out(server: Server, site: str) -> None:
     signed = signed_in()
