@@ -16,6 +16,7 @@ from bwp_client.ids import normal_id
 from bwp_client.metrics import MetricName
 from bwp_client.metrics.filters import DEFAULT_DAYS, Bucket, Filters, whole_days
 from bwp_client.metrics.queries import list_error_codes, list_products, list_regions
+from bwp_client.time_ranges import FIRST_YEAR, LAST_YEAR, day_of
 from bwp_client.ui import page_address
 from bwp_client.ui.address_fields import draw_option, unknown_options
 from bwp_client.ui.data import ProductNames, cached, metric_row
@@ -131,20 +132,13 @@ def _draw_day(label: str, default: date, unknown: list[str], *, key: str) -> Any
         chosen = st.session_state[key]
         page_address.write({key: [chosen.isoformat()] if isinstance(chosen, date) else []})
 
-    page_address.follow(key, lambda found: (_day(found[-1]) if found else None) or default)
+    page_address.follow(key, lambda found: (day_of(found[-1]) if found else None) or default)
     unknown.extend(
-        f"{_shown(text)} is no day: write it as {default.isoformat()}."
+        f"{_shown(text)} is no day from {FIRST_YEAR} to {LAST_YEAR}: write it as {default.isoformat()}."
         for text in page_address.values(key)
-        if _day(text) is None
+        if day_of(text) is None
     )
     return st.date_input(label, key=key, on_change=write)
-
-
-def _day(text: str) -> date | None:
-    try:
-        return date.fromisoformat(text)
-    except ValueError:
-        return None
 
 
 def _draw_narrowing(snapshot: Snapshot, names: ProductNames, unknown: list[str]) -> dict[str, tuple[str, ...] | None]:

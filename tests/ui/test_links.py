@@ -18,6 +18,7 @@ from bwp_client.sources import open_source
 from bwp_client.ui import page_address
 from bwp_client.warehouse import Warehouse
 
+from .test_markdown import ESCAPE
 from .test_pages import words
 
 OpenPage = Callable[..., AppTest]
@@ -173,3 +174,20 @@ def test_an_address_that_a_browser_made_up_breaks_no_page(address: str, monkeypa
     monkeypatch.setattr(st, "context", SimpleNamespace(url=address))
     host = "https://app.invalid/tasks" if address.startswith("https") else ""
     assert page_address.link({"kind": ["DELETION"]}) == f"{host}?kind=DELETION"
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        {"to": "9999-12-31"},
+        {"from": "0001-01-01"},
+        {"on": "2026-04-01..9999-12-31"},
+        {"on": "0001-01-01"},
+        {"on": ".."},
+    ],
+)
+def test_a_day_at_the_ends_of_the_calendar_is_named(query: dict[str, str], home: Path, open_page: OpenPage) -> None:
+    app = open_page("tasks", home, **query)
+    assert not app.exception
+    (value,) = query.values()
+    assert [text for text in unknown(app) if ESCAPE.sub(r"\1", text).startswith(f"“{value}”")]

@@ -32,3 +32,13 @@ def test_an_address_does_not_become_a_link(text: str) -> None:
 @pytest.mark.parametrize("text", ["ORDERS_NOT_CLOSED", "[x](y) *z* $a$ :red[b] <b>", "bp-1 at 10:30, 5 % @ 3"])
 def test_other_text_is_escaped_alone(text: str) -> None:
     assert ESCAPE.sub(r"\1", plain(text)) == text
+
+
+@pytest.mark.parametrize("sign", ["\u202e", "\u202d", "\u2066", "\u2069", "\x00", "\x1b", "\x7f", "\x9b"])
+def test_a_sign_that_changes_the_text_behind_it_is_replaced(sign: str) -> None:
+    assert plain(f"bp{sign}1") == "bp\N{REPLACEMENT CHARACTER}1"
+
+
+@pytest.mark.parametrize("name", ["\u0646\u0627\u0645\u200c\u0647\u0627", "\u05e9\u05dd", "\U0001f468\u200d\U0001f469"])
+def test_names_in_every_script_stay(name: str) -> None:
+    assert plain(name) == name

@@ -18,7 +18,7 @@ from bwp_client.ui.components import draw_table
 from bwp_client.ui.data import CACHE_KEYS
 from bwp_client.ui.drill_down import ticked
 from bwp_client.ui.jobs import is_running, jobs
-from bwp_client.ui.markdown import plain
+from bwp_client.ui.markdown import plain, readable
 from bwp_client.ui.page import PageContext, name_tab
 from bwp_client.ui.sections.job_buttons import start_job
 from bwp_client.ui.sections.request_form import draw_request_form
@@ -33,7 +33,7 @@ _HOLD_WARNINGS: Final = {
 
 def draw_task(page: PageContext, task_id: str) -> None:
     """Draw one task; for an unknown task, draw a warning and the form that enters it as a request."""
-    name_tab(f"Task {task_id}")
+    name_tab(f"Task {readable(task_id)}")
     st.button("Back to the list", icon=":material/arrow_back:", on_click=open_task, args=("",), key="back")
     history = _history(
         snapshot=page.snapshot, task_id=task_id, calendar=page.settings.deadlines, guidance=page.guidance

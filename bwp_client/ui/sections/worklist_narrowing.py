@@ -16,6 +16,7 @@ from bwp_client.events import EARLIEST_EVENT
 from bwp_client.ids import normal_id
 from bwp_client.metrics import Filters
 from bwp_client.metrics.filters import whole_days
+from bwp_client.time_ranges import day_of
 from bwp_client.ui import page_address
 from bwp_client.ui.drill_down import DAYS_BETWEEN, OF_PRODUCT, ON, WITH_CODE
 from bwp_client.ui.filters import all_codes, all_products
@@ -90,11 +91,9 @@ def draw_period_switch(page: PageContext) -> None:
 
 def _days(text: str) -> tuple[date, date] | None:
     """Return the first and the last day that a text such as `2026-11-09` or `2026-11-09..2026-11-15` names."""
-    try:
-        days = [date.fromisoformat(part) for part in text.split(DAYS_BETWEEN)]
-    except ValueError:
-        return None
-    return (days[0], days[-1]) if 1 <= len(days) <= 2 and days[0] <= days[-1] else None
+    first, *others = map(day_of, text.split(DAYS_BETWEEN, 2))
+    last = others[0] if others else first
+    return (first, last) if first and last and len(others) <= 1 and first <= last else None
 
 
 def _shown(text: str) -> str:
