@@ -156,8 +156,10 @@ class ReplayReader:
             now = replays.describe_replay(self._clients, name)
             if now is None and before is None and time.monotonic() - self._begun_at < self._timing.unknown_seconds:
                 continue  # AWS may not know a replay yet that it has just started
-            if now is None or not now.is_of(self._setup, window_of(replay)):
+            if now is None:
                 self._give_up(replay, f"AWS does not know replay {name} any more")
+            if not now.is_of(self._setup, window_of(replay)):
+                self._give_up(replay, f"AWS describes replay {name} as that of another archive or window")
             if not now.is_sent_to(self._setup.rule.arn):
                 self._give_up(replay, f"Replay {name} is not sent to rule {self._setup.rule.arn}, but to another")
             if now != before:

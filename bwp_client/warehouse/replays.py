@@ -153,9 +153,20 @@ def list_replays(warehouse: Warehouse, archive: str | None = None) -> list[Repla
     ]
 
 
-def watermark(replays: list[Replay]) -> datetime | None:
-    """Return the end of the last complete window among replays; None without a complete window."""
-    return max((replay.window_to for replay in replays if replay.state is ReplayState.COMPLETE), default=None)
+def watermark(replays: list[Replay], now: datetime | None = None) -> datetime | None:
+    """Return the end of the last complete window among replays; None without a complete window.
+
+    With `now`, a window that ends after it does not count: it was read with a clock that was ahead, and more events have
+    come since.
+    """
+    complete = (replay.window_to for replay in replays if replay.state is ReplayState.COMPLETE)
+    return max((end for end in complete if now is None or end <= now), default=None)
+
+
+def read_ahead(replays: list[Replay], now: datetime) -> Replay | None:
+    """Return the complete replay whose window ends last after now; None without such a replay."""
+    ahead = [replay for replay in replays if replay.state is ReplayState.COMPLETE and replay.window_to > now]
+    return max(ahead, key=lambda replay: replay.window_to, default=None)
 
 
 def holes(replays: Iterable[Replay]) -> list[tuple[datetime, datetime]]:

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
+from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any
 
 from bwp_client.aws import AwsProblem, aws_errors
+from bwp_client.aws.errors import AwsCall, error_of
 from bwp_client.errors import SourceNotFoundError, TerminalRemoteError
 from bwp_client.sources.eventbridge.aws_clients import Clients, queue_errors
 
@@ -15,6 +18,8 @@ if TYPE_CHECKING:
     from mypy_boto3_events.type_defs import TargetOutputTypeDef
 
 _STATE = "Nothing was started or read."
+_MOST_CLOCK_DIFFERENCE = timedelta(minutes=15)
+"""AWS refuses requests of clocks that differ as much; other servers don't."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,16 +97,18 @@ def describe_archive(clients: Clients, name: str) -> Archive:
 
     Raises:
         SourceNotFoundError: This Region has no archive of that name.
-        RemoteError: AWS refused or failed.
+        RemoteError: AWS refused or failed, or this machine's clock is wrong.
     """
     missing = "the archive does not exist", "Check the name after archive:// and the Region."
+    call = f"DescribeArchive on archive {name}"
     with aws_errors(
-        f"DescribeArchive on archive {name}",
+        call,
         state=_STATE,
         permission="events:DescribeArchive on the archive",
         hints={AwsProblem.MISSING: missing},
     ):
         response = clients.events.describe_archive(ArchiveName=name)
+    _refuse_wrong_clock(response, call)
     return Archive(
         name=name,
         arn=response["ArchiveArn"],
@@ -113,6 +120,26 @@ def describe_archive(clients: Clients, name: str) -> Archive:
         pattern=response.get("EventPattern", ""),
         state_reason=response.get("StateReason", ""),
     )
+
+
+def _refuse_wrong_clock(response: Mapping[str, Any], call: str) -> None:
+    """Raise an error if this machine's clock differs from the server's: the window would reach into AWS's future.
+
+    Raises:
+        TerminalRemoteError: It does.
+    """
+    try:
+        theirs = parsedate_to_datetime(response["ResponseMetadata"]["HTTPHeaders"]["date"])
+        ahead = datetime.now(UTC) - theirs
+    except (KeyError, ValueError, TypeError):
+        return  # no date, or a date without a zone
+    if abs(ahead) > _MOST_CLOCK_DIFFERENCE:
+        difference = f"{abs(ahead) // timedelta(minutes=1):,} minutes {'ahead of' if ahead > timedelta() else 'behind'}"
+        hint = (
+            f"this machine's clock is {difference} AWS's",
+            "Switch on time synchronisation (NTP), then start the command again.",
+        )
+        raise error_of(AwsProblem.CLOCK, AwsCall(call, _STATE), code="", hint=hint)
 
 
 def describe_rule(clients: Clients, name: str, bus: str) -> Rule:
