@@ -8,6 +8,7 @@ import re
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from io import TextIOWrapper
 from threading import Thread
 from typing import Any, BinaryIO, Final
 
@@ -19,6 +20,19 @@ _MAX_END_SECONDS: Final = 5.0
 _PANIC: Final = r"thread '.*' (?:\(\d+\) )?panicked at "
 _BACKTRACE: Final = r"stack backtrace:|note: |\s+\d+: |\s+at "
 _COLOURS: Final = r"\x1b\[[0-9;]*[A-Za-z]"
+
+
+class _Stderr(TextIOWrapper):
+    """stderr that may have lost its reader, as a closed terminal: what can't be written changes no work and no exit code."""
+
+    def write(self, text: str, /) -> int:
+        with suppress(OSError):
+            super().write(text)
+        return len(text)
+
+    def flush(self) -> None:
+        with suppress(OSError):
+            super().flush()
 
 
 def is_json_asked_for(arguments: list[str]) -> bool:
@@ -83,7 +97,8 @@ def clean_stderr(*, as_json: bool) -> Iterator[None]:
     os.close(writing)
     if not as_json:
         encoding, errors = python_stderr.encoding, python_stderr.errors
-        sys.stderr = os.fdopen(original, "w", buffering=1, encoding=encoding, errors=errors, closefd=False)
+        raw = open(original, "wb", closefd=False)  # noqa: SIM115 - open until the end of the process
+        sys.stderr = _Stderr(raw, encoding=encoding, errors=errors, line_buffering=True)
     forwarder.start()
     try:
         yield

@@ -69,3 +69,20 @@ def test_a_reader_that_goes_away_ends_the_command_quietly_with_all_work_done(
     assert "fault of ours" not in done.stderr
     assert "Traceback" not in done.stderr
     assert len(rows(Warehouse(str(tmp_path / "warehouse")), TableName.EVENTS, "task_id")) == 30
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code"), [(("load", "a.json"), 0), (("load", "missing.json"), 2), (("load", "--unknown"), 2)]
+)
+def test_the_exit_code_is_the_same_when_nobody_reads_stderr(
+    tmp_path: Path, arguments: tuple[str, ...], code: int
+) -> None:
+    write(tmp_path / "a.json", many(30))
+    read_end, write_end = os.pipe()
+    os.close(read_end)
+    done = subprocess.run(
+        [sys.executable, "-m", "bwp_client", *arguments],
+        cwd=tmp_path, env=clean_env(), stderr=write_end, timeout=180, check=False,
+    )  # fmt: skip
+    os.close(write_end)
+    assert done.returncode == code
