@@ -6,7 +6,6 @@ them, the next load completes the group: it finds the events stored, and reads o
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from datetime import UTC, datetime
@@ -29,7 +28,7 @@ from bwp_client.warehouse.objects import ObjectsRead, archived_etag, record_obje
 from bwp_client.warehouse.outcomes import refresh_outcomes
 from bwp_client.warehouse.purge_floor import newest_purge_floor
 from bwp_client.warehouse.quarantine import append_quarantine
-from bwp_client.warehouse.temp_folders import remove_abandoned_folders
+from bwp_client.warehouse.temp_folders import owned, remove_abandoned_folders
 from bwp_client.workarounds import hand_back_freed_memory, keep_freed_memory
 
 ROWS_PER_PASS = 250_000
@@ -88,7 +87,7 @@ def load(
     keep_freed_memory()
     warehouse.create()
     remove_abandoned_folders(Path(gettempdir()), _STAGING)
-    with TemporaryDirectory(prefix=f"{_STAGING}{os.getpid()}-") as folder:
+    with TemporaryDirectory(prefix=owned(_STAGING)) as folder:
         return _Load(
             warehouse,
             source,

@@ -30,7 +30,7 @@ from bwp_client.reports.manifest import MANIFEST, Manifest
 from bwp_client.reports.spec import ReportSpec
 from bwp_client.reports.store import ReportStore
 from bwp_client.warehouse import Warehouse
-from bwp_client.warehouse.temp_folders import remove_abandoned_folders
+from bwp_client.warehouse.temp_folders import owned, remove_abandoned_folders
 
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -212,7 +212,7 @@ def _temporary_folder() -> Iterator[Path]:
         raise _no_room("there is no folder for them") from error
     try:
         remove_abandoned_folders(parent, _TEMPORARY)
-        with TemporaryDirectory(prefix=f"{_TEMPORARY}{os.getpid()}-", dir=parent) as folder:
+        with TemporaryDirectory(prefix=owned(_TEMPORARY), dir=parent) as folder:
             yield Path(folder)
     except OSError as error:
         if error.errno not in _NO_ROOM:

@@ -1,6 +1,7 @@
 """A wrong clock of this machine: no window that AWS has not seen the end of counts as read."""
 
 from collections.abc import Callable
+from contextlib import ExitStack
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -28,12 +29,17 @@ def warehouse(tmp_path: Path) -> Warehouse:
     return Warehouse(str(tmp_path / "w"))
 
 
-@pytest.mark.parametrize(("ahead", "words"), [(DAY, "1,4[34][0-9] minutes ahead of"), (-DAY, "1,4[34][0-9] minutes behind")])
+@pytest.mark.parametrize(
+    ("ahead", "words"), [(DAY, "1,4[34][0-9] minutes ahead of"), (-DAY, "1,4[34][0-9] minutes behind")]
+)
 def test_a_clock_that_differs_from_that_of_aws_starts_nothing(
     ahead: timedelta, words: str, account: Account, warehouse: Warehouse
 ) -> None:
     account.put(privacy(EVENTS))
-    with at(datetime.now(UTC) + ahead), pytest.raises(TerminalRemoteError, match=f"clock is {words} AWS's. Nothing was st"):
+    with (
+        at(datetime.now(UTC) + ahead),
+        pytest.raises(TerminalRemoteError, match=f"clock is {words} AWS's. Nothing was st"),
+    ):
         read(account, warehouse, FIRST, None)
     assert not account.replays()
     assert not list_replays(warehouse)
@@ -44,11 +50,8 @@ def test_a_clock_that_jumps_in_mid_replay_leaves_the_window_to_the_next_load(
 ) -> None:
     account.put(privacy(EVENTS))
     moved = at(datetime.now(UTC) - 30 * DAY)
-    with pytest.raises(RemoteError, match="could not be checked: .*this machine's clock is"):
-        try:
-            read(account, warehouse, on_progress=once_stored(moved.__enter__))
-        finally:
-            moved.__exit__(None, None, None)
+    with ExitStack() as stack, pytest.raises(RemoteError, match=r"could not be checked: .*this machine's clock is"):
+        read(account, warehouse, on_progress=once_stored(lambda: stack.enter_context(moved)))
     assert read(account, warehouse, None, None).resumed
     assert list_replays(warehouse)[0].state is ReplayState.COMPLETE
 
@@ -88,5 +91,5 @@ def test_a_replay_of_another_window_is_named_as_that(
         return found and replace(found, window=replays.ReplayWindow(FIRST, FIRST + 2 * DAY))
 
     monkeypatch.setattr(replays, "describe_replay", moved)
-    with pytest.raises(TerminalRemoteError, match="describes replay bwp-.* of another archive or window"):
+    with pytest.raises(TerminalRemoteError, match=r"describes replay bwp-.* of another archive or window"):
         read(account, warehouse)
