@@ -52,15 +52,6 @@ def day_start(text: str) -> datetime:
     return datetime(day.year, day.month, day.day, tzinfo=UTC)
 
 
-def day_of(text: str) -> date | None:
-    """Return the day that a text such as `2026-11-03` names; None if it names none, or one outside the accepted years."""
-    try:
-        day = date.fromisoformat(text)
-    except ValueError:
-        return None
-    return day if FIRST_YEAR <= day.year <= LAST_YEAR else None
-
-
 def whole_days(first: date, last: date) -> tuple[datetime, datetime]:
     """Return the half-open range of the whole UTC days from the first to the last, both included."""
     start = datetime(first.year, first.month, first.day, tzinfo=UTC)

@@ -16,11 +16,11 @@ from bwp_client.ids import normal_id
 from bwp_client.metrics import MetricName
 from bwp_client.metrics.filters import DEFAULT_DAYS, Bucket, Filters, whole_days
 from bwp_client.metrics.queries import list_error_codes, list_products, list_regions
-from bwp_client.time_ranges import FIRST_YEAR, LAST_YEAR, day_of
 from bwp_client.ui import page_address
 from bwp_client.ui.address_fields import draw_option, unknown_options
 from bwp_client.ui.data import ProductNames, cached, metric_row
 from bwp_client.ui.markdown import plain
+from bwp_client.ui.page_address import FIRST_YEAR, LAST_YEAR, day_of
 from bwp_client.warehouse.snapshot import Snapshot
 
 

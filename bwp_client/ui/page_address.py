@@ -11,6 +11,7 @@ A widget's key is its parameter's name. Call `follow` before the widget is drawn
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from datetime import date
 from typing import Any, Final
 from urllib.parse import urlencode, urlsplit, urlunsplit
 
@@ -18,6 +19,8 @@ import streamlit as st
 
 MAX_LENGTH: Final = 1000
 """Characters read of a value; longer texts, as anybody can write them into a link, would take memory and time."""
+FIRST_YEAR, LAST_YEAR = 1900, 2199
+"""The accepted years. Pages shift a period by its own length, and again by that of both, without an overflow."""
 _FOLLOWED: Final = "address_followed"
 """Session key of the values of each parameter when its widget last followed or wrote the address."""
 
@@ -25,6 +28,15 @@ _FOLLOWED: Final = "address_followed"
 def values(key: str) -> list[str]:
     """Return the values of a parameter of the address, each cut to `MAX_LENGTH`; an empty list without it."""
     return [value[:MAX_LENGTH] for value in st.query_params.get_all(key) if value]
+
+
+def day_of(text: str) -> date | None:
+    """Return the day that a value such as `2026-11-03` names; None if it names none, or one outside the accepted years."""
+    try:
+        day = date.fromisoformat(text)
+    except ValueError:
+        return None
+    return day if FIRST_YEAR <= day.year <= LAST_YEAR else None
 
 
 def follow(key: str, read: Callable[[list[str]], Any]) -> None:

@@ -191,3 +191,16 @@ def test_a_day_at_the_ends_of_the_calendar_is_named(query: dict[str, str], home:
     assert not app.exception
     (value,) = query.values()
     assert [text for text in unknown(app) if ESCAPE.sub(r"\1", text).startswith(f"“{value}”")]
+
+
+@pytest.mark.parametrize("page", ["overview", "trends"])
+def test_the_longest_period_is_drawn(page: str, home: Path, open_page: OpenPage) -> None:
+    app = open_page(page, home, **{"from": "1900-01-01", "to": "2199-12-31"})
+    assert not app.exception
+    assert outcomes(app) == (5, 60)
+
+
+def test_a_later_day_is_refused_before_a_period_overflows(home: Path, open_page: OpenPage) -> None:
+    app = open_page("overview", home, to="2999-12-31")
+    assert not app.exception
+    assert unknown(app)

@@ -16,12 +16,12 @@ from bwp_client.events import EARLIEST_EVENT
 from bwp_client.ids import normal_id
 from bwp_client.metrics import Filters
 from bwp_client.metrics.filters import whole_days
-from bwp_client.time_ranges import day_of
 from bwp_client.ui import page_address
 from bwp_client.ui.drill_down import DAYS_BETWEEN, OF_PRODUCT, ON, WITH_CODE
 from bwp_client.ui.filters import all_codes, all_products
 from bwp_client.ui.markdown import plain
 from bwp_client.ui.page import PageContext
+from bwp_client.ui.page_address import day_of
 from bwp_client.ui.sections.worklist_rows import this_quarter_hour
 
 IN_PERIOD: Final = "in_period"
