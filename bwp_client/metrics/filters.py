@@ -63,8 +63,11 @@ class Filters:
 
     @property
     def before_time(self) -> datetime:
-        """The beginning of the period before, which has the same length and ends where this period begins."""
-        return self.from_time - (self.to_time - self.from_time)
+        """The beginning of the period before, which ends where this one begins, and is as long if the calendar allows it."""
+        try:
+            return self.from_time - (self.to_time - self.from_time)
+        except OverflowError:
+            return datetime.min.replace(tzinfo=UTC)
 
     def period_before(self) -> Filters:
         """Return the same filters over the period before."""

@@ -42,6 +42,7 @@ def test_a_date_beyond_the_calendar_is_wrong_usage(folder: Path, options: tuple[
         ("report", "--period", "1900-W01"),
         ("report", "--period", "1900"),
         ("report", "--period", "2999"),
+        ("report", "--period", "2020-01-01..2999-12-31"),
         ("report", "--period", "last-year", "--as-of", "1900-01-01", "--catch-up", "5000"),
     ],
     ids=" ".join,
