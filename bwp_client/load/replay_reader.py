@@ -12,6 +12,7 @@ from typing import NoReturn
 from bwp_client.errors import (
     BwpError,
     RemoteError,
+    SettingsError,
     TerminalRemoteError,
     TransientRemoteError,
     UnconfirmedError,
@@ -253,13 +254,13 @@ class ReplayReader:
             return [f"another load that read it ended with {other.state.value}"]
         try:
             now = archive.describe_setup(self._clients, before.archive.name, before.rule.name, before.queue_url)
-        except UsageError as error:
-            return [str(error).partition(". ")[0]]
-        except RemoteError as error:
+        except (RemoteError, SettingsError) as error:
             raise TransientRemoteError(
                 f"All messages that came are stored, but whether all came could not be checked: {error} Until then, the "
                 f"window does not count as read. Load archive://{replay.archive} again: it checks this replay anew."
             ) from error
+        except UsageError as error:
+            return [str(error).partition(". ")[0]]
         return [*doubts_about_queue(replay, now, self._clock()), *doubts_about_setup(before, now, replay)]
 
     def _give_up(self, replay: Replay, why: str) -> NoReturn:

@@ -5,14 +5,18 @@ from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any, NoReturn
 
 import pytest
+from botocore.exceptions import ClientError
 from support.archives import FIRST, once_stored, privacy, read, stopped_load
 from support.emulator import Account, queue_arn, sending_policy
 from support.failing import StoppedError
 
-from bwp_client.errors import RemoteError, TransientRemoteError, UsageError
+from bwp_client.errors import RemoteError, SettingsError, TerminalRemoteError, TransientRemoteError, UsageError
 from bwp_client.load.results import ArchiveProgress
+from bwp_client.sources.eventbridge import archive
+from bwp_client.sources.eventbridge.aws_clients import open_clients
 from bwp_client.warehouse import Warehouse
 from bwp_client.warehouse.replays import Replay, ReplayState, list_replays, record_replay, watermark
 
@@ -185,3 +189,36 @@ def test_a_load_that_resumes_a_replay_whose_events_are_all_stored_is_content(
         read(account, warehouse, on_progress=stop)
     result = read(account, warehouse, None, None)
     assert (result.resumed, result.received, result.attention) == (True, 0, [])
+
+
+def test_credentials_that_expire_say_nothing_about_a_dead_letter_queue(account: Account, warehouse: Warehouse) -> None:
+    account.put(privacy(EVENTS))
+    stopped_load(account, warehouse)
+    clients = open_clients(account.queue_url)
+
+    def refuse(params: dict[str, Any], **_: Any) -> None:
+        if account.dead_letters in str(params["body"]):
+            raise ClientError({"Error": {"Code": "ExpiredToken", "Message": "old"}}, "GetQueueAttributes")
+
+    clients.sqs.meta.events.register("before-call.sqs.GetQueueAttributes", refuse)
+    with pytest.raises(TerminalRemoteError, match="have expired"):
+        read(account, warehouse, None, None, clients=clients)
+    assert list_replays(warehouse)[0].state.is_open
+    read(account, warehouse, None, None)
+    assert list_replays(warehouse)[0].state is ReplayState.COMPLETE
+
+
+def test_a_profile_that_is_logged_out_at_the_end_leaves_the_check_to_the_next_load(
+    account: Account, warehouse: Warehouse
+) -> None:
+    def logged_out(*_: Any) -> NoReturn:
+        raise SettingsError("AWS profile 'p' is not logged in. Nothing was read or written.")
+
+    account.put(privacy(EVENTS))
+    with pytest.MonkeyPatch.context() as patch:
+        log_out = once_stored(lambda: patch.setattr(archive, "describe_setup", logged_out))
+        with pytest.raises(TransientRemoteError, match=r"could not be checked: AWS profile 'p'"):
+            read(account, warehouse, on_progress=log_out)
+    assert list_replays(warehouse)[0].state.is_open
+    assert read(account, warehouse, None, None).resumed
+    assert list_replays(warehouse)[0].state is ReplayState.COMPLETE

@@ -121,7 +121,7 @@ def describe_all_dead_letters(
     """Return the dead-letter queues of a queue and of the targets of a rule that send to the queue, each once.
 
     Raises:
-        TransientRemoteError: AWS failed, or could not be reached.
+        RemoteError: AWS failed, could not be reached, or refuses every call.
     """
     arns = [dead_letter_arn(queue), *(rule.dead_letter_arns(queue["QueueArn"]) if rule else [])]
     return [describe_dead_letters(clients, arn, queue_url) for arn in dict.fromkeys(arns) if arn]

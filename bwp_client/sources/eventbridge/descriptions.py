@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any
 
-from bwp_client.aws import AwsProblem, aws_errors
+from bwp_client.aws import AwsProblem, aws_errors, problem_of
 from bwp_client.aws.errors import AwsCall, error_of
 from bwp_client.errors import SourceNotFoundError, TerminalRemoteError
 from bwp_client.sources.eventbridge.aws_clients import Clients, queue_errors
@@ -18,6 +18,10 @@ if TYPE_CHECKING:
     from mypy_boto3_events.type_defs import TargetOutputTypeDef
 
 _STATE = "Nothing was started or read."
+_OF_THE_CALLER = (
+    AwsProblem.EXPIRED, AwsProblem.UNKNOWN_KEY, AwsProblem.WRONG_SECRET, AwsProblem.CLOCK, AwsProblem.ACCOUNT,
+)  # fmt: skip
+"""The problems for which AWS refuses every call, so that a refusal says nothing about the queue."""
 _MOST_CLOCK_DIFFERENCE = timedelta(minutes=15)
 """AWS refuses requests of clocks that differ as much; other servers don't."""
 
@@ -216,14 +220,16 @@ def describe_dead_letters(clients: Clients, arn: str, queue_url: str) -> DeadLet
         queue_url: The URL of the queue that it belongs to.
 
     Raises:
-        TransientRemoteError: AWS failed, or could not be reached.
+        RemoteError: AWS failed, could not be reached, or refuses every call.
     """
     url = url_of(arn, queue_url)
     try:
         return DeadLetterQueue(arn, url, describe_queue(clients, url))
     except SourceNotFoundError:
         return DeadLetterQueue(arn, url, None, exists=False)
-    except TerminalRemoteError:
+    except TerminalRemoteError as error:
+        if problem_of(error.__cause__) in _OF_THE_CALLER:
+            raise
         return DeadLetterQueue(arn, url, None)
 
 
