@@ -73,5 +73,10 @@ def test_failures_overdue_under_any_law_are_counted_and_change_no_row(
         assert (first is None) == (state == "overdue")
         if first is not None:
             assert first["task_id"].tolist()[:3] == expected["task_id"].tolist()[:3]
+    for first, last in ((250, 150), (250, 45)):  # wholly before, and partly
+        days = every.with_(from_time=now - timedelta(days=first), to_time=now - timedelta(days=last))
+        failures_of_days = worklist_rows.read_failures(page, days)
+        assert failures_of_days.count("overdue") == len(worklist_rows.dated_tasks(page, MetricName.OPEN_FAILURES, days))
+    assert open_page("tasks", warehouse, on="2016-01-01").exception == []
     monkeypatch.setattr(worklist_rows, "MAX_ROWS", 9)
     assert failures.first_rows("open") is None

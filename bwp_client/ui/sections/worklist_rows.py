@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Hashable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Final
+from threading import Lock
+from typing import Any, Final
 
 import pandas as pd
 import pyarrow as pa
 import streamlit as st
+from cachetools import LRUCache, cached
 
 from bwp_client.deadlines import DeadlineCalendar
 from bwp_client.events import EARLIEST_EVENT
@@ -23,6 +26,8 @@ from bwp_client.warehouse.snapshot import Snapshot
 SOON_DAYS: Final = 7
 MAX_ROWS: Final = 1000
 """The most rows that the page shows; the downloads hold all rows."""
+MAX_FRAMES: Final = 40
+"""The number of lists of tasks that are cached for all visitors."""
 STATES: Final = ("open", "overdue", "next 7 days", "later", "waiting", "recovered", "closed")
 COLUMNS: Final = {
     "days_left": st.column_config.NumberColumn("Days left", width=60),
@@ -76,8 +81,14 @@ def dated_tasks(page: PageContext, name: MetricName, filters: Filters | None = N
     )  # fmt: skip
 
 
-@st.cache_resource(max_entries=40, show_spinner=False, hash_funcs=CACHE_KEYS)
+def _key(**arguments: Any) -> Hashable:
+    return tuple(CACHE_KEYS.get(type(value), lambda item: item)(value) for value in arguments.values())
+
+
+# Not one of Streamlit's caches, because a download asks for the tasks in a thread of the server, outside a run of the page.
+@cached(LRUCache(MAX_FRAMES), key=_key, lock=Lock())
 def _dated_tasks(
+    *,
     snapshot: Snapshot,
     name: str,
     filters: Filters,
@@ -120,10 +131,9 @@ class Failures:
 def read_failures(page: PageContext, filters: Filters) -> Failures:
     """Return the failed tasks that filters select, of which only those are read whose deadline may still be ahead."""
     since = max(this_quarter_hour() - timedelta(days=page.settings.deadlines.longest_days), EARLIEST_EVENT)
-    if filters.from_time >= since:
+    if filters.from_time >= since or filters.to_time <= since:
         return Failures(dated_tasks(page, MetricName.OPEN_FAILURES, filters), {})
-    older = filters.with_(to_time=min(since, filters.to_time))
-    recent = filters.with_(from_time=since, to_time=max(since, filters.to_time))
+    older, recent = filters.with_(to_time=since), filters.with_(from_time=since)
     return Failures(
         dated_tasks(page, MetricName.OPEN_FAILURES, recent),
         page.cached(("older failures", repr(older)), lambda: count_failures_by_state(page.snapshot, older)),
