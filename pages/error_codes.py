@@ -1,16 +1,20 @@
-"""The error codes page: the reasons why tasks fail."""
+"""The error codes page: the reasons why tasks fail, or the one reason that the URL names."""
 
 import streamlit as st
 
 from bwp_client.charts import code_bars, codes_over_time
 from bwp_client.charts.codes import describe_codes
 from bwp_client.metrics import MetricName
+from bwp_client.ui import page_address
 from bwp_client.ui.components import code_palette, draw_chart, draw_meanings, theme
-from bwp_client.ui.drill_down import filters_of_code, filters_of_period_and_code
+from bwp_client.ui.drill_down import ERROR_CODE, filters_of_code, filters_of_period_and_code
 from bwp_client.ui.page import open_page
-from bwp_client.ui.sections import data_extent, error_codes, products
+from bwp_client.ui.sections import code_detail, data_extent, error_codes, products
 
 page = open_page("Error codes")
+if found := page_address.values(ERROR_CODE):
+    code_detail.draw_code(page, found[-1])
+    st.stop()
 data_extent.draw_missing_data(page)
 coverage = page.metric_row(MetricName.COVERAGE)
 codes = page.metric(MetricName.ERROR_CODES)

@@ -60,6 +60,18 @@ def count_failures_by_state(snapshot: Snapshot, filters: Filters) -> dict[str, i
     return dict(zip(counted["state"].tolist(), counted["tasks"].tolist(), strict=True))
 
 
+def errors_of_code(snapshot: Snapshot, filters: Filters) -> list[list[dict[str, Any]]]:
+    """Return the errors of the newest 1,000 failed tasks that the filters select, each with `code` and `message`.
+
+    Args:
+        snapshot: The data.
+        filters: The filters; their codes are those that a task must have one of.
+    """
+    return [
+        list(errors) for errors in _column(snapshot, "errors_of_code", filter_parameters(filters)) if errors is not None
+    ]
+
+
 def count_completed_not_looked_up(snapshot: Snapshot) -> int:
     """Count the completed tasks whose submission is not known."""
     (tasks,) = _column(snapshot, "completed_not_looked_up", {})

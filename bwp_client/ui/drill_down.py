@@ -1,4 +1,4 @@
-"""Callbacks of a clicked chart mark or a ticked table row: they open the worklist with its tasks; the filters stay."""
+"""Callbacks of a clicked chart mark or a ticked table row: they open its tasks or its error code; the filters stay."""
 
 from __future__ import annotations
 
@@ -11,11 +11,13 @@ import pyarrow as pa
 import streamlit as st
 
 from bwp_client.metrics import Bucket
-from bwp_client.ui.page import GO_TO, TASKS_PAGE, PageContext
+from bwp_client.ui.page import ERROR_CODES_PAGE, GO_TO, TASKS_PAGE, PageContext
 
 T = TypeVar("T")
 ON, WITH_CODE, OF_PRODUCT = "on", "with_code", "of_product"
 """Parameters of the worklist's address: the days of the failures, their error code, their business product."""
+ERROR_CODE = "error_code"
+"""The parameter of the error codes page that opens one code."""
 DAYS_BETWEEN = ".."
 """Between the first and the last day in `on`; a single day has none."""
 
@@ -51,8 +53,13 @@ def open_mark(key: str, filters_of: FiltersOfMark) -> None:
         open_tasks(**filters)
 
 
+def open_code(code: str) -> None:
+    """Open the page of an error code, or that of all codes when the code is empty; call it in a callback."""
+    st.session_state[GO_TO] = (ERROR_CODES_PAGE, {ERROR_CODE: [code]} if code else {})
+
+
 def open_code_row(key: str, codes: pa.Table) -> None:
-    """Open the tasks of the error code whose row was ticked; a callback.
+    """Open the page of the error code whose row was ticked; a callback.
 
     Args:
         key: The table's key.
@@ -60,7 +67,19 @@ def open_code_row(key: str, codes: pa.Table) -> None:
     """
     code = ticked(key, codes["code"])
     if code is not None:
-        open_tasks(code=code.as_py())
+        open_code(code.as_py())
+
+
+def open_task_row(table: str, task_ids: Sequence[str]) -> None:
+    """Open the tasks page with the task whose row was ticked; a callback.
+
+    Args:
+        table: The table's key.
+        task_ids: The IDs in the order of its rows.
+    """
+    task_id = ticked(table, task_ids)
+    if task_id is not None:
+        st.session_state[GO_TO] = (TASKS_PAGE, {"task": [task_id]})
 
 
 def ticked(table: str, items: Sequence[T]) -> T | None:

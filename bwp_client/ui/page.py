@@ -9,7 +9,7 @@ In every module of this package, functions named `draw_…` write Streamlit elem
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 from typing import Any, Final, TypeVar
 
@@ -34,6 +34,7 @@ from bwp_client.warehouse.snapshot import Snapshot
 GO_TO: Final = "go_to"
 """Session key of the page to open next, as (page, query parameters). Callbacks write it, because they can't switch pages."""
 TASKS_PAGE: Final = "../../pages/tasks.py"
+ERROR_CODES_PAGE: Final = "../../pages/error_codes.py"
 APP_NAME: Final = "Data deletion failures"
 _CONTEXT: Final = "page"
 T = TypeVar("T")
@@ -79,6 +80,11 @@ class PageContext:
     def as_of(self) -> str:
         """The end of the newest run, as `as of 03 Nov 2026 09:00 UTC`."""
         return f"as of {self.snapshot.run.finished_at:%d %b %Y %H:%M} UTC"
+
+    def with_code(self, code: str) -> PageContext:
+        """Return the context of the failed tasks with one error code; the other filters stay."""
+        choice = replace(self.choice, filters=self.filters.with_(codes=(code,)))
+        return replace(self, choice=choice, cache_key=f"{self.cache_key} with code {code}")
 
     def metric(self, name: MetricName, filters: Filters | None = None, bucket: Bucket | None = None) -> pd.DataFrame:
         """Compute a metric, with the page's filters and bucket unless others are given; the frame must not be changed."""

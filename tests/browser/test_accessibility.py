@@ -1,5 +1,9 @@
 """Every page for everybody: no axe violation in light and dark, usable on a phone, reachable by keyboard."""
 
+import os
+import re
+from pathlib import Path
+
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page
@@ -8,6 +12,9 @@ from support.browser import IDLE, PAGES, PHONE_WIDTH, TABLE, WAIT_MS, open_page,
 pytestmark = pytest.mark.browser
 RULES = {"runOnly": {"type": "tag", "values": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa"]}}
 BACKGROUND = {"light": "rgb(255, 255, 255)", "dark": "rgb(16, 21, 28)"}
+NOTHING_FADES = """() => [...document.querySelectorAll('[data-testid=stElementContainer]')].every(
+    element => getComputedStyle(element).opacity === '1'
+)"""
 FOCUSED = """() => {
     const focused = document.activeElement;
     return (focused.getAttribute('aria-label') || (focused.closest('label') || focused).innerText || '').trim();
@@ -28,9 +35,9 @@ def a_task(page: Page, address: str) -> str:
     return download.value.path().read_text().splitlines()[0]
 
 
-@pytest.mark.parametrize("name", [*PAGES, "one task"])
+@pytest.mark.parametrize("name", [*PAGES, "error_codes?error_code=ORDERS_NOT_CLOSED", "one task"])
 def test_no_page_violates_wcag_2_1_aa_and_each_fits_a_phone(browser: Browser, address: str, name: str) -> None:
-    page, _ = open_page(browser, f"{address}/{'' if name == 'one task' else name}")
+    page, outside = open_page(browser, f"{address}/{'' if name == 'one task' else name}")
     if name == "one task":
         page.goto(f"{address}/tasks?task={a_task(page, address)}")
     for scheme in ("light", "dark"):
@@ -39,9 +46,15 @@ def test_no_page_violates_wcag_2_1_aa_and_each_fits_a_phone(browser: Browser, ad
         wait_for(page, name)
         for expander in page.locator("[data-testid=stExpander] summary").all():
             expander.click()
+        if (meanings := page.locator(".st-key-meanings")).count():  # drawn when it is opened
+            meanings.locator("strong").first.wait_for(timeout=WAIT_MS)
+        page.wait_for_function(NOTHING_FADES, timeout=WAIT_MS)
         page.wait_for_selector(IDLE, timeout=WAIT_MS)
         assert background(page) == BACKGROUND[scheme]
         assert violations(page) == []
+        assert page.locator("[data-testid=stException]").count() == 0
+        take_screenshots(page, f"{name or 'overview'}-{scheme}")
+    assert outside == []
     page.set_viewport_size({"width": PHONE_WIDTH, "height": 844})
     page.reload()
     wait_for(page, name)
@@ -50,6 +63,15 @@ def test_no_page_violates_wcag_2_1_aa_and_each_fits_a_phone(browser: Browser, ad
     )
     assert max(widths) <= PHONE_WIDTH
     page.context.close()
+
+
+def take_screenshots(page: Page, name: str) -> None:
+    """Write pictures for people to look at, wide and as on a phone, into the folder that SCREENSHOTS names."""
+    if folder := os.environ.get("SCREENSHOTS"):
+        for width, ending in ((PHONE_WIDTH, "-phone"), (1360, "")):
+            page.set_viewport_size({"width": width, "height": 3000})
+            page.wait_for_timeout(1000)  # for what a chart or table draws by itself
+            page.screenshot(path=Path(folder) / f"{re.sub('[^a-z_-]+', '-', name.lower())}{ending}.png")
 
 
 def wait_for(page: Page, name: str) -> None:

@@ -3,12 +3,11 @@
 Every page's direct URL is also opened on a server of its own: only a fresh server shows whether the router runs first.
 """
 
-import os
 from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser
-from support.browser import CHART, PAGES, PHONE_WIDTH, WAIT_MS, open_page, running_app, wait_until_drawn
+from support.browser import CHART, PAGES, WAIT_MS, open_page, running_app
 
 pytestmark = pytest.mark.browser
 
@@ -24,23 +23,6 @@ def test_the_first_start_ends_in_a_drawn_chart_of_sample_data(browser: Browser, 
 def test_errors_of_the_sample_are_looked_up_without_a_click(browser: Browser, address: str) -> None:
     page, _ = open_page(browser, f"{address}/error_codes")
     page.wait_for_selector(f"{CHART} >> text=ORDERS_NOT_CLOSED", timeout=WAIT_MS)
-
-
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("name", PAGES)
-def test_every_page_draws_in_light_and_dark(browser: Browser, address: str, name: str, scheme: str) -> None:
-    page, outside = open_page(browser, f"{address}/{name}", scheme)
-    wait_until_drawn(page, name)
-    assert page.locator("[data-testid=stException]").count() == 0
-    assert outside == []
-    if folder := os.environ.get("SCREENSHOTS"):
-        page.set_viewport_size({"width": 1360, "height": 2600})
-        wait_until_drawn(page, name)
-        page.screenshot(path=Path(folder) / f"{name or 'overview'}-{scheme}.png")
-        page.set_viewport_size({"width": PHONE_WIDTH, "height": 3600})
-        wait_until_drawn(page, name)
-        page.wait_for_timeout(1000)  # for what a chart or table draws by itself, only for people to look at
-        page.screenshot(path=Path(folder) / f"{name or 'overview'}-{scheme}-phone.png")
 
 
 def test_a_filter_goes_into_the_url_and_survives_page_links_and_reload(browser: Browser, address: str) -> None:

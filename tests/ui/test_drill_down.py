@@ -11,7 +11,7 @@ import streamlit as st
 from bwp_client.events import TaskKind
 from bwp_client.metrics import Bucket, Filters
 from bwp_client.ui import drill_down
-from bwp_client.ui.sections import task_detail, today
+from bwp_client.ui.sections import task_detail
 
 
 @pytest.mark.parametrize(
@@ -28,11 +28,11 @@ def test_a_row_that_the_table_has_lost_or_never_had_opens_nothing(
     monkeypatch.setattr(st, "session_state", state)
     drill_down.open_code_row("table", pa.table({"code": ["a", "b"]}))
     assert state.pop(drill_down.GO_TO, None) == (
-        None if opened is None else (drill_down.TASKS_PAGE, {"with_code": [opened]})
+        None if opened is None else (drill_down.ERROR_CODES_PAGE, {"error_code": [opened]})
     )
     task_detail.open_ticked_task("table", ["a", "b"])
     assert state.get("task") == opened
-    today._open_ticked_task("table", ["a", "b"])
+    drill_down.open_task_row("table", ["a", "b"])
     assert state.get(drill_down.GO_TO) == (None if opened is None else (drill_down.TASKS_PAGE, {"task": [opened]}))
 
 

@@ -40,7 +40,7 @@ def draw_top_codes(page: PageContext) -> None:
         selection_mode="single-row",
         key="overview_codes",
         alt="Top error codes with state, tasks, share, the number of failed tasks a week, and next action",
-        caption="A task with two codes counts under each. Tick a row to see its tasks.",
+        caption="A task with two codes counts under each. Tick a row to open the code.",
     )  # fmt: skip
 
 

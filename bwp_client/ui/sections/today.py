@@ -12,8 +12,8 @@ from bwp_client.events import EARLIEST_EVENT
 from bwp_client.metrics import MetricName
 from bwp_client.ui.components import draw_heading, draw_table
 from bwp_client.ui.data import to_arrow
-from bwp_client.ui.drill_down import ticked
-from bwp_client.ui.page import GO_TO, TASKS_PAGE, PageContext, parameters_with
+from bwp_client.ui.drill_down import open_task_row
+from bwp_client.ui.page import TASKS_PAGE, PageContext, parameters_with
 from bwp_client.ui.sections.worklist import ROW_HEIGHT
 from bwp_client.ui.sections.worklist_rows import COLUMNS, read_failures, this_quarter_hour
 
@@ -75,7 +75,7 @@ def _draw_first_tasks(failures: _OpenFailures) -> None:
         row_height=ROW_HEIGHT,
         column_config=COLUMNS,
         placeholder="–",
-        on_select=partial(_open_ticked_task, "first_tasks", failures.task_ids),
+        on_select=partial(open_task_row, "first_tasks", failures.task_ids),
         selection_mode="single-row",
         key="first_tasks",
         alt="The first open failures to act on, with days left, error code and next action",
@@ -111,10 +111,3 @@ def _find_open_failures(page: PageContext) -> _OpenFailures:
     rows = to_arrow(first[["days_left", "deadline", "product", "code", "action", "task_id"]])
     due = {state: failures.count(state) for state in _TILES}
     return _OpenFailures(due, int((is_open["days_left"] == 0).sum()), rows, first["task_id"].tolist())
-
-
-def _open_ticked_task(table: str, task_ids: list[str]) -> None:
-    """Open the tasks page with the task whose row was ticked; a callback."""
-    task_id = ticked(table, task_ids)
-    if task_id is not None:
-        st.session_state[GO_TO] = (TASKS_PAGE, {"task": [task_id]})

@@ -115,19 +115,22 @@ def _largest_contributions(contributors: pd.DataFrame) -> pd.DataFrame:
     return rows.assign(contribution=rows["contribution"] * 100)
 
 
-def draw_change_points(page: PageContext, weekly: pd.DataFrame) -> None:
+def draw_change_points(
+    page: PageContext, weekly: pd.DataFrame, *, title: str = "Failure rate by week, all data, with its changes"
+) -> None:
     """Draw the weekly failure rate over all data with the days on which the rate changed.
 
     Args:
         page: The page.
         weekly: The `failure_rate` frame by week over all data.
+        title: The title of the chart.
     """
     changes = page.metric(MetricName.CHANGE_POINTS, page.filters_of_all_data)
     legend = page.cached("weekly legend", lambda: rate_legend(weekly, "week", page.settings.min_n))
     found = "1 change" if len(changes) == 1 else f"{len(changes)} changes"
     draw_chart(
         page,
-        "Failure rate by week, all data, with its changes",
+        title,
         lambda: rate_with_changes(weekly, changes, theme()),
         caption=f"{legend} Plain line and dashes: the level between changes; {found} found, "
         "weekly rhythm taken out, 1 false alarm in 100 searches. The sidebar's other filters apply, its period does not. "
