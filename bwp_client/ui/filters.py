@@ -21,6 +21,7 @@ from bwp_client.ui.address_fields import draw_option, unknown_options
 from bwp_client.ui.data import ProductNames, cached, metric_row
 from bwp_client.ui.markdown import plain
 from bwp_client.ui.page_address import FIRST_YEAR, LAST_YEAR, day_of
+from bwp_client.ui.quick_periods import draw_quick_periods
 from bwp_client.warehouse.snapshot import Snapshot
 
 
@@ -69,6 +70,8 @@ def draw_sidebar(snapshot: Snapshot, names: ProductNames, *, min_n: int) -> Choi
         default = _default_period(snapshot)
         start = _draw_day("From (UTC)", default[0], unknown, key="from")
         end = _draw_day("To, that day included (UTC)", default[1], unknown, key="to")
+        if isinstance(start, date) and isinstance(end, date):
+            draw_quick_periods((start, end), _days_of_data(snapshot))
         is_known = not unknown
         narrowing = _draw_narrowing(snapshot, names, unknown)
         bucket = _draw_option(st.selectbox, "Time by", buckets, unknown, key="by")
@@ -109,10 +112,14 @@ def show_all(keys: Iterable[str]) -> None:
 
 def _default_period(snapshot: Snapshot) -> tuple[date, date]:
     """Return the first and the last of the last 28 days of the data."""
+    first, last = _days_of_data(snapshot)
+    return max(first, last - timedelta(days=DEFAULT_DAYS - 1)), last
+
+
+def _days_of_data(snapshot: Snapshot) -> tuple[date, date]:
     span = snapshot.span()
     last = (snapshot.limits.newest_event_at or datetime.now(UTC)).date()
-    first = min(span[0].date(), last) if span else last
-    return max(first, last - timedelta(days=DEFAULT_DAYS - 1)), last
+    return min(span[0].date(), last) if span else last, last
 
 
 def _draw_option(
