@@ -28,6 +28,7 @@ from bwp_client.ui.data import ProductNames, current_snapshot, product_names_of,
 from bwp_client.ui.filters import FILTER_KEYS, NARROWING, Choice, draw_sidebar, fixed_parameters, show_all
 from bwp_client.ui.first_run import draw_no_data, draw_sample_banner
 from bwp_client.ui.job_progress import draw_job_progress
+from bwp_client.ui.markdown import readable
 from bwp_client.ui.sharing import begin_page, draw_share_menu
 from bwp_client.warehouse.snapshot import Snapshot
 
@@ -245,9 +246,9 @@ def _narrowing_texts(page: PageContext, narrowing: Mapping[str, str]) -> list[st
     filters = page.filters
     return [
         *(() if page.choice.is_default_period else (f"{filters.from_time:%d %b %Y} to {page.last_day:%d %b %Y}",)),
-        *(f"product {page.names(product)}" for product in filters.business_products or ()),
-        *(f"error code {code}" for code in filters.codes or ()),
-        *(f"region {region}" for region in filters.regions or ()),
+        *(f"product {readable(page.names(product))}" for product in filters.business_products or ()),
+        *(f"error code {readable(code)}" for code in filters.codes or ()),
+        *(f"region {readable(region)}" for region in filters.regions or ()),
         *narrowing.values(),
     ]
 

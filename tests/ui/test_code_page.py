@@ -1,5 +1,6 @@
 """The page of an error code says since when, where and with what it comes, and leads to its tasks."""
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 
@@ -71,3 +72,19 @@ def test_the_tasks_of_the_code_are_those_of_the_worklist(shop: Path, open_page: 
     figures = {item.label: int(item.value.replace(",", "")) for item in opened.metric}
     count = figures["Overdue"] + figures["Next 7 days"] + figures["Later"]
     assert link.label == f"{count:,} open, of which {figures['Overdue']:,} are overdue"
+
+
+def test_names_are_written_as_they_are_in_tables(
+    shop: Path, open_page: OpenPage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    names = {LUMA: "Luma & <b>Sons</b>", HARBOR: "Harbor"}
+    monkeypatch.setenv("BWP_PRODUCT_NAMES", json.dumps(names))
+    app = open_page("error_codes", shop)
+    assert not app.exception
+    assert any(set(names.values()) <= set(map(str, item.value.columns)) for item in app.dataframe)
+
+
+def test_what_turns_the_text_round_is_left_out(shop: Path, open_page: OpenPage) -> None:
+    app = open_page("error_codes", shop, error_code="NO\u202eRISEN")
+    assert not app.exception
+    assert "\u202e" not in texts(app)

@@ -15,7 +15,7 @@ from bwp_client.ui.components import count_column, draw_heading, draw_table
 from bwp_client.ui.data import to_arrow
 from bwp_client.ui.drill_down import WITH_CODE, open_code, open_task_row
 from bwp_client.ui.filters import all_codes
-from bwp_client.ui.markdown import plain
+from bwp_client.ui.markdown import plain, readable
 from bwp_client.ui.page import TASKS_PAGE, PageContext, name_tab, parameters_with
 from bwp_client.ui.sections.trends import draw_change_points
 from bwp_client.ui.sections.worklist import ROW_HEIGHT
@@ -32,7 +32,7 @@ def draw_code(page: PageContext, code: str) -> None:
         page: The page; the code takes the place of its choice of codes.
         code: The code.
     """
-    name_tab(f"Error code {code[:_MAX_LENGTH]}")
+    name_tab(f"Error code {readable(code[:_MAX_LENGTH])}")
     st.button("All error codes", icon=":material/arrow_back:", on_click=open_code, args=("",), key="all_codes")
     if code not in all_codes(page.snapshot):
         st.warning(
@@ -158,5 +158,5 @@ def _draw_messages(page: PageContext, code: str) -> None:
         st.text("No message came with it.")
         return
     for message in messages:
-        st.code(message.text, language=None, wrap_lines=True)
+        st.code(readable(message.text), language=None, wrap_lines=True)
         st.caption(f"{message.tasks:,} of the newest {looked_at:,} tasks; IDs and numbers are left out.")

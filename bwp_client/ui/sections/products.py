@@ -7,7 +7,6 @@ import streamlit as st
 
 from bwp_client.charts import rates_by_product
 from bwp_client.charts.rates import describe_products
-from bwp_client.charts.theme import labels
 from bwp_client.metrics import Bucket, MetricName
 from bwp_client.metrics.attribution import change_search_period
 from bwp_client.metrics.comparison import verdict
@@ -128,4 +127,4 @@ def _code_rows(page: PageContext) -> pd.DataFrame:
     by_code, by_product = counts.sum(axis=1), counts.sum()
     counts = counts.loc[by_code.sort_values(ascending=False).index, by_product.sort_values(ascending=False).index]
     counts = counts.iloc[:, :MAX_PRODUCTS].rename_axis(index="Error code", columns=None)
-    return counts.set_axis(labels([page.names(product) for product in counts.columns]), axis=1)
+    return counts.set_axis([page.names(product) for product in counts.columns], axis=1)
