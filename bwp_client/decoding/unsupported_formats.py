@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import re
 
 _MAGICS = {
@@ -28,6 +29,9 @@ _MAGICS = {
 _BZIP2 = re.compile(rb"BZh[1-9](?:1AY&SY|\x17rE8P\x90)")
 _ORC = re.compile(rb"ORC.*[\0-\x08\x0e-\x1f]", re.DOTALL)
 """Text may begin with these letters, but has no control characters."""
+_SHORT = 2
+"""The length of a mark with which damaged text may begin, too."""
+_CONTROLS = re.compile(r"[\0-\x08\x0e-\x1f]")
 _LITERAL_BYTES = 60
 _JSON_STARTS = b"{["
 _SPACE = b" \t\r\n"
@@ -37,7 +41,7 @@ _BOM = b"\xef\xbb\xbf"
 def unsupported_format(head: bytes) -> str | None:
     """Return what an object with these first bytes is, if it is in a known format that is not read."""
     for magic, name in _MAGICS.items():
-        if head.startswith(magic):
+        if head.startswith(magic) and not (len(magic) <= _SHORT and _is_text(head[len(magic) :])):
             return name
     if _BZIP2.match(head):
         return "compressed as bzip2"
@@ -48,6 +52,15 @@ def unsupported_format(head: bytes) -> str | None:
         if _is_in_wide_codes(columns) or _is_in_wide_codes(columns[::-1]):
             return name
     return "compressed as snappy without framing" if _is_raw_snappy(head) else None
+
+
+def _is_text(data: bytes) -> bool:
+    """Return whether bytes are text in UTF-8, of which the last character may be cut."""
+    try:
+        text = codecs.getincrementaldecoder("utf-8")().decode(data)
+    except UnicodeDecodeError:
+        return False
+    return bool(text) and not _CONTROLS.search(text)
 
 
 def _is_in_wide_codes(columns: list[bytes]) -> bool:

@@ -164,7 +164,7 @@ def test_a_very_long_search_is_cut_and_finds_nothing(letters: str, home: Path, o
     assert not app.exception
     field = app.text_input(key="q")
     assert 0 < len(field.value or "") < 5000
-    field.set_value(letters * 1_000_000).run()
+    field.set_value(letters * 900_000).run()
     assert not app.exception
     assert 0 < len(app.query_params["q"][0]) < 5000
 
