@@ -6,6 +6,6 @@ from bwp_client.ui.page import open_page
 from bwp_client.ui.sections.reports import draw_published_reports, draw_report_form
 
 page = open_page("Reports")
-st.subheader("Make a report now", anchor=False)
+st.subheader("New report", anchor=False)
 draw_report_form(page.settings)
 draw_published_reports(page.settings.reports_uri)

@@ -156,7 +156,7 @@ METRICS: dict[MetricName, MetricSpec] = {
         "weekday_hour.sql",
     ),
     MetricName.COVERAGE: MetricSpec(
-        "Lookup coverage",
+        "Reasons known",
         "The share of failed tasks whose errors Buy with Prime has reported. The reasons shown are those of these tasks.",
         "coverage.sql",
     ),

@@ -118,21 +118,20 @@ def rate_legend(
         min_n: Fewer outcomes than this are not rated.
         baseline: The name of the dotted line, if one is drawn.
         marks: The periods outside the baseline, from `metrics.baseline.outside`.
-        is_explained: False leaves out how often chance alone marks a period.
+        is_explained: False leaves out that no period is unusual.
     """
-    sentences = ["Shaded: 95 % interval."]
+    sentences = ["Shaded: the likely range."]
     if (rates["partial"] & rates["rate"].notna()).any():
         sentences.append(f"Hollow: partial {bucket}.")
     if baseline is not None:
         sentences.append(f"Dotted: {baseline}.")
     if baseline is not None and marks is not None:
         if marks.ne("").any():
-            chance = " (any mark by luck in 1 chart of 20)" if is_explained else ""
-            sentences.append(f"Diamond: further from it than luck explains{chance}.")
+            sentences.append("Diamond: unusually high or low.")
         elif is_explained:
-            sentences.append(f"No {bucket} is marked: among so many, some intervals miss the line by luck.")
+            sentences.append(f"No {bucket} is unusual.")
     if rates["rate"].isna().any():
-        sentences.append(f"Grey: failed/outcomes, fewer than {min_n} and too few to rate.")
+        sentences.append(f"Grey: fewer than {min_n} finished tasks, too few for a rate.")
     return " ".join(sentences)
 
 

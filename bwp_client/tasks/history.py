@@ -11,10 +11,7 @@ from bwp_client.ids import normal_id
 from bwp_client.metrics.guidance import Guidance, GuidanceTable
 from bwp_client.warehouse.snapshot import NOT_LOOKED_UP, UNCODED, Snapshot
 
-REBUILT_NOTE = (
-    "Rebuilt from the stored columns. Fields that are not stored are missing, above all detail.data, which may hold "
-    "personal data."
-)
+REBUILT_NOTE = "The event as it is stored. The part that can hold personal data, detail.data, is never stored."
 _EVENT_COLUMNS = (
     "event_id", "envelope_id", "idempotency_key", "event_type", "task_kind", "outcome", "task_id", "business_product_id",
     "occurred_at", "event_source", "account", "region", "replay_name", "api_version", "source_uri", "source_offset",

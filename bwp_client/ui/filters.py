@@ -68,20 +68,20 @@ def draw_sidebar(snapshot: Snapshot, names: ProductNames, *, min_n: int) -> Choi
         # Radio buttons, because a segmented control's chosen option has too little contrast in the dark theme.
         kind = _draw_option(st.radio, "Task kind", kinds, unknown, key="kind", horizontal=True)
         default = _default_period(snapshot)
-        start = _draw_day("From (UTC)", default[0], unknown, key="from")
-        end = _draw_day("To, that day included (UTC)", default[1], unknown, key="to")
+        start = _draw_day("First day (UTC)", default[0], unknown, key="from")
+        end = _draw_day("Last day (UTC)", default[1], unknown, key="to")
         if isinstance(start, date) and isinstance(end, date):
             draw_quick_periods((start, end), _days_of_data(snapshot))
         is_known = not unknown
         narrowing = _draw_narrowing(snapshot, names, unknown)
-        bucket = _draw_option(st.selectbox, "Time by", buckets, unknown, key="by")
+        bucket = _draw_option(st.selectbox, "Group by", buckets, unknown, key="by")
     for text in unknown:
         st.warning(f"{text} The link asks for it; nothing else is shown in its place.")
     if not is_known:
         st.button("Show all", on_click=show_all, args=(FILTER_KEYS,), key="show_all")
         return None
     if not isinstance(start, date) or not isinstance(end, date) or end < start:
-        st.warning("The last day lies before the first. Choose a later “To” in the sidebar.")
+        st.warning("The last day lies before the first. Choose a later last day in the sidebar.")
         return None
     from_time, to_time = whole_days(start, end)
     filters = Filters(from_time, to_time, TaskKind(kind), **narrowing)
@@ -159,7 +159,7 @@ def _draw_narrowing(snapshot: Snapshot, names: ProductNames, unknown: list[str])
     )  # fmt: skip
     codes = _draw_several(
         "Error codes", all_codes(snapshot), unknown, key="code",
-        help="Narrows the failed tasks only: failed with these codes ÷ all outcomes.",
+        help="The rate becomes: tasks that failed with these codes, of all finished tasks.",
     )  # fmt: skip
     regions = all_regions(snapshot)
     is_offered = len(regions) > 1 or page_address.values("region")

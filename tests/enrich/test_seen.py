@@ -91,7 +91,7 @@ def test_the_data_health_page_shows_reasons_and_runs(half_asked, monkeypatch, tm
     app.switch_page("../../pages/data_health.py").run()
     assert not app.exception
     [reasons] = [frame.value for frame in app.dataframe if "Why" in frame.value.columns]
-    assert {"Denied", "Lookup failed", "Not asked"} == set(reasons["Lookup"])
+    assert {"No permission", "Call failed", "Not yet asked"} == set(reasons["Lookup"])
     assert reasons["Why"].dropna().str.contains("denied access").any()
     [runs] = [frame.value for frame in app.dataframe if "Throttled" in frame.value.columns]
     assert runs["Asked"].tolist() == [10, 60]

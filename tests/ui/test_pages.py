@@ -66,7 +66,7 @@ def test_a_page_over_loaded_data_shows_its_figures_and_their_n(page: str, loaded
         assert len(app.dataframe[0].value) > 10
         assert "as of" in words(app)
     elif page == "reports":
-        assert "No report was published yet" in words(app)
+        assert "No reports yet" in words(app)
     else:
         assert figures(app)
         assert "as of" in words(app) or page == "overview"

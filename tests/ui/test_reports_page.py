@@ -43,7 +43,7 @@ def captions(app: AppTest) -> str:
 def test_without_reports_it_says_so(open_page: Callable[..., AppTest], loaded: Path, folder: Path) -> None:
     app = open_page("reports", loaded)
     assert not app.exception
-    assert "No report was published yet" in captions(app)
+    assert "No reports yet" in captions(app)
 
 
 def test_the_form_names_the_days_of_the_period(open_page: Callable[..., AppTest], loaded: Path, folder: Path) -> None:

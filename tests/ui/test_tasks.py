@@ -143,10 +143,10 @@ def test_one_task_shows_its_reasons_timeline_and_rebuilt_events(home: Path, open
     }  # fmt: skip
     assert timeline["When (UTC)"].is_monotonic_increasing
     assert '"detail-type": "PERSONAL_DATA_DELETION_TASK_FAILED"' in "".join(item.value for item in app.code)
-    assert "Rebuilt from the stored columns" in words(app)
+    assert "The event as it is stored" in words(app)
     assert not any("javascript" in str(element.value) for element in app.markdown)
     assert "Message of ORDERS_NOT_CLOSED: [click](javascript:alert(1)) <script>" in [text.value for text in app.text]
-    assert "if the shopper is told before the deadline." in words(app)
+    assert "if you tell the shopper and give the reason before the deadline." in words(app)
 
 
 def test_an_overdue_task_says_what_an_extension_takes(home: Path, open_page: OpenPage) -> None:
@@ -158,7 +158,7 @@ def test_an_overdue_task_says_what_an_extension_takes(home: Path, open_page: Ope
 def test_the_page_says_that_a_task_is_unknown(home: Path, open_page: OpenPage) -> None:
     app = open_page("tasks", home, task="<b>nobody</b>")
     assert not app.exception
-    assert "This task is unknown" in words(app)
+    assert "We have never heard of this task" in words(app)
 
 
 def test_a_request_entered_on_the_page_closes_the_task(home: Path, open_page: OpenPage) -> None:
@@ -166,7 +166,7 @@ def test_a_request_entered_on_the_page_closes_the_task(home: Path, open_page: Op
     closed = next(item for item in app.date_input if item.label == "Closed on")
     closed.set_value((NOW - timedelta(days=1)).date())
     next(item for item in app.text_input if item.label == "Note").set_value("answered on paper")
-    next(button for button in app.button if button.label == "Store").click().run()
+    next(button for button in app.button if button.label == "Save").click().run()
     assert not app.exception
     assert wait_for_job("import").status is JobStatus.DONE
     app = open_page("tasks", home, task="fail-0")
@@ -180,10 +180,10 @@ def test_a_request_entered_on_the_page_closes_the_task(home: Path, open_page: Op
 def test_an_address_in_the_note_is_refused_on_the_page(home: Path, open_page: OpenPage) -> None:
     app = open_page("tasks", home, task="fail-0")
     next(item for item in app.text_input if item.label == "Note").set_value("someone@shopper.invalid")
-    next(button for button in app.button if button.label == "Store").click().run()
+    next(button for button in app.button if button.label == "Save").click().run()
     assert wait_for_job("import").status is JobStatus.FAILED
     app = open_page("tasks", home, task="fail-0")
-    assert "Nothing was stored" in words(app)
+    assert "Not saved" in words(app)
     assert "note holds an e-mail address" in words(app)
     assert metrics(app)["State"] == "Open"
 
@@ -224,7 +224,7 @@ def test_the_overview_counts_open_failures_whenever_they_failed(home: Path, open
     app = open_page("overview", home, **{"from": start})
     assert not app.exception
     assert tiles(app) == ["2", "1", "3"]
-    assert "Open failures, whenever they failed: 2 overdue, 0 due today, 1 in the 7 days after, 3 later." in words(
+    assert "Still to do: 0 due today, 1 in the 7 days after, 3 later. 2 are already overdue." in words(
         open_page("trends", home, **{"from": start})
     )
     (first,) = [table.value for table in app.dataframe if "days_left" in table.value.columns]
@@ -245,7 +245,7 @@ def test_the_overview_says_when_no_open_failure_can_be_in_time(tmp_path: Path, o
 def test_open_failures_are_counted_by_their_code(home: Path, open_page: OpenPage) -> None:
     assert tiles(open_page("overview", home, code="ORDERS_NOT_CLOSED")) == ["0", "1", "0"]
     text = words(open_page("trends", home, code="ORDERS_NOT_CLOSED"))
-    assert "Open failures, whenever they failed: 0 overdue, 0 due today, 1 in the 7 days after, 0 later." in text
+    assert "Still to do: 0 due today, 1 in the 7 days after, 0 later. 0 are already overdue." in text
     assert metrics(open_page("tasks", home, code="ORDERS_NOT_CLOSED"))["Next 7 days"] == "1"
 
 

@@ -24,12 +24,12 @@ def draw_data_gaps(page: PageContext) -> None:
     st.subheader("Is anything missing?", anchor=False)
     if silent := page.cached("silent products", lambda: _silent(page, products)):
         st.warning(
-            plain(f"Silent, which is not zero: {'; '.join(silent)}. Check that these event types are subscribed to.")
+            plain(f"{'; '.join(silent)}. That is missing data, not a zero: check that these events are subscribed to.")
         )
     if missing:
         st.warning(plain(_gaps_text(missing)))
     else:
-        st.caption("No day without events where its weekday usually has five or more.")
+        st.caption("No day is missing.")
     _draw_products(page, products)
     if not duplicates.empty:
         _draw_twins(page, duplicates)
@@ -37,7 +37,7 @@ def draw_data_gaps(page: PageContext) -> None:
 
 def _silent(page: PageContext, products: pd.DataFrame) -> list[str]:
     return [
-        f"{page.names(row['business_product_id'])} ({row['task_kind'].lower()}): no {outcome} event ever"
+        f"No {outcome.lower()} {row['task_kind'].lower()} was ever reported for {page.names(row['business_product_id'])}"
         for row in products.to_dict("records")
         for outcome in ("FAILED", "COMPLETED")
         if pd.isna(row[f"last_{outcome.lower()}_at"])

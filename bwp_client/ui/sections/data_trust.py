@@ -60,7 +60,7 @@ def _gaps(page: PageContext) -> tuple[bool, str]:
     if gaps.empty and extent.begins_at is not None:
         return False, " ".join(map(sentence, missing_data(extent)))
     if gaps.empty:
-        return True, "No day of this period is without events where its weekday usually has five or more."
+        return True, "No day of this period is missing."
     first_day = f"{gaps.iloc[0]['first_day']:%d %b %Y}"
     days = int(gaps["days"].sum())
     return False, f"{days:,} days of this period have no event, though events were expected; the first is {first_day}."

@@ -16,8 +16,8 @@ from bwp_client.warehouse.lookup_runs import LookupRun, lookup_runs
 
 MAX_RUNS = 10
 _STATES = {
-    "found": "Found", "not_asked": "Not asked", "pending": "Pending", "not_found": "Not found", "denied": "Denied",
-    "failed": "Lookup failed",
+    "found": "Found", "not_asked": "Not yet asked", "pending": "Still processing", "not_found": "Not found",
+    "denied": "No permission", "failed": "Call failed",
 }  # fmt: skip
 _RUN_STATES = {"finished": "finished", "stopped": "stopped early", "partial": "running or killed"}
 _COUNTS = ("Asked", "Found", "Left", "Requests", "Throttled", "Tokens")

@@ -26,7 +26,7 @@ from bwp_client.ui.published_reports import compare_reports, published_reports, 
 from bwp_client.ui.sections.job_buttons import draw_job_state, start_job
 
 REPORT_HEIGHT: Final = 900
-OTHER: Final = "another"
+OTHER: Final = "Other…"
 PERIODS: Final = ("last-week", "last-month", "last-year", OTHER)
 _MAX_KEY_LENGTH: Final = 200
 _EVERYTHING: Final = "everything as ZIP"
@@ -46,9 +46,11 @@ def draw_report_form(settings: Settings) -> None:
             left.caption(plain(described))
         kind = middle.selectbox("Task kind", [item.value for item in TaskKind], key="report_kind")
         is_forced = right.checkbox(
-            "Publish even if the checks refuse it", key="report_force", help="The reasons are printed on page one."
+            "Make it even if data are missing",
+            key="report_force",
+            help="The report then says on page 1 what is missing.",
         )
-        if st.button("Make a report", disabled=is_running(state) or not period, key="report_make"):
+        if st.button("Create report", disabled=is_running(state) or not period, key="report_make"):
             options: Options = {
                 "period": str(period).strip(), "task-kind": str(kind), "out": settings.reports_uri,
                 "warehouse": warehouse_in_use(settings).uri, "force": is_forced,
@@ -76,7 +78,7 @@ def draw_published_reports(uri: str) -> None:
         for problem in published.problems:
             st.warning(plain(problem))
         if not published.readable:
-            st.caption("No report was published yet. A schedule can make reports too: see docs/scheduling.md.")
+            st.caption("No reports yet. Create one above.")
             return
         draw_report_list(published.readable)
         by_key = {report.key: report for report in published.readable}

@@ -27,14 +27,14 @@ def draw_request_form(page: PageContext, task_id: str, known: dict[str, Any] | N
     zone = page.settings.deadlines.zone
     # The key changes with the stored request, because a form keeps the values that it showed first.
     with st.form(f"request-{task_id}-{hash(str(known))}", border=False):
-        st.caption(f"Days of the zone {page.settings.timezone}. Never enter a shopper's data: the task ID is enough.")
+        st.caption(f"Dates in {page.settings.timezone}. Don't enter names, e-mail addresses or telephone numbers.")
         received = st.date_input("Request received on", value=_day(known.get("received_at"), zone))
         replaced_by = st.text_input("Replaced by the task", value=known.get("replaced_by") or "", max_chars=200)
         closed = st.date_input("Closed on", value=_day(known.get("closed_at"), zone))
         note = st.text_input("Note", value=known.get("note") or "", max_chars=500)
         is_new = not known and not has_failed(page.snapshot, task_id)
         product = draw_product_choice(page, "Business product") if is_new else ""
-        if st.form_submit_button("Store", disabled=is_running(jobs().state("import"))):
+        if st.form_submit_button("Save", disabled=is_running(jobs().state("import"))):
             row = {
                 "task_id": task_id, "received_at": received, "replaced_by": replaced_by.strip(), "closed_at": closed,
                 "note": note.strip(),
@@ -70,9 +70,9 @@ def draw_import_state() -> None:
     """Draw the state of the newest job that stores requests."""
     draw_job_state(
         jobs().state("import"),
-        lambda result: f"The newest entry: {result.get('stored', 0):,} requests stored.",
-        running="Storing",
-        failed="Nothing was stored.",
+        lambda result: f"Saved: {result.get('stored', 0):,} requests.",
+        running="Saving",
+        failed="Not saved.",
     )
 
 

@@ -29,7 +29,7 @@ def draw_submission_rate(page: PageContext) -> None:
         page,
         "Failure rate by week of submission, all data",
         lambda: rate_over_time(known, theme()),
-        caption="Of the tasks submitted in a week, whenever they ended: more requests alone don't change this rate. "
+        caption="Of the tasks submitted in a week, whenever they ended. More requests don't change this rate. "
         f"{legend} A week is partial until {settles} after it: 1 in 100 completed tasks "
         "took longer. The sidebar's period does not apply. "
         f"n {int(known['n'].sum()):,} looked-up tasks, {page.as_of}.",
@@ -43,10 +43,9 @@ def draw_submission_rate(page: PageContext) -> None:
 def _draw_missing(page: PageContext, rates: pd.DataFrame) -> None:
     failed, completed = rates[["failed_known", "completed_known"]].iloc[0] if len(rates) else (0.0, 0.0)
     st.text(
-        "Failures come sooner than completions, so more requests alone raise the failure rate for a while. The rate by "
-        f"submission does not move with them. It needs lookups of {KNOWN_SHARE * 100:.0f} % of the failed and of the "
-        f"completed tasks; so far, {percent(failed)} of the failed and {percent(completed)} of the completed "
-        "tasks are looked up."
+        "Failures are reported within minutes, completions after weeks. When many new requests come in, the rate looks too "
+        f"high for a while. To correct this, {KNOWN_SHARE * 100:.0f} % of the failed and of the completed tasks must be "
+        f"looked up. So far, {percent(failed)} of the failed and {percent(completed)} of the completed ones are."
     )
     if completed < KNOWN_SHARE:
         draw_look_up_completed(page)

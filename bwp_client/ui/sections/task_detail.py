@@ -25,9 +25,9 @@ from bwp_client.ui.sections.request_form import draw_request_form
 from bwp_client.warehouse.snapshot import NOT_LOOKED_UP, Snapshot
 
 _HOLD_WARNINGS: Final = {
-    Hold.MISSES: "it ends after the deadline, so this task could never be in time.",
-    Hold.TOO_LONG_NOW: "a task submitted today with the same period would still be held when the deadline passes. "
-    "Use a shorter period.",
+    Hold.MISSES: "Its holding period of {days} days ends after the deadline, so this task could never be in time.",
+    Hold.TOO_LONG_NOW: "Don't resubmit with the same {days}-day holding period: it would end after the deadline. "
+    "Use a shorter one.",
 }
 
 
@@ -39,7 +39,7 @@ def draw_task(page: PageContext, task_id: str) -> None:
         snapshot=page.snapshot, task_id=task_id, calendar=page.settings.deadlines, guidance=page.guidance
     )
     if history is None:
-        st.warning("This task is unknown: no event, no lookup and no request names it.")
+        st.warning("We have never heard of this task. Check the ID, or load newer events.")
         st.text(task_id)
         st.text(
             "Check the ID. If it is right, the task has not ended yet, or its events were never loaded. "
@@ -53,7 +53,7 @@ def draw_task(page: PageContext, task_id: str) -> None:
     _draw_downloads(page, history)
     _draw_events(history)
     _draw_lookups(page, history)
-    st.subheader("What the shop knows", anchor=False)
+    st.subheader("Your record of this request", anchor=False)
     draw_request_form(page, history.task_id, history.request)
 
 
@@ -106,7 +106,7 @@ def _draw_state(page: PageContext, history: TaskHistory) -> None:
         deadline, submitted_at=history.submitted_at, holding_period_days=history.holding_period_days, now=now
     )
     if hold:
-        st.warning(f"Its holding period of {history.holding_period_days} days: {_HOLD_WARNINGS[hold]}", icon="⚠️")
+        st.warning(_HOLD_WARNINGS[hold].format(days=history.holding_period_days), icon="⚠️")
 
 
 def _draw_deadline(deadline: Deadline, timezone: str) -> None:
@@ -114,7 +114,7 @@ def _draw_deadline(deadline: Deadline, timezone: str) -> None:
     st.metric(
         "Deadline",
         f"{deadline.last_day.day} {deadline.last_day:%b %Y}",
-        f"{deadline.rule}, {'exact' if deadline.is_exact else 'at the latest'}",
+        f"{deadline.rule}, {'exact' if deadline.is_exact else 'estimated'}",
         delta_color="off",
         delta_arrow="off",
         help=f"Counted from the moment it was {deadline.basis}{certainty}; days of the zone {timezone}. "
@@ -127,7 +127,7 @@ def _extension_text(deadline: Deadline, days_left: int) -> str:
     until = f"{deadline.extended_last_day.day} {deadline.extended_last_day:%b %Y}"
     if days_left < 0:
         return f"The deadline is over. An extension to {until} holds only if the shopper was told of it before."
-    return f"What can't be done by then may be extended to {until}, if the shopper is told before the deadline."
+    return f"More time is possible, until {until}, if you tell the shopper and give the reason before the deadline."
 
 
 def _product(page: PageContext, history: TaskHistory) -> str:
@@ -193,7 +193,7 @@ def _draw_events(history: TaskHistory) -> None:
     for event in history.events:
         with st.expander(f"{event['event_type']}, {event['occurred_at']:%d %b %Y %H:%M:%S} UTC"):
             st.code(json.dumps(rebuild_envelope(event), indent=2, ensure_ascii=False), language=None, wrap_lines=True)
-            st.text(f"Read from {event['source_uri']}, byte offset {event['source_offset']}.")
+            st.text(f"Source: {event['source_uri'].rpartition('/')[2]}, byte {event['source_offset']:,}.")
     if not history.events:
         st.text("No event was loaded.")
 

@@ -92,8 +92,8 @@ def open_failures_sentence(page: PageContext) -> str:
         return "No failed task is open."
     due, due_today = failures.due, failures.due_today
     return (
-        f"Open failures, whenever they failed: {due['overdue']:,} overdue, {due_today:,} due today, "
-        f"{due['next 7 days'] - due_today:,} in the 7 days after, {due['later']:,} later."
+        f"Still to do: {due_today:,} due today, {due['next 7 days'] - due_today:,} in the 7 days after, {due['later']:,} "
+        f"later. {due['overdue']:,} are already overdue."
     )
 
 

@@ -82,9 +82,9 @@ def draw_contributions(page: PageContext) -> None:
         page,
         "What changed, by business product",
         lambda: contributions(frame, page.names, theme()),
-        caption=f"The rate changed by {change:+z.2f} points: {change - mix:+z.2f} because products failed more or less often "
-        f"(rate), and {mix:+z.2f} because outcomes moved between products (mix). n {n:,} outcomes against {before:,}, "
-        f"{page.as_of}.",
+        caption=f"The rate {'rose' if change > 0 else 'fell'} by {abs(change):.2f} points: {change - mix:+z.2f} because "
+        f"products fail more or less often, {mix:+z.2f} because the volume of products shifted. n {n:,} finished tasks, "
+        f"{before:,} before.",
         alt=lambda: describe_contributions(frame, page.names),
         data=lambda: frame,
         key="contributions",
@@ -127,14 +127,13 @@ def draw_change_points(
     """
     changes = page.metric(MetricName.CHANGE_POINTS, page.filters_of_all_data)
     legend = page.cached("weekly legend", lambda: rate_legend(weekly, "week", page.settings.min_n))
-    found = "1 change" if len(changes) == 1 else f"{len(changes)} changes"
+    found = len(changes) or "none"
     draw_chart(
         page,
         title,
         lambda: rate_with_changes(weekly, changes, theme()),
-        caption=f"{legend} Plain line and dashes: the level between changes; {found} found, "
-        "weekly rhythm taken out, 1 false alarm in 100 searches. The sidebar's other filters apply, its period does not. "
-        f"n {int(weekly['n'].sum()):,} outcomes, {page.as_of}.",
+        caption=f"{legend} Dark line: the usual level. Dashed: days on which the level changed ({found}). Shows all data, "
+        f"not only the chosen days. n {int(weekly['n'].sum()):,} finished tasks.",
         alt=lambda: f"{describe_rates(weekly, 'week')} {describe_changes(changes)}",
         data=lambda: weekly,
         key="trend_rate",

@@ -38,8 +38,8 @@ def draw_unrated(page: PageContext) -> None:
     if rows := unrated_products(page):
         named = ", ".join(f"{plain(page.names(product))} ({failed:,} failed)" for product, failed in rows)
         st.info(
-            f"These are not rated: {named}. Not one COMPLETED event was ever loaded for "
-            f"{'it' if len(rows) == 1 else 'them'}, so these failures have no denominator and are in no rate. "
-            "Subscribe to the COMPLETED events.",
+            f"No failure rate for {named}. Only failed tasks were ever received of {'it' if len(rows) == 1 else 'them'}, no "
+            f"completed ones. The archive, or the rule that delivers to S3, must match the detail type "
+            f"{plain(f'PERSONAL_DATA_{page.filters.task_kind}_TASK_COMPLETED')} too.",
             icon="ℹ️",
         )

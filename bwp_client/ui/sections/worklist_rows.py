@@ -33,7 +33,7 @@ COLUMNS: Final = {
     "days_left": st.column_config.NumberColumn("Days left", width=60),
     "deadline": st.column_config.DateColumn("Deadline", format=DAY_FORMAT, width=88),
     "extended_deadline": st.column_config.DateColumn("If extended", format=DAY_FORMAT, width=95),
-    "bound": st.column_config.TextColumn("How sure", width=85),
+    "bound": st.column_config.TextColumn("Deadline is", width=85),
     "task_id": st.column_config.TextColumn("Task ID", width=262),
     "product": st.column_config.TextColumn("Business product", width=110),
     "code": st.column_config.TextColumn("Error code", width=185),
@@ -187,7 +187,7 @@ def shown_tasks(tasks: pd.DataFrame, *, is_waiting: bool, count: int | None = No
         count: The number of all tasks, if the older ones are not among them.
     """
     first = tasks.head(MAX_ROWS)
-    bound = ["" if pd.isna(exact) else "exact" if exact else "at the latest" for exact in first["exact"]]
+    bound = ["" if pd.isna(exact) else "exact" if exact else "estimated" for exact in first["exact"]]
     columns = _WAITING_COLUMNS if is_waiting else _FAILURE_COLUMNS
     rows = to_arrow(first.assign(bound=bound)[list(columns)])
     return ShownTasks(len(tasks) if count is None else count, rows, first["task_id"].tolist())
