@@ -89,7 +89,9 @@ def test_an_object_without_records_is_read_and_holds_nothing(data: bytes, sizes:
 
 @pytest.mark.parametrize("mark", [b"\xfe\xff", b"\xff\xfe", b"x\x9c", b"x\x01", b"\x1f\x9d"])
 def test_a_first_line_that_begins_like_another_format_loses_only_itself(mark: bytes) -> None:
-    first, *others = (text.encode() for text in written([envelope(f"t-{at}", id=f"e-{at}") for at in range(3)], "lines"))
+    first, *others = (
+        text.encode() for text in written([envelope(f"t-{at}", id=f"e-{at}") for at in range(3)], "lines")
+    )
     for damaged in (mark + first, mark + first[2:], mark):
         found, refused, _ = stage(b"\n".join([damaged, *others]) + b"\n", [1000])
         assert [name for _, name in found][-2:] == ["e-1", "e-2"], damaged
