@@ -8,4 +8,4 @@ from bwp_client.ui.sections.reports import draw_published_reports, draw_report_f
 page = open_page("Reports")
 st.subheader("New report", anchor=False)
 draw_report_form(page.settings)
-draw_published_reports(page.settings.reports_uri)
+draw_published_reports(page.settings.reports_uri, page.names)

@@ -32,14 +32,10 @@ def compare(a: PublishedReport, b: PublishedReport) -> dict[str, Any]:
         RemoteError: S3 refused or failed.
     """
     for report in (a, b):
-        if fields := changed_fields(report):
-            raise UsageError(
-                f"The manifest in {report.folder.address} was changed after publication: {', '.join(fields)}. Nothing was "
-                "compared. `report rebuild --verify` lists every change."
-            )
+        refuse_changed(report)
     in_a, in_b = ({table.name for table in TABLES if _path(table.name) in report.manifest.files} for report in (a, b))
     differences = {
-        table.name: _difference(_read(a, table.name), _read(b, table.name), list(table.key))
+        table.name: _difference(report_table(a, table.name), report_table(b, table.name), list(table.key))
         for table in TABLES
         if table.name in in_a & in_b
     }
@@ -84,7 +80,25 @@ def _by_key(frame: pd.DataFrame, key: list[str]) -> dict[tuple[Any, ...], dict[s
     return {tuple(row[column] for column in key): row for row in to_rows(frame)}
 
 
-def _read(report: PublishedReport, name: str) -> pd.DataFrame:
+def refuse_changed(report: PublishedReport) -> None:
+    """Raise an error if the manifest of a report was changed.
+
+    Raises:
+        UsageError: It was.
+    """
+    if fields := changed_fields(report):
+        raise UsageError(
+            f"The manifest in {report.folder.address} was changed after publication: {', '.join(fields)}. Nothing was "
+            "compared. `report rebuild --verify` lists every change."
+        )
+
+
+def report_table(report: PublishedReport, name: str) -> pd.DataFrame:
+    """Return a table of a report with all rows and columns.
+
+    Raises:
+        UsageError: The table was changed after publication.
+    """
     return pd.read_parquet(io.BytesIO(report.read(_path(name))))
 
 

@@ -12,6 +12,7 @@ import streamlit as st
 from bwp_client.errors import BwpError
 from bwp_client.reports.compare import compare
 from bwp_client.reports.manifest import MANIFEST, SIGNATURE, Manifest
+from bwp_client.reports.period_comparison import PeriodComparison, compare_periods
 from bwp_client.reports.published_report import open_published
 from bwp_client.reports.store import open_store
 
@@ -84,6 +85,11 @@ def report_zip(uri: str, manifest: Manifest) -> bytes:
             archive.writestr(zipfile.ZipInfo(SIGNATURE, _ZIP_TIME), open_store(uri).signature(manifest))
         archive.writestr(zipfile.ZipInfo(MANIFEST, _ZIP_TIME), manifest.to_bytes(), zipfile.ZIP_DEFLATED)
     return packed.getvalue()
+
+
+def compare_report_periods(uri: str, first: Manifest, second: Manifest) -> PeriodComparison:
+    """Return the second report against the first, as documented at `reports.period_comparison`."""
+    return compare_periods(*(open_published(f"{uri}/{manifest.key}") for manifest in (first, second)))
 
 
 def compare_reports(uri: str, first: Manifest, second: Manifest) -> dict[str, Any]:

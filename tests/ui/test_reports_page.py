@@ -63,8 +63,28 @@ def test_reports_are_listed_opened_and_compared(open_page: Callable[..., AppTest
     assert app.selectbox(key="report").value == first
     frame = app.get("iframe")[0].proto
     assert str(frame).count("data:text/html;base64,") == 1
-    changes = app.dataframe[-1].value
-    assert {"by_product", "failure_rate"} <= set(changes["Table"])
+    sentence = next(item.value for item in app.text if "of the tasks failed in" in item.value)
+    assert sentence.index(f"{day - timedelta(days=6)}..{day}") < sentence.index(f"{day - timedelta(days=13)}..")
+    products, codes = (item.value for item in app.dataframe[-2:])
+    assert list(products.columns[:3]) == ["Business product", *codes.columns[1:3]]
+    assert (codes["Difference"] == codes.iloc[:, 2] - codes.iloc[:, 1]).all()
+
+
+def test_two_reports_of_one_period_are_compared_row_by_row(
+    open_page: Callable[..., AppTest], loaded: Path, folder: Path
+) -> None:
+    day = datetime.now(UTC).date() - timedelta(days=10)
+    key = make(loaded, folder, f"{day - timedelta(days=6)}..{day}")
+    later = Path(shutil.copytree(folder / key, folder / f"{key}_2")) / "manifest.json"
+    value = json.loads(later.read_text(encoding="utf-8"))
+    value["question"] |= {"edition": 2, "replaces": key}
+    later.write_text(json.dumps(value | {"key": f"{key}_2"}), encoding="utf-8")
+    app = open_page("reports", loaded, view="compare", compare_from=key, compare_to=f"{key}_2")
+    assert not app.exception
+    assert not any("of the tasks failed in" in item.value for item in app.text)
+    assert app.selectbox(key="compare_from").value == key
+    unknown = open_page("reports", loaded, view="compare", compare_from="nothing")
+    assert any("No report nothing was published here" in item.value for item in unknown.warning)
 
 
 def test_a_report_whose_place_a_later_one_took_is_marked(

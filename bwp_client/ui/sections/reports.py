@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from functools import partial
 from typing import Any, Final
@@ -15,14 +15,21 @@ from bwp_client.errors import BwpError
 from bwp_client.events import TaskKind
 from bwp_client.reports.earlier_reports import replaced_by
 from bwp_client.reports.manifest import MANIFEST, Manifest
+from bwp_client.reports.period_comparison import PeriodComparison
 from bwp_client.reports.period_note import describe_period
 from bwp_client.settings import Settings
-from bwp_client.ui.address_fields import draw_option, unknown_options
+from bwp_client.ui.address_fields import draw_option, draw_tabs, unknown_options
 from bwp_client.ui.components import draw_table, time_column
 from bwp_client.ui.data import warehouse_in_use
 from bwp_client.ui.jobs import JobStatus, Options, is_running, jobs
 from bwp_client.ui.markdown import plain
-from bwp_client.ui.published_reports import compare_reports, published_reports, report_file, report_zip
+from bwp_client.ui.published_reports import (
+    compare_report_periods,
+    compare_reports,
+    published_reports,
+    report_file,
+    report_zip,
+)
 from bwp_client.ui.sections.job_buttons import draw_job_state, start_job
 
 REPORT_HEIGHT: Final = 900
@@ -66,11 +73,12 @@ def draw_report_form(settings: Settings) -> None:
             )
 
 
-def draw_published_reports(uri: str) -> None:
+def draw_published_reports(uri: str, names: Callable[[str], str] = str) -> None:
     """Draw the published reports, the chosen report, and a comparison of two. It needs no data of the warehouse.
 
     Args:
         uri: The address of the reports.
+        names: Returns a product's name; by default its ID.
     """
     st.subheader("Published reports", anchor=False)
     try:
@@ -82,7 +90,7 @@ def draw_published_reports(uri: str) -> None:
             return
         draw_report_list(published.readable)
         by_key = {report.key: report for report in published.readable}
-        opened, compared = st.tabs(["Open", "Compare"])
+        opened, compared = draw_tabs({"open": "Open", "compare": "Compare"}, key="view").values()
         with opened:
             for unknown in unknown_options("report", list(by_key)):
                 st.warning(f"No report {plain(unknown[:_MAX_KEY_LENGTH])} was published here. The link asks for it.")
@@ -90,7 +98,7 @@ def draw_published_reports(uri: str) -> None:
             if not unknown_options("report", list(by_key)):
                 draw_report(uri, by_key[chosen])
         with compared:
-            draw_report_comparison(uri, published.readable)
+            draw_report_comparison(uri, published.readable, names)
     except BwpError as error:
         st.error("The reports can't be shown.")
         st.text(str(error))
@@ -150,22 +158,83 @@ def draw_report(uri: str, manifest: Manifest) -> None:
     st.iframe(f"data:text/html;base64,{base64.b64encode(page).decode()}", height=REPORT_HEIGHT, alt=f"The report {key}")
 
 
-def draw_report_comparison(uri: str, reports: list[Manifest]) -> None:
-    """Draw the choice of two reports, and the rows that changed from the first report to the second.
+def draw_report_comparison(uri: str, reports: list[Manifest], names: Callable[[str], str]) -> None:
+    """Draw the choice of two reports, which is in the address, and the second against the first.
 
     Args:
         uri: The address of the reports.
         reports: The reports to choose from.
+        names: Returns a product's name.
     """
-    by_key = {report.key: report for report in reports}
+    by_key = {report.key: report for report in sorted(reports, key=_by_period, reverse=True)}
     keys = list(by_key)
+    for unknown in (*unknown_options("compare_from", keys), *unknown_options("compare_to", keys)):
+        st.warning(f"No report {plain(unknown[:_MAX_KEY_LENGTH])} was published here. The link asks for it.")
+    before_newest = keys[min(1, len(keys) - 1)]
     left, right = st.columns(2)
-    first = left.selectbox("From", keys, index=min(1, len(keys) - 1), key="compare_a")
-    second = right.selectbox("To", keys, key="compare_b")
+    of_widget: dict[str, Any] = {"format_func": lambda key: _label(by_key[key])}
+    first = draw_option(
+        left.selectbox, "From", [before_newest, *(key for key in keys if key != before_newest)], key="compare_from",
+        **of_widget,
+    )  # fmt: skip
+    second = draw_option(right.selectbox, "To", keys, key="compare_to", **of_widget)
+    a, b = by_key[first], by_key[second]
     if first == second:
         st.caption("Choose two different reports.")
-        return
-    comparison = compare_reports(uri, by_key[str(first)], by_key[str(second)])
+    elif a.spec.task_kind != b.spec.task_kind:
+        st.caption("One report is of deletions, the other of retrievals. Choose two of one kind.")
+    elif a.spec.period == b.spec.period:
+        _draw_changed_rows(compare_reports(uri, a, b))
+    else:
+        _draw_periods(compare_report_periods(uri, a, b), a.spec.period.name, b.spec.period.name, names)
+
+
+def _by_period(report: Manifest) -> tuple[datetime, datetime, str]:
+    return report.spec.period.from_time, report.spec.as_of, report.key
+
+
+def _label(report: Manifest) -> str:
+    return f"{report.spec.period.name}, {report.spec.report_name}, as of {report.spec.as_of:%d %b %Y %H:%M} UTC"
+
+
+def _draw_periods(comparison: PeriodComparison, first: str, second: str, names: Callable[[str], str]) -> None:
+    """Draw two different periods side by side: a sentence, the products and the codes, the largest differences first."""
+    st.text(comparison.sentence)
+    rows = comparison.products
+    rates = {name: st.column_config.NumberColumn(format="%.1f %%") for name in (first, second)}
+    draw_table(
+        pd.DataFrame(
+            {
+                "Business product": [names(product) for product in rows["business_product_id"]],
+                first: rows["before_rate"] * 100,
+                second: rows["after_rate"] * 100,
+                "Difference": rows["difference"] * 100,
+                "95 % interval": [
+                    "" if pd.isna(row["difference"])
+                    else f"{row['difference_low'] * 100:+.1f} to {row['difference_high'] * 100:+.1f}"
+                    for row in rows.to_dict("records")
+                ],
+                "Compared": rows["compared"],
+            }
+        ),
+        hide_index=True, placeholder="–", key="compared_products",
+        column_config=rates | {"Difference": st.column_config.NumberColumn("Points", format="%+.1f")},
+        alt="Failure rates of both reports by business product with their differences",
+        caption="Failure rates by business product, the largest differences first.",
+    )  # fmt: skip
+    codes = comparison.codes.rename(
+        columns={"code": "Error code", "before": first, "after": second, "difference": "Difference"}
+    )
+    draw_table(
+        codes, hide_index=True, key="compared_codes",
+        column_config={"Difference": st.column_config.NumberColumn(format="%+d")},
+        alt="Failed tasks of both reports by error code with their differences",
+        caption="Failed tasks by error code. Periods of different length have different counts.",
+    )  # fmt: skip
+
+
+def _draw_changed_rows(comparison: dict[str, Any]) -> None:
+    """Draw the rows that changed from one report of a period to a later one of the same period."""
     for side in (comparison["a"], comparison["b"]):
         st.text(f"{side['period']}, as of {_minute(side['as_of'])}: {' '.join(side['says'])}")
     rows = [row for name, table in comparison["tables"].items() for row in _change_rows(name, table)]
