@@ -3,7 +3,7 @@
 import streamlit as st
 
 from bwp_client.charts import outcomes_over_time
-from bwp_client.charts.rates import describe_outcomes
+from bwp_client.charts.rate_descriptions import describe_outcomes
 from bwp_client.metrics import Bucket, MetricName
 from bwp_client.ui.components import draw_chart, draw_meanings, theme
 from bwp_client.ui.page import open_page

@@ -10,7 +10,7 @@ import pandas as pd
 
 from bwp_client.charts import Theme, code_bars, code_colors, codes_over_time, rate_over_time
 from bwp_client.charts.codes import describe_codes
-from bwp_client.charts.rates import describe_rates
+from bwp_client.charts.rate_descriptions import describe_rates
 from bwp_client.metrics import MetricName
 from bwp_client.metrics.baseline import Baseline, baseline_of, outside
 from bwp_client.metrics.wording import baseline_name, rate_legend

@@ -20,7 +20,7 @@ from bwp_client.charts import (
     rates_by_product,
 )
 from bwp_client.charts.codes import describe_codes
-from bwp_client.charts.rates import describe_outcomes, describe_products, describe_rates
+from bwp_client.charts.rate_descriptions import describe_outcomes, describe_products, describe_rates
 
 START = datetime(2026, 3, 1, tzinfo=UTC)
 

@@ -300,7 +300,7 @@ def test_codes_that_are_new_are_named(tmp_path: Path, open_page: OpenPage) -> No
     assert "OLD_CODE is" not in headline
     text = words(open_page("trends", warehouse))
     seen = datetime.now(UTC) - timedelta(days=3)
-    assert f"NEW_CODE is new: 6 failed tasks, 0 in the 4 weeks before; first seen {seen.day} {seen:%b %Y}" in text
+    assert f"NEW_CODE is new: 6 tasks, none in the 4 weeks before. First seen {seen.day} {seen:%b %Y}" in text
     assert "OLD_CODE is" not in text
 
 

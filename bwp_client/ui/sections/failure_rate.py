@@ -10,7 +10,7 @@ import pandas as pd
 import streamlit as st
 
 from bwp_client.charts import outcomes_over_time, rate_over_time
-from bwp_client.charts.rates import describe_outcomes, describe_rates
+from bwp_client.charts.rate_descriptions import describe_outcomes, describe_rates
 from bwp_client.metrics import Bucket, MetricName
 from bwp_client.metrics.attribution import change_search_period
 from bwp_client.metrics.baseline import baseline_of, outside

@@ -20,10 +20,11 @@ from bwp_client.ui.sections.products import comparison_by_product, rates_by_week
 from bwp_client.ui.sections.unrated import unrated_failures
 
 _WEEK: Final = timedelta(weeks=1)
-_WATCHED_STATES: Final = ("new", "returned", "rising")
+_WATCHED_STATES: Final = {"new": "new", "returned": "back", "rising": "rising"}
+"""The word for each state."""
 MAX_CODES: Final = 2
 MIN_NEW: Final = 5
-"""A code that fewer tasks have is no news for the headline."""
+"""A code that fewer tasks have is no news."""
 
 
 def state_sentence(page: PageContext, comparison: dict[Hashable, Any]) -> str:
@@ -75,20 +76,24 @@ def newest_week_sentence(page: PageContext) -> str | None:
 
 
 def watched_codes_sentence(page: PageContext) -> str | None:
-    """Return sentences on the new, returned and rising error codes, most tasks first; None when there are none."""
+    """Return sentences on the new, returned and rising error codes, most tasks first; None when no code has enough tasks."""
     codes = page.metric(MetricName.ERROR_CODES)
-    rows = codes[codes["state"].isin(_WATCHED_STATES)].to_dict("records")
+    rows = codes[codes["state"].isin(_WATCHED_STATES) & (codes["tasks"] >= MIN_NEW)].to_dict("records")
     if not rows:
         return None
     before = period_length(page.filters.to_time - page.filters.from_time)
     sentences = [
-        f"{row['code']} is {row['state']}: {row['tasks']:,} failed tasks, {row['tasks_before']:,} in the {before} before; "
-        f"first seen {day(row['first_seen'])}, last {day(row['last_seen'])}."
+        f"{row['code']} is {_WATCHED_STATES[row['state']]}: {row['tasks']:,} tasks, {_count(row['tasks_before'])} in the "
+        f"{before} before. First seen {day(row['first_seen'])}, last {day(row['last_seen'])}."
         for row in rows[:MAX_CODES]
     ]
     if len(rows) > MAX_CODES:
         sentences.append(f"{len(rows) - MAX_CODES} more on the error codes page.")
     return " ".join(sentences)
+
+
+def _count(tasks: int) -> str:
+    return f"{tasks:,}" if tasks else "none"
 
 
 def episode_sentence(page: PageContext) -> str | None:

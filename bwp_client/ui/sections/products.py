@@ -6,7 +6,7 @@ import pandas as pd
 import streamlit as st
 
 from bwp_client.charts import rates_by_product
-from bwp_client.charts.rates import describe_products
+from bwp_client.charts.rate_descriptions import describe_products
 from bwp_client.metrics import Bucket, MetricName
 from bwp_client.metrics.attribution import change_search_period
 from bwp_client.metrics.comparison import verdict

@@ -6,7 +6,7 @@ import pandas as pd
 import streamlit as st
 
 from bwp_client.charts import rate_over_time
-from bwp_client.charts.rates import describe_rates
+from bwp_client.charts.rate_descriptions import describe_rates
 from bwp_client.metrics import Bucket, MetricName
 from bwp_client.metrics.catalog import KNOWN_SHARE
 from bwp_client.metrics.wording import duration, percent, rate_legend

@@ -10,7 +10,7 @@ import pandas as pd
 import streamlit as st
 
 from bwp_client.charts import codes_over_time, contributions, rate_with_changes, time_to_outcome, weekday_hour
-from bwp_client.charts.rates import describe_rates
+from bwp_client.charts.rate_descriptions import describe_rates
 from bwp_client.charts.trends import WEEKDAYS, describe_changes, describe_contributions, describe_hours
 from bwp_client.metrics import Bucket, MetricName
 from bwp_client.metrics.comparison import NOT_COMPARED, verdict
