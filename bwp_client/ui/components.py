@@ -26,6 +26,8 @@ _CHART_BUTTONS: Final = {
     "modeBarButtons": [["toImage"]], "displaylogo": False, "toImageButtonOptions": {"format": "png", "scale": 2},
 }  # fmt: skip
 """The only button that Plotly draws over a chart, while the pointer is there: it downloads the chart as a picture."""
+ROW_HEIGHT = 66
+"""Row height in pixels, for three lines of text; in rows of 64 pixels or more, Streamlit breaks long texts into lines."""
 DAY_FORMAT = "DD MMM YYYY"
 MINUTE_FORMAT = "DD MMM YYYY HH:mm"
 

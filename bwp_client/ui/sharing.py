@@ -36,7 +36,7 @@ def draw_share_menu(title: str, link: Callable[[], str], about: Callable[[], Map
     menu = st.popover("Share", icon=":material/share:", key="share", on_change="rerun")
     if menu.open:
         with menu:
-            st.text("Copy link")
+            st.text("Copy link (at its right end)")
             st.code(link(), language=None, wrap_lines=True)
             st.caption("Shows the same days, products and codes to everybody, also later.")
             tables: dict[str, Callable[[], pd.DataFrame]] = st.session_state[_TABLES]

@@ -11,14 +11,13 @@ from bwp_client.events import EARLIEST_EVENT
 from bwp_client.metrics import Bucket, MetricName
 from bwp_client.metrics.code_history import change_sentences, days_of_newest_rise, example_messages, source_of_rise
 from bwp_client.metrics.wording import day
-from bwp_client.ui.components import count_column, draw_heading, draw_table
+from bwp_client.ui.components import ROW_HEIGHT, count_column, draw_heading, draw_table
 from bwp_client.ui.data import to_arrow
 from bwp_client.ui.drill_down import WITH_CODE, open_code, open_task_row
 from bwp_client.ui.filters import all_codes
 from bwp_client.ui.markdown import plain, readable
 from bwp_client.ui.page import TASKS_PAGE, PageContext, name_tab, parameters_with
 from bwp_client.ui.sections.trends import draw_change_points
-from bwp_client.ui.sections.worklist import ROW_HEIGHT
 from bwp_client.ui.sections.worklist_rows import COLUMNS, read_failures, this_quarter_hour
 
 MAX_TASKS = 5
@@ -159,4 +158,4 @@ def _draw_messages(page: PageContext, code: str) -> None:
         return
     for message in messages:
         st.code(readable(message.text), language=None, wrap_lines=True)
-        st.caption(f"{message.tasks:,} of the newest {looked_at:,} tasks; IDs and numbers are left out.")
+        st.caption(f"{message.tasks:,} of the newest {looked_at:,} tasks of all data. IDs and numbers are left out.")

@@ -9,7 +9,7 @@ import pandas as pd
 import streamlit as st
 
 from bwp_client.metrics import Bucket, MetricName
-from bwp_client.ui.components import DAY_FORMAT, count_column, draw_heading, draw_table, time_column
+from bwp_client.ui.components import DAY_FORMAT, ROW_HEIGHT, count_column, draw_heading, draw_table, time_column
 from bwp_client.ui.drill_down import open_code_row
 from bwp_client.ui.page import PageContext
 from bwp_client.ui.sections.data_extent import not_compared
@@ -36,6 +36,7 @@ def draw_top_codes(page: PageContext) -> None:
             "action": st.column_config.TextColumn("Next action", width=360),
         },
         placeholder="–",
+        row_height=ROW_HEIGHT,
         on_select=partial(open_code_row, "overview_codes", codes),
         selection_mode="single-row",
         key="overview_codes",

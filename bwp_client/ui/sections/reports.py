@@ -220,7 +220,7 @@ def _draw_periods(comparison: PeriodComparison, first: str, second: str, names: 
         hide_index=True, placeholder="–", key="compared_products",
         column_config=rates | {"Difference": st.column_config.NumberColumn("Points", format="%+.1f")},
         alt="Failure rates of both reports by business product with their differences",
-        caption="Failure rates by business product, the largest differences first.",
+        caption="Failure rates by business product, the largest differences first. Differences are of unrounded rates.",
     )  # fmt: skip
     codes = comparison.codes.rename(
         columns={"code": "Error code", "before": first, "after": second, "difference": "Difference"}

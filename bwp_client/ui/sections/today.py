@@ -10,15 +10,14 @@ import streamlit as st
 
 from bwp_client.events import EARLIEST_EVENT
 from bwp_client.metrics import MetricName
-from bwp_client.ui.components import draw_heading, draw_table
+from bwp_client.ui.components import ROW_HEIGHT, draw_heading, draw_table
 from bwp_client.ui.data import to_arrow
 from bwp_client.ui.drill_down import open_task_row
 from bwp_client.ui.page import TASKS_PAGE, PageContext, parameters_with
-from bwp_client.ui.sections.worklist import ROW_HEIGHT
 from bwp_client.ui.sections.worklist_rows import COLUMNS, read_failures, this_quarter_hour
 
 FIRST_TASKS = 5
-_TILES = {"overdue": ("Overdue", "red"), "next 7 days": ("This week", "orange"), "later": ("On time", "green")}
+_TILES = {"overdue": ("Overdue", "red"), "next 7 days": ("Next 7 days", "orange"), "later": ("Later", "green")}
 """The label and the colour of each due state."""
 
 

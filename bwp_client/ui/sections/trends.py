@@ -146,7 +146,7 @@ def draw_change_points(
         page.cached_table("changes", lambda: _change_rows(changes)),
         hide_index=True,
         column_config={
-            **dict.fromkeys(("Changed on", "Not before", "Not after"), day),
+            **dict.fromkeys(("Changed on", "Earliest", "Latest"), day),
             **{name: count_column(name) for name in ("n before", "n after")},
         },
         key="changes",
@@ -167,8 +167,8 @@ def _change_rows(changes: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(
         {
             "Changed on": rows["changed_at"].dt.date,
-            "Not before": rows["earliest"].dt.date,
-            "Not after": rows["latest"].dt.date,
+            "Earliest": rows["earliest"].dt.date,
+            "Latest": rows["latest"].dt.date,
             "Direction": ["higher" if direction == "up" else "lower" for direction in rows["direction"]],
             "Before": rates("before"),
             "n before": rows["before_n"],

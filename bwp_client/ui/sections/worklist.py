@@ -10,6 +10,7 @@ import streamlit as st
 
 from bwp_client.metrics import MetricName
 from bwp_client.ui.address_fields import draw_option, draw_text, unknown_options
+from bwp_client.ui.components import ROW_HEIGHT
 from bwp_client.ui.markdown import plain
 from bwp_client.ui.page import PageContext
 from bwp_client.ui.sections.task_detail import open_ticked_task
@@ -29,8 +30,6 @@ from bwp_client.ui.sections.worklist_rows import (
 )
 from bwp_client.ui.sharing import draw_download_menu
 
-ROW_HEIGHT = 66
-"""Row height in pixels, for three lines of text; in rows of 64 pixels or more, Streamlit breaks long texts into lines."""
 _VISIBLE_ROWS = 10
 _HEIGHT = _VISIBLE_ROWS * ROW_HEIGHT + 40
 _OVERDUE_CAPTION = (
