@@ -4,6 +4,7 @@ import asyncio
 import json
 import os
 import re
+import shutil
 import signal
 import socket
 import subprocess
@@ -24,7 +25,7 @@ from starlette.websockets import WebSocket, WebSocketDisconnect
 from streamlit.proto.BackMsg_pb2 import BackMsg
 from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
 from streamlit.web.server.starlette.starlette_app_utils import create_signed_value
-from support.browser import ROOT, link_app, wait_for_server
+from support.browser import ROOT, link_app, start_app, wait_for_server
 from support.identity import CLIENT_ID, CLIENT_SECRET, IdentityProvider, running_identity_provider
 from support.ports import free_port
 from support.silent_hosts import host
@@ -281,6 +282,30 @@ def test_a_value_that_no_page_sends_clicks_nothing_and_is_one_line_in_the_log(se
     text = server.log.read_text()[before:]
     assert text.count("\n") == text.count("A browser sent a value that no page sends") == 3, text
     assert "FORGED" not in text
+
+
+def test_a_page_that_fails_is_logged_once_and_without_colours(tmp_path: Path) -> None:
+    (tmp_path / ".streamlit").mkdir()
+    shutil.copy(ROOT / ".streamlit" / "config.toml", tmp_path / ".streamlit")
+    (tmp_path / "app.py").write_text("raise ValueError('made up')", encoding="utf-8")
+    port, log = free_port(), tmp_path / "server.log"
+    process = start_app(tmp_path, port, log)
+    try:
+        wait_for_server(process, port, log)
+        xsrf = httpx.get(f"http://127.0.0.1:{port}/_stcore/health").cookies.get("_streamlit_xsrf", "")
+        protocols = [Subprotocol(text) for text in ("streamlit", xsrf) if text]
+        origin = Origin(f"http://127.0.0.1:{port}")
+        with connect(
+            f"ws://127.0.0.1:{port}/_stcore/stream", origin=origin, proxy=None, subprotocols=protocols
+        ) as page:
+            shown = answer(page, RERUN)
+    finally:
+        process.terminate()
+        process.wait()
+    assert shown[-1].delta.new_element.exception.type == "ValueError"
+    text = log.read_text(encoding="utf-8")
+    assert text.count("ValueError: made up") == text.count("Traceback") == 1, text
+    assert "\x1b" not in text
 
 
 def answer(page: ClientConnection, message: BackMsg) -> list[ForwardMsg]:

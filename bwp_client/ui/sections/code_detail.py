@@ -44,7 +44,7 @@ def draw_code(page: PageContext, code: str) -> None:
     _draw_history(of_code)
     _draw_open_tasks(of_code, code)
     _draw_products(of_code)
-    _draw_company(of_code)
+    _draw_codes_together(of_code)
     _draw_messages(of_code, code)
 
 
@@ -132,16 +132,16 @@ def _draw_products(page: PageContext) -> None:
         st.text("No task of this period or the one before failed with it.")
 
 
-def _draw_company(page: PageContext) -> None:
+def _draw_codes_together(page: PageContext) -> None:
     """Draw the codes that tasks with this code have too."""
-    sets = page.cached("company of code", lambda: page.metric(MetricName.CODE_SETS).query("codes > 1"))
+    sets = page.cached("codes together", lambda: page.metric(MetricName.CODE_SETS).query("codes > 1"))
     draw_heading("Codes that come with it", MetricName.CODE_SETS)
     if sets.empty:
         st.text("None in this period.")
         return
     draw_table(
         page.cached_table("sets of code", lambda: sets[["code_set", "tasks"]]),
-        hide_index=True, key="code_company", alt="Sets of error codes with this code, with their failed tasks",
+        hide_index=True, key="codes_together", alt="Sets of error codes with this code, with their failed tasks",
         column_config={"code_set": st.column_config.TextColumn("Error codes of one task", width="large"),
                        "tasks": count_column("Failed tasks")},
     )  # fmt: skip
