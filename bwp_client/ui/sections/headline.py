@@ -103,7 +103,7 @@ def _change(row: dict[Hashable, Any], name: str, *, is_cut: bool) -> tuple[str, 
     """Return the change of a count against the period before as text, and how its arrow points."""
     change = row[name] - row[f"previous_{name}"]
     if is_cut:
-        return f"{NOT_COMPARED} with the period before", "off"
+        return NOT_COMPARED, "off"
     return f"{change:+,} vs. period before", "auto" if change else "off"
 
 
