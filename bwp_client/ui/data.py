@@ -24,7 +24,7 @@ from bwp_client.metrics import Bucket, Filters, MetricName, run_metric
 from bwp_client.metrics.guidance import GuidanceTable
 from bwp_client.metrics.queries import list_known_products
 from bwp_client.settings import SAMPLE_WAREHOUSE, Settings
-from bwp_client.warehouse import Run, Warehouse, newest_run
+from bwp_client.warehouse import Run, Warehouse, newest_run, settled_log
 from bwp_client.warehouse.lost_tables import refuse_lost_tables
 from bwp_client.warehouse.product_names import distinct_names, name_of, product_names
 from bwp_client.warehouse.snapshot import Snapshot
@@ -35,6 +35,9 @@ MAX_RESULTS: Final = 5000
 T = TypeVar("T")
 _results: WeakKeyDictionary[Snapshot, LRUCache[Hashable, Any]] = WeakKeyDictionary()
 _results_lock = Lock()
+_settled_runs: dict[str, tuple[tuple[int, int], Run]] = {}
+"""The newest run of each warehouse, with the state of the log from which it was read: opening a table takes as long as half
+of a page."""
 
 
 def warehouse_in_use(settings: Settings) -> Warehouse:
@@ -45,9 +48,15 @@ def warehouse_in_use(settings: Settings) -> Warehouse:
 @st.cache_resource(ttl=NEWEST_RUN_SECONDS, show_spinner=False)
 def _newest_run(uri: str) -> Run | None:
     warehouse = Warehouse(uri)
+    log = settled_log(warehouse)  # before the run is read, so that a later run changes it
+    known = _settled_runs.get(uri)
+    if known is not None and known[0] == log:
+        return known[1]
     run = newest_run(warehouse)
     if run is None:
         refuse_lost_tables(warehouse)
+    elif log is not None:
+        _settled_runs[uri] = (log, run)
     return run
 
 

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Collection
 from contextlib import closing
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
@@ -22,6 +24,7 @@ RETRY_SOURCE = "quarantine retry"
 """The source of a run that reads quarantined records again."""
 _ROWS_SEARCHED = 20
 """The number of newest rows among which an earlier attempt to write the same row is searched for."""
+_SETTLED_SECONDS = 2
 _WRITTEN_BY_LOADS = (TableName.EVENTS, TableName.QUARANTINE, TableName.OBJECTS, TableName.OUTCOMES)
 
 VersionMap = dict[str, int]
@@ -151,6 +154,23 @@ def newest_run(warehouse: Warehouse) -> Run | None:
         return None
     newest = _read_newest(warehouse, limit=1)
     return newest[0] if newest else None
+
+
+def settled_log(warehouse: Warehouse) -> tuple[int, int] | None:
+    """Return a value that changes with every run; None if the table changed a moment ago, or if it is on S3.
+
+    Every commit creates a file in the log's folder, which changes the folder's time. Times are coarse: a second commit in the
+    same instant would not change it again, so a folder that has just been changed is not settled. On S3 the value would cost
+    as much as reading the run.
+    """
+    if warehouse.is_remote:
+        return None
+    try:
+        status = Path(warehouse.address(TableName.RUNS), "_delta_log").stat()
+    except OSError:
+        return None
+    is_settled = abs(time.time_ns() - status.st_mtime_ns) > _SETTLED_SECONDS * 1e9
+    return (status.st_ino, status.st_mtime_ns) if is_settled else None
 
 
 def list_runs(warehouse: Warehouse, *, limit: int | None = 200) -> list[Run]:

@@ -1,14 +1,45 @@
 """Results over a snapshot are computed once, shared, and dropped with the snapshot or when there are too many."""
 
 import gc
+import os
 import threading
+import time
 import weakref
+from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any, cast
 
 import pytest
 
 from bwp_client.ui import data
+from bwp_client.warehouse import Run, Warehouse, newest_run, record_run
 from bwp_client.warehouse.snapshot import Snapshot
+
+
+def test_the_newest_run_is_read_again_only_after_the_log_changed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    warehouse = Warehouse(str(tmp_path))
+    warehouse.create()
+    log = tmp_path / "runs" / "_delta_log"
+    reads: list[str] = []
+    monkeypatch.setattr(data, "newest_run", lambda of: reads.append(of.uri) or newest_run(of))
+
+    def found(changed_at: float) -> str:
+        os.utime(log, (changed_at, changed_at))
+        data._newest_run.clear()
+        run = data._newest_run(uri=warehouse.uri)
+        return "" if run is None else run.run_id
+
+    now = time.time()
+    for name, settled_at in (("first", now - 60), ("second", now - 30)):
+        at = datetime(2026, 5, 1, tzinfo=UTC)
+        record_run(warehouse, Run(run_id=name, kind="load", source="made up", started_at=at, finished_at=at, counts={}))
+        reads.clear()
+        assert [found(time.time()), found(time.time())] == [name, name]
+        assert len(reads) == 2  # changed a moment ago
+        assert [found(settled_at), found(settled_at)] == [name, name]
+        assert len(reads) == 3
 
 
 class Stub:
