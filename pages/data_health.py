@@ -1,10 +1,6 @@
 """The data health page: missing data, loads and lookups, and the next steps."""
 
-import streamlit as st
-
-from bwp_client.metrics import MetricName
-from bwp_client.ui.components import draw_heading, draw_meanings
-from bwp_client.ui.data import version_key
+from bwp_client.ui.components import draw_heading, draw_open_tab
 from bwp_client.ui.page import open_page
 from bwp_client.ui.sections import (
     archive_replays,
@@ -18,16 +14,19 @@ from bwp_client.ui.sections import (
 )
 
 page = open_page("Data health")
-draw_heading("Is the picture complete?", MetricName.GAPS, MetricName.COVERAGE)
-st.caption("About the chosen period. The sections below are about all data unless they name the period.")
+draw_heading(
+    "Is the picture complete?",
+    notes="About the chosen period. The sections below are about all data unless they name the period.",
+)
 data_extent.draw_missing_data(page)
 data_trust.draw_trust_lines(page)
 job_buttons.draw_load_and_look_up(page.settings)
-data_gaps.draw_data_gaps(page)
-lookups.draw_lookup_states(page)
-lookups.draw_unknown_reasons(page)
-lookups.draw_lookup_runs(page)
-archive_replays.draw_archive(page.settings, version_key(page.settings))
-runs.draw_runs(page)
-quarantine.draw_quarantine(page)
-draw_meanings(MetricName.COVERAGE, MetricName.LOOKUP_STATES)
+sections = {
+    "missing": ("Missing data", data_gaps.draw_data_gaps),
+    "reasons": ("Reasons known", lookups.draw_lookups),
+    "runs": ("Runs", runs.draw_runs),
+    "quarantine": ("Quarantine", quarantine.draw_quarantine),
+}
+if not page.settings.is_sample:
+    sections["archive"] = ("Archive", archive_replays.draw_archive)
+draw_open_tab(page, "more", sections)

@@ -6,7 +6,7 @@ from bwp_client.charts import code_bars, codes_over_time
 from bwp_client.charts.codes import describe_codes
 from bwp_client.metrics import MetricName
 from bwp_client.ui import page_address
-from bwp_client.ui.components import code_palette, draw_chart, draw_meanings, theme
+from bwp_client.ui.components import code_palette, draw_chart, draw_open_tab, theme
 from bwp_client.ui.drill_down import ERROR_CODE, filters_of_code, filters_of_period_and_code
 from bwp_client.ui.page import open_page
 from bwp_client.ui.sections import code_detail, data_extent, error_codes, products
@@ -32,11 +32,10 @@ draw_chart(
     page,
     "Failed tasks by error code",
     lambda: code_bars(codes, theme(), palette),
-    caption=f"A task with two codes counts under each. n {coverage['failed']:,} failed tasks, {page.as_of}.",
+    notes=f"A task with two codes counts under each. n {coverage['failed']:,} failed tasks.",
     alt=lambda: describe_codes(codes),
     data=lambda: codes,
     key="codes",
-    about=(MetricName.ERROR_CODES, MetricName.COVERAGE),
     on_click=filters_of_code,
 )
 over_time = page.metric(MetricName.ERROR_CODES_OVER_TIME)
@@ -44,18 +43,21 @@ draw_chart(
     page,
     f"Failed tasks by error code and {page.bucket}",
     lambda: codes_over_time(over_time, theme(), palette),
-    caption=f"n {coverage['failed']:,} failed tasks, {page.as_of}.",
+    notes=f"A task with two codes counts under each. n {coverage['failed']:,} failed tasks.",
     alt=lambda: (
         f"Failed tasks by error code over {over_time['period_start'].nunique()} periods. {describe_codes(codes)}"
     ),
     data=lambda: over_time,
     key="codes_over_time",
-    about=(MetricName.ERROR_CODES_OVER_TIME,),
     on_click=filters_of_period_and_code(page, page.bucket),
 )
-error_codes.draw_every_code(page)
-error_codes.draw_code_sets(page)
-st.subheader("By business product", anchor=False)
-st.caption("Failed tasks by error code and business product; a task with two codes counts under each.")
-products.draw_codes_by_product(page)
-draw_meanings(MetricName.ERROR_CODES, MetricName.CODE_SETS, MetricName.COVERAGE)
+draw_open_tab(
+    page,
+    "more",
+    {
+        "codes": ("Every code", error_codes.draw_every_code),
+        "actions": ("What to do", error_codes.draw_actions),
+        "products": ("By business product", products.draw_codes_by_product),
+        "together": ("Codes that come together", error_codes.draw_code_sets),
+    },
+)

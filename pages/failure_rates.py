@@ -1,9 +1,11 @@
 """The failure rates page: the share of failed tasks over time, by product, task kind and region."""
 
+from functools import partial
+
 import streamlit as st
 
 from bwp_client.metrics import MetricName
-from bwp_client.ui.components import draw_heading, draw_meanings
+from bwp_client.ui.components import draw_heading, draw_open_tab
 from bwp_client.ui.page import open_page
 from bwp_client.ui.sections import (
     data_extent,
@@ -24,11 +26,16 @@ if rates.empty:
     unrated.draw_nothing_rated(page)
     st.stop()
 failure_rate.draw_rate_over_time(page, rates, comparison, key="rates")
-failure_rate.draw_outcomes_over_time(page, rates)
 draw_heading("By business product", MetricName.PERIOD_COMPARISON)
 products.draw_products(page)
-products.draw_weekly_rates(page)
-kinds_and_regions.draw_kinds_and_regions(page)
-submission_rate.draw_submission_rate(page)
-failure_rate.draw_rate_table(page, rates, comparison)
-draw_meanings(MetricName.FAILURE_RATE, MetricName.PERIOD_COMPARISON, MetricName.SUBMISSION_RATE)
+draw_open_tab(
+    page,
+    "more",
+    {
+        "products": ("Products by week", products.draw_weekly_rates),
+        "finished": ("Finished tasks", partial(failure_rate.draw_outcomes_over_time, rates=rates)),
+        "kinds": ("Task kinds and regions", kinds_and_regions.draw_kinds_and_regions),
+        "submission": ("By submission", submission_rate.draw_submission_rate),
+        "rows": ("Rows", partial(failure_rate.draw_rate_table, rates=rates, comparison=comparison)),
+    },
+)

@@ -1,7 +1,6 @@
 """The overview page: the headline, what is due, the failure rate, its reasons, and the tasks to do today."""
 
 from bwp_client.metrics import MetricName
-from bwp_client.ui.components import draw_meanings
 from bwp_client.ui.page import open_page
 from bwp_client.ui.sections import data_extent, data_trust, error_codes, failure_rate, headline, today, unrated
 
@@ -18,4 +17,3 @@ data_extent.draw_small_limits(page)
 error_codes.draw_top_codes(page)
 today.draw_first_tasks(page)
 data_trust.draw_trust(page)
-draw_meanings(MetricName.FAILURE_RATE, MetricName.ERROR_CODES, MetricName.OPEN_FAILURES)

@@ -2,9 +2,7 @@
 
 import streamlit as st
 
-from bwp_client.metrics import MetricName
 from bwp_client.ui.address_fields import draw_text
-from bwp_client.ui.components import draw_meanings
 from bwp_client.ui.page import open_page
 from bwp_client.ui.sections import data_extent, pasted_tasks, task_detail, worklist
 from bwp_client.ui.sections.worklist_narrowing import narrowing_texts
@@ -24,4 +22,3 @@ if instructions.open:
     )
     instructions.code("python -m bwp_client import requests.csv", language=None, wrap_lines=True)
     instructions.text("To enter one request, open its task and fill in the form there.")
-draw_meanings(MetricName.OPEN_FAILURES, MetricName.WAITING)

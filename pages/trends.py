@@ -5,7 +5,7 @@ import streamlit as st
 from bwp_client.charts import outcomes_over_time
 from bwp_client.charts.rate_descriptions import describe_outcomes
 from bwp_client.metrics import Bucket, MetricName
-from bwp_client.ui.components import draw_chart, draw_meanings, theme
+from bwp_client.ui.components import draw_chart, theme
 from bwp_client.ui.page import open_page
 from bwp_client.ui.sections import data_extent, headline, trends, unrated
 
@@ -25,14 +25,10 @@ draw_chart(
     page,
     "Failed and completed tasks by week, all data",
     lambda: outcomes_over_time(weekly, theme()),
-    caption="Lighter: partial week. More failures with an unchanged rate mean more requests. "
-    f"n {int(weekly['n'].sum()):,} outcomes, {page.as_of}.",
+    notes="Lighter: partial week. More failures with an unchanged rate mean more requests. "
+    f"n {int(weekly['n'].sum()):,} finished tasks.",
     alt=lambda: describe_outcomes(weekly, "week"),
     data=lambda: weekly,
     key="trend_outcomes",
 )
 trends.draw_more(page)
-draw_meanings(
-    MetricName.PERIOD_COMPARISON, MetricName.CONTRIBUTORS, MetricName.CHANGE_POINTS, MetricName.WEEKDAY_HOUR,
-    MetricName.TIME_TO_OUTCOME,
-)  # fmt: skip

@@ -182,13 +182,13 @@ def test_rates_by_day_and_by_product(
         date.fromisoformat(row["period_start"][:10]): (row["failed"], row["n"]) for row in home.metric("failure_rate")
     }
     variables, _ = run_notebook(home, "explore_a_window", monkeypatch)
-    rates = page("failure_rates", by="day")
+    rates = page("failure_rates", by="day", more="rows")
     shown = table(rates, "Day from (UTC)", "Failed")
     assert cli == wanted
     for frame, start, failed, n in (
         (report("failure_rate"), "period_start", "failed", "n"),
         (variables["rates"], "period_start", "failed", "n"),
-        (shown, "Day from (UTC)", "Failed", "Outcomes (n)"),
+        (shown, "Day from (UTC)", "Failed", "Finished"),
     ):
         found = zip(frame[start], frame[failed], frame[n], strict=True)
         assert {at.date(): (failures, outcomes) for at, failures, outcomes in found} == wanted
@@ -196,7 +196,7 @@ def test_rates_by_day_and_by_product(
     products = table(rates, "Business product", "Compared")
     for frame, name, failed, n in (
         (report("by_product"), "business_product_id", "failed", "n"),
-        (products, "Business product", "Failed", "Outcomes (n)"),
+        (products, "Business product", "Failed", "Finished"),
         (pd.DataFrame(home.metric("comparison_by_product")), "business_product_id", "failed", "n"),
     ):
         found = zip(frame[name], frame[failed], frame[n], strict=True)

@@ -94,7 +94,8 @@ def _worst(stood_out: StoodOut, name_of: Callable[[str], str]) -> str:
     if stood_out.to_time is None:
         return f"Worst: {name} since {_day(first)}{mostly}. It is still going on."
     last = stood_out.to_time - _DAY
-    return f"Worst: {name}, {_days(first, last)}{mostly}. It is over."
+    days = _days(first, last)
+    return f"Worst: {name}, {days}{mostly}. Its rate is as usual again since {_day(stood_out.to_time)}."
 
 
 def _cause(cause: Cause, change: str, name_of: Callable[[str], str]) -> str:

@@ -1,8 +1,8 @@
-"""Elements that several pages draw: headings with their meaning, charts with caption and text alternative, columns."""
+"""Elements that several pages draw: headings with help, charts with text alternative and download menu, columns."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
@@ -14,8 +14,10 @@ import streamlit as st
 from bwp_client.charts import Theme, code_colors
 from bwp_client.charts.frozen_figure import FrozenFigure
 from bwp_client.metrics import METRICS, MetricName
+from bwp_client.ui.address_fields import draw_tabs
 from bwp_client.ui.drill_down import FiltersOfMark, open_mark
 from bwp_client.ui.filters import all_codes
+from bwp_client.ui.markdown import plain
 from bwp_client.ui.page import PageContext
 from bwp_client.ui.sharing import draw_download_menu
 
@@ -37,27 +39,20 @@ def theme() -> Theme:
     return Theme.DARK if st.context.theme.type == "dark" else Theme.LIGHT
 
 
-def draw_heading(title: str, *about: MetricName) -> None:
-    """Draw a subheading whose help explains the metrics below it.
+def draw_heading(title: str, *about: MetricName, notes: str = "") -> None:
+    """Draw a subheading with a help.
 
     Args:
         title: The text.
-        about: The metrics to explain.
+        about: The metrics to explain in brief; the glossary has their whole meaning.
+        notes: What else the help says of the figures below, such as the marks of a chart.
     """
-    st.subheader(title, anchor=False, help=meaning_of(*about) or None)
+    st.subheader(title, anchor=False, help=plain(" ".join((*map(brief_of, about), notes)).strip()) or None)
 
 
-def draw_meanings(*names: MetricName) -> None:
-    """Draw an expander with the meaning of each metric."""
-    meanings = st.expander("What these numbers mean", key="meanings", on_change="rerun")
-    if meanings.open:
-        for name in names:
-            meanings.markdown(f"**{METRICS[name].title}.** {METRICS[name].meaning}")
-
-
-def meaning_of(*names: MetricName) -> str:
-    """Return the meaning of each metric, as in the docs, one paragraph per metric."""
-    return "\n\n".join(METRICS[name].meaning for name in names)
+def brief_of(name: MetricName) -> str:
+    """Return what a metric counts, in a sentence or two."""
+    return METRICS[name].brief
 
 
 def draw_chart(
@@ -65,27 +60,25 @@ def draw_chart(
     title: str,
     figure: Callable[[], go.Figure],
     *,
-    caption: str,
+    notes: str,
     alt: Callable[[], str],
     key: str,
     data: Callable[[], pd.DataFrame],
-    about: tuple[MetricName, ...] = (),
     on_click: FiltersOfMark | None = None,
 ) -> None:
-    """Draw a chart with its measure as title, and a caption below the chart.
+    """Draw a chart with its measure as title, whose help explains the chart.
 
     Args:
         page: The page.
         title: The measure.
         figure: Returns the figure; called once for the same data, filters, settings and theme.
-        caption: The explanation of the marks, n and the as-of time.
+        notes: The explanation of the marks, and n.
         alt: Returns the text alternative; called once for the same data, filters, settings and theme.
         key: The element's key.
         data: Returns the rows that the figure shows, for the download.
-        about: The metrics that the figure shows.
         on_click: Returns the filters of a clicked mark; the worklist opens with them.
     """
-    draw_heading(title, *about)
+    draw_heading(title, notes=notes if on_click is None else f"{notes} Click a mark to see its tasks.")
     chart, words = page.cached((theme(), key), lambda: (FrozenFigure(figure()), alt()))
     if on_click is None:
         st.plotly_chart(chart, theme=None, key=key, alt=words, config=_CHART_BUTTONS)
@@ -94,29 +87,36 @@ def draw_chart(
             chart, theme=None, key=key, alt=words, config=_CHART_BUTTONS, selection_mode="points",
             on_select=partial(open_mark, key, on_click),
         )  # fmt: skip
-        caption += " Click a mark to see its tasks."
-    _draw_caption(caption, data, key)
+    draw_download_menu(data, key)
 
 
-def draw_table(rows: pd.DataFrame | pa.Table, *, key: str, caption: str = "", **of_widget: Any) -> None:
+def draw_table(rows: pd.DataFrame | pa.Table, *, key: str, **of_widget: Any) -> None:
     """Draw a table with a menu that downloads its rows.
 
     Args:
         rows: The rows.
         key: The table's key, which is the file's name too.
-        caption: The explanation of the rows.
         of_widget: Further arguments of `st.dataframe`.
     """
     st.dataframe(rows, key=key, **of_widget)
-    _draw_caption(caption, lambda: rows.to_pandas() if isinstance(rows, pa.Table) else rows, key)
+    draw_download_menu(lambda: rows.to_pandas() if isinstance(rows, pa.Table) else rows, key)
 
 
-def _draw_caption(caption: str, rows: Callable[[], pd.DataFrame], key: str) -> None:
-    """Draw the caption of a chart or table, which may be empty, and beside it the menu that downloads the rows."""
-    with st.container(horizontal=True, wrap=False, horizontal_alignment="right"):
-        if caption:
-            st.caption(caption)
-        draw_download_menu(rows, key)
+def draw_open_tab(
+    page: PageContext, key: str, sections: Mapping[str, tuple[str, Callable[[PageContext], None]]]
+) -> None:
+    """Draw tabs, and of their sections only that of the open tab, which the address names.
+
+    Args:
+        page: The page.
+        key: The tabs' key and the parameter's name.
+        sections: The label and the section of each tab, by the name that stands for it in the address.
+    """
+    labels = {name: label for name, (label, _) in sections.items()}
+    for name, tab in draw_tabs(labels, key=key).items():
+        if tab.open:
+            with tab:
+                sections[name][1](page)
 
 
 def count_column(label: str) -> ColumnConfig:

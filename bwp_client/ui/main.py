@@ -32,6 +32,7 @@ if "pages" not in st.session_state:  # st.Page searches for the file, which take
         st.Page("../../pages/tasks.py", title="Tasks", icon=":material/checklist:"),
         st.Page("../../pages/reports.py", title="Reports", icon=":material/description:"),
         st.Page("../../pages/data_health.py", title="Data health", icon=":material/health_and_safety:"),
+        st.Page("../../pages/glossary.py", title="Glossary", icon=":material/dictionary:"),
     ]
 chosen = st.navigation(st.session_state.pages, position="hidden")
 if settings is None:

@@ -163,7 +163,6 @@ def draw_navigation(pages: Iterable[StreamlitPage]) -> None:
         parameters = parameters_with({})
         for target in pages:
             st.page_link(target, query_params=parameters)
-        st.divider()
 
 
 def parameters_with(own: Mapping[str, Iterable[str]]) -> dict[str, Iterable[str]]:

@@ -102,6 +102,8 @@ def wait_until_drawn(page: Page, name: str) -> None:
     """Wait until a page of the sample is drawn."""
     if name == "reports":
         page.get_by_role("button", name="Create report").wait_for(timeout=WAIT_MS)
+    elif name == "glossary":
+        page.get_by_role("heading", name="How the figures are computed").wait_for(timeout=WAIT_MS)
     else:
         page.wait_for_selector(TABLE if name in WITHOUT_CHART else CHART, timeout=WAIT_MS)
     page.wait_for_selector(IDLE, timeout=WAIT_MS)

@@ -29,7 +29,7 @@ def replays(app: AppTest) -> Any:
 
 
 def test_without_the_settings_the_page_says_what_to_set(loaded: Path, open_page: OpenPage) -> None:
-    app = open_page("data_health", loaded)
+    app = open_page("data_health", loaded, more="archive")
     assert not app.exception
     assert "BWP_ARCHIVE__RULE_NAME" in words(app)
     assert not [button for button in app.button if button.label == "Replay and load"]
@@ -47,7 +47,7 @@ def test_replays_are_listed_with_state_and_counts(
     record_replay(
         warehouse, Replay("bwp-2", account.archive, "rule", FIRST, later, ReplayState.STARTED, datetime.now(UTC))
     )
-    app = open_page("data_health", warehouse.uri)
+    app = open_page("data_health", warehouse.uri, more="archive")
     assert not app.exception
     assert "Read to 02 May 2026 00:00 UTC" in words(app)
     table = replays(app)
@@ -64,7 +64,7 @@ def test_the_form_starts_a_load_of_its_window(
     account.put(privacy(40))
     warehouse = Warehouse(str(tmp_path / "w"))
     read(account, warehouse)
-    app = open_page("data_health", warehouse.uri)
+    app = open_page("data_health", warehouse.uri, more="archive")
     assert app.text_input(key="archive_name").value == account.archive
     account.events.disable_rule(Name=account.rule, EventBusName=account.bus)  # the load ends at once, and says why
     app.date_input(key="archive_from").set_value(FIRST.date())
@@ -89,6 +89,6 @@ def test_what_needs_attention_after_a_load_is_shown(
     counts = dict.fromkeys(("received", "stored", "duplicate", "quarantined", "foreign"), 0)
     done = JobState("load", JobStatus.DONE, result={**counts, "attention": ["nothing [came](x)."]})
     monkeypatch.setattr(jobs(), "state", lambda _kind: done)
-    app = open_page("data_health", warehouse.uri)
+    app = open_page("data_health", warehouse.uri, more="archive")
     assert not app.exception
     assert r"nothing \[came\]\(x\)\." in words(app)

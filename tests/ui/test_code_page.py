@@ -79,7 +79,7 @@ def test_names_are_written_as_they_are_in_tables(
 ) -> None:
     names = {LUMA: "Luma & <b>Sons</b>", HARBOR: "Harbor"}
     monkeypatch.setenv("BWP_PRODUCT_NAMES", json.dumps(names))
-    app = open_page("error_codes", shop)
+    app = open_page("error_codes", shop, more="products")
     assert not app.exception
     assert any(set(names.values()) <= set(map(str, item.value.columns)) for item in app.dataframe)
 

@@ -35,7 +35,7 @@ def sentences(tmp_path: Path, open_page: OpenPage) -> Callable[[Days], list[str]
         load(Warehouse(str(tmp_path / "w")), open_source(str(tmp_path / "events.json")))
         app = open_page("trends", tmp_path / "w")
         assert not app.exception
-        return [text.value for text in app.text if " stood out " in text.value]
+        return [line for text in app.text for line in text.value.splitlines() if " stood out " in line]
 
     return run
 

@@ -34,7 +34,7 @@ def _login(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.usefixtures("_login")
 def test_the_form_offers_the_sources_of_the_settings(loaded: Path, open_page: OpenPage) -> None:
-    app = open_page("data_health", loaded)
+    app = open_page("data_health", loaded, more="archive")
     assert not app.exception
     assert app.selectbox(key="load_source").options == ["s3://ours/events", "s3://ours/older", "archive://ours"]
     assert not [field for field in app.text_input if field.key == "load_source"]
@@ -46,9 +46,9 @@ def test_the_archive_form_offers_the_archives_of_the_settings(
 ) -> None:
     monkeypatch.setenv("BWP_ARCHIVE__RULE_NAME", "rule")
     monkeypatch.setenv("BWP_ARCHIVE__QUEUE_URL", "https://queue.invalid/q")
-    assert open_page("data_health", loaded).selectbox(key="archive_name").options == ["ours"]
+    assert open_page("data_health", loaded, more="archive").selectbox(key="archive_name").options == ["ours"]
     monkeypatch.setenv("BWP_SOURCES", "[]")
-    app = open_page("data_health", loaded)
+    app = open_page("data_health", loaded, more="archive")
     assert "neither names an archive" in words(app)
     assert not [button for button in app.button if button.label == "Replay and load"]
 
@@ -59,7 +59,7 @@ def test_without_a_source_in_the_settings_nothing_can_be_loaded(
 ) -> None:
     monkeypatch.delenv("BWP_SOURCE")
     monkeypatch.delenv("BWP_SOURCES")
-    app = open_page("data_health", loaded)
+    app = open_page("data_health", loaded, more="archive")
     assert "neither is set" in words(app)
     assert app.button(key="load").disabled
 
@@ -77,5 +77,5 @@ def test_a_source_that_was_not_offered_is_refused_when_the_browser_sends_it(
 
 
 def test_without_a_login_any_path_may_be_typed(loaded: Path, open_page: OpenPage) -> None:
-    app = open_page("data_health", loaded)
+    app = open_page("data_health", loaded, more="archive")
     assert app.text_input(key="load_source").value == ""

@@ -11,9 +11,10 @@ import streamlit as st
 from bwp_client.settings import Settings
 from bwp_client.sources import Scheme, SourceAddress
 from bwp_client.ui.components import count_column, draw_table, time_column
-from bwp_client.ui.data import warehouse_in_use
+from bwp_client.ui.data import version_key, warehouse_in_use
 from bwp_client.ui.jobs import JobState, JobStatus, is_running, jobs
 from bwp_client.ui.markdown import plain
+from bwp_client.ui.page import PageContext
 from bwp_client.ui.sections.job_buttons import offered_sources, start_job
 from bwp_client.warehouse import Warehouse
 from bwp_client.warehouse.replays import list_replays
@@ -25,21 +26,16 @@ _STATES: Final = {
 _COUNTS: Final = ("received", "stored", "duplicate", "quarantined", "foreign")
 
 
-def draw_archive(settings: Settings, version: str) -> None:
-    """Draw the form that starts a load from an archive, and the replays so far; nothing over sample data.
-
-    Args:
-        settings: Name the warehouse, and the archives that a page may read.
-        version: Changes with every finished run.
-    """
-    if settings.is_sample:
-        return
+def draw_archive(page: PageContext) -> None:
+    """Draw the form that starts a load from an archive, and the replays so far."""
+    settings = page.settings
     state = jobs().state("load")
     # A load records its replays before any run names them, so the list is read again when a load begins or ends.
     replays = _replays(
-        uri=warehouse_in_use(settings).uri, version=version, load_state="" if state is None else state.status.value
+        uri=warehouse_in_use(settings).uri,
+        version=version_key(settings),
+        load_state="" if state is None else state.status.value,
     )
-    st.subheader("Archive", anchor=False)
     _draw_form(settings, replays, state)
     if replays:
         _draw_replays(replays)

@@ -89,7 +89,7 @@ def _draw_history(page: PageContext) -> None:
 
 
 def _draw_open_tasks(page: PageContext, code: str) -> None:
-    draw_heading("Open tasks", MetricName.OPEN_FAILURES)
+    draw_heading("Open tasks", notes="The nearest deadlines that can still be met. Tick a row to open the task.")
     until = max(page.filters_of_all_data.to_time, this_quarter_hour())
     failures = read_failures(page, page.filters.with_(from_time=EARLIEST_EVENT, to_time=until))
     st.page_link(
@@ -104,7 +104,6 @@ def _draw_open_tasks(page: PageContext, code: str) -> None:
         hide_index=True, column_config=COLUMNS, placeholder="–", row_height=ROW_HEIGHT // 2,
         on_select=partial(open_task_row, "code_tasks", first["task_id"].tolist()), selection_mode="single-row",
         key="code_tasks", alt="The first open tasks with this code, with days left, deadline and product",
-        caption="The nearest deadlines that can still be met. Tick a row to open the task.",
     )  # fmt: skip
 
 

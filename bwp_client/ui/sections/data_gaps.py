@@ -21,7 +21,6 @@ def draw_data_gaps(page: PageContext) -> None:
     products, missing, duplicates = cached(
         page.snapshot, "completeness", lambda: (last_heard(page.snapshot), gaps(page.snapshot), twins(page.snapshot))
     )
-    st.subheader("Is anything missing?", anchor=False)
     if silent := page.cached("silent products", lambda: _silent(page, products)):
         st.warning(
             plain(f"{'; '.join(silent)}. That is missing data, not a zero: check that these events are subscribed to.")

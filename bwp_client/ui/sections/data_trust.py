@@ -32,8 +32,8 @@ def draw_trust(page: PageContext) -> None:
 
 def draw_trust_lines(page: PageContext) -> None:
     """Draw the lines; lines with a warning come first."""
-    for is_good, text in sorted([_freshness(page), *_cached_lines(page)], key=lambda line: line[0]):
-        st.text(f"{'✓' if is_good else '⚠'} {text}")
+    lines = sorted([_freshness(page), *_cached_lines(page)], key=lambda line: line[0])
+    st.text("\n".join(f"{'✓' if is_good else '⚠'} {text}" for is_good, text in lines))
 
 
 def _cached_lines(page: PageContext) -> list[tuple[bool, str]]:

@@ -20,7 +20,7 @@ SPARK_WEEKS = 12
 
 def draw_top_codes(page: PageContext) -> None:
     """Draw the most frequent codes with state, tasks, the weeks before and next action."""
-    draw_heading("Why", MetricName.ERROR_CODES)
+    draw_heading("Why", MetricName.ERROR_CODES, notes="Tick a row to open the code.")
     codes = page.cached_table("top codes", lambda: _top_codes(page))
     if not codes.num_rows:
         st.text("No task of this kind failed in this period.")
@@ -41,7 +41,6 @@ def draw_top_codes(page: PageContext) -> None:
         selection_mode="single-row",
         key="overview_codes",
         alt="Top error codes with state, tasks, share, the number of failed tasks a week, and next action",
-        caption="A task with two codes counts under each. Tick a row to open the code.",
     )  # fmt: skip
 
 
@@ -71,11 +70,11 @@ def _top_codes(page: PageContext) -> pd.DataFrame:
 
 
 def draw_every_code(page: PageContext) -> None:
-    """Draw every code of the period with its figures, and the next action for each."""
+    """Draw every code of the period with its figures."""
     codes = _compared(page, MetricName.ERROR_CODES)
     columns = ["code", "state", "tasks", "tasks_before", "share", "first_seen", "last_seen", "class"]
     rows = page.cached_table("every code", lambda: codes[columns].assign(share=codes["share"] * 100))
-    draw_heading("Every code", MetricName.ERROR_CODES)
+    draw_heading("Every code", MetricName.ERROR_CODES, notes="Tick a row to open the code.")
     draw_table(
         rows,
         hide_index=True,
@@ -92,7 +91,11 @@ def draw_every_code(page: PageContext) -> None:
         key="codes_table",
         alt="Every error code with state, tasks, share, first and last seen, and class",
     )  # fmt: skip
-    st.subheader("What to do", anchor=False)
+
+
+def draw_actions(page: PageContext) -> None:
+    """Draw the next action for every code of the period."""
+    codes = page.metric(MetricName.ERROR_CODES)
     draw_table(
         page.cached_table("actions", lambda: codes[["code", "action"]]),
         hide_index=True,
@@ -108,14 +111,12 @@ def draw_every_code(page: PageContext) -> None:
 def draw_code_sets(page: PageContext) -> None:
     """Draw the sets of several codes that failed tasks have at once."""
     several = page.cached("sets of several codes", lambda: _compared(page, MetricName.CODE_SETS).query("codes > 1"))
-    draw_heading("Codes that come together", MetricName.CODE_SETS)
+    failed = page.metric_row(MetricName.COVERAGE)["failed"]
+    notes = f"{int(several['tasks'].sum()):,} of {failed:,} failed tasks have more than one code."
+    draw_heading("Codes that come together", MetricName.CODE_SETS, notes=notes)
     if several.empty:
         st.caption("No failed task of this period has more than one code.")
         return
-    st.caption(
-        f"{int(several['tasks'].sum()):,} of {page.metric_row(MetricName.COVERAGE)['failed']:,} failed tasks have more than "
-        f"one code; each counts once here, {page.as_of}."
-    )
     columns = ["code_set", "tasks", "tasks_before", "share"]
     draw_table(
         page.cached_table("code sets", lambda: several[columns].assign(share=several["share"] * 100)),

@@ -18,6 +18,7 @@ from bwp_client.metrics.wording import baseline_name, rate_legend, rate_with_int
 from bwp_client.ui.components import (
     DAY_FORMAT,
     MINUTE_FORMAT,
+    brief_of,
     count_column,
     draw_chart,
     draw_table,
@@ -52,11 +53,10 @@ def draw_rate_over_time(
         lambda: rate_over_time(
             rates, theme(), baseline=baseline.rate if baseline else None, outside=marks, baseline_name=name or ""
         ),
-        caption=f"{legend} n {int(rates['n'].sum()):,} outcomes, {page.as_of}.",
+        notes=f"{legend} n {int(rates['n'].sum()):,} finished tasks.",
         alt=lambda: describe_rates(rates, page.bucket),
         data=lambda: rates,
         key=key,
-        about=(MetricName.FAILURE_RATE,),
         on_click=filters_of_period(page, page.bucket),
     )
 
@@ -78,11 +78,10 @@ def draw_rate_with_period_before(page: PageContext, rates: pd.DataFrame, *, key:
         page,
         f"Failure rate by {page.bucket}",
         lambda: rate_over_time(rates, theme(), before=before, changes=changes),
-        caption=f"Shaded: likely range.{pale}{dashed} Hover for the counts.",
+        notes=f"{brief_of(MetricName.FAILURE_RATE)} Shaded: the likely range.{pale}{dashed}",
         alt=lambda: describe_rates(rates, page.bucket),
         data=lambda: rates,
         key=key,
-        about=(MetricName.FAILURE_RATE,),
         on_click=filters_of_period(page, page.bucket),
     )
 
@@ -104,7 +103,7 @@ def draw_outcomes_over_time(page: PageContext, rates: pd.DataFrame) -> None:
         page,
         f"Failed and completed tasks by {page.bucket}",
         lambda: outcomes_over_time(rates, theme()),
-        caption=f"Lighter: partial {page.bucket}. n {int(rates['n'].sum()):,} outcomes, {page.as_of}.",
+        notes=f"Lighter: partial {page.bucket}. n {int(rates['n'].sum()):,} finished tasks.",
         alt=lambda: describe_outcomes(rates, page.bucket),
         data=lambda: rates,
         key="outcomes",
@@ -122,7 +121,7 @@ def draw_rate_table(page: PageContext, rates: pd.DataFrame, comparison: Mapping[
         hide_index=True,
         column_config={
             starts: time_column(time_format=MINUTE_FORMAT if bucket is Bucket.HOUR else DAY_FORMAT),
-            **{name: count_column(name) for name in ("Failed", "Completed", "Outcomes (n)")},
+            **{name: count_column(name) for name in ("Failed", "Completed", "Finished")},
         },
         key="rates_table",
         alt=f"Failed, completed and failure rate for each {bucket}",
@@ -140,7 +139,7 @@ def _rate_rows(rates: pd.DataFrame, marks: pd.Series[str], starts: str) -> pd.Da
             starts: rates["period_start"],
             "Failed": rates["failed"],
             "Completed": rates["completed"],
-            "Outcomes (n)": rates["n"],
+            "Finished": rates["n"],
             "Failure rate": [rate_with_interval(row) for row in rates.to_dict("records")],
             "Baseline": marks,
             "Partial": ["partial" if partial else "" for partial in rates["partial"]],

@@ -11,7 +11,7 @@ import streamlit as st
 from bwp_client.metrics import MetricName
 from bwp_client.metrics.comparison import NOT_COMPARED, verdict
 from bwp_client.metrics.wording import day, interval, percent, points
-from bwp_client.ui.components import meaning_of
+from bwp_client.ui.components import brief_of
 from bwp_client.ui.markdown import plain
 from bwp_client.ui.page import PageContext
 from bwp_client.ui.sections import narrative, today
@@ -47,56 +47,51 @@ def draw_sentences(page: PageContext, comparison: dict[Hashable, Any]) -> None:
         comparison: The page's `period_comparison` row.
     """
     unrated = unrated_failures(page)
+    state = (
+        page.cached("sentence", lambda: narrative.state_sentence(page, comparison))
+        if comparison["n"] or not unrated
+        else f"{unrated:,} failed, and no rate can be given: no COMPLETED event was ever loaded for these products."
+    )
+    sentences = [
+        state,
+        page.cached("episode", lambda: narrative.episode_sentence(page)),
+        page.cached("watched codes", lambda: narrative.watched_codes_sentence(page)),
+        page.cached("newest week", lambda: narrative.newest_week_sentence(page)),
+        today.open_failures_sentence(page),
+    ]
     with st.container(border=True):
-        if comparison["n"] or not unrated:
-            st.text(page.cached("sentence", lambda: narrative.state_sentence(page, comparison)))
-        else:
-            st.text(
-                f"{unrated:,} failed, and no rate can be given: no COMPLETED event was ever loaded for these products."
-            )
-        for key, sentence in (
-            ("episode", narrative.episode_sentence),
-            ("watched codes", narrative.watched_codes_sentence),
-            ("newest week", narrative.newest_week_sentence),
-        ):
-            if text := page.cached(key, lambda sentence=sentence: sentence(page)):  # type: ignore[misc]
-                st.text(text)
-        st.text(today.open_failures_sentence(page))
+        st.text("\n".join(filter(None, sentences)))
 
 
 def draw_figures(page: PageContext, comparison: dict[Hashable, Any]) -> None:
     """Draw failure rate, failed tasks, completed tasks and known reasons; arguments as for `draw_sentences`."""
     row, unrated = comparison, unrated_failures(page)
-    is_cut = not_compared(page) is not None
-    rate, failed, completed, reasons = st.columns(4)
-    with rate:
-        _draw_rate(row, has_unrated=bool(unrated))
+    with st.container(horizontal=True):
+        _draw_rate(page, row, has_unrated=bool(unrated))
+        _draw_counts(page, row, unrated, is_cut=not_compared(page) is not None)
+
+
+def _draw_counts(page: PageContext, row: dict[Hashable, Any], unrated: int, *, is_cut: bool) -> None:
     failed_delta, failed_arrow = _change(row, "failed", is_cut=is_cut)
     completed_delta, completed_arrow = _change(row, "completed", is_cut=is_cut)
-    failed.metric(
+    st.metric(
         "Failed tasks", f"{row['failed'] + unrated:,}",
         f"{unrated:,} of them not rated" if unrated else failed_delta, delta_color="off", border=True,
         delta_arrow="off" if unrated else failed_arrow,
-        help="Tasks whose outcome in this period is FAILED. Those of products without a denominator are not rated.",
+        help="Tasks that failed in this period. Those of products without completed tasks are not rated.",
     )  # fmt: skip
-    completed.metric(
+    st.metric(
         "Completed tasks", f"{row['completed']:,}", completed_delta, delta_color="off", border=True,
         delta_arrow=completed_arrow,
-        help="Tasks whose outcome in this period is COMPLETED.",
+        help="Tasks that completed in this period.",
     )  # fmt: skip
     coverage = page.metric_row(MetricName.COVERAGE)
-    reasons.metric(
+    st.metric(
         "Reasons known", f"{coverage['coverage']:.0%}" if coverage["failed"] else "–",
         f"{coverage['found']:,} of {coverage['failed']:,} failed tasks", delta_color="off", delta_arrow="off", border=True,
-        help=meaning_of(MetricName.COVERAGE)
+        help=brief_of(MetricName.COVERAGE)
         + " Products that are not rated are included; a choice of error codes does not narrow it.",
     )  # fmt: skip
-    if pd.notna(row["rate"]):
-        other = ", other failures among them" if page.filters.codes else ""
-        st.caption(
-            f"{row['failed']:,} failed of {row['n']:,} outcomes{other}, 95 % interval "
-            f"{interval(row['low'], row['high'])}, {page.as_of}"
-        )
 
 
 def _change(row: dict[Hashable, Any], name: str, *, is_cut: bool) -> tuple[str, Literal["auto", "off"]]:
@@ -107,7 +102,14 @@ def _change(row: dict[Hashable, Any], name: str, *, is_cut: bool) -> tuple[str, 
     return f"{change:+,} vs. period before", "auto" if change else "off"
 
 
-def _draw_rate(row: dict[Hashable, Any], *, has_unrated: bool) -> None:
+def _explanation(page: PageContext, row: dict[Hashable, Any]) -> str:
+    counts = f"{brief_of(MetricName.FAILURE_RATE)} {row['failed']:,} of {row['n']:,}"
+    if page.filters.codes:
+        counts = f"{counts}, other failures among them"
+    return counts + (f"; likely range {interval(row['low'], row['high'])}." if pd.notna(row["rate"]) else ".")
+
+
+def _draw_rate(page: PageContext, row: dict[Hashable, Any], *, has_unrated: bool) -> None:
     missing = "not rated" if has_unrated and not row["n"] else "too few"
     value = percent(row["rate"]) if pd.notna(row["rate"]) else missing
     change = verdict(row)
@@ -120,6 +122,6 @@ def _draw_rate(row: dict[Hashable, Any], *, has_unrated: bool) -> None:
         else f"{row['failed']:,} of {row['n']:,}",
         delta_arrow="auto" if is_compared else "off",
         delta_color="inverse" if change in {"higher", "lower"} else "off",
-        help=meaning_of(MetricName.FAILURE_RATE, MetricName.PERIOD_COMPARISON),
+        help=_explanation(page, row),
         border=True,
     )

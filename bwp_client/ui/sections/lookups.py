@@ -23,16 +23,23 @@ _RUN_STATES = {"finished": "finished", "stopped": "stopped early", "partial": "r
 _COUNTS = ("Asked", "Found", "Left", "Requests", "Throttled", "Tokens")
 
 
-def draw_lookup_states(page: PageContext) -> None:
+def draw_lookups(page: PageContext) -> None:
+    """Draw for how many failed tasks the reason is known, why the others are not, and the newest runs that asked."""
+    _draw_lookup_states(page)
+    _draw_unknown_reasons(page)
+    _draw_lookup_runs(page)
+
+
+def _draw_lookup_states(page: PageContext) -> None:
     """Draw the number of failed tasks of the period by lookup state."""
     coverage = page.metric_row(MetricName.COVERAGE)
-    draw_heading("Reasons known", MetricName.COVERAGE, MetricName.LOOKUP_STATES)
-    st.caption("Failed tasks in the chosen period, by the state of their lookup.")
-    for column, (state, label) in zip(st.columns(len(_STATES)), _STATES.items(), strict=True):
-        column.metric(label, f"{coverage['lookup_failed' if state == 'failed' else state]:,}", border=True)
+    draw_heading("Reasons known", MetricName.LOOKUP_STATES, notes="Failed tasks in the chosen period.")
+    with st.container(horizontal=True):
+        for state, label in _STATES.items():
+            st.metric(label, f"{coverage['lookup_failed' if state == 'failed' else state]:,}", border=True)
 
 
-def draw_unknown_reasons(page: PageContext) -> None:
+def _draw_unknown_reasons(page: PageContext) -> None:
     """Draw the failed tasks without known errors, with the reasons; nothing when all errors are known."""
     rows = page.cached_table("unknown reasons", lambda: _unknown_reasons(page))
     if not rows.num_rows:
@@ -73,7 +80,7 @@ def _unknown_reasons(page: PageContext) -> pd.DataFrame:
     )
 
 
-def draw_lookup_runs(page: PageContext) -> None:
+def _draw_lookup_runs(page: PageContext) -> None:
     """Draw the newest runs that asked Buy with Prime; nothing when there was none."""
     runs = cached(page.snapshot, "lookup runs", lambda: lookup_runs(list_runs(page.snapshot.warehouse))[:MAX_RUNS])
     if not runs:

@@ -12,7 +12,7 @@ from bwp_client.metrics.attribution import change_search_period
 from bwp_client.metrics.comparison import verdict
 from bwp_client.metrics.queries import rated_products
 from bwp_client.metrics.wording import TOO_FEW_TO_RATE, interval
-from bwp_client.ui.components import draw_chart, draw_table, theme
+from bwp_client.ui.components import draw_chart, draw_heading, draw_table, theme
 from bwp_client.ui.page import PageContext
 from bwp_client.ui.sections.data_extent import uncompared_products
 from bwp_client.ui.sections.unrated import draw_unrated
@@ -51,15 +51,13 @@ def rates_by_week(page: PageContext) -> dict[str, pd.DataFrame]:
 def draw_products(page: PageContext) -> None:
     """Draw each product with its rate, the comparison with the period before, and its most frequent code."""
     rate = st.column_config.NumberColumn(format="%.1f %%")
-    outcomes = st.column_config.NumberColumn(
-        "Outcomes", help="Failed and completed tasks", format="localized", width=75
-    )
+    finished = st.column_config.NumberColumn(help="Failed and completed tasks", format="localized", width=75)
     code = st.column_config.TextColumn("Most frequent code", width=215)
     draw_table(
         page.cached_table("products shown", lambda: _product_rows(page)), hide_index=True, key="products",
         placeholder="–",
-        column_config={"Outcomes (n)": outcomes, "Failure rate": rate, "Period before": rate, "Most frequent code": code},
-        alt="Business products with failed tasks, outcomes, failure rate, comparison with the period before and top code",
+        column_config={"Finished": finished, "Failure rate": rate, "Period before": rate, "Most frequent code": code},
+        alt="Business products with failed and finished tasks, failure rate, comparison with the period before and top code",
     )  # fmt: skip
     draw_unrated(page)
 
@@ -72,7 +70,7 @@ def _product_rows(page: PageContext) -> pd.DataFrame:
         {
             "Business product": [page.names(product) for product in products["business_product_id"]],
             "Failed": products["failed"],
-            "Outcomes (n)": products["n"],
+            "Finished": products["n"],
             "Failure rate": products["rate"] * 100,
             "95 % interval": [
                 TOO_FEW_TO_RATE if pd.isna(row["rate"]) else interval(row["low"], row["high"]) for row in rows
@@ -96,23 +94,24 @@ def draw_weekly_rates(page: PageContext) -> None:
         lambda: {product: frame for product, frame in rates_by_week(page).items() if frame["rate"].notna().any()},
     )
     if not weekly:
+        st.text("No business product has a week with enough finished tasks to rate.")
         return
     n = sum(int(frame["n"].sum()) for frame in weekly.values())
     draw_chart(
         page,
         "Failure rate by business product and week",
         lambda: rates_by_product(weekly, page.names, theme()),
-        caption=f"This period and the one before. Hollow: partial week. A week with fewer than {page.settings.min_n} "
-        f"outcomes is not rated. n {n:,} outcomes, {page.as_of}.",
+        notes=f"This period and the one before. Hollow: partial week. A week with fewer than {page.settings.min_n} "
+        f"finished tasks is not rated. n {n:,} finished tasks.",
         alt=lambda: describe_products(weekly, page.names, "week"),
         data=lambda: pd.concat(weekly, names=["business_product_id"]).reset_index(level=0),
         key="products_by_week",
-        about=(MetricName.FAILURE_RATE,),
     )
 
 
 def draw_codes_by_product(page: PageContext) -> None:
     """Draw the failed tasks of each error code at each product."""
+    draw_heading("Failed tasks by error code and business product", MetricName.CODES_BY_PRODUCT)
     rows = page.cached_table("codes by product", lambda: _code_rows(page))
     if rows.num_rows:
         draw_table(rows, key="codes_by_product", alt="Failed tasks by error code and business product")

@@ -7,7 +7,7 @@ from typing import Final
 import pandas as pd
 import streamlit as st
 
-from bwp_client.ui.components import count_column, draw_table, time_column
+from bwp_client.ui.components import count_column, draw_heading, draw_table, time_column
 from bwp_client.ui.data import cached, to_arrow
 from bwp_client.ui.page import PageContext
 from bwp_client.warehouse.quarantine import list_quarantined
@@ -19,15 +19,15 @@ MAX_RECORDS: Final = 200
 
 def draw_quarantine(page: PageContext) -> None:
     """Draw the quarantined records, or a caption when there are none."""
-    st.subheader("Quarantine", anchor=False)
+    draw_heading(
+        "Quarantine",
+        notes="Records that could not be read, newest first; excerpts are scrubbed. After a fix: python -m bwp_client "
+        "quarantine retry.",
+    )
     records = cached(page.snapshot, "quarantined", lambda: to_arrow(_records(page.snapshot)))
     if not records.num_rows:
         st.caption("No record is in quarantine.")
         return
-    st.caption(
-        "Records that could not be read, newest first; excerpts are scrubbed. After a fix: "
-        "python -m bwp_client quarantine retry."
-    )
     draw_table(
         records,
         hide_index=True,

@@ -115,7 +115,7 @@ def draw_report_list(reports: list[Manifest]) -> None:
                 "As of": [report.spec.as_of for report in reports],
                 "Failure rate": [_per_cent(report.figures.get("rate")) for report in reports],
                 "Failed": [report.figures.get("failed") for report in reports],
-                "Outcomes (n)": [report.figures.get("n") for report in reports],
+                "Finished": [report.figures.get("n") for report in reports],
                 "State": [_state(report, replaced) for report in reports],
                 "Key": [report.key for report in reports],
             }
@@ -202,6 +202,7 @@ def _draw_periods(comparison: PeriodComparison, first: str, second: str, names: 
     st.text(comparison.sentence)
     rows = comparison.products
     rates = {name: st.column_config.NumberColumn(format="%.1f %%") for name in (first, second)}
+    st.caption("Failure rates by business product, the largest differences first. Differences are of unrounded rates.")
     draw_table(
         pd.DataFrame(
             {
@@ -220,16 +221,15 @@ def _draw_periods(comparison: PeriodComparison, first: str, second: str, names: 
         hide_index=True, placeholder="–", key="compared_products",
         column_config=rates | {"Difference": st.column_config.NumberColumn("Points", format="%+.1f")},
         alt="Failure rates of both reports by business product with their differences",
-        caption="Failure rates by business product, the largest differences first. Differences are of unrounded rates.",
     )  # fmt: skip
     codes = comparison.codes.rename(
         columns={"code": "Error code", "before": first, "after": second, "difference": "Difference"}
     )
+    st.caption("Failed tasks by error code. Periods of different length have different counts.")
     draw_table(
         codes, hide_index=True, key="compared_codes",
         column_config={"Difference": st.column_config.NumberColumn(format="%+d")},
         alt="Failed tasks of both reports by error code with their differences",
-        caption="Failed tasks by error code. Periods of different length have different counts.",
     )  # fmt: skip
 
 

@@ -9,7 +9,7 @@ import pandas as pd
 import streamlit as st
 
 from bwp_client.settings import SAMPLE_SOURCE
-from bwp_client.ui.components import count_column, draw_table, time_column
+from bwp_client.ui.components import count_column, draw_heading, draw_table, time_column
 from bwp_client.ui.data import cached, to_arrow
 from bwp_client.ui.page import PageContext
 from bwp_client.warehouse import Run, list_runs
@@ -21,8 +21,7 @@ _NOT_STORED: Final = ("duplicate", "ignored", "quarantined")
 def draw_runs(page: PageContext) -> None:
     """Draw the runs, and the records that they did not store by cause, type or reason."""
     runs = cached(page.snapshot, "newest runs", lambda: list_runs(page.snapshot.warehouse, limit=MAX_RUNS))
-    st.subheader("Runs", anchor=False)
-    st.caption("Every record read is stored, duplicate, ignored or quarantined; the counts add up.")
+    draw_heading("Runs", notes="Every record read is stored, duplicate, ignored or quarantined; the counts add up.")
     draw_table(
         cached(page.snapshot, "run rows", lambda: to_arrow(pd.DataFrame([_row(run) for run in runs]))),
         hide_index=True,

@@ -29,14 +29,12 @@ def draw_submission_rate(page: PageContext) -> None:
         page,
         "Failure rate by week of submission, all data",
         lambda: rate_over_time(known, theme()),
-        caption="Of the tasks submitted in a week, whenever they ended. More requests don't change this rate. "
-        f"{legend} A week is partial until {settles} after it: 1 in 100 completed tasks "
-        "took longer. The sidebar's period does not apply. "
-        f"n {int(known['n'].sum()):,} looked-up tasks, {page.as_of}.",
+        notes="Of the tasks submitted in a week, whenever they ended. More requests don't change this rate. "
+        f"{legend} Partial: until {settles} after the week. "
+        f"n {int(known['n'].sum()):,} looked-up tasks.",
         alt=lambda: describe_rates(known, "week"),
         data=lambda: known,
         key="submission_rate",
-        about=(MetricName.SUBMISSION_RATE,),
     )
 
 

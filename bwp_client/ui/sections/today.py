@@ -9,7 +9,6 @@ import pyarrow as pa
 import streamlit as st
 
 from bwp_client.events import EARLIEST_EVENT
-from bwp_client.metrics import MetricName
 from bwp_client.ui.components import ROW_HEIGHT, draw_heading, draw_table
 from bwp_client.ui.data import to_arrow
 from bwp_client.ui.drill_down import open_task_row
@@ -54,8 +53,8 @@ def draw_tiles(page: PageContext) -> None:
 
 def draw_first_tasks(page: PageContext) -> None:
     """Draw the first open failures whose deadline can still be met."""
-    draw_heading("Do today", MetricName.OPEN_FAILURES)
     failures = _open_failures(page)
+    draw_heading("Do today", notes=_notes(failures))
     if not failures.count:
         st.text("No failed task is open.")
     elif failures.rows.num_rows:
@@ -66,8 +65,15 @@ def draw_first_tasks(page: PageContext) -> None:
         )
 
 
-def _draw_first_tasks(failures: _OpenFailures) -> None:
+def _notes(failures: _OpenFailures) -> str:
     in_time = failures.count - failures.due["overdue"]
+    return (
+        f"{failures.rows.num_rows} of the {in_time:,} open tasks that can still be in time, nearest deadline first. Tick a "
+        "row to open the task. Can't make it? Tell the shopper before the deadline, and you get more time."
+    )
+
+
+def _draw_first_tasks(failures: _OpenFailures) -> None:
     draw_table(
         failures.rows,
         hide_index=True,
@@ -78,9 +84,6 @@ def _draw_first_tasks(failures: _OpenFailures) -> None:
         selection_mode="single-row",
         key="first_tasks",
         alt="The first open failures to act on, with days left, error code and next action",
-        caption=f"{failures.rows.num_rows} of the {in_time:,} open tasks that can still be in time, nearest deadline first. "
-        "The real deadline can be earlier: enter the day on which you received the request. Can't make it? Tell the shopper "
-        "before the deadline, and you get more time. Tick a row to open the task.",
     )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Mapping
+from collections.abc import Hashable, Mapping
 from functools import partial
 from typing import Any
 
@@ -15,13 +15,13 @@ from bwp_client.charts.trends import WEEKDAYS, describe_changes, describe_contri
 from bwp_client.metrics import Bucket, MetricName
 from bwp_client.metrics.comparison import NOT_COMPARED, verdict
 from bwp_client.metrics.wording import duration, interval, percent, points, rate_legend, rate_with_interval
-from bwp_client.ui.address_fields import draw_tabs
 from bwp_client.ui.components import (
     DAY_FORMAT,
     code_palette,
     count_column,
     draw_chart,
     draw_heading,
+    draw_open_tab,
     draw_table,
     theme,
 )
@@ -37,24 +37,26 @@ def draw_comparison(page: PageContext) -> None:
     """Draw the rate of this period, the rate of the period before, and their difference."""
     filters, row = page.filters, page.metric_row(MetricName.PERIOD_COMPARISON)
     draw_heading("This period against the one before", MetricName.PERIOD_COMPARISON)
-    this_period, before, difference = st.columns(3)
     reason = not_compared(page)
-    for column, label, prefix in ((this_period, "This period", ""), (before, "Period before", "previous_")):
-        value, detail = (NOT_COMPARED, "–") if prefix and reason else _rate_and_detail(row, prefix)
-        column.metric(label, value, detail, delta_color="off", delta_arrow="off", border=True)
     is_compared = pd.notna(row["difference"])
     interval = f" ({row['difference_low'] * 100:+.1f} to {row['difference_high'] * 100:+.1f})" if is_compared else ""
-    difference.metric(
-        "Difference", points(row["difference"]) if is_compared else "–", verdict(row, is_cut=bool(reason)) + interval,
-        delta_color="off", delta_arrow="off", border=True,
-    )  # fmt: skip
+    figures = {
+        "This period": _rate_and_detail(row, ""),
+        "Period before": (NOT_COMPARED, "–") if reason else _rate_and_detail(row, "previous_"),
+        "Difference": (
+            points(row["difference"]) if is_compared else "–",
+            verdict(row, is_cut=bool(reason)) + interval,
+        ),
+    }
+    with st.container(horizontal=True):
+        for label, (value, detail) in figures.items():
+            st.metric(label, value, detail, delta_color="off", delta_arrow="off", border=True)
     day = pd.Timedelta(days=1)
     st.caption(
         f"{filters.from_time:%d %b %Y} to {filters.to_time - day:%d %b %Y}, "
-        f"against {filters.before_time:%d %b %Y} to {filters.from_time - day:%d %b %Y}, {page.as_of}."
+        f"against {filters.before_time:%d %b %Y} to {filters.from_time - day:%d %b %Y}."
+        + (f" Nothing is compared with the period before: {reason}." if reason else "")
     )
-    if reason:
-        st.caption(f"Nothing is compared with the period before: {reason}.")
 
 
 def _rate_and_detail(row: Mapping[Hashable, Any], prefix: str) -> tuple[str, str]:
@@ -71,7 +73,9 @@ def draw_contributions(page: PageContext) -> None:
     frame = page.metric(MetricName.CONTRIBUTORS)
     if frame["contribution"].isna().all():
         draw_heading("What changed", MetricName.CONTRIBUTORS)
-        too_few = f"This period or the one before has fewer than {page.settings.min_n} outcomes: too few to compare."
+        too_few = (
+            f"This period or the one before has fewer than {page.settings.min_n} finished tasks: too few to compare."
+        )
         reason = not_compared(page)
         st.caption(f"Nothing is compared with the period before: {reason}." if reason else too_few)
         return
@@ -82,13 +86,12 @@ def draw_contributions(page: PageContext) -> None:
         page,
         "What changed, by business product",
         lambda: contributions(frame, page.names, theme()),
-        caption=f"The rate {'rose' if change > 0 else 'fell'} by {abs(change):.2f} points: {change - mix:+z.2f} because "
+        notes=f"The rate {'rose' if change > 0 else 'fell'} by {abs(change):.2f} points: {change - mix:+z.2f} because "
         f"products fail more or less often, {mix:+z.2f} because the volume of products shifted. n {n:,} finished tasks, "
         f"{before:,} before.",
         alt=lambda: describe_contributions(frame, page.names),
         data=lambda: frame,
         key="contributions",
-        about=(MetricName.CONTRIBUTORS,),
         on_click=filters_of_product,
     )
     st.caption(f"The same change of {change:+.2f} points by the codes of a task, the largest contributions first.")
@@ -132,12 +135,11 @@ def draw_change_points(
         page,
         title,
         lambda: rate_with_changes(weekly, changes, theme()),
-        caption=f"{legend} Dark line: the usual level. Dashed: days on which the level changed ({found}). Shows all data, "
-        f"not only the chosen days. n {int(weekly['n'].sum()):,} finished tasks.",
+        notes=f"{legend} Dark line: the usual level. Dashed: days on which the level changed ({found}). "
+        f"n {int(weekly['n'].sum()):,} finished tasks.",
         alt=lambda: f"{describe_rates(weekly, 'week')} {describe_changes(changes)}",
         data=lambda: weekly,
         key="trend_rate",
-        about=(MetricName.CHANGE_POINTS, MetricName.FAILURE_RATE),
     )
     if changes.empty:
         return
@@ -179,15 +181,16 @@ def _change_rows(changes: pd.DataFrame) -> pd.DataFrame:
 
 
 def draw_more(page: PageContext) -> None:
-    """Draw tabs with further charts; only the open tab is computed, and the URL names it."""
-    draw_tab: dict[str, Callable[[PageContext], None]] = {
-        "codes": draw_codes_by_week, "hours": draw_hours, "time": draw_time_to_outcome,
-    }  # fmt: skip
-    labels = {"codes": "Error codes by week", "hours": "Weekday and hour", "time": "Time to outcome"}
-    for name, tab in draw_tabs(labels, key="more").items():
-        if tab.open:
-            with tab:
-                draw_tab[name](page)
+    """Draw tabs with further charts."""
+    draw_open_tab(
+        page,
+        "more",
+        {
+            "codes": ("Error codes by week", draw_codes_by_week),
+            "hours": ("Weekday and hour", draw_hours),
+            "time": ("Time to outcome", draw_time_to_outcome),
+        },
+    )
 
 
 def draw_codes_by_week(page: PageContext) -> None:
@@ -201,12 +204,10 @@ def draw_codes_by_week(page: PageContext) -> None:
         page,
         "Failed tasks by error code and week, all data",
         lambda: codes_over_time(codes, theme(), code_palette(page)),
-        caption=f"A task with two codes counts under each. n {failed:,} failed tasks, products that are not rated included, "
-        f"{page.as_of}.",
+        notes=f"A task with two codes counts under each. n {failed:,} failed tasks, products that are not rated included.",
         alt=lambda: "Failed tasks by error code and week over all data.",
         data=lambda: codes,
         key="trend_codes",
-        about=(MetricName.ERROR_CODES_OVER_TIME,),
     )
 
 
@@ -219,17 +220,16 @@ def draw_hours(page: PageContext) -> None:
             page,
             "Failure rate by weekday and hour",
             lambda: weekday_hour(frame, theme()),
-            caption=f"Empty: fewer than {page.settings.min_n} outcomes. n {n:,} outcomes, {page.as_of}.",
+            notes=f"Hours in UTC. Empty: fewer than {page.settings.min_n} finished tasks. n {n:,} finished tasks.",
             alt=lambda: describe_hours(frame),
             data=lambda: frame,
             key="weekday_hour",
-            about=(MetricName.WEEKDAY_HOUR,),
         )
         return
     draw_heading("Failure rate by weekday and hour", MetricName.WEEKDAY_HOUR)
     st.caption(
-        f"No weekday and hour has {page.settings.min_n} outcomes in this period (n {n:,}). Choose a longer period, or read "
-        f"the days of the week: {_weekdays(frame)}."
+        f"No weekday and hour has {page.settings.min_n} finished tasks in this period (n {n:,}). Choose a longer period, or "
+        f"read the days of the week: {_weekdays(frame)}."
     )
 
 
@@ -251,11 +251,10 @@ def draw_time_to_outcome(page: PageContext) -> None:
                 page,
                 f"{title}, by {bucket}",
                 partial(time_to_outcome, frame, theme(), outcome=outcome),
-                caption=f"{quantiles}. From submission; n {rows[0]['tasks']:,} looked-up tasks, {page.as_of}.",
+                notes=f"{quantiles}. From submission; n {rows[0]['tasks']:,} looked-up tasks.",
                 alt=partial("{}.".format, quantiles),
                 data=lambda: frame,
                 key=f"time_to_{outcome.lower()}",
-                about=(MetricName.TIME_TO_OUTCOME,),
             )
             continue
         draw_heading(title, MetricName.TIME_TO_OUTCOME)
