@@ -7,6 +7,7 @@ import streamlit as st
 from starlette.middleware import Middleware
 from starlette.routing import Route
 
+from bwp_client.ui.browser_files import BrowserFiles
 from bwp_client.ui.login_cookies import StaleLoginCookies
 from bwp_client.ui.login_gate import LoginGate
 from bwp_client.ui.login_redirect import LoginRedirect
@@ -24,5 +25,6 @@ app = st.App(
         Middleware(LoginGate),
         Middleware(LoginRedirect),
         Middleware(StaleLoginCookies),
+        Middleware(BrowserFiles),
     ],
 )

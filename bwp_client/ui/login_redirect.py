@@ -29,7 +29,7 @@ class LoginRedirect:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve a request: set the cookie before the login, redirect to its link after the login, or pass the request on."""
-        if scope["type"] != "http" or not _is_page(request := Request(scope)) or not _has_login():
+        if scope["type"] != "http" or not opens_page(request := Request(scope)) or not _has_login():
             await self._app(scope, receive, send)
             return
         is_main = path_in_app(scope) in ("", "/") and not scope.get("query_string")
@@ -45,7 +45,7 @@ class LoginRedirect:
         await response(scope, receive, send)
 
 
-def _is_page(request: Request) -> bool:
+def opens_page(request: Request) -> bool:
     """Return whether a request opens a page; requests from an open page don't accept HTML."""
     is_visit = request.method == "GET" and "text/html" in request.headers.get("accept", "")
     path = path_in_app(request.scope)

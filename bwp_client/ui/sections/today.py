@@ -48,7 +48,7 @@ def draw_tiles(page: PageContext) -> None:
         for state, (label, color) in _TILES.items():
             with st.container(border=True, gap=None, height="stretch"):
                 st.page_link(TASKS_PAGE, label=label, query_params=parameters_with({"due": [state]}))
-                st.markdown(f"### :{color}[{due[state]:,}]")
+                st.subheader(f":{color}[{due[state]:,}]", anchor=False)
 
 
 def draw_first_tasks(page: PageContext) -> None:

@@ -57,7 +57,7 @@ def draw_worklist(page: PageContext) -> None:
         return
     state = draw_option(st.radio, "Show", STATES, key="due", horizontal=True)
     draw_period_switch(page)
-    text = draw_text("Search", key="q", placeholder="Task ID, business product, error code, action")
+    text = draw_text("Search", key="q", placeholder="Task ID, business product, error code, action (press /)")
     is_waiting = state == "waiting"
 
     def tasks() -> pd.DataFrame:

@@ -1,0 +1,78 @@
+"""Adds our style sheets and our script to the frame of every page: print, phones, and keys.
+
+Elements of a page are drawn again in every run; these files are read once by the browser. They are files of the app's own
+origin and hold no data, so a content security policy needs no exception for them, and the sign-in page may read them too.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Final
+
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.requests import Request
+from starlette.responses import FileResponse
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from bwp_client.ui.login_gate import path_in_app
+from bwp_client.ui.login_redirect import opens_page
+
+_FOLDER: Final = Path(__file__).parent / "browser"
+_FILES: Final = {f"/{name}": _FOLDER / name for name in ("keys.js",)}
+_TAGS: Final = b'<script defer src="./keys.js"></script>'
+_END_OF_HEAD: Final = b"</head>"
+_OF_WHOLE_FILES: Final = (b"accept-encoding", b"if-modified-since", b"if-none-match", b"range")
+"""Headers of a request that could be answered with less than the whole frame as text."""
+
+
+class BrowserFiles:
+    """Middleware that serves the files, and names them in the frame of each page."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve a file, or a page with the tags that load the files, or pass the request on."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+        elif file := _FILES.get(path_in_app(scope)):
+            response = FileResponse(file, headers={"Cache-Control": "no-cache"})
+            await response(scope, receive, send)
+        elif opens_page(Request(scope)):
+            headers = [(name, value) for name, value in scope["headers"] if name.lower() not in _OF_WHOLE_FILES]
+            await self._app({**scope, "headers": headers}, receive, _Frame(send).send)
+        else:
+            await self._app(scope, receive, send)
+
+
+class _Frame:
+    """A response, to which the tags are added if it is an HTML page."""
+
+    def __init__(self, send: Send) -> None:
+        self._send = send
+        self._start: Message | None = None
+        self._body = b""
+
+    async def send(self, message: Message) -> None:
+        """Send a message of the response; those of an HTML page are sent together at its end."""
+        if message["type"] == "http.response.start" and _is_html(message):
+            self._start = message
+        elif self._start is None:
+            await self._send(message)
+        else:
+            self._body += message.get("body", b"")
+            if not message.get("more_body", False):
+                await self._send_whole(self._start)
+
+    async def _send_whole(self, start: Message) -> None:
+        body = self._body.replace(_END_OF_HEAD, _TAGS + _END_OF_HEAD, 1)
+        headers = MutableHeaders(scope=start)
+        headers["content-length"] = str(len(body))
+        for name in ("etag", "last-modified"):  # those of the file without the tags
+            del headers[name]
+        await self._send(start)
+        await self._send({"type": "http.response.body", "body": body})
+
+
+def _is_html(start: Message) -> bool:
+    return Headers(raw=start["headers"]).get("content-type", "").startswith("text/html")
