@@ -7,7 +7,7 @@ from bwp_client.charts.rate_descriptions import describe_outcomes
 from bwp_client.metrics import Bucket, MetricName
 from bwp_client.ui.components import draw_chart, theme
 from bwp_client.ui.page import open_page
-from bwp_client.ui.sections import data_extent, headline, trends, unrated
+from bwp_client.ui.sections import compare, data_extent, headline, trends, unrated
 
 page = open_page("Trends")
 data_extent.draw_missing_data(page)
@@ -15,6 +15,7 @@ headline.draw_sentences(page, page.metric_row(MetricName.PERIOD_COMPARISON))
 trends.draw_comparison(page)
 if page.snapshot.span() is None:
     st.stop()
+compare.draw_compare(page)
 trends.draw_contributions(page)
 weekly = page.metric(MetricName.FAILURE_RATE, page.filters_of_all_data, Bucket.WEEK)
 if weekly.empty:

@@ -1,6 +1,7 @@
 """Plotly figures drawn from metric frames: pure functions, used by pages, notebooks and reports."""
 
 from bwp_client.charts.codes import code_bars, code_colors, codes_over_time
+from bwp_client.charts.compared_rates import compared_rates
 from bwp_client.charts.rates import outcomes_over_time, rate_over_time, rates_by_product
 from bwp_client.charts.theme import Theme
 from bwp_client.charts.trends import contributions, rate_with_changes, time_to_outcome, weekday_hour
@@ -10,6 +11,7 @@ __all__ = [
     "code_bars",
     "code_colors",
     "codes_over_time",
+    "compared_rates",
     "contributions",
     "outcomes_over_time",
     "rate_over_time",

@@ -58,3 +58,21 @@ def describe_outcomes(frame: pd.DataFrame, bucket: str) -> str:
         f"{int(frame['failed'].sum()):,} failed and {int(frame['completed'].sum()):,} completed tasks; most failed in the "
         f"{bucket} of {top['period_start']:%d %b %Y}: {int(top['failed']):,}."
     )
+
+
+def describe_compared(frames: Mapping[str, pd.DataFrame], sentence: str, bucket: str) -> str:
+    """Return the text alternative of `compared_rates`: the comparison in words, and the range of each line.
+
+    Args:
+        frames: `failure_rate` frames by name.
+        sentence: The comparison in words.
+        bucket: The word for a period, such as `day` or `week`.
+    """
+    parts = []
+    for name, frame in frames.items():
+        rated = frame[frame["rate"].notna()]
+        if rated.empty:
+            parts.append(f"{name}: no {bucket} has enough finished tasks to rate")
+            continue
+        parts.append(f"{name}: from {rated['rate'].min():.1%} to {rated['rate'].max():.1%} by {bucket}")
+    return f"{sentence} {'; '.join(parts)}."

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
-from typing import Any
 
 import pandas as pd
 import plotly.graph_objects as go
 
+from bwp_client.charts.rate_marks import interval_outline, rate_line, rate_markers
 from bwp_client.charts.theme import (
     COMPLETED,
     FAILED,
@@ -23,7 +23,6 @@ from bwp_client.charts.theme import (
 )
 
 _RIBBON = "rgba(213,94,0,0.18)"
-_TRANSPARENT = "rgba(0,0,0,0)"
 _MAX_MARKERS = 120
 _NARROWEST_PIXELS = 260
 """The width between the axes on a phone."""
@@ -67,10 +66,10 @@ def rate_over_time(
         _add_before(chart, before.assign(period_start=before["period_start"] + _shift(frame, before)), theme)
     _add_interval(chart, frame)
     chart.add_scatter(
-        **_line(frame),
+        **rate_line(frame),
         mode="lines+markers" if len(rated) <= _MAX_MARKERS else "lines",
         line={"color": FAILED, "width": 2},
-        marker=_markers(frame, FAILED),
+        marker=rate_markers(frame, FAILED),
         hovertemplate=_RATE_HOVER + "<extra></extra>",
         name="Failure rate",
     )
@@ -102,7 +101,7 @@ def _shift(frame: pd.DataFrame, before: pd.DataFrame) -> pd.Timedelta:
 
 def _add_before(chart: go.Figure, before: pd.DataFrame, theme: Theme) -> None:
     chart.add_scatter(
-        **_line(before),
+        **rate_line(before),
         mode="lines",
         line={"color": muted(theme), "width": 1.5},
         opacity=0.45,
@@ -131,7 +130,7 @@ def _add_peak(chart: go.Figure, rated: pd.DataFrame, theme: Theme) -> None:
 
 def _add_interval(chart: go.Figure, frame: pd.DataFrame) -> None:
     chart.add_scatter(
-        **_ribbon(frame),
+        **interval_outline(frame),
         mode="lines",
         line={"width": 1.5, "color": _RIBBON},
         fill="toself",
@@ -179,10 +178,10 @@ def rates_by_product(frames: Mapping[str, pd.DataFrame], name_of: Callable[[str]
     for index, (name, frame) in enumerate(zip(names, frames.values(), strict=True)):
         shown, color = frame.tail(MAX_POINTS // 2), PALETTE[index % len(PALETTE)]
         chart.add_scatter(
-            **_line(shown),
+            **rate_line(shown),
             mode="lines+markers",
             line={"color": color, "width": 2},
-            marker=_markers(shown, color),
+            marker=rate_markers(shown, color),
             hovertemplate=_RATE_HOVER,
             name=name,
         )
@@ -214,57 +213,6 @@ def outcomes_over_time(frame: pd.DataFrame, theme: Theme) -> go.Figure:
     return chart
 
 
-def _with_breaks(frame: pd.DataFrame) -> Iterator[dict[Any, Any] | None]:
-    """Yield the rated rows in order, and None at each break of the line."""
-    steps = frame["period_start"].diff()
-    usual, previous = steps.min(), None
-    for row in frame.to_dict("records"):
-        missing = previous is not None and row["period_start"] - previous["period_start"] > 1.6 * usual
-        if previous is not None and (missing or pd.isna(row["rate"])) and pd.notna(previous["rate"]):
-            yield None
-        if pd.notna(row["rate"]):
-            yield row
-        previous = row
-
-
-def _line(frame: pd.DataFrame) -> dict[str, list[Any]]:
-    rows = list(_with_breaks(frame))
-    return {
-        "x": [row["period_start"] if row else None for row in rows],
-        "y": [row["rate"] if row else None for row in rows],
-        "customdata": [
-            [row["failed"], row["n"], row["low"], row["high"], " · partial" if row["partial"] else ""]
-            if row
-            else [""] * 5
-            for row in rows
-        ],
-    }
-
-
-def _ribbon(frame: pd.DataFrame) -> dict[str, list[Any]]:
-    """Return a closed outline for each unbroken stretch, because Plotly can't fill between lines that have breaks."""
-    x: list[Any] = []
-    y: list[Any] = []
-
-    def close(stretch: Sequence[Mapping[Any, Any]]) -> None:
-        if stretch:
-            outline = [*stretch, *reversed(stretch)]
-            x.extend([*([None] if x else []), *(row["period_start"] for row in outline)])
-            y.extend(
-                [*([None] if y else []), *(row["high"] for row in stretch), *(row["low"] for row in reversed(stretch))]
-            )
-
-    stretch: list[dict[Any, Any]] = []
-    for row in _with_breaks(frame):
-        if row is None:
-            close(stretch)
-            stretch = []
-        else:
-            stretch.append(row)
-    close(stretch)
-    return {"x": x, "y": y}
-
-
 def _add_counts(chart: go.Figure, unrated: pd.DataFrame, span: timedelta, theme: Theme) -> None:
     """Write the counts of periods with too few outcomes to rate along the axis; one that would touch another is a mark."""
     if unrated.empty:
@@ -294,12 +242,6 @@ def _without_touching(texts: list[str], starts: list[datetime], span: timedelta)
         free_from = start + half if fits else free_from
         kept.append(text if fits else "")
     return kept
-
-
-def _markers(frame: pd.DataFrame, color: str) -> dict[str, Any]:
-    """Return the markers of the points of `_line`, hollow for partial periods."""
-    fills = [_TRANSPARENT if row and row["partial"] else color for row in _with_breaks(frame)]
-    return {"size": 7, "color": fills, "line": {"color": color, "width": 2}}
 
 
 def _opacity(frame: pd.DataFrame) -> list[float]:

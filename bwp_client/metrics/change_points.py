@@ -22,6 +22,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from bwp_client.metrics.comparison import wilson
 from bwp_client.metrics.context import MetricContext
 
 FALSE_ALARM = 0.01
@@ -228,20 +229,11 @@ def _margin(series: _Series, low: int, day: int, high: int, min_n: int) -> float
 
     It is negative if the interval holds zero, or if a side has too few days or outcomes.
     """
-    sides = [_wilson(series.failed[a:b].sum(), series.n[a:b].sum()) for a, b in ((low, day), (day, high))]
+    sides = [wilson(int(series.failed[a:b].sum()), int(series.n[a:b].sum())) for a, b in ((low, day), (day, high))]
     if min(day - low, high - day) < MIN_DAYS or min(series.n[low:day].sum(), series.n[day:high].sum()) < min_n:
         return -1.0
     (rate, low_end, _), (other, _, other_high) = sorted(sides, reverse=True)
     return rate - other - math.hypot(rate - low_end, other_high - other)
-
-
-def _wilson(failed: float, n: float) -> tuple[float, float, float]:
-    from scipy.stats import binomtest
-
-    if not n:
-        return math.nan, math.nan, math.nan
-    interval = binomtest(int(failed), int(n)).proportion_ci(method="wilson")
-    return failed / n, float(interval.low), float(interval.high)
 
 
 def _row(series: _Series, bounds: list[int], index: int, start: datetime) -> dict[str, Any]:
@@ -257,7 +249,7 @@ def _row(series: _Series, bounds: list[int], index: int, start: datetime) -> dic
     }
     for name, first, last in (("before", low, day), ("after", day, high)):
         failed, n = series.failed[first:last].sum(), series.n[first:last].sum()
-        rate, low_end, high_end = _wilson(failed, n)
+        rate, low_end, high_end = wilson(int(failed), int(n))
         row |= {f"{name}_failed": int(failed), f"{name}_n": int(n), f"{name}_rate": rate}
         row |= {f"{name}_low": low_end, f"{name}_high": high_end}
     return row | {"direction": "up" if row["after_rate"] > row["before_rate"] else "down"}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -48,6 +49,37 @@ def with_covered_effects(frame: pd.DataFrame, context: MetricContext) -> pd.Data
     if not is_period_before_cut(context.data, context.filters):
         return frame
     return frame.assign(**dict.fromkeys(_EFFECTS, float("nan")))
+
+
+def wilson(failed: int, n: int) -> tuple[float, float, float]:
+    """Return failed ÷ n with its 95 % Wilson interval (E. B. Wilson, 1927); NaN without outcomes."""
+    from scipy.stats import binomtest
+
+    if not n:
+        return math.nan, math.nan, math.nan
+    interval = binomtest(failed, n).proportion_ci(method="wilson")
+    return failed / n, float(interval.low), float(interval.high)
+
+
+def difference_of(before: Mapping[Any, Any], after: Mapping[Any, Any]) -> dict[str, float]:
+    """Return the difference of two rates with Newcombe's 95 % interval (R. G. Newcombe, 1998, method 10).
+
+    Args:
+        before: `rate` and its Wilson interval `low`, `high`; null where it is not rated.
+        after: The same of the other side.
+
+    Returns:
+        `difference`, `difference_low` and `difference_high`; NaN where a side is not rated.
+    """
+    values = [before[name] for name in ("rate", "low", "high")] + [after[name] for name in ("rate", "low", "high")]
+    if any(pd.isna(value) for value in values):
+        return dict.fromkeys(("difference", "difference_low", "difference_high"), math.nan)
+    rate, low, high, other, other_low, other_high = map(float, values)
+    return {
+        "difference": other - rate,
+        "difference_low": other - rate - math.hypot(other - other_low, high - rate),
+        "difference_high": other - rate + math.hypot(other_high - other, rate - low),
+    }
 
 
 def verdict(row: Mapping[Any, Any], *, is_cut: bool = False) -> str:

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 import pandas as pd
 
-from bwp_client.metrics.comparison import verdict
+from bwp_client.metrics.comparison import difference_of, verdict
 from bwp_client.metrics.wording import percent, points, rate_with_interval
 from bwp_client.reports.compare import refuse_changed, report_table
 from bwp_client.reports.published_report import PublishedReport
@@ -42,27 +39,6 @@ def compare_periods(first: PublishedReport, second: PublishedReport) -> PeriodCo
     for report in (first, second):
         refuse_changed(report)
     return PeriodComparison(_sentence(first, second), _products(first, second), _codes(first, second))
-
-
-def difference_of(before: Mapping[Any, Any], after: Mapping[Any, Any]) -> dict[str, float]:
-    """Return the difference of two rates with Newcombe's 95 % interval (R. G. Newcombe, 1998, method 10).
-
-    Args:
-        before: `rate` and its Wilson interval `low`, `high`; null where it is not rated.
-        after: The same of the other side.
-
-    Returns:
-        `difference`, `difference_low` and `difference_high`; NaN where a side is not rated.
-    """
-    values = [before[name] for name in ("rate", "low", "high")] + [after[name] for name in ("rate", "low", "high")]
-    if any(pd.isna(value) for value in values):
-        return dict.fromkeys(("difference", "difference_low", "difference_high"), math.nan)
-    rate, low, high, other, other_low, other_high = map(float, values)
-    return {
-        "difference": other - rate,
-        "difference_low": other - rate - math.hypot(other - other_low, high - rate),
-        "difference_high": other - rate + math.hypot(other_high - other, rate - low),
-    }
 
 
 def _sentence(first: PublishedReport, second: PublishedReport) -> str:

@@ -86,7 +86,7 @@ def draw_sidebar(snapshot: Snapshot, names: ProductNames, *, min_n: int) -> Choi
     from_time, to_time = whole_days(start, end)
     filters = Filters(from_time, to_time, TaskKind(kind), **narrowing)
     row = metric_row(snapshot, MetricName.PERIOD_COMPARISON, filters.with_(codes=None), min_n=min_n)
-    return Choice(filters, _bucket(bucket, (to_time - from_time).days, row["n"], min_n), (start, end) == default)
+    return Choice(filters, choose_bucket(bucket, (to_time - from_time).days, row["n"], min_n), (start, end) == default)
 
 
 def fixed_parameters(choice: Choice) -> dict[str, list[str]]:
@@ -203,7 +203,7 @@ def _shown(text: str) -> str:
     return f"“{plain(text[:_MAX_LENGTH])}”"
 
 
-def _bucket(chosen: str, days: int, outcomes: int, min_n: int) -> Bucket:
+def choose_bucket(chosen: str, days: int, outcomes: int, min_n: int) -> Bucket:
     """Return the bucket to group time by.
 
     Args:

@@ -160,7 +160,7 @@ def test_days_with_too_few_tasks_to_rate_are_drawn_as_weeks(tmp_path: Path, open
     ],
 )
 def test_auto_takes_the_finest_bucket_that_can_be_rated(days: int, outcomes: int, bucket: Bucket) -> None:
-    assert filters._bucket("auto", days, outcomes, min_n=20) is bucket
+    assert filters.choose_bucket("auto", days, outcomes, min_n=20) is bucket
 
 
 def test_a_page_that_stops_half_way_lets_the_next_one_draw(tmp_path: Path, open_page: OpenPage) -> None:

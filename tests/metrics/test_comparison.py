@@ -1,11 +1,11 @@
-"""Two reports of different periods in words and figures, against intervals that another library computes."""
+"""The difference of two rates, against intervals that another library computes."""
 
 import math
 
 import pytest
 from statsmodels.stats.proportion import confint_proportions_2indep, proportion_confint
 
-from bwp_client.reports.period_comparison import difference_of
+from bwp_client.metrics.comparison import difference_of
 
 
 def side(failed: int, n: int) -> dict[str, float]:
