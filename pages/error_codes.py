@@ -42,7 +42,7 @@ over_time = page.metric(MetricName.ERROR_CODES_OVER_TIME)
 draw_chart(
     page,
     f"Failed tasks by error code and {page.bucket}",
-    lambda: codes_over_time(over_time, theme(), palette),
+    lambda: codes_over_time(over_time, theme(), palette, page.bucket),
     notes=f"A task with two codes counts under each. n {coverage['failed']:,} failed tasks.",
     alt=lambda: (
         f"Failed tasks by error code over {over_time['period_start'].nunique()} periods. {describe_codes(codes)}"

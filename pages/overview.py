@@ -2,7 +2,16 @@
 
 from bwp_client.metrics import MetricName
 from bwp_client.ui.page import open_page
-from bwp_client.ui.sections import data_extent, data_trust, error_codes, failure_rate, headline, today, unrated
+from bwp_client.ui.sections import (
+    data_extent,
+    data_trust,
+    error_codes,
+    failure_rate,
+    failure_timeline,
+    headline,
+    today,
+    unrated,
+)
 
 page = open_page("Overview")
 data_extent.draw_warnings(page)
@@ -11,6 +20,7 @@ today.draw_tiles(page)
 rates = page.metric(MetricName.FAILURE_RATE)
 if rates.empty:
     unrated.draw_unrated(page)
+    failure_timeline.draw_failures(page, None, key="overview_rate")
 else:
     failure_rate.draw_rate_with_period_before(page, rates, key="overview_rate")
 data_extent.draw_small_limits(page)

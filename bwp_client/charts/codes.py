@@ -13,6 +13,7 @@ from bwp_client.charts.theme import (
     PALETTE,
     UNCODED_COLOR,
     Theme,
+    bar_width,
     empty_figure,
     labels,
     tick_layout,
@@ -80,7 +81,9 @@ def code_bars(frame: pd.DataFrame, theme: Theme, colors: Mapping[str, str]) -> g
     return chart
 
 
-def codes_over_time(frame: pd.DataFrame, theme: Theme, colors: Mapping[str, str]) -> go.Figure:
+def codes_over_time(
+    frame: pd.DataFrame, theme: Theme, colors: Mapping[str, str], bucket: str | None = None
+) -> go.Figure:
     """Draw failed tasks by code and period as stacked bars; rare codes are summed up, and partial periods are lighter.
 
     Args:
@@ -88,6 +91,7 @@ def codes_over_time(frame: pd.DataFrame, theme: Theme, colors: Mapping[str, str]
             `partial` (bool).
         theme: Light or dark.
         colors: From `code_colors`.
+        bucket: The word for a period, such as `week`, by which bars get the width of their period.
     """
     chart = empty_figure(theme, y_title="Failed tasks", legend=True, height=340)
     totals = frame.groupby("code")["tasks"].sum().sort_values(ascending=False)
@@ -106,6 +110,7 @@ def codes_over_time(frame: pd.DataFrame, theme: Theme, colors: Mapping[str, str]
                 "pattern": {"shape": "/" if code == NOT_LOOKED_UP else ""},
                 "opacity": [0.45 if start in partial else 1.0 for start in table.index],
             },
+            width=bar_width(list(table.index), bucket),
             customdata=[code] * len(table),
             hovertemplate="%{y:,}",
         )

@@ -15,6 +15,7 @@ from bwp_client.charts.theme import (
     MAX_POINTS,
     PALETTE,
     Theme,
+    bar_width,
     empty_figure,
     ink,
     labels,
@@ -191,13 +192,14 @@ def rates_by_product(frames: Mapping[str, pd.DataFrame], name_of: Callable[[str]
     return chart
 
 
-def outcomes_over_time(frame: pd.DataFrame, theme: Theme) -> go.Figure:
+def outcomes_over_time(frame: pd.DataFrame, theme: Theme, bucket: str | None = None) -> go.Figure:
     """Draw failed and completed tasks per period as stacked bars; partial periods are lighter.
 
     Args:
         frame: A `failure_rate` frame: `period_start` (datetime64[us, UTC]), `failed`, `completed`, `n` (int64), `partial`
             (bool).
         theme: Light or dark.
+        bucket: The word for a period, such as `week`, by which bars get the width of their period.
     """
     frame = frame.tail(MAX_POINTS)
     chart = empty_figure(theme, y_title="Tasks", legend=True, height=260)
@@ -206,6 +208,7 @@ def outcomes_over_time(frame: pd.DataFrame, theme: Theme) -> go.Figure:
             x=list(frame["period_start"]),
             y=list(frame[column]),
             marker={"color": color, "opacity": _opacity(frame)},
+            width=bar_width(list(frame["period_start"]), bucket),
             hovertemplate="%{y:,}",
             name=name,
         )

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from enum import StrEnum
 from html import escape
+from itertools import pairwise
 from typing import Any
 
 import plotly.graph_objects as go
@@ -24,6 +25,15 @@ MIN_COUNT_FOR_PLOTLY_TICKS = 5
 """The count below which Plotly would put ticks at fractions."""
 _MAX_LABEL_LENGTH = 40
 _MAX_NAMED_PERIODS = 14
+_BUCKETS = {
+    "hour": timedelta(hours=1),
+    "day": timedelta(days=1),
+    "week": timedelta(weeks=1),
+    "month": timedelta(days=28),
+}
+_BAR_SHARE = 0.8
+_MAX_BARS = 150
+"""The most bars that are drawn in their own width on a phone."""
 
 
 class Theme(StrEnum):
@@ -116,6 +126,23 @@ def tick_layout(starts: Sequence[datetime], largest: float) -> dict[str, Any]:
     if len(starts) != 1 and not are_weeks:
         days = {}
     return {"xaxis": days, "yaxis": {"dtick": 1} if largest < MIN_COUNT_FOR_PLOTLY_TICKS else {}}
+
+
+def bar_width(starts: Sequence[datetime], bucket: str | None) -> float | None:
+    """Return the width of the bars of periods in milliseconds; None leaves it to Plotly.
+
+    Plotly makes bars as wide as the shortest distance of two periods with data, so that a few weeks of a year would look like
+    months. A bar has the length of its period, but stays visible.
+
+    Args:
+        starts: The starts of the periods, in order.
+        bucket: The word for a period, such as `week`; None leaves the width to Plotly.
+    """
+    if bucket is None or len(starts) < 2:
+        return None
+    shortest = min(after - before for before, after in pairwise(starts))
+    visible = max(_BUCKETS.get(bucket, shortest), (starts[-1] - starts[0]) / _MAX_BARS)
+    return _BAR_SHARE * min(shortest, visible) / timedelta(milliseconds=1)
 
 
 def empty_figure(theme: Theme, *, y_title: str, height: int = 320, legend: bool = False) -> go.Figure:

@@ -72,6 +72,15 @@ def errors_of_code(snapshot: Snapshot, filters: Filters) -> list[list[dict[str, 
     ]
 
 
+def newest_failures(snapshot: Snapshot, filters: Filters) -> pd.DataFrame:
+    """Return the newest failed tasks that the filters select, one row per error code; at most 2,000 rows.
+
+    Returns:
+        task_id (str), failed_at (`datetime64[us, UTC]`), business_product_id, code and code_set (str), newest first.
+    """
+    return _frame(snapshot, "newest_failures", filter_parameters(filters))
+
+
 def count_completed_not_looked_up(snapshot: Snapshot) -> int:
     """Count the completed tasks whose submission is not known."""
     (tasks,) = _column(snapshot, "completed_not_looked_up", {})

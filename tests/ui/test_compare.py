@@ -55,7 +55,7 @@ def trends(shop: Path, open_page: OpenPage, monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.setenv("BWP_PRODUCT_NAMES", json.dumps(NAMES))
 
     def run(**query: Any) -> AppTest:
-        app = open_page("trends", shop, **(PERIOD | query))
+        app = open_page("trends", shop, **(PERIOD | {"more": "compare"} | query))
         assert not app.exception
         return app
 
@@ -76,15 +76,18 @@ def lines(app: AppTest) -> list[dict[str, Any]]:
     return []
 
 
-def test_nothing_is_compared_until_something_is_chosen(trends: Callable[..., AppTest]) -> None:
+def test_only_the_open_tab_is_drawn(trends: Callable[..., AppTest]) -> None:
+    assert [line["name"] for line in lines(trends())] == ["This period", "Period before"]
+    assert lines(trends(more="volume", compare="products")) == []
+
+
+def test_another_kind_takes_the_place_of_the_first(trends: Callable[..., AppTest]) -> None:
     app = trends()
-    assert lines(app) == []
+    app.radio(key="compare").set_value("codes").run()
+    assert [line["name"] for line in lines(app)] == CODES
     app.radio(key="compare").set_value("periods").run()
-    assert [line["name"] for line in lines(app)] == ["This period", "Period before"]
-    assert app.query_params["compare"] == "periods"
-    app.radio(key="compare").set_value("nothing").run()
-    assert lines(app) == []
-    assert "compare" not in app.query_params
+    assert len(lines(app)) == 2
+    assert not [key for key in app.query_params if key.startswith("compare")]
 
 
 def test_two_periods_are_compared_by_the_day_of_the_period(trends: Callable[..., AppTest]) -> None:

@@ -85,7 +85,7 @@ def _draw_history(page: PageContext) -> None:
             st.text(f"The rise of {day(rise.from_time)}: {source}")
     weekly = page.metric(MetricName.FAILURE_RATE, page.filters_of_all_data, Bucket.WEEK)
     if not weekly.empty:
-        draw_change_points(page, weekly, title="Tasks that fail with it, of all finished tasks, by week, all data")
+        draw_change_points(page, weekly, title="Tasks that fail with it, of all finished tasks,")
 
 
 def _draw_open_tasks(page: PageContext, code: str) -> None:

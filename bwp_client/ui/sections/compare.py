@@ -12,13 +12,12 @@ from bwp_client.charts.rate_descriptions import describe_compared
 from bwp_client.metrics import Bucket, MetricName
 from bwp_client.metrics.compared_rates import ComparedRate, comparison_rows, comparison_sentence, rate_by_position
 from bwp_client.metrics.extent import SelectedData
-from bwp_client.ui.components import count_column, draw_chart, draw_heading, draw_table, theme
+from bwp_client.ui.components import count_column, draw_chart, draw_table, theme
 from bwp_client.ui.filters import choose_bucket
 from bwp_client.ui.markdown import plain
 from bwp_client.ui.page import PageContext
 from bwp_client.ui.sections.compare_choice import (
     FEWEST,
-    NOTHING,
     OF_CODES,
     OF_PRODUCTS,
     PERIODS,
@@ -36,10 +35,9 @@ _FIRST_COLUMN = {PERIODS: "Period", OF_PRODUCTS: "Business product", OF_CODES: "
 
 
 def draw_compare(page: PageContext) -> None:
-    """Draw the choice of what is compared, and the comparison; nothing is computed until something is chosen."""
-    draw_heading("Compare in one chart")
+    """Draw the choice of what is compared, and the comparison."""
     kind = draw_kind(page)
-    if kind == NOTHING:
+    if kind is None:
         return
     chosen = draw_choice(page, kind)
     if (kind == OF_PRODUCTS and page.filters.business_products) or (kind == OF_CODES and page.filters.codes):
@@ -83,19 +81,20 @@ def _rate(page: PageContext, item: Compared, bucket: Bucket, *, is_period: bool)
 def _draw_chart(page: PageContext, kind: str, rates: list[ComparedRate], bucket: Bucket, sentence: str) -> None:
     frames = {item.name: item.over_time for item in rates}
     if not any(frame["rate"].notna().any() for frame in frames.values()):
-        st.text(f"No {bucket} has {page.settings.min_n} finished tasks, too few for a chart of rates.")
+        st.text(f"No {bucket} has the {page.settings.min_n} finished tasks that a rate needs.")
         return
     shaded = "Shaded: the likely range. " if len(rates) == FEWEST else ""
     hollow = f"Hollow: partial {bucket}. " if any(map(_has_partial, frames.values())) else ""
+    twice = " A task with two codes counts under each." if kind == OF_CODES else ""
     draw_chart(
         page,
         _TITLES[kind].format(bucket),
         lambda: compared_rates(frames, theme(), bucket),
-        caption=f"{shaded}{hollow}Hover for the days and the counts.",
+        notes=f"{shaded}{hollow}Hover for the days and the counts. The last two columns of the table compare its first row with "
+        f"the others, with the likely range of the difference.{twice}",
         alt=lambda: describe_compared(frames, sentence, bucket),
         data=lambda: _rows_of_chart(rates),
         key="compare_chart",
-        about=(MetricName.FAILURE_RATE,),
     )
 
 
@@ -117,8 +116,6 @@ def _draw_table(page: PageContext, kind: str, rates: list[ComparedRate]) -> None
         page.cached_table("compared", lambda: comparison_rows(rates)),
         hide_index=True, column_config=columns, key="compare_table",
         alt="The compared rates with failed and finished tasks, and the difference of the first from each",
-        caption="The last two columns compare the first row with the others, with the likely range of the difference."
-        + (" A task with two codes counts under each." if kind == OF_CODES else ""),
     )  # fmt: skip
 
 

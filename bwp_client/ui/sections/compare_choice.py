@@ -34,10 +34,8 @@ COMPARE: Final = "compare"
 AGAINST, FIRST_DAY = "against", "against_from"
 PRODUCTS, CODES = "compare_product", "compare_code"
 """The parameters of the address, which are the keys of the widgets."""
-NOTHING, PERIODS, OF_PRODUCTS, OF_CODES = "nothing", "periods", "products", "codes"
-LABELS: Final = {
-    NOTHING: "Nothing", PERIODS: "Two periods", OF_PRODUCTS: "Business products", OF_CODES: "Error codes",
-}  # fmt: skip
+PERIODS, OF_PRODUCTS, OF_CODES = "periods", "products", "codes"
+LABELS: Final = {PERIODS: "Two periods", OF_PRODUCTS: "Business products", OF_CODES: "Error codes"}
 FEWEST, MOST, USUAL = 2, 6, 3
 """The numbers of products or codes: the fewest, the most, and those that are chosen until the visitor chooses."""
 _MAX_LENGTH: Final = 100
@@ -61,8 +59,11 @@ class Compared:
     not_compared: str | None = None
 
 
-def draw_kind(page: PageContext) -> str:
-    """Draw what can be compared, and return the choice; the usual products or codes come into the address with it."""
+def draw_kind(page: PageContext) -> str | None:
+    """Draw what can be compared, and return the choice, None for a link to something else.
+
+    The usual products or codes come into the address with the choice.
+    """
     usual = {PRODUCTS: partial(_usual_products, page), CODES: partial(_usual_codes, page)}
     of_kind = {OF_PRODUCTS: PRODUCTS, OF_CODES: CODES}
 
@@ -71,17 +72,17 @@ def draw_kind(page: PageContext) -> str:
         several = of_kind.get(chosen)
         page_address.write(
             dict.fromkeys((COMPARE, AGAINST, FIRST_DAY, PRODUCTS, CODES), ())
-            | {COMPARE: [chosen] if chosen != NOTHING else []}
+            | {COMPARE: [chosen] if chosen != PERIODS else []}
             | ({several: usual[several]()} if several else {})
         )
 
-    _warn_unknown(COMPARE, list(LABELS))
+    unknown = _warn_unknown(COMPARE, list(LABELS))
     page_address.follow(COMPARE, lambda found: _option(found, list(LABELS)))
     chosen = st.radio(
         "Compare", list(LABELS), key=COMPARE, on_change=write, format_func=LABELS.__getitem__, horizontal=True,
         label_visibility="collapsed",
     )  # fmt: skip
-    return str(chosen)
+    return None if unknown else str(chosen)
 
 
 def draw_choice(page: PageContext, kind: str) -> list[Compared]:

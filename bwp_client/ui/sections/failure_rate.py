@@ -28,12 +28,13 @@ from bwp_client.ui.components import (
 from bwp_client.ui.drill_down import filters_of_period
 from bwp_client.ui.page import PageContext
 from bwp_client.ui.sections.data_extent import not_compared
+from bwp_client.ui.sections.failure_timeline import draw_failures, is_unrated
 
 
 def draw_rate_over_time(
     page: PageContext, rates: pd.DataFrame, comparison: Mapping[Hashable, Any], *, key: str
 ) -> None:
-    """Draw the failure rate over time against its baseline.
+    """Draw the failure rate over time against its baseline, or the failed tasks where nothing can be rated.
 
     Args:
         page: The page.
@@ -41,6 +42,9 @@ def draw_rate_over_time(
         comparison: The page's `period_comparison` row.
         key: The chart's key.
     """
+    if is_unrated(rates):
+        draw_failures(page, page.bucket, key=key)
+        return
     baseline = baseline_of(comparison)
     name = None if baseline is None else baseline_name(baseline, is_before_cut=bool(not_compared(page)))
     marks = _marks(page, rates, comparison)
@@ -64,11 +68,16 @@ def draw_rate_over_time(
 def draw_rate_with_period_before(page: PageContext, rates: pd.DataFrame, *, key: str) -> None:
     """Draw the failure rate over time with the period before as a pale line, the days of change and the highest rate.
 
+    Where nothing can be rated, the failed tasks are drawn.
+
     Args:
         page: The page.
         rates: The page's `failure_rate` frame.
         key: The chart's key.
     """
+    if is_unrated(rates):
+        draw_failures(page, page.bucket, key=key)
+        return
     is_whole = not_compared(page) is None
     before = page.metric(MetricName.FAILURE_RATE, page.filters.period_before()) if is_whole else None
     changes = page.cached("labels of changes", lambda: _labels_of_changes(page))
@@ -102,7 +111,7 @@ def draw_outcomes_over_time(page: PageContext, rates: pd.DataFrame) -> None:
     draw_chart(
         page,
         f"Failed and completed tasks by {page.bucket}",
-        lambda: outcomes_over_time(rates, theme()),
+        lambda: outcomes_over_time(rates, theme(), page.bucket),
         notes=f"Lighter: partial {page.bucket}. n {int(rates['n'].sum()):,} finished tasks.",
         alt=lambda: describe_outcomes(rates, page.bucket),
         data=lambda: rates,

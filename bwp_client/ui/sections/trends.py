@@ -9,8 +9,15 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
-from bwp_client.charts import codes_over_time, contributions, rate_with_changes, time_to_outcome, weekday_hour
-from bwp_client.charts.rate_descriptions import describe_rates
+from bwp_client.charts import (
+    codes_over_time,
+    contributions,
+    outcomes_over_time,
+    rate_with_changes,
+    time_to_outcome,
+    weekday_hour,
+)
+from bwp_client.charts.rate_descriptions import describe_outcomes, describe_rates
 from bwp_client.charts.trends import WEEKDAYS, describe_changes, describe_contributions, describe_hours
 from bwp_client.metrics import Bucket, MetricName
 from bwp_client.metrics.comparison import NOT_COMPARED, verdict
@@ -27,7 +34,9 @@ from bwp_client.ui.components import (
 )
 from bwp_client.ui.drill_down import filters_of_product
 from bwp_client.ui.page import PageContext
+from bwp_client.ui.sections.compare import draw_compare
 from bwp_client.ui.sections.data_extent import not_compared
+from bwp_client.ui.sections.failure_timeline import draw_failures, is_unrated
 from bwp_client.ui.sections.job_buttons import draw_look_up_completed
 
 MAX_CODE_SETS = 12
@@ -118,27 +127,41 @@ def _largest_contributions(contributors: pd.DataFrame) -> pd.DataFrame:
     return rows.assign(contribution=rows["contribution"] * 100)
 
 
+def rates_over_all_data(page: PageContext) -> tuple[Bucket, pd.DataFrame]:
+    """Return the failure rate over all data by week, or by month where no week has enough finished tasks for a rate."""
+    weekly = page.metric(MetricName.FAILURE_RATE, page.filters_of_all_data, Bucket.WEEK)
+    if is_unrated(weekly):
+        monthly = page.metric(MetricName.FAILURE_RATE, page.filters_of_all_data, Bucket.MONTH)
+        if not is_unrated(monthly):
+            return Bucket.MONTH, monthly
+    return Bucket.WEEK, weekly
+
+
 def draw_change_points(
-    page: PageContext, weekly: pd.DataFrame, *, title: str = "Failure rate by week, all data, with its changes"
+    page: PageContext, rates: pd.DataFrame, *, bucket: Bucket = Bucket.WEEK, title: str = "Failure rate"
 ) -> None:
-    """Draw the weekly failure rate over all data with the days on which the rate changed.
+    """Draw the failure rate over all data with the days on which it changed, or the failed tasks where none is rated.
 
     Args:
         page: The page.
-        weekly: The `failure_rate` frame by week over all data.
-        title: The title of the chart.
+        rates: The `failure_rate` frame over all data.
+        bucket: Its time bucket.
+        title: The measure of the chart.
     """
+    if is_unrated(rates):
+        draw_failures(page, bucket, key="trend_rate")
+        return
     changes = page.metric(MetricName.CHANGE_POINTS, page.filters_of_all_data)
-    legend = page.cached("weekly legend", lambda: rate_legend(weekly, "week", page.settings.min_n))
+    legend = page.cached("legend over all data", lambda: rate_legend(rates, bucket, page.settings.min_n))
     found = len(changes) or "none"
     draw_chart(
         page,
-        title,
-        lambda: rate_with_changes(weekly, changes, theme()),
+        f"{title} by {bucket}, all data, with its changes",
+        lambda: rate_with_changes(rates, changes, theme()),
         notes=f"{legend} Dark line: the usual level. Dashed: days on which the level changed ({found}). "
-        f"n {int(weekly['n'].sum()):,} finished tasks.",
-        alt=lambda: f"{describe_rates(weekly, 'week')} {describe_changes(changes)}",
-        data=lambda: weekly,
+        f"n {int(rates['n'].sum()):,} finished tasks.",
+        alt=lambda: f"{describe_rates(rates, bucket)} {describe_changes(changes)}",
+        data=lambda: rates,
         key="trend_rate",
     )
     if changes.empty:
@@ -187,9 +210,26 @@ def draw_more(page: PageContext) -> None:
         "more",
         {
             "codes": ("Error codes by week", draw_codes_by_week),
+            "compare": ("Compare", draw_compare),
+            "volume": ("Finished tasks", draw_volume),
             "hours": ("Weekday and hour", draw_hours),
             "time": ("Time to outcome", draw_time_to_outcome),
         },
+    )
+
+
+def draw_volume(page: PageContext) -> None:
+    """Draw the failed and completed tasks over all data."""
+    bucket, rates = rates_over_all_data(page)
+    draw_chart(
+        page,
+        f"Failed and completed tasks by {bucket}, all data",
+        lambda: outcomes_over_time(rates, theme(), bucket),
+        notes=f"Lighter: partial {bucket}. More failures with an unchanged rate mean more requests. "
+        f"n {int(rates['n'].sum()):,} finished tasks.",
+        alt=lambda: describe_outcomes(rates, bucket),
+        data=lambda: rates,
+        key="trend_outcomes",
     )
 
 
@@ -203,7 +243,7 @@ def draw_codes_by_week(page: PageContext) -> None:
     draw_chart(
         page,
         "Failed tasks by error code and week, all data",
-        lambda: codes_over_time(codes, theme(), code_palette(page)),
+        lambda: codes_over_time(codes, theme(), code_palette(page), Bucket.WEEK),
         notes=f"A task with two codes counts under each. n {failed:,} failed tasks, products that are not rated included.",
         alt=lambda: "Failed tasks by error code and week over all data.",
         data=lambda: codes,

@@ -7,6 +7,7 @@ import streamlit as st
 from bwp_client.metrics import no_denominator
 from bwp_client.ui.markdown import plain
 from bwp_client.ui.page import PageContext
+from bwp_client.ui.sections.failure_timeline import draw_failures
 
 
 def unrated_products(page: PageContext) -> list[tuple[str, int]]:
@@ -25,12 +26,13 @@ def unrated_failures(page: PageContext) -> int:
 
 
 def draw_nothing_rated(page: PageContext) -> None:
-    """Draw the reason why there is no rate: no task ended, or no ended task belongs to a rated product."""
+    """Draw the reason why there is no rate, which is that no task ended or no rated product has one, and the failed tasks."""
     if unrated_products(page):
         draw_unrated(page)
         st.text("The error codes page says why they failed; the tasks page lists them.")
     else:
         st.info("No task of this kind ended in this period. Choose another period or fewer filters in the sidebar.")
+    draw_failures(page, None, key="failures")
 
 
 def draw_unrated(page: PageContext) -> None:
