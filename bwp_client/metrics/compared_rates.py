@@ -124,7 +124,7 @@ def comparison_sentence(rates: Sequence[ComparedRate]) -> str:
         rates: At least two.
     """
     first, *others = rates
-    start = f"{_rate(first)} of tasks failed {first.where}"
+    start = f"{_tasks_failed(first)} {first.where}"
     if len(others) == 1:
         (other,) = others
         if other.not_compared:
@@ -160,6 +160,12 @@ def comparison_rows(rates: Sequence[ComparedRate]) -> pd.DataFrame:
             }
         )
     return pd.DataFrame(rows)
+
+
+def _tasks_failed(item: ComparedRate) -> str:
+    if not item.whole["n"]:
+        return "No task ended"
+    return f"{_rate(item)}{' of' if pd.notna(item.whole['rate']) else ''} tasks failed"
 
 
 def _rate(item: ComparedRate) -> str:
