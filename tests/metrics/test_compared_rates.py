@@ -85,7 +85,9 @@ def test_two_rates_are_compared_in_a_sentence() -> None:
     assert comparison_sentence([item("Luma", 3, 12), item("Fir", 0, 0)]) == (
         "3 of 12 tasks failed at Luma, against none at Fir: too few to compare."
     )
-    assert comparison_sentence([item("Luma", 0, 0), item("Fir", 60, 1000)]).startswith("No task ended at Luma, against 6.0 %")
+    assert comparison_sentence([item("Luma", 0, 0), item("Fir", 60, 1000)]).startswith(
+        "No task ended at Luma, against 6.0 %"
+    )
     assert comparison_sentence([item("Luma", 60, 1000), item("Fir", 0, 0, "the data begin on 3 Mar 2026")]) == (
         "6.0 % of tasks failed at Luma, none at Fir: not compared, because the data begin on 3 Mar 2026."
     )

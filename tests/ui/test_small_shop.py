@@ -66,7 +66,7 @@ def test_a_code_that_the_sidebar_chooses_narrows_them(small: Path, open_page: Op
     assert dots(app) == 4
 
 
-def test_a_period_with_a_rate_shows_the_rate(small: Path, open_page: OpenPage) -> None:
+def test_a_year_of_which_no_month_has_a_rate_says_so(small: Path, open_page: OpenPage) -> None:
     app = open_page("failure_rates", small, **{"from": "2025-05-01", "to": "2026-05-01"})
     assert dots(app) == 12
-    assert "Failed and completed tasks by month" in words(app)
+    assert "Failure rate by month: too few finished tasks." in words(app)

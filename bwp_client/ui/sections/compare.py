@@ -90,8 +90,8 @@ def _draw_chart(page: PageContext, kind: str, rates: list[ComparedRate], bucket:
         page,
         _TITLES[kind].format(bucket),
         lambda: compared_rates(frames, theme(), bucket),
-        notes=f"{shaded}{hollow}Hover for the days and the counts. The last two columns of the table compare its first row with "
-        f"the others, with the likely range of the difference.{twice}",
+        notes=f"{shaded}{hollow}Hover for the days and the counts. The last two columns of the table compare its first "
+        f"row with the others, with the likely range of the difference.{twice}",
         alt=lambda: describe_compared(frames, sentence, bucket),
         data=lambda: _rows_of_chart(rates),
         key="compare_chart",
