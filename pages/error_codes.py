@@ -11,7 +11,7 @@ from bwp_client.ui.drill_down import ERROR_CODE, filters_of_code, filters_of_per
 from bwp_client.ui.page import open_page
 from bwp_client.ui.sections import code_detail, data_extent, error_codes, products
 
-page = open_page("Error codes")
+page = open_page("Error codes", is_about_period=True)
 if found := page_address.values(ERROR_CODE):
     code_detail.draw_code(page, found[-1])
     st.stop()

@@ -17,7 +17,7 @@ from bwp_client.ui.sections import (
     unrated,
 )
 
-page = open_page("Failure rates")
+page = open_page("Failure rates", is_about_period=True)
 data_extent.draw_missing_data(page)
 comparison = page.metric_row(MetricName.PERIOD_COMPARISON)
 headline.draw_figures(page, comparison)

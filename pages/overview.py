@@ -13,7 +13,7 @@ from bwp_client.ui.sections import (
     unrated,
 )
 
-page = open_page("Overview")
+page = open_page("Overview", is_about_period=True)
 data_extent.draw_warnings(page)
 headline.draw_headline(page, page.metric_row(MetricName.PERIOD_COMPARISON))
 today.draw_tiles(page)

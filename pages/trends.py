@@ -6,7 +6,7 @@ from bwp_client.metrics import MetricName
 from bwp_client.ui.page import open_page
 from bwp_client.ui.sections import data_extent, headline, trends, unrated
 
-page = open_page("Trends")
+page = open_page("Trends", is_about_period=True)
 data_extent.draw_missing_data(page)
 headline.draw_sentences(page, page.metric_row(MetricName.PERIOD_COMPARISON))
 trends.draw_comparison(page)

@@ -81,6 +81,15 @@ def day(time: date) -> str:
     return f"{time.day} {time:%b %Y}"
 
 
+def days(first: date, last: date) -> str:
+    """Return the days of a period as `3 to 30 Nov 2026`, with month and year only where they change; one day as the day."""
+    if (first.year, first.month, first.day) == (last.year, last.month, last.day):
+        return day(last)
+    if first.year != last.year:
+        return f"{day(first)} to {day(last)}"
+    return f"{first.day}{'' if first.month == last.month else f' {first:%b}'} to {day(last)}"
+
+
 def moment(time: datetime) -> str:
     """Return a time as `3 Nov 2026 14:05`; a midnight as the day only."""
     is_midnight = not (time.hour or time.minute or time.second or time.microsecond)

@@ -11,7 +11,8 @@ from bwp_client.ui.jobs import JobStatus, jobs
 
 def draw_sample_banner() -> None:
     """Draw a banner: the data are made up, and these commands connect real data."""
-    with st.expander("Sample data, invented. Use your own data", icon=":material/science:"):
+    banner = st.expander("Sample data, invented. Use your own data", icon=":material/science:", key="sample_banner")
+    with banner:
         st.markdown(
             "Load events from a folder or from S3, then start the app again. They go to `./warehouse`, and the sample is no "
             "longer shown. With credentials, the app looks up why tasks failed."

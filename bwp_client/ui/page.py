@@ -22,6 +22,7 @@ from bwp_client.errors import BwpError
 from bwp_client.metrics import Bucket, Filters, MetricName
 from bwp_client.metrics.filters import whole_days
 from bwp_client.metrics.guidance import GuidanceTable, read_guidance
+from bwp_client.metrics.wording import days
 from bwp_client.settings import Settings
 from bwp_client.ui import data, page_address
 from bwp_client.ui.data import ProductNames, current_snapshot, product_names_of, to_arrow, version_key
@@ -170,12 +171,19 @@ def parameters_with(own: Mapping[str, Iterable[str]]) -> dict[str, Iterable[str]
     return {**page_address.carried(FILTER_KEYS), **own}
 
 
-def open_page(title: str, narrowing_of: Callable[[PageContext], Mapping[str, str]] = lambda _: {}) -> PageContext:
+def open_page(
+    title: str,
+    narrowing_of: Callable[[PageContext], Mapping[str, str]] = lambda _: {},
+    *,
+    is_about_period: bool = False,
+) -> PageContext:
     """Draw the head of a page and return the page's context; a page that was run without the main script is stopped.
 
     Args:
         title: Drawn with the freshness of the data and the active filters.
         narrowing_of: Returns what else narrows this page, as the parameter of the address and a text.
+        is_about_period: Whether the chosen days are drawn even where they are the usual ones. Paper has no sidebar that shows
+            them, and a phone hides it.
     """
     page = st.session_state.get(_CONTEXT)
     if not isinstance(page, PageContext):
@@ -186,7 +194,7 @@ def open_page(title: str, narrowing_of: Callable[[PageContext], Mapping[str, str
     st.title(title, anchor=False)
     with st.container(horizontal=True, vertical_alignment="center"):
         st.caption(
-            _freshness(page.snapshot),
+            f"{_period(page)} · {_freshness(page.snapshot)}" if is_about_period else _freshness(page.snapshot),
             help=f"Updated {time_since(page.snapshot.run.finished_at)}. All times are UTC.",
         )
         narrowing = narrowing_of(page)
@@ -220,6 +228,10 @@ def _about(title: str, page: PageContext, narrowing: Mapping[str, str]) -> dict[
     }
 
 
+def _period(page: PageContext) -> str:
+    return days(page.filters.from_time, page.last_day)
+
+
 def _freshness(snapshot: Snapshot) -> str:
     newest = snapshot.limits.newest_event_at
     parts = [
@@ -244,7 +256,7 @@ def _narrowing_texts(page: PageContext, narrowing: Mapping[str, str]) -> list[st
     """Return everything that narrows the page, as texts."""
     filters = page.filters
     return [
-        *(() if page.choice.is_default_period else (f"{filters.from_time:%d %b %Y} to {page.last_day:%d %b %Y}",)),
+        *(() if page.choice.is_default_period else (_period(page),)),
         *(f"product {readable(page.names(product))}" for product in filters.business_products or ()),
         *(f"error code {readable(code)}" for code in filters.codes or ()),
         *(f"region {readable(region)}" for region in filters.regions or ()),

@@ -1,6 +1,6 @@
 """The sentence says what the data support, and no more."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +13,7 @@ from bwp_client.metrics import run_metric
 from bwp_client.metrics.attribution import Cause, codes_moved_in_proportion, find_cause, may_be_requests
 from bwp_client.metrics.comparison import verdict
 from bwp_client.metrics.filters import Filters
-from bwp_client.metrics.wording import duration, period_length, statement
+from bwp_client.metrics.wording import days, duration, period_length, statement
 from bwp_client.warehouse.snapshot import Snapshot
 
 START = datetime(2026, 3, 2, tzinfo=UTC)
@@ -299,3 +299,17 @@ def test_a_period_in_words(hours: int, words: str) -> None:
 )
 def test_durations_as_people_say_them(seconds: float, text: str) -> None:
     assert duration(seconds) == text
+
+
+@pytest.mark.parametrize(
+    ("first", "last", "text"),
+    [
+        (date(2026, 11, 3), date(2026, 11, 3), "3 Nov 2026"),
+        (date(2026, 11, 3), date(2026, 11, 30), "3 to 30 Nov 2026"),
+        (date(2026, 10, 31), date(2026, 11, 3), "31 Oct to 3 Nov 2026"),
+        (date(2025, 11, 3), date(2026, 11, 3), "3 Nov 2025 to 3 Nov 2026"),
+        (datetime(2026, 11, 3, tzinfo=UTC), date(2026, 11, 3), "3 Nov 2026"),
+    ],
+)
+def test_a_period_names_month_and_year_only_where_they_change(first: date, last: date, text: str) -> None:
+    assert days(first, last) == text

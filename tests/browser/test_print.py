@@ -1,0 +1,34 @@
+"""Each page on paper: its charts and tables fit, and nothing is printed that one can only click."""
+
+import re
+
+import pytest
+from playwright.sync_api import Browser
+from support.browser import PAGES, open_page, wait_until_drawn
+
+pytestmark = pytest.mark.browser
+PAPER_PX = 703  # the width of A4 without the margins
+CLICKED = "[data-testid=stSidebar], [data-testid=stHeader], .stMain [data-testid=stPopover], .stMain [role=tablist]"
+ABOUT_A_PERIOD = {"", "failure_rates", "error_codes", "trends"}
+PERIOD = re.compile(r"^\d+ .*to \d+ \w{3} \d{4} · Data to ")
+RIGHT_EDGES = """() => [...document.querySelectorAll('h1, h2, h3, p, .main-svg, [data-testid=stDataFrameResizable]')]
+    .map(part => [part.getBoundingClientRect(), part.className])
+    .filter(([box]) => box.width > 0).map(([box, name]) => [Math.floor(box.right), String(name)])"""
+
+
+@pytest.mark.parametrize(("name", "scheme"), [*((name, "light") for name in PAGES), ("", "dark")])
+def test_a_printed_page_fits_the_paper(browser: Browser, address: str, name: str, scheme: str) -> None:
+    page, _ = open_page(browser, f"{address}/{name}", scheme)
+    wait_until_drawn(page, name)
+    page.evaluate("window.dispatchEvent(new Event('beforeprint'))")
+    page.emulate_media(media="print")
+    page.set_viewport_size({"width": PAPER_PX, "height": 1000})
+    edges = page.evaluate(RIGHT_EDGES)
+    assert edges
+    assert [edge for edge in edges if edge[0] > PAPER_PX] == []
+    assert [part.inner_text() for part in page.locator(CLICKED).all() if part.is_visible()] == []
+    inverts = page.evaluate("getComputedStyle(document.querySelector('[data-testid=stApp]')).filter")
+    assert inverts.startswith("invert") == (scheme == "dark")
+    if name in ABOUT_A_PERIOD:
+        assert page.get_by_text(PERIOD).first.is_visible()
+    page.context.close()
