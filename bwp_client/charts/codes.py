@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
 import pandas as pd
 import plotly.graph_objects as go
@@ -11,17 +11,21 @@ from bwp_client.charts.theme import (
     MIN_COUNT_FOR_PLOTLY_TICKS,
     NOT_LOOKED_UP_COLOR,
     PALETTE,
+    ROW_PIXELS,
     UNCODED_COLOR,
     Theme,
     bar_width,
     empty_figure,
     labels,
+    legend_pixels,
+    name_bars,
     tick_layout,
 )
 from bwp_client.warehouse.snapshot import NOT_LOOKED_UP, UNCODED
 
 OTHERS = "(other codes)"
 OTHERS_COLOR = "#5F6873"
+_OWN_COLORS = {UNCODED: UNCODED_COLOR, NOT_LOOKED_UP: NOT_LOOKED_UP_COLOR, OTHERS: OTHERS_COLOR}
 MAX_CODES = 8
 MAX_BARS = 20
 
@@ -32,7 +36,7 @@ def code_colors(codes: Iterable[str]) -> dict[str, str]:
     Args:
         codes: All codes in the order first seen, so that no colour changes when codes are added.
     """
-    colors = {UNCODED: UNCODED_COLOR, NOT_LOOKED_UP: NOT_LOOKED_UP_COLOR, OTHERS: OTHERS_COLOR}
+    colors = dict(_OWN_COLORS)
     for code in codes:
         if code not in colors:
             colors[code] = PALETTE[(len(colors) - 3) % len(PALETTE)]
@@ -43,31 +47,63 @@ LABEL_PIXELS = 90
 """The right margin, for the text beside the longest bar."""
 
 
+def distinct_colors(codes: Sequence[str], colors: Mapping[str, str]) -> dict[str, str]:
+    """Return the colours of the codes of one chart, none of them twice but the grey of rare codes.
+
+    The palette has fewer colours than a shop may have codes. Of two codes of one colour, the more frequent keeps it, and the
+    other gets a colour that no code of the chart has; codes beyond the first `MAX_CODES` are grey.
+
+    Args:
+        codes: The codes of the chart, the most frequent first.
+        colors: From `code_colors`.
+    """
+    result = {code: colors.get(code, UNCODED_COLOR) for code in codes[:MAX_CODES]}
+    owners: dict[str, str] = {}
+    for code, color in result.items():
+        owners.setdefault(color, code)
+    free = iter([color for color in PALETTE if color not in owners])
+    for code, color in result.items():
+        if color in PALETTE and owners[color] != code:
+            result[code] = next(free, OTHERS_COLOR)
+    return {code: result.get(code, colors[code] if code in _OWN_COLORS else OTHERS_COLOR) for code in codes}
+
+
 def code_bars(frame: pd.DataFrame, theme: Theme, colors: Mapping[str, str]) -> go.Figure:
-    """Draw failed tasks by code as bars, the most frequent code first.
+    """Draw failed tasks by code as bars, the most frequent code first; the rarest codes are summed up.
 
     Args:
         frame: An `error_codes` frame: `code` (str), `tasks` (int64), `share` (float64).
         theme: Light or dark.
         colors: From `code_colors`.
     """
-    shown = frame[frame["tasks"] > 0].head(MAX_BARS).iloc[::-1]
-    chart = empty_figure(theme, y_title="", height=90 + 30 * max(len(shown), 1))
+    with_tasks = frame[frame["tasks"] > 0]
+    named = with_tasks if len(with_tasks) <= MAX_BARS else with_tasks.head(MAX_BARS - 1)
+    rest = with_tasks.iloc[len(named) :]
+    codes, tasks = list(named["code"]), list(named["tasks"])
+    texts = [f"{count:,} · {share:.0%}" for count, share in zip(tasks, named["share"], strict=True)]
+    own = distinct_colors(codes, colors)
+    names, fills = labels(codes), [own[code] for code in codes]
+    if len(rest):
+        # A task with two of these codes counts twice, so that they have no share.
+        names, fills = [*names, f"({len(rest)} other codes)"], [*fills, OTHERS_COLOR]
+        codes, tasks = [*codes, ""], [*tasks, int(rest["tasks"].sum())]
+        texts.append(f"{tasks[-1]:,}")
+    chart = empty_figure(theme, y_title="", height=60 + ROW_PIXELS * max(len(names), 1))
     chart.add_bar(
-        x=list(shown["tasks"]),
-        y=labels(list(shown["code"])),
+        x=tasks[::-1],
+        y=names[::-1],
         orientation="h",
         marker={
-            "color": [colors.get(code, UNCODED_COLOR) for code in shown["code"]],
-            "pattern": {"shape": ["/" if code == NOT_LOOKED_UP else "" for code in shown["code"]]},
+            "color": fills[::-1],
+            "pattern": {"shape": ["/" if code == NOT_LOOKED_UP else "" for code in reversed(codes)]},
         },
-        text=[f"{tasks:,} · {share:.0%}" for tasks, share in zip(shown["tasks"], shown["share"], strict=True)],
+        text=texts[::-1],
         textposition="outside",
         cliponaxis=False,
-        customdata=list(shown["code"]),
+        customdata=codes[::-1],
         hovertemplate="%{y}: %{x:,} failed tasks<extra></extra>",
     )
-    longest = int(shown["tasks"].max()) if len(shown) else 1
+    longest = max(tasks, default=1)
     chart.update_layout(
         hovermode="closest",
         xaxis={
@@ -77,7 +113,7 @@ def code_bars(frame: pd.DataFrame, theme: Theme, colors: Mapping[str, str]) -> g
         },
         margin={"r": LABEL_PIXELS},
     )
-    chart.update_yaxes(showgrid=False, rangemode="normal", type="category")
+    name_bars(chart, names[::-1], theme)
     return chart
 
 
@@ -93,25 +129,26 @@ def codes_over_time(
         colors: From `code_colors`.
         bucket: The word for a period, such as `week`, by which bars get the width of their period.
     """
-    chart = empty_figure(theme, y_title="Failed tasks", legend=True, height=340)
-    totals = frame.groupby("code")["tasks"].sum().sort_values(ascending=False)
+    totals = frame.groupby("code")["tasks"].sum().sort_values(ascending=False, kind="stable")
     top = list(totals.index[:MAX_CODES])
+    own = distinct_colors(top, colors) | {OTHERS: OTHERS_COLOR}
     shown = frame.assign(code=[code if code in top else OTHERS for code in frame["code"]])
     table = shown.pivot_table(index="period_start", columns="code", values="tasks", aggfunc="sum", fill_value=0)
     partial = set(frame.loc[frame["partial"], "period_start"]) if "partial" in frame.columns else set()
     drawn = [*top, *([OTHERS] if OTHERS in table.columns else [])]
+    chart = empty_figure(theme, y_title="Failed tasks", legend=True, height=340 + legend_pixels(len(drawn)))
     for code, name in zip(drawn, labels(drawn), strict=True):
         chart.add_bar(
             x=list(table.index),
             y=list(table[code]),
             name=name,
             marker={
-                "color": colors.get(code, UNCODED_COLOR),
+                "color": own[code],
                 "pattern": {"shape": "/" if code == NOT_LOOKED_UP else ""},
                 "opacity": [0.45 if start in partial else 1.0 for start in table.index],
             },
             width=bar_width(list(table.index), bucket),
-            customdata=[code] * len(table),
+            customdata=["" if code == OTHERS else code] * len(table),
             hovertemplate="%{y:,}",
         )
     chart.update_layout(barmode="stack", **tick_layout(list(table.index), table.sum(axis=1).max()))

@@ -19,12 +19,12 @@ from bwp_client.charts.theme import (
     empty_figure,
     ink,
     labels,
+    legend_pixels,
     tick_layout,
 )
 
 _HEIGHT = 360
 _TOP, _BOTTOM = 12, 46
-_LEGEND_ROW_PIXELS = 20
 _LONGEST_DIRECT_LABEL = 14
 """Characters of the longest label beside the lines: a longer label would take half of the width of a phone."""
 _LABEL_PIXELS, _CHARACTER_PIXELS = 17, 7
@@ -56,7 +56,7 @@ def compared_rates(frames: Mapping[str, pd.DataFrame], theme: Theme, bucket: str
     }
     is_by_position = any("position" in frame for frame in frames.values())
     is_direct = max(map(len, frames), default=0) <= _LONGEST_DIRECT_LABEL
-    height = _HEIGHT if is_direct else _HEIGHT + _LEGEND_ROW_PIXELS * len(shown)
+    height = _HEIGHT if is_direct else _HEIGHT + legend_pixels(len(shown))
     chart = empty_figure(theme, y_title="Failure rate", height=height, legend=not is_direct)
     colors = (FAILED, COMPLETED) if is_by_position else PALETTE
     top = _top(shown)

@@ -8,6 +8,7 @@ from datetime import datetime
 import pandas as pd
 import plotly.graph_objects as go
 
+from bwp_client.charts.codes import distinct_colors
 from bwp_client.charts.theme import FAILED, Theme, empty_figure, ink, labels, muted
 
 _ROW_PIXELS = 64
@@ -39,14 +40,15 @@ def failure_dots(
         theme: Light or dark.
         period: The times at the ends of the x axis.
         shaded: The beginning and the end of the shaded time.
-        colors: The colour of the dots of a row; the colour of failures where there is none.
+        colors: The colours of codes, from `code_colors`, where the rows are codes; else all dots have that of failures.
     """
+    own = distinct_colors(list(rows), colors) if colors else {}
     chart = empty_figure(theme, y_title="", height=_MARGIN_PIXELS + _ROW_PIXELS * max(len(rows), 1))
     if shaded is not None:
         chart.add_vrect(x0=shaded[0], x1=shaded[1], fillcolor=muted(theme), opacity=0.15, line_width=0, layer="below")
     for index, (row, label) in enumerate(zip(rows, labels(list(rows.values())), strict=True)):
         bottom = len(rows) - 1 - index
-        _add_row(chart, tasks[tasks["row"] == row], bottom, (colors or {}).get(row, FAILED), name_of)
+        _add_row(chart, tasks[tasks["row"] == row], bottom, own.get(row, FAILED), name_of)
         chart.add_annotation(
             x=0, xref="x domain", xanchor="left", y=bottom + _LABEL_HEIGHT, yanchor="middle", showarrow=False, text=label,
             font={"size": 13, "color": ink(theme)},

@@ -19,6 +19,7 @@ from bwp_client.charts.theme import (
     empty_figure,
     ink,
     labels,
+    legend_pixels,
     muted,
     tick_layout,
 )
@@ -175,7 +176,7 @@ def rates_by_product(frames: Mapping[str, pd.DataFrame], name_of: Callable[[str]
         theme: Light or dark.
     """
     names = labels([name_of(product) for product in frames])
-    chart = empty_figure(theme, y_title="Failure rate", legend=True, height=340)
+    chart = empty_figure(theme, y_title="Failure rate", legend=True, height=340 + legend_pixels(len(names)))
     for index, (name, frame) in enumerate(zip(names, frames.values(), strict=True)):
         shown, color = frame.tail(MAX_POINTS // 2), PALETTE[index % len(PALETTE)]
         chart.add_scatter(

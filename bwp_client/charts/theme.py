@@ -25,6 +25,12 @@ MIN_COUNT_FOR_PLOTLY_TICKS = 5
 """The count below which Plotly would put ticks at fractions."""
 _MAX_LABEL_LENGTH = 40
 _MAX_NAMED_PERIODS = 14
+_MAX_TICKS = 7
+"""The most days that a phone shows beside each other; Plotly would turn more of them upright."""
+ROW_PIXELS, _NAME_PIXELS = 48, 20
+"""The height of a horizontal bar with its name above it, and the distance of the two middles."""
+_LEGEND_ROW_PIXELS = 20
+_USUAL_LEGEND_ROWS = 2
 _BUCKETS = {
     "hour": timedelta(hours=1),
     "day": timedelta(days=1),
@@ -122,10 +128,33 @@ def tick_layout(starts: Sequence[datetime], largest: float) -> dict[str, Any]:
         largest: The largest value on the y axis.
     """
     are_weeks = 1 < len(starts) <= _MAX_NAMED_PERIODS and starts[1] - starts[0] >= timedelta(days=7)
-    days: dict[str, Any] = {"tickvals": list(starts), "tickformat": "%-d %b %Y" if len(starts) == 1 else "%-d %b"}
+    named = list(starts)[:: -(-len(starts) // _MAX_TICKS) or 1]
+    days: dict[str, Any] = {"tickvals": named, "tickformat": "%-d %b %Y" if len(starts) == 1 else "%-d %b"}
     if len(starts) != 1 and not are_weeks:
         days = {}
     return {"xaxis": days, "yaxis": {"dtick": 1} if largest < MIN_COUNT_FOR_PLOTLY_TICKS else {}}
+
+
+def name_bars(chart: go.Figure, names: Sequence[str], theme: Theme) -> None:
+    """Write the name of each horizontal bar above it: beside the bars, long names would leave a phone no room for bars.
+
+    Args:
+        chart: A chart of horizontal bars in rows of `ROW_PIXELS`.
+        names: The values of its y axis.
+        theme: Light or dark.
+    """
+    for name in names:
+        chart.add_annotation(
+            x=0, xref="x domain", xanchor="left", y=name, yanchor="middle", yshift=_NAME_PIXELS, showarrow=False,
+            text=name, font={"size": 13, "color": ink(theme)},
+        )  # fmt: skip
+    chart.update_layout(bargap=0.6)
+    chart.update_yaxes(showticklabels=False, showgrid=False, rangemode="normal", type="category")
+
+
+def legend_pixels(names: int) -> int:
+    """Return the height that a chart needs in addition, so that a legend of one name a row leaves room on a phone."""
+    return _LEGEND_ROW_PIXELS * max(0, names - _USUAL_LEGEND_ROWS)
 
 
 def bar_width(starts: Sequence[datetime], bucket: str | None) -> float | None:

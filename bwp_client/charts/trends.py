@@ -8,7 +8,18 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from bwp_client.charts.rates import rate_over_time
-from bwp_client.charts.theme import FAILED, MAX_POINTS, PALETTE, Theme, empty_figure, ink, labels, muted
+from bwp_client.charts.theme import (
+    FAILED,
+    MAX_POINTS,
+    PALETTE,
+    ROW_PIXELS,
+    Theme,
+    empty_figure,
+    ink,
+    labels,
+    muted,
+    name_bars,
+)
 
 MAX_PRODUCTS = 12
 WEEKDAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
@@ -62,29 +73,36 @@ def _label_width(frame: pd.DataFrame) -> pd.Timedelta:
 def contributions(frame: pd.DataFrame, name_of: Callable[[str], str], theme: Theme) -> go.Figure:
     """Draw how many percentage points each product moved the failure rate, by its own rate and by its share of outcomes.
 
+    The products that moved it least are summed up.
+
     Args:
         frame: A `contributors` frame: `part`, `business_product_id` (str), `rate_effect`, `mix_effect`, `contribution`
             (float64).
         name_of: Returns a product's name.
         theme: Light or dark.
     """
-    shown = frame[(frame["part"] == "product") & frame["contribution"].notna()]
-    shown = shown.reindex(shown["contribution"].abs().sort_values().index).tail(MAX_PRODUCTS)
-    chart = empty_figure(theme, y_title="", height=110 + 34 * max(len(shown), 1), legend=True)
-    names = labels([name_of(product) for product in shown["business_product_id"]])
+    every = frame[(frame["part"] == "product") & frame["contribution"].notna()]
+    every = every.reindex(every["contribution"].abs().sort_values(ascending=False).index)
+    named = every if len(every) <= MAX_PRODUCTS else every.head(MAX_PRODUCTS - 1)
+    rest, products = every.iloc[len(named) :], list(named["business_product_id"])
+    names = labels([name_of(product) for product in products])
+    if len(rest):
+        names, products = [*names, f"({len(rest)} other products)"], [*products, ""]
+    chart = empty_figure(theme, y_title="", height=96 + ROW_PIXELS * max(len(names), 1), legend=True)
     for column, name, color in (("rate_effect", "Rate", FAILED), ("mix_effect", "Mix", PALETTE[3])):
+        values = [*named[column], *([rest[column].sum()] if len(rest) else [])]
         chart.add_bar(
-            x=[value * 100 for value in shown[column]],
-            y=names,
+            x=[value * 100 for value in reversed(values)],
+            y=names[::-1],
             orientation="h",
             name=name,
             marker={"color": color, "pattern": {"shape": "/" if column == "mix_effect" else ""}},
-            customdata=list(shown["business_product_id"]),
+            customdata=products[::-1],
             hovertemplate="%{x:+.2f} points",
         )
     chart.update_layout(barmode="relative", hovermode="y unified")
     chart.update_xaxes(title={"text": "Percentage points"}, showgrid=True, zeroline=True)
-    chart.update_yaxes(showgrid=False, rangemode="normal", type="category")
+    name_bars(chart, names[::-1], theme)
     return chart
 
 

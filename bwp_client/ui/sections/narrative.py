@@ -16,7 +16,7 @@ from bwp_client.metrics.queries import rated_products
 from bwp_client.metrics.wording import day, percent, period_length, rate_with_interval, statement
 from bwp_client.ui.page import PageContext
 from bwp_client.ui.sections.data_extent import not_compared
-from bwp_client.ui.sections.products import comparison_by_product, rates_by_week
+from bwp_client.ui.sections.products import rates_by_week
 from bwp_client.ui.sections.unrated import unrated_failures
 
 _WEEK: Final = timedelta(weeks=1)
@@ -35,7 +35,7 @@ def state_sentence(page: PageContext, comparison: dict[Hashable, Any]) -> str:
         comparison: The page's `period_comparison` row.
     """
     filters = page.filters
-    cause = attribution.cause_of(page.metric, filters, comparison, comparison_by_product(page))
+    cause = attribution.cause_of(page.metric, filters, comparison, page.metric(MetricName.COMPARISON_BY_PRODUCT))
     if cause and filters.codes:
         cause = replace(cause, code_set=None)  # the code that the visitor chose explains nothing
     return statement(comparison, filters.to_time - filters.from_time, cause, page.names, not_compared(page))
@@ -52,7 +52,7 @@ def headline_of(page: PageContext, comparison: dict[Hashable, Any]) -> str:
     cause = (
         None
         if stand_out or not_compared(page)
-        else attribution.cause_of(page.metric, filters, comparison, comparison_by_product(page))
+        else attribution.cause_of(page.metric, filters, comparison, page.metric(MetricName.COMPARISON_BY_PRODUCT))
     )
     if cause and filters.codes:
         cause = replace(cause, code_set=None)

@@ -18,18 +18,9 @@ from bwp_client.ui.sections.data_extent import uncompared_products
 from bwp_client.ui.sections.unrated import draw_unrated
 
 MAX_PRODUCTS = 20
+MAX_ROWS = 500
+"""The most products in the table of products, those with most failed tasks."""
 MAX_LINES = 6
-
-
-def comparison_by_product(page: PageContext) -> pd.DataFrame:
-    """Return the `comparison_by_product` rows of the products with most tasks, most failures first."""
-
-    def rows_of_largest() -> pd.DataFrame:
-        largest = rated_products(page.snapshot, page.filters)[:MAX_PRODUCTS]
-        rows = page.metric(MetricName.COMPARISON_BY_PRODUCT)
-        return rows[rows["business_product_id"].isin(largest)].reset_index(drop=True)
-
-    return page.cached("products compared", rows_of_largest)
 
 
 def rates_by_week(page: PageContext) -> dict[str, pd.DataFrame]:
@@ -64,7 +55,9 @@ def draw_products(page: PageContext) -> None:
 
 def _product_rows(page: PageContext) -> pd.DataFrame:
     """Return one row per product: counts (int), rates in per cent (float), the rest as text."""
-    products, codes = comparison_by_product(page), page.metric(MetricName.CODES_BY_PRODUCT)
+    products = page.metric(MetricName.COMPARISON_BY_PRODUCT).head(MAX_ROWS)
+    codes = page.metric(MetricName.CODES_BY_PRODUCT).drop_duplicates("business_product_id")
+    top = {row["business_product_id"]: f"{row['code']} ({row['tasks']:,})" for row in codes.to_dict("records")}
     rows = products.to_dict("records")
     return pd.DataFrame(
         {
@@ -77,14 +70,9 @@ def _product_rows(page: PageContext) -> pd.DataFrame:
             ],
             "Period before": products["previous_rate"] * 100,
             "Compared": [verdict(row, is_cut=row["business_product_id"] in uncompared_products(page)) for row in rows],
-            "Most frequent code": [_top_code(codes, product) for product in products["business_product_id"]],
+            "Most frequent code": [top.get(product, "") for product in products["business_product_id"]],
         }
     )
-
-
-def _top_code(codes: pd.DataFrame, product: str) -> str:
-    of_product = codes[codes["business_product_id"] == product]
-    return "" if of_product.empty else f"{of_product['code'].iloc[0]} ({of_product['tasks'].iloc[0]:,})"
 
 
 def draw_weekly_rates(page: PageContext) -> None:
@@ -125,5 +113,7 @@ def _code_rows(page: PageContext) -> pd.DataFrame:
     counts = codes.pivot_table(index="code", columns="business_product_id", values="tasks", aggfunc="sum", fill_value=0)
     by_code, by_product = counts.sum(axis=1), counts.sum()
     counts = counts.loc[by_code.sort_values(ascending=False).index, by_product.sort_values(ascending=False).index]
+    rest = counts.iloc[:, MAX_PRODUCTS:]
     counts = counts.iloc[:, :MAX_PRODUCTS].rename_axis(index="Error code", columns=None)
-    return counts.set_axis([page.names(product) for product in counts.columns], axis=1)
+    counts = counts.set_axis([page.names(product) for product in counts.columns], axis=1)
+    return counts if rest.empty else counts.assign(**{f"({rest.shape[1]} other products)": rest.sum(axis=1)})
