@@ -11,8 +11,9 @@ page = open_page("Tasks", narrowing_texts)
 if task_id := draw_text("One task", key="task", placeholder="Paste a task ID to see its timeline"):
     task_detail.draw_task(page, task_id)
     st.stop()
-data_extent.draw_missing_data(page)
+data_extent.draw_warnings(page)
 worklist.draw_worklist(page)
+data_extent.draw_small_limits(page)
 with st.expander("Paste task IDs to see and look up"):
     pasted_tasks.draw_pasted_tasks(page)
 instructions = st.expander("Import the shop's list of requests", key="import_instructions", on_change="rerun")

@@ -18,10 +18,10 @@ from bwp_client.ui.login_gate import path_in_app
 from bwp_client.ui.login_redirect import opens_page
 
 _FOLDER: Final = Path(__file__).parent / "browser"
-_FILES: Final = {f"/{name}": _FOLDER / name for name in ("keys.js", "paper.js", "print.css")}
+_FILES: Final = {f"/{name}": _FOLDER / name for name in ("keys.js", "paper.js", "phone.css", "print.css")}
 _TAGS: Final = (
-    b'<link rel="stylesheet" media="print" href="./print.css"><script defer src="./keys.js"></script>'
-    b'<script defer src="./paper.js"></script>'
+    b'<link rel="stylesheet" href="./phone.css"><link rel="stylesheet" media="print" href="./print.css">'
+    b'<script defer src="./keys.js"></script><script defer src="./paper.js"></script>'
 )
 _END_OF_HEAD: Final = b"</head>"
 _OF_WHOLE_FILES: Final = (b"accept-encoding", b"if-modified-since", b"if-none-match", b"range")

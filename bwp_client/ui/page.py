@@ -182,8 +182,7 @@ def open_page(
     Args:
         title: Drawn with the freshness of the data and the active filters.
         narrowing_of: Returns what else narrows this page, as the parameter of the address and a text.
-        is_about_period: Whether the chosen days are drawn even where they are the usual ones. Paper has no sidebar that shows
-            them, and a phone hides it.
+        is_about_period: Whether the chosen days are drawn on paper and on a phone, which show no sidebar.
     """
     page = st.session_state.get(_CONTEXT)
     if not isinstance(page, PageContext):
@@ -192,9 +191,9 @@ def open_page(
     name_tab(title)
     begin_page()
     st.title(title, anchor=False)
-    with st.container(horizontal=True, vertical_alignment="center"):
+    with st.container(horizontal=True, vertical_alignment="center", key="page_head"):
         st.caption(
-            f"{_period(page)} · {_freshness(page.snapshot)}" if is_about_period else _freshness(page.snapshot),
+            f":gray[{_period(page)} ·] {_freshness(page.snapshot)}" if is_about_period else _freshness(page.snapshot),
             help=f"Updated {time_since(page.snapshot.run.finished_at)}. All times are UTC.",
         )
         narrowing = narrowing_of(page)

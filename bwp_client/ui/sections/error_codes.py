@@ -31,7 +31,8 @@ def draw_top_codes(page: PageContext) -> None:
         column_config={
             "code": st.column_config.TextColumn("Error code", width=190),
             "state": st.column_config.TextColumn("State", width=70),
-            "tasks": "Failed tasks", "share": st.column_config.NumberColumn("Share", format="%.0f %%"),
+            "tasks": st.column_config.NumberColumn("Tasks", width=60),
+            "share": st.column_config.NumberColumn("Share", format="%.0f %%"),
             "weeks": st.column_config.LineChartColumn(f"Last {SPARK_WEEKS} weeks", y_min=0),
             "action": st.column_config.TextColumn("Next action", width=360),
         },
@@ -79,7 +80,10 @@ def draw_every_code(page: PageContext) -> None:
         rows,
         hide_index=True,
         column_config={
-            "code": "Error code", "state": "State", "class": "Class", "tasks": count_column("Failed tasks"),
+            "code": st.column_config.TextColumn("Error code", width=190),
+            "state": st.column_config.TextColumn("State", width=70),
+            "class": "Class",
+            "tasks": st.column_config.NumberColumn("Tasks", format="localized", width=60),
             "tasks_before": count_column("Period before"),
             "share": st.column_config.NumberColumn("Share", format="%.1f %%"),
             "first_seen": time_column("First seen", time_format=DAY_FORMAT),

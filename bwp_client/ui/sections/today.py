@@ -110,6 +110,6 @@ def _find_open_failures(page: PageContext) -> _OpenFailures:
     failures = read_failures(page, ever.with_(from_time=EARLIEST_EVENT, to_time=max(ever.to_time, this_quarter_hour())))
     is_open = failures.recent[failures.recent["state"] == "open"]
     first = is_open[is_open["days_left"] >= 0].head(FIRST_TASKS)
-    rows = to_arrow(first[["days_left", "deadline", "product", "code", "action", "task_id"]])
+    rows = to_arrow(first[["days_left", "code", "product", "deadline", "action", "task_id"]])
     due = {state: failures.count(state) for state in _TILES}
     return _OpenFailures(due, int((is_open["days_left"] == 0).sum()), rows, first["task_id"].tolist())

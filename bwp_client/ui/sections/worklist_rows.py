@@ -45,12 +45,13 @@ COLUMNS: Final = {
     "lookup_state": st.column_config.TextColumn("Lookup", width=80),
     "status": st.column_config.TextColumn("Status", width=100),
 }
+# On a phone, the first three columns fit.
 _FAILURE_COLUMNS: Final = (
-    "days_left", "deadline", "product", "code", "action", "task_id", "extended_deadline", "bound", "failed_at", "age_days",
+    "days_left", "code", "product", "deadline", "action", "task_id", "extended_deadline", "bound", "failed_at", "age_days",
     "hold", "lookup_state",
 )  # fmt: skip
 _WAITING_COLUMNS: Final = (
-    "days_left", "deadline", "product", "task_id", "received_at", "age_days", "lookup_state", "status", "bound", "hold",
+    "days_left", "product", "deadline", "task_id", "received_at", "age_days", "lookup_state", "status", "bound", "hold",
 )  # fmt: skip
 _SEARCHED_COLUMNS: Final = ("task_id", "product", "code", "action")
 
