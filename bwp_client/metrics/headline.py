@@ -95,7 +95,7 @@ def _worst(stood_out: StoodOut, name_of: Callable[[str], str]) -> str:
         return f"Worst: {name} since {_day(first)}{mostly}. It is still going on."
     last = stood_out.to_time - _DAY
     days = _days(first, last)
-    return f"Worst: {name}, {days}{mostly}. Its rate is as usual again since {_day(stood_out.to_time)}."
+    return f"Worst: {name}, {days}{mostly}. Over since {_day(stood_out.to_time)}."
 
 
 def _cause(cause: Cause, change: str, name_of: Callable[[str], str]) -> str:

@@ -159,6 +159,8 @@ def _headline(content: Content) -> list[dict[str, str]]:
     if content.not_compared:
         before, failed_before = {"value": NOT_COMPARED, "detail": content.not_compared}, ""
     is_rated = pd.notna(row["rate"])
+    unrated = int(content.tables["not_rated"]["failed"].sum())
+    not_rated = f"; {unrated:,} more without a rate" if unrated else ""
     return [
         {
             "name": "Failure rate",
@@ -171,7 +173,7 @@ def _headline(content: Content) -> list[dict[str, str]]:
         {
             "name": "Failed tasks",
             "value": f"{row['failed']:,}",
-            "detail": f"of {row['n']:,} ended{failed_before}",
+            "detail": f"of {row['n']:,} finished{failed_before}{not_rated}",
         },
         {
             "name": "Reasons known",

@@ -41,6 +41,8 @@ FILTER_KEYS: Final = ("kind", "from", "to", "product", "code", "region", "by")
 """The keys of the filters, which are the parameters of the address that every page has."""
 NARROWING: Final = ("from", "to", "product", "code", "region")
 """Keys of the filters that can be removed; the task kind always applies."""
+_FIELDS: Final = {"product": "business_products", "code": "codes", "region": "regions"}
+"""The field of `Filters` that each of these keys fills."""
 _AUTO: Final = "auto"
 _MAX_LENGTH: Final = 100
 """Characters shown of a value that is not known."""
@@ -53,9 +55,10 @@ _MAX_DAYS_BY_HOUR: Final = 62
 
 
 def draw_sidebar(snapshot: Snapshot, names: ProductNames, *, min_n: int) -> Choice | None:
-    """Draw the filters and return the choice; None where the period or the task kind is not known.
+    """Draw the filters and return the choice; None if the address asks for nothing that the data know.
 
-    A value of the address that the data don't know is named above the page, and nothing is shown in its place.
+    That is an unknown period or task kind, or a filter with unknown values only. Each value of the address that the data
+    don't know is named above the page, and nothing is shown in its place.
 
     Args:
         snapshot: The data.
@@ -74,6 +77,7 @@ def draw_sidebar(snapshot: Snapshot, names: ProductNames, *, min_n: int) -> Choi
             draw_quick_periods((start, end), _days_of_data(snapshot))
         is_known = not unknown
         narrowing = _draw_narrowing(snapshot, names, unknown)
+        is_known = is_known and all(st.session_state.get(key) for key, field in _FIELDS.items() if narrowing[field])
         bucket = _draw_option(st.selectbox, "Group by", buckets, unknown, key="by")
     for text in unknown:
         st.warning(f"{text} The link asks for it; nothing else is shown in its place.")
@@ -126,7 +130,7 @@ def _draw_option(
     draw: Callable[..., Any], label: str, options: list[str], unknown: list[str], *, key: str, **of_widget: Any
 ) -> str:
     unknown.extend(
-        f"{_shown(text)} is no {label.casefold()}: there are {', '.join(options)}."
+        f"{_shown(text)} is not a {label.casefold()}. Choose one of {', '.join(options)}."
         for text in unknown_options(key, options)
     )
     return draw_option(draw, label, options, key=key, **of_widget)
@@ -141,7 +145,7 @@ def _draw_day(label: str, default: date, unknown: list[str], *, key: str) -> Any
 
     page_address.follow(key, lambda found: (day_of(found[-1]) if found else None) or default)
     unknown.extend(
-        f"{_shown(text)} is no day from {FIRST_YEAR} to {LAST_YEAR}: write it as {default.isoformat()}."
+        f"{_shown(text)} is not a day between {FIRST_YEAR} and {LAST_YEAR}. Write a day as {default.isoformat()}."
         for text in page_address.values(key)
         if day_of(text) is None
     )

@@ -49,6 +49,11 @@ def published_reports(uri: str) -> PublishedReports:
     return PublishedReports(newest_first, problems)
 
 
+def list_anew() -> None:
+    """Let the next call of `published_reports` see a report that was published a moment ago."""
+    _keys.clear()
+
+
 @st.cache_data(ttl=LIST_SECONDS, show_spinner=False)
 def _keys(uri: str) -> list[str]:
     return open_store(uri).published()

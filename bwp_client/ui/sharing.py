@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from typing import Final
+from urllib.parse import urlsplit
 
 import pandas as pd
 import streamlit as st
@@ -37,14 +38,21 @@ def draw_share_menu(title: str, link: Callable[[], str], about: Callable[[], Map
     if menu.open:
         with menu:
             st.text("Copy link (at its right end)")
-            st.code(link(), language=None, wrap_lines=True)
-            st.caption("Shows the same days, products and codes to everybody, also later.")
+            address = link()
+            st.code(address, language=None, wrap_lines=True)
+            st.caption(_reach(address))
             tables: dict[str, Callable[[], pd.DataFrame]] = st.session_state[_TABLES]
             st.download_button(
                 "Data of this page (Excel)", lambda: _workbook(about(), tables), f"{_file_name(title)}.xlsx", _EXCEL,
                 on_click="ignore", key="page_excel", icon=":material/download:",
                 help="A sheet for each chart and table of this page.",
             )  # fmt: skip
+
+
+def _reach(address: str) -> str:
+    text = "Shows the same days, products and codes, also later."
+    is_own = urlsplit(address).hostname in {"127.0.0.1", "localhost", "::1"}
+    return f"{text} This address works on this computer only." if is_own else text
 
 
 def draw_download_menu(

@@ -39,7 +39,7 @@ def test_an_incident_that_is_over(tmp_path: Path, open_page: OpenPage) -> None:
         lambda day, product: "ORDERS_NOT_CLOSED",
     )
     text = headline_of(open_page("overview", home))
-    assert "Worst: Luma, 2–8 Nov, mostly ORDERS_NOT_CLOSED. Its rate is as usual again since 9 Nov." in text, text
+    assert "Worst: Luma, 2–8 Nov, mostly ORDERS_NOT_CLOSED. Over since 9 Nov." in text, text
 
 
 def test_a_new_code(tmp_path: Path, open_page: OpenPage) -> None:

@@ -48,9 +48,9 @@ def test_without_reports_it_says_so(open_page: Callable[..., AppTest], loaded: P
 
 def test_the_form_names_the_days_of_the_period(open_page: Callable[..., AppTest], loaded: Path, folder: Path) -> None:
     app = open_page("reports", loaded)
-    assert "last-week is " in captions(app).replace("\\", "")
+    assert "Last week is " in captions(app).replace("\\", "")
     app.selectbox(key="report_period").set_value("last-year").run()
-    assert "last-year is 1 Jan " in captions(app).replace("\\", "")
+    assert "Last year is 1 Jan " in captions(app).replace("\\", "")
 
 
 def test_reports_are_listed_opened_and_compared(open_page: Callable[..., AppTest], loaded: Path, folder: Path) -> None:

@@ -50,7 +50,7 @@ def draw_sentences(page: PageContext, comparison: dict[Hashable, Any]) -> None:
     state = (
         page.cached("sentence", lambda: narrative.state_sentence(page, comparison))
         if comparison["n"] or not unrated
-        else f"{unrated:,} failed, and no rate can be given: no COMPLETED event was ever loaded for these products."
+        else f"{unrated:,} failed, without a rate: no completed task of these products was ever reported."
     )
     sentences = [
         state,
@@ -88,7 +88,7 @@ def _draw_counts(page: PageContext, row: dict[Hashable, Any], unrated: int, *, i
     coverage = page.metric_row(MetricName.COVERAGE)
     st.metric(
         "Reasons known", f"{coverage['coverage']:.0%}" if coverage["failed"] else "–",
-        f"{coverage['found']:,} of {coverage['failed']:,} failed tasks", delta_color="off", delta_arrow="off", border=True,
+        f"{coverage['found']:,} of {coverage['failed']:,}", delta_color="off", delta_arrow="off", border=True,
         help=brief_of(MetricName.COVERAGE)
         + " Products that are not rated are included; a choice of error codes does not narrow it.",
     )  # fmt: skip
@@ -99,7 +99,7 @@ def _change(row: dict[Hashable, Any], name: str, *, is_cut: bool) -> tuple[str, 
     change = row[name] - row[f"previous_{name}"]
     if is_cut:
         return NOT_COMPARED, "off"
-    return f"{change:+,} vs. period before", "auto" if change else "off"
+    return f"{change:+,} vs. before", "auto" if change else "off"
 
 
 def _explanation(page: PageContext, row: dict[Hashable, Any]) -> str:

@@ -18,6 +18,7 @@ from bwp_client.reports.manifest import MANIFEST, Manifest
 from bwp_client.reports.period_comparison import PeriodComparison
 from bwp_client.reports.period_note import describe_period
 from bwp_client.settings import Settings
+from bwp_client.ui import page_address
 from bwp_client.ui.address_fields import draw_option, draw_tabs, unknown_options
 from bwp_client.ui.components import draw_table, time_column
 from bwp_client.ui.data import warehouse_in_use
@@ -26,6 +27,7 @@ from bwp_client.ui.markdown import plain
 from bwp_client.ui.published_reports import (
     compare_report_periods,
     compare_reports,
+    list_anew,
     published_reports,
     report_file,
     report_zip,
@@ -34,7 +36,8 @@ from bwp_client.ui.sections.job_buttons import draw_job_state, start_job
 
 REPORT_HEIGHT: Final = 900
 OTHER: Final = "Other…"
-PERIODS: Final = ("last-week", "last-month", "last-year", OTHER)
+PERIODS: Final = {"last-week": "Last week", "last-month": "Last month", "last-year": "Last year", OTHER: OTHER}
+"""The label of each period that the form offers."""
 _MAX_KEY_LENGTH: Final = 200
 _EVERYTHING: Final = "everything as ZIP"
 
@@ -44,13 +47,13 @@ def draw_report_form(settings: Settings) -> None:
     state = jobs().state("report")
     with st.container(border=True):
         left, middle, right = st.columns(3)
-        period = left.selectbox("Period", PERIODS, key="report_period")
+        period = left.selectbox("Period", list(PERIODS), key="report_period", format_func=PERIODS.__getitem__)
         if period == OTHER:
             period = left.text_input(
                 "Which", placeholder="2026-W47, 2026-10, 2026-10-05..2026-10-18", key="report_which"
             )
         elif described := describe_period(period, datetime.now(UTC), settings.timezone):
-            left.caption(plain(described))
+            left.caption(plain(described.replace(period, PERIODS[period], 1)))
         kind = middle.selectbox("Task kind", [item.value for item in TaskKind], key="report_kind")
         is_forced = right.checkbox(
             "Make it even if data are missing",
@@ -71,6 +74,14 @@ def draw_report_form(settings: Settings) -> None:
             draw_job_state(
                 state, lambda result: f"{result.get('key')}: {result.get('state')}.", failed="No report was made."
             )
+            if state is not None and state.status is JobStatus.DONE and (made := state.result.get("key")):
+                st.button("Open it", key="report_open", on_click=_open_report, args=(str(made),))
+
+
+def _open_report(key: str) -> None:
+    """Show a report below; a callback."""
+    list_anew()
+    page_address.write({"report": [key], "view": []})
 
 
 def draw_published_reports(uri: str, names: Callable[[str], str] = str) -> None:

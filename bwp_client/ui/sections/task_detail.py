@@ -14,7 +14,7 @@ from bwp_client.metrics.guidance import GuidanceTable
 from bwp_client.tasks import dossier
 from bwp_client.tasks.history import REBUILT_NOTE, TaskHistory, read_task_history, rebuild_envelope
 from bwp_client.ui import page_address
-from bwp_client.ui.components import draw_table
+from bwp_client.ui.components import ROW_HEIGHT, draw_table
 from bwp_client.ui.data import CACHE_KEYS
 from bwp_client.ui.drill_down import ticked
 from bwp_client.ui.jobs import is_running, jobs
@@ -174,6 +174,7 @@ def _draw_timeline(history: TaskHistory) -> None:
             "Detail": st.column_config.TextColumn(width=420),
             "Who says so": st.column_config.TextColumn(width=110),
         },
+        row_height=ROW_HEIGHT,
         key="timeline",
         alt="What happened to this task, in the order of time",
     )

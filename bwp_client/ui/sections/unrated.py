@@ -40,8 +40,8 @@ def draw_unrated(page: PageContext) -> None:
     if rows := unrated_products(page):
         named = ", ".join(f"{plain(page.names(product))} ({failed:,} failed)" for product, failed in rows)
         st.info(
-            f"No failure rate for {named}. Only failed tasks were ever received of {'it' if len(rows) == 1 else 'them'}, no "
-            f"completed ones. The archive, or the rule that delivers to S3, must match the detail type "
-            f"{plain(f'PERSONAL_DATA_{page.filters.task_kind}_TASK_COMPLETED')} too.",
+            f"No failure rate for {named}: we receive {'its' if len(rows) == 1 else 'their'} failed tasks, but not the "
+            f"completed ones. Add {plain(f'PERSONAL_DATA_{page.filters.task_kind}_TASK_COMPLETED')} to the detail types of "
+            "the archive, or of the rule that delivers to S3.",
             icon="ℹ️",
         )
