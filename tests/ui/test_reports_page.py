@@ -125,7 +125,13 @@ def test_a_report_is_made_from_the_page(open_page: Callable[..., AppTest], loade
     app.button(key="report_make").click().run()
     state = wait_for_job("report")
     assert state.result["state"] == "published", state
-    assert (folder / state.result["key"] / "manifest.json").is_file()
+    key = state.result["key"]
+    assert (folder / key / "manifest.json").is_file()
+    app.run()
+    app.button(key="report_open").click().run()
+    assert app.query_params["report"] == key
+    assert not app.warning
+    assert len(app.get("iframe")) == 1
 
 
 def test_reports_are_listed_while_the_warehouse_is_away(
