@@ -14,6 +14,7 @@ from bwp_client.charts.theme import (
     ROW_PIXELS,
     UNCODED_COLOR,
     Theme,
+    bar_range,
     bar_width,
     empty_figure,
     labels,
@@ -88,7 +89,7 @@ def code_bars(frame: pd.DataFrame, theme: Theme, colors: Mapping[str, str]) -> g
         names, fills = [*names, f"({len(rest)} other codes)"], [*fills, OTHERS_COLOR]
         codes, tasks = [*codes, ""], [*tasks, int(rest["tasks"].sum())]
         texts.append(f"{tasks[-1]:,}")
-    chart = empty_figure(theme, y_title="", height=60 + ROW_PIXELS * max(len(names), 1))
+    chart = empty_figure(theme, y_title="", height=72 + ROW_PIXELS * max(len(names), 1))
     chart.add_bar(
         x=tasks[::-1],
         y=names[::-1],
@@ -152,6 +153,7 @@ def codes_over_time(
             hovertemplate="%{y:,}",
         )
     chart.update_layout(barmode="stack", **tick_layout(list(table.index), table.sum(axis=1).max()))
+    chart.update_xaxes(bar_range(list(table.index), bucket))
     return chart
 
 

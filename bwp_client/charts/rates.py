@@ -8,13 +8,17 @@ from datetime import UTC, datetime, timedelta
 import pandas as pd
 import plotly.graph_objects as go
 
+from bwp_client.charts.change_labels import add_change_labels
 from bwp_client.charts.rate_marks import interval_outline, rate_line, rate_markers
 from bwp_client.charts.theme import (
+    CHARACTER_PIXELS,
     COMPLETED,
     FAILED,
     MAX_POINTS,
+    NARROWEST_PIXELS,
     PALETTE,
     Theme,
+    bar_range,
     bar_width,
     empty_figure,
     ink,
@@ -26,9 +30,6 @@ from bwp_client.charts.theme import (
 
 _RIBBON = "rgba(213,94,0,0.18)"
 _MAX_MARKERS = 120
-_NARROWEST_PIXELS = 260
-"""The width between the axes on a phone."""
-_CHARACTER_PIXELS = 7
 _MIN_TOP = 0.01
 _RATE_HOVER = (
     "%{y:.1%} (%{customdata[2]:.1%}–%{customdata[3]:.1%}), %{customdata[0]:,} of %{customdata[1]:,}%{customdata[4]}"
@@ -75,13 +76,12 @@ def rate_over_time(
         hovertemplate=_RATE_HOVER + "<extra></extra>",
         name="Failure rate",
     )
-    _add_counts(chart, frame[frame["rate"].isna()], frame["period_start"].max() - frame["period_start"].min(), theme)
+    _add_counts(chart, frame[frame["rate"].isna()], frame["period_start"], theme)
     if baseline is not None and len(rated):
         _add_baseline(chart, rated, baseline, baseline_name, theme)
     if outside is not None:
         _add_outside(chart, rated, outside, theme)
-    for day, text in (changes or {}).items():
-        _add_change(chart, day, text, theme)
+    add_change_labels(chart, changes or {}, list(frame["period_start"]), theme)
     if changes is not None and len(rated):
         _add_peak(chart, rated, theme)
     highest = float(rated["high"].max()) if len(rated) else 0.0
@@ -110,15 +110,6 @@ def _add_before(chart: go.Figure, before: pd.DataFrame, theme: Theme) -> None:
         hovertemplate="period before " + _RATE_HOVER + "<extra></extra>",
         name="Period before",
     )
-
-
-def _add_change(chart: go.Figure, day: datetime, text: str, theme: Theme) -> None:
-    chart.add_vline(x=day, line={"color": muted(theme), "width": 1, "dash": "dash"})
-    chart.add_annotation(
-        x=day, y=1, yref="paper", yanchor="bottom", showarrow=False, xanchor="left", text=text,
-        font={"size": 12, "color": ink(theme)},
-    )  # fmt: skip
-    chart.update_layout(margin={"t": 30})
 
 
 def _add_peak(chart: go.Figure, rated: pd.DataFrame, theme: Theme) -> None:
@@ -214,21 +205,31 @@ def outcomes_over_time(frame: pd.DataFrame, theme: Theme, bucket: str | None = N
             name=name,
         )
     chart.update_layout(barmode="stack", **tick_layout(list(frame["period_start"]), frame["n"].max()))
+    chart.update_xaxes(bar_range(list(frame["period_start"]), bucket))
     return chart
 
 
-def _add_counts(chart: go.Figure, unrated: pd.DataFrame, span: timedelta, theme: Theme) -> None:
-    """Write the counts of periods with too few outcomes to rate along the axis; one that would touch another is a mark."""
+def _add_counts(chart: go.Figure, unrated: pd.DataFrame, shown: pd.Series[pd.Timestamp], theme: Theme) -> None:
+    """Write the counts of periods with too few outcomes to rate along the axis; one that would touch another is a mark.
+
+    Args:
+        chart: The chart.
+        unrated: The periods with too few outcomes to rate.
+        shown: The starts of all periods; a text at their first or last is written inwards, because the chart would cut it.
+        theme: Light or dark.
+    """
     if unrated.empty:
         return
+    first, last, starts = shown.min(), shown.max(), list(unrated["period_start"])
+    sides = ["" if first < start < last else " right" if start == first else " left" for start in starts]
     texts = [f"{failed}/{n}" for failed, n in zip(unrated["failed"], unrated["n"], strict=True)]
-    texts = _without_touching(texts, list(unrated["period_start"]), span)
+    texts = _without_touching(texts, starts, sides, last - first)
     chart.add_scatter(
-        x=list(unrated["period_start"]),
+        x=starts,
         y=[0] * len(unrated),
         mode="markers+text",
         text=texts,
-        textposition="top center",
+        textposition=[f"top{side or ' center'}" for side in sides],
         textfont={"size": 11, "color": muted(theme)},
         marker={"symbol": "line-ns-open", "size": [0 if text else 6 for text in texts], "color": muted(theme)},
         customdata=list(zip(unrated["failed"], unrated["n"], strict=True)),
@@ -237,13 +238,14 @@ def _add_counts(chart: go.Figure, unrated: pd.DataFrame, span: timedelta, theme:
     )
 
 
-def _without_touching(texts: list[str], starts: list[datetime], span: timedelta) -> list[str]:
+def _without_touching(texts: list[str], starts: list[datetime], sides: list[str], span: timedelta) -> list[str]:
     """Return the texts that are written at times, empty where they would touch the one before on a phone."""
     kept, free_from = [], datetime.min.replace(tzinfo=UTC)
-    for text, start in zip(texts, starts, strict=True):
-        half = span * (len(text) + 1) * _CHARACTER_PIXELS / _NARROWEST_PIXELS / 2
-        fits = start - half >= free_from
-        free_from = start + half if fits else free_from
+    for text, start, side in zip(texts, starts, sides, strict=True):
+        half = span * (len(text) + 1) * CHARACTER_PIXELS / NARROWEST_PIXELS / 2
+        middle = start + {"": 0, " right": 1, " left": -1}[side] * half
+        fits = middle - half >= free_from
+        free_from = middle + half if fits else free_from
         kept.append(text if fits else "")
     return kept
 

@@ -19,6 +19,9 @@ PALETTE = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#8C6BB1", "#B
 """The Okabe-Ito palette for colour-blind readers, without the colour of failures, and three matching colours."""
 UNCODED_COLOR = "#8A929C"
 NOT_LOOKED_UP_COLOR = "#C3C9D1"
+NARROWEST_PIXELS = 260
+"""The width between the axes on a phone."""
+CHARACTER_PIXELS = 7
 MAX_POINTS = 2000
 """The most periods in a chart over time, which shows the newest periods."""
 MIN_COUNT_FOR_PLOTLY_TICKS = 5
@@ -38,6 +41,7 @@ _BUCKETS = {
     "month": timedelta(days=28),
 }
 _BAR_SHARE = 0.8
+_ROOM_OF_ONE_BAR = 4
 _MAX_BARS = 150
 """The most bars that are drawn in their own width on a phone."""
 
@@ -167,11 +171,24 @@ def bar_width(starts: Sequence[datetime], bucket: str | None) -> float | None:
         starts: The starts of the periods, in order.
         bucket: The word for a period, such as `week`; None leaves the width to Plotly.
     """
-    if bucket is None or len(starts) < 2:
+    if bucket not in _BUCKETS or not starts:
         return None
-    shortest = min(after - before for before, after in pairwise(starts))
-    visible = max(_BUCKETS.get(bucket, shortest), (starts[-1] - starts[0]) / _MAX_BARS)
+    shortest = min((after - before for before, after in pairwise(starts)), default=_BUCKETS[bucket])
+    visible = max(_BUCKETS[bucket], (starts[-1] - starts[0]) / _MAX_BARS)
     return _BAR_SHARE * min(shortest, visible) / timedelta(milliseconds=1)
+
+
+def bar_range(starts: Sequence[datetime], bucket: str | None) -> dict[str, Any]:
+    """Return the layout of the x axis under bars: a single bar has room at its sides, in place of the width of the chart.
+
+    Args:
+        starts: The starts of the periods.
+        bucket: The word for a period, such as `week`; None leaves the range to Plotly.
+    """
+    if bucket not in _BUCKETS or len(starts) != 1:
+        return {}
+    room = _ROOM_OF_ONE_BAR * _BUCKETS[bucket]
+    return {"range": [starts[0] - room, starts[0] + room]}
 
 
 def empty_figure(theme: Theme, *, y_title: str, height: int = 320, legend: bool = False) -> go.Figure:

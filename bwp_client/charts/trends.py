@@ -7,6 +7,7 @@ from collections.abc import Callable
 import pandas as pd
 import plotly.graph_objects as go
 
+from bwp_client.charts.change_labels import add_change_labels
 from bwp_client.charts.rates import rate_over_time
 from bwp_client.charts.theme import (
     FAILED,
@@ -17,7 +18,6 @@ from bwp_client.charts.theme import (
     empty_figure,
     ink,
     labels,
-    muted,
     name_bars,
 )
 
@@ -43,31 +43,21 @@ def rate_with_changes(frame: pd.DataFrame, changes: pd.DataFrame, theme: Theme) 
     x: list[pd.Timestamp | None] = []
     y: list[float | None] = []
     for index, row in enumerate(changes.to_dict("records")):
-        # The labels of neighbouring days are stacked.
-        near = (changes["changed_at"].iloc[:index] > row["changed_at"] - _label_width(frame)).sum()
         if index == 0:
             x += [row["before_from"], row["changed_at"], None]
             y += [row["before_rate"], row["before_rate"], None]
         x += [row["changed_at"], row["after_to"], None]
         y += [row["after_rate"], row["after_rate"], None]
-        chart.add_vline(x=row["changed_at"], line={"color": muted(theme), "width": 1, "dash": "dash"})
-        chart.add_annotation(
-            x=row["changed_at"], y=1, yref="paper", yanchor="bottom", showarrow=False, xanchor="left", yshift=14 * int(near),
-            text=f"{row['changed_at'].day} {row['changed_at']:%b} {'↑' if row['direction'] == 'up' else '↓'}",
-            font={"size": 12, "color": ink(theme)},
-        )  # fmt: skip
+    texts = {
+        row["changed_at"]: f"{row['changed_at'].day} {row['changed_at']:%b} {'↑' if row['direction'] == 'up' else '↓'}"
+        for row in changes.to_dict("records")
+    }
+    add_change_labels(chart, texts, list(frame["period_start"]), theme)
     chart.add_scatter(
         x=x, y=y, mode="lines", line={"color": ink(theme), "width": 2}, hovertemplate="level %{y:.1%}<extra></extra>",
         name="Level between changes",
     )  # fmt: skip
-    chart.update_layout(margin={"t": 30 + 14 * min(len(changes), 4)})
     return chart
-
-
-def _label_width(frame: pd.DataFrame) -> pd.Timedelta:
-    """Return the length of time that the label of a day covers on the x axis."""
-    width: pd.Timedelta = (frame["period_start"].max() - frame["period_start"].min()) / 8
-    return width
 
 
 def contributions(frame: pd.DataFrame, name_of: Callable[[str], str], theme: Theme) -> go.Figure:

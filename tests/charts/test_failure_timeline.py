@@ -66,3 +66,15 @@ def test_the_bars_of_a_few_weeks_of_a_year_are_a_week_long() -> None:
         outcomes_over_time(outcomes, Theme.LIGHT, "week"),
     ):
         assert chart.data[0].width == pytest.approx(0.8 * timedelta(weeks=1) / timedelta(milliseconds=1))
+
+
+def test_a_single_bar_does_not_fill_the_chart() -> None:
+    codes = pd.DataFrame({"period_start": [START], "code": "X", "tasks": 1, "partial": False})
+    outcomes = pd.DataFrame({"period_start": [START], "failed": 1, "completed": 1, "n": 2, "partial": False})
+    for chart in (
+        codes_over_time(codes, Theme.LIGHT, {}, "week"),
+        outcomes_over_time(outcomes, Theme.LIGHT, "week"),
+    ):
+        first, last = chart.layout.xaxis.range
+        assert last - first >= 5 * timedelta(weeks=1)
+        assert chart.data[0].width <= timedelta(weeks=1) / timedelta(milliseconds=1)

@@ -95,3 +95,44 @@ def test_times_are_in_days_or_hours(seconds: float, unit: str, value: float) -> 
     assert [trace.name for trace in chart.data] == ["Median", "90th percentile"]
     assert list(chart.data[0].y) == [value, value]
     assert chart.layout.yaxis.title.text == unit
+
+
+def boxes(chart: object, first: pd.Timestamp, last: pd.Timestamp) -> list[tuple[float, float, float]]:
+    """Return the left and right end of each label of a day on a phone, in pixels, and its height."""
+    found = []
+    for note in chart.layout.annotations:  # type: ignore[attr-defined]
+        x, width = 260 * ((pd.Timestamp(note.x) - first) / (last - first)), 6.2 * len(note.text)
+        left = x - width if note.xanchor == "right" else x
+        found.append((left, left + width, note.yshift or 0))
+    return found
+
+
+@pytest.mark.parametrize("weeks", [(4, 5), (1, 2, 3), (0, 4, 8, 9), (9,), (5, 7, 8)])
+def test_labels_of_changes_do_not_touch_and_are_not_cut_on_a_phone(weeks: tuple[int, ...]) -> None:
+    days = [WEEKS[week] for week in weeks]
+    changes = pd.DataFrame(
+        {
+            "changed_at": days, "direction": "up", "before_from": WEEKS[0], "before_rate": 0.05, "after_rate": 0.2,
+            "after_to": WEEKS[9],
+        }
+    )  # fmt: skip
+    of_page = {day.to_pydatetime(): f"{day.day} {day:%b}: down" for day in days}
+    for chart in (
+        rate_with_changes(RATES, changes, Theme.LIGHT),
+        rate_over_time(RATES.assign(rate=float("nan")), Theme.LIGHT, changes=of_page),
+    ):
+        found = boxes(chart, WEEKS[0], WEEKS[9])
+        assert len(found) == len(weeks)
+        assert all(right <= 260 for _, right, _ in found)
+        for index, (left, right, height) in enumerate(found):
+            for other_left, other_right, other_height in found[:index]:
+                assert height != other_height or left >= other_right or right <= other_left
+        assert chart.layout.margin.t >= 16 + max(height for *_, height in found)
+
+
+def test_counts_at_the_edges_of_the_chart_are_written_inwards() -> None:
+    frame = RATES.assign(n=13, failed=1, rate=float("nan"), low=float("nan"), high=float("nan"))
+    (counts,) = [trace for trace in rate_over_time(frame, Theme.LIGHT).data if trace.name == "Too few to rate"]
+    assert counts.textposition[0] == "top right"
+    assert set(counts.textposition[1:-1]) == {"top center"}
+    assert counts.textposition[-1] == "top left"
