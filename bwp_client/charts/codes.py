@@ -11,7 +11,6 @@ from bwp_client.charts.theme import (
     MIN_COUNT_FOR_PLOTLY_TICKS,
     NOT_LOOKED_UP_COLOR,
     PALETTE,
-    ROW_PIXELS,
     UNCODED_COLOR,
     Theme,
     bar_range,
@@ -89,7 +88,7 @@ def code_bars(frame: pd.DataFrame, theme: Theme, colors: Mapping[str, str]) -> g
         names, fills = [*names, f"({len(rest)} other codes)"], [*fills, OTHERS_COLOR]
         codes, tasks = [*codes, ""], [*tasks, int(rest["tasks"].sum())]
         texts.append(f"{tasks[-1]:,}")
-    chart = empty_figure(theme, y_title="", height=72 + ROW_PIXELS * max(len(names), 1))
+    chart = empty_figure(theme, y_title="")
     chart.add_bar(
         x=tasks[::-1],
         y=names[::-1],
@@ -100,6 +99,7 @@ def code_bars(frame: pd.DataFrame, theme: Theme, colors: Mapping[str, str]) -> g
         },
         text=texts[::-1],
         textposition="outside",
+        constraintext="none",
         cliponaxis=False,
         customdata=codes[::-1],
         hovertemplate="%{y}: %{x:,} failed tasks<extra></extra>",

@@ -30,8 +30,9 @@ _MAX_LABEL_LENGTH = 40
 _MAX_NAMED_PERIODS = 14
 _MAX_TICKS = 7
 """The most days that a phone shows beside each other; Plotly would turn more of them upright."""
-ROW_PIXELS, _NAME_PIXELS = 48, 20
+_ROW_PIXELS, _NAME_PIXELS = 48, 20
 """The height of a horizontal bar with its name above it, and the distance of the two middles."""
+_TOP_PIXELS_OF_LEGEND, _BOTTOM_PIXELS = 42, 52
 _LEGEND_ROW_PIXELS = 20
 _USUAL_LEGEND_ROWS = 2
 _BUCKETS = {
@@ -142,8 +143,10 @@ def tick_layout(starts: Sequence[datetime], largest: float) -> dict[str, Any]:
 def name_bars(chart: go.Figure, names: Sequence[str], theme: Theme) -> None:
     """Write the name of each horizontal bar above it: beside the bars, long names would leave a phone no room for bars.
 
+    The chart gets the height of its rows.
+
     Args:
-        chart: A chart of horizontal bars in rows of `ROW_PIXELS`.
+        chart: A chart of horizontal bars.
         names: The values of its y axis.
         theme: Light or dark.
     """
@@ -152,7 +155,12 @@ def name_bars(chart: go.Figure, names: Sequence[str], theme: Theme) -> None:
             x=0, xref="x domain", xanchor="left", y=name, yanchor="middle", yshift=_NAME_PIXELS, showarrow=False,
             text=name, font={"size": 13, "color": ink(theme)},
         )  # fmt: skip
-    chart.update_layout(bargap=0.6)
+    top = _TOP_PIXELS_OF_LEGEND if chart.layout.showlegend else 8
+    chart.update_layout(
+        bargap=0.6,
+        height=top + _BOTTOM_PIXELS + _ROW_PIXELS * max(len(names), 1),
+        margin={"l": 12, "t": top, "b": _BOTTOM_PIXELS, "autoexpand": False},
+    )
     chart.update_yaxes(showticklabels=False, showgrid=False, rangemode="normal", type="category")
 
 

@@ -13,7 +13,6 @@ from bwp_client.charts.theme import (
     FAILED,
     MAX_POINTS,
     PALETTE,
-    ROW_PIXELS,
     Theme,
     empty_figure,
     ink,
@@ -78,7 +77,7 @@ def contributions(frame: pd.DataFrame, name_of: Callable[[str], str], theme: The
     names = labels([name_of(product) for product in products])
     if len(rest):
         names, products = [*names, f"({len(rest)} other products)"], [*products, ""]
-    chart = empty_figure(theme, y_title="", height=96 + ROW_PIXELS * max(len(names), 1), legend=True)
+    chart = empty_figure(theme, y_title="", legend=True)
     for column, name, color in (("rate_effect", "Rate", FAILED), ("mix_effect", "Mix", PALETTE[3])):
         values = [*named[column], *([rest[column].sum()] if len(rest) else [])]
         chart.add_bar(
