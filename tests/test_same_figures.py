@@ -28,7 +28,7 @@ def from_page(warehouse: Path, first: str, last: str) -> tuple[str, int, str]:
     values = {item.label: item.value for item in app.metric}
     app.switch_page("../../pages/trends.py").run()
     assert not app.exception
-    return values["Failure rate"], int(values["Failed tasks"].replace(",", "")), app.text[0].value
+    return values["Failure rate"], int(values["Failed tasks"].replace(",", "")), app.text[0].value.splitlines()[0]
 
 
 def from_notebook(warehouse: Path, folder: Path) -> tuple[float, int]:

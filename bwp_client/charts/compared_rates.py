@@ -35,7 +35,7 @@ _MAX_POSITION_TICKS = 7
 _SYMBOLS = ("circle", "square", "diamond", "triangle-up", "pentagon", "star")
 _HOVER = (
     "<b>%{customdata[6]}</b><br>%{customdata[5]}%{customdata[4]}<br>"
-    "%{y:.1%} (%{customdata[2]:.1%}–%{customdata[3]:.1%})<br>%{customdata[0]:,} of %{customdata[1]:,}<extra></extra>"
+    "%{y:.1%} (%{customdata[2]:.1%}–%{customdata[3]:.1%})<br>%{customdata[0]:,} of %{customdata[1]:,} failed<extra></extra>"
 )
 
 

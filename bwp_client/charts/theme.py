@@ -65,16 +65,19 @@ _GRID = {Theme.LIGHT: "#dfe4ea", Theme.DARK: "#2c3745"}
 _PAPER = {Theme.LIGHT: "#ffffff", Theme.DARK: "#1a222c"}
 
 
+_FONT = "Source Sans, Source Sans Pro, sans-serif"
+
+
 def _template(theme: Theme) -> go.layout.Template:
     axis = {"gridcolor": _GRID[theme], "zerolinecolor": _GRID[theme], "linecolor": _GRID[theme], "automargin": True}
     return go.layout.Template(
         layout=go.Layout(
             paper_bgcolor="rgba(0,0,0,0)",
             plot_bgcolor="rgba(0,0,0,0)",
-            font={"color": _INK[theme], "size": 13, "family": "Source Sans, Source Sans Pro, sans-serif"},
+            font={"color": _INK[theme], "size": 13, "family": _FONT},
             colorway=list(PALETTE),
             hovermode="x unified",
-            hoverlabel={"bgcolor": _PAPER[theme], "font": {"color": _INK[theme]}},
+            hoverlabel={"bgcolor": _PAPER[theme], "font": {"color": _INK[theme], "family": _FONT}},
             legend={"orientation": "h", "y": 1.02, "yanchor": "bottom", "x": 0, "traceorder": "normal"},
             xaxis=axis | {"showgrid": False},
             yaxis=axis | {"rangemode": "tozero"},
