@@ -190,3 +190,40 @@ def test_another_choice_is_another_chart(trends: Callable[..., AppTest]) -> None
     assert [line["name"] for line in lines(app)] == ["Fir", "Vega"]
     app = trends(compare="products", compare_product=PRODUCTS[2:4])
     assert [line["name"] for line in lines(app)] == ["Vega", "Orchid"]
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        {"from": "1900-01-01", "to": "2199-12-31"},
+        {"from": "1900-01-01", "to": "2199-12-31", "against": "day"},
+        {"from": "1900-01-01", "to": "2199-12-31", "against": "year"},
+        {"against": "day", "against_from": "2199-12-31"},
+        {"against": "day", "against_from": "1900-01-01"},
+        {"from": f"{LAST}", "to": f"{LAST}", "by": "hour"},
+        {"by": "month"},
+        {"by": "week"},
+        {"kind": "RETRIEVAL"},
+        {"kind": "RETRIEVAL", "compare": "products"},
+        {"kind": "RETRIEVAL", "compare": "codes"},
+        {"compare": "products", "product": PRODUCTS[3]},
+        {"compare": "codes", "code": CODES, "product": PRODUCTS[0]},
+        {"from": "2199-01-01", "to": "2199-12-31"},
+    ],
+)
+def test_every_period_and_filter_is_compared_or_says_why_not(
+    trends: Callable[..., AppTest], query: dict[str, Any]
+) -> None:
+    app = trends(**query)
+    assert not unknown(app)
+
+
+def test_an_emptied_choice_asks_for_two(trends: Callable[..., AppTest]) -> None:
+    app = trends(compare="products")
+    app.multiselect(key="compare_product").set_value([]).run()
+    assert not app.exception
+    assert "Choose at least 2." in words(app)
+    app = trends(compare="periods", against="day")
+    app.date_input(key="against_from").set_value(None).run()
+    assert not app.exception
+    assert lines(app) == []

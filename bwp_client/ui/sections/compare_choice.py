@@ -115,7 +115,7 @@ def _draw_periods(page: PageContext) -> list[Compared]:
         st.radio, "Compare with", list(names), key=AGAINST, format_func=names.__getitem__, horizontal=True
     )
     if against == "day":
-        first = _draw_first_day(filters.before_time.date())
+        first = _draw_first_day(max(filters.before_time.date(), date(FIRST_YEAR, 1, 1)))
         name, where = ("", "") if first is None else (f"From {day(first)}", f"in the {length} from {day(first)}")
     elif against == "year":
         first = filters.from_time.date() - relativedelta(years=1)
