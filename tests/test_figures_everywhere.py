@@ -167,7 +167,9 @@ def test_rates_and_their_comparison(
     assert values["Failure rate"] == f"{now.rate * 100:.1f} %"
     assert values["Failed tasks"] == f"{now.failed + unrated:,}"
     assert values["Completed tasks"] == f"{now.n - now.failed:,}"
-    assert f"n {now.n:,})" in page("trends").text[0].value
+    trends = {item.label: (item.value, item.delta) for item in page("trends").metric}
+    assert trends["This period"][0] == f"{now.rate * 100:.1f} %"
+    assert f"of {now.n:,} (" in trends["This period"][1]
     (not_rated,) = report("not_rated")["failed"].tolist()
     assert not_rated == unrated
 

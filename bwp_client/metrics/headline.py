@@ -61,7 +61,7 @@ def headline(
         unrated: The number of failed tasks of products that have no rate.
         not_compared: The reason why nothing is compared with the period before.
     """
-    parts = [_rate(row, _NOUNS[kind], unrated, not_compared)]
+    parts = [rate_sentence(row, kind, unrated=unrated, not_compared=not_compared)]
     if stood_out is not None:
         parts.append(_worst(stood_out, name_of))
     elif cause is not None:
@@ -74,7 +74,9 @@ def headline(
     return " ".join(part for part in parts if part)
 
 
-def _rate(row: Mapping[Any, Any], noun: str, unrated: int, not_compared: str | None) -> str:
+def rate_sentence(row: Mapping[Any, Any], kind: TaskKind, *, unrated: int = 0, not_compared: str | None = None) -> str:
+    """Return the failure rate and its comparison with the period before; arguments as for `headline`."""
+    noun = _NOUNS[kind]
     if not row["n"]:
         return f"{unrated:,} {noun} failed, without a rate." if unrated else f"No {noun} ended."
     if pd.isna(row["rate"]):
@@ -85,7 +87,7 @@ def _rate(row: Mapping[Any, Any], noun: str, unrated: int, not_compared: str | N
     change = verdict(row)
     if change in {"higher", "lower"}:
         return f"{text}, {'up' if change == 'higher' else 'down'} from {percent(row['previous_rate'])}."
-    return f"{text}, as before." if change == "no clear change" else f"{text}."
+    return f"{text}, about as before ({percent(row['previous_rate'])})." if change == "no clear change" else f"{text}."
 
 
 def _worst(stood_out: StoodOut, name_of: Callable[[str], str]) -> str:

@@ -32,7 +32,7 @@ UP = "6.0 % of deletions failed, up from 3.7 %."
 CASES: list[tuple[dict[str, Any], StoodOut | None, Cause | None, list[str], str]] = [
     (RISE, None, None, [], UP),
     (row(0.037, 0.06, (-0.04, -0.01)), None, None, [], "3.7 % of deletions failed, down from 6.0 %."),
-    (SAME, None, None, [], "4.0 % of deletions failed, as before."),
+    (SAME, None, None, [], "4.0 % of deletions failed, about as before (3.9 %)."),
     (RISE, StoodOut("bp-1", at(5), at(15), "ORDERS_NOT_CLOSED"), None, ["LEGAL_HOLD"],
      f"{UP} Worst: Luma, 5–14 Nov, mostly ORDERS_NOT_CLOSED. Over since 15 Nov. LEGAL_HOLD is new."),
     (RISE, StoodOut("bp-1", at(5), None, "NEW_CODE"), None, ["NEW_CODE"],

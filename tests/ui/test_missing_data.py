@@ -52,7 +52,7 @@ def test_a_period_before_that_was_purged_is_compared_nowhere(purged: Path, open_
     assert {item.delta for item in rates.metric if item.label in {"Failed tasks", "Completed tasks"}} == {
         "not compared"
     }
-    assert f"not compared with the 12 days before: {NOT_COMPARED}." in words(trends)
+    assert f"Not compared with the period before: {NOT_COMPARED}." in words(trends)
     assert set(rates.dataframe[0].value["Compared"]) == {"not compared"}
     assert any("because the period before lacks data" in item.proto.help for item in rates.subheader)
 

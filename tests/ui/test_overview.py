@@ -49,7 +49,7 @@ def test_a_new_code(tmp_path: Path, open_page: OpenPage) -> None:
         lambda day, product: "LEGAL_HOLD" if day >= 70 and day % 2 else "OTHER",
     )
     text = headline_of(open_page("overview", home))
-    assert text == "6.7 % of deletions failed, as before. LEGAL_HOLD is new."
+    assert text == "6.7 % of deletions failed, about as before (6.7 %). LEGAL_HOLD is new."
 
 
 def test_the_text_to_copy_says_the_same_with_its_days(tmp_path: Path, open_page: OpenPage) -> None:

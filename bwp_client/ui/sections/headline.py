@@ -10,6 +10,7 @@ import streamlit as st
 
 from bwp_client.metrics import MetricName
 from bwp_client.metrics.comparison import NOT_COMPARED, verdict
+from bwp_client.metrics.headline import rate_sentence
 from bwp_client.metrics.wording import day, interval, percent, points
 from bwp_client.ui.components import brief_of
 from bwp_client.ui.markdown import plain
@@ -40,21 +41,17 @@ def draw_headline(page: PageContext, comparison: dict[Hashable, Any]) -> None:
 
 
 def draw_sentences(page: PageContext, comparison: dict[Hashable, Any]) -> None:
-    """Draw the computed sentences: the state, the product that stood out, the codes to watch, and the newest week.
+    """Draw the computed sentences: the headline, the product that stood out, the codes to watch, and the newest week.
 
     Args:
         page: The page.
         comparison: The page's `period_comparison` row.
     """
-    unrated = unrated_failures(page)
-    state = (
-        page.cached("sentence", lambda: narrative.state_sentence(page, comparison))
-        if comparison["n"] or not unrated
-        else f"{unrated:,} failed, without a rate: no completed task of these products was ever reported."
-    )
+    filters, episode = page.filters, page.cached("episode", lambda: narrative.episode_sentence(page))
+    rate = rate_sentence(comparison, filters.task_kind, unrated=unrated_failures(page), not_compared=not_compared(page))
     sentences = [
-        state,
-        page.cached("episode", lambda: narrative.episode_sentence(page)),
+        rate if episode else page.cached("headline", lambda: narrative.headline_of(page, comparison)),
+        episode,
         page.cached("watched codes", lambda: narrative.watched_codes_sentence(page)),
         page.cached("newest week", lambda: narrative.newest_week_sentence(page)),
         today.open_failures_sentence(page),

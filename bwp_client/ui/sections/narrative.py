@@ -1,4 +1,4 @@
-"""Sentences of the overview: state (`metrics/wording.py`), newest week, error codes, and a product that stood out."""
+"""The headline (`metrics/headline.py`), and sentences on the newest week, the error codes and a product that stood out."""
 
 from __future__ import annotations
 
@@ -10,10 +10,11 @@ from typing import Any, Final
 import pandas as pd
 
 from bwp_client.metrics import Filters, MetricName, attribution
+from bwp_client.metrics.comparison import verdict
 from bwp_client.metrics.episodes import Episode, find_episode
-from bwp_client.metrics.headline import StoodOut, headline
+from bwp_client.metrics.headline import StoodOut, headline, rate_sentence
 from bwp_client.metrics.queries import rated_products
-from bwp_client.metrics.wording import day, percent, period_length, rate_with_interval, statement
+from bwp_client.metrics.wording import day, days, percent, period_length
 from bwp_client.ui.page import PageContext
 from bwp_client.ui.sections.data_extent import not_compared
 from bwp_client.ui.sections.products import rates_by_week
@@ -27,22 +28,8 @@ MIN_NEW: Final = 5
 """A code that fewer tasks have is no news."""
 
 
-def state_sentence(page: PageContext, comparison: dict[Hashable, Any]) -> str:
-    """Return a sentence: the failure rate, its comparison with the period before, and the cause of the change.
-
-    Args:
-        page: The page.
-        comparison: The page's `period_comparison` row.
-    """
-    filters = page.filters
-    cause = attribution.cause_of(page.metric, filters, comparison, page.metric(MetricName.COMPARISON_BY_PRODUCT))
-    if cause and filters.codes:
-        cause = replace(cause, code_set=None)  # the code that the visitor chose explains nothing
-    return statement(comparison, filters.to_time - filters.from_time, cause, page.names, not_compared(page))
-
-
 def headline_of(page: PageContext, comparison: dict[Hashable, Any]) -> str:
-    """Return the headline of the overview.
+    """Return the headline: the failure rate, its comparison with the period before, and what is behind it.
 
     Args:
         page: The page.
@@ -55,7 +42,7 @@ def headline_of(page: PageContext, comparison: dict[Hashable, Any]) -> str:
         else attribution.cause_of(page.metric, filters, comparison, page.metric(MetricName.COMPARISON_BY_PRODUCT))
     )
     if cause and filters.codes:
-        cause = replace(cause, code_set=None)
+        cause = replace(cause, code_set=None)  # the code that the visitor chose explains nothing
     return headline(
         comparison, filters.task_kind, stand_out, cause, new_codes(page), page.names,
         unrated=unrated_failures(page), not_compared=not_compared(page),
@@ -63,16 +50,18 @@ def headline_of(page: PageContext, comparison: dict[Hashable, Any]) -> str:
 
 
 def newest_week_sentence(page: PageContext) -> str | None:
-    """Return a sentence that compares the last two weeks; None when the period is shorter or nothing is rated."""
+    """Return sentences that compare the last two weeks; None when the period is shorter or nothing is rated."""
     filters = page.filters
     if filters.to_time - filters.from_time < 2 * _WEEK or not rated_products(page.snapshot, filters):
         return None
     week = filters.with_(from_time=filters.to_time - _WEEK)
     row = page.metric_row(MetricName.PERIOD_COMPARISON, week)
-    may_be_requests = attribution.may_be_requests(row, page.metric(MetricName.CONTRIBUTORS, week))
-    cause = attribution.Cause(may_be_requests=may_be_requests)
-    text = statement(row, _WEEK, cause, page.names, not_compared(page, week))
-    return f"Last 7 days of this period: {text[0].lower()}{text[1:]}"
+    text = f"Last 7 days: {rate_sentence(row, filters.task_kind, not_compared=not_compared(page, week))}"
+    is_change = verdict(row) in {"higher", "lower"}
+    if is_change and attribution.may_be_requests(row, page.metric(MetricName.CONTRIBUTORS, week)):
+        requests = "More" if row["failed"] > row["previous_failed"] else "Fewer"
+        text += f" {requests} requests alone can look like this: failures are reported sooner than completions."
+    return text
 
 
 def watched_codes_sentence(page: PageContext) -> str | None:
@@ -97,7 +86,7 @@ def _count(tasks: int) -> str:
 
 
 def episode_sentence(page: PageContext) -> str | None:
-    """Return a sentence: the product that stood out, its days and its most frequent code; None when no product stood out."""
+    """Return sentences on the product that stood out, its days and most frequent code; None when no product stood out."""
     found = _episode(page)
     if found is None:
         return None
@@ -106,19 +95,17 @@ def episode_sentence(page: PageContext) -> str | None:
     to_time = page.filters.to_time
     filters = page.filters.with_(from_time=start, to_time=end or to_time, business_products=(product,))
     row = page.metric_row(MetricName.PERIOD_COMPARISON, filters)
-    when = f"since {day(start)}" if end is None else f"from {day(start)} to {day(end - timedelta(days=1))}"
-    searched_from = attribution.change_search_period(page.filters).from_time
-    others_since = max(searched_from, page.snapshot.limits.first_event_at or searched_from)
-    sentence = (
-        f"{page.names(product)} stood out {when}: {rate_with_interval(row)}, n {row['n']:,}, against "
-        f"{percent(episode.usual_rate)} in its other weeks since {day(others_since)}"
-        f"{_main_code(page, filters, row['failed'])}."
+    when = f"since {day(start)}" if end is None else days(start, end - timedelta(days=1))
+    rated = f"{percent(row['rate'])}, usually" if pd.notna(row["rate"]) else "usually"
+    sentences = (
+        f"Worst: {page.names(product)}, {when}. {row['failed']:,} of {row['n']:,} tasks failed ({rated} "
+        f"{percent(episode.usual_rate)}){_main_code(page, filters, row['failed'])}."
     )
     if end is None:
-        return sentence
+        return f"{sentences} It is still going on."
     after = page.metric_row(MetricName.PERIOD_COMPARISON, filters.with_(from_time=end, to_time=to_time))
-    rated = f", {percent(after['rate'])}" if pd.notna(after["rate"]) else ""
-    return f"{sentence} After that {after['failed']:,} of {after['n']:,} failed{rated}."
+    rated = f" ({percent(after['rate'])})" if pd.notna(after["rate"]) else ""
+    return f"{sentences} Since {day(end)}: {after['failed']:,} of {after['n']:,}{rated}."
 
 
 def stood_out(page: PageContext) -> StoodOut | None:
@@ -171,7 +158,7 @@ def _first_and_end(page: PageContext, episode: Episode) -> tuple[datetime, datet
 def _main_code(page: PageContext, filters: Filters, failed: int) -> str:
     """Return a phrase that names the error code of at least half of the failed tasks; empty when there is no such code."""
     top = _main_code_of(page, filters, failed)
-    return "" if top is None else f"; mostly {top['code']} ({top['tasks']:,} of {failed:,} failed tasks)"
+    return "" if top is None else f", {top['tasks']:,} of them with {top['code']}"
 
 
 def _main_code_of(page: PageContext, filters: Filters, failed: int) -> Mapping[Hashable, Any] | None:
