@@ -16,7 +16,7 @@ def describe_rates(frame: pd.DataFrame, bucket: str) -> str:
     """
     rated = frame[frame["rate"].notna()]
     if rated.empty:
-        return f"No {bucket} has enough outcomes to rate."
+        return f"No {bucket} has enough finished tasks to rate."
     top = rated.sort_values("rate", ascending=False).iloc[0]
     last = rated.iloc[-1]
     return (

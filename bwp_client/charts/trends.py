@@ -167,7 +167,7 @@ def describe_contributions(frame: pd.DataFrame, name_of: Callable[[str], str]) -
     """
     shown = frame[(frame["part"] == "product") & frame["contribution"].notna()].head(6)
     if shown.empty:
-        return "Too few outcomes to compare."
+        return "Too few finished tasks to compare."
     return "; ".join(
         f"{name_of(row['business_product_id'])} {row['contribution'] * 100:+.2f} points "
         f"(rate {row['rate_effect'] * 100:+.2f}, mix {row['mix_effect'] * 100:+.2f})"
@@ -197,7 +197,7 @@ def describe_hours(frame: pd.DataFrame) -> str:
     """
     rated = frame[frame["rate"].notna()]
     if rated.empty:
-        return "No weekday and hour has enough outcomes to rate."
+        return "No weekday and hour has enough finished tasks to rate."
     top = rated.sort_values("rate", ascending=False).iloc[0]
     return (
         f"Failure rate by weekday and hour: highest on {WEEKDAYS[int(top['weekday']) - 1]} {int(top['hour'])}:00 UTC with "

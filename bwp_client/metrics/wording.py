@@ -106,7 +106,7 @@ def baseline_name(baseline: Baseline, *, is_explained: bool = True, is_before_cu
     """
     if baseline.is_before:
         return "the period before"
-    lack = "lacks data" if is_before_cut else "has too few outcomes"
+    lack = "lacks data" if is_before_cut else "has too few finished tasks"
     return "this period as a whole" + (f", because the period before {lack}" if is_explained else "")
 
 

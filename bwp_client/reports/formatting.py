@@ -13,11 +13,11 @@ from bwp_client.metrics.comparison import NOT_COMPARED
 from bwp_client.metrics.wording import day, duration, moment, percent, points, rate_with_interval
 
 LABELS = {
-    "n": "Outcomes (n)",
+    "n": "Finished tasks",
     "rate": "Failure rate",
     "previous_rate": "Rate before",
     "previous_failed": "Failed before",
-    "previous_n": "Outcomes before",
+    "previous_n": "Finished before",
     "difference": "Difference",
     "tasks": "Failed tasks",
     "tasks_before": "Period before",

@@ -186,6 +186,6 @@ def test_partial_periods_are_lighter_in_the_code_chart() -> None:
 
 def test_charts_are_described_in_words() -> None:
     assert "from 4.0% to 4.4%" in describe_rates(rates(), "day")
-    assert describe_rates(rates().head(0), "day") == "No day has enough outcomes to rate."
+    assert describe_rates(rates().head(0), "day") == "No day has enough finished tasks to rate."
     codes = pd.DataFrame({"code": ["A"], "tasks": [2], "share": [1.0]})
     assert describe_codes(codes) == "Failed tasks by error code: A 2 (100%)."
