@@ -16,11 +16,13 @@ from bwp_client.charts.theme import (
     bar_range,
     bar_width,
     empty_figure,
+    hover_day,
     labels,
     legend_pixels,
     name_bars,
     tick_layout,
 )
+from bwp_client.metrics.wording import percent
 from bwp_client.warehouse.snapshot import NOT_LOOKED_UP, UNCODED
 
 OTHERS = "(other codes)"
@@ -80,7 +82,7 @@ def code_bars(frame: pd.DataFrame, theme: Theme, colors: Mapping[str, str]) -> g
     named = with_tasks if len(with_tasks) <= MAX_BARS else with_tasks.head(MAX_BARS - 1)
     rest = with_tasks.iloc[len(named) :]
     codes, tasks = list(named["code"]), list(named["tasks"])
-    texts = [f"{count:,} · {share:.0%}" for count, share in zip(tasks, named["share"], strict=True)]
+    texts = [f"{count:,} · {percent(share, 0)}" for count, share in zip(tasks, named["share"], strict=True)]
     own = distinct_colors(codes, colors)
     names, fills = labels(codes), [own[code] for code in codes]
     if len(rest):
@@ -136,6 +138,7 @@ def codes_over_time(
     shown = frame.assign(code=[code if code in top else OTHERS for code in frame["code"]])
     table = shown.pivot_table(index="period_start", columns="code", values="tasks", aggfunc="sum", fill_value=0)
     partial = set(frame.loc[frame["partial"], "period_start"]) if "partial" in frame.columns else set()
+    sums = table.sum(axis=1)
     drawn = [*top, *([OTHERS] if OTHERS in table.columns else [])]
     chart = empty_figure(theme, y_title="Failed tasks", legend=True, height=340 + legend_pixels(len(drawn)))
     for code, name in zip(drawn, labels(drawn), strict=True):
@@ -150,9 +153,10 @@ def codes_over_time(
             },
             width=bar_width(list(table.index), bucket),
             customdata=["" if code == OTHERS else code] * len(table),
-            hovertemplate="%{y:,}",
+            hovertext=[f"{total:,}" for total in sums],
+            hovertemplate=f"{hover_day(table.index)}: %{{y:,}} of %{{hovertext}}",
         )
-    chart.update_layout(barmode="stack", **tick_layout(list(table.index), table.sum(axis=1).max()))
+    chart.update_layout(barmode="stack", hovermode="closest", **tick_layout(list(table.index), sums.max()))
     chart.update_xaxes(bar_range(list(table.index), bucket))
     return chart
 
@@ -166,5 +170,6 @@ def describe_codes(frame: pd.DataFrame) -> str:
     shown = frame[frame["tasks"] > 0].head(5)
     if shown.empty:
         return "No failed task in this period."
-    parts = [f"{row.code} {row.tasks:,} ({row.share:.0%})" for row in shown.itertuples()]
+    rows = zip(shown["code"], shown["tasks"], shown["share"], strict=True)
+    parts = [f"{code} {tasks:,} ({percent(share, 0)})" for code, tasks, share in rows]
     return "Failed tasks by error code: " + ", ".join(parts) + "."

@@ -22,6 +22,7 @@ from bwp_client.charts.theme import (
     legend_pixels,
     tick_layout,
 )
+from bwp_client.metrics.wording import day
 
 _HEIGHT = 360
 _TOP, _BOTTOM = 12, 46
@@ -115,7 +116,7 @@ def _add_line(chart: go.Figure, label: str, frame: pd.DataFrame, color: str, sym
 
 def _days(start: datetime, bucket: str) -> str:
     """Return the days of a bucket."""
-    text = f"{start.day} {start:%b %Y}"
+    text = day(start)
     return {"hour": f"{text} {start:%H:%M}", "day": text, "month": f"{start:%B %Y}"}.get(bucket, f"week from {text}")
 
 

@@ -9,7 +9,8 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from bwp_client.charts.codes import distinct_colors
-from bwp_client.charts.theme import FAILED, Theme, empty_figure, ink, labels, muted
+from bwp_client.charts.theme import DATE_TICKS, FAILED, Theme, empty_figure, ink, labels, muted
+from bwp_client.metrics.wording import minute
 
 _ROW_PIXELS = 64
 _MARGIN_PIXELS = 60
@@ -55,7 +56,9 @@ def failure_dots(
         )  # fmt: skip
     chart.update_yaxes(range=[-0.6, len(rows) - 0.3], showticklabels=False, showgrid=False, zeroline=False)
     edge = (period[1] - period[0]) * _EDGE
-    chart.update_xaxes(range=[period[0] - edge, period[1] + edge], showgrid=True, type="date")
+    chart.update_xaxes(
+        range=[period[0] - edge, period[1] + edge], showgrid=True, type="date", tickformatstops=DATE_TICKS
+    )
     chart.update_layout(hovermode="closest", margin={"l": 12, "r": 12})
     return chart
 
@@ -69,7 +72,7 @@ def _add_row(chart: go.Figure, tasks: pd.DataFrame, bottom: int, color: str, nam
         marker={"size": 11, "color": color, "line": {"width": 1, "color": "rgba(255,255,255,0.6)"}},
         customdata=[
             labels([name_of(row["business_product_id"])]) + labels([row["code_set"]])
-            + [f"{row['failed_at'].day} {row['failed_at']:%b %Y %H:%M} UTC"]
+            + [minute(row["failed_at"])]
             for row in tasks.to_dict("records")
         ],
         hovertemplate=_HOVER,

@@ -6,6 +6,8 @@ from collections.abc import Callable, Mapping
 
 import pandas as pd
 
+from bwp_client.metrics.wording import day, percent
+
 
 def describe_rates(frame: pd.DataFrame, bucket: str) -> str:
     """Return the text alternative of `rate_over_time`: the range of the rates, the highest and the last.
@@ -20,8 +22,9 @@ def describe_rates(frame: pd.DataFrame, bucket: str) -> str:
     top = rated.sort_values("rate", ascending=False).iloc[0]
     last = rated.iloc[-1]
     return (
-        f"Failure rate by {bucket}: {len(rated)} rated periods, from {rated['rate'].min():.1%} to {top['rate']:.1%}, "
-        f"highest in the {bucket} of {top['period_start']:%d %b %Y}; {last['rate']:.1%} in the last period."
+        f"Failure rate by {bucket}: {len(rated)} rated periods, from {percent(rated['rate'].min())} to "
+        f"{percent(top['rate'])}, highest in the {bucket} of {day(top['period_start'])}; "
+        f"{percent(last['rate'])} in the last period."
     )
 
 
@@ -40,7 +43,7 @@ def describe_products(frames: Mapping[str, pd.DataFrame], name_of: Callable[[str
             parts.append(f"{name}: too few to rate")
             continue
         top = rated.sort_values("rate", ascending=False).iloc[0]
-        parts.append(f"{name}: at most {top['rate']:.1%}, in the {bucket} of {top['period_start']:%d %b %Y}")
+        parts.append(f"{name}: at most {percent(top['rate'])}, in the {bucket} of {day(top['period_start'])}")
     return "; ".join(parts) + "."
 
 
@@ -56,7 +59,7 @@ def describe_outcomes(frame: pd.DataFrame, bucket: str) -> str:
     top = frame.sort_values("failed", ascending=False).iloc[0]
     return (
         f"{int(frame['failed'].sum()):,} failed and {int(frame['completed'].sum()):,} completed tasks; most failed in the "
-        f"{bucket} of {top['period_start']:%d %b %Y}: {int(top['failed']):,}."
+        f"{bucket} of {day(top['period_start'])}: {int(top['failed']):,}."
     )
 
 
@@ -74,5 +77,5 @@ def describe_compared(frames: Mapping[str, pd.DataFrame], sentence: str, bucket:
         if rated.empty:
             parts.append(f"{name}: no {bucket} has enough finished tasks to rate")
             continue
-        parts.append(f"{name}: from {rated['rate'].min():.1%} to {rated['rate'].max():.1%} by {bucket}")
+        parts.append(f"{name}: from {percent(rated['rate'].min())} to {percent(rated['rate'].max())} by {bucket}")
     return f"{sentence} {'; '.join(parts)}."

@@ -21,12 +21,14 @@ from bwp_client.charts.theme import (
     bar_range,
     bar_width,
     empty_figure,
+    hover_day,
     ink,
     labels,
     legend_pixels,
     muted,
     tick_layout,
 )
+from bwp_client.metrics.wording import percent
 
 _RIBBON = "rgba(213,94,0,0.18)"
 _MAX_MARKERS = 120
@@ -73,7 +75,7 @@ def rate_over_time(
         mode="lines+markers" if len(rated) <= _MAX_MARKERS else "lines",
         line={"color": FAILED, "width": 2},
         marker=rate_markers(frame, FAILED),
-        hovertemplate=_RATE_HOVER + "<extra></extra>",
+        hovertemplate=f"{hover_day(frame['period_start'])}: {_RATE_HOVER}<extra></extra>",
         name="Failure rate",
     )
     _add_counts(chart, frame[frame["rate"].isna()], frame["period_start"], theme)
@@ -91,7 +93,7 @@ def rate_over_time(
         chart.update_yaxes(showticklabels=False, title={"text": ""})
     chart.update_xaxes(tick_layout(list(frame["period_start"]), highest)["xaxis"], automargin=False)
     # The margins are fixed, because labels of rates and days always need the same room, and measuring them slows the browser.
-    chart.update_layout(margin={"l": 62, "b": 42, "autoexpand": False})
+    chart.update_layout(hovermode="closest", margin={"l": 62, "b": 42, "autoexpand": False})
     return chart
 
 
@@ -116,7 +118,7 @@ def _add_peak(chart: go.Figure, rated: pd.DataFrame, theme: Theme) -> None:
     """Write the highest rate beside its point."""
     peak = rated.iloc[int(rated["rate"].argmax())]
     chart.add_annotation(
-        x=peak["period_start"], y=peak["rate"], text=f"{peak['rate']:.1%}", showarrow=False, yshift=14,
+        x=peak["period_start"], y=peak["rate"], text=percent(peak["rate"]), showarrow=False, yshift=14,
         font={"size": 12, "color": ink(theme)},
     )  # fmt: skip
 
@@ -153,7 +155,7 @@ def _add_outside(chart: go.Figure, rated: pd.DataFrame, outside: pd.Series[str],
         mode="markers",
         marker={"symbol": "diamond-open", "size": 16, "color": ink(theme), "line": {"width": 2}},
         customdata=list(marks[marks != ""]),
-        hovertemplate="%{customdata} the baseline beyond luck<extra></extra>",
+        hovertemplate=f"{hover_day(marked['period_start'])}: %{{customdata}} the baseline beyond luck<extra></extra>",
         name="Outside the baseline",
     )
 
@@ -175,12 +177,13 @@ def rates_by_product(frames: Mapping[str, pd.DataFrame], name_of: Callable[[str]
             mode="lines+markers",
             line={"color": color, "width": 2},
             marker=rate_markers(shown, color),
-            hovertemplate=_RATE_HOVER,
+            hovertemplate=f"{hover_day(shown['period_start'])}: {_RATE_HOVER}",
             name=name,
         )
     starts = sorted({start for frame in frames.values() for start in frame["period_start"]})
     chart.update_xaxes(tick_layout(starts, 1.0)["xaxis"])
     chart.update_yaxes(tickformat=".0%")
+    chart.update_layout(hovermode="closest")
     return chart
 
 
@@ -201,10 +204,13 @@ def outcomes_over_time(frame: pd.DataFrame, theme: Theme, bucket: str | None = N
             y=list(frame[column]),
             marker={"color": color, "opacity": _opacity(frame)},
             width=bar_width(list(frame["period_start"]), bucket),
-            hovertemplate="%{y:,}",
+            customdata=list(frame["n"]),
+            hovertemplate=f"{hover_day(frame['period_start'])}: %{{y:,}} of %{{customdata:,}}",
             name=name,
         )
-    chart.update_layout(barmode="stack", **tick_layout(list(frame["period_start"]), frame["n"].max()))
+    chart.update_layout(
+        barmode="stack", hovermode="closest", **tick_layout(list(frame["period_start"]), frame["n"].max())
+    )
     chart.update_xaxes(bar_range(list(frame["period_start"]), bucket))
     return chart
 
@@ -233,7 +239,8 @@ def _add_counts(chart: go.Figure, unrated: pd.DataFrame, shown: pd.Series[pd.Tim
         textfont={"size": 11, "color": muted(theme)},
         marker={"symbol": "line-ns-open", "size": [0 if text else 6 for text in texts], "color": muted(theme)},
         customdata=list(zip(unrated["failed"], unrated["n"], strict=True)),
-        hovertemplate="%{customdata[0]:,} of %{customdata[1]:,} failed: too few to rate<extra></extra>",
+        hovertemplate=f"{hover_day(starts)}: %{{customdata[0]:,}} of %{{customdata[1]:,}} failed, too few to rate"
+        "<extra></extra>",
         name="Too few to rate",
     )
 

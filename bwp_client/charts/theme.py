@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 from enum import StrEnum
 from html import escape
 from itertools import pairwise
-from typing import Any
+from typing import Any, Final
 
 import plotly.graph_objects as go
 import plotly.io as pio
@@ -63,6 +63,16 @@ _INK = {Theme.LIGHT: "#1b2430", Theme.DARK: "#e6ebf1"}
 _MUTED = {Theme.LIGHT: "#5F6873", Theme.DARK: "#A3ADB8"}
 _GRID = {Theme.LIGHT: "#dfe4ea", Theme.DARK: "#2c3745"}
 _PAPER = {Theme.LIGHT: "#ffffff", Theme.DARK: "#1a222c"}
+DAY_FORMAT: Final = "%-d %b %Y"
+"""A day as `metrics.wording.day` writes it, `3 Nov 2026`."""
+_DAY_MS: Final = 86_400_000
+DATE_TICKS: Final = [
+    {"dtickrange": [None, _DAY_MS - 1], "value": "%H:%M\n%-d %b %Y"},
+    {"dtickrange": [_DAY_MS, "M1"], "value": "%-d %b\n%Y"},
+    {"dtickrange": ["M1", "M12"], "value": "%b %Y"},
+    {"dtickrange": ["M12", None], "value": "%Y"},
+]
+"""The text of the ticks of a date axis by their distance; Plotly writes what follows the break only where it changes."""
 
 
 _FONT = "Source Sans, Source Sans Pro, sans-serif"
@@ -125,6 +135,12 @@ def _with_end(text: str) -> str:
     return _label(text) if len(text) <= _MAX_LABEL_LENGTH else escape(f"{text[: half - 1]}…{text[-half:]}", quote=False)
 
 
+def hover_day(starts: Iterable[datetime]) -> str:
+    """Return the part of a hover template that writes the day of a period, and its hour if the periods are hours."""
+    are_days = all(start.hour == 0 for start in starts)
+    return f"%{{x|{DAY_FORMAT}}}" if are_days else f"%{{x|{DAY_FORMAT} %H:%M}}"
+
+
 def tick_layout(starts: Sequence[datetime], largest: float) -> dict[str, Any]:
     """Return the layout of the axes of a chart by period.
 
@@ -137,9 +153,9 @@ def tick_layout(starts: Sequence[datetime], largest: float) -> dict[str, Any]:
     """
     are_weeks = 1 < len(starts) <= _MAX_NAMED_PERIODS and starts[1] - starts[0] >= timedelta(days=7)
     named = list(starts)[:: -(-len(starts) // _MAX_TICKS) or 1]
-    days: dict[str, Any] = {"tickvals": named, "tickformat": "%-d %b %Y" if len(starts) == 1 else "%-d %b"}
+    days: dict[str, Any] = {"tickvals": named, "tickformat": DAY_FORMAT if len(starts) == 1 else "%-d %b"}
     if len(starts) != 1 and not are_weeks:
-        days = {}
+        days = {"tickformatstops": DATE_TICKS}
     return {"xaxis": days, "yaxis": {"dtick": 1} if largest < MIN_COUNT_FOR_PLOTLY_TICKS else {}}
 
 

@@ -19,6 +19,7 @@ from bwp_client.charts.theme import (
     labels,
     name_bars,
 )
+from bwp_client.metrics.wording import day, percent, short_day
 
 MAX_PRODUCTS = 12
 WEEKDAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
@@ -48,7 +49,7 @@ def rate_with_changes(frame: pd.DataFrame, changes: pd.DataFrame, theme: Theme) 
         x += [row["changed_at"], row["after_to"], None]
         y += [row["after_rate"], row["after_rate"], None]
     texts = {
-        row["changed_at"]: f"{row['changed_at'].day} {row['changed_at']:%b} {'↑' if row['direction'] == 'up' else '↓'}"
+        row["changed_at"]: f"{short_day(row['changed_at'])} {'↑' if row['direction'] == 'up' else '↓'}"
         for row in changes.to_dict("records")
     }
     add_change_labels(chart, texts, list(frame["period_start"]), theme)
@@ -184,7 +185,7 @@ def describe_changes(changes: pd.DataFrame) -> str:
     if changes.empty:
         return "No change found."
     return "; ".join(
-        f"{row['changed_at']:%d %b %Y}: from {row['before_rate']:.1%} to {row['after_rate']:.1%}"
+        f"{day(row['changed_at'])}: from {percent(row['before_rate'])} to {percent(row['after_rate'])}"
         for row in changes.to_dict("records")
     ) + "."  # fmt: skip
 
@@ -201,5 +202,5 @@ def describe_hours(frame: pd.DataFrame) -> str:
     top = rated.sort_values("rate", ascending=False).iloc[0]
     return (
         f"Failure rate by weekday and hour: highest on {WEEKDAYS[int(top['weekday']) - 1]} {int(top['hour'])}:00 UTC with "
-        f"{top['rate']:.1%}, lowest {rated['rate'].min():.1%}; {len(rated)} of 168 cells rated."
+        f"{percent(top['rate'])}, lowest {percent(rated['rate'].min())}; {len(rated)} of 168 cells rated."
     )

@@ -99,4 +99,4 @@ def source_of_rise(contributors: pd.DataFrame, name_of: Callable[[str], str]) ->
     if share <= MOST:
         return "Several products share the rise."
     name = name_of(parts["business_product_id"].iloc[0])
-    return f"{name} made up {share:.0%} of the rise." if share < 1 else f"The rise came from {name} alone."
+    return f"{name} made up {percent(share, 0)} of the rise." if share < 1 else f"The rise came from {name} alone."

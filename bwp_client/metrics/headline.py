@@ -15,7 +15,7 @@ import pandas as pd
 from bwp_client.events import TaskKind
 from bwp_client.metrics.attribution import Cause
 from bwp_client.metrics.comparison import verdict
-from bwp_client.metrics.wording import percent
+from bwp_client.metrics.wording import percent, short_day
 
 _NOUNS = {TaskKind.DELETION: "deletions", TaskKind.RETRIEVAL: "retrievals"}
 _DAY = timedelta(days=1)
@@ -94,10 +94,10 @@ def _worst(stood_out: StoodOut, name_of: Callable[[str], str]) -> str:
     name, first = name_of(stood_out.business_product_id), stood_out.from_time
     mostly = f", mostly {stood_out.code}" if stood_out.code else ""
     if stood_out.to_time is None:
-        return f"Worst: {name} since {_day(first)}{mostly}. It is still going on."
+        return f"Worst: {name} since {short_day(first)}{mostly}. It is still going on."
     last = stood_out.to_time - _DAY
     days = _days(first, last)
-    return f"Worst: {name}, {days}{mostly}. Over since {_day(stood_out.to_time)}."
+    return f"Worst: {name}, {days}{mostly}. Over since {short_day(stood_out.to_time)}."
 
 
 def _cause(cause: Cause, change: str, name_of: Callable[[str], str]) -> str:
@@ -106,16 +106,12 @@ def _cause(cause: Cause, change: str, name_of: Callable[[str], str]) -> str:
         return f"Several products and codes share the {direction}."
     where = f"at {name_of(cause.business_product_id)}" if cause.business_product_id else ""
     parts = [part for part in (cause.code_set, where) if part]
-    since = f" since {_day(cause.since)}" if cause.since else ""
+    since = f" since {short_day(cause.since)}" if cause.since else ""
     return f"Most of the {direction}: {' '.join(parts)}{since}." if parts else ""
 
 
 def _days(first: datetime, last: datetime) -> str:
     if last.date() <= first.date():
-        return _day(first)
+        return short_day(first)
     is_one_month = (first.year, first.month) == (last.year, last.month)
-    return f"{first.day}–{_day(last)}" if is_one_month else f"{_day(first)}–{_day(last)}"
-
-
-def _day(time: datetime) -> str:
-    return f"{time.day} {time:%b}"
+    return f"{first.day}–{short_day(last)}" if is_one_month else f"{short_day(first)}–{short_day(last)}"

@@ -21,9 +21,9 @@ _INTERVALS = {
 _MINUTE_SECONDS, _HOUR_SECONDS, _DAY_SECONDS = 60, 3_600, 86_400
 
 
-def percent(value: float) -> str:
-    """Return a share with one decimal, `4.1 %`."""
-    return f"{value * 100:.1f} %"
+def percent(value: float, decimals: int = 1) -> str:
+    """Return a share as `4.1 %`, or `4 %` without decimals."""
+    return f"{value * 100:.{decimals}f} %"
 
 
 def points(value: float) -> str:
@@ -94,6 +94,16 @@ def moment(time: datetime) -> str:
     """Return a time as `3 Nov 2026 14:05`; a midnight as the day only."""
     is_midnight = not (time.hour or time.minute or time.second or time.microsecond)
     return day(time) if is_midnight else f"{day(time)} {time:%H:%M}"
+
+
+def minute(time: datetime) -> str:
+    """Return a UTC time to the minute, `3 Nov 2026 14:05 UTC`."""
+    return f"{day(time)} {time:%H:%M} UTC"
+
+
+def short_day(time: date) -> str:
+    """Return a day of a year that the reader knows, `3 Nov`."""
+    return f"{time.day} {time:%b}"
 
 
 def baseline_name(baseline: Baseline, *, is_explained: bool = True, is_before_cut: bool = False) -> str:

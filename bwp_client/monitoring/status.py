@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from bwp_client.metrics.completeness import gaps, twins
+from bwp_client.metrics.wording import day, minute
 from bwp_client.time_ranges import window_options
 from bwp_client.warehouse import TableName, Warehouse, list_runs, newest_run
 from bwp_client.warehouse.lookup_runs import lookup_runs
@@ -52,8 +53,8 @@ class Status:
         lines = [f"Warehouse {self.warehouse}"]
         if self.last_run:
             lines += [
-                f"  {self.events:,} events of {self.tasks:,} tasks, from {self.first_event_at:%d %b %Y} "
-                f"to {self.last_event_at:%d %b %Y %H:%M} UTC"
+                f"  {self.events:,} events of {self.tasks:,} tasks, from {day(self.first_event_at)} "
+                f"to {minute(self.last_event_at)}"
                 if self.first_event_at and self.last_event_at
                 else "  no privacy events",
                 f"  {self.failed:,} failed tasks, errors known for {self.found:,}{self._lookup_states_as_text()}",

@@ -18,6 +18,7 @@ import pyarrow.parquet as pq
 
 from bwp_client.errors import SourceNotFoundError
 from bwp_client.metrics.guidance import GuidanceTable
+from bwp_client.metrics.wording import minute
 from bwp_client.reports.spec import ReportSpec, WarehouseFacts
 from bwp_client.settings import SAMPLE_WAREHOUSE
 from bwp_client.warehouse import TABLES, Run, TableName, Warehouse, list_runs
@@ -107,7 +108,7 @@ def run_as_of(warehouse: Warehouse, as_of: datetime) -> Run:
             if run.finished_at <= as_of:
                 return run
     raise SourceNotFoundError(
-        f"The warehouse {warehouse.uri} held nothing as of {as_of:%d %b %Y %H:%M} UTC: no load had finished by then. "
+        f"The warehouse {warehouse.uri} held nothing as of {minute(as_of)}: no load had finished by then. "
         "No report was made. Load events first, or take a later --as-of."
     )
 

@@ -177,7 +177,7 @@ def _headline(content: Content) -> list[dict[str, str]]:
         },
         {
             "name": "Reasons known",
-            "value": f"{coverage['coverage']:.0%}" if coverage["failed"] else "–",
+            "value": percent(coverage["coverage"], 0) if coverage["failed"] else "–",
             "detail": f"{coverage['found']:,} of {coverage['failed']:,} failed tasks",
         },
     ]

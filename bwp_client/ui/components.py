@@ -30,8 +30,8 @@ _CHART_BUTTONS: Final = {
 """The only button that Plotly draws over a chart, while the pointer is there: it downloads the chart as a picture."""
 ROW_HEIGHT = 66
 """Row height in pixels, for three lines of text; in rows of 64 pixels or more, Streamlit breaks long texts into lines."""
-DAY_FORMAT = "DD MMM YYYY"
-MINUTE_FORMAT = "DD MMM YYYY HH:mm"
+DAY_FORMAT = "D MMM YYYY"
+MINUTE_FORMAT = "D MMM YYYY HH:mm"
 
 
 def theme() -> Theme:

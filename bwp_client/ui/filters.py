@@ -149,7 +149,7 @@ def _draw_day(label: str, default: date, unknown: list[str], *, key: str) -> Any
         for text in page_address.values(key)
         if day_of(text) is None
     )
-    return st.date_input(label, key=key, on_change=write)
+    return st.date_input(label, format="YYYY-MM-DD", key=key, on_change=write)
 
 
 def _draw_narrowing(snapshot: Snapshot, names: ProductNames, unknown: list[str]) -> dict[str, tuple[str, ...] | None]:

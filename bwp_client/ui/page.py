@@ -22,7 +22,7 @@ from bwp_client.errors import BwpError
 from bwp_client.metrics import Bucket, Filters, MetricName
 from bwp_client.metrics.filters import whole_days
 from bwp_client.metrics.guidance import GuidanceTable, read_guidance
-from bwp_client.metrics.wording import days
+from bwp_client.metrics.wording import days, minute, short_day
 from bwp_client.settings import Settings
 from bwp_client.ui import data, page_address
 from bwp_client.ui.data import ProductNames, current_snapshot, product_names_of, to_arrow, version_key
@@ -80,8 +80,8 @@ class PageContext:
 
     @property
     def as_of(self) -> str:
-        """The end of the newest run, as `as of 03 Nov 2026 09:00 UTC`."""
-        return f"as of {self.snapshot.run.finished_at:%d %b %Y %H:%M} UTC"
+        """The end of the newest run, as `as of 3 Nov 2026 09:00 UTC`."""
+        return f"as of {minute(self.snapshot.run.finished_at)}"
 
     def with_code(self, code: str) -> PageContext:
         """Return the context of the failed tasks with one error code; the other filters stay."""
@@ -234,7 +234,7 @@ def _period(page: PageContext) -> str:
 def _freshness(snapshot: Snapshot) -> str:
     newest = snapshot.limits.newest_event_at
     parts = [
-        f"Data to {newest:%d %b %H:%M} UTC" if newest else "No privacy events yet",
+        f"Data to {short_day(newest)} {newest:%H:%M} UTC" if newest else "No privacy events yet",
     ]
     if waiting := snapshot.events_not_yet_counted:
         parts.append(f"{waiting:,} events not yet counted")

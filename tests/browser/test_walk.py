@@ -61,7 +61,7 @@ def test_a_click_on_a_day_opens_its_tasks_and_back_leads_to_the_same_chart(brows
     click_mark(page, ".st-key-rates", ".scatterlayer .points path", 9)
     page.wait_for_selector("h1:has-text('Tasks')", timeout=WAIT_MS)
     page.wait_for_url("**/tasks?on=**", timeout=WAIT_MS)
-    only = page.get_by_text(re.compile(r"^Only failed on \d\d \w{3} \d{4}\.$"))
+    only = page.get_by_text(re.compile(r"^Only failed on \d{1,2} \w{3} \d{4}\.$"))
     only.wait_for(timeout=WAIT_MS)
     page.reload()
     only.wait_for(timeout=WAIT_MS)

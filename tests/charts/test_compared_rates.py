@@ -83,5 +83,5 @@ def test_long_names_are_in_a_legend_and_markup_in_them_is_text() -> None:
 def test_the_text_alternative_has_the_sentence_and_each_line() -> None:
     text = describe_compared({"A": rates(), "B": rates(count=0)}, "5 % against 3 %: higher.", "day")
     assert text == (
-        "5 % against 3 %: higher. A: from 5.0% to 5.0% by day; B: no day has enough finished tasks to rate."
+        "5 % against 3 %: higher. A: from 5.0 % to 5.0 % by day; B: no day has enough finished tasks to rate."
     )

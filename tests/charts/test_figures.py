@@ -109,7 +109,7 @@ def test_products_are_lines_with_their_names_and_intervals() -> None:
     )
     assert [line.name for line in chart.data] == ["Shop &lt;b&gt;A&lt;/b&gt;", "Shop B"]
     assert "customdata[2]" in chart.data[0].hovertemplate
-    assert "Shop B: at most 4.2%, in the week of 03 Mar 2026" in describe_products({"Shop B": rates(3)}, str, "week")
+    assert "Shop B: at most 4.2 %, in the week of 3 Mar 2026" in describe_products({"Shop B": rates(3)}, str, "week")
 
 
 LONG = "Northstar Home and Garden of the north " + "x" * 20
@@ -147,7 +147,7 @@ def test_outcomes_add_up_and_are_described() -> None:
     assert sum(trace(chart, "Failed").y) == 30
     assert sum(trace(chart, "Completed").y) == 500
     assert describe_outcomes(rates(), "day").startswith(
-        "30 failed and 500 completed tasks; most failed in the day of 05 Mar"
+        "30 failed and 500 completed tasks; most failed in the day of 5 Mar"
     )
 
 
@@ -185,7 +185,28 @@ def test_partial_periods_are_lighter_in_the_code_chart() -> None:
 
 
 def test_charts_are_described_in_words() -> None:
-    assert "from 4.0% to 4.4%" in describe_rates(rates(), "day")
+    assert "from 4.0 % to 4.4 %" in describe_rates(rates(), "day")
     assert describe_rates(rates().head(0), "day") == "No day has enough finished tasks to rate."
     codes = pd.DataFrame({"code": ["A"], "tasks": [2], "share": [1.0]})
-    assert describe_codes(codes) == "Failed tasks by error code: A 2 (100%)."
+    assert describe_codes(codes) == "Failed tasks by error code: A 2 (100 %)."
+
+
+def test_each_hover_has_its_day_and_a_stacked_bar_its_total() -> None:
+    by_hour = rates().assign(period_start=[START + timedelta(hours=hour) for hour in range(5)])
+    for frame, expected in ((rates(), "%{x|%-d %b %Y}: "), (by_hour, "%{x|%-d %b %Y %H:%M}: ")):
+        for chart in (rate_over_time(frame, Theme.LIGHT), outcomes_over_time(frame, Theme.LIGHT)):
+            assert chart.layout.hovermode == "closest"
+            shown = [item for item in chart.data if item.hoverinfo != "skip"]
+            assert [item.hovertemplate.startswith(expected) for item in shown] == [True] * len(shown)
+    failed = trace(outcomes_over_time(rates(), Theme.LIGHT), "Failed")
+    assert failed.hovertemplate.endswith(": %{y:,} of %{customdata:,}")
+    assert list(failed.customdata) == [104, 105, 106, 107, 108]
+    codes = pd.DataFrame({"period_start": [START] * 2, "code": ["A", "B"], "tasks": [3, 1], "partial": [False] * 2})
+    bars = trace(codes_over_time(codes, Theme.LIGHT, {}), "B")
+    assert bars.hovertemplate.endswith(": %{y:,} of %{hovertext}")
+    assert list(bars.hovertext) == ["4"]
+
+
+def test_the_day_stands_before_the_month_on_an_axis_of_days() -> None:
+    stops = outcomes_over_time(rates(), Theme.LIGHT).layout.xaxis.tickformatstops
+    assert [stop.value.replace("\n", " ") for stop in stops] == ["%H:%M %-d %b %Y", "%-d %b %Y", "%b %Y", "%Y"]

@@ -30,7 +30,7 @@ def test_levels_reach_from_change_to_change_and_each_day_is_named(theme: Theme) 
     assert [note.text for note in chart.layout.annotations] == ["30 Mar ↑", "6 Apr ↓"]
     assert chart.layout.annotations[1].yshift > chart.layout.annotations[0].yshift
     assert len(chart.layout.shapes) == 2
-    assert "30 Mar 2026: from 5.0% to 20.0%" in describe_changes(CHANGES)
+    assert "30 Mar 2026: from 5.0 % to 20.0 %" in describe_changes(CHANGES)
 
 
 def test_without_changes_there_is_no_level() -> None:
@@ -80,7 +80,7 @@ def test_weekday_and_hour_is_a_week_of_cells_empty_where_too_few() -> None:
     assert cells.z[0][0] == 0.1
     assert cells.z[6][23] is None
     assert cells.text[6][23] == "1 of 4 failed"
-    assert "highest on Mon 0:00 UTC with 10.0%" in describe_hours(frame)
+    assert "highest on Mon 0:00 UTC with 10.0 %" in describe_hours(frame)
 
 
 @pytest.mark.parametrize(("seconds", "unit", "value"), [(3 * 86_400, "Days", 3.0), (7_200, "Hours", 2.0)])

@@ -1,5 +1,6 @@
 """The sentence says what the data support, and no more."""
 
+import re
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
@@ -13,9 +14,10 @@ from bwp_client.metrics import run_metric
 from bwp_client.metrics.attribution import Cause, codes_moved_in_proportion, find_cause, may_be_requests
 from bwp_client.metrics.comparison import verdict
 from bwp_client.metrics.filters import Filters
-from bwp_client.metrics.wording import days, duration, period_length, statement
+from bwp_client.metrics.wording import days, duration, minute, percent, period_length, short_day, statement
 from bwp_client.warehouse.snapshot import Snapshot
 
+ROOT = Path(__file__).parents[2]
 START = datetime(2026, 3, 2, tzinfo=UTC)
 MIDDLE, END = START + timedelta(days=28), START + timedelta(days=56)
 FILTERS = Filters(MIDDLE, END)
@@ -313,3 +315,27 @@ def test_durations_as_people_say_them(seconds: float, text: str) -> None:
 )
 def test_a_period_names_month_and_year_only_where_they_change(first: date, last: date, text: str) -> None:
     assert days(first, last) == text
+
+
+def test_days_have_no_leading_zero_and_percent_signs_have_a_space() -> None:
+    time = datetime(2026, 3, 2, 9, 5, tzinfo=UTC)
+    assert (minute(time), short_day(time)) == ("2 Mar 2026 09:05 UTC", "2 Mar")
+    assert (percent(0.0413), percent(0.5, 0)) == ("4.1 %", "50 %")
+
+
+ON_SCREEN = [
+    *(ROOT / "pages").glob("*.py"),
+    *(path for name in ("ui", "charts", "metrics") for path in (ROOT / "bwp_client" / name).rglob("*.py")),
+]
+OTHER_FORMATS = re.compile(r"%d %b|%b %d|DD MMM|:\.\d%}")
+"""Days with a leading zero or after the month, and shares without a space; only Plotly writes `5%`, in axes and hovers."""
+
+
+def test_text_on_the_screen_has_one_format_of_days_and_shares() -> None:
+    found = [
+        f"{path.name}: {line.strip()}"
+        for path in ON_SCREEN
+        for line in path.read_text(encoding="utf-8").splitlines()
+        if OTHER_FORMATS.search(line) and "%{" not in line
+    ]
+    assert found == []

@@ -49,7 +49,7 @@ def test_replays_are_listed_with_state_and_counts(
     )
     app = open_page("data_health", warehouse.uri, more="archive")
     assert not app.exception
-    assert "Read to 02 May 2026 00:00 UTC" in words(app)
+    assert "Read to 2 May 2026 00:00 UTC" in words(app)
     table = replays(app)
     assert list(table["state"]) == ["Running", "Complete"]
     assert list(table["stored"])[1] == list(table["received"])[1] == 40

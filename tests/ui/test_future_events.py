@@ -51,6 +51,6 @@ def test_the_pages_name_the_event_and_end_with_the_newest(folder: Path, open_pag
     assert not app.exception
     assert app.date_input(key="to").value == NEWEST.date()
     text = words(app)
-    assert f"Data to {NEWEST:%d %b %H:%M} UTC" in text
-    assert f"The newest event is of {NEWEST:%d %b %Y %H:%M} UTC" in text
+    assert f"Data to {NEWEST.day} {NEWEST:%b %H:%M} UTC" in text
+    assert f"The newest event is of {NEWEST.day} {NEWEST:%b %Y %H:%M} UTC" in text
     assert NAMED in text

@@ -231,7 +231,7 @@ def test_a_click_on_a_mark_opens_its_tasks_and_leaves_the_filters(loaded: Path, 
     assert app.title[0].value == "Tasks"
     assert (app.session_state["from"], app.session_state["to"]) == period
     assert app.session_state["code"] == []
-    assert f"Only failed on {day:%d %b %Y}, error code (not looked up)." in words(app)
+    assert f"Only failed on {day.day} {day:%b %Y}, error code (not looked up)." in words(app)
     app.button(key="show_all").click().run()
     assert "failed on" not in words(app)
     assert "on" not in app.query_params
@@ -256,7 +256,7 @@ def test_the_pages_say_what_can_be_trusted(tmp_path: Path, open_page: OpenPage) 
     assert "⚠ The data of the selected tasks begin" in words(open_page("overview", warehouse))
     app = open_page("data_health", warehouse)
     assert not app.exception
-    assert "⚠ The reason is known for 0 of 1 failed tasks (0%)." in words(app)
+    assert "⚠ The reason is known for 0 of 1 failed tasks (0 %)." in words(app)
     assert "✓ We receive the completed tasks of every product with failures here" in words(app)
 
 

@@ -8,6 +8,7 @@ from typing import Any, Final
 import pandas as pd
 import streamlit as st
 
+from bwp_client.metrics.wording import minute
 from bwp_client.settings import Settings
 from bwp_client.sources import Scheme, SourceAddress
 from bwp_client.ui.components import count_column, draw_table, time_column
@@ -126,7 +127,7 @@ def _draw_result(state: JobState | None) -> None:
 def _draw_replays(replays: list[dict[str, Any]]) -> None:
     complete = [replay["to"] for replay in replays if replay["state"] == "complete"]
     if complete:
-        st.caption(f"Read to {max(complete):%d %b %Y %H:%M} UTC. A window counts as read once its replay is complete.")
+        st.caption(f"Read to {minute(max(complete))}. A window counts as read once its replay is complete.")
     rows = pd.DataFrame(replays)
     rows["state"] = rows["state"].map(_STATES)
     draw_table(

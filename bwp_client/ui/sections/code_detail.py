@@ -10,7 +10,7 @@ import streamlit as st
 from bwp_client.events import EARLIEST_EVENT
 from bwp_client.metrics import Bucket, MetricName
 from bwp_client.metrics.code_history import change_sentences, days_of_newest_rise, example_messages, source_of_rise
-from bwp_client.metrics.wording import day
+from bwp_client.metrics.wording import day, percent
 from bwp_client.ui.components import ROW_HEIGHT, count_column, draw_heading, draw_table
 from bwp_client.ui.data import to_arrow
 from bwp_client.ui.drill_down import WITH_CODE, open_code, open_task_row
@@ -64,7 +64,7 @@ def _draw_state(page: PageContext, code: str) -> None:
     guidance = page.guidance.for_code(code)
     with st.container(horizontal=True):
         st.metric("Failed tasks", f"{row['tasks']:,}", border=True, width=150)
-        st.metric("Share of failed tasks", f"{row['share']:.0%}", border=True, width=150)
+        st.metric("Share of failed tasks", percent(row["share"], 0), border=True, width=150)
         st.metric("State", str(row["state"]).capitalize(), border=True, width=190)
     st.text(
         f"First seen {day(row['first_seen'])}, last {day(row['last_seen'])}. {guidance.code_class}. {guidance.action}"

@@ -6,6 +6,7 @@ import pandas as pd
 import streamlit as st
 
 from bwp_client.metrics.completeness import Gap, gaps, last_heard, twins
+from bwp_client.metrics.wording import days
 from bwp_client.ui.components import count_column, draw_table, time_column
 from bwp_client.ui.data import cached
 from bwp_client.ui.markdown import plain
@@ -44,10 +45,7 @@ def _silent(page: PageContext, products: pd.DataFrame) -> list[str]:
 
 
 def _gaps_text(missing: list[Gap]) -> str:
-    days = [
-        f"{gap.first_day:%d %b %Y}" + (f" to {gap.last_day:%d %b %Y}" if gap.last_day > gap.first_day else "")
-        for gap in missing[:MAX_GAPS]
-    ]
+    days = [days(gap.first_day, gap.last_day) for gap in missing[:MAX_GAPS]]
     more = f" and {len(missing) - MAX_GAPS} more" if len(missing) > MAX_GAPS else ""
     return (
         f"No event at all, where some were expected: {', '.join(days)}{more}. Load these days again with --from and --to, "

@@ -7,6 +7,7 @@ import streamlit as st
 
 from bwp_client.metrics import MetricName
 from bwp_client.metrics.extent_wording import missing_data, sentence
+from bwp_client.metrics.wording import day, minute, percent
 from bwp_client.ui.page import PageContext, parameters_with, time_since
 from bwp_client.ui.sections.data_extent import extent_of
 from bwp_client.ui.sections.unrated import unrated_products
@@ -24,7 +25,7 @@ def draw_trust(page: PageContext) -> None:
             more = f" ({len(doubts) - 1} more)" if len(doubts) > 1 else ""
             st.text(f"⚠ {doubts[0]}{more}")
         else:
-            st.text(f"✓ Data complete to {newest:%d %b %Y %H:%M} UTC." if newest else "✓ Data complete.")
+            st.text(f"✓ Data complete to {minute(newest)}." if newest else "✓ Data complete.")
         st.page_link(
             HEALTH_PAGE, label="Data health", query_params=parameters_with({}), icon=":material/arrow_forward:"
         )
@@ -45,7 +46,7 @@ def _freshness(page: PageContext) -> tuple[bool, str]:
     newest, finished_at = snapshot.limits.newest_event_at, snapshot.run.finished_at
     if newest is None:
         return False, snapshot.limits.in_the_future or "There are no privacy events yet."
-    text = f"The newest event is of {newest:%d %b %Y %H:%M} UTC. The newest load or lookup ended {time_since(finished_at)}."
+    text = f"The newest event is of {minute(newest)}. The newest load or lookup ended {time_since(finished_at)}."
     if snapshot.limits.in_the_future:
         return False, f"{text} {snapshot.limits.in_the_future}"
     if waiting := snapshot.events_not_yet_counted:
@@ -61,7 +62,7 @@ def _gaps(page: PageContext) -> tuple[bool, str]:
         return False, " ".join(map(sentence, missing_data(extent)))
     if gaps.empty:
         return True, "No day of this period is missing."
-    first_day = f"{gaps.iloc[0]['first_day']:%d %b %Y}"
+    first_day = day(gaps.iloc[0]["first_day"])
     days = int(gaps["days"].sum())
     return False, f"{days:,} days of this period have no event, though events were expected; the first is {first_day}."
 
@@ -70,7 +71,9 @@ def _reasons(page: PageContext) -> tuple[bool, str]:
     row = page.metric_row(MetricName.COVERAGE)
     if not row["failed"]:
         return True, "No failed task, so no reason to look up."
-    text = f"The reason is known for {row['found']:,} of {row['failed']:,} failed tasks ({row['coverage']:.0%})."
+    text = (
+        f"The reason is known for {row['found']:,} of {row['failed']:,} failed tasks ({percent(row['coverage'], 0)})."
+    )
     return bool(row["coverage"] >= page.settings.report.min_lookup_coverage), text
 
 

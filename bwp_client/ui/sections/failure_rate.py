@@ -14,7 +14,7 @@ from bwp_client.charts.rate_descriptions import describe_outcomes, describe_rate
 from bwp_client.metrics import Bucket, MetricName
 from bwp_client.metrics.attribution import change_search_period
 from bwp_client.metrics.baseline import baseline_of, outside
-from bwp_client.metrics.wording import baseline_name, rate_legend, rate_with_interval
+from bwp_client.metrics.wording import baseline_name, rate_legend, rate_with_interval, short_day
 from bwp_client.ui.components import (
     DAY_FORMAT,
     MINUTE_FORMAT,
@@ -99,7 +99,7 @@ def _labels_of_changes(page: PageContext) -> dict[datetime, str]:
     """Return the days of the period on which the level of the rate changed, with the label of each."""
     found = page.metric(MetricName.CHANGE_POINTS, change_search_period(page.filters))
     return {
-        row["changed_at"].to_pydatetime(): f"{row['changed_at'].day} {row['changed_at']:%b}: "
+        row["changed_at"].to_pydatetime(): f"{short_day(row['changed_at'])}: "
         + ("up" if row["direction"] == "up" else "down")
         for row in found.to_dict("records")
         if page.filters.from_time <= row["changed_at"] < page.filters.to_time

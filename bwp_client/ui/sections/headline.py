@@ -84,7 +84,7 @@ def _draw_counts(page: PageContext, row: dict[Hashable, Any], unrated: int, *, i
     )  # fmt: skip
     coverage = page.metric_row(MetricName.COVERAGE)
     st.metric(
-        "Reasons known", f"{coverage['coverage']:.0%}" if coverage["failed"] else "–",
+        "Reasons known", percent(coverage["coverage"], 0) if coverage["failed"] else "–",
         f"{coverage['found']:,} of {coverage['failed']:,}", delta_color="off", delta_arrow="off", border=True,
         help=brief_of(MetricName.COVERAGE)
         + " Products that are not rated are included; a choice of error codes does not narrow it.",

@@ -13,6 +13,7 @@ import streamlit as st
 
 from bwp_client.errors import BwpError
 from bwp_client.events import TaskKind
+from bwp_client.metrics.wording import minute
 from bwp_client.reports.earlier_reports import replaced_by
 from bwp_client.reports.manifest import MANIFEST, Manifest
 from bwp_client.reports.period_comparison import PeriodComparison
@@ -205,7 +206,7 @@ def _by_period(report: Manifest) -> tuple[datetime, datetime, str]:
 
 
 def _label(report: Manifest) -> str:
-    return f"{report.spec.period.name}, {report.spec.report_name}, as of {report.spec.as_of:%d %b %Y %H:%M} UTC"
+    return f"{report.spec.period.name}, {report.spec.report_name}, as of {minute(report.spec.as_of)}"
 
 
 def _draw_periods(comparison: PeriodComparison, first: str, second: str, names: Callable[[str], str]) -> None:
@@ -284,4 +285,4 @@ def _per_cent(rate: Any) -> float | None:
 
 
 def _minute(text: str) -> str:
-    return f"{datetime.fromisoformat(text):%d %b %Y %H:%M} UTC"
+    return minute(datetime.fromisoformat(text))

@@ -11,6 +11,7 @@ import streamlit as st
 
 from bwp_client.deadlines import Deadline, DeadlineCalendar, Hold, judge_hold
 from bwp_client.metrics.guidance import GuidanceTable
+from bwp_client.metrics.wording import day
 from bwp_client.tasks import dossier
 from bwp_client.tasks.history import REBUILT_NOTE, TaskHistory, read_task_history, rebuild_envelope
 from bwp_client.ui import page_address
@@ -113,18 +114,18 @@ def _draw_deadline(deadline: Deadline, timezone: str) -> None:
     certainty = "" if deadline.is_exact else "; the true deadline is this day or an earlier one"
     st.metric(
         "Deadline",
-        f"{deadline.last_day.day} {deadline.last_day:%b %Y}",
+        day(deadline.last_day),
         f"{deadline.rule}, {'exact' if deadline.is_exact else 'estimated'}",
         delta_color="off",
         delta_arrow="off",
         help=f"Counted from the moment it was {deadline.basis}{certainty}; days of the zone {timezone}. "
-        f"If extended: {deadline.extended_last_day:%d %b %Y}.",
+        f"If extended: {day(deadline.extended_last_day)}.",
         border=True,
     )
 
 
 def _extension_text(deadline: Deadline, days_left: int) -> str:
-    until = f"{deadline.extended_last_day.day} {deadline.extended_last_day:%b %Y}"
+    until = day(deadline.extended_last_day)
     if days_left < 0:
         return f"The deadline is over. An extension to {until} holds only if the shopper was told of it before."
     return f"More time is possible, until {until}, if you tell the shopper and give the reason before the deadline."
@@ -169,7 +170,7 @@ def _draw_timeline(history: TaskHistory) -> None:
         ),
         hide_index=True,
         column_config={
-            "When (UTC)": st.column_config.DatetimeColumn(format="DD MMM YYYY HH:mm:ss", timezone="UTC", width=150),
+            "When (UTC)": st.column_config.DatetimeColumn(format="D MMM YYYY HH:mm:ss", timezone="UTC", width=150),
             "What": st.column_config.TextColumn(width=190),
             "Detail": st.column_config.TextColumn(width=420),
             "Who says so": st.column_config.TextColumn(width=110),
@@ -192,7 +193,7 @@ def _draw_events(history: TaskHistory) -> None:
     st.subheader("Events", anchor=False)
     st.caption(REBUILT_NOTE)
     for event in history.events:
-        with st.expander(f"{event['event_type']}, {event['occurred_at']:%d %b %Y %H:%M:%S} UTC"):
+        with st.expander(f"{event['event_type']}, {day(event['occurred_at'])} {event['occurred_at']:%H:%M:%S} UTC"):
             st.code(json.dumps(rebuild_envelope(event), indent=2, ensure_ascii=False), language=None, wrap_lines=True)
             st.text(f"Source: {event['source_uri'].rpartition('/')[2]}, byte {event['source_offset']:,}.")
     if not history.events:
@@ -204,7 +205,7 @@ def _draw_lookups(page: PageContext, history: TaskHistory) -> None:
     st.subheader("Lookups", anchor=False)
     for lookup in history.lookups:
         state = str(lookup["lookup_state"]).replace("_", " ")
-        with st.expander(plain(f"{state}, {lookup['asked_at']:%d %b %Y %H:%M:%S} UTC")):
+        with st.expander(plain(f"{state}, {day(lookup['asked_at'])} {lookup['asked_at']:%H:%M:%S} UTC")):
             st.code(json.dumps(lookup, indent=2, ensure_ascii=False, default=_text), language=None, wrap_lines=True)
     if not history.lookups:
         st.text("This task was never looked up.")

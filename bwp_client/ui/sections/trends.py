@@ -21,7 +21,7 @@ from bwp_client.charts.rate_descriptions import describe_outcomes, describe_rate
 from bwp_client.charts.trends import WEEKDAYS, describe_changes, describe_contributions, describe_hours
 from bwp_client.metrics import Bucket, MetricName
 from bwp_client.metrics.comparison import NOT_COMPARED, verdict
-from bwp_client.metrics.wording import duration, interval, percent, points, rate_legend, rate_with_interval
+from bwp_client.metrics.wording import days, duration, interval, percent, points, rate_legend, rate_with_interval
 from bwp_client.ui.components import (
     DAY_FORMAT,
     code_palette,
@@ -60,10 +60,9 @@ def draw_comparison(page: PageContext) -> None:
     with st.container(horizontal=True):
         for label, (value, detail) in figures.items():
             st.metric(label, value, detail, delta_color="off", delta_arrow="off", border=True)
-    day = pd.Timedelta(days=1)
     st.caption(
-        f"{filters.from_time:%d %b %Y} to {filters.to_time - day:%d %b %Y}, "
-        f"against {filters.before_time:%d %b %Y} to {filters.from_time - day:%d %b %Y}."
+        f"{days(filters.from_time, page.last_day)}, against "
+        f"{days(filters.before_time, filters.from_time - pd.Timedelta(days=1))}."
         + (f" Nothing is compared with the period before: {reason}." if reason else "")
     )
 

@@ -16,6 +16,7 @@ from bwp_client.events import EARLIEST_EVENT
 from bwp_client.ids import normal_id
 from bwp_client.metrics import Filters
 from bwp_client.metrics.filters import whole_days
+from bwp_client.metrics.wording import days
 from bwp_client.ui import page_address
 from bwp_client.ui.drill_down import DAYS_BETWEEN, OF_PRODUCT, ON, WITH_CODE
 from bwp_client.ui.filters import all_codes, all_products
@@ -57,13 +58,13 @@ def read_narrowing(page: PageContext) -> Narrowing:
     if page_address.values(IN_PERIOD) == ["true"]:
         filters = filters.with_(from_time=page.filters.from_time, to_time=page.filters.to_time)
     if found := page_address.values(ON):
-        days = _days(found[-1])
-        if days is None:
+        found_days = _days(found[-1])
+        if found_days is None:
             unknown.append(f"“{_shown(found[-1])}” names no days. The link asks for it.")
         else:
-            first, last = days
+            first, last = found_days
             filters = filters.with_(**dict(zip(("from_time", "to_time"), whole_days(first, last), strict=True)))
-            texts[ON] = f"failed on {first:%d %b %Y}" + (f" to {last:%d %b %Y}" if last != first else "")
+            texts[ON] = f"failed on {days(first, last)}"
     if found := page_address.values(WITH_CODE):
         filters, texts[WITH_CODE] = filters.with_(codes=(found[-1],)), f"error code {found[-1]}"
         if found[-1] not in all_codes(page.snapshot):
@@ -86,7 +87,7 @@ def draw_period_switch(page: PageContext) -> None:
         page_address.write({IN_PERIOD: ["true"] if st.session_state[IN_PERIOD] else []})
 
     page_address.follow(IN_PERIOD, lambda found: found == ["true"])
-    st.toggle(f"Only those that failed from {first:%d %b} to {last:%d %b %Y}", key=IN_PERIOD, on_change=write)
+    st.toggle(f"Only those that failed from {days(first, last)}", key=IN_PERIOD, on_change=write)
 
 
 def _days(text: str) -> tuple[date, date] | None:
