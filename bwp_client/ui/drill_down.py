@@ -4,16 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from datetime import date, datetime, timedelta
-from typing import Any, TypeVar
+from typing import Any
 
 import pandas as pd
-import pyarrow as pa
 import streamlit as st
 
 from bwp_client.metrics import Bucket
 from bwp_client.ui.page import ERROR_CODES_PAGE, GO_TO, TASKS_PAGE, PageContext
 
-T = TypeVar("T")
 ON, WITH_CODE, OF_PRODUCT = "on", "with_code", "of_product"
 """Parameters of the worklist's address: the days of the failures, their error code, their business product."""
 ERROR_CODE = "error_code"
@@ -58,39 +56,22 @@ def open_code(code: str) -> None:
     st.session_state[GO_TO] = (ERROR_CODES_PAGE, {ERROR_CODE: [code]} if code else {})
 
 
-def open_code_row(key: str, codes: pa.Table) -> None:
-    """Open the page of the error code whose row was ticked; a callback.
-
-    Args:
-        key: The table's key.
-        codes: Its rows, with a column `code`.
-    """
-    code = ticked(key, codes["code"])
-    if code is not None:
-        open_code(code.as_py())
+def open_task_page(task_id: str) -> None:
+    """Open the tasks page with a task; call it in a callback."""
+    st.session_state[GO_TO] = (TASKS_PAGE, {"task": [task_id]})
 
 
-def open_task_row(table: str, task_ids: Sequence[str]) -> None:
-    """Open the tasks page with the task whose row was ticked; a callback.
+def open_ticked(table: str, items: Sequence[str], open_item: Callable[[str], None]) -> None:
+    """Open what the ticked row stands for; a callback. A row that the table has lost meanwhile opens nothing.
 
     Args:
         table: The table's key.
-        task_ids: The IDs in the order of its rows.
-    """
-    task_id = ticked(table, task_ids)
-    if task_id is not None:
-        st.session_state[GO_TO] = (TASKS_PAGE, {"task": [task_id]})
-
-
-def ticked(table: str, items: Sequence[T]) -> T | None:
-    """Return the item of the row that was ticked; None if no row is, or if the table has lost that row meanwhile.
-
-    Args:
-        table: The table's key.
-        items: An item for each of its rows.
+        items: A task ID or an error code for each of its rows.
+        open_item: Opens one of them.
     """
     row = _first_selected(table, "rows")
-    return items[row] if isinstance(row, int) and 0 <= row < len(items) else None
+    if isinstance(row, int) and 0 <= row < len(items):
+        open_item(items[row])
 
 
 def _first_selected(key: str, kind: str) -> Any:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser
-from support.browser import CHART, PAGES, WAIT_MS, open_page, running_app
+from support.browser import CHART, IDLE, PAGES, WAIT_MS, open_page, running_app
 
 pytestmark = pytest.mark.browser
 
@@ -30,6 +30,7 @@ def test_a_filter_goes_into_the_url_and_survives_page_links_and_reload(browser: 
     page.wait_for_selector(CHART, timeout=WAIT_MS)
     page.get_by_text("RETRIEVAL", exact=True).first.click()
     page.wait_for_url("**kind=RETRIEVAL**", timeout=WAIT_MS)
+    page.wait_for_selector(IDLE, timeout=WAIT_MS)  # the links carry the new filter
     page.get_by_role("link", name="Trends").click()
     page.wait_for_selector("h1:has-text('Trends')", timeout=WAIT_MS)
     page.wait_for_url("**kind=RETRIEVAL**", timeout=WAIT_MS)

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
+import numpy as np
 import pytest
 from streamlit.testing.v1 import AppTest
 from support.events import NOW, envelope, write
@@ -70,7 +71,7 @@ def sentence(app: AppTest) -> str:
 def lines(app: AppTest) -> list[dict[str, Any]]:
     """Return the lines of the comparison's chart; empty if there is no such chart."""
     for figure in figures(app):
-        found = [item for item in figure["data"] if len((item.get("customdata") or [[]])[0]) == 7]  # type: ignore[attr-defined]
+        found = [item for item in figure["data"] if len(np.atleast_1d((item.get("customdata") or [[]])[0])) == 7]  # type: ignore[attr-defined]
         if found:
             return found
     return []

@@ -4,14 +4,12 @@ from datetime import UTC, datetime
 from types import SimpleNamespace
 from typing import Any
 
-import pyarrow as pa
 import pytest
 import streamlit as st
 
 from bwp_client.events import TaskKind
 from bwp_client.metrics import Bucket, Filters
 from bwp_client.ui import drill_down
-from bwp_client.ui.sections import task_detail
 
 
 @pytest.mark.parametrize(
@@ -26,14 +24,18 @@ def test_a_row_that_the_table_has_lost_or_never_had_opens_nothing(
 ) -> None:
     state: dict[str, Any] = {"table": {"selection": {"rows": rows}}}
     monkeypatch.setattr(st, "session_state", state)
-    drill_down.open_code_row("table", pa.table({"code": ["a", "b"]}))
-    assert state.pop(drill_down.GO_TO, None) == (
-        None if opened is None else (drill_down.ERROR_CODES_PAGE, {"error_code": [opened]})
-    )
-    task_detail.open_ticked_task("table", ["a", "b"])
-    assert state.get("task") == opened
-    drill_down.open_task_row("table", ["a", "b"])
-    assert state.get(drill_down.GO_TO) == (None if opened is None else (drill_down.TASKS_PAGE, {"task": [opened]}))
+    found: list[str] = []
+    drill_down.open_ticked("table", ["a", "b"], found.append)
+    assert found == ([] if opened is None else [opened])
+
+
+def test_a_code_and_a_task_open_on_their_pages(monkeypatch: pytest.MonkeyPatch) -> None:
+    state: dict[str, Any] = {}
+    monkeypatch.setattr(st, "session_state", state)
+    drill_down.open_code("b")
+    assert state.pop(drill_down.GO_TO) == (drill_down.ERROR_CODES_PAGE, {"error_code": ["b"]})
+    drill_down.open_task_page("b")
+    assert state.pop(drill_down.GO_TO) == (drill_down.TASKS_PAGE, {"task": ["b"]})
 
 
 TIMES: list[Any] = [

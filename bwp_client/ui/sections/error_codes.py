@@ -10,7 +10,7 @@ import streamlit as st
 
 from bwp_client.metrics import Bucket, MetricName
 from bwp_client.ui.components import DAY_FORMAT, ROW_HEIGHT, count_column, draw_heading, draw_table, time_column
-from bwp_client.ui.drill_down import open_code_row
+from bwp_client.ui.drill_down import open_code, open_ticked
 from bwp_client.ui.page import PageContext
 from bwp_client.ui.sections.data_extent import not_compared
 
@@ -38,7 +38,7 @@ def draw_top_codes(page: PageContext) -> None:
         },
         placeholder="–",
         row_height=ROW_HEIGHT,
-        on_select=partial(open_code_row, "overview_codes", codes),
+        on_select=partial(open_ticked, "overview_codes", codes["code"].to_pylist(), open_code),
         selection_mode="single-row",
         key="overview_codes",
         alt="Top error codes with state, tasks, share, the number of failed tasks a week, and next action",
@@ -89,7 +89,7 @@ def draw_every_code(page: PageContext) -> None:
             "first_seen": time_column("First seen", time_format=DAY_FORMAT),
             "last_seen": time_column("Last seen", time_format=DAY_FORMAT),
         },
-        on_select=partial(open_code_row, "codes_table", rows),
+        on_select=partial(open_ticked, "codes_table", rows["code"].to_pylist(), open_code),
         selection_mode="single-row",
         placeholder="–",
         key="codes_table",

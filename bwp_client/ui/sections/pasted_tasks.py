@@ -12,11 +12,12 @@ import streamlit as st
 from bwp_client.metrics.queries import UNKNOWN_TASK, known_tasks
 from bwp_client.ui.components import draw_table, time_column
 from bwp_client.ui.data import CACHE_KEYS
+from bwp_client.ui.drill_down import open_ticked
 from bwp_client.ui.jobs import is_running, jobs
 from bwp_client.ui.page import PageContext
 from bwp_client.ui.sections.job_buttons import start_job
 from bwp_client.ui.sections.request_form import draw_import_state, draw_product_choice, store_requests
-from bwp_client.ui.sections.task_detail import open_ticked_task
+from bwp_client.ui.sections.task_detail import open_task
 from bwp_client.warehouse.snapshot import Snapshot
 
 MAX_TASKS: Final = 1000
@@ -56,7 +57,7 @@ def _draw_tasks(tasks: pd.DataFrame) -> None:
             "at": time_column("When (UTC)"), "lookup_state": "Lookup", "codes": "Error codes", "product": "Business product",
         },
         placeholder="–",
-        on_select=partial(open_ticked_task, "pasted_rows", tasks["task_id"].tolist()),
+        on_select=partial(open_ticked, "pasted_rows", tasks["task_id"].tolist(), open_task),
         selection_mode="single-row",
         key="pasted_rows",
         alt="The pasted tasks with outcome, lookup and error codes",

@@ -17,7 +17,6 @@ from bwp_client.tasks.history import REBUILT_NOTE, TaskHistory, read_task_histor
 from bwp_client.ui import page_address
 from bwp_client.ui.components import ROW_HEIGHT, draw_table
 from bwp_client.ui.data import CACHE_KEYS
-from bwp_client.ui.drill_down import ticked
 from bwp_client.ui.jobs import is_running, jobs
 from bwp_client.ui.markdown import plain, readable
 from bwp_client.ui.page import PageContext, name_tab
@@ -62,18 +61,6 @@ def open_task(task_id: str) -> None:
     """Show the task of an ID, or the list when the ID is empty; a callback."""
     page_address.write({"task": filter(None, [task_id])})
     st.session_state["task"] = task_id
-
-
-def open_ticked_task(table: str, task_ids: list[str]) -> None:
-    """Show the task whose row was ticked; a callback.
-
-    Args:
-        table: The table's key.
-        task_ids: The IDs in the order of its rows.
-    """
-    task_id = ticked(table, task_ids)
-    if task_id is not None:
-        open_task(task_id)
 
 
 @st.cache_resource(max_entries=200, show_spinner="Reading the task's events…", hash_funcs=CACHE_KEYS)

@@ -11,7 +11,7 @@ import streamlit as st
 from bwp_client.events import EARLIEST_EVENT
 from bwp_client.ui.components import ROW_HEIGHT, draw_heading, draw_table
 from bwp_client.ui.data import to_arrow
-from bwp_client.ui.drill_down import open_task_row
+from bwp_client.ui.drill_down import open_task_page, open_ticked
 from bwp_client.ui.page import TASKS_PAGE, PageContext, parameters_with
 from bwp_client.ui.sections.worklist_rows import COLUMNS, read_failures, this_quarter_hour
 
@@ -80,7 +80,7 @@ def _draw_first_tasks(failures: _OpenFailures) -> None:
         row_height=ROW_HEIGHT,
         column_config=COLUMNS,
         placeholder="–",
-        on_select=partial(open_task_row, "first_tasks", failures.task_ids),
+        on_select=partial(open_ticked, "first_tasks", failures.task_ids, open_task_page),
         selection_mode="single-row",
         key="first_tasks",
         alt="The first open failures to act on, with days left, error code and next action",

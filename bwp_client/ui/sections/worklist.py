@@ -11,9 +11,10 @@ import streamlit as st
 from bwp_client.metrics import MetricName
 from bwp_client.ui.address_fields import draw_option, draw_text, unknown_options
 from bwp_client.ui.components import ROW_HEIGHT
+from bwp_client.ui.drill_down import open_ticked
 from bwp_client.ui.markdown import plain
 from bwp_client.ui.page import PageContext
-from bwp_client.ui.sections.task_detail import open_ticked_task
+from bwp_client.ui.sections.task_detail import open_task
 from bwp_client.ui.sections.worklist_narrowing import draw_period_switch, read_narrowing
 from bwp_client.ui.sections.worklist_rows import (
     COLUMNS,
@@ -97,7 +98,7 @@ def _draw_list(listed: ShownTasks, state: str) -> None:
     st.dataframe(
         listed.rows, hide_index=True, column_config=COLUMNS, placeholder="–", row_height=ROW_HEIGHT,
         height=_HEIGHT if listed.count > _VISIBLE_ROWS else "content",
-        on_select=partial(open_ticked_task, "worklist", listed.task_ids), selection_mode="single-row", key="worklist",
+        on_select=partial(open_ticked, "worklist", listed.task_ids, open_task), selection_mode="single-row", key="worklist",
         alt="Waiting requests with days left, deadline and what the API said" if state == "waiting"
         else "Failed tasks with days left, deadline, error code and next action",
     )  # fmt: skip
