@@ -67,10 +67,7 @@ def draw_download_menu(
         count: The number of rows, where they may be very many.
     """
     st.session_state.setdefault(_TABLES, {})[key] = rows
-    menu = st.popover(
-        "Download", icon=":material/download:", type="tertiary", key=f"{key}_download", on_change="rerun",
-        help="Download these rows.",
-    )  # fmt: skip
+    menu = st.popover("Download", icon=":material/download:", type="tertiary", key=f"{key}_download", on_change="rerun")
     if menu.open:
         with menu:
             file = _file_name(name or key)
