@@ -45,7 +45,7 @@ def draw_share_menu(title: str, link: Callable[[], str], about: Callable[[], Map
             st.download_button(
                 "Data of this page (Excel)", lambda: _workbook(about(), tables), f"{_file_name(title)}.xlsx", _EXCEL,
                 on_click="ignore", key="page_excel", icon=":material/download:",
-                help="A sheet for each chart and table of this page.",
+                help="A sheet for each chart and table that is shown.",
             )  # fmt: skip
 
 
