@@ -109,9 +109,7 @@ def fixed_parameters(choice: Choice) -> dict[str, list[str]]:
 
 def show_all(keys: Iterable[str]) -> None:
     """Remove parameters from the address, and with them the choice that they stand for; a callback."""
-    page_address.write(dict.fromkeys(keys, ()))
-    for key in keys:
-        st.session_state.pop(key, None)
+    page_address.choose(dict.fromkeys(keys, ()))
 
 
 def _default_period(snapshot: Snapshot) -> tuple[date, date]:

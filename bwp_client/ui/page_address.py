@@ -53,7 +53,7 @@ def follow(key: str, read: Callable[[list[str]], Any]) -> None:
 
 
 def write(chosen: Mapping[str, Iterable[str]]) -> None:
-    """Write values into the address, as one step of the browser's history; call it in a callback.
+    """Write what widgets were set to into the address, as one step of the browser's history; call it in their callback.
 
     Args:
         chosen: The values of each parameter to write; no values remove the parameter.
@@ -62,6 +62,17 @@ def write(chosen: Mapping[str, Iterable[str]]) -> None:
     for key, texts in chosen.items():
         parameters[key] = _followed()[key] = list(texts)
     st.query_params.from_dict({key: texts for key, texts in parameters.items() if texts})
+
+
+def choose(chosen: Mapping[str, Iterable[str]]) -> None:
+    """Write values into the address, and let the widgets of these parameters follow; call it in another element's callback.
+
+    Args:
+        chosen: As for `write`.
+    """
+    write(chosen)
+    for key in chosen:
+        st.session_state.pop(key, None)
 
 
 def carried(keys: Iterable[str]) -> dict[str, list[str]]:

@@ -31,7 +31,7 @@ def draw_quick_periods(shown: Days, data: Days) -> None:
     def write() -> None:
         label = st.session_state[_KEY]
         days = [] if label == USUAL else [[day.isoformat()] for day in periods.get(label, ())]
-        page_address.write(dict(zip(("from", "to"), days or ((), ()), strict=True)))
+        page_address.choose(dict(zip(("from", "to"), days or ((), ()), strict=True)))
 
     st.menu_button(
         "Usual periods", [USUAL, *periods], key=_KEY, on_click=write, icon=":material/date_range:", width="stretch"

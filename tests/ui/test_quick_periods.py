@@ -1,7 +1,7 @@
 """The usual periods are whole weeks, months and quarters, and a period can be moved by its length."""
 
 from collections.abc import Callable, Sequence
-from datetime import date
+from datetime import date, timedelta
 from pathlib import Path
 
 import pytest
@@ -47,10 +47,36 @@ def test_a_choice_becomes_the_period_of_the_address(
     written: list[dict[str, Sequence[str]]] = []
     app = open_page("overview", loaded)
     assert not app.exception
-    monkeypatch.setattr(page_address, "write", lambda chosen: written.append(dict(chosen)))
+    monkeypatch.setattr(page_address, "choose", lambda chosen: written.append(dict(chosen)))
     for label in ("Last month", quick_periods.USUAL, "of a forged message"):
         monkeypatch.setattr(st, "session_state", {"quick_period": label})
         callbacks[-1]()
     last_month, no_period, forged = [[*item["from"], *item["to"]] for item in written]
     assert date.fromisoformat(last_month[0]).day == 1
     assert no_period == forged == []
+
+
+def test_the_page_follows_a_choice(
+    loaded: Path, open_page: Callable[..., AppTest], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    chosen: list[str] = []
+
+    def menu(_: str, labels: Sequence[str], *, key: str, on_click: Callable[[], None], **__: object) -> None:
+        """Stand for the menu, which the test harness can't click: choose a label once, as the browser does."""
+        if chosen and (label := chosen.pop()) in labels:
+            st.session_state[key] = label
+            on_click()
+            st.rerun()
+
+    monkeypatch.setattr(st, "menu_button", menu)
+    app = open_page("failure_rates", loaded)
+    usual = app.date_input(key="from").value
+    chosen.append("Last month")
+    app.run()
+    first, last = (app.date_input(key=key).value for key in ("from", "to"))
+    assert (first.day, (last + timedelta(days=1)).day) == (1, 1)
+    assert app.query_params["from"] == first.isoformat()
+    chosen.append(quick_periods.USUAL)
+    app.run()
+    assert app.date_input(key="from").value == usual
+    assert "from" not in app.query_params

@@ -82,7 +82,7 @@ def draw_report_form(settings: Settings) -> None:
 def _open_report(key: str) -> None:
     """Show a report below; a callback."""
     list_anew()
-    page_address.write({"report": [key], "view": []})
+    page_address.choose({"report": [key], "view": []})
 
 
 def draw_published_reports(uri: str, names: Callable[[str], str] = str) -> None:

@@ -59,8 +59,7 @@ def draw_task(page: PageContext, task_id: str) -> None:
 
 def open_task(task_id: str) -> None:
     """Show the task of an ID, or the list when the ID is empty; a callback."""
-    page_address.write({"task": filter(None, [task_id])})
-    st.session_state["task"] = task_id
+    page_address.choose({"task": filter(None, [task_id])})
 
 
 @st.cache_resource(max_entries=200, show_spinner="Reading the task's events…", hash_funcs=CACHE_KEYS)
