@@ -21,8 +21,8 @@ _TEXTS_AS_TEXTS: Final = {"strings_to_formulas": False, "strings_to_urls": False
 def to_excel(sheets: Mapping[str, pd.DataFrame]) -> bytes:
     """Return frames as the bytes of an Excel workbook, a sheet for each, with a filter over each column.
 
-    A text is written as a text, whatever it begins with. Times are UTC, because Excel knows no zones. Columns named `rate`
-    and those ending with `share` are shown as percentages. A list becomes a text, a missing value an empty cell;
+    A text is written as a text, whatever it begins with. Times are UTC, because Excel knows no zones. Columns whose name
+    ends with `rate` or `share` are shown as percentages. A list becomes a text, a missing value an empty cell;
     a text ends where a cell of Excel does, after 32,767 characters.
 
     Args:
@@ -43,7 +43,7 @@ def to_excel(sheets: Mapping[str, pd.DataFrame]) -> bytes:
                 sheet.autofilter(0, 0, len(plain), len(plain.columns) - 1)
             sheet.autofit(_WIDEST)
             for number, column in enumerate(map(str, plain.columns)):
-                if column == "rate" or column.endswith("share"):
+                if column.endswith(("rate", "share")):
                     sheet.set_column(number, number, None, percent)
     return buffer.getvalue()
 

@@ -48,6 +48,7 @@ def headline(
     *,
     unrated: int = 0,
     not_compared: str | None = None,
+    codes: Sequence[str] = (),
 ) -> str:
     """Return the headline.
 
@@ -60,8 +61,9 @@ def headline(
         name_of: Returns a product's name.
         unrated: The number of failed tasks of products that have no rate.
         not_compared: The reason why nothing is compared with the period before.
+        codes: The chosen error codes: only failures with one of them are counted.
     """
-    parts = [rate_sentence(row, kind, unrated=unrated, not_compared=not_compared)]
+    parts = [rate_sentence(row, kind, unrated=unrated, not_compared=not_compared, codes=codes)]
     if stood_out is not None:
         parts.append(_worst(stood_out, name_of))
     elif cause is not None:
@@ -74,14 +76,22 @@ def headline(
     return " ".join(part for part in parts if part)
 
 
-def rate_sentence(row: Mapping[Any, Any], kind: TaskKind, *, unrated: int = 0, not_compared: str | None = None) -> str:
+def rate_sentence(
+    row: Mapping[Any, Any],
+    kind: TaskKind,
+    *,
+    unrated: int = 0,
+    not_compared: str | None = None,
+    codes: Sequence[str] = (),
+) -> str:
     """Return the failure rate and its comparison with the period before; arguments as for `headline`."""
     noun = _NOUNS[kind]
+    failed = f"failed with {' or '.join(codes)}" if codes else "failed"
     if not row["n"]:
-        return f"{unrated:,} {noun} failed, without a rate." if unrated else f"No {noun} ended."
+        return f"{unrated:,} {noun} {failed}, without a rate." if unrated else f"No {noun} finished."
     if pd.isna(row["rate"]):
-        return f"{row['failed']:,} of {row['n']:,} {noun} failed."
-    text = f"{percent(row['rate'])} of {noun} failed"
+        return f"{row['failed']:,} of {row['n']:,} {noun} {failed}."
+    text = f"{percent(row['rate'])} of {noun} {failed}"
     if not_compared:
         return f"{text}. Not compared with the period before: {not_compared}."
     change = verdict(row)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
@@ -90,16 +90,28 @@ def draw_chart(
     draw_download_menu(data, key)
 
 
-def draw_table(rows: pd.DataFrame | pa.Table, *, key: str, **of_widget: Any) -> None:
+def draw_table(rows: pd.DataFrame | pa.Table, *, key: str, percentages: Collection[str] = (), **of_widget: Any) -> None:
     """Draw a table with a menu that downloads its rows.
 
     Args:
         rows: The rows.
         key: The table's key, which is the file's name too.
+        percentages: The columns in per cent, which the files hold as shares of 1, as all others of the product do.
         of_widget: Further arguments of `st.dataframe`.
     """
     st.dataframe(rows, key=key, **of_widget)
-    draw_download_menu(lambda: rows.to_pandas() if isinstance(rows, pa.Table) else rows, key)
+    draw_download_menu(lambda: _rows_of_files(rows, percentages), key)
+
+
+def _rows_of_files(rows: pd.DataFrame | pa.Table, percentages: Collection[str]) -> pd.DataFrame:
+    frame = rows.to_pandas() if isinstance(rows, pa.Table) else rows
+    shares = {name: (frame[name] / 100).round(10) for name in percentages}
+    lists = {
+        name: frame[name].map(list)
+        for name in frame.columns
+        if len(frame) and hasattr(frame[name].iloc[0], "tolist") and frame[name].dtype == object
+    }
+    return frame.assign(**shares, **lists)
 
 
 def draw_open_tab(

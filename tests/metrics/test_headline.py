@@ -45,7 +45,7 @@ CASES: list[tuple[dict[str, Any], StoodOut | None, Cause | None, list[str], str]
     (RISE, None, Cause(), [], UP),
     (FEW, None, None, [], "3 of 12 deletions failed."),
     (row(0.04, 0.0, (NAN, NAN)) | {"previous_rate": NAN, "difference": NAN}, None, None, [], "4.0 % of deletions failed."),
-    (NONE, None, None, [], "No deletions ended."),
+    (NONE, None, None, [], "No deletions finished."),
 ]  # fmt: skip
 
 

@@ -1,5 +1,6 @@
 """The first screen of the overview says what happened, since when, why, and whether it goes on, in few words."""
 
+import json
 import re
 from collections.abc import Callable
 from pathlib import Path
@@ -38,8 +39,14 @@ def test_an_incident_that_is_over(tmp_path: Path, open_page: OpenPage) -> None:
         lambda day, product: 9 if product == LUMA and 63 <= day < 70 else 1,
         lambda day, product: "ORDERS_NOT_CLOSED",
     )
-    text = headline_of(open_page("overview", home))
+    app = open_page("overview", home)
+    text = headline_of(app)
     assert "Worst: Luma, 2–8 Nov, mostly ORDERS_NOT_CLOSED. Over since 9 Nov." in text, text
+    labels = [item["text"] for item in json.loads(app.get("plotly_chart")[0].proto.spec)["layout"]["annotations"]]
+    assert {"2 Nov: up, Luma", "9 Nov: over"} <= set(labels)  # the days of the headline
+    of_code = headline_of(open_page("overview", home, code="ORDERS_NOT_CLOSED"))
+    assert re.match(r"[\d.]+ % of deletions failed with ORDERS_NOT_CLOSED", of_code), of_code
+    assert "mostly" not in of_code
 
 
 def test_a_new_code(tmp_path: Path, open_page: OpenPage) -> None:
@@ -48,8 +55,24 @@ def test_a_new_code(tmp_path: Path, open_page: OpenPage) -> None:
         lambda day, product: 2,
         lambda day, product: "LEGAL_HOLD" if day >= 70 and day % 2 else "OTHER",
     )
-    text = headline_of(open_page("overview", home))
+    app = open_page("overview", home)
+    text = headline_of(app)
+    codes = next(item.value for item in app.dataframe if "weeks" in item.value.columns)
+    assert (codes["code"].iloc[0], codes["state"].iloc[0]) == ("LEGAL_HOLD", "new")
+    assert codes["tasks"].iloc[0] < codes["tasks"].iloc[1]  # what is new comes before what is frequent
     assert text == "6.7 % of deletions failed, about as before (6.7 %). LEGAL_HOLD is new."
+
+
+def test_a_product_that_may_have_stood_out_by_chance_is_not_named(tmp_path: Path, open_page: OpenPage) -> None:
+    """Luma fails more often for two weeks, with many codes, and Harbor so much less that the rate of all is as before."""
+    home = make_shop(
+        tmp_path,
+        lambda day, product: (4 if product == LUMA else 0) if day >= 70 else 2,
+        lambda day, product: f"CODE_{day % 7}",
+    )
+    text = headline_of(open_page("overview", home))
+    assert "about as before" in text
+    assert "Worst" not in text
 
 
 def test_the_text_to_copy_says_the_same_with_its_days(tmp_path: Path, open_page: OpenPage) -> None:

@@ -109,8 +109,8 @@ def _draw_table(page: PageContext, kind: str, rates: list[ComparedRate]) -> None
         "failed": count_column("Failed tasks"),
         "n": count_column("Finished tasks"),
         "rate": "Failure rate",
-        "first_is": "The first row is",
-        "difference": "By",
+        "first_is": f"{rates[0].name} is",
+        "difference": "By (points)",
     }
     draw_table(
         page.cached_table("compared", lambda: comparison_rows(rates)),

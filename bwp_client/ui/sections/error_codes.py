@@ -13,13 +13,14 @@ from bwp_client.ui.components import DAY_FORMAT, ROW_HEIGHT, count_column, draw_
 from bwp_client.ui.drill_down import open_code, open_ticked
 from bwp_client.ui.page import PageContext
 from bwp_client.ui.sections.data_extent import not_compared
+from bwp_client.ui.sections.narrative import MIN_NEW, WATCHED_STATES
 
 MAX_TOP_CODES = 3
 SPARK_WEEKS = 12
 
 
 def draw_top_codes(page: PageContext) -> None:
-    """Draw the most frequent codes with state, tasks, the weeks before and next action."""
+    """Draw the codes to watch, then the most frequent ones, with state, tasks, the weeks before and next action."""
     draw_heading("Why", MetricName.ERROR_CODES, notes="Tick a row to open the code.")
     codes = page.cached_table("top codes", lambda: _top_codes(page))
     if not codes.num_rows:
@@ -40,6 +41,7 @@ def draw_top_codes(page: PageContext) -> None:
         row_height=ROW_HEIGHT,
         on_select=partial(open_ticked, "overview_codes", codes["code"].to_pylist(), open_code),
         selection_mode="single-row",
+        percentages=["share"],
         key="overview_codes",
         alt="Top error codes with state, tasks, share, the number of failed tasks a week, and next action",
     )  # fmt: skip
@@ -57,13 +59,21 @@ def _compared(page: PageContext, name: MetricName) -> pd.DataFrame:
 
 
 def _top_codes(page: PageContext) -> pd.DataFrame:
-    """Return the most frequent codes: code, state, action (text), tasks (int), share (float, per cent), weeks (int lists)."""
+    """Return the new, returned and rising codes, then the most frequent ones.
+
+    Returns:
+        `code`, `state`, `action` (str), `tasks` (int64), `share` (float64, per cent), `weeks` (lists of int).
+    """
     codes = page.metric(MetricName.ERROR_CODES)
-    codes = codes[codes["tasks"] > 0].head(MAX_TOP_CODES)
-    since = page.filters.to_time - SPARK_WEEKS * timedelta(weeks=1)
+    codes = codes[codes["tasks"] > 0]
+    is_watched = codes["state"].isin(WATCHED_STATES) & (codes["tasks"] >= MIN_NEW)
+    codes = codes.assign(is_watched=is_watched).sort_values("is_watched", ascending=False, kind="stable")
+    codes = codes.head(MAX_TOP_CODES)
+    since = page.filters.to_time - (SPARK_WEEKS + 1) * timedelta(weeks=1)
     over_time = page.metric(MetricName.ERROR_CODES_OVER_TIME, page.filters.with_(from_time=since), Bucket.WEEK)
+    over_time = over_time[~over_time["partial"].astype(bool)]  # a week that is not over would look like a fall
     by_week = over_time.pivot_table(index="code", columns="period_start", values="tasks", aggfunc="sum", fill_value=0)
-    by_week = by_week.reindex(codes["code"], fill_value=0)
+    by_week = by_week.reindex(codes["code"], fill_value=0).iloc[:, -SPARK_WEEKS:]
     weeks = pd.Series([list(map(int, row)) for row in by_week.to_numpy()], index=codes.index, dtype=object)
     return codes[["code", "state", "tasks", "share"]].assign(
         share=codes["share"] * 100, weeks=weeks, action=codes["action"]
@@ -92,6 +102,7 @@ def draw_every_code(page: PageContext) -> None:
         on_select=partial(open_ticked, "codes_table", rows["code"].to_pylist(), open_code),
         selection_mode="single-row",
         placeholder="–",
+        percentages=["share"],
         key="codes_table",
         alt="Every error code with state, tasks, share, first and last seen, and class",
     )  # fmt: skip
@@ -132,6 +143,7 @@ def draw_code_sets(page: PageContext) -> None:
             "share": st.column_config.NumberColumn("Share", format="%.1f %%"),
         },
         placeholder="–",
+        percentages=["share"],
         key="code_sets",
         alt="Sets of error codes that failed tasks have together, with tasks and share",
     )

@@ -29,6 +29,7 @@ from bwp_client.ui.drill_down import filters_of_period
 from bwp_client.ui.page import PageContext
 from bwp_client.ui.sections.data_extent import not_compared
 from bwp_client.ui.sections.failure_timeline import draw_failures, is_unrated
+from bwp_client.ui.sections.narrative import stood_out
 
 
 def draw_rate_over_time(
@@ -96,12 +97,20 @@ def draw_rate_with_period_before(page: PageContext, rates: pd.DataFrame, *, key:
 
 
 def _labels_of_changes(page: PageContext) -> dict[datetime, str]:
-    """Return the days of the period on which the level of the rate changed, with the label of each."""
-    found = page.metric(MetricName.CHANGE_POINTS, change_search_period(page.filters))
+    """Return the days of the period on which the level of the rate changed, with the label of each.
+
+    Where the headline names a product, they are the days that it names.
+    """
+    if (found := stood_out(page)) is not None:
+        days = {found.from_time: f"{short_day(found.from_time)}: up, {page.names(found.business_product_id)}"}
+        if found.to_time is not None:
+            days[found.to_time] = f"{short_day(found.to_time)}: over"
+        return {day: text for day, text in days.items() if page.filters.from_time <= day < page.filters.to_time}
+    changes = page.metric(MetricName.CHANGE_POINTS, change_search_period(page.filters))
     return {
         row["changed_at"].to_pydatetime(): f"{short_day(row['changed_at'])}: "
         + ("up" if row["direction"] == "up" else "down")
-        for row in found.to_dict("records")
+        for row in changes.to_dict("records")
         if page.filters.from_time <= row["changed_at"] < page.filters.to_time
     }
 

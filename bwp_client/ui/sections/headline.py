@@ -48,7 +48,13 @@ def draw_sentences(page: PageContext, comparison: dict[Hashable, Any]) -> None:
         comparison: The page's `period_comparison` row.
     """
     filters, episode = page.filters, page.cached("episode", lambda: narrative.episode_sentence(page))
-    rate = rate_sentence(comparison, filters.task_kind, unrated=unrated_failures(page), not_compared=not_compared(page))
+    rate = rate_sentence(
+        comparison,
+        filters.task_kind,
+        unrated=unrated_failures(page),
+        not_compared=not_compared(page),
+        codes=filters.codes or (),
+    )
     sentences = [
         rate if episode else page.cached("headline", lambda: narrative.headline_of(page, comparison)),
         episode,

@@ -21,7 +21,7 @@ from bwp_client.ui.sections.products import rates_by_week
 from bwp_client.ui.sections.unrated import unrated_failures
 
 _WEEK: Final = timedelta(weeks=1)
-_WATCHED_STATES: Final = {"new": "new", "returned": "back", "rising": "rising"}
+WATCHED_STATES: Final = {"new": "new", "returned": "back", "rising": "rising"}
 """The word for each state."""
 MAX_CODES: Final = 2
 MIN_NEW: Final = 5
@@ -44,7 +44,7 @@ def headline_of(page: PageContext, comparison: dict[Hashable, Any]) -> str:
     if cause and filters.codes:
         cause = replace(cause, code_set=None)  # the code that the visitor chose explains nothing
     return headline(
-        comparison, filters.task_kind, stand_out, cause, new_codes(page), page.names,
+        comparison, filters.task_kind, stand_out, cause, new_codes(page), page.names, codes=filters.codes or (),
         unrated=unrated_failures(page), not_compared=not_compared(page),
     )  # fmt: skip
 
@@ -67,12 +67,12 @@ def newest_week_sentence(page: PageContext) -> str | None:
 def watched_codes_sentence(page: PageContext) -> str | None:
     """Return sentences on the new, returned and rising error codes, most tasks first; None when no code has enough tasks."""
     codes = page.metric(MetricName.ERROR_CODES)
-    rows = codes[codes["state"].isin(_WATCHED_STATES) & (codes["tasks"] >= MIN_NEW)].to_dict("records")
+    rows = codes[codes["state"].isin(WATCHED_STATES) & (codes["tasks"] >= MIN_NEW)].to_dict("records")
     if not rows:
         return None
     before = period_length(page.filters.to_time - page.filters.from_time)
     sentences = [
-        f"{row['code']} is {_WATCHED_STATES[row['state']]}: {row['tasks']:,} tasks, {_count(row['tasks_before'])} in the "
+        f"{row['code']} is {WATCHED_STATES[row['state']]}: {row['tasks']:,} tasks, {_count(row['tasks_before'])} in the "
         f"{before} before. First seen {day(row['first_seen'])}, last {day(row['last_seen'])}."
         for row in rows[:MAX_CODES]
     ]
@@ -109,7 +109,10 @@ def episode_sentence(page: PageContext) -> str | None:
 
 
 def stood_out(page: PageContext) -> StoodOut | None:
-    """Return the product that stood out within the page's period, for the headline; None when none did."""
+    """Return the product that stood out within the page's period, for the headline; None when none did.
+
+    A product without a main error code, while the rate of all is as before, may have stood out by chance.
+    """
     found = _episode(page)
     if found is None:
         return None
@@ -120,7 +123,9 @@ def stood_out(page: PageContext) -> StoodOut | None:
     filters = page.filters.with_(from_time=start, to_time=end or page.filters.to_time, business_products=(product,))
     failed = page.metric_row(MetricName.PERIOD_COMPARISON, filters)["failed"]
     code = _main_code_of(page, filters, failed)
-    return StoodOut(product, start, end, None if code is None else str(code["code"]))
+    main_code = None if code is None or page.filters.codes else str(code["code"])
+    is_change = verdict(page.metric_row(MetricName.PERIOD_COMPARISON)) in {"higher", "lower"}
+    return StoodOut(product, start, end, main_code) if main_code or is_change else None
 
 
 def new_codes(page: PageContext) -> list[str]:

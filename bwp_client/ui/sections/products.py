@@ -46,6 +46,7 @@ def draw_products(page: PageContext) -> None:
     code = st.column_config.TextColumn("Most frequent code", width=215)
     draw_table(
         page.cached_table("products shown", lambda: _product_rows(page)), hide_index=True, key="products",
+        percentages=["Failure rate", "Period before"],
         placeholder="–",
         column_config={"Finished": finished, "Failure rate": rate, "Period before": rate, "Most frequent code": code},
         alt="Business products with failed and finished tasks, failure rate, comparison with the period before and top code",

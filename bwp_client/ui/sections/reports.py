@@ -135,6 +135,7 @@ def draw_report_list(reports: list[Manifest]) -> None:
         hide_index=True,
         column_config={"As of": time_column(), "Failure rate": st.column_config.NumberColumn(format="%.1f %%")},
         placeholder="–",
+        percentages=["Failure rate"],
         key="reports",
         alt="Published reports with period, as-of, failure rate, counts and state",
     )
@@ -232,7 +233,7 @@ def _draw_periods(comparison: PeriodComparison, first: str, second: str, names: 
         ),
         hide_index=True, placeholder="–", key="compared_products",
         column_config=rates | {"Difference": st.column_config.NumberColumn("Points", format="%+.1f")},
-        alt="Failure rates of both reports by business product with their differences",
+        alt="Failure rates of both reports by business product with their differences", percentages=[first, second],
     )  # fmt: skip
     codes = comparison.codes.rename(
         columns={"code": "Error code", "before": first, "after": second, "difference": "Difference"}

@@ -41,7 +41,7 @@ def draw_submission_rate(page: PageContext) -> None:
 def _draw_missing(page: PageContext, rates: pd.DataFrame) -> None:
     failed, completed = rates[["failed_known", "completed_known"]].iloc[0] if len(rates) else (0.0, 0.0)
     st.text(
-        "Failures are reported within minutes, completions after weeks. When many new requests come in, the rate looks too "
+        "Failures are reported sooner than completions. When many new requests come in, the rate looks too "
         f"high for a while. To correct this, {KNOWN_SHARE * 100:.0f} % of the failed and of the completed tasks must be "
         f"looked up. So far, {percent(failed)} of the failed and {percent(completed)} of the completed ones are."
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import partial
+from typing import Final
 
 import pyarrow as pa
 import streamlit as st
@@ -16,6 +17,10 @@ from bwp_client.ui.page import TASKS_PAGE, PageContext, parameters_with
 from bwp_client.ui.sections.worklist_rows import COLUMNS, read_failures, this_quarter_hour
 
 FIRST_TASKS = 5
+_NOTES: Final = (
+    "Nearest deadline first, without the overdue tasks. Tick a row to open the task. If you can't make it, tell the shopper "
+    "before the deadline: then you get more time."
+)
 _TILES = {"overdue": ("Overdue", "red"), "next 7 days": ("Next 7 days", "orange"), "later": ("Later", "green")}
 """The label and the colour of each due state."""
 
@@ -54,7 +59,9 @@ def draw_tiles(page: PageContext) -> None:
 def draw_first_tasks(page: PageContext) -> None:
     """Draw the first open failures whose deadline can still be met."""
     failures = _open_failures(page)
-    draw_heading("Do today", notes=_notes(failures))
+    in_time = failures.count - failures.due["overdue"]
+    title = f"Do today: the first {failures.rows.num_rows} of {in_time:,} still in time" if in_time else "Do today"
+    draw_heading(title, notes=_NOTES)
     if not failures.count:
         st.text("No failed task is open.")
     elif failures.rows.num_rows:
@@ -63,14 +70,6 @@ def draw_first_tasks(page: PageContext) -> None:
         st.text(
             f"No open task can still be in time. Tell the shoppers of the {failures.due['overdue']:,} overdue ones."
         )
-
-
-def _notes(failures: _OpenFailures) -> str:
-    in_time = failures.count - failures.due["overdue"]
-    return (
-        f"{failures.rows.num_rows} of the {in_time:,} open tasks that can still be in time, nearest deadline first. Tick a "
-        "row to open the task. Can't make it? Tell the shopper before the deadline, and you get more time."
-    )
 
 
 def _draw_first_tasks(failures: _OpenFailures) -> None:

@@ -120,5 +120,5 @@ def _draw_caption(
         st.download_button(
             f"Task IDs ({count:,})", lambda: "".join(f"{task}\n" for task in tasks()["task_id"]), f"{name}-ids.txt",
             "text/plain", on_click="ignore", key="as_ids", type="tertiary", icon=":material/download:",
-            help="One task ID a line: the requests to submit again.",
+            help="One task ID a line.",
         )  # fmt: skip
