@@ -1,4 +1,4 @@
-"""Adds our style sheets and our script to the frame of every page: print, phones, and keys.
+"""Adds our style sheets and our script to the frame of every page: tiles, print, phones, and keys.
 
 Elements of a page are drawn again in every run; these files are read once by the browser. They are files of the app's own
 origin and hold no data, so a content security policy needs no exception for them, and the sign-in page may read them too.
@@ -18,9 +18,10 @@ from bwp_client.ui.login_gate import path_in_app
 from bwp_client.ui.login_redirect import opens_page
 
 _FOLDER: Final = Path(__file__).parent / "browser"
-_FILES: Final = {f"/{name}": _FOLDER / name for name in ("keys.js", "paper.js", "phone.css", "print.css")}
+_FILES: Final = {f"/{name}": _FOLDER / name for name in ("keys.js", "paper.js", "phone.css", "print.css", "tiles.css")}
 _TAGS: Final = (
-    b'<link rel="stylesheet" href="./phone.css"><link rel="stylesheet" media="print" href="./print.css">'
+    b'<link rel="stylesheet" href="./tiles.css"><link rel="stylesheet" href="./phone.css">'
+    b'<link rel="stylesheet" media="print" href="./print.css">'
     b'<script defer src="./keys.js"></script><script defer src="./paper.js"></script>'
 )
 _END_OF_HEAD: Final = b"</head>"

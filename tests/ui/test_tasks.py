@@ -48,7 +48,8 @@ def metrics(app: AppTest) -> dict[str, str]:
 
 def tiles(app: AppTest) -> list[str]:
     """Return the numbers of open failures that are overdue, due this week and on time."""
-    return [item.value.partition("[")[2].rstrip("]") for item in app.subheader if item.value.startswith(":")]
+    labels = [item.proto.label for item in app.get("page_link")]
+    return [label.partition("[**")[2].removesuffix("**]") for label in labels if "[**" in label]
 
 
 def test_the_worklist_has_the_nearest_deadline_first_and_counts_by_days_left(home: Path, open_page: OpenPage) -> None:

@@ -49,11 +49,14 @@ class _OpenFailures:
 def draw_tiles(page: PageContext) -> None:
     """Draw the numbers of open failures that are overdue, due this week and on time, each a link to its tasks."""
     due = _open_failures(page).due
-    with st.container(horizontal=True, wrap=False):
+    with st.container(horizontal=True, wrap=False, key="tiles"):  # browser/tiles.css makes tiles of the links
         for state, (label, color) in _TILES.items():
-            with st.container(border=True, gap=None, height="stretch"):
-                st.page_link(TASKS_PAGE, label=label, query_params=parameters_with({"due": [state]}))
-                st.subheader(f":{color}[{due[state]:,}]", anchor=False)
+            st.page_link(
+                TASKS_PAGE,
+                label=f"{label} :{color}[**{due[state]:,}**]",
+                query_params=parameters_with({"due": [state]}),
+                width="stretch",
+            )
 
 
 def draw_first_tasks(page: PageContext) -> None:
