@@ -43,7 +43,7 @@ def headline(
     kind: TaskKind,
     stood_out: StoodOut | None,
     cause: Cause | None,
-    new_codes: Sequence[str],
+    new_codes: Mapping[str, datetime],
     name_of: Callable[[str], str],
     *,
     unrated: int = 0,
@@ -57,7 +57,7 @@ def headline(
         kind: The kind of the tasks.
         stood_out: The product that stood out in the period, if one did.
         cause: The cause of the change from the period before, from `attribution.find_cause`.
-        new_codes: Error codes that were never seen before the period.
+        new_codes: When each error code was first seen that was never seen before the period, most tasks first.
         name_of: Returns a product's name.
         unrated: The number of failed tasks of products that have no rate.
         not_compared: The reason why nothing is compared with the period before.
@@ -71,8 +71,11 @@ def headline(
     known = set() if stood_out is None else {stood_out.code}
     known |= set() if cause is None else {cause.code_set}
     fresh = [code for code in new_codes if code not in known]
-    if fresh:
-        parts.append(f"{' and '.join(fresh)} {'is' if len(fresh) == 1 else 'are'} new.")
+    if len(fresh) == 1:
+        parts.append(f"{fresh[0]} is new since {short_day(new_codes[fresh[0]])}.")
+    elif fresh:
+        dated = (f"{code} (since {short_day(new_codes[code])})" for code in fresh)
+        parts.append(f"{' and '.join(dated)} are new.")
     return " ".join(part for part in parts if part)
 
 

@@ -34,14 +34,14 @@ CASES: list[tuple[dict[str, Any], StoodOut | None, Cause | None, list[str], str]
     (row(0.037, 0.06, (-0.04, -0.01)), None, None, [], "3.7 % of deletions failed, down from 6.0 %."),
     (SAME, None, None, [], "4.0 % of deletions failed, about as before (3.9 %)."),
     (RISE, StoodOut("bp-1", at(5), at(15), "ORDERS_NOT_CLOSED"), None, ["LEGAL_HOLD"],
-     f"{UP} Worst: Luma, 5–14 Nov, mostly ORDERS_NOT_CLOSED. Over since 15 Nov. LEGAL_HOLD is new."),
+     f"{UP} Worst: Luma, 5–14 Nov, mostly ORDERS_NOT_CLOSED. Over since 15 Nov. LEGAL_HOLD is new since 19 Nov."),
     (RISE, StoodOut("bp-1", at(5), None, "NEW_CODE"), None, ["NEW_CODE"],
      f"{UP} Worst: Luma since 5 Nov, mostly NEW_CODE. It is still going on."),
     (RISE, StoodOut("bp-1", at(5), at(6), None), None, [],
      f"{UP} Worst: Luma, 5 Nov. Over since 6 Nov."),
     (RISE, None, Cause("bp-1", "A + B", at(9)), [], f"{UP} Most of the rise: A + B at Luma since 9 Nov."),
     (RISE, None, Cause(is_spread=True), ["A", "B"],
-     f"{UP} Several products and codes share the rise. A and B are new."),
+     f"{UP} Several products and codes share the rise. A (since 19 Nov) and B (since 19 Nov) are new."),
     (RISE, None, Cause(), [], UP),
     (FEW, None, None, [], "3 of 12 deletions failed."),
     (row(0.04, 0.0, (NAN, NAN)) | {"previous_rate": NAN, "difference": NAN}, None, None, [], "4.0 % of deletions failed."),
@@ -53,12 +53,12 @@ CASES: list[tuple[dict[str, Any], StoodOut | None, Cause | None, list[str], str]
 def test_what_is_said(
     figures: dict[str, Any], stood_out: StoodOut | None, cause: Cause | None, new: list[str], said: str
 ) -> None:
-    assert headline(figures, TaskKind.DELETION, stood_out, cause, new, LUMA) == said
+    assert headline(figures, TaskKind.DELETION, stood_out, cause, dict.fromkeys(new, at(19)), LUMA) == said
 
 
 def test_failures_without_a_rate_and_a_period_before_without_data_are_named() -> None:
-    unrated = headline(NONE, TaskKind.RETRIEVAL, None, None, [], LUMA, unrated=1200)
+    unrated = headline(NONE, TaskKind.RETRIEVAL, None, None, {}, LUMA, unrated=1200)
     assert unrated == "1,200 retrievals failed, without a rate."
-    assert headline(RISE, TaskKind.DELETION, None, None, [], LUMA, not_compared="it was purged") == (
+    assert headline(RISE, TaskKind.DELETION, None, None, {}, LUMA, not_compared="it was purged") == (
         "6.0 % of deletions failed. Not compared with the period before: it was purged."
     )

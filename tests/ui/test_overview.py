@@ -60,7 +60,7 @@ def test_a_new_code(tmp_path: Path, open_page: OpenPage) -> None:
     codes = next(item.value for item in app.dataframe if "weeks" in item.value.columns)
     assert (codes["code"].iloc[0], codes["state"].iloc[0]) == ("LEGAL_HOLD", "new")
     assert codes["tasks"].iloc[0] < codes["tasks"].iloc[1]  # what is new comes before what is frequent
-    assert text == "6.7 % of deletions failed, about as before (6.7 %). LEGAL_HOLD is new."
+    assert text == "6.7 % of deletions failed, about as before (6.7 %). LEGAL_HOLD is new since 10 Nov."
 
 
 def test_a_product_that_may_have_stood_out_by_chance_is_not_named(tmp_path: Path, open_page: OpenPage) -> None:

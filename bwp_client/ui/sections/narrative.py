@@ -128,11 +128,11 @@ def stood_out(page: PageContext) -> StoodOut | None:
     return StoodOut(product, start, end, main_code) if main_code or is_change else None
 
 
-def new_codes(page: PageContext) -> list[str]:
-    """Return the error codes that are new in the period and that at least `MIN_NEW` tasks have, most tasks first."""
+def new_codes(page: PageContext) -> dict[str, datetime]:
+    """Return when each code was first seen that is new in the period and that at least `MIN_NEW` tasks have."""
     codes = page.metric(MetricName.ERROR_CODES)
-    is_new = (codes["state"] == "new") & (codes["tasks"] >= MIN_NEW)
-    return [str(code) for code in codes.loc[is_new, "code"][:MAX_CODES]]
+    new = codes[(codes["state"] == "new") & (codes["tasks"] >= MIN_NEW)].head(MAX_CODES)
+    return {str(code): first.to_pydatetime() for code, first in zip(new["code"], new["first_seen"], strict=True)}
 
 
 def _episode(page: PageContext) -> tuple[Episode, datetime, datetime | None] | None:
