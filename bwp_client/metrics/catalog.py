@@ -128,7 +128,7 @@ METRICS: dict[MetricName, MetricSpec] = {
     ),
     MetricName.PERIOD_COMPARISON: MetricSpec(
         "Against the period before",
-        "Compared with as many days just before. “Higher” and “lower” are more than luck explains 19 times of 20.",
+        "Compared with as many days just before. “Higher” and “lower” are said only where chance is unlikely (95 % certain).",
         "The failure rate of this period minus that of the period of the same length just before it, with Newcombe's "
         "95 % interval. It is called higher or lower only when the interval does not contain zero. Where data are "
         "missing at the beginning of the period before, because it is older than the data or was purged, nothing is "

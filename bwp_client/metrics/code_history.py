@@ -85,7 +85,7 @@ def days_of_newest_rise(changes: pd.DataFrame, filters: Filters) -> Filters | No
 
 
 def source_of_rise(contributors: pd.DataFrame, name_of: Callable[[str], str]) -> str | None:
-    """Return a sentence on the products behind a rise; None if there was no rise.
+    """Return a sentence on the products behind a rise, which another sentence names; None if there was no rise.
 
     Args:
         contributors: The `contributors` frame of the days since the rise, with the code as filter.
@@ -97,6 +97,6 @@ def source_of_rise(contributors: pd.DataFrame, name_of: Callable[[str], str]) ->
         return None
     share = float(parts["contribution"].iloc[0]) / rise
     if share <= MOST:
-        return "Several products share the rise."
+        return "Several products share it."
     name = name_of(parts["business_product_id"].iloc[0])
-    return f"{name} made up {percent(share, 0)} of the rise." if share < 1 else f"The rise came from {name} alone."
+    return f"{name} made up {percent(share, 0)} of it." if share < 1 else f"It came from {name} alone."

@@ -161,7 +161,7 @@ def _draw_narrowing(snapshot: Snapshot, names: ProductNames, unknown: list[str])
     )  # fmt: skip
     codes = _draw_several(
         "Error codes", all_codes(snapshot), unknown, key="code",
-        help="The rate becomes: tasks that failed with these codes, of all finished tasks.",
+        help="With codes chosen, the rate counts only the tasks that failed with one of them.",
     )  # fmt: skip
     regions = all_regions(snapshot)
     is_offered = len(regions) > 1 or page_address.values("region")

@@ -13,8 +13,8 @@ from bwp_client.ui import page_address
 Days = tuple[date, date]
 """The first and the last day of a period."""
 USUAL: Final = "Last 28 days"
-EARLIER: Final = "Same length, earlier"
-LATER: Final = "Same length, later"
+EARLIER: Final = "Previous period"
+LATER: Final = "Next period"
 _KEY: Final = "quick_period"
 _DAY: Final = timedelta(days=1)
 

@@ -46,9 +46,9 @@ def test_the_days_of_a_rise_end_at_the_next_change() -> None:
 @pytest.mark.parametrize(
     ("contributions", "sentence"),
     [
-        ({"a": 0.03, "b": -0.01}, "The rise came from a alone."),
+        ({"a": 0.03, "b": -0.01}, "It came from a alone."),
         ({"a": 0.03, "b": 0.01}, "a made up 75 % of the rise."),
-        ({"a": 0.02, "b": 0.02}, "Several products share the rise."),
+        ({"a": 0.02, "b": 0.02}, "Several products share it."),
         ({"a": -0.03, "b": 0.01}, None),
         ({}, None),
     ],

@@ -257,7 +257,7 @@ def test_the_pages_say_what_can_be_trusted(tmp_path: Path, open_page: OpenPage) 
     app = open_page("data_health", warehouse)
     assert not app.exception
     assert "⚠ The reason is known for 0 of 1 failed tasks (0 %)." in words(app)
-    assert "✓ We receive the completed tasks of every product with failures here" in words(app)
+    assert "✓ Every product with failures here has a failure rate." in words(app)
 
 
 def test_a_wrong_file_of_error_codes_is_explained(

@@ -82,7 +82,7 @@ def _draw_history(page: PageContext) -> None:
     elif rise := days_of_newest_rise(changes, page.filters_of_all_data):
         contributors = page.metric(MetricName.CONTRIBUTORS, rise)
         if source := source_of_rise(contributors, page.names):
-            st.text(f"The rise of {day(rise.from_time)}: {source}")
+            st.text(f"The newest rise began on {day(rise.from_time)}. {source}")
     weekly = page.metric(MetricName.FAILURE_RATE, page.filters_of_all_data, Bucket.WEEK)
     if not weekly.empty:
         draw_change_points(page, weekly, title="Tasks that fail with it, of all finished tasks,")
@@ -157,4 +157,6 @@ def _draw_messages(page: PageContext, code: str) -> None:
         return
     for message in messages:
         st.code(readable(message.text), language=None, wrap_lines=True)
-        st.caption(f"{message.tasks:,} of the newest {looked_at:,} tasks of all data. IDs and numbers are left out.")
+        st.caption(
+            f"{message.tasks:,} of the newest {looked_at:,} tasks of all data have this message (IDs and numbers left out)."
+        )

@@ -80,7 +80,7 @@ def _reasons(page: PageContext) -> tuple[bool, str]:
 def _denominators(page: PageContext) -> tuple[bool, str]:
     products = unrated_products(page)
     if not products:
-        return True, "We receive the completed tasks of every product with failures here, so each has a rate."
+        return True, "Every product with failures here has a failure rate."
     named = ", ".join(page.names(product) for product, _ in products)
     failed = sum(failed for _, failed in products)
     return False, f"No failure rate for {named} ({failed:,} failed): no completed task was ever reported."

@@ -29,7 +29,7 @@ def draw_load_and_look_up(settings: Settings) -> None:
             start_job("load", *([source] if source else []), settings=settings)
         draw_job_state(state, _load_result)
     with right, st.container(border=True):
-        st.text("Ask Buy with Prime why failed tasks failed.")
+        st.text("Ask Buy with Prime for the reasons of failed tasks.")
         state = jobs().state("enrich")
         if st.button("Look up errors", disabled=is_running(state), key="enrich"):
             start_job("enrich", settings=settings)

@@ -97,14 +97,14 @@ def _draw_state(page: PageContext, history: TaskHistory) -> None:
 
 
 def _draw_deadline(deadline: Deadline, timezone: str) -> None:
-    certainty = "" if deadline.is_exact else "; the true deadline is this day or an earlier one"
+    certainty = "" if deadline.is_exact else " The real deadline may be earlier: enter when you received the request."
     st.metric(
         "Deadline",
         day(deadline.last_day),
         f"{deadline.rule}, {'exact' if deadline.is_exact else 'estimated'}",
         delta_color="off",
         delta_arrow="off",
-        help=f"Counted from the moment it was {deadline.basis}{certainty}; days of the zone {timezone}. "
+        help=f"Counted from the moment it was {deadline.basis}, in days of {timezone}.{certainty} "
         f"If extended: {day(deadline.extended_last_day)}.",
         border=True,
     )

@@ -102,7 +102,7 @@ def draw_contributions(page: PageContext) -> None:
         key="contributions",
         on_click=filters_of_product,
     )
-    st.caption(f"The same change of {change:+.2f} points by the codes of a task, the largest contributions first.")
+    st.caption(f"The same {change:+.2f} points, split by the codes of a task.")
     draw_table(
         page.cached_table("code contributions", lambda: _largest_contributions(frame)),
         height="content",
@@ -111,7 +111,7 @@ def draw_contributions(page: PageContext) -> None:
             "code_set": st.column_config.TextColumn("Error codes of one task", width="large"),
             "failed": count_column("Failed tasks"),
             "previous_failed": count_column("Period before"),
-            "contribution": st.column_config.NumberColumn("Points of the rate", format="%+.2f"),
+            "contribution": st.column_config.NumberColumn("Change in points", format="%+.2f"),
         },
         key="code_contributions",
         alt="How much each set of error codes moved the failure rate",

@@ -34,8 +34,8 @@ from bwp_client.ui.sharing import draw_download_menu
 _VISIBLE_ROWS = 10
 _HEIGHT = _VISIBLE_ROWS * ROW_HEIGHT + 40
 _OVERDUE_CAPTION = (
-    "The least overdue first. An extension holds only if the shopper was told of it before the deadline: where that was not "
-    "done, tell the shopper now, and note why."
+    "The least overdue first. An extension counts only if you told the shopper before the deadline. If not, tell the shopper "
+    "now, and note the reason."
 )
 
 
