@@ -1,9 +1,8 @@
-"""The sections of the trends page: the change of the rate, its days, the weekdays and hours, and the time to an outcome."""
+"""The sections of the trends page: the change of the rate, its days, and the weekdays and hours."""
 
 from __future__ import annotations
 
 from collections.abc import Hashable, Mapping
-from functools import partial
 from typing import Any
 
 import pandas as pd
@@ -14,14 +13,13 @@ from bwp_client.charts import (
     contributions,
     outcomes_over_time,
     rate_with_changes,
-    time_to_outcome,
     weekday_hour,
 )
 from bwp_client.charts.rate_descriptions import describe_outcomes, describe_rates
 from bwp_client.charts.trends import WEEKDAYS, describe_changes, describe_contributions, describe_hours
 from bwp_client.metrics import Bucket, MetricName
 from bwp_client.metrics.comparison import NOT_COMPARED, verdict
-from bwp_client.metrics.wording import days, duration, interval, percent, points, rate_legend, rate_with_interval
+from bwp_client.metrics.wording import days, interval, percent, points, rate_legend, rate_with_interval
 from bwp_client.ui.components import (
     DAY_FORMAT,
     code_palette,
@@ -37,7 +35,7 @@ from bwp_client.ui.page import PageContext
 from bwp_client.ui.sections.compare import draw_compare
 from bwp_client.ui.sections.data_extent import not_compared
 from bwp_client.ui.sections.failure_timeline import draw_failures, is_unrated
-from bwp_client.ui.sections.job_buttons import draw_look_up_completed
+from bwp_client.ui.sections.time_to_outcome import draw_time_to_outcome
 
 MAX_CODE_SETS = 12
 
@@ -275,38 +273,3 @@ def draw_hours(page: PageContext) -> None:
 def _weekdays(hours: pd.DataFrame) -> str:
     sums = hours.groupby("weekday", as_index=False)[["failed", "n"]].sum().to_dict("records")
     return ", ".join(f"{WEEKDAYS[int(row['weekday']) - 1]} {row['failed']:,} of {row['n']:,}" for row in sums)
-
-
-def draw_time_to_outcome(page: PageContext) -> None:
-    """Draw how long tasks took until they failed, and until they completed."""
-    bucket = Bucket.WEEK if page.bucket in (Bucket.DAY, Bucket.HOUR) else page.bucket
-    frame = page.metric(MetricName.TIME_TO_OUTCOME, bucket=bucket)
-    whole_period = frame[frame["period_start"].isna()]
-    for outcome, title in (("FAILED", "Time until a task failed"), ("COMPLETED", "Time until a task completed")):
-        rows = whole_period[whole_period["outcome"] == outcome].to_dict("records")
-        if rows and pd.notna(rows[0]["median_seconds"]):
-            quantiles = _quantiles(rows[0])
-            draw_chart(
-                page,
-                f"{title}, by {bucket}",
-                partial(time_to_outcome, frame, theme(), outcome=outcome),
-                notes=f"{quantiles}. From submission; n {rows[0]['tasks']:,} looked-up tasks.",
-                alt=partial("{}.".format, quantiles),
-                data=lambda: frame,
-                key=f"time_to_{outcome.lower()}",
-            )
-            continue
-        draw_heading(title, MetricName.TIME_TO_OUTCOME)
-        st.caption(f"Too few tasks were looked up to say (n {rows[0]['tasks'] if rows else 0:,}).")
-        if outcome == "COMPLETED":
-            draw_look_up_completed(page)
-
-
-def _quantiles(row: Mapping[Hashable, Any]) -> str:
-    text = (
-        f"Half took no longer than {duration(row['median_seconds'])}, "
-        f"9 of 10 no longer than {duration(row['p90_seconds'])}"
-    )
-    if pd.isna(row["p99_seconds"]):
-        return text
-    return f"{text}, 99 of 100 no longer than {duration(row['p99_seconds'])}"
