@@ -8,6 +8,7 @@ from streamlit.navigation.page import StreamlitPage
 
 from bwp_client.settings import Settings
 from bwp_client.ui import login, page
+from bwp_client.ui.sharing import end_page
 from bwp_client.workarounds import page_slots
 
 REPORTS: Final = "reports"
@@ -42,4 +43,7 @@ else:
         page.draw_navigation(st.session_state.pages)
         login.draw_visitor()
         page.prepare(settings, partial(draw_without_data, chosen, settings))
-        chosen.run()
+        try:
+            chosen.run()
+        finally:
+            end_page()

@@ -6,6 +6,7 @@ A menu draws its buttons when it is opened, and a file is made when its button i
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from threading import Event
 from typing import Final
 from urllib.parse import urlsplit
 
@@ -17,6 +18,9 @@ from bwp_client.metrics.export import to_csv, to_parquet
 
 _TABLES: Final = "tables_of_page"
 """Session key of the rows of each chart and table of the page, by its key, as functions that return them."""
+_IS_DRAWN: Final = "page_is_drawn"
+"""Session key of the event that is set when the page is drawn."""
+_DRAW_SECONDS: Final = 20
 _EXCEL: Final = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 _PARQUET: Final = "application/vnd.apache.parquet"
 
@@ -24,6 +28,13 @@ _PARQUET: Final = "application/vnd.apache.parquet"
 def begin_page() -> None:
     """Forget the tables of the page that was drawn before."""
     st.session_state[_TABLES] = {}
+    st.session_state[_IS_DRAWN] = Event()
+
+
+def end_page() -> None:
+    """Let the workbook of the page be made: all its tables are drawn."""
+    if _IS_DRAWN in st.session_state:
+        st.session_state[_IS_DRAWN].set()
 
 
 def draw_share_menu(title: str, link: Callable[[], str], about: Callable[[], Mapping[str, str]]) -> None:
@@ -42,8 +53,10 @@ def draw_share_menu(title: str, link: Callable[[], str], about: Callable[[], Map
             st.code(address, language=None, wrap_lines=True)
             st.caption(_reach(address))
             tables: dict[str, Callable[[], pd.DataFrame]] = st.session_state[_TABLES]
+            is_drawn: Event = st.session_state[_IS_DRAWN]
             st.download_button(
-                "Data of this page (Excel)", lambda: _workbook(about(), tables), f"{_file_name(title)}.xlsx", _EXCEL,
+                "Data of this page (Excel)", lambda: _workbook(about(), tables, is_drawn),
+                f"{_file_name(title)}.xlsx", _EXCEL,
                 on_click="ignore", key="page_excel", icon=":material/download:",
                 help="A sheet for each chart and table that is shown.",
             )  # fmt: skip
@@ -82,7 +95,10 @@ def _draw_file(label: str, content: Callable[[], str | bytes], file: str, mime: 
     st.download_button(label, content, file, mime, on_click="ignore", key=key, width="stretch")
 
 
-def _workbook(about: Mapping[str, str], tables: Mapping[str, Callable[[], pd.DataFrame]]) -> bytes:
+def _workbook(about: Mapping[str, str], tables: Mapping[str, Callable[[], pd.DataFrame]], is_drawn: Event) -> bytes:
+    is_drawn.wait(
+        _DRAW_SECONDS
+    )  # the menu stands at the head of the page, so a click can come before the rest is drawn
     sheets = {"About": pd.DataFrame({"what": list(about), "value": list(about.values())}, dtype="str")}
     return to_excel(sheets | {_sheet(key): rows().head(MAX_ROWS) for key, rows in tables.items()})
 

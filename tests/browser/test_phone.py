@@ -2,7 +2,7 @@
 
 import pytest
 from playwright.sync_api import Browser
-from support.browser import PHONE_WIDTH, WAIT_MS, open_page, wait_until_drawn
+from support.browser import PHONE_WIDTH, WAIT_MS, open_page, wait_for_lookups, wait_until_drawn
 
 pytestmark = pytest.mark.browser
 MOST_PX = 300
@@ -15,6 +15,7 @@ BANNER = ".st-key-sample_banner summary"
 def test_the_first_figure_is_near_the_top(browser: Browser, address: str, name: str) -> None:
     page, _ = open_page(browser, f"{address}/{name}", width=PHONE_WIDTH)
     wait_until_drawn(page, name)
+    wait_for_lookups(page)
     header, banner, first = (page.locator(part).first.bounding_box() for part in (HEADER, BANNER, FIRST_FIGURE[name]))
     assert header
     assert banner
@@ -54,5 +55,6 @@ def test_a_table_begins_with_what_one_needs(
 ) -> None:
     page, _ = open_page(browser, f"{address}/{name}", width=PHONE_WIDTH)
     wait_until_drawn(page, name)
+    wait_for_lookups(page)
     page.wait_for_function(BEGINS_WITH, arg=[key, columns], timeout=WAIT_MS)
     page.context.close()

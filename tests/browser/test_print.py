@@ -4,7 +4,8 @@ import re
 
 import pytest
 from playwright.sync_api import Browser
-from support.browser import PAGES, open_page, wait_until_drawn
+from support.browser import PAGES, open_page, wait_for_lookups, wait_until_drawn
+from support.waiting import wait_until
 
 pytestmark = pytest.mark.browser
 PAPER_PX = 703  # the width of A4 without the margins
@@ -20,12 +21,16 @@ RIGHT_EDGES = """() => [...document.querySelectorAll('h1, h2, h3, p, .main-svg, 
 def test_a_printed_page_fits_the_paper(browser: Browser, address: str, name: str, scheme: str) -> None:
     page, _ = open_page(browser, f"{address}/{name}", scheme)
     wait_until_drawn(page, name)
+    wait_for_lookups(page)
     page.evaluate("window.dispatchEvent(new Event('beforeprint'))")
     page.emulate_media(media="print")
     page.set_viewport_size({"width": PAPER_PX, "height": 1000})
-    edges = page.evaluate(RIGHT_EDGES)
-    assert edges
-    assert [edge for edge in edges if edge[0] > PAPER_PX] == []
+    assert page.evaluate(RIGHT_EDGES)
+
+    def too_wide() -> list[object]:
+        return [edge for edge in page.evaluate(RIGHT_EDGES) if edge[0] > PAPER_PX]
+
+    wait_until(lambda: not too_wide(), lambda: f"beyond the paper: {too_wide()}")  # the page is laid out anew
     assert [part.inner_text() for part in page.locator(CLICKED).all() if part.is_visible()] == []
     inverts = page.evaluate("getComputedStyle(document.querySelector('[data-testid=stApp]')).filter")
     assert inverts.startswith("invert") == (scheme == "dark")

@@ -6,7 +6,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 from playwright.sync_api import Browser, Page
-from support.browser import CHART, IDLE, WAIT_MS, click_mark, open_page, settled_box
+from support.browser import CHART, IDLE, WAIT_MS, click_mark, open_page, settled_box, wait_for_lookups
 
 pytestmark = pytest.mark.browser
 ROW_HEIGHT, MIDDLE = 35, 17
@@ -19,12 +19,6 @@ def choose_row(page: Page, key: str, row: int = 0) -> None:
     page.wait_for_selector("[data-testid=stSkeleton]", state="detached", timeout=WAIT_MS)
     x, y, _, _ = settled_box(page.locator(f".st-key-{key} canvas").first)
     page.mouse.click(x + MIDDLE, y + (row + 1) * ROW_HEIGHT + MIDDLE)
-
-
-def wait_for_lookups(page: Page) -> None:
-    """Wait until the sample's errors are looked up; until then, the page runs again whenever some are stored."""
-    page.get_by_text("Looking up errors").wait_for(state="detached", timeout=WAIT_MS)
-    page.wait_for_selector(IDLE, timeout=WAIT_MS)
 
 
 def test_from_the_overview_over_a_code_to_one_task_and_back(browser: Browser, address: str) -> None:

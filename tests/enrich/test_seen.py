@@ -87,6 +87,7 @@ def test_the_data_health_page_shows_reasons_and_runs(half_asked, monkeypatch, tm
     monkeypatch.setenv("BWP_WAREHOUSE", half_asked.warehouse.uri)
     app = AppTest.from_file(str(MAIN), default_timeout=30)
     app.query_params["from"], app.query_params["to"] = "2024-01-01", "2026-12-31"
+    app.query_params["more"] = "reasons"
     app.run()
     app.switch_page("../../pages/data_health.py").run()
     assert not app.exception

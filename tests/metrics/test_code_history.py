@@ -47,7 +47,7 @@ def test_the_days_of_a_rise_end_at_the_next_change() -> None:
     ("contributions", "sentence"),
     [
         ({"a": 0.03, "b": -0.01}, "It came from a alone."),
-        ({"a": 0.03, "b": 0.01}, "a made up 75 % of the rise."),
+        ({"a": 0.03, "b": 0.01}, "a made up 75 % of it."),
         ({"a": 0.02, "b": 0.02}, "Several products share it."),
         ({"a": -0.03, "b": 0.01}, None),
         ({}, None),

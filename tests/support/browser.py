@@ -109,6 +109,12 @@ def wait_until_drawn(page: Page, name: str) -> None:
     page.wait_for_selector(IDLE, timeout=WAIT_MS)
 
 
+def wait_for_lookups(page: Page) -> None:
+    """Wait until the sample's errors are looked up; until then, the page runs again whenever some are stored."""
+    page.get_by_text("Looking up errors").wait_for(state="detached", timeout=WAIT_MS)
+    page.wait_for_selector(IDLE, timeout=WAIT_MS)
+
+
 def settled_box(element: Locator) -> tuple[float, float, float, float]:
     """Scroll to an element and return its x, y, width and height once they have stopped changing."""
     boxes: list[dict[str, float] | None] = [None]

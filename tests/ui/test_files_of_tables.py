@@ -2,7 +2,9 @@
 
 import io
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from threading import Event
 
 import openpyxl
 import pandas as pd
@@ -45,3 +47,18 @@ def test_the_weeks_of_a_code_are_a_list_of_whole_weeks(loaded: Path, open_page: 
     assert {len(counts) for counts in weeks} == {12}
     rows = app.session_state["tables_of_page"]["overview_codes"]()
     assert all(isinstance(counts, list) for counts in rows["weeks"])
+
+
+def test_the_workbook_of_a_page_waits_until_the_page_is_drawn() -> None:
+    tables: dict[str, Callable[[], pd.DataFrame]] = {}
+    is_drawn = Event()
+    with ThreadPoolExecutor(1) as pool:
+        book = pool.submit(sharing._workbook, {"Page": "Overview"}, tables, is_drawn)
+        tables["rates"] = lambda: pd.DataFrame({"failed": [1]})
+        is_drawn.set()
+        sheets = openpyxl.load_workbook(io.BytesIO(book.result(60))).sheetnames
+    assert sheets == ["About", "Rates"]
+
+
+def test_a_page_that_was_drawn_says_so(loaded: Path, open_page: Callable[..., AppTest]) -> None:
+    assert open_page("overview", loaded).session_state["page_is_drawn"].is_set()

@@ -305,7 +305,7 @@ def test_codes_that_are_new_are_named(tmp_path: Path, open_page: OpenPage) -> No
     asked += [looked_up(f"task-{100 + number}", errors=["NEW_CODE"]) for number in range(6)]
     store_lookups(Warehouse(str(warehouse)), asked)
     headline = words(open_page("overview", warehouse)).replace("\\", "")
-    assert "NEW_CODE is new." in headline
+    assert "NEW_CODE is new since " in headline
     assert "OLD_CODE is" not in headline
     text = words(open_page("trends", warehouse))
     seen = datetime.now(UTC) - timedelta(days=3)
