@@ -17,7 +17,6 @@ from support.emulator import Account, queue_arn
 from support.events import task_of
 from support.failing import StoppedError
 from support.tables import rows
-from support.waiting import wait_until
 
 from bwp_client.cli.load_archive import _print_result
 from bwp_client.errors import RemoteError, TransientRemoteError
@@ -222,7 +221,7 @@ def test_messages_that_another_load_holds_are_not_waited_for(account: Account, w
     (held,) = account.sqs.receive_message(QueueUrl=account.queue_url, VisibilityTimeout=600)["Messages"]
     result = read(account, warehouse, timing=replace(PATIENT, visibility_seconds=2))
     assert (result.stored, result.foreign) == (20, 1)
-    wait_until(lambda: account.waiting() == (1, 1), lambda: f"waiting: {account.waiting()}")
+    assert account.waiting() == (1, 1)
     account.sqs.delete_message(QueueUrl=account.queue_url, ReceiptHandle=held["ReceiptHandle"])
 
 

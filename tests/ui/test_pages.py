@@ -83,6 +83,23 @@ def test_what_is_behind_a_question_mark_has_under_40_words(page: str, loaded: Pa
     assert [text for text in found if len(text.split()) >= 40] == []
 
 
+TABS = {
+    "failure_rates": ("finished", "kinds", "submission", "rows"),
+    "error_codes": ("actions", "products", "together"),
+    "trends": ("compare", "volume", "hours", "time"),
+    "data_health": ("reasons", "runs", "quarantine", "archive"),
+}
+
+
+@pytest.mark.parametrize(("page", "tab"), [(page, tab) for page, tabs in TABS.items() for tab in tabs])
+def test_every_further_tab_is_drawn_over_loaded_data(page: str, tab: str, loaded: Path, open_page: OpenPage) -> None:
+    first, app = open_page(page, loaded), open_page(page, loaded, more=tab)
+    assert not app.exception
+    assert not app.error
+    assert words(app) != words(first)  # another section than that of the first tab
+    assert [text for text in helps(app) if len(text.split()) >= 40] == []
+
+
 @pytest.mark.parametrize("page", PAGES)
 def test_every_chart_and_table_has_a_menu_of_downloads(page: str, loaded: Path, open_page: OpenPage) -> None:
     app = open_page(page, loaded)
