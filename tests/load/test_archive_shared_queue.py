@@ -225,6 +225,25 @@ def test_messages_that_another_load_holds_are_not_waited_for(account: Account, w
     account.sqs.delete_message(QueueUrl=account.queue_url, ReceiptHandle=held["ReceiptHandle"])
 
 
+def test_a_message_is_not_hidden_again_by_an_extension_that_began_before_it_was_given_back(account: Account) -> None:
+    send(account, OTHER_LOAD)
+    extending, given_back = threading.Event(), threading.Event()
+
+    def delay_extension(params: dict[str, Any], **_: Any) -> None:
+        if b'"VisibilityTimeout": 0' not in params["body"]:
+            extending.set()
+            given_back.wait(2)
+
+    account.sqs.meta.events.register("before-call.sqs.ChangeMessageVisibilityBatch", delay_extension)
+    extender = VisibilityExtender(account.sqs, account.queue_url, 3)
+    with extender.running():
+        held = extender.queue.receive(wait_seconds=1)
+        assert extending.wait(10)
+        extender.give_back(held)
+        given_back.set()
+    assert account.waiting() == (1, 0)
+
+
 def test_messages_that_somebody_unknown_holds_keep_the_window_from_counting_as_read(
     account: Account, warehouse: Warehouse
 ) -> None:

@@ -161,6 +161,8 @@ class VisibilityExtender:
         self.queue = Queue(sqs, url, visibility_seconds, self._hold)
         self._seconds = visibility_seconds
         self._lock = threading.Lock()
+        self._extending = threading.Lock()
+        """Held while timeouts are extended; a message that was given back meanwhile would be hidden again."""
         self._held: dict[str, tuple[Message, float]] = {}
         """Each received message without its body, by ID, and the monotonic time at which it was received."""
         self._stop = threading.Event()
@@ -192,7 +194,8 @@ class VisibilityExtender:
 
     def give_back(self, messages: list[Message]) -> None:
         """Stop holding messages, and make them visible to other receivers at once."""
-        self.forget(messages)
+        with self._extending:
+            self.forget(messages)
         self._release(messages)
 
     def _release(self, messages: list[Message]) -> None:
@@ -202,12 +205,12 @@ class VisibilityExtender:
     def _extend(self) -> None:
         wait: Callable[[float], bool] = self._stop.wait
         while not wait(self._seconds / 3):
-            # A younger message has its turn next time: it may be given back at any moment, and would be hidden again.
-            until = time.monotonic() - self._seconds / 3
-            with self._lock:
-                held = [message for message, received_at in self._held.values() if received_at <= until]
-            with suppress(BwpError):  # the next turn tries again; at worst a message is received twice
-                self.queue.set_visibility(held, self._seconds)
+            until = time.monotonic() - self._seconds / 3  # a younger message has its turn next time
+            with self._extending:
+                with self._lock:
+                    held = [message for message, received_at in self._held.values() if received_at <= until]
+                with suppress(BwpError):  # the next turn tries again; at worst a message is received twice
+                    self.queue.set_visibility(held, self._seconds)
 
 
 def _batches(messages: Iterable[Message]) -> Iterator[tuple[Message, ...]]:
