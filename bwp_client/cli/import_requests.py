@@ -39,6 +39,8 @@ def import_command(
                     f"Read {counts.read:,} requests into {target.uri}: {counts.stored:,} stored, "
                     f"{counts.unchanged:,} known already."
                 )
+            if found.skipped:
+                note(f"These columns of the worklist were skipped: {', '.join(found.skipped)}.", as_json=as_json)
             if counts.contradicting:
                 note(
                     f"{counts.contradicting:,} of them name another task_kind or business product than the events of their "

@@ -47,11 +47,13 @@ class RequestFile:
         rows: The requests in the columns of the requests table; null in columns that the file does not have.
         columns: The columns that the file has. The other columns of a stored request keep their values.
         lines: The line of each task in the file.
+        skipped: The columns that a downloaded worklist has beside those of the requests table.
     """
 
     rows: pa.Table
     columns: tuple[str, ...]
     lines: dict[str, int]
+    skipped: tuple[str, ...] = ()
 
 
 class _LineError(Exception):
@@ -69,10 +71,12 @@ def read_requests(path: Path, *, zone: ZoneInfo, now: datetime) -> RequestFile:
 
     Raises:
         SourceNotFoundError: The file does not exist.
-        UsageError: The file is wrong. The message names up to twenty lines, and never quotes a cell.
+        UsageError: The file is wrong, or has a column that neither the requests table nor a worklist has. The message names
+            up to twenty lines, and never quotes a cell.
     """
     records = _records(_text(path))
     names = _header(records)
+    skipped = tuple(name for name in names if name and name not in COLUMNS)
     problems: list[tuple[int, str]] = []
     columns: dict[str, list[Any]] = {name: [] for name in COLUMNS}
     lines: dict[str, int] = {}
@@ -98,7 +102,8 @@ def read_requests(path: Path, *, zone: ZoneInfo, now: datetime) -> RequestFile:
         raise UsageError(
             "The file holds no requests. Nothing was imported: put one request on each line below the header."
         )
-    return RequestFile(pa.table(columns, schema=SCHEMA), tuple(name for name in names if name), lines)
+    given = tuple(name for name in names if name in COLUMNS)
+    return RequestFile(pa.table(columns, schema=SCHEMA), given, lines, skipped)
 
 
 def _text(path: Path) -> str:
@@ -154,8 +159,7 @@ def _header(records: Iterator[tuple[int, list[str]]]) -> list[str]:
     allowed = f"The columns are: {', '.join(COLUMNS)}; task_id must be there."
     if "task_id" not in names:
         raise UsageError(f"Line {line} names no column task_id. Nothing was imported. {allowed}")
-    unknown = [name for name in names if name and name not in COLUMNS]
-    if unknown:
+    if unknown := [name for name in names if name and name not in COLUMNS and name not in _columns_of_worklist()]:
         shown = ", ".join(name for name in unknown if _HARMLESS_NAME.fullmatch(name)) or "not shown"
         raise UsageError(
             f"Line {line} names columns that are not known ({shown}). Nothing was imported: remove them, "
@@ -165,6 +169,13 @@ def _header(records: Iterator[tuple[int, list[str]]]) -> list[str]:
     if len(set(used)) < len(used):
         raise UsageError(f"Line {line} names a column twice. Nothing was imported. {allowed}")
     return names
+
+
+def _columns_of_worklist() -> set[str]:
+    """Return the columns of a downloaded worklist. The product wrote them, so none of them can name a shopper."""
+    from bwp_client.metrics.worklist import OPEN_COLUMNS, WAITING_COLUMNS  # imports pandas, which takes a while
+
+    return {*OPEN_COLUMNS, *WAITING_COLUMNS, "product"}
 
 
 def _column_of(cell: str) -> str:
@@ -178,7 +189,7 @@ def _row(names: list[str], record: list[str], lines: dict[str, int], zone: ZoneI
         raise _LineError("it has more cells than the header")
     row: dict[str, Any] = {}
     for name, cell in zip(names, record, strict=False):
-        if name:
+        if name in COLUMNS:
             row[name] = _cell(name, cell.strip(), zone, now)
     if not row.get("task_id"):
         raise _LineError("task_id is empty")

@@ -1,5 +1,7 @@
 """`import`: a file is imported whole or not at all, the newest entry wins, and two imports at once lose nothing."""
 
+import csv
+import io
 import json
 import os
 from datetime import UTC, datetime, timedelta
@@ -13,10 +15,16 @@ from support.failing import Failing, StoppedError
 from support.overtaken import Overtaken
 from support.tables import command, command_json, rows
 
+from bwp_client.deadlines import DeadlineCalendar
 from bwp_client.errors import MixedDataError, SourceNotFoundError, UsageError
+from bwp_client.load import load
+from bwp_client.metrics import Filters, MetricName, run_metric
+from bwp_client.metrics.export import to_csv
+from bwp_client.sources import open_source
 from bwp_client.tasks.request_file import RequestFile, read_requests
 from bwp_client.warehouse import TABLES, TableName, Warehouse, list_runs, newest_run
 from bwp_client.warehouse.requests import import_requests
+from bwp_client.warehouse.snapshot import Snapshot
 
 NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
 BERLIN = ZoneInfo("Europe/Berlin")
@@ -276,7 +284,55 @@ def test_sample_tasks_and_real_tasks_are_not_mixed(tmp_path: Path) -> None:
     assert list(stored(warehouse)) == ["5eed5eed-0000-8000-8000-000000000001"]
 
 
+# The worklist, filled in
+
+
+@pytest.mark.parametrize("name", [MetricName.OPEN_FAILURES, MetricName.WAITING])
+@pytest.mark.parametrize("mark", [",", ";"])
+def test_a_downloaded_worklist_is_imported_with_what_was_filled_in(tmp_path: Path, name: MetricName, mark: str) -> None:
+    warehouse = Warehouse(str(tmp_path / "w"))
+    write(tmp_path / "a.json", [envelope(task, outcome="FAILED") for task in ("t-1", "t-2")])
+    load(warehouse, open_source(str(tmp_path / "a.json")))
+    take_in(warehouse, tmp_path, "task_id,received_at,note\nt-2,2026-04-02,called\nt-3,2026-04-03,\nt-4,2026-04-04,\n")
+    frame = run_metric(
+        Snapshot.newest(warehouse), name, Filters(datetime(2026, 1, 1, tzinfo=UTC), NOW), calendar=DeadlineCalendar()
+    )
+    lines = [*csv.DictReader(io.StringIO(to_csv(frame.assign(product="Outdoor shop"))))]
+    lines[0]["replaced_by"] = "t-9"
+    text = io.StringIO()
+    writer = csv.DictWriter(text, list(lines[0]), delimiter=mark)
+    writer.writeheader()
+    writer.writerows(lines)
+    before = stored(warehouse)
+    take_in(warehouse, tmp_path, text.getvalue())
+    changed = lines[0]["task_id"]
+    received, _, closed, note = before.get(changed, (None,) * 4)
+    others = {task: row for task, row in stored(warehouse).items() if task in before and task != changed}
+    assert stored(warehouse)[changed] == (received, "t-9", closed, note)
+    assert others == {task: row for task, row in before.items() if task != changed}
+
+
+def test_columns_of_the_worklist_are_named_and_any_other_is_refused(tmp_path: Path) -> None:
+    found = read(tmp_path, "task_id,State,Days left,closed_at,product\nt-1,open,3,2026-04-02,Outdoor shop\n")
+    assert found.columns == ("task_id", "closed_at")
+    assert found.skipped == ("state", "days_left", "product")
+    with pytest.raises(UsageError, match=r"not known \(shopper\)"):
+        read(tmp_path, "task_id,state,shopper\nt-1,open,x\n")
+    with pytest.raises(UsageError, match="line 2: it has more cells"):
+        read(tmp_path, "task_id,state\nt-1,open,x\n")
+
+
 # The command
+
+
+def test_the_command_names_the_columns_that_it_skipped(tmp_path: Path) -> None:
+    write(tmp_path / "a.json", [envelope("t-1", outcome="FAILED")])
+    command_json("load", "a.json", "--json", cwd=tmp_path)
+    done = command("metric", "open_failures", "--from", "2020-01-01", "--format", "csv", cwd=tmp_path)
+    file_of(tmp_path, done.stdout, "worklist.csv")
+    done = command("import", "worklist.csv", cwd=tmp_path)
+    assert (done.returncode, done.stdout) == (0, "")
+    assert "These columns of the worklist were skipped: state, deadline, " in done.stderr
 
 
 def test_the_command_imports_and_refuses(tmp_path: Path) -> None:
