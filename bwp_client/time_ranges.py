@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta, tzinfo
 
 from bwp_client.errors import UsageError
 
@@ -52,10 +52,11 @@ def day_start(text: str) -> datetime:
     return datetime(day.year, day.month, day.day, tzinfo=UTC)
 
 
-def whole_days(first: date, last: date) -> tuple[datetime, datetime]:
-    """Return the half-open range of the whole UTC days from the first to the last, both included."""
-    start = datetime(first.year, first.month, first.day, tzinfo=UTC)
-    return start, datetime(last.year, last.month, last.day, tzinfo=UTC) + timedelta(days=1)
+def whole_days(first: date, last: date, zone: tzinfo = UTC) -> tuple[datetime, datetime]:
+    """Return the half-open range of the whole days of a zone from the first to the last, both included, as UTC times."""
+    after = date(last.year, last.month, last.day) + timedelta(days=1)
+    start, end = (datetime(day.year, day.month, day.day, tzinfo=zone) for day in (first, after))
+    return start.astimezone(UTC), end.astimezone(UTC)
 
 
 def _time(text: str) -> datetime:

@@ -6,9 +6,14 @@ from bwp_client.ui.address_fields import draw_text
 from bwp_client.ui.page import open_page
 from bwp_client.ui.sections import data_extent, pasted_tasks, task_detail, worklist
 from bwp_client.ui.sections.worklist_narrowing import narrowing_texts
+from bwp_client.ui.viewer_zone import draw_zone_switch
 
 page = open_page("Tasks", narrowing_texts)
-if task_id := draw_text("One task", key="task", placeholder="Paste a task ID to see its timeline"):
+with st.container(horizontal=True):
+    task_id = draw_text("One task", key="task", placeholder="Paste a task ID to see its timeline")
+    if not draw_zone_switch(page.settings):
+        st.stop()
+if task_id:
     task_detail.draw_task(page, task_id)
     st.stop()
 data_extent.draw_warnings(page)

@@ -1,6 +1,7 @@
 """Periods as people write them."""
 
 from datetime import UTC, date, datetime
+from zoneinfo import ZoneInfo
 
 import pytest
 from hypothesis import given
@@ -76,3 +77,18 @@ def test_a_written_window_is_read_as_the_same_window() -> None:
     start, end = datetime(2026, 11, 3, tzinfo=UTC), datetime(2026, 11, 3, 9, 5, tzinfo=UTC)
     _, first, _, last = window_options(start, end).split()
     assert (period_start(first), period_end(last)) == (start, end)
+
+
+@pytest.mark.parametrize(
+    ("zone", "day", "start", "end"),
+    [
+        ("Pacific/Kiritimati", "2026-11-16", "2026-11-15T10:00", "2026-11-16T10:00"),
+        ("Asia/Kathmandu", "2026-11-16", "2026-11-15T18:15", "2026-11-16T18:15"),
+        ("Europe/Berlin", "2026-10-25", "2026-10-24T22:00", "2026-10-25T23:00"),
+        ("America/Santiago", "2026-09-06", "2026-09-06T04:00", "2026-09-07T03:00"),
+    ],
+)
+def test_the_days_of_a_zone_end_where_its_clocks_say_so(zone: str, day: str, start: str, end: str) -> None:
+    found = whole_days(date.fromisoformat(day), date.fromisoformat(day), ZoneInfo(zone))
+    assert [time.strftime("%Y-%m-%dT%H:%M") for time in found] == [start, end]
+    assert {time.tzinfo for time in found} == {UTC}

@@ -45,7 +45,8 @@ def report_command(
     period: Annotated[
         str,
         typer.Option(
-            help="The period: last-week, last-month, last-year, 2026-W47, 2026-10, 2026 or 2026-10-05..2026-10-18."
+            help="The period: last-week, last-month, last-quarter, last-year, 2026-W47, 2026-10, 2026-Q3, 2026 or "
+            "2026-10-05..2026-10-18."
         ),
     ] = "last-week",
     as_of: Annotated[

@@ -15,22 +15,23 @@ _NAME_LENGTH: Final = 31
 _TEXT_LENGTH: Final = 32_767
 _WIDEST: Final = 400
 """The width of the widest column in pixels."""
+_TIME_FORMAT: Final = 'yyyy-mm-dd hh:mm:ss "UTC"'
 _TEXTS_AS_TEXTS: Final = {"strings_to_formulas": False, "strings_to_urls": False, "strings_to_numbers": False}
 
 
 def to_excel(sheets: Mapping[str, pd.DataFrame]) -> bytes:
     """Return frames as the bytes of an Excel workbook, a sheet for each, with a filter over each column.
 
-    A text is written as a text, whatever it begins with. Times are UTC, because Excel knows no zones. Columns whose name
-    ends with `rate` or `share` are shown as percentages. A list becomes a text, a missing value an empty cell;
-    a text ends where a cell of Excel does, after 32,767 characters.
+    A text is written as a text, whatever it begins with. Times are UTC, and each cell says so, because Excel knows no zones.
+    Columns whose name ends with `rate` or `share` are shown as percentages. A list becomes a text, a missing value an empty
+    cell; a text ends where a cell of Excel does, after 32,767 characters.
 
     Args:
         sheets: The frames, of `MAX_ROWS` rows at most, by the name of their sheet, which is shortened to what Excel allows.
     """
     buffer = BytesIO()
     with pd.ExcelWriter(
-        buffer, engine="xlsxwriter", datetime_format="yyyy-mm-dd hh:mm:ss", date_format="yyyy-mm-dd",
+        buffer, engine="xlsxwriter", datetime_format=_TIME_FORMAT, date_format="yyyy-mm-dd",
         engine_kwargs={"options": _TEXTS_AS_TEXTS},
     ) as writer:  # fmt: skip
         percent = writer.book.add_format({"num_format": "0.00%"})

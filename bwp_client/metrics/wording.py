@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta, tzinfo
 from typing import Any
 
 import pandas as pd
@@ -96,9 +96,10 @@ def moment(time: datetime) -> str:
     return day(time) if is_midnight else f"{day(time)} {time:%H:%M}"
 
 
-def minute(time: datetime) -> str:
-    """Return a UTC time to the minute, `3 Nov 2026 14:05 UTC`."""
-    return f"{day(time)} {time:%H:%M} UTC"
+def minute(time: datetime, zone: tzinfo = UTC) -> str:
+    """Return a time to the minute in a zone, `3 Nov 2026 14:05 UTC`."""
+    local = time.astimezone(zone)
+    return f"{day(local)} {local:%H:%M} {zone}"
 
 
 def short_day(time: date) -> str:

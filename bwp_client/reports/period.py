@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from typing import Self
 
+from dateutil.relativedelta import relativedelta
+
 from bwp_client.errors import UsageError
 from bwp_client.time_ranges import FIRST_YEAR, LAST_YEAR, whole_days
 
@@ -23,11 +25,11 @@ class Period:
 
     @classmethod
     def parse(cls, text: str, as_of: datetime) -> Self:
-        """Read `last-week`, `last-month`, `last-year`, `2026-W47`, `2026-10`, `2026` or `2026-10-05..2026-10-18`.
+        """Read `last-week`, `2026-W47`, the same of a month, quarter and year, or `2026-10-05..2026-10-18`.
 
         Args:
             text: The name of a period.
-            as_of: The moment from whose UTC day `last-week`, `last-month` and `last-year` are counted.
+            as_of: The moment from whose UTC day `last-week` and the like are counted.
 
         Raises:
             UsageError: The text is not such a name, the period ends before it begins, or lies outside the accepted years.
@@ -43,8 +45,8 @@ class Period:
             is_accepted = False
         except ValueError:
             raise UsageError(
-                f"{text[:40]!r} is no period. Nothing was made: write last-week, last-month, last-year, 2026-W47, 2026-10, "
-                "2026 or 2026-10-05..2026-10-18 (both days included)."
+                f"{text[:40]!r} is no period. Nothing was made: write last-week, last-month, last-quarter, last-year, "
+                "2026-W47, 2026-10, 2026-Q3, 2026 or 2026-10-05..2026-10-18 (both days included)."
             ) from None
         if not is_accepted:
             raise UsageError(f"{text[:40]!r} is outside {FIRST_YEAR} to {LAST_YEAR}. Nothing was made.")
@@ -52,7 +54,7 @@ class Period:
 
     @classmethod
     def running(cls, text: str, day: date) -> Self | None:
-        """Return the week, month or year after `last-week`, `last-month` or `last-year`; None for another text.
+        """Return the week, month, quarter or year after `last-week` and the like; None for another text.
 
         Args:
             text: The name of a period.
@@ -62,6 +64,8 @@ class Period:
             return cls._week(day)
         if text == "last-month":
             return cls._month(day)
+        if text == "last-quarter":
+            return cls._quarter(day)
         return cls._year(day.year) if text == "last-year" else None
 
     @classmethod
@@ -70,6 +74,8 @@ class Period:
             return cls._week(date.fromisoformat(f"{text}-1"))
         if re.fullmatch(r"\d{4}-\d{2}", text):
             return cls._month(date.fromisoformat(f"{text}-01"))
+        if re.fullmatch(r"[1-9][0-9]{3}-Q[1-4]", text):
+            return cls._quarter(date(int(text[:4]), 3 * int(text[-1]), 1))
         if re.fullmatch(r"[1-9][0-9]{3}", text):
             return cls._year(int(text))
         first_text, dots, last_text = text.partition("..")
@@ -90,6 +96,12 @@ class Period:
         return cls(f"{first:%Y-%m}", *whole_days(first, (first + timedelta(days=32)).replace(day=1) - _DAY))
 
     @classmethod
+    def _quarter(cls, day: date) -> Self:
+        quarter = (day.month + 2) // 3
+        first = date(day.year, 3 * quarter - 2, 1)
+        return cls(f"{first:%Y}-Q{quarter}", *whole_days(first, first + relativedelta(months=3) - _DAY))
+
+    @classmethod
     def _year(cls, year: int) -> Self:
         return cls(str(year), *whole_days(date(year, 1, 1), date(year, 12, 31)))
 
@@ -104,10 +116,12 @@ class Period:
         return self.days in {365, 366}
 
     def previous(self) -> Self:
-        """Return the preceding week, month or year; for a range of days, as many days before it."""
+        """Return the preceding week, month, quarter or year; for a range of days, as many days before it."""
         day = (self.from_time - _DAY).date()
         if "W" in self.name:
             return self._week(day)
+        if "Q" in self.name:
+            return self._quarter(day)
         if ".." in self.name:
             first = day - timedelta(days=self.days - 1)
             return type(self)(f"{first}..{day}", *whole_days(first, day))

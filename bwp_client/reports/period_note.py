@@ -7,13 +7,14 @@ from zoneinfo import ZoneInfo
 
 from bwp_client.metrics.wording import duration
 from bwp_client.reports.period import Period
+from bwp_client.time_ranges import whole_days
 
 _MOST_AHEAD = timedelta(hours=14)
 """The time by which the first time zone is ahead of UTC."""
 
 
 def describe_period(text: str, as_of: datetime, timezone: str) -> str | None:
-    """Return the UTC days of `last-week`, `last-month` or `last-year`; None for a period named by its dates.
+    """Return the UTC days of `last-week` and the like as text; None for a period named by its dates.
 
     While the next period ends soon in UTC, or has begun or ended in the shop's time zone only, the text says so.
 
@@ -28,8 +29,7 @@ def describe_period(text: str, as_of: datetime, timezone: str) -> str | None:
         return None
     unit = name.removeprefix("last-")
     left = running.to_time - as_of
-    in_time = duration(left.total_seconds()).replace(".0 ", " ")
-    ends = f"; the {unit} up to now ends in {in_time}" if left <= _MOST_AHEAD else ""
+    ends = f"; the {unit} up to now ends in {_length(left)}" if left <= _MOST_AHEAD else ""
     sentences = [f"{name} is {running.previous()} (UTC){ends}."]
     local_day = as_of.astimezone(ZoneInfo(timezone)).date()
     local = Period.running(name, local_day)
@@ -44,3 +44,36 @@ def describe_period(text: str, as_of: datetime, timezone: str) -> str | None:
             f"In {timezone} the {unit} of {local} is not over yet: its last hours are in the next {unit} of UTC days."
         )
     return " ".join(sentences)
+
+
+def describe_ended(text: str, as_of: datetime, zone: ZoneInfo) -> tuple[Period, str] | None:
+    """Return the week, month, quarter or year that ended last in a zone, and a sentence about it; None for another text.
+
+    A report of that period holds its UTC days, which end later than the days of a zone ahead of UTC.
+
+    Args:
+        text: `last-week` or the like.
+        as_of: The moment from which the period is counted.
+        zone: The viewer's zone.
+    """
+    name = text.strip()
+    running = Period.running(name, as_of.astimezone(zone).date())
+    if running is None:
+        return None
+    period, unit = running.previous(), name.removeprefix("last-")
+    sentence = f"{name} in {zone} is {period}, in UTC days"
+    if period.to_time > as_of:
+        end = f"its last hours in UTC end in {_length(period.to_time - as_of)}, and a report made before lacks them"
+        return period, f"{sentence}; {end}."
+    if period != Period.parse(name, as_of):
+        end = f"the {unit} after it is over in UTC, and ends in {zone} in {_length(_end_in(zone, running) - as_of)}"
+        return period, f"{sentence}; {end}."
+    return period, f"{sentence}."
+
+
+def _end_in(zone: ZoneInfo, period: Period) -> datetime:
+    return whole_days(period.from_time.date(), (period.to_time - timedelta(days=1)).date(), zone)[1]
+
+
+def _length(time: timedelta) -> str:
+    return duration(time.total_seconds()).replace(".0 ", " ")

@@ -22,6 +22,8 @@ from bwp_client.ui.page import PageContext
 from bwp_client.ui.sharing import draw_download_menu
 
 if TYPE_CHECKING:
+    from zoneinfo import ZoneInfo
+
     from streamlit.elements.lib.column_types import ColumnConfig
 
 _CHART_BUTTONS: Final = {
@@ -32,6 +34,7 @@ ROW_HEIGHT = 66
 """Row height in pixels, for three lines of text; in rows of 64 pixels or more, Streamlit breaks long texts into lines."""
 DAY_FORMAT = "D MMM YYYY"
 MINUTE_FORMAT = "D MMM YYYY HH:mm"
+SECOND_FORMAT = "D MMM YYYY HH:mm:ss"
 
 
 def theme() -> Theme:
@@ -137,10 +140,17 @@ def count_column(label: str) -> ColumnConfig:
 
 
 def time_column(
-    label: str | None = None, *, time_format: str = MINUTE_FORMAT, width: int | None = None
+    label: str | None = None,
+    *,
+    time_format: str = MINUTE_FORMAT,
+    width: int | None = None,
+    zone: ZoneInfo | None = None,
 ) -> ColumnConfig:
-    """Return the configuration of a column of UTC times."""
-    return st.column_config.DatetimeColumn(label, format=time_format, timezone="UTC", width=width)
+    """Return the configuration of a column of times: in UTC, or in a zone that the head of the column then names."""
+    head = label if zone is None else f"{label} ({zone})"
+    return st.column_config.DatetimeColumn(
+        head, format=time_format, timezone="UTC" if zone is None else zone.key, width=width
+    )
 
 
 def code_palette(page: PageContext) -> dict[str, str]:

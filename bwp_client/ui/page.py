@@ -31,6 +31,7 @@ from bwp_client.ui.first_run import draw_no_data, draw_sample_banner
 from bwp_client.ui.job_progress import draw_job_progress
 from bwp_client.ui.markdown import readable
 from bwp_client.ui.sharing import begin_page, draw_share_menu
+from bwp_client.ui.viewer_zone import ZONE
 from bwp_client.warehouse.snapshot import Snapshot
 
 GO_TO: Final = "go_to"
@@ -167,8 +168,8 @@ def draw_navigation(pages: Iterable[StreamlitPage]) -> None:
 
 
 def parameters_with(own: Mapping[str, Iterable[str]]) -> dict[str, Iterable[str]]:
-    """Return the parameters of a link to another page: the filters of this one, and the other page's own."""
-    return {**page_address.carried(FILTER_KEYS), **own}
+    """Return the parameters of a link to another page: the filters and the zone of this one, and the other page's own."""
+    return {**page_address.carried((*FILTER_KEYS, ZONE)), **own}
 
 
 def open_page(
@@ -194,7 +195,7 @@ def open_page(
     with st.container(horizontal=True, vertical_alignment="center", key="page_head"):
         st.caption(
             f":gray[{_period(page)} ·] {_freshness(page.snapshot)}" if is_about_period else _freshness(page.snapshot),
-            help=f"Updated {time_since(page.snapshot.run.finished_at)}. All times are UTC.",
+            help=f"Updated {time_since(page.snapshot.run.finished_at)}. Times without a zone are UTC.",
         )
         narrowing = narrowing_of(page)
         draw_share_menu(title, lambda: _link(page), lambda: _about(title, page, narrowing))

@@ -40,6 +40,7 @@ def test_values_keep_their_types() -> None:
     _, first, second = book["rows"].iter_rows(values_only=True)
     day = datetime(2026, 3, 29)  # noqa: DTZ001 - Excel knows no zones
     assert first == (time.replace(tzinfo=None), day, 3, 0.125, 1, True, "A, B", "x" * 32_767)
+    assert book["rows"]["A2"].number_format == 'yyyy-mm-dd hh:mm:ss "UTC"'
     assert second == (None, None, None, None, 0.5, None, None, None)
     assert book["rows"].column_dimensions["D"].width
     assert book["rows"].auto_filter.ref == "A1:H3"

@@ -15,6 +15,8 @@ AS_OF = datetime(2026, 11, 24, 6, tzinfo=UTC)
     [
         ("last-week", "2026-W47", "2026-11-16", "2026-11-23"),
         ("last-month", "2026-10", "2026-10-01", "2026-11-01"),
+        ("last-quarter", "2026-Q3", "2026-07-01", "2026-10-01"),
+        ("2026-Q4", "2026-Q4", "2026-10-01", "2027-01-01"),
         ("last-year", "2025", "2025-01-01", "2026-01-01"),
         ("2026-W01", "2026-W01", "2025-12-29", "2026-01-05"),
         ("2020-W53", "2020-W53", "2020-12-28", "2021-01-04"),
@@ -36,6 +38,8 @@ def test_a_period_is_whole_utc_days(text: str, name: str, first: str, end: str) 
         ("2026-W01", "2025-W52"),
         ("2021-W01", "2020-W53"),
         ("2026-01", "2025-12"),
+        ("2026-Q3", "2026-Q2"),
+        ("2026-Q1", "2025-Q4"),
         ("2026", "2025"),
         ("2026-03-01..2026-03-02", "2026-02-27..2026-02-28"),
     ],
@@ -48,7 +52,8 @@ def test_the_previous_period_ends_where_the_period_begins(text: str, previous: s
 
 
 @pytest.mark.parametrize(
-    "text", ["2026-W54", "2025-W53", "2026-00", "0026", "2026-1", "2026-10-05", "..", "x..y", "٢٠٢٦"]
+    "text",
+    ["2026-W54", "2026-Q0", "2026-Q5", "2025-W53", "2026-00", "0026", "2026-1", "2026-10-05", "..", "x..y", "٢٠٢٦"],
 )
 def test_a_text_that_names_no_period_is_refused_with_the_names_to_write(text: str) -> None:
     with pytest.raises(UsageError, match=r"is no period\. Nothing was made: write last-week"):

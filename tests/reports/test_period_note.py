@@ -3,11 +3,13 @@
 import json
 from datetime import UTC, datetime
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import pytest
 from support.reports import make_warehouse, report, steady
 
-from bwp_client.reports.period_note import describe_period
+from bwp_client.reports.period import Period
+from bwp_client.reports.period_note import describe_ended, describe_period
 
 WEEK_BEFORE = "last-week is 9 Nov 2026 to 15 Nov 2026 (UTC)"
 LAST_WEEK = "last-week is 16 Nov 2026 to 22 Nov 2026 (UTC)"
@@ -60,6 +62,33 @@ def test_months_and_years_are_named_too() -> None:
     assert year.startswith(
         "last-year is 1 Jan 2026 to 31 Dec 2026 (UTC). In America/Los_Angeles the year of 1 Jan 2026"
     )
+
+
+@pytest.mark.parametrize(
+    ("zone", "as_of", "text", "name", "ending"),
+    [
+        ("Asia/Shanghai", "2026-11-22T16:00", "last-week", "2026-W47", "; its last hours in UTC end in 8 h, and a report "),
+        ("Asia/Shanghai", "2026-11-22T15:59", "last-week", "2026-W46", "."),
+        ("Europe/Berlin", "2026-10-25T23:00", "last-week", "2026-W43", "; its last hours in UTC end in 60 min, and a"),
+        ("Europe/Berlin", "2026-10-25T22:59", "last-week", "2026-W42", "."),
+        ("Pacific/Kiritimati", "2026-09-30T10:00", "last-quarter", "2026-Q3", "; its last hours in UTC end in 14 h, and a "),
+        ("Pacific/Pago_Pago", "2026-12-01T10:00", "last-month", "2026-10", "; the month after it is over in UTC, and ends"),
+        ("Asia/Kathmandu", "2026-12-31T18:15", "last-year", "2026", "; its last hours in UTC end in 5.8 h, and a report"),
+        ("Asia/Kathmandu", "2026-12-31T18:14", "last-year", "2025", "."),
+    ],
+)  # fmt: skip
+def test_the_period_that_ended_last_in_a_zone_is_named_by_its_utc_days(
+    zone: str, as_of: str, text: str, name: str, ending: str
+) -> None:
+    ended = describe_ended(text, at(as_of), ZoneInfo(zone))
+    assert ended is not None
+    period, sentence = ended
+    assert period == Period.parse(name, at(as_of))
+    assert sentence.startswith(f"{text} in {zone} is {period}, in UTC days{ending}")
+
+
+def test_a_period_named_by_its_dates_has_no_zone() -> None:
+    assert describe_ended("2026-W47", at("2026-11-22T21:00"), ZoneInfo("Asia/Shanghai")) is None
 
 
 def test_a_period_named_by_its_dates_needs_no_sentence() -> None:

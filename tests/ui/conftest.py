@@ -36,12 +36,13 @@ def _no_jobs_of_other_tests() -> None:
 
 @pytest.fixture
 def open_page(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable[..., AppTest]:
-    """Return a function that opens a page over a warehouse, as a visitor with this query would."""
+    """Return a function that opens a page over a warehouse, as a visitor with this query and a browser of this zone would."""
     monkeypatch.chdir(tmp_path)
 
-    def run(page: str, warehouse: Path | str, **query: str) -> AppTest:
+    def run(page: str, warehouse: Path | str, browser_zone: str | None = None, **query: str) -> AppTest:
         monkeypatch.setenv("BWP_WAREHOUSE", str(warehouse))
         app = AppTest.from_file(str(MAIN), default_timeout=PAGE_SECONDS)
+        app.context["timezone"] = browser_zone
         for name, value in query.items():
             app.query_params[name] = value
         app.run()

@@ -18,6 +18,7 @@ from bwp_client.ui.page import PageContext
 from bwp_client.ui.sections.job_buttons import start_job
 from bwp_client.ui.sections.request_form import draw_import_state, draw_product_choice, store_requests
 from bwp_client.ui.sections.task_detail import open_task
+from bwp_client.ui.viewer_zone import chosen_zone
 from bwp_client.warehouse.snapshot import Snapshot
 
 MAX_TASKS: Final = 1000
@@ -54,7 +55,8 @@ def _draw_tasks(tasks: pd.DataFrame) -> None:
         hide_index=True,
         column_config={
             "task_id": st.column_config.TextColumn("Task ID", width=255), "known": "Outcome",
-            "at": time_column("When (UTC)"), "lookup_state": "Lookup", "codes": "Error codes", "product": "Business product",
+            "at": time_column("When", zone=chosen_zone()), "lookup_state": "Lookup", "codes": "Error codes",
+            "product": "Business product",
         },
         placeholder="–",
         on_select=partial(open_ticked, "pasted_rows", tasks["task_id"].tolist(), open_task),

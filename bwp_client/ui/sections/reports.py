@@ -17,7 +17,7 @@ from bwp_client.metrics.wording import minute
 from bwp_client.reports.earlier_reports import replaced_by
 from bwp_client.reports.manifest import MANIFEST, Manifest
 from bwp_client.reports.period_comparison import PeriodComparison
-from bwp_client.reports.period_note import describe_period
+from bwp_client.reports.period_note import describe_ended, describe_period
 from bwp_client.settings import Settings
 from bwp_client.ui import page_address
 from bwp_client.ui.address_fields import draw_option, draw_tabs, unknown_options
@@ -34,10 +34,14 @@ from bwp_client.ui.published_reports import (
     report_zip,
 )
 from bwp_client.ui.sections.job_buttons import draw_job_state, start_job
+from bwp_client.ui.viewer_zone import UTC_ZONE, chosen_zone
 
 REPORT_HEIGHT: Final = 900
 OTHER: Final = "Other…"
-PERIODS: Final = {"last-week": "Last week", "last-month": "Last month", "last-year": "Last year", OTHER: OTHER}
+PERIODS: Final = {
+    "last-week": "Last week", "last-month": "Last month", "last-quarter": "Last quarter", "last-year": "Last year",
+    OTHER: OTHER,
+}  # fmt: skip
 """The label of each period that the form offers."""
 _MAX_KEY_LENGTH: Final = 200
 _EVERYTHING: Final = "everything as ZIP"
@@ -51,10 +55,11 @@ def draw_report_form(settings: Settings) -> None:
         period = left.selectbox("Period", list(PERIODS), key="report_period", format_func=PERIODS.__getitem__)
         if period == OTHER:
             period = left.text_input(
-                "Which", placeholder="2026-W47, 2026-10, 2026-10-05..2026-10-18", key="report_which"
+                "Which", placeholder="2026-W47, 2026-10, 2026-Q3, 2026-10-05..2026-10-18", key="report_which"
             )
-        elif described := describe_period(period, datetime.now(UTC), settings.timezone):
-            left.caption(plain(described.replace(period, PERIODS[period], 1)))
+        else:
+            period, described = _described_period(period, settings)
+            left.caption(plain(described))
         kind = middle.selectbox("Task kind", [item.value for item in TaskKind], key="report_kind")
         is_forced = right.checkbox(
             "Make it even if data are missing",
@@ -77,6 +82,20 @@ def draw_report_form(settings: Settings) -> None:
             )
             if state is not None and state.status is JobStatus.DONE and (made := state.result.get("key")):
                 st.button("Open it", key="report_open", on_click=_open_report, args=(str(made),))
+
+
+def _described_period(name: str, settings: Settings) -> tuple[str, str]:
+    """Return the period to make a report of, and a sentence about it.
+
+    Args:
+        name: `last-week` or the like, counted in the chosen zone.
+        settings: Its time zone is named where its days differ from those of UTC.
+    """
+    now, zone = datetime.now(UTC), chosen_zone()
+    if zone != UTC_ZONE and (ended := describe_ended(name, now, zone)):
+        return ended[0].name, ended[1].replace(name, PERIODS[name], 1)
+    described = describe_period(name, now, settings.timezone) or ""
+    return name, described.replace(name, PERIODS[name], 1)
 
 
 def _open_report(key: str) -> None:
@@ -133,7 +152,10 @@ def draw_report_list(reports: list[Manifest]) -> None:
             }
         ),
         hide_index=True,
-        column_config={"As of": time_column(), "Failure rate": st.column_config.NumberColumn(format="%.1f %%")},
+        column_config={
+            "As of": time_column("As of", zone=chosen_zone()),
+            "Failure rate": st.column_config.NumberColumn(format="%.1f %%"),
+        },
         placeholder="–",
         percentages=["Failure rate"],
         key="reports",
@@ -207,7 +229,7 @@ def _by_period(report: Manifest) -> tuple[datetime, datetime, str]:
 
 
 def _label(report: Manifest) -> str:
-    return f"{report.spec.period.name}, {report.spec.report_name}, as of {minute(report.spec.as_of)}"
+    return f"{report.spec.period.name}, {report.spec.report_name}, as of {minute(report.spec.as_of, chosen_zone())}"
 
 
 def _draw_periods(comparison: PeriodComparison, first: str, second: str, names: Callable[[str], str]) -> None:
@@ -286,4 +308,4 @@ def _per_cent(rate: Any) -> float | None:
 
 
 def _minute(text: str) -> str:
-    return minute(datetime.fromisoformat(text))
+    return minute(datetime.fromisoformat(text), chosen_zone())

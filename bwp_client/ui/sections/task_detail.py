@@ -15,13 +15,14 @@ from bwp_client.metrics.wording import day
 from bwp_client.tasks import dossier
 from bwp_client.tasks.history import REBUILT_NOTE, TaskHistory, read_task_history, rebuild_envelope
 from bwp_client.ui import page_address
-from bwp_client.ui.components import ROW_HEIGHT, draw_table
+from bwp_client.ui.components import ROW_HEIGHT, SECOND_FORMAT, draw_table, time_column
 from bwp_client.ui.data import CACHE_KEYS
 from bwp_client.ui.jobs import is_running, jobs
 from bwp_client.ui.markdown import plain, readable
 from bwp_client.ui.page import PageContext, name_tab
 from bwp_client.ui.sections.job_buttons import start_job
 from bwp_client.ui.sections.request_form import draw_request_form
+from bwp_client.ui.viewer_zone import chosen_zone
 from bwp_client.warehouse.snapshot import NOT_LOOKED_UP, Snapshot
 
 _HOLD_WARNINGS: Final = {
@@ -156,7 +157,7 @@ def _draw_timeline(history: TaskHistory) -> None:
         ),
         hide_index=True,
         column_config={
-            "When (UTC)": st.column_config.DatetimeColumn(format="D MMM YYYY HH:mm:ss", timezone="UTC", width=150),
+            "When (UTC)": time_column("When", time_format=SECOND_FORMAT, width=165, zone=chosen_zone()),
             "What": st.column_config.TextColumn(width=190),
             "Detail": st.column_config.TextColumn(width=420),
             "Who says so": st.column_config.TextColumn(width=110),
@@ -179,7 +180,7 @@ def _draw_events(history: TaskHistory) -> None:
     st.subheader("Events", anchor=False)
     st.caption(REBUILT_NOTE)
     for event in history.events:
-        with st.expander(f"{event['event_type']}, {day(event['occurred_at'])} {event['occurred_at']:%H:%M:%S} UTC"):
+        with st.expander(f"{event['event_type']}, {_second(event['occurred_at'])}"):
             st.code(json.dumps(rebuild_envelope(event), indent=2, ensure_ascii=False), language=None, wrap_lines=True)
             st.text(f"Source: {event['source_uri'].rpartition('/')[2]}, byte {event['source_offset']:,}.")
     if not history.events:
@@ -191,7 +192,7 @@ def _draw_lookups(page: PageContext, history: TaskHistory) -> None:
     st.subheader("Lookups", anchor=False)
     for lookup in history.lookups:
         state = str(lookup["lookup_state"]).replace("_", " ")
-        with st.expander(plain(f"{state}, {day(lookup['asked_at'])} {lookup['asked_at']:%H:%M:%S} UTC")):
+        with st.expander(plain(f"{state}, {_second(lookup['asked_at'])}")):
             st.code(json.dumps(lookup, indent=2, ensure_ascii=False, default=_text), language=None, wrap_lines=True)
     if not history.lookups:
         st.text("This task was never looked up.")
@@ -200,6 +201,13 @@ def _draw_lookups(page: PageContext, history: TaskHistory) -> None:
         running = is_running(jobs().state("enrich"))
         if st.button("Look it up now", disabled=running, key="look_up_task"):
             start_job("enrich", options={"task": history.task_id}, settings=page.settings)
+
+
+def _second(time: datetime) -> str:
+    """Return a time to the second in the chosen zone."""
+    zone = chosen_zone()
+    local = time.astimezone(zone)
+    return f"{day(local)} {local:%H:%M:%S} {zone}"
 
 
 def _text(value: Any) -> str:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
+from typing import TYPE_CHECKING
 
 import pandas as pd
 import streamlit as st
 
 from bwp_client.metrics import MetricName
 from bwp_client.ui.address_fields import draw_option, draw_text, unknown_options
-from bwp_client.ui.components import ROW_HEIGHT
+from bwp_client.ui.components import DAY_FORMAT, ROW_HEIGHT, time_column
 from bwp_client.ui.drill_down import open_ticked
 from bwp_client.ui.markdown import plain
 from bwp_client.ui.page import PageContext
@@ -30,8 +31,13 @@ from bwp_client.ui.sections.worklist_rows import (
     this_quarter_hour,
 )
 from bwp_client.ui.sharing import draw_download_menu
+from bwp_client.ui.viewer_zone import chosen_zone
+
+if TYPE_CHECKING:
+    from streamlit.elements.lib.column_types import ColumnConfig
 
 _VISIBLE_ROWS = 10
+_TIME_WIDTH = 165
 _HEIGHT = _VISIBLE_ROWS * ROW_HEIGHT + 40
 _OVERDUE_CAPTION = (
     "The least overdue first. An extension counts only if you told the shopper before the deadline. If not, tell the shopper "
@@ -96,12 +102,21 @@ def _draw_counts(counts: dict[str, int]) -> None:
 
 def _draw_list(listed: ShownTasks, state: str) -> None:
     st.dataframe(
-        listed.rows, hide_index=True, column_config=COLUMNS, placeholder="–", row_height=ROW_HEIGHT,
+        listed.rows, hide_index=True, column_config=COLUMNS | _time_columns(), placeholder="–", row_height=ROW_HEIGHT,
         height=_HEIGHT if listed.count > _VISIBLE_ROWS else "content",
         on_select=partial(open_ticked, "worklist", listed.task_ids, open_task), selection_mode="single-row", key="worklist",
         alt="Waiting requests with days left, deadline and what the API said" if state == "waiting"
         else "Failed tasks with days left, deadline, error code and next action",
     )  # fmt: skip
+
+
+def _time_columns() -> dict[str, ColumnConfig]:
+    """Return the columns of times, which name the chosen zone."""
+    zone = chosen_zone()
+    return {
+        name: time_column(label, time_format=DAY_FORMAT, width=_TIME_WIDTH, zone=zone)
+        for name, label in (("failed_at", "Failed"), ("received_at", "Received"))
+    }
 
 
 def _draw_caption(
@@ -115,7 +130,9 @@ def _draw_caption(
     order = _OVERDUE_CAPTION if state == "overdue" else "Nearest deadline first; those already overdue come last."
     name = "waiting-requests" if is_waiting else "failed-tasks"
     with st.container(horizontal=True, horizontal_alignment="right"):
-        st.caption(f"{number}. {order} Tick a row to see its timeline. {page.settings.timezone} days, {page.as_of}.")
+        st.caption(
+            f"{number}. {order} Tick a row to see its timeline. Deadlines are days of {page.settings.timezone}; {page.as_of}."
+        )
         draw_download_menu(tasks, "worklist", name=name, count=count)
         st.download_button(
             f"Task IDs ({count:,})", lambda: "".join(f"{task}\n" for task in tasks()["task_id"]), f"{name}-ids.txt",

@@ -24,6 +24,7 @@ from bwp_client.ui.markdown import plain
 from bwp_client.ui.page import PageContext
 from bwp_client.ui.page_address import day_of
 from bwp_client.ui.sections.worklist_rows import this_quarter_hour
+from bwp_client.ui.viewer_zone import UTC_ZONE, chosen_zone
 
 IN_PERIOD: Final = "in_period"
 """The parameter and key of the switch that keeps only the tasks that failed in the chosen period."""
@@ -56,7 +57,8 @@ def read_narrowing(page: PageContext) -> Narrowing:
     filters = page.filters.with_(from_time=EARLIEST_EVENT, to_time=max(data.to_time, this_quarter_hour()))
     texts, unknown = {}, []
     if page_address.values(IN_PERIOD) == ["true"]:
-        filters = filters.with_(from_time=page.filters.from_time, to_time=page.filters.to_time)
+        from_time, to_time = whole_days(page.filters.from_time, page.last_day, chosen_zone())
+        filters = filters.with_(from_time=from_time, to_time=to_time)
     if found := page_address.values(ON):
         found_days = _days(found[-1])
         if found_days is None:
@@ -64,7 +66,8 @@ def read_narrowing(page: PageContext) -> Narrowing:
         else:
             first, last = found_days
             filters = filters.with_(**dict(zip(("from_time", "to_time"), whole_days(first, last), strict=True)))
-            texts[ON] = f"failed on {days(first, last)}"
+            # A mark of a chart stands for UTC days, so its tasks stay the same in every zone.
+            texts[ON] = f"failed on {days(first, last)}{'' if chosen_zone() == UTC_ZONE else ' (UTC)'}"
     if found := page_address.values(WITH_CODE):
         filters, texts[WITH_CODE] = filters.with_(codes=(found[-1],)), f"error code {found[-1]}"
         if found[-1] not in all_codes(page.snapshot):
@@ -80,14 +83,16 @@ def read_narrowing(page: PageContext) -> Narrowing:
 
 
 def draw_period_switch(page: PageContext) -> None:
-    """Draw the switch that keeps only the tasks that failed in the chosen period."""
-    first, last = page.filters.from_time, page.last_day
+    """Draw the switch that keeps only the tasks that failed in the chosen period, whose days are those of the chosen zone."""
+    zone = chosen_zone()
+    of_zone = "" if zone == UTC_ZONE else f" ({zone})"
 
     def write() -> None:
         page_address.write({IN_PERIOD: ["true"] if st.session_state[IN_PERIOD] else []})
 
     page_address.follow(IN_PERIOD, lambda found: found == ["true"])
-    st.toggle(f"Only those that failed from {days(first, last)}", key=IN_PERIOD, on_change=write)
+    chosen_days = days(page.filters.from_time, page.last_day)
+    st.toggle(f"Only those that failed from {chosen_days}{of_zone}", key=IN_PERIOD, on_change=write)
 
 
 def _days(text: str) -> tuple[date, date] | None:

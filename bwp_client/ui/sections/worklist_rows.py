@@ -18,7 +18,7 @@ from bwp_client.events import EARLIEST_EVENT
 from bwp_client.metrics import Filters, MetricName, run_metric
 from bwp_client.metrics.guidance import GuidanceTable
 from bwp_client.metrics.queries import count_failures_by_state
-from bwp_client.ui.components import DAY_FORMAT, time_column
+from bwp_client.ui.components import DAY_FORMAT
 from bwp_client.ui.data import CACHE_KEYS, ProductNames, to_arrow
 from bwp_client.ui.page import PageContext
 from bwp_client.warehouse.snapshot import Snapshot
@@ -38,8 +38,6 @@ COLUMNS: Final = {
     "product": st.column_config.TextColumn("Business product", width=110),
     "code": st.column_config.TextColumn("Error code", width=185),
     "action": st.column_config.TextColumn("Next action", width=165),
-    "failed_at": time_column("Failed", time_format=DAY_FORMAT, width=95),
-    "received_at": time_column("Received", time_format=DAY_FORMAT, width=95),
     "age_days": st.column_config.NumberColumn("Age in days", width=80),
     "hold": st.column_config.TextColumn("Holding period", width=170),
     "lookup_state": st.column_config.TextColumn("Lookup", width=80),
