@@ -14,6 +14,7 @@ from bwp_client.aws.session import aws_client, aws_session, credentials_of, endp
 from bwp_client.errors import SettingsError
 
 if TYPE_CHECKING:
+    from boto3 import Session
     from mypy_boto3_s3 import S3Client
     from mypy_boto3_s3.type_defs import ListObjectsV2OutputTypeDef, ObjectTypeDef
     from obstore.store import S3Store
@@ -152,12 +153,19 @@ def delta_storage_options() -> dict[str, str]:
         options["aws_session_token"] = credentials.token
     if _requester_pays():
         options["aws_request_payer"] = "true"
-    endpoint = endpoint_of(session, "s3")
-    if endpoint:
-        options["aws_endpoint_url"] = endpoint
-        options["aws_allow_http"] = "true" if endpoint.startswith("http://") else "false"
-        options["aws_virtual_hosted_style_request"] = "false"
+    # Without an endpoint, Delta Lake would read the profile once more, by a reader that panics on `retry_mode = legacy`.
+    endpoint = endpoint_of(session, "s3") or _aws_endpoint(session, options["aws_region"])
+    options["aws_endpoint_url"] = endpoint
+    options["aws_allow_http"] = "true" if endpoint.startswith("http://") else "false"
+    options["aws_virtual_hosted_style_request"] = "false"
     return options
+
+
+def _aws_endpoint(session: Session, region: str) -> str:
+    """Return the address of S3 itself in a Region, which depends on the Region's partition."""
+    core: Any = session._session  # noqa: SLF001 - boto3 shows the address only on a client, which takes long to make
+    resolver = core._get_internal_component("endpoint_resolver")  # noqa: SLF001
+    return f"https://{resolver.construct_endpoint('s3', region)['hostname']}"
 
 
 def object_store(bucket: str) -> S3Store:

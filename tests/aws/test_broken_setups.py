@@ -6,6 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from support.ports import free_port
 from support.scripted_s3 import Refusal, ScriptedS3
 from support.tables import command
 
@@ -115,6 +116,16 @@ def test_a_broken_profile_has_the_same_answer_everywhere(
     assert next_step in str(error).rpartition("Nothing was read or written. ")[2]
     assert "s3cr3t" not in str(error)
     assert len(str(error)) < 500
+
+
+def test_delta_lakes_client_reads_no_profile_by_itself(no_aws: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its own reader of profiles panics on a value that boto3 takes; S3 itself is behind a proxy that is not there."""
+    (no_aws / "config").write_text(profile(KEYS, "retry_mode = legacy"))
+    monkeypatch.setenv("AWS_PROFILE", "p")
+    monkeypatch.setenv("HTTPS_PROXY", f"http://127.0.0.1:{free_port()}")
+    error = message_of(USES["status"])
+    assert error.exit_code == 3
+    assert "S3 could not be reached for s3://bucket/warehouse" in str(error)
 
 
 def logged_in_until(home: Path, expiry: str) -> None:
