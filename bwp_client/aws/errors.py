@@ -67,12 +67,13 @@ def error_of(
         happened, next_step = f"{{service}} answered {{call}}: {hint[0]}", hint[1]
     elif code:
         happened += " ({code})"
+    profile = _profile_to_log_in() if problem in (AwsProblem.SSO_LOGIN, AwsProblem.LOGIN) else profile_name()
     permission = call.permission + (payer_hint() if call.service == S3 else "")
     words = {
         "call": call.call, "service": call.service, "permission": permission, "retry": call.retry, "code": code,
         "detail": detail[:_SHOWN_CHARACTERS].strip().rstrip("."),
         "region": f"Region {region}" if region else "another Region",
-        **_credential_words(),
+        **_credential_words(profile),
     }  # fmt: skip
     return kind(f"{happened}. {{state}} {next_step}".format(state=call.state, **words))
 
@@ -86,9 +87,8 @@ def payer_hint() -> str:
     return "; if the requester pays for the bucket, set BWP_S3_REQUEST_PAYER=requester"
 
 
-def _credential_words() -> dict[str, str]:
+def _credential_words(profile: str) -> dict[str, str]:
     """Return the parts of messages that name the profile or the variables that the credentials come from."""
-    profile = profile_name()
     option = "" if profile == DEFAULT_PROFILE else f" --profile {profile}"
     if os.environ.get("AWS_ACCESS_KEY_ID"):
         holder = "the AWS key variables"
@@ -102,6 +102,18 @@ def _credential_words() -> dict[str, str]:
 def profile_name() -> str:
     """Return the name of the AWS profile in use."""
     return os.environ.get("AWS_DEFAULT_PROFILE") or os.environ.get("AWS_PROFILE") or DEFAULT_PROFILE
+
+
+def _profile_to_log_in() -> str:
+    """Return the profile to log in: the one in use, or the one whose credentials it takes to assume its role."""
+    import botocore.session
+
+    profiles = botocore.session.Session().full_config["profiles"]
+    name, seen = profile_name(), set[str]()
+    while name not in seen and (source := profiles.get(name, {}).get("source_profile")):
+        seen.add(name)
+        name = source
+    return name
 
 
 @contextmanager
@@ -205,7 +217,16 @@ def configuration_error(error: Exception, call: AwsCall) -> BwpError:
     if problem is None:
         problem = AwsProblem.CONFIGURATION
     described = AwsCall("the credentials", call.state, call.permission, call.retry, call.service)
-    return error_of(problem, described, code=type(error).__name__, detail=_detail(error) or "a value is not valid")
+    return error_of(problem, described, code=type(error).__name__, detail=_detail(error) or _cause(error))
+
+
+def _cause(error: BaseException) -> str:
+    """Return why the configuration can't be used, for an exception of which botocore knows nothing."""
+    if any(module == "getpass" for module, _ in _frames(error)):
+        return "it asks for an MFA code, and there is no terminal to type it"
+    if isinstance(error, OSError) and error.filename:
+        return f"{error.filename} can't be read"
+    return "a value is not valid"
 
 
 def _detail(error: BaseException) -> str:

@@ -79,6 +79,21 @@ PROFILES: dict[str, tuple[str, str, str]] = {
     "helper with an odd quote": helper("echo 's3cr3t"),
     "helper with null for a key": (helper(printing(AccessKeyId=None))[0], "can't be used", "Mend"),
     "helper with an old key": (helper(printing(Expiration="2020-01-01T00:00:00Z"))[0], "AWS profile 'p'", "Mend"),
+    "role of a profile that is not logged in": (
+        f"[profile p]\nrole_arn = arn:aws:iam::1:role/r\nsource_profile = q\n[profile q]{SSO}",
+        "not logged in",
+        "aws sso login --profile q",
+    ),
+    "no file with a token": (
+        profile("role_arn = arn:aws:iam::1:role/r", "web_identity_token_file = /nonexistent/token"),
+        "/nonexistent/token can't be read",
+        "Mend",
+    ),
+    "role that needs a code": (
+        profile("role_arn = arn:aws:iam::1:role/r", "source_profile = q", "mfa_serial = m", f"[profile q]\n{KEYS}"),
+        "it asks for an MFA code",
+        "Mend",
+    ),
     "file without sections": (KEYS, "can't be parsed", "Mend it"),
     "section twice": (f"[profile p]\n{KEYS}[profile p]\n", "line 4, can't be parsed", "Mend it"),
     "key without a secret": (profile("aws_access_key_id = a"), "aws_secret_access_key is missing", "Set the missing"),
