@@ -25,6 +25,8 @@ WORDS: Final = {
     "Ongoing": "Every other code.",
     "Open": "A failed task that is neither closed nor replaced by a task that completed.",
     "Overdue": "Open, and the last day that the law allows is over.",
+    "Within 7 days": "Open, and the last day that the law allows is today or at most 7 days away.",
+    "Later": "Open, and the last day that the law allows is more than 7 days away.",
     "Days left": "To the last day that the law allows: 0 on that day, negative afterwards.",
     "Exact, estimated": "A deadline is exact if it counts from the day on which the shop received the request. Without that "
     "day it is estimated, and the real deadline can be earlier.",

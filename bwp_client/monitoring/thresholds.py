@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from bwp_client.deadlines import SOON_DAYS
+
 
 @dataclass(frozen=True, slots=True)
 class Thresholds:
@@ -15,5 +17,5 @@ class Thresholds:
     min_rate: float = 0.1
     """The failure rate, from 0 to 1, at which the rule fires. The lower bound of the rate's interval must reach it, so that
     the rule does not fire on a few tasks."""
-    deadline_days: int = 7
+    deadline_days: int = SOON_DAYS
     stale_hours: float = 48.0

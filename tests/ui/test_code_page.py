@@ -70,7 +70,7 @@ def test_the_tasks_of_the_code_are_those_of_the_worklist(shop: Path, open_page: 
     assert "with_code=RISEN" in link.query_string
     opened = open_page("tasks", shop, with_code="RISEN")
     figures = {item.label: int(item.value.replace(",", "")) for item in opened.metric}
-    count = figures["Overdue"] + figures["Next 7 days"] + figures["Later"]
+    count = figures["Overdue"] + figures["Within 7 days"] + figures["Later"]
     assert link.label == f"{count:,} open, of which {figures['Overdue']:,} are overdue"
 
 

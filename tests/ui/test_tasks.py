@@ -8,6 +8,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 from support.events import PRODUCT, envelope, write
 from support.lookups import looked_up, store_lookups
+from support.reports import run_json
 from support.tables import rows
 
 from bwp_client.load import load
@@ -59,7 +60,7 @@ def test_the_worklist_has_the_nearest_deadline_first_and_counts_by_days_left(hom
     assert listed["task_id"].tolist() == ["fail-0", "fail-4", "fail-3", "fail-2", "fail-1", "long-ago"]
     assert listed["days_left"].iloc[0] >= 0 > listed["days_left"].iloc[-1]
     counts = metrics(app)
-    assert (counts["Overdue"], counts["Next 7 days"], counts["Later"]) == ("2", "1", "3")
+    assert (counts["Overdue"], counts["Within 7 days"], counts["Later"]) == ("2", "1", "3")
     assert "n 6 tasks" in words(app)
 
 
@@ -231,7 +232,30 @@ def test_the_overview_counts_open_failures_whenever_they_failed(home: Path, open
     (first,) = [table.value for table in app.dataframe if "days_left" in table.value.columns]
     assert first["task_id"].tolist() == ["fail-0", "fail-4", "fail-3", "fail-2"]  # fail-1 is overdue
     tasks = metrics(open_page("tasks", home, **{"from": start}))
-    assert [tasks[name] for name in ("Overdue", "Next 7 days", "Later")] == ["2", "1", "3"]
+    assert [tasks[name] for name in ("Overdue", "Within 7 days", "Later")] == ["2", "1", "3"]
+
+
+def test_a_deadline_is_near_with_at_most_seven_days_left_on_every_page_and_in_alerts(
+    tmp_path: Path, open_page: OpenPage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Under CCPA, a task that failed n days ago and was not looked up has 45 - n days left."""
+    monkeypatch.setenv("BWP_DEADLINE_RULE", "CCPA")
+    ages = {45 - left: left for left in (-1, 0, 6, 7, 8)}
+    events = [envelope(f"left-{left}", outcome="FAILED", time=NOW - timedelta(days=age)) for age, left in ages.items()]
+    events.append(envelope("done", time=NOW - timedelta(days=1)))
+    write(tmp_path / "events.json", events)
+    load(Warehouse(str(tmp_path / "w")), open_source(str(tmp_path / "events.json")))
+    labels = [item.proto.label for item in open_page("overview", tmp_path / "w").get("page_link")]
+    assert [label for label in labels if "[**" in label] == [
+        "Overdue :red[**1**]", "Within 7 days :orange[**3**]", "Later :green[**1**]",
+    ]  # fmt: skip
+    app = open_page("tasks", tmp_path / "w", due="next 7 days")  # as links of earlier releases have it
+    assert app.dataframe[0].value["days_left"].tolist() == [0, 6, 7]
+    assert metrics(app)["Within 7 days"] == "3"
+    assert "Within 7 days" in app.radio(key="due").options
+    alert = run_json(tmp_path, "check", "--json", "--warehouse", tmp_path / "w", allowed=(1,), BWP_DEADLINE_RULE="CCPA")
+    assert alert["figures"]["deadlines_near"] == 3
+    assert alert["fired"]["deadline"].startswith("3 open failures must be done within 7 days, the first in 0;")
 
 
 def test_the_overview_says_when_no_open_failure_can_be_in_time(tmp_path: Path, open_page: OpenPage) -> None:
@@ -247,7 +271,7 @@ def test_open_failures_are_counted_by_their_code(home: Path, open_page: OpenPage
     assert tiles(open_page("overview", home, code="ORDERS_NOT_CLOSED")) == ["0", "1", "0"]
     text = words(open_page("trends", home, code="ORDERS_NOT_CLOSED"))
     assert "Still to do: 0 due today, 1 in the 7 days after, 0 later. 0 are already overdue." in text
-    assert metrics(open_page("tasks", home, code="ORDERS_NOT_CLOSED"))["Next 7 days"] == "1"
+    assert metrics(open_page("tasks", home, code="ORDERS_NOT_CLOSED"))["Within 7 days"] == "1"
 
 
 def test_active_filters_are_named_and_can_be_removed(home: Path, open_page: OpenPage) -> None:

@@ -193,7 +193,7 @@ def test_the_counts_of_overview_and_tasks_agree_in_utc(home: Path, open_page: Op
     labels = [item.proto.label for item in open_page("overview", home, "Asia/Kathmandu").get("page_link")]
     tiles = [label.partition("[**")[2].removesuffix("**]") for label in labels if "[**" in label]
     counts = {item.label: item.value for item in open_page("tasks", home, "Asia/Kathmandu").metric}
-    assert tiles == [counts[name] for name in ("Overdue", "Next 7 days", "Later")]
+    assert tiles == [counts[name] for name in ("Overdue", "Within 7 days", "Later")]
 
 
 def test_files_stay_in_utc(home: Path, open_page: OpenPage) -> None:

@@ -9,20 +9,21 @@ from typing import Final
 import pyarrow as pa
 import streamlit as st
 
+from bwp_client.deadlines import SOON_DAYS
 from bwp_client.events import EARLIEST_EVENT
 from bwp_client.ui.components import ROW_HEIGHT, draw_heading, draw_table
 from bwp_client.ui.data import to_arrow
 from bwp_client.ui.drill_down import open_task_page, open_ticked
 from bwp_client.ui.page import TASKS_PAGE, PageContext, parameters_with
-from bwp_client.ui.sections.worklist_rows import COLUMNS, read_failures, this_quarter_hour
+from bwp_client.ui.sections.worklist_rows import COLUMNS, label_of, read_failures, this_quarter_hour
 
 FIRST_TASKS = 5
 _NOTES: Final = (
     "Nearest deadline first, without the overdue tasks. Tick a row to open the task. If you can't make it, tell the shopper "
     "before the deadline: then you get more time."
 )
-_TILES = {"overdue": ("Overdue", "red"), "next 7 days": ("Next 7 days", "orange"), "later": ("Later", "green")}
-"""The label and the colour of each due state."""
+_TILES = {"overdue": "red", "next 7 days": "orange", "later": "green"}
+"""The colour of each due state."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,10 +51,10 @@ def draw_tiles(page: PageContext) -> None:
     """Draw the numbers of open failures that are overdue, due this week and on time, each a link to its tasks."""
     due = _open_failures(page).due
     with st.container(horizontal=True, wrap=False, key="tiles"):  # browser/tiles.css makes tiles of the links
-        for state, (label, color) in _TILES.items():
+        for state, color in _TILES.items():
             st.page_link(
                 TASKS_PAGE,
-                label=f"{label} :{color}[**{due[state]:,}**]",
+                label=f"{label_of(state)} :{color}[**{due[state]:,}**]",
                 query_params=parameters_with({"due": [state]}),
                 width="stretch",
             )
@@ -96,8 +97,8 @@ def open_failures_sentence(page: PageContext) -> str:
         return "No failed task is open."
     due, due_today = failures.due, failures.due_today
     return (
-        f"Still to do: {due_today:,} due today, {due['next 7 days'] - due_today:,} in the 7 days after, {due['later']:,} "
-        f"later. {due['overdue']:,} are already overdue."
+        f"Still to do: {due_today:,} due today, {due['next 7 days'] - due_today:,} in the {SOON_DAYS} days after, "
+        f"{due['later']:,} later. {due['overdue']:,} are already overdue."
     )
 
 

@@ -25,6 +25,7 @@ from bwp_client.ui.sections.worklist_rows import (
     ShownTasks,
     dated_tasks,
     in_state,
+    label_of,
     matching,
     read_failures,
     shown_tasks,
@@ -62,7 +63,7 @@ def draw_worklist(page: PageContext) -> None:
     for text in unknown_options("due", STATES):
         st.warning(f"{plain(text)} is no state of a task: there are {', '.join(STATES)}. The link asks for it.")
         return
-    state = draw_option(st.radio, "Show", STATES, key="due", horizontal=True)
+    state = draw_option(st.radio, "Show", STATES, key="due", horizontal=True, format_func=label_of)
     draw_period_switch(page)
     text = draw_text("Search", key="q", placeholder="Task ID, business product, error code, action (press /)")
     is_waiting = state == "waiting"
@@ -89,15 +90,15 @@ def draw_worklist(page: PageContext) -> None:
 
 
 def _counts(failures: Failures, waiting: pd.DataFrame) -> dict[str, int]:
-    counts = {state.capitalize(): failures.count(state) for state in ("overdue", "next 7 days", "later")}
-    counts["Waiting"] = len(waiting)
-    return counts | {state.capitalize(): failures.count(state) for state in ("recovered", "closed")}
+    counts = {state: failures.count(state) for state in ("overdue", "next 7 days", "later")}
+    counts["waiting"] = len(waiting)
+    return counts | {state: failures.count(state) for state in ("recovered", "closed")}
 
 
 def _draw_counts(counts: dict[str, int]) -> None:
     with st.container(horizontal=True):
-        for label, count in counts.items():
-            st.metric(label, f"{count:,}", border=True, width=132)
+        for state, count in counts.items():
+            st.metric(label_of(state), f"{count:,}", border=True, width=132)
 
 
 def _draw_list(listed: ShownTasks, state: str) -> None:

@@ -13,7 +13,7 @@ import pyarrow as pa
 import streamlit as st
 from cachetools import LRUCache, cached
 
-from bwp_client.deadlines import DeadlineCalendar
+from bwp_client.deadlines import SOON_DAYS, DeadlineCalendar
 from bwp_client.events import EARLIEST_EVENT
 from bwp_client.metrics import Filters, MetricName, run_metric
 from bwp_client.metrics.guidance import GuidanceTable
@@ -23,12 +23,12 @@ from bwp_client.ui.data import CACHE_KEYS, ProductNames, to_arrow
 from bwp_client.ui.page import PageContext
 from bwp_client.warehouse.snapshot import Snapshot
 
-SOON_DAYS: Final = 7
 MAX_ROWS: Final = 1000
 """The most rows that the page shows; the downloads hold all rows."""
 MAX_FRAMES: Final = 40
 """The number of lists of tasks that are cached for all visitors."""
 STATES: Final = ("open", "overdue", "next 7 days", "later", "waiting", "recovered", "closed")
+"""The states of tasks to choose from, as links name them."""
 COLUMNS: Final = {
     "days_left": st.column_config.NumberColumn("Days left", width=60),
     "deadline": st.column_config.DateColumn("Deadline", format=DAY_FORMAT, width=88),
@@ -52,6 +52,11 @@ _WAITING_COLUMNS: Final = (
     "days_left", "product", "deadline", "task_id", "received_at", "age_days", "lookup_state", "status", "bound", "hold",
 )  # fmt: skip
 _SEARCHED_COLUMNS: Final = ("task_id", "product", "code", "action")
+
+
+def label_of(state: str) -> str:
+    """Return the words for one of `STATES` on the pages."""
+    return f"Within {SOON_DAYS} days" if state == "next 7 days" else state.capitalize()
 
 
 def this_quarter_hour() -> datetime:
