@@ -31,7 +31,9 @@ WAITING_COLUMNS = [
 def open_failures(frame: pd.DataFrame, context: MetricContext) -> pd.DataFrame:
     """Return one row per failed task with its deadline.
 
-    Deadlines that can still be met come first, the nearest first; then the missed ones, the most recent first.
+    Deadlines that can still be met come first, the nearest first; then the missed ones, the most recent first. All deadlines
+    of a day end at the same moment, with the day in the shop's zone, so the tasks of a day are in the order of their business
+    product and, within it, of the failure.
 
     Args:
         frame: The rows of `open_failures.sql`, one per task and error code.
@@ -55,7 +57,7 @@ def open_failures(frame: pd.DataFrame, context: MetricContext) -> pd.DataFrame:
 
 
 def waiting(frame: pd.DataFrame, context: MetricContext) -> pd.DataFrame:
-    """Return one row per waiting request with its deadline, in the order of `open_failures`.
+    """Return one row per waiting request with its deadline, in the order of `open_failures` with the receipt as last.
 
     Args:
         frame: The rows of `waiting.sql`.
@@ -74,7 +76,7 @@ def _merge_codes(codes: tuple[str, ...], guidance: GuidanceTable) -> tuple[str, 
 
 
 def _with_deadlines(frame: pd.DataFrame, context: MetricContext, *, age_from: str) -> pd.DataFrame:
-    """Add the deadline columns and sort.
+    """Add the deadline columns, and sort by deadline, business product and the moment from which the age counts.
 
     All columns but `hold_ends_at` depend only on the days of the moments, so they are computed once for rows of equal days.
     """
@@ -96,9 +98,14 @@ def _with_deadlines(frame: pd.DataFrame, context: MetricContext, *, age_from: st
     deadlines["exact"] = deadlines["exact"].astype("boolean")
     tasks = pd.concat([tasks, deadlines], axis=1)
     tasks["holding_period_days"] = tasks["holding_period_days"].astype("Int64")
+    return by_deadline(tasks, "business_product_id", age_from, "task_id")
+
+
+def by_deadline(tasks: pd.DataFrame, *then: str) -> pd.DataFrame:
+    """Return tasks by the nearest deadline, those that can still be met first, and by further columns within a day."""
     days_left = tasks["days_left"]
-    order = pd.DataFrame({"over": days_left < 0, "distance": days_left.abs(), "task": tasks["task_id"]})
-    return tasks.loc[order.sort_values(["over", "distance", "task"]).index].reset_index(drop=True)
+    order = tasks[list(then)].assign(over=days_left < 0, distance=days_left.abs())
+    return tasks.loc[order.sort_values(["over", "distance", *then]).index].reset_index(drop=True)
 
 
 def _hold_ends_at(frame: pd.DataFrame) -> pd.Series:

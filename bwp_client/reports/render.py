@@ -127,7 +127,7 @@ def _sections(
                             "columns": table.columns,
                             "when_empty": table.when_empty,
                             "shown": format_table(
-                                content.tables[table.name],
+                                table.arrange(content.tables[table.name]),
                                 table.columns,
                                 table.max_rows,
                                 facts.name,

@@ -13,9 +13,12 @@ from bwp_client.metrics.attribution import change_search_period
 from bwp_client.metrics.comparison import products_not_compared, verdict
 from bwp_client.metrics.completeness import last_heard
 from bwp_client.metrics.queries import no_denominator
+from bwp_client.metrics.worklist import by_deadline
 from bwp_client.reports.context import ReportContext
 
 MAX_ROWS = 60
+_LAST = "task_id"
+"""Orders the tasks of a day in the files, as in those that earlier versions published: they are compared byte by byte."""
 DAYS_LEFT = (
     ("over", -1_000_000, -1), ("0 to 3 days", 0, 3), ("4 to 7 days", 4, 7), ("8 to 14 days", 8, 14),
     ("15 days and more", 15, 1_000_000),
@@ -51,6 +54,8 @@ class ReportTable:
     """The metric whose definition the page prints."""
     is_wanted: Callable[[ReportContext], bool] = lambda _: True
     max_rows: int = MAX_ROWS
+    arrange: Callable[[pd.DataFrame], pd.DataFrame] = lambda rows: rows
+    """Returns the rows in the order of the page; the files hold them in the order of `compute`."""
 
 
 def _metric(
@@ -105,7 +110,12 @@ def _whole_period(context: ReportContext) -> pd.DataFrame:
 def _open(context: ReportContext) -> pd.DataFrame:
     """Return the rows of `open_failures` for tasks that failed before the end of the period and are still open."""
     frame = context.metric(MetricName.OPEN_FAILURES, context.filters_from_first_event)
-    return frame[frame["state"] == "open"].reset_index(drop=True)
+    return by_deadline(frame[frame["state"] == "open"].reset_index(drop=True), _LAST)
+
+
+def _waiting(context: ReportContext) -> pd.DataFrame:
+    """Return the rows of `waiting`."""
+    return by_deadline(context.metric(MetricName.WAITING), _LAST)
 
 
 def _by_deadline(context: ReportContext) -> pd.DataFrame:
@@ -156,9 +166,11 @@ TABLES: tuple[ReportTable, ...] = (
                 ("days_left", "open_failures"), _by_deadline),
     _metric(MetricName.OPEN_FAILURES, Section.OPEN, ("task_id",),
             ("task_id", "deadline", "days_left", "exact", "code", "business_product_id"), compute=_open,
-            title="Open failures, nearest deadline first", max_rows=25),
+            title="Open failures, nearest deadline first", max_rows=25,
+            arrange=lambda rows: by_deadline(rows, "business_product_id", "failed_at", _LAST)),
     _metric(MetricName.WAITING, Section.OPEN, ("task_id",),
-            ("task_id", "deadline", "days_left", "business_product_id", "received_at", "status")),
+            ("task_id", "deadline", "days_left", "business_product_id", "received_at", "status"), compute=_waiting,
+            arrange=lambda rows: by_deadline(rows, "business_product_id", "received_at", _LAST)),
     _metric(MetricName.DISCLOSURE, Section.YEARLY, (),
             ("received", "listed", "completed", "failed", "timed", "median_days", "mean_days"),
             is_wanted=lambda context: context.spec.period.is_year),

@@ -132,6 +132,22 @@ def test_the_nearest_deadline_comes_first_and_each_says_what_it_is_counted_from(
     assert frame["code"].tolist() == ["ORDERS_NOT_CLOSED", "(not looked up)", "(not looked up)"]
 
 
+def test_tasks_of_one_deadline_are_in_the_order_of_product_and_failure(ask: Ask) -> None:
+    """Their IDs, which are random in real data, run the other way."""
+    day = datetime(2026, 5, 18, tzinfo=UTC)
+    failed = [("z", PRODUCT, 3), ("y", PRODUCT, 9), ("b", "bp-z", 1), ("a", "bp-z", 5)]
+    events = [
+        envelope(task, outcome="FAILED", time=day + timedelta(hours=hour), product=product)
+        for task, product, hour in reversed(failed)
+    ]
+    requests = "task_id,received_at,business_product_id\n" + "".join(
+        f"w{task},2026-05-01T{hour:02}:00Z,{product}\n" for task, product, hour in failed
+    )
+    found = ask("open_failures", [*events, event("0", "2026-05-19")], requests)
+    assert found["task_id"].tolist() == ["z", "y", "b", "a", "0"]
+    assert ask("waiting", events, requests)["task_id"].tolist() == ["wz", "wy", "wb", "wa"]
+
+
 def test_two_codes_are_one_row_and_a_code_filter_keeps_both(ask: Ask) -> None:
     events = [event("both", "2026-05-02"), event("one", "2026-05-02")]
     lookups = [

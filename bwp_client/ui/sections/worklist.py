@@ -128,7 +128,8 @@ def _draw_caption(
         number = f"The first {MAX_ROWS:,} of {count:,} tasks; the downloads hold all"
     else:
         number = f"n {count:,} tasks"
-    order = _OVERDUE_CAPTION if state == "overdue" else "Nearest deadline first; those already overdue come last."
+    of_day = f"on one day by business product, then by time of {'receipt' if is_waiting else 'failure'}"
+    order = _OVERDUE_CAPTION if state == "overdue" else f"Nearest deadline first, {of_day}; those overdue come last."
     name = "waiting-requests" if is_waiting else "failed-tasks"
     with st.container(horizontal=True, horizontal_alignment="right"):
         st.caption(
