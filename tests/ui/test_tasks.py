@@ -12,6 +12,7 @@ from support.reports import run_json
 from support.tables import rows
 
 from bwp_client.load import load
+from bwp_client.metrics.wording import day
 from bwp_client.sources import open_source
 from bwp_client.ui.jobs import JobStatus, jobs
 from bwp_client.warehouse import TableName, Warehouse
@@ -76,6 +77,18 @@ def test_the_list_has_no_period_unless_it_is_asked_for(home: Path, open_page: Op
     assert app.dataframe[0].value["task_id"].tolist() == ["fail-3", "fail-2"]
     assert app.query_params["in_period"] == "true"
     assert metrics(open_page("tasks", home, in_period="true", **days))["Later"] == "2"
+
+
+def test_the_days_of_a_mark_take_the_place_of_the_period(home: Path, open_page: OpenPage) -> None:
+    on = f"{NOW - timedelta(days=3):%Y-%m-%d}"
+    days = {"from": f"{NOW - timedelta(days=1):%Y-%m-%d}", "to": f"{NOW:%Y-%m-%d}"}
+    app = open_page("tasks", home, on=on, in_period="true", **days)
+    assert app.dataframe[0].value["task_id"].tolist() == ["fail-2"]
+    assert not app.toggle
+    assert f"The list holds the tasks that failed on {day(NOW - timedelta(days=3))}, whatever the period" in words(app)
+    app.button(key="show_all").click().run()
+    assert "whatever the period" not in words(app)
+    assert app.toggle(key="in_period").value
 
 
 @pytest.mark.parametrize(

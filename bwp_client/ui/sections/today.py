@@ -19,9 +19,8 @@ from bwp_client.ui.sections.worklist_rows import COLUMNS, label_of, read_failure
 
 FIRST_TASKS = 5
 _NOTES: Final = (
-    "Nearest deadline first, on one day by business product; without the overdue tasks. Tick a row to "
-    "open the task. If you can't make it, tell the shopper "
-    "before the deadline: then you get more time."
+    "Nearest deadline first, on one day by business product; without the overdue tasks. Tick a row to open "
+    "the task. If you can't make it, tell the shopper before the deadline: then you get more time."
 )
 _TILES = {"overdue": "red", "next 7 days": "orange", "later": "green"}
 """The colour of each due state."""

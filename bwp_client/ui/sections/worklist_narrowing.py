@@ -83,7 +83,15 @@ def read_narrowing(page: PageContext) -> Narrowing:
 
 
 def draw_period_switch(page: PageContext) -> None:
-    """Draw the switch that keeps only the tasks that failed in the chosen period, whose days are those of the chosen zone."""
+    """Draw the switch that keeps only the tasks that failed in the chosen period, whose days are those of the chosen zone.
+
+    The days of a clicked mark take the place of the period; a sentence then stands in place of the switch.
+    """
+    if of_mark := read_narrowing(page).texts.get(ON):
+        st.caption(
+            f"The list holds the tasks that {of_mark}, whatever the period in the sidebar. “Show all” ends that."
+        )
+        return
     zone = chosen_zone()
     of_zone = "" if zone == UTC_ZONE else f" ({zone})"
 
