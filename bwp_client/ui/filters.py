@@ -54,16 +54,18 @@ _MAX_DAYS_BY_HOUR: Final = 62
 """The longest period grouped by hour; a longer period would have more points than a screen has pixel columns."""
 
 
-def draw_sidebar(snapshot: Snapshot, names: ProductNames, *, min_n: int) -> Choice | None:
+def draw_sidebar(snapshot: Snapshot, names: ProductNames, *, min_n: int) -> tuple[Choice | None, list[str]]:
     """Draw the filters and return the choice; None if the address asks for nothing that the data know.
 
-    That is an unknown period or task kind, or a filter with unknown values only. Each value of the address that the data
-    don't know is named above the page, and nothing is shown in its place.
+    That is an unknown period or task kind, or a filter with unknown values only.
 
     Args:
         snapshot: The data.
         names: The business products' names.
         min_n: Fewer outcomes than this are not rated.
+
+    Returns:
+        The choice, and a warning about each value of the address that the data don't know, for the head of the page.
     """
     unknown: list[str] = []
     kinds, buckets = [item.value for item in TaskKind], [_AUTO, *(item.value for item in Bucket)]
@@ -79,18 +81,16 @@ def draw_sidebar(snapshot: Snapshot, names: ProductNames, *, min_n: int) -> Choi
         narrowing = _draw_narrowing(snapshot, names, unknown)
         is_known = is_known and all(st.session_state.get(key) for key, field in _FIELDS.items() if narrowing[field])
         bucket = _draw_option(st.selectbox, "Group by", buckets, unknown, key="by")
-    for text in unknown:
-        st.warning(f"{text} The link asks for it; nothing else is shown in its place.")
+    warnings = [f"{text} The link asks for it; nothing else is shown in its place." for text in unknown]
     if not is_known:
-        st.button("Show all", on_click=show_all, args=(FILTER_KEYS,), key="show_all")
-        return None
+        return None, warnings
     if not isinstance(start, date) or not isinstance(end, date) or end < start:
-        st.warning("The last day lies before the first. Choose a later last day in the sidebar.")
-        return None
+        return None, [*warnings, "The last day lies before the first. Choose a later last day in the sidebar."]
     from_time, to_time = whole_days(start, end)
     filters = Filters(from_time, to_time, TaskKind(kind), **narrowing)
     row = metric_row(snapshot, MetricName.PERIOD_COMPARISON, filters.with_(codes=None), min_n=min_n)
-    return Choice(filters, choose_bucket(bucket, (to_time - from_time).days, row["n"], min_n), (start, end) == default)
+    bucket_of_period = choose_bucket(bucket, (to_time - from_time).days, row["n"], min_n)
+    return Choice(filters, bucket_of_period, (start, end) == default), warnings
 
 
 def fixed_parameters(choice: Choice) -> dict[str, list[str]]:

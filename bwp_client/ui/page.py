@@ -40,6 +40,8 @@ TASKS_PAGE: Final = "../../pages/tasks.py"
 ERROR_CODES_PAGE: Final = "../../pages/error_codes.py"
 APP_NAME: Final = "Data deletion failures"
 _CONTEXT: Final = "page"
+_WARNINGS: Final = "warnings_of_address"
+"""Session key of the warnings about the address, for the head of the page."""
 T = TypeVar("T")
 
 
@@ -122,10 +124,13 @@ class PageContext:
 def clear() -> None:
     """Remove the context of the last run, so that a page shows nothing until it is prepared again."""
     st.session_state.pop(_CONTEXT, None)
+    st.session_state.pop(_WARNINGS, None)
 
 
 def prepare(settings: Settings, draw_without_data: Callable[[], None]) -> None:
     """Read data and filters for this run; without data, draw the error or the next step and stop the run.
+
+    Without a choice of filters that the data know, there is no context, and `open_page` draws the warnings.
 
     Args:
         settings: The settings of this run.
@@ -152,9 +157,9 @@ def prepare(settings: Settings, draw_without_data: Callable[[], None]) -> None:
         draw_without_data()
         st.stop()
     names = product_names_of(snapshot, settings)
-    choice = draw_sidebar(snapshot, names, min_n=settings.min_n)
+    choice, st.session_state[_WARNINGS] = draw_sidebar(snapshot, names, min_n=settings.min_n)
     if choice is None:
-        st.stop()
+        return
     cache_key = f"{choice!r} {settings.min_n} {settings.product_names} {settings.error_codes_file}"
     st.session_state[_CONTEXT] = PageContext(settings, snapshot, names, choice, guidance, cache_key)
 
@@ -178,20 +183,27 @@ def open_page(
     *,
     is_about_period: bool = False,
 ) -> PageContext:
-    """Draw the head of a page and return the page's context; a page that was run without the main script is stopped.
+    """Draw the head of a page and return the page's context; a page without a context is stopped.
+
+    That is a page that was run without the main script, or whose address asks for nothing that the data know.
 
     Args:
         title: Drawn with the freshness of the data and the active filters.
         narrowing_of: Returns what else narrows this page, as the parameter of the address and a text.
         is_about_period: Whether the chosen days are drawn on paper and on a phone, which show no sidebar.
     """
-    page = st.session_state.get(_CONTEXT)
-    if not isinstance(page, PageContext):
+    page, warnings = st.session_state.get(_CONTEXT), st.session_state.get(_WARNINGS, [])
+    if not isinstance(page, PageContext) and not warnings:
         st.error("Open the app at its main address.")
         st.stop()
     name_tab(title)
     begin_page()
     st.title(title, anchor=False)
+    for text in warnings:
+        st.warning(text)
+    if not isinstance(page, PageContext):
+        st.button("Show all", on_click=show_all, args=(FILTER_KEYS,), key="show_all")
+        st.stop()
     with st.container(horizontal=True, vertical_alignment="center", key="page_head"):
         st.caption(
             f":gray[{_period(page)} ·] {_freshness(page.snapshot)}" if is_about_period else _freshness(page.snapshot),

@@ -18,6 +18,7 @@ from bwp_client.sources import open_source
 from bwp_client.ui import page_address
 from bwp_client.warehouse import Warehouse
 
+from .conftest import PAGES
 from .test_markdown import ESCAPE
 from .test_pages import words
 
@@ -103,6 +104,34 @@ def test_what_the_data_do_not_know_is_named_and_nothing_wider_is_shown(
     app.button(key="show_all").click().run()
     assert unknown(app) == []
     assert outcomes(app) == (5, 60)
+
+
+@pytest.mark.parametrize(
+    ("page", "query"),
+    [
+        *((page, {"kind": "BANANA"}) for page in PAGES),
+        ("tasks", {"from": "2026-13-01"}),
+        ("trends", {"from": "2026-05-02", "to": "2026-05-01"}),
+    ],
+)
+def test_a_page_keeps_its_title_above_what_the_link_asks_for(
+    page: str, query: dict[str, str], home: Path, open_page: OpenPage
+) -> None:
+    title = page.capitalize().replace("_", " ")
+    app = open_page(page, home, **query)
+    assert not app.exception
+    assert [item.value for item in app.title] == [title]
+    assert words(app).index(title) < words(app).index(app.warning[0].value)
+    assert not app.metric
+    app.button(key="show_all").click().run()
+    assert unknown(app) == []
+    assert [item.value for item in app.title] == [title]
+
+
+def test_an_unknown_code_keeps_its_heading(home: Path, open_page: OpenPage) -> None:
+    app = open_page("error_codes", home, error_code="NO_SUCH_CODE")
+    assert [ESCAPE.sub(r"\1", item.value) for item in app.header] == ["NO_SUCH_CODE"]
+    assert len(unknown(app)) == 1
 
 
 def test_a_known_and_an_unknown_product_are_shown_and_named(home: Path, open_page: OpenPage) -> None:

@@ -33,13 +33,13 @@ def draw_code(page: PageContext, code: str) -> None:
     """
     name_tab(f"Error code {readable(code[:_MAX_LENGTH])}")
     st.button("All error codes", icon=":material/arrow_back:", on_click=open_code, args=("",), key="all_codes")
+    st.header(plain(code[:_MAX_LENGTH]), anchor=False)
     if code not in all_codes(page.snapshot):
         st.warning(
             f"No failed task has the error code “{plain(code[:_MAX_LENGTH])}” in these data. The link asks for it."
         )
         return
     of_code = page.with_code(code)
-    st.header(plain(code), anchor=False)
     _draw_state(page, code)
     _draw_history(of_code)
     _draw_open_tasks(of_code, code)
