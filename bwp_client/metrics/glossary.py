@@ -21,6 +21,7 @@ WORDS: Final = {
     "New": "A code that was first seen in this period.",
     "Returned": "A code that was seen earlier, but not in the period before.",
     "Rising": "A code with at least 5 tasks more than before, and a clearly larger share of all finished tasks.",
+    "Over since": "The product that stood out, and its error code, fail much less often since that day.",
     "Quiet": "A code that was seen earlier, but not in this period.",
     "Ongoing": "Every other code.",
     "Open": "A failed task that is neither closed nor replaced by a task that completed.",

@@ -7,10 +7,13 @@ from pathlib import Path
 import pytest
 from streamlit.testing.v1 import AppTest
 from support.events import envelope, write
+from support.lookups import looked_up, store_lookups
 
 from bwp_client.load import load
 from bwp_client.sources import open_source
 from bwp_client.warehouse import Warehouse
+
+from .test_pages import words
 
 MONDAY = datetime(2026, 1, 5, tzinfo=UTC)
 Days = Sequence[tuple[int, int]]
@@ -57,3 +60,68 @@ def test_the_sentence_gives_the_numbers_after_the_episode(sentences: Callable[[D
     (sentence,) = sentences([(0, 10)] * 49 + [(8, 10)] * 7 + [(0, 20)] * 6)
     assert ", 23 Feb to 1 Mar 2026. 56 of 70 tasks failed (80.0 %, usually 0.0 %)" in sentence
     assert sentence.endswith(" Since 2 Mar 2026: 0 of 120 (0.0 %).")
+
+
+@pytest.fixture
+def past_incident(tmp_path: Path) -> Callable[[int], Path]:
+    """Return a function that makes a warehouse in which a code was frequent at a product for a week that is over.
+
+    Its argument is the number of tasks a day that fail with the code at another product since that week.
+    """
+
+    def make(elsewhere: int) -> Path:
+        plan = [(1, 0)] * 49 + [(14, 0)] * 7 + [(1, elsewhere)] * 6
+        outcomes = [
+            (f"{product}-{day}-{number}", number < failed, product, MONDAY + timedelta(days=day, minutes=3 * number))
+            for day, counts in enumerate(plan)
+            for product, failed in zip(("bp-luma", "bp-pine"), counts, strict=True)
+            for number in range(24)
+        ]
+        write(tmp_path / "events.json", [
+            envelope(task, outcome="FAILED" if has_failed else "COMPLETED", product=product, time=time)
+            for task, has_failed, product, time in outcomes
+        ])  # fmt: skip
+        warehouse = Warehouse(str(tmp_path / "w"))
+        load(warehouse, open_source(str(tmp_path / "events.json")))
+        store_lookups(
+            warehouse, [looked_up(task, errors=["ORDERS_NOT_CLOSED"]) for task, failed, *_ in outcomes if failed]
+        )
+        return tmp_path / "w"
+
+    return make
+
+
+OVER = "over since 2 Mar"
+
+
+def states(app: AppTest, column: str = "state") -> list[str]:
+    (table,) = [item.value for item in app.dataframe if column in item.value.columns]
+    return [text for text in table[column] if text]
+
+
+def test_the_state_of_a_code_and_a_product_agrees_with_the_headline(
+    past_incident: Callable[[int], Path], open_page: OpenPage
+) -> None:
+    """The rise compares whole periods: 119 tasks against 28."""
+    home = past_incident(0)
+    overview = open_page("overview", home)
+    assert "mostly ORDERS_NOT_CLOSED. Over since 2 Mar." in words(overview).replace("\\", "")
+    assert states(overview) == [OVER]
+    assert states(open_page("error_codes", home)) == [OVER]
+    figures = {item.label: item.value for item in open_page("error_codes", home, error_code="ORDERS_NOT_CLOSED").metric}
+    assert figures["State"] == "Over since 2 Mar"
+    trends = words(open_page("trends", home))
+    assert f"ORDERS_NOT_CLOSED is {OVER}: " in trends
+    assert "rising" not in trends
+    assert f"higher, {OVER}" in states(open_page("failure_rates", home), "Compared")
+    chosen = open_page("overview", home, code="ORDERS_NOT_CLOSED")
+    assert "Over since 2 Mar." in words(chosen).replace("\\", "")
+    assert states(chosen) == [OVER]
+
+
+def test_a_code_that_is_over_at_one_product_only_is_not_over(
+    past_incident: Callable[[int], Path], open_page: OpenPage
+) -> None:
+    overview = open_page("overview", past_incident(8))
+    assert "Over since 2 Mar." in words(overview).replace("\\", "")
+    assert states(overview) == ["rising, but over at bp-luma"]

@@ -17,6 +17,7 @@ from bwp_client.ui.drill_down import WITH_CODE, open_code, open_task_page, open_
 from bwp_client.ui.filters import all_codes
 from bwp_client.ui.markdown import plain, readable
 from bwp_client.ui.page import TASKS_PAGE, PageContext, name_tab, parameters_with
+from bwp_client.ui.sections.stood_out import state_in_words
 from bwp_client.ui.sections.trends import draw_change_points
 from bwp_client.ui.sections.worklist_rows import COLUMNS, read_failures, this_quarter_hour
 
@@ -61,11 +62,11 @@ def _draw_state(page: PageContext, code: str) -> None:
             st.text("No task of this kind, these products and these regions failed with this code.")
             return
         row = known | {"tasks": 0, "share": 0.0, "tasks_before": None, "state": "not in this period"}
-    guidance = page.guidance.for_code(code)
+    guidance, state = page.guidance.for_code(code), state_in_words(page, row)
     with st.container(horizontal=True):
         st.metric("Failed tasks", f"{row['tasks']:,}", border=True, width=150)
         st.metric("Share of failed tasks", percent(row["share"], 0), border=True, width=150)
-        st.metric("State", str(row["state"]).capitalize(), border=True, width=190)
+        st.metric("State", state[:1].upper() + state[1:] or "–", border=True, width=190)
     st.text(
         f"First seen {day(row['first_seen'])}, last {day(row['last_seen'])}. {guidance.code_class}. {guidance.action}"
     )

@@ -13,7 +13,7 @@ from bwp_client.ui.components import DAY_FORMAT, ROW_HEIGHT, count_column, draw_
 from bwp_client.ui.drill_down import open_code, open_ticked
 from bwp_client.ui.page import PageContext
 from bwp_client.ui.sections.data_extent import not_compared
-from bwp_client.ui.sections.narrative import MIN_NEW, WATCHED_STATES
+from bwp_client.ui.sections.stood_out import MIN_NEW, WATCHED_STATES, state_in_words
 
 MAX_TOP_CODES = 3
 SPARK_WEEKS = 12
@@ -31,7 +31,7 @@ def draw_top_codes(page: PageContext) -> None:
         hide_index=True,
         column_config={
             "code": st.column_config.TextColumn("Error code", width=190),
-            "state": st.column_config.TextColumn("State", width=70),
+            "state": st.column_config.TextColumn("State", width=85),
             "tasks": st.column_config.NumberColumn("Tasks", width=60),
             "share": st.column_config.NumberColumn("Share", format="%.0f %%"),
             "weeks": st.column_config.LineChartColumn(f"Last {SPARK_WEEKS} weeks", y_min=0),
@@ -76,22 +76,31 @@ def _top_codes(page: PageContext) -> pd.DataFrame:
     by_week = by_week.reindex(codes["code"], fill_value=0).iloc[:, -SPARK_WEEKS:]
     weeks = pd.Series([list(map(int, row)) for row in by_week.to_numpy()], index=codes.index, dtype=object)
     return codes[["code", "state", "tasks", "share"]].assign(
-        share=codes["share"] * 100, weeks=weeks, action=codes["action"]
+        state=_states(page, codes), share=codes["share"] * 100, weeks=weeks, action=codes["action"]
     )
+
+
+def _states(page: PageContext, codes: pd.DataFrame) -> list[str]:
+    return [state_in_words(page, row) for row in codes.to_dict("records")]
 
 
 def draw_every_code(page: PageContext) -> None:
     """Draw every code of the period with its figures."""
     codes = _compared(page, MetricName.ERROR_CODES)
     columns = ["code", "state", "tasks", "tasks_before", "share", "first_seen", "last_seen", "class"]
-    rows = page.cached_table("every code", lambda: codes[columns].assign(share=codes["share"] * 100))
+
+    def shown() -> pd.DataFrame:
+        states = _states(page, page.metric(MetricName.ERROR_CODES))
+        return codes[columns].assign(state=states, share=codes["share"] * 100)
+
+    rows = page.cached_table("every code", shown)
     draw_heading("Every code", MetricName.ERROR_CODES, notes="Tick a row to open the code.")
     draw_table(
         rows,
         hide_index=True,
         column_config={
             "code": st.column_config.TextColumn("Error code", width=190),
-            "state": st.column_config.TextColumn("State", width=70),
+            "state": st.column_config.TextColumn("State", width=150),
             "class": "Class",
             "tasks": st.column_config.NumberColumn("Tasks", format="localized", width=60),
             "tasks_before": count_column("Period before"),

@@ -29,7 +29,7 @@ from bwp_client.ui.drill_down import filters_of_period
 from bwp_client.ui.page import PageContext
 from bwp_client.ui.sections.data_extent import not_compared
 from bwp_client.ui.sections.failure_timeline import draw_failures, is_unrated
-from bwp_client.ui.sections.narrative import stood_out
+from bwp_client.ui.sections.stood_out import stood_out
 
 
 def draw_rate_over_time(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Mapping
+from collections.abc import Hashable
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any, Final
@@ -11,21 +11,23 @@ import pandas as pd
 
 from bwp_client.metrics import Filters, MetricName, attribution
 from bwp_client.metrics.comparison import verdict
-from bwp_client.metrics.episodes import Episode, find_episode
-from bwp_client.metrics.headline import StoodOut, headline, rate_sentence
+from bwp_client.metrics.headline import headline, rate_sentence
 from bwp_client.metrics.queries import rated_products
 from bwp_client.metrics.wording import day, days, percent, period_length
 from bwp_client.ui.page import PageContext
 from bwp_client.ui.sections.data_extent import not_compared
-from bwp_client.ui.sections.products import rates_by_week
+from bwp_client.ui.sections.stood_out import (
+    MIN_NEW,
+    WATCHED_STATES,
+    episode_of,
+    main_code_of,
+    state_in_words,
+    stood_out,
+)
 from bwp_client.ui.sections.unrated import unrated_failures
 
 _WEEK: Final = timedelta(weeks=1)
-WATCHED_STATES: Final = {"new": "new", "returned": "back", "rising": "rising"}
-"""The word for each state."""
 MAX_CODES: Final = 2
-MIN_NEW: Final = 5
-"""A code that fewer tasks have is no news."""
 
 
 def headline_of(page: PageContext, comparison: dict[Hashable, Any]) -> str:
@@ -72,13 +74,17 @@ def watched_codes_sentence(page: PageContext) -> str | None:
         return None
     before = period_length(page.filters.to_time - page.filters.from_time)
     sentences = [
-        f"{row['code']} is {WATCHED_STATES[row['state']]}: {row['tasks']:,} tasks, {_count(row['tasks_before'])} in the "
-        f"{before} before. First seen {day(row['first_seen'])}, last {day(row['last_seen'])}."
+        f"{row['code']} is {_watched(state_in_words(page, row))}: {row['tasks']:,} tasks, {_count(row['tasks_before'])} in "
+        f"the {before} before. First seen {day(row['first_seen'])}, last {day(row['last_seen'])}."
         for row in rows[:MAX_CODES]
     ]
     if len(rows) > MAX_CODES:
         sentences.append(f"{len(rows) - MAX_CODES} more on the error codes page.")
     return " ".join(sentences)
+
+
+def _watched(state: str) -> str:
+    return WATCHED_STATES.get(state, state)
 
 
 def _count(tasks: int) -> str:
@@ -87,7 +93,7 @@ def _count(tasks: int) -> str:
 
 def episode_sentence(page: PageContext) -> str | None:
     """Return sentences on the product that stood out, its days and most frequent code; None when no product stood out."""
-    found = _episode(page)
+    found = episode_of(page)
     if found is None:
         return None
     episode, start, end = found
@@ -108,26 +114,6 @@ def episode_sentence(page: PageContext) -> str | None:
     return f"{sentences} Since {day(end)}: {after['failed']:,} of {after['n']:,}{rated}."
 
 
-def stood_out(page: PageContext) -> StoodOut | None:
-    """Return the product that stood out within the page's period, for the headline; None when none did.
-
-    A product without a main error code, while the rate of all is as before, may have stood out by chance.
-    """
-    found = _episode(page)
-    if found is None:
-        return None
-    episode, start, end = found
-    if end is not None and end <= page.filters.from_time:
-        return None
-    product = episode.business_product_id
-    filters = page.filters.with_(from_time=start, to_time=end or page.filters.to_time, business_products=(product,))
-    failed = page.metric_row(MetricName.PERIOD_COMPARISON, filters)["failed"]
-    code = _main_code_of(page, filters, failed)
-    main_code = None if code is None or page.filters.codes else str(code["code"])
-    is_change = verdict(page.metric_row(MetricName.PERIOD_COMPARISON)) in {"higher", "lower"}
-    return StoodOut(product, start, end, main_code) if main_code or is_change else None
-
-
 def new_codes(page: PageContext) -> dict[str, datetime]:
     """Return when each code was first seen that is new in the period and that at least `MIN_NEW` tasks have."""
     codes = page.metric(MetricName.ERROR_CODES)
@@ -135,41 +121,7 @@ def new_codes(page: PageContext) -> dict[str, datetime]:
     return {str(code): first.to_pydatetime() for code, first in zip(new["code"], new["first_seen"], strict=True)}
 
 
-def _episode(page: PageContext) -> tuple[Episode, datetime, datetime | None] | None:
-    """Return the product that stood out, its first day, and the day after its last; None as the latter while it lasts."""
-    episode = page.cached("episode found", lambda: find_episode(rates_by_week(page)))
-    return None if episode is None else (episode, *_first_and_end(page, episode))
-
-
-def _first_and_end(page: PageContext, episode: Episode) -> tuple[datetime, datetime | None]:
-    """Return the episode's first day and the day after its last day; None as the latter while the episode lasts.
-
-    A change point within a week of either day is more exact, so it replaces the day.
-    """
-    to_time = page.filters.to_time
-    filters = attribution.change_search_period(page.filters).with_(business_products=(episode.business_product_id,))
-    changes = page.metric(MetricName.CHANGE_POINTS, filters)
-    ups, downs = (
-        [time.to_pydatetime() for time in changes.loc[changes["direction"] == direction, "changed_at"]]
-        for direction in ("up", "down")
-    )
-    near = [time for time in ups if abs(time - episode.from_time) <= _WEEK and time < episode.to_time]
-    start = near[-1] if near else episode.from_time
-    near = [time for time in downs if abs(time - episode.to_time) <= _WEEK and time > start]
-    end = near[-1] if near else episode.to_time if episode.is_over else to_time
-    return start, end if end < to_time else None
-
-
 def _main_code(page: PageContext, filters: Filters, failed: int) -> str:
     """Return a phrase that names the error code of at least half of the failed tasks; empty when there is no such code."""
-    top = _main_code_of(page, filters, failed)
+    top = main_code_of(page, filters, failed)
     return "" if top is None else f", {top['tasks']:,} of them with {top['code']}"
-
-
-def _main_code_of(page: PageContext, filters: Filters, failed: int) -> Mapping[Hashable, Any] | None:
-    """Return code and tasks of the error code of at least half of the failed tasks; None when there is no such code."""
-    codes = page.metric(MetricName.CODES_BY_PRODUCT, filters)
-    top = None if codes.empty else codes.iloc[0]
-    if top is None or str(top["code"]).startswith("(") or 2 * top["tasks"] < failed:
-        return None
-    return {"code": top["code"], "tasks": top["tasks"]}

@@ -7,36 +7,18 @@ import streamlit as st
 
 from bwp_client.charts import rates_by_product
 from bwp_client.charts.rate_descriptions import describe_products
-from bwp_client.metrics import Bucket, MetricName
-from bwp_client.metrics.attribution import change_search_period
+from bwp_client.metrics import MetricName
 from bwp_client.metrics.comparison import verdict
-from bwp_client.metrics.queries import rated_products
 from bwp_client.metrics.wording import TOO_FEW_TO_RATE, interval
 from bwp_client.ui.components import draw_chart, draw_heading, draw_table, theme
 from bwp_client.ui.page import PageContext
 from bwp_client.ui.sections.data_extent import uncompared_products
+from bwp_client.ui.sections.stood_out import rates_by_week, verdicts_in_words
 from bwp_client.ui.sections.unrated import draw_unrated
 
 MAX_PRODUCTS = 20
 MAX_ROWS = 500
 """The most products in the table of products, those with most failed tasks."""
-MAX_LINES = 6
-
-
-def rates_by_week(page: PageContext) -> dict[str, pd.DataFrame]:
-    """Return the weekly failure rates of the products with most tasks, over this period and the period before.
-
-    Returns:
-        `failure_rate` frames by business product ID, over at least eight whole weeks.
-    """
-    period = change_search_period(page.filters)
-    return page.cached(
-        "products by week",
-        lambda: {
-            product: page.metric(MetricName.FAILURE_RATE, period.with_(business_products=(product,)), Bucket.WEEK)
-            for product in rated_products(page.snapshot, page.filters)[:MAX_LINES]
-        },
-    )
 
 
 def draw_products(page: PageContext) -> None:
@@ -60,6 +42,11 @@ def _product_rows(page: PageContext) -> pd.DataFrame:
     codes = page.metric(MetricName.CODES_BY_PRODUCT).drop_duplicates("business_product_id")
     top = {row["business_product_id"]: f"{row['code']} ({row['tasks']:,})" for row in codes.to_dict("records")}
     rows = products.to_dict("records")
+    verdicts = {
+        row["business_product_id"]: verdict(row, is_cut=row["business_product_id"] in uncompared_products(page))
+        for row in rows
+    }
+    compared = verdicts_in_words(page, verdicts)
     return pd.DataFrame(
         {
             "Business product": [page.names(product) for product in products["business_product_id"]],
@@ -70,7 +57,7 @@ def _product_rows(page: PageContext) -> pd.DataFrame:
                 TOO_FEW_TO_RATE if pd.isna(row["rate"]) else interval(row["low"], row["high"]) for row in rows
             ],
             "Period before": products["previous_rate"] * 100,
-            "Compared": [verdict(row, is_cut=row["business_product_id"] in uncompared_products(page)) for row in rows],
+            "Compared": [compared[product] for product in products["business_product_id"]],
             "Most frequent code": [top.get(product, "") for product in products["business_product_id"]],
         }
     )
