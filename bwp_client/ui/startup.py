@@ -130,17 +130,20 @@ def _has_sample() -> bool:
 
 async def _warm_up() -> None:
     """Import the libraries and read the snapshot that the first visitor needs, while the browser fetches the page's frame."""
-    await asyncio.to_thread(_import_libraries)
-    await asyncio.to_thread(_read_snapshot)
+    await asyncio.to_thread(_import_libraries_of_data)
+    await asyncio.gather(asyncio.to_thread(_import_other_libraries), asyncio.to_thread(_read_snapshot))
     # Imported modules are never garbage; frozen, they are not searched again after every run.
     gc.collect()
     gc.freeze()
 
 
-def _import_libraries() -> None:
-    import bwp_client.charts
-    import bwp_client.metrics
+def _import_libraries_of_data() -> None:
     import bwp_client.ui.data  # noqa: F401
+
+
+def _import_other_libraries() -> None:
+
+    import bwp_client.charts  # noqa: F401
 
 
 def _read_snapshot() -> None:
@@ -148,7 +151,6 @@ def _read_snapshot() -> None:
 
     with suppress(BwpError):  # the page says what is wrong
         current_snapshot(Settings.load())
-    import scipy.stats  # noqa: F401 - slow to import, and change points need it
 
 
 async def _prepare_sample(after: asyncio.Task[None]) -> None:

@@ -51,7 +51,14 @@ def test_the_frame_names_files_that_are_served(path: str) -> None:
         assert file.headers["content-type"].startswith(("text/javascript", "text/css"))
         assert "http" not in file.text
     added = [line for line in frame.text.splitlines() if line not in plain.splitlines()]
-    assert "\n".join(added).count("<script") == "\n".join(added).count("<script defer src=")  # none is inline
+    assert "\n".join(added).count("<script") == len(re.findall(r"<script (?:defer )?src=", "\n".join(added)))  # none is inline
+
+
+def test_the_frame_names_the_scripts_of_charts_and_tables_as_this_release_of_streamlit_does() -> None:
+    preloaded = re.findall(r'<link rel="modulepreload" crossorigin href="\./(static/js/(\w+)\.[^"]+)">', get("/").text)
+    added = [(path, script) for path, script in preloaded if path not in INDEX.read_text(encoding="utf-8")]
+    assert [script for _, script in added] == ["PlotlyChart", "DataFrame", "arrowFormatUtils"]
+    assert all((INDEX.parent / path).is_file() for path, _ in added)
 
 
 def test_a_browser_with_an_older_frame_gets_the_whole_one() -> None:
