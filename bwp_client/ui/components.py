@@ -15,7 +15,8 @@ from bwp_client.charts import Theme, code_colors
 from bwp_client.charts.frozen_figure import FrozenFigure
 from bwp_client.metrics import METRICS, MetricName
 from bwp_client.ui.address_fields import draw_tabs
-from bwp_client.ui.drill_down import FiltersOfMark, open_mark
+from bwp_client.ui.cards import draw_cards, is_narrow
+from bwp_client.ui.drill_down import FiltersOfMark, Opening, open_mark, open_ticked
 from bwp_client.ui.filters import all_codes
 from bwp_client.ui.markdown import plain
 from bwp_client.ui.page import PageContext
@@ -93,17 +94,49 @@ def draw_chart(
     draw_download_menu(data, key)
 
 
-def draw_table(rows: pd.DataFrame | pa.Table, *, key: str, percentages: Collection[str] = (), **of_widget: Any) -> None:
+def draw_table(
+    rows: pd.DataFrame | pa.Table,
+    *,
+    key: str,
+    opening: Opening | None = None,
+    percentages: Collection[str] = (),
+    **of_widget: Any,
+) -> None:
     """Draw a table with a menu that downloads its rows.
 
     Args:
         rows: The rows.
         key: The table's key, which is the file's name too.
+        opening: What a ticked row opens.
         percentages: The columns in per cent, which the files hold as shares of 1, as all others of the product do.
         of_widget: Further arguments of `st.dataframe`.
     """
-    st.dataframe(rows, key=key, **of_widget)
+    draw_rows(rows, key=key, opening=opening, **of_widget)
     draw_download_menu(lambda: _rows_of_files(rows, percentages), key)
+
+
+def draw_rows(rows: pd.DataFrame | pa.Table, *, key: str, opening: Opening | None, **of_widget: Any) -> None:
+    """Draw a table without a menu; on a narrow screen, a card for each row.
+
+    Args:
+        rows: The rows.
+        key: The table's key.
+        opening: What a ticked row opens.
+        of_widget: Further arguments of `st.dataframe`.
+    """
+    if is_narrow():
+        columns, placeholder = of_widget.get("column_config") or {}, of_widget.get("placeholder", "–")
+        draw_cards(_frame(rows), columns, key=key, opening=opening, placeholder=placeholder)
+    elif opening is None:
+        st.dataframe(rows, key=key, **of_widget)
+    else:
+        on_select = partial(open_ticked, key, opening)
+        st.dataframe(rows, key=key, on_select=on_select, selection_mode="single-row", **of_widget)
+
+
+def _frame(rows: pd.DataFrame | pa.Table) -> pd.DataFrame:
+    frame = rows.to_pandas() if isinstance(rows, pa.Table) else rows
+    return frame if frame.index.name is None else frame.reset_index()
 
 
 def _rows_of_files(rows: pd.DataFrame | pa.Table, percentages: Collection[str]) -> pd.DataFrame:

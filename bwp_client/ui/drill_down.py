@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Any
 
@@ -61,17 +62,26 @@ def open_task_page(task_id: str) -> None:
     st.session_state[GO_TO] = (TASKS_PAGE, {"task": [task_id]})
 
 
-def open_ticked(table: str, items: Sequence[str], open_item: Callable[[str], None]) -> None:
+@dataclass(frozen=True, slots=True)
+class Opening:
+    """What the rows of a table open."""
+
+    items: Sequence[str]
+    """A task ID or an error code for each row."""
+    open_item: Callable[[str], None]
+    """Opens one of them; called in a callback."""
+
+
+def open_ticked(table: str, opening: Opening) -> None:
     """Open what the ticked row stands for; a callback. A row that the table has lost meanwhile opens nothing.
 
     Args:
         table: The table's key.
-        items: A task ID or an error code for each of its rows.
-        open_item: Opens one of them.
+        opening: What its rows open.
     """
     row = _first_selected(table, "rows")
-    if isinstance(row, int) and 0 <= row < len(items):
-        open_item(items[row])
+    if isinstance(row, int) and 0 <= row < len(opening.items):
+        opening.open_item(opening.items[row])
 
 
 def _first_selected(key: str, kind: str) -> Any:

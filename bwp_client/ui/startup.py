@@ -142,6 +142,7 @@ def _import_libraries_of_data() -> None:
 
 
 def _import_other_libraries() -> None:
+    import scipy.stats  # noqa: F401 - slow to import, and change points need it
 
     import bwp_client.charts  # noqa: F401
 

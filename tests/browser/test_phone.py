@@ -1,4 +1,6 @@
-"""A phone: the first figures near the top, the first columns of the tables whole, and the days that the sidebar hides."""
+"""A phone: the first figures near the top, cards in place of tables, and the days that the sidebar hides."""
+
+from urllib.parse import parse_qs, urlsplit
 
 import pytest
 from playwright.sync_api import Browser
@@ -35,26 +37,48 @@ def test_the_days_that_the_sidebar_hides_are_below_the_title(browser: Browser, a
     page.context.close()
 
 
-BEGINS_WITH = """([key, columns]) => {
-    const grid = document.querySelector(`.st-key-${key} [data-testid=stDataFrameResizable]`);
-    const shown = [...grid.querySelectorAll('canvas th')].slice(0, columns.length).map(cell => cell.innerText);
-    return JSON.stringify(shown) === JSON.stringify(columns);
-}"""
+OVERFLOWS = "() => document.querySelector('.stMain').scrollWidth > document.querySelector('.stMain').clientWidth"
 
 
 @pytest.mark.parametrize(
-    ("name", "key", "columns"),
+    ("name", "key", "labels"),
     [
-        ("", "first_tasks", ["Days left", "Error code", "Business product"]),
-        ("tasks", "worklist", ["Days left", "Error code", "Business product"]),
-        ("error_codes", "codes_table", ["Error code", "State", "Tasks"]),
+        ("", "overview_codes", ["State:", "Tasks:", "Share:", "Next action:"]),
+        ("tasks", "worklist", ["Days left:", "Deadline:", "Business product:", "Next action:", "Task ID:"]),
+        ("error_codes?more=all", "codes_table", ["State:", "Tasks:", "First seen:"]),
+        ("data_health?more=runs", "runs", ["Finished:", "Read or asked:", "State:"]),
     ],
 )
-def test_a_table_begins_with_what_one_needs(
-    browser: Browser, address: str, name: str, key: str, columns: list[str]
+def test_rows_are_cards_that_fit_the_screen(
+    browser: Browser, address: str, name: str, key: str, labels: list[str]
 ) -> None:
     page, _ = open_page(browser, f"{address}/{name}", width=PHONE_WIDTH)
-    wait_until_drawn(page, name)
+    wait_until_drawn(page, name.partition("?")[0])
     wait_for_lookups(page)
-    page.wait_for_function(BEGINS_WITH, arg=[key, columns], timeout=WAIT_MS)
+    card = page.locator(f".st-key-{key}_card_0")
+    card.wait_for(timeout=WAIT_MS)
+    text = card.inner_text()
+    assert [label for label in labels if label not in text] == []
+    assert page.locator("[data-testid=stDataFrame]").count() == 0
+    assert not page.evaluate(OVERFLOWS)
+    page.context.close()
+
+
+def test_a_card_opens_its_task(browser: Browser, address: str) -> None:
+    page, _ = open_page(browser, address, width=PHONE_WIDTH)
+    wait_until_drawn(page, "")
+    wait_for_lookups(page)
+    card = page.locator(".st-key-first_tasks_card_0")
+    text = card.inner_text()
+    card.get_by_role("button").click()
+    page.wait_for_url("**/tasks?**task=*", timeout=WAIT_MS)
+    assert f"Task ID: {parse_qs(urlsplit(page.url).query)['task'][0]}" in text
+    page.context.close()
+
+
+def test_a_wide_screen_has_tables(browser: Browser, address: str) -> None:
+    page, _ = open_page(browser, address)
+    wait_until_drawn(page, "")
+    page.locator(".st-key-overview_codes [data-testid=stDataFrame]").wait_for(timeout=WAIT_MS)
+    assert page.locator(".st-key-overview_codes_card_0").count() == 0
     page.context.close()

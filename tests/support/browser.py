@@ -19,7 +19,7 @@ from support.waiting import WAIT_SECONDS, wait_until
 ROOT = Path(__file__).parents[2]
 PAGES = ("", "failure_rates", "error_codes", "trends", "tasks", "reports", "data_health")
 CHART = ".js-plotly-plot .main-svg"
-TABLE = "[data-testid=stDataFrame]"
+TABLE = "[data-testid=stDataFrame], [class*='_card_0']"
 WITHOUT_CHART = {"tasks", "data_health"}
 IDLE = "[data-testid=stApp][data-test-script-state=notRunning]"
 WAIT_MS = WAIT_SECONDS * 1000

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-WAIT_SECONDS = 600
+WAIT_SECONDS = 180
 TEST_SECONDS = 1800
 _LOOK_SECONDS = 0.05
 

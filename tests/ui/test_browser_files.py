@@ -51,7 +51,9 @@ def test_the_frame_names_files_that_are_served(path: str) -> None:
         assert file.headers["content-type"].startswith(("text/javascript", "text/css"))
         assert "http" not in file.text
     added = [line for line in frame.text.splitlines() if line not in plain.splitlines()]
-    assert "\n".join(added).count("<script") == len(re.findall(r"<script (?:defer )?src=", "\n".join(added)))  # none is inline
+    assert "\n".join(added).count("<script") == len(
+        re.findall(r"<script (?:defer )?src=", "\n".join(added))
+    )  # none is inline
 
 
 def test_the_frame_names_the_scripts_of_charts_and_tables_as_this_release_of_streamlit_does() -> None:

@@ -25,7 +25,7 @@ def test_a_row_that_the_table_has_lost_or_never_had_opens_nothing(
     state: dict[str, Any] = {"table": {"selection": {"rows": rows}}}
     monkeypatch.setattr(st, "session_state", state)
     found: list[str] = []
-    drill_down.open_ticked("table", ["a", "b"], found.append)
+    drill_down.open_ticked("table", drill_down.Opening(["a", "b"], found.append))
     assert found == ([] if opened is None else [opened])
 
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from functools import partial
-
 import pandas as pd
 import streamlit as st
 
@@ -13,7 +11,7 @@ from bwp_client.metrics.code_history import change_sentences, days_of_newest_ris
 from bwp_client.metrics.wording import day, percent
 from bwp_client.ui.components import ROW_HEIGHT, count_column, draw_heading, draw_table
 from bwp_client.ui.data import to_arrow
-from bwp_client.ui.drill_down import WITH_CODE, open_code, open_task_page, open_ticked
+from bwp_client.ui.drill_down import WITH_CODE, Opening, open_code, open_task_page
 from bwp_client.ui.filters import all_codes
 from bwp_client.ui.markdown import plain, readable
 from bwp_client.ui.page import TASKS_PAGE, PageContext, name_tab, parameters_with
@@ -103,7 +101,7 @@ def _draw_open_tasks(page: PageContext, code: str) -> None:
     draw_table(
         to_arrow(first[["days_left", "deadline", "product", "task_id"]]),
         hide_index=True, column_config=COLUMNS, placeholder="–", row_height=ROW_HEIGHT // 2,
-        on_select=partial(open_ticked, "code_tasks", first["task_id"].tolist(), open_task_page), selection_mode="single-row",
+        opening=Opening(first["task_id"].tolist(), open_task_page),
         key="code_tasks", alt="The first open tasks with this code, with days left, deadline and product",
     )  # fmt: skip
 

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from functools import partial
 
 import pandas as pd
 import streamlit as st
 
 from bwp_client.metrics import Bucket, MetricName
 from bwp_client.ui.components import DAY_FORMAT, ROW_HEIGHT, count_column, draw_heading, draw_table, time_column
-from bwp_client.ui.drill_down import open_code, open_ticked
+from bwp_client.ui.drill_down import Opening, open_code
 from bwp_client.ui.page import PageContext
 from bwp_client.ui.sections.data_extent import not_compared
 from bwp_client.ui.sections.stood_out import MIN_NEW, WATCHED_STATES, state_in_words
@@ -39,8 +38,7 @@ def draw_top_codes(page: PageContext) -> None:
         },
         placeholder="–",
         row_height=ROW_HEIGHT,
-        on_select=partial(open_ticked, "overview_codes", codes["code"].to_pylist(), open_code),
-        selection_mode="single-row",
+        opening=Opening(codes["code"].to_pylist(), open_code),
         percentages=["share"],
         key="overview_codes",
         alt="Top error codes with state, tasks, share, the number of failed tasks a week, and next action",
@@ -108,8 +106,7 @@ def draw_every_code(page: PageContext) -> None:
             "first_seen": time_column("First seen", time_format=DAY_FORMAT),
             "last_seen": time_column("Last seen", time_format=DAY_FORMAT),
         },
-        on_select=partial(open_ticked, "codes_table", rows["code"].to_pylist(), open_code),
-        selection_mode="single-row",
+        opening=Opening(rows["code"].to_pylist(), open_code),
         placeholder="–",
         percentages=["share"],
         key="codes_table",

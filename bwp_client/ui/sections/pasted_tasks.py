@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from functools import partial
 from typing import Final
 
 import pandas as pd
@@ -12,7 +11,7 @@ import streamlit as st
 from bwp_client.metrics.queries import UNKNOWN_TASK, known_tasks
 from bwp_client.ui.components import draw_table, time_column
 from bwp_client.ui.data import CACHE_KEYS
-from bwp_client.ui.drill_down import open_ticked
+from bwp_client.ui.drill_down import Opening
 from bwp_client.ui.jobs import is_running, jobs
 from bwp_client.ui.page import PageContext
 from bwp_client.ui.sections.job_buttons import start_job
@@ -59,8 +58,7 @@ def _draw_tasks(tasks: pd.DataFrame) -> None:
             "product": "Business product",
         },
         placeholder="–",
-        on_select=partial(open_ticked, "pasted_rows", tasks["task_id"].tolist(), open_task),
-        selection_mode="single-row",
+        opening=Opening(tasks["task_id"].tolist(), open_task),
         key="pasted_rows",
         alt="The pasted tasks with outcome, lookup and error codes",
     )  # fmt: skip

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import partial
 from typing import Final
 
 import pyarrow as pa
@@ -13,7 +12,7 @@ from bwp_client.deadlines import SOON_DAYS
 from bwp_client.events import EARLIEST_EVENT
 from bwp_client.ui.components import ROW_HEIGHT, draw_heading, draw_table
 from bwp_client.ui.data import to_arrow
-from bwp_client.ui.drill_down import open_task_page, open_ticked
+from bwp_client.ui.drill_down import Opening, open_task_page
 from bwp_client.ui.page import TASKS_PAGE, PageContext, parameters_with
 from bwp_client.ui.sections.worklist_rows import COLUMNS, label_of, read_failures, this_quarter_hour
 
@@ -83,8 +82,7 @@ def _draw_first_tasks(failures: _OpenFailures) -> None:
         row_height=ROW_HEIGHT,
         column_config=COLUMNS,
         placeholder="–",
-        on_select=partial(open_ticked, "first_tasks", failures.task_ids, open_task_page),
-        selection_mode="single-row",
+        opening=Opening(failures.task_ids, open_task_page),
         key="first_tasks",
         alt="The first open failures to act on, with days left, error code and next action",
     )

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import partial
 from typing import TYPE_CHECKING
 
 import pandas as pd
@@ -11,8 +10,8 @@ import streamlit as st
 
 from bwp_client.metrics import MetricName
 from bwp_client.ui.address_fields import draw_option, draw_text, unknown_options
-from bwp_client.ui.components import DAY_FORMAT, ROW_HEIGHT, time_column
-from bwp_client.ui.drill_down import open_ticked
+from bwp_client.ui.components import DAY_FORMAT, ROW_HEIGHT, draw_rows, time_column
+from bwp_client.ui.drill_down import Opening
 from bwp_client.ui.markdown import plain
 from bwp_client.ui.page import PageContext
 from bwp_client.ui.sections.task_detail import open_task
@@ -102,10 +101,10 @@ def _draw_counts(counts: dict[str, int]) -> None:
 
 
 def _draw_list(listed: ShownTasks, state: str) -> None:
-    st.dataframe(
+    draw_rows(
         listed.rows, hide_index=True, column_config=COLUMNS | _time_columns(), placeholder="–", row_height=ROW_HEIGHT,
         height=_HEIGHT if listed.count > _VISIBLE_ROWS else "content",
-        on_select=partial(open_ticked, "worklist", listed.task_ids, open_task), selection_mode="single-row", key="worklist",
+        opening=Opening(listed.task_ids, open_task), key="worklist",
         alt="Waiting requests with days left, deadline and what the API said" if state == "waiting"
         else "Failed tasks with days left, deadline, error code and next action",
     )  # fmt: skip
