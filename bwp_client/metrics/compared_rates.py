@@ -99,7 +99,9 @@ def overlap(first: Filters, second: Filters) -> str | None:
     start, end = max(first.from_time, second.from_time), min(first.to_time, second.to_time)
     if start >= end:
         return None
-    return f"the periods have the days from {day(start)} to {day(end - timedelta(days=1))} in common"
+    first_day, last_day = day(start), day(end - timedelta(days=1))
+    days = f"day {first_day}" if first_day == last_day else f"days from {first_day} to {last_day}"
+    return f"the periods have the {days} in common"
 
 
 def compared(first: ComparedRate, other: ComparedRate) -> dict[str, Any]:

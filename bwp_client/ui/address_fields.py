@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import streamlit as st
 
 from bwp_client.ui import page_address
+from bwp_client.ui.markdown import plain
+
+_MAX_SHOWN: Final = 100
+"""Characters shown of a name that is not known."""
 
 if TYPE_CHECKING:
     from streamlit.elements.lib.mutable_tab_container import TabContainer
@@ -60,6 +64,10 @@ def draw_tabs(labels: Mapping[str, str], *, key: str) -> Mapping[str, TabContain
         page_address.write({key: [name] if name != first else []})
 
     page_address.follow(key, read)
+    for text in page_address.values(key)[-1:]:
+        if names.get(text.casefold(), text.casefold()) not in labels:
+            shown = plain(text[:_MAX_SHOWN])
+            st.warning(f"“{shown}” is no tab of this page: there are {', '.join(labels)}. The link asks for it.")
     return dict(zip(labels, st.tabs(list(labels.values()), key=key, on_change=write), strict=True))
 
 

@@ -41,6 +41,8 @@ FILTER_KEYS: Final = ("kind", "from", "to", "product", "code", "region", "by")
 """The keys of the filters, which are the parameters of the address that every page has."""
 NARROWING: Final = ("from", "to", "product", "code", "region")
 """Keys of the filters that can be removed; the task kind always applies."""
+_OPTIONS: Final = {"business_product": "product", "task_kind": "kind"}
+"""The keys of the filters whose option of the command line has another name."""
 _FIELDS: Final = {"product": "business_products", "code": "codes", "region": "regions"}
 """The field of `Filters` that each of these keys fills."""
 _AUTO: Final = "auto"
@@ -67,7 +69,7 @@ def draw_sidebar(snapshot: Snapshot, names: ProductNames, *, min_n: int) -> tupl
     Returns:
         The choice, and a warning about each value of the address that the data don't know, for the head of the page.
     """
-    unknown: list[str] = []
+    unknown = [f"{_shown(name)} is not a filter: it is called {key}." for name, key in misnamed_filters().items()]
     kinds, buckets = [item.value for item in TaskKind], [_AUTO, *(item.value for item in Bucket)]
     with st.sidebar:
         # Radio buttons, because a segmented control's chosen option has too little contrast in the dark theme.
@@ -91,6 +93,20 @@ def draw_sidebar(snapshot: Snapshot, names: ProductNames, *, min_n: int) -> tupl
     row = metric_row(snapshot, MetricName.PERIOD_COMPARISON, filters.with_(codes=None), min_n=min_n)
     bucket_of_period = choose_bucket(bucket, (to_time - from_time).days, row["n"], min_n)
     return Choice(filters, bucket_of_period, (start, end) == default), warnings
+
+
+def misnamed_filters() -> dict[str, str]:
+    """Return the parameters of the address that are filters but for their spelling, with the key of each filter.
+
+    Such as `Product`, `products`, or `business-product`, as the option of the command line is called.
+    """
+    found = {}
+    for name in st.query_params:
+        word = name.casefold().replace("-", "_").removesuffix("s")
+        key = _OPTIONS.get(word, word)
+        if key in FILTER_KEYS and name not in FILTER_KEYS:
+            found[name] = key
+    return found
 
 
 def fixed_parameters(choice: Choice) -> dict[str, list[str]]:

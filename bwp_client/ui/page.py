@@ -26,7 +26,15 @@ from bwp_client.metrics.wording import days, minute, short_day
 from bwp_client.settings import Settings
 from bwp_client.ui import data, page_address
 from bwp_client.ui.data import ProductNames, current_snapshot, product_names_of, to_arrow, version_key
-from bwp_client.ui.filters import FILTER_KEYS, NARROWING, Choice, draw_sidebar, fixed_parameters, show_all
+from bwp_client.ui.filters import (
+    FILTER_KEYS,
+    NARROWING,
+    Choice,
+    draw_sidebar,
+    fixed_parameters,
+    misnamed_filters,
+    show_all,
+)
 from bwp_client.ui.first_run import draw_no_data, draw_sample_banner
 from bwp_client.ui.job_progress import draw_job_progress
 from bwp_client.ui.markdown import readable
@@ -202,7 +210,7 @@ def open_page(
     for text in warnings:
         st.warning(text)
     if not isinstance(page, PageContext):
-        st.button("Show all", on_click=show_all, args=(FILTER_KEYS,), key="show_all")
+        st.button("Show all", on_click=show_all, args=((*FILTER_KEYS, *misnamed_filters()),), key="show_all")
         st.stop()
     with st.container(horizontal=True, vertical_alignment="center", key="page_head"):
         st.caption(

@@ -117,3 +117,6 @@ def test_periods_that_share_days_say_which() -> None:
     assert overlap(FILTERS, other_period(FILTERS, START - timedelta(days=10))) == (
         "the periods have the days from 4 Mar 2026 to 10 Mar 2026 in common"
     )
+    assert overlap(FILTERS, other_period(FILTERS, START - timedelta(days=16))) == (
+        "the periods have the day 4 Mar 2026 in common"
+    )

@@ -134,6 +134,48 @@ def test_an_unknown_code_keeps_its_heading(home: Path, open_page: OpenPage) -> N
     assert len(unknown(app)) == 1
 
 
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("business-product", FIRST),
+        ("business_product", FIRST),
+        ("Product", FIRST),
+        ("products", FIRST),
+        ("task-kind", "RETRIEVAL"),
+        ("FROM", "2026-05-02"),
+        ("regions", "us-east-1"),
+    ],
+)
+def test_a_filter_under_another_name_is_named_and_nothing_wider_is_shown(
+    name: str, value: str, home: Path, open_page: OpenPage
+) -> None:
+    app = open_page("overview", home, **{name: value})
+    assert not app.exception
+    (text,) = unknown(app)
+    assert name in text.replace("\\", "")
+    assert not app.metric
+    app.button(key="show_all").click().run()
+    assert unknown(app) == []
+    assert outcomes(app) == (5, 60)
+
+
+def test_a_parameter_that_is_no_filter_narrows_nothing(home: Path, open_page: OpenPage) -> None:
+    app = open_page("overview", home, utm_source="mail")
+    assert unknown(app) == []
+    assert outcomes(app) == (5, 60)
+
+
+@pytest.mark.parametrize(
+    ("page", "key"),
+    [("failure_rates", "more"), ("error_codes", "more"), ("trends", "more"), ("data_health", "more")],
+)
+def test_an_unknown_tab_is_named(page: str, key: str, home: Path, open_page: OpenPage) -> None:
+    app = open_page(page, home, **{key: "nowhere"})
+    assert not app.exception
+    (text,) = unknown(app)
+    assert "nowhere" in text
+
+
 def test_a_known_and_an_unknown_product_are_shown_and_named(home: Path, open_page: OpenPage) -> None:
     app = open_page("overview", home, product=[FIRST, "bp-of-nobody"])
     assert outcomes(app) == (5, 40)
