@@ -28,7 +28,7 @@ from bwp_client.charts.theme import (
     muted,
     tick_layout,
 )
-from bwp_client.metrics.wording import percent
+from bwp_client.metrics.wording import moment, percent
 
 _RIBBON = "rgba(213,94,0,0.18)"
 _MAX_MARKERS = 120
@@ -68,7 +68,7 @@ def rate_over_time(
     frame = frame.tail(MAX_POINTS // 2)
     rated = frame[frame["rate"].notna()]
     if before is not None and len(before):
-        _add_before(chart, before.assign(period_start=before["period_start"] + _shift(frame, before)), theme)
+        _add_before(chart, before, _shift(frame, before), theme)
     _add_interval(chart, frame)
     chart.add_scatter(
         **rate_line(frame),
@@ -103,13 +103,18 @@ def _shift(frame: pd.DataFrame, before: pd.DataFrame) -> pd.Timedelta:
     return shift
 
 
-def _add_before(chart: go.Figure, before: pd.DataFrame, theme: Theme) -> None:
+def _add_before(chart: go.Figure, before: pd.DataFrame, shift: pd.Timedelta, theme: Theme) -> None:
+    """Draw the period before, moved by a time; the hover of a point has its own date."""
+    line = rate_line(before)
+    dates = ["" if at is None else moment(at) for at in line["x"]]
     chart.add_scatter(
-        **rate_line(before),
+        x=[None if at is None else at + shift for at in line["x"]],
+        y=line["y"],
+        customdata=[[*values, date] for values, date in zip(line["customdata"], dates, strict=True)],
         mode="lines",
         line={"color": muted(theme), "width": 1.5},
         opacity=0.45,
-        hovertemplate="period before " + _RATE_HOVER + "<extra></extra>",
+        hovertemplate=f"%{{customdata[5]}}, period before: {_RATE_HOVER}<extra></extra>",
         name="Period before",
     )
 

@@ -15,6 +15,7 @@ from bwp_client.charts.theme import (
     PALETTE,
     Theme,
     empty_figure,
+    hover_day,
     ink,
     labels,
     name_bars,
@@ -54,8 +55,8 @@ def rate_with_changes(frame: pd.DataFrame, changes: pd.DataFrame, theme: Theme) 
     }
     add_change_labels(chart, texts, list(frame["period_start"]), theme)
     chart.add_scatter(
-        x=x, y=y, mode="lines", line={"color": ink(theme), "width": 2}, hovertemplate="level %{y:.1%}<extra></extra>",
-        name="Level between changes",
+        x=x, y=y, mode="lines", line={"color": ink(theme), "width": 2}, name="Level between changes",
+        hovertemplate=f"{hover_day(changes['changed_at'])}: level %{{y:.1%}}<extra></extra>",
     )  # fmt: skip
     return chart
 

@@ -207,6 +207,19 @@ def test_each_hover_has_its_day_and_a_stacked_bar_its_total() -> None:
     assert list(bars.hovertext) == ["4"]
 
 
+def test_the_hover_of_the_period_before_has_its_own_date() -> None:
+    before = rates().assign(period_start=rates()["period_start"] - timedelta(days=28))
+    pale = trace(rate_over_time(rates(), Theme.LIGHT, before=before), "Period before")
+    assert pale.hovertemplate.startswith("%{customdata[5]}, period before: %{y:.1%}")
+    assert list(pale.x) == [START, None, *(START + timedelta(days=day) for day in (2, 3, 4))]
+    dates = [values[5] for values in pale.customdata]
+    assert dates == ["1 Feb 2026", "", "3 Feb 2026", "4 Feb 2026", "5 Feb 2026"]
+    by_hour = rates().assign(period_start=[START + timedelta(hours=9 + hour) for hour in range(5)])
+    before = by_hour.assign(period_start=by_hour["period_start"] - timedelta(hours=24))
+    pale = trace(rate_over_time(by_hour, Theme.LIGHT, before=before), "Period before")
+    assert pale.customdata[0][5] == "28 Feb 2026 09:00"
+
+
 def test_the_day_stands_before_the_month_on_an_axis_of_days() -> None:
     stops = outcomes_over_time(rates(), Theme.LIGHT).layout.xaxis.tickformatstops
     assert [stop.value.replace("\n", " ") for stop in stops] == ["%H:%M %-d %b %Y", "%-d %b %Y", "%b %Y", "%Y"]

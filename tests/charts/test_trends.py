@@ -27,6 +27,7 @@ def test_levels_reach_from_change_to_change_and_each_day_is_named(theme: Theme) 
     chart = rate_with_changes(RATES, CHANGES, theme)
     level = chart.data[-1]
     assert [value for value in level.y if value is not None] == [0.05, 0.05, 0.2, 0.2, 0.04, 0.04]
+    assert level.hovertemplate.startswith("%{x|%-d %b %Y}: level ")
     assert [note.text for note in chart.layout.annotations] == ["30 Mar ↑", "6 Apr ↓"]
     assert chart.layout.annotations[1].yshift > chart.layout.annotations[0].yshift
     assert len(chart.layout.shapes) == 2
