@@ -151,8 +151,11 @@ def _marks(page: PageContext, rates: pd.DataFrame, comparison: Mapping[Hashable,
 
 
 def _rate_rows(rates: pd.DataFrame, marks: pd.Series[str], starts: str) -> pd.DataFrame:
-    """Return the rows of the rate table, newest first: `starts` (UTC time), counts (int), the rest as text."""
-    return pd.DataFrame(
+    """Return the rows of the rate table, newest first: `starts` (UTC time), counts (int), the rest as text.
+
+    A column that would be empty is left out.
+    """
+    rows = pd.DataFrame(
         {
             starts: rates["period_start"],
             "Failed": rates["failed"],
@@ -163,3 +166,4 @@ def _rate_rows(rates: pd.DataFrame, marks: pd.Series[str], starts: str) -> pd.Da
             "Partial": ["partial" if partial else "" for partial in rates["partial"]],
         }
     ).iloc[::-1]
+    return rows.drop(columns=[name for name in ("Baseline", "Partial") if rows[name].eq("").all()])
