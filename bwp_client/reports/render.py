@@ -19,7 +19,7 @@ import jinja2
 import pandas as pd
 from markupsafe import Markup
 
-from bwp_client.metrics import METRICS
+from bwp_client.metrics import METRICS, MetricName
 from bwp_client.metrics.comparison import NOT_COMPARED, verdict
 from bwp_client.metrics.extent_wording import sentence
 from bwp_client.metrics.wording import TOO_FEW_TO_RATE, interval, percent, rate_with_interval
@@ -145,7 +145,19 @@ def _sections(
 def _notes(section: Section, spec: ReportSpec, facts: WarehouseFacts, content: Content) -> list[str]:
     if section is Section.YEARLY and content.partial:
         return ["These figures are of a part of the year only.", *map(sentence, content.partial)]
+    if section is Section.OPEN:
+        return [_open_note(spec, content)]
     return _data_quality_notes(spec, facts, content) if section is Section.TRUST else []
+
+
+def _open_note(spec: ReportSpec, content: Content) -> str:
+    """Return a sentence that says how many of the open failures are of the period: the section counts all of them."""
+    failed_at = content.tables[MetricName.OPEN_FAILURES.value]["failed_at"]
+    of_period = int(failed_at.ge(spec.period.from_time).sum())
+    return (
+        f"Failures and requests of all time that are still open, not of this period only: {of_period:,} of the "
+        f"{len(failed_at):,} open failures failed in this period."
+    )
 
 
 def _headline(content: Content) -> list[dict[str, str]]:

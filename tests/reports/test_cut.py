@@ -163,3 +163,17 @@ def test_an_event_from_the_future_is_not_the_newest(tmp_path: Path) -> None:
     assert "newest event 8 Mar 2026 22:40 UTC" in page
     assert "The newest event came -" not in page
     assert "stale: the newest event is" in refusal(tmp_path, period="2026-W09", BWP_REPORT__MAX_STALE_HOURS="48")
+
+
+def test_the_open_failures_are_those_of_all_time_and_the_page_says_so(tmp_path: Path) -> None:
+    make_warehouse(tmp_path, *steady())
+    made = report_json(tmp_path)
+    page = (tmp_path / "reports" / made["key"] / "report.html").read_text(encoding="utf-8")
+    section = page[page.index("<h2>What is still open</h2>") :]
+    note = (
+        "Failures and requests of all time that are still open, not of this period only: 10 of the 40 open failures failed "
+        "in this period."
+    )
+    assert note in section[: section.index("</section>")]
+    assert run_json(tmp_path, "report", "rebuild", made["manifest"], "--json")["is_equal"]
+    assert run_json(tmp_path, "report", "rebuild", made["manifest"], "--verify", "--json")["is_equal"]
