@@ -277,6 +277,33 @@ def test_the_pages_say_what_can_be_trusted(tmp_path: Path, open_page: OpenPage) 
     assert "✓ Every product with failures here has a failure rate." in words(app)
 
 
+def test_the_rows_of_rates_have_no_empty_columns(tmp_path: Path, open_page: OpenPage) -> None:
+    events = [event(n, "FAILED" if n // 10 % 10 == 0 else "COMPLETED", days_ago=1 + n % 10) for n in range(200)]
+    days = {"from": f"{datetime.now(UTC) - timedelta(days=10):%Y-%m-%d}", "to": f"{datetime.now(UTC):%Y-%m-%d}"}
+    app = open_page("failure_rates", warehouse_of(tmp_path, events), more="rows", by="day", **days)
+    assert not app.exception
+    (rows,) = [
+        item.value for item in app.dataframe if "Finished" in item.value.columns and "Completed" in item.value.columns
+    ]
+    assert [name for name in rows.columns if rows[name].astype(str).eq("").all()] == []
+    assert "Failure rate" in rows.columns
+
+
+def test_the_runs_are_newest_first_with_their_age(tmp_path: Path, open_page: OpenPage) -> None:
+    now, home = datetime.now(UTC), warehouse_of(tmp_path, [event(n, "FAILED", days_ago=9) for n in range(3)])
+    for hours in (5, 1, 3):  # recorded in another order than they finished
+        store_lookups(Warehouse(str(home)), [looked_up(f"task-{hours}")], finished_at=now - timedelta(hours=hours))
+    app = open_page("data_health", home, more="runs")
+    assert not app.exception
+    (runs,) = [item.value for item in app.dataframe if "age" in item.value.columns]
+    assert runs["age"].tolist() == ["just now", "60 min ago", "3 h ago", "5 h ago"]
+    assert runs["finished"].is_monotonic_decreasing
+    assert "Newest first" in next(item.proto.help for item in app.subheader if item.value == "Runs")
+    asked = open_page("data_health", home, more="reasons")
+    (runs,) = [item.value for item in asked.dataframe if "Age" in item.value.columns]
+    assert runs["Age"].tolist() == ["3 h ago"]  # rows of a run are summed up
+
+
 def test_a_wrong_file_of_error_codes_is_explained(
     monkeypatch: pytest.MonkeyPatch, loaded: Path, open_page: OpenPage
 ) -> None:

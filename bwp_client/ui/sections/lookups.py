@@ -10,7 +10,8 @@ from bwp_client.metrics.wording import percent
 from bwp_client.ui.components import count_column, draw_heading, draw_table, time_column
 from bwp_client.ui.data import cached, to_arrow
 from bwp_client.ui.markdown import plain
-from bwp_client.ui.page import PageContext
+from bwp_client.ui.page import PageContext, time_since
+from bwp_client.ui.sections.runs import newest_first
 from bwp_client.warehouse import list_runs
 from bwp_client.warehouse.lookup_runs import LookupRun, lookup_runs
 
@@ -82,15 +83,18 @@ def _unknown_reasons(page: PageContext) -> pd.DataFrame:
 
 def _draw_lookup_runs(page: PageContext) -> None:
     """Draw the newest runs that asked Buy with Prime; nothing when there was none."""
-    runs = cached(page.snapshot, "lookup runs", lambda: lookup_runs(list_runs(page.snapshot.warehouse))[:MAX_RUNS])
+    runs = cached(
+        page.snapshot, "lookup runs",
+        lambda: newest_first(lookup_runs(list_runs(page.snapshot.warehouse)))[:MAX_RUNS],
+    )  # fmt: skip
     if not runs:
         return
     st.caption(plain(lookup_run_text(runs[0])))
     draw_table(
-        cached(page.snapshot, "lookup run rows", lambda: to_arrow(_run_rows(runs))),
+        to_arrow(_run_rows(runs)),  # not cached, because the ages change
         hide_index=True,
         column_config={
-            "Finished": time_column(),
+            "Finished": time_column("Finished (UTC)"),
             **{name: count_column(name) for name in _COUNTS},
             "A second": st.column_config.NumberColumn(format="%.1f"),
         },
@@ -101,10 +105,11 @@ def _draw_lookup_runs(page: PageContext) -> None:
 
 
 def _run_rows(runs: list[LookupRun]) -> pd.DataFrame:
-    """Return one row per run: Finished (UTC time), counts (int), A second (float), State (text)."""
+    """Return one row per run: Finished (UTC time), Age (text), counts (int), A second (float), State (text)."""
     return pd.DataFrame(
         {
             "Finished": [run.finished_at for run in runs],
+            "Age": [time_since(run.finished_at) for run in runs],
             "Asked": [run.asked for run in runs],
             "Found": [run.found for run in runs],
             "Left": [run.not_asked for run in runs],

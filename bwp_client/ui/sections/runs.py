@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from typing import Any, Final
+from collections.abc import Iterable
+from typing import Any, Final, TypeVar
 
 import pandas as pd
 import streamlit as st
@@ -11,8 +12,11 @@ import streamlit as st
 from bwp_client.settings import SAMPLE_SOURCE
 from bwp_client.ui.components import count_column, draw_heading, draw_table, time_column
 from bwp_client.ui.data import cached, to_arrow
-from bwp_client.ui.page import PageContext
+from bwp_client.ui.page import PageContext, time_since
 from bwp_client.warehouse import Run, list_runs
+from bwp_client.warehouse.lookup_runs import LookupRun
+
+R = TypeVar("R", Run, LookupRun)
 
 MAX_RUNS: Final = 50
 _NOT_STORED: Final = ("duplicate", "ignored", "quarantined")
@@ -20,13 +24,17 @@ _NOT_STORED: Final = ("duplicate", "ignored", "quarantined")
 
 def draw_runs(page: PageContext) -> None:
     """Draw the runs, and the records that they did not store by cause, type or reason."""
-    runs = cached(page.snapshot, "newest runs", lambda: list_runs(page.snapshot.warehouse, limit=MAX_RUNS))
-    draw_heading("Runs", notes="Every record read is stored, duplicate, ignored or quarantined; the counts add up.")
+    runs = cached(
+        page.snapshot, "newest runs", lambda: newest_first(list_runs(page.snapshot.warehouse, limit=MAX_RUNS))
+    )
+    draw_heading(
+        "Runs", notes="Newest first. Every record read is stored, duplicate, ignored or quarantined; the counts add up."
+    )
     draw_table(
-        cached(page.snapshot, "run rows", lambda: to_arrow(pd.DataFrame([_row(run) for run in runs]))),
+        to_arrow(pd.DataFrame([_row(run) for run in runs])),  # not cached, because the ages change
         hide_index=True,
         column_config={
-            "finished": time_column("Finished", width=125),
+            "finished": time_column("Finished (UTC)", width=125), "age": st.column_config.TextColumn("Age", width=85),
             "run": st.column_config.TextColumn("Run", width=50), "source": st.column_config.TextColumn("Source", width=130),
             "read": count_column("Read or asked"), "stored": count_column("Stored or found"),
             "duplicate": count_column("Duplicate"), "ignored": count_column("Ignored"),
@@ -47,10 +55,16 @@ def draw_runs(page: PageContext) -> None:
         )  # fmt: skip
 
 
+def newest_first(runs: Iterable[R]) -> list[R]:
+    """Return runs by the time at which they finished; runs at the same time may have been recorded in another order."""
+    return sorted(runs, key=lambda run: run.finished_at, reverse=True)
+
+
 def _row(run: Run) -> dict[str, Any]:
     counts = run.counts
     return {
         "finished": run.finished_at,
+        "age": time_since(run.finished_at),
         "run": run.kind,
         "source": "sample data" if run.source == SAMPLE_SOURCE else run.source,
         "read": counts.get("read", counts.get("asked")),
