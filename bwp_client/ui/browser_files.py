@@ -1,6 +1,6 @@
 """Adds our style sheets and scripts to the frame of every page: tiles, print, phones, keys, and the width of the screen.
 
-The frame also names the scripts of Streamlit that draw charts and tables: a browser then fetches and compiles them while the
+The frame also names the scripts of Streamlit that draw charts and tables: a browser then fetches and runs them while the
 server computes the first page, instead of after it.
 
 Elements of a page are drawn again in every run; these files are read once by the browser. They are files of the app's own
@@ -23,13 +23,14 @@ from bwp_client.ui.login_redirect import opens_page
 
 _FOLDER: Final = Path(__file__).parent / "browser"
 _FILES: Final = {
-    f"/{name}": _FOLDER / name for name in ("keys.js", "paper.js", "screen.js", "phone.css", "print.css", "tiles.css")
+    f"/{name}": _FOLDER / name
+    for name in ("early.js", "keys.js", "paper.js", "screen.js", "phone.css", "print.css", "tiles.css")
 }
 _TAGS: Final = (
     b'<link rel="stylesheet" href="./tiles.css"><link rel="stylesheet" href="./phone.css">'
     b'<link rel="stylesheet" media="print" href="./print.css">'
     b'<script src="./screen.js"></script>'  # before the page connects
-    b'<script defer src="./keys.js"></script><script defer src="./paper.js"></script>'
+    b'<script defer src="./keys.js"></script><script defer src="./paper.js"></script><script defer src="./early.js"></script>'
 )
 _SCRIPTS_OF_STREAMLIT: Final = Path(get_static_dir(), "static", "js")
 _USED_BY_MOST_PAGES: Final = ("PlotlyChart.*.js", "DataFrame.*.js", "arrowFormatUtils.*.js")
@@ -41,7 +42,9 @@ _OF_WHOLE_FILES: Final = (b"accept-encoding", b"if-modified-since", b"if-none-ma
 def _preload_tags() -> bytes:
     """Return a tag for each script of Streamlit that most pages need; its name contains a hash of the release."""
     names = [file.name for pattern in _USED_BY_MOST_PAGES for file in sorted(_SCRIPTS_OF_STREAMLIT.glob(pattern))]
-    return "".join(f'<link rel="modulepreload" crossorigin href="./static/js/{name}">' for name in names).encode()
+    return "".join(
+        f'<link rel="modulepreload" crossorigin data-early href="./static/js/{name}">' for name in names
+    ).encode()
 
 
 class BrowserFiles:

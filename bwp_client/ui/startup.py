@@ -130,11 +130,13 @@ def _has_sample() -> bool:
 
 async def _warm_up() -> None:
     """Import the libraries and read the snapshot that the first visitor needs, while the browser fetches the page's frame."""
-    await asyncio.to_thread(_import_libraries_of_data)
-    await asyncio.gather(asyncio.to_thread(_import_other_libraries), asyncio.to_thread(_read_snapshot))
-    # Imported modules are never garbage; frozen, they are not searched again after every run.
-    gc.collect()
-    gc.freeze()
+    gc.disable()  # a search for garbage finds none in modules, but takes longer with each of them
+    try:
+        await asyncio.to_thread(_import_libraries_of_data)
+        await asyncio.gather(asyncio.to_thread(_import_other_libraries), asyncio.to_thread(_read_snapshot))
+        gc.freeze()  # what is imported is not searched after every run either
+    finally:
+        gc.enable()
 
 
 def _import_libraries_of_data() -> None:
