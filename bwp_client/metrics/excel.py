@@ -62,7 +62,7 @@ def _plain_values(values: pd.Series) -> pd.Series:
 
 def _sheet_name(title: str, taken: Container[str]) -> str:
     """Return a name that Excel accepts and that no sheet has yet, whatever its case."""
-    name = re.sub(r"[\[\]:*?/\\]", " ", title).strip(" '")[:_NAME_LENGTH] or "Sheet"
+    name = re.sub(r"[\[\]:*?/\\]", " ", title).lstrip(" '")[:_NAME_LENGTH].rstrip(" '") or "Sheet"
     found, number = name, 2
     while found.casefold() in taken:
         ending = f" {number}"

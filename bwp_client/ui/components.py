@@ -143,7 +143,7 @@ def _rows_of_files(rows: pd.DataFrame | pa.Table, percentages: Collection[str]) 
     frame = rows.to_pandas() if isinstance(rows, pa.Table) else rows
     shares = {name: (frame[name] / 100).round(10) for name in percentages}
     lists = {
-        name: frame[name].map(list)
+        name: frame[name].map(lambda values: values.tolist())  # as numbers of Python, which are written plainly
         for name in frame.columns
         if len(frame) and hasattr(frame[name].iloc[0], "tolist") and frame[name].dtype == object
     }

@@ -52,7 +52,7 @@ def test_a_frame_without_rows_is_a_sheet_with_its_header() -> None:
 
 def test_sheets_get_names_that_excel_accepts() -> None:
     frame = pd.DataFrame({"n": [1]})
-    titles = ["a/b:c", "A b C", "x" * 40, "X" * 33, "", "'quoted'", "[]"]
+    titles = ["a/b:c", "A b C", "x" * 40, "X" * 33, "", "'quoted'", "[]", "y" * 30 + "'s"]
     book = openpyxl.load_workbook(BytesIO(to_excel(dict.fromkeys(titles, frame))))
     assert len({name.casefold() for name in book.sheetnames}) == len(titles)
-    assert book.sheetnames == ["a b c", "A b C 2", "x" * 31, "X" * 29 + " 2", "Sheet", "quoted", "Sheet 2"]
+    assert book.sheetnames == ["a b c", "A b C 2", "x" * 31, "X" * 29 + " 2", "Sheet", "quoted", "Sheet 2", "y" * 30]

@@ -11,6 +11,7 @@ import pandas as pd
 import pytest
 from streamlit.testing.v1 import AppTest
 
+from bwp_client.metrics.export import to_csv
 from bwp_client.ui import sharing
 
 
@@ -47,6 +48,8 @@ def test_the_weeks_of_a_code_are_a_list_of_whole_weeks(loaded: Path, open_page: 
     assert {len(counts) for counts in weeks} == {12}
     rows = app.session_state["tables_of_page"]["overview_codes"]()
     assert all(isinstance(counts, list) for counts in rows["weeks"])
+    cell = pd.read_csv(io.StringIO(to_csv(rows)))["weeks"].iloc[0]
+    assert cell == str([int(count) for count in weeks.iloc[0]])
 
 
 def test_the_workbook_of_a_page_waits_until_the_page_is_drawn() -> None:
