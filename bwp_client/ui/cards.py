@@ -115,7 +115,8 @@ def cell_text(value: Any, column: Any) -> str:
         value = value.astimezone(ZoneInfo(zone)) if value.tzinfo else value
         if shape and TIME_MARK not in shape:
             return day(value)
-        return minute(value) if zone == "UTC" else f"{day(value)} {value:%H:%M}"
+        is_named = f"({zone})" in _label("", column)
+        return minute(value) if zone == "UTC" and not is_named else f"{day(value)} {value:%H:%M}"
     if isinstance(value, date):
         return day(value)
     if isinstance(value, float) and not shape:

@@ -2,6 +2,7 @@
 
 from datetime import UTC, date, datetime
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pandas as pd
 import pytest
@@ -22,6 +23,11 @@ from bwp_client.ui import cards, components
         (-1.25, st.column_config.NumberColumn("Points", format="%+.1f"), "-1.2"),
         (date(2026, 11, 3), st.column_config.DateColumn("Day"), "3 Nov 2026"),
         (pd.Timestamp("2026-11-03 14:05", tz="UTC"), components.time_column("At"), "3 Nov 2026 14:05 UTC"),
+        (
+            pd.Timestamp("2026-11-03 14:05", tz="UTC"),
+            components.time_column("At", zone=ZoneInfo("UTC")),
+            "3 Nov 2026 14:05",
+        ),
         (datetime(2026, 11, 3, 14, 5, tzinfo=UTC), components.time_column(time_format="D MMM YYYY"), "3 Nov 2026"),
         (
             datetime(2026, 11, 3, 20, 5, tzinfo=UTC),

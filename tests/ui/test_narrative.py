@@ -63,14 +63,14 @@ def test_the_sentence_gives_the_numbers_after_the_episode(sentences: Callable[[D
 
 
 @pytest.fixture
-def past_incident(tmp_path: Path) -> Callable[[int], Path]:
+def past_incident(tmp_path: Path) -> Callable[[int, int], Path]:
     """Return a function that makes a warehouse in which a code was frequent at a product for a week that is over.
 
-    Its argument is the number of tasks a day that fail with the code at another product since that week.
+    Its arguments are the numbers of tasks a day that fail with the code at another product, before that week and since.
     """
 
-    def make(elsewhere: int) -> Path:
-        plan = [(1, 0)] * 49 + [(14, 0)] * 7 + [(1, elsewhere)] * 6
+    def make(before: int, since: int) -> Path:
+        plan = [(1, before)] * 49 + [(14, since)] * 7 + [(1, since)] * 6
         outcomes = [
             (f"{product}-{day}-{number}", number < failed, product, MONDAY + timedelta(days=day, minutes=3 * number))
             for day, counts in enumerate(plan)
@@ -100,10 +100,10 @@ def states(app: AppTest, column: str = "state") -> list[str]:
 
 
 def test_the_state_of_a_code_and_a_product_agrees_with_the_headline(
-    past_incident: Callable[[int], Path], open_page: OpenPage
+    past_incident: Callable[[int, int], Path], open_page: OpenPage
 ) -> None:
     """The rise compares whole periods: 119 tasks against 28."""
-    home = past_incident(0)
+    home = past_incident(0, 0)
     overview = open_page("overview", home)
     assert "mostly ORDERS_NOT_CLOSED. Over since 2 Mar." in words(overview).replace("\\", "")
     assert states(overview) == [OVER]
@@ -120,8 +120,17 @@ def test_the_state_of_a_code_and_a_product_agrees_with_the_headline(
 
 
 def test_a_code_that_is_over_at_one_product_only_is_not_over(
-    past_incident: Callable[[int], Path], open_page: OpenPage
+    past_incident: Callable[[int, int], Path], open_page: OpenPage
 ) -> None:
-    overview = open_page("overview", past_incident(8))
+    overview = open_page("overview", past_incident(0, 8))
     assert "Over since 2 Mar." in words(overview).replace("\\", "")
     assert states(overview) == ["rising, but over at bp-luma"]
+
+
+def test_a_code_that_is_as_frequent_as_before_in_the_whole_period_is_over_too(
+    past_incident: Callable[[int, int], Path], open_page: OpenPage
+) -> None:
+    """Another product had many tasks with the code before the period's incident, so that the code did not rise."""
+    overview = open_page("overview", past_incident(4, 0))
+    assert "mostly ORDERS_NOT_CLOSED. Over since 2 Mar." in words(overview).replace("\\", "")
+    assert states(overview) == [OVER]

@@ -94,7 +94,7 @@ def _draw_lookup_runs(page: PageContext) -> None:
         to_arrow(_run_rows(runs)),  # not cached, because the ages change
         hide_index=True,
         column_config={
-            "Finished": time_column("Finished (UTC)"),
+            "Finished": time_column("Finished"),
             **{name: count_column(name) for name in _COUNTS},
             "A second": st.column_config.NumberColumn(format="%.1f"),
         },

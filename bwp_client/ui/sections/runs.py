@@ -34,7 +34,7 @@ def draw_runs(page: PageContext) -> None:
         to_arrow(pd.DataFrame([_row(run) for run in runs])),  # not cached, because the ages change
         hide_index=True,
         column_config={
-            "finished": time_column("Finished (UTC)", width=125), "age": st.column_config.TextColumn("Age", width=85),
+            "finished": time_column("Finished", width=125), "age": st.column_config.TextColumn("Age", width=85),
             "run": st.column_config.TextColumn("Run", width=50), "source": st.column_config.TextColumn("Source", width=130),
             "read": count_column("Read or asked"), "stored": count_column("Stored or found"),
             "duplicate": count_column("Duplicate"), "ignored": count_column("Ignored"),
@@ -63,9 +63,9 @@ def newest_first(runs: Iterable[R]) -> list[R]:
 def _row(run: Run) -> dict[str, Any]:
     counts = run.counts
     return {
+        "run": run.kind,
         "finished": run.finished_at,
         "age": time_since(run.finished_at),
-        "run": run.kind,
         "source": "sample data" if run.source == SAMPLE_SOURCE else run.source,
         "read": counts.get("read", counts.get("asked")),
         "stored": counts.get("stored", counts.get("found")),

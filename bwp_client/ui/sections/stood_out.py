@@ -18,6 +18,8 @@ from bwp_client.ui.page import PageContext
 
 WATCHED_STATES: Final = {"new": "new", "returned": "back", "rising": "rising"}
 """The word for each state."""
+_IN_PERIOD: Final = (*WATCHED_STATES, "ongoing")
+"""The states of codes that tasks of the period have."""
 MIN_NEW: Final = 5
 """A code that fewer tasks have is no news."""
 MAX_LINES: Final = 6
@@ -71,13 +73,13 @@ def state_in_words(page: PageContext, row: Mapping[Hashable, Any]) -> str:
         row: A row of the page's `error_codes` frame, also without the choice of codes.
     """
     state = "" if pd.isna(row["state"]) else str(row["state"])
-    found = stood_out(page) if state in WATCHED_STATES else None
+    found = stood_out(page) if state in _IN_PERIOD else None
     if found is None or found.to_time is None or row["code"] not in (page.filters.codes or (found.code,)):
         return state
     if _is_frequent_since(page, row, found.to_time):
         return f"{state}, but over at {page.names(found.business_product_id)}"
     over = f"over since {short_day(found.to_time)}"
-    return over if state == "rising" else f"{state}, {over}"
+    return over if state in ("rising", "ongoing") else f"{state}, {over}"
 
 
 def _is_frequent_since(page: PageContext, row: Mapping[Hashable, Any], since: datetime) -> bool:
