@@ -269,7 +269,12 @@ def test_an_empty_baseline_is_no_silence(tmp_path: Path, open_page: OpenPage) ->
 
 
 def test_the_pages_say_what_can_be_trusted(tmp_path: Path, open_page: OpenPage) -> None:
-    warehouse = warehouse_of(tmp_path, [event(n, "COMPLETED") for n in range(30)] + [event(99, "FAILED")])
+    now = datetime.now(UTC)
+    ago = 1 + (now - now.replace(hour=12, minute=0)) / timedelta(
+        days=1
+    )  # at noon, so that both ends of the day lack data
+    outcomes = [event(n, "COMPLETED", days_ago=ago) for n in range(30)] + [event(99, "FAILED", days_ago=ago)]
+    warehouse = warehouse_of(tmp_path, outcomes)
     assert "⚠ The data of the selected tasks begin" in words(open_page("overview", warehouse))
     app = open_page("data_health", warehouse)
     assert not app.exception
