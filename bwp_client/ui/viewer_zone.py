@@ -5,7 +5,7 @@ The address names the chosen zone, so that a copied link shows the same to a col
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from typing import Final
 from zoneinfo import ZoneInfo, available_timezones
@@ -47,7 +47,10 @@ def draw_zone_switch(settings: Settings) -> bool:
     named = page_address.values(ZONE)
     unknown = [text for text in named if zone_of(text) is None]
     own = next(filter(is_another_than_utc, map(zone_of, (st.context.timezone or "", settings.timezone))), None)
-    zones = dict.fromkeys(zone.key for zone in (UTC_ZONE, own, chosen_zone()) if zone)
+    chosen = chosen_zone()
+    if own is not None and _offsets(own) == _offsets(chosen):
+        own = None  # the chosen zone under another name: many browsers say Asia/Calcutta for Asia/Kolkata
+    zones = dict.fromkeys(zone.key for zone in (UTC_ZONE, own, chosen) if zone)
     if len(zones) > 1:
         draw_option(st.radio, "Times in", list(zones), key=ZONE, horizontal=True, help=_HELP)
     for text in unknown:
@@ -69,13 +72,16 @@ def zone_of(name: str) -> ZoneInfo | None:
     return zone if is_another_than_utc(zone) else UTC_ZONE
 
 
-@lru_cache(maxsize=1000)
 def is_another_than_utc(zone: ZoneInfo | None) -> bool:
     """Return whether a zone's clocks ever differ from UTC in the years of the events; False for None."""
-    if zone is None:
-        return False
+    return zone is not None and any(_offsets(zone))
+
+
+@lru_cache(maxsize=1000)
+def _offsets(zone: ZoneInfo) -> list[timedelta | None]:
+    """Return how far a zone is ahead of UTC at the start of each month in the years of the events."""
     years = range(EARLIEST_EVENT.year, datetime.now(UTC).year + 2)
-    return any(datetime(year, month, 1, tzinfo=zone).utcoffset() for year in years for month in range(1, 13))
+    return [datetime(year, month, 1, tzinfo=zone).utcoffset() for year in years for month in range(1, 13)]
 
 
 @lru_cache(maxsize=1)

@@ -114,6 +114,11 @@ def test_a_choice_goes_into_the_address_and_the_link_and_leads_to_other_pages(ho
     assert all("zone=Asia%2FKathmandu" in target for target in targets if target)
 
 
+def test_a_zone_that_the_browser_calls_otherwise_is_offered_once(home: Path, open_page: OpenPage) -> None:
+    assert switch(open_page("tasks", home, "Asia/Calcutta", zone="Asia/Kolkata")) == ["UTC", "Asia/Kolkata"]
+    assert switch(open_page("tasks", home, "Asia/Calcutta")) == ["UTC", "Asia/Calcutta"]
+
+
 def test_one_task_has_its_times_in_the_zone(home: Path, open_page: OpenPage) -> None:
     app = open_page("tasks", home, task="6-first", zone="Asia/Kathmandu")
     timeline = next(number for number, item in enumerate(app.dataframe) if "What" in item.value.columns)
