@@ -8,7 +8,7 @@ from support.browser import PHONE_WIDTH, WAIT_MS, open_page, wait_for_lookups, w
 
 pytestmark = pytest.mark.browser
 MOST_PX = 300
-FIRST_FIGURE = {"": ".stMain [data-testid=stPageLink]", "tasks": ".stMain [data-testid=stMetric]"}
+FIRST_FIGURE = {"": ".stMain [data-testid=stPageLink]", "tasks": ".stMain .st-key-due label"}
 HEADER = "[data-testid=stHeader]"
 BANNER = ".st-key-sample_banner summary"
 

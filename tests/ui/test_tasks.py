@@ -8,6 +8,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 from support.events import PRODUCT, envelope, write
 from support.lookups import looked_up, store_lookups
+from support.pages import numbers_of_states
 from support.reports import run_json
 from support.tables import rows
 
@@ -45,7 +46,7 @@ def home(tmp_path: Path) -> Path:
 
 
 def metrics(app: AppTest) -> dict[str, str]:
-    return {item.label: item.value for item in app.metric}
+    return {item.label: item.value for item in app.metric} | numbers_of_states(app)
 
 
 def tiles(app: AppTest) -> list[str]:

@@ -9,6 +9,7 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 from streamlit.testing.v1 import AppTest
 from support.events import envelope, write
+from support.pages import numbers_of_states
 
 from bwp_client.load import load
 from bwp_client.sources import open_source
@@ -197,7 +198,7 @@ def test_a_report_is_made_of_the_period_that_ended_last_in_the_zone(
 def test_the_counts_of_overview_and_tasks_agree_in_utc(home: Path, open_page: OpenPage) -> None:
     labels = [item.proto.label for item in open_page("overview", home, "Asia/Kathmandu").get("page_link")]
     tiles = [label.partition("[**")[2].removesuffix("**]") for label in labels if "[**" in label]
-    counts = {item.label: item.value for item in open_page("tasks", home, "Asia/Kathmandu").metric}
+    counts = numbers_of_states(open_page("tasks", home, "Asia/Kathmandu"))
     assert tiles == [counts[name] for name in ("Overdue", "Within 7 days", "Later")]
 
 

@@ -46,7 +46,7 @@ _OVERDUE_CAPTION = (
 
 
 def draw_worklist(page: PageContext) -> None:
-    """Draw the counts, the choice of state, the search, the list of tasks and its downloads."""
+    """Draw the choice of state with the number of tasks in each, the search, the list of tasks and its downloads."""
     narrowing = read_narrowing(page)
     for text in narrowing.unknown:
         st.warning(text)
@@ -58,11 +58,19 @@ def draw_worklist(page: PageContext) -> None:
         return dated_tasks(page, MetricName.WAITING, filters)
 
     as_of = (repr(filters), this_quarter_hour(), repr(page.settings.deadlines))
-    _draw_counts(page.cached(("counts", as_of), lambda: _counts(read_failures(page, filters), waiting())))
     for text in unknown_options("due", STATES):
         st.warning(f"{plain(text)} is no state of a task: there are {', '.join(STATES)}. The link asks for it.")
         return
-    state = draw_option(st.radio, "Show", STATES, key="due", horizontal=True, format_func=label_of)
+    counts = page.cached(("counts", as_of), lambda: _counts(read_failures(page, filters), waiting()))
+    state = draw_option(
+        st.radio,
+        "Show",
+        STATES,
+        key="due",
+        horizontal=True,
+        format_func=label_of,
+        captions=list(map(counts.get, STATES)),
+    )
     draw_period_switch(page)
     text = draw_text("Search", key="q", placeholder="Task ID, business product, error code, action (press /)")
     is_waiting = state == "waiting"
@@ -88,16 +96,10 @@ def draw_worklist(page: PageContext) -> None:
         st.info("No task of this kind is in the list. Choose another state, or “Show all”.")
 
 
-def _counts(failures: Failures, waiting: pd.DataFrame) -> dict[str, int]:
-    counts = {state: failures.count(state) for state in ("overdue", "next 7 days", "later")}
-    counts["waiting"] = len(waiting)
-    return counts | {state: failures.count(state) for state in ("recovered", "closed")}
-
-
-def _draw_counts(counts: dict[str, int]) -> None:
-    with st.container(horizontal=True):
-        for state, count in counts.items():
-            st.metric(label_of(state), f"{count:,}", border=True, width=132)
+def _counts(failures: Failures, waiting: pd.DataFrame) -> dict[str, str]:
+    """Return the number of tasks in each state, as text."""
+    counts = {state: len(waiting) if state == "waiting" else failures.count(state) for state in STATES}
+    return {state: f"**{count:,}**" for state, count in counts.items()}
 
 
 def _draw_list(listed: ShownTasks, state: str) -> None:
