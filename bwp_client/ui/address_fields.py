@@ -17,7 +17,9 @@ if TYPE_CHECKING:
     from streamlit.elements.lib.mutable_tab_container import TabContainer
 
 
-def draw_option(draw: Callable[..., Any], label: str, options: Sequence[str], *, key: str, **of_widget: Any) -> str:
+def draw_option(
+    draw: Callable[..., Any], label: str, options: Sequence[str], *, key: str, is_lasting: bool = True, **of_widget: Any
+) -> str:
     """Draw a choice of one option, and return it.
 
     Args:
@@ -25,6 +27,7 @@ def draw_option(draw: Callable[..., Any], label: str, options: Sequence[str], *,
         label: The widget's label.
         options: The options; the first is the default, which is not in the address.
         key: The widget's key and the parameter's name.
+        is_lasting: Whether the default stays the same; one that changes with the data is named by links all the same.
         of_widget: Further arguments of the widget.
     """
 
@@ -33,10 +36,13 @@ def draw_option(draw: Callable[..., Any], label: str, options: Sequence[str], *,
 
     def write() -> None:
         chosen = st.session_state[key]
-        page_address.write({key: [chosen] if chosen != options[0] else []})
+        page_address.write({key: [chosen] if chosen != options[0] or not is_lasting else []})
 
     page_address.follow(key, read)
-    return str(draw(label, options, key=key, on_change=write, **of_widget))
+    chosen = str(draw(label, options, key=key, on_change=write, **of_widget))
+    if not is_lasting:
+        page_address.note_shown(key, [chosen])
+    return chosen
 
 
 def unknown_options(key: str, options: Sequence[str]) -> list[str]:

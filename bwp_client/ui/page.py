@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Hashable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
+from functools import partial
 from typing import Any, Final, TypeVar
 
 import pandas as pd
@@ -206,6 +207,7 @@ def open_page(
         st.stop()
     name_tab(title)
     begin_page()
+    shown = page_address.begin_page(title)
     st.title(title, anchor=False)
     for text in warnings:
         st.warning(text)
@@ -218,7 +220,8 @@ def open_page(
             help=f"Updated {time_since(page.snapshot.run.finished_at)}. Times without a zone are UTC.",
         )
         narrowing = narrowing_of(page)
-        draw_share_menu(title, lambda: _link(page), lambda: _about(title, page, narrowing))
+        link = partial(_link, page, shown)
+        draw_share_menu(title, link, lambda: _about(title, page, narrowing) | {"Link": link()})
     _draw_active_filters(page, narrowing)
     return page
 
@@ -228,10 +231,10 @@ def name_tab(title: str) -> None:
     st.set_page_config(page_title=f"{title} · {APP_NAME}")
 
 
-def _link(page: PageContext) -> str:
-    """Return the page's address with fixed days and IDs."""
+def _link(page: PageContext, shown: Mapping[str, list[str]]) -> str:
+    """Return the page's address with fixed days and IDs, also of what it shows by default."""
     own = page_address.carried(key for key in st.query_params if key not in FILTER_KEYS)
-    return page_address.link(fixed_parameters(page.choice) | own)
+    return page_address.link(fixed_parameters(page.choice) | dict(shown) | own)
 
 
 def _about(title: str, page: PageContext, narrowing: Mapping[str, str]) -> dict[str, str]:
@@ -243,7 +246,6 @@ def _about(title: str, page: PageContext, narrowing: Mapping[str, str]) -> dict[
         "Tasks": filters.task_kind.value if filters.task_kind else "all kinds",
         "Only": ", ".join(_narrowing_texts(page, narrowing)) or "nothing is left out",
         "Data": page.as_of,
-        "Link": _link(page),
         "Times": "UTC",
     }
 

@@ -23,6 +23,8 @@ FIRST_YEAR, LAST_YEAR = 1900, 2199
 """The accepted years. Pages shift a period by its own length, and again by that of both, without an overflow."""
 _FOLLOWED: Final = "address_followed"
 """Session key of the values of each parameter when its widget last followed or wrote the address."""
+_SHOWN: Final = "address_shown"
+"""Session key of a page's title, and of what that page shows by default and would not show later, by parameter."""
 
 
 def values(key: str) -> list[str]:
@@ -73,6 +75,18 @@ def choose(chosen: Mapping[str, Iterable[str]]) -> None:
     write(chosen)
     for key in chosen:
         st.session_state.pop(key, None)
+
+
+def begin_page(title: str) -> dict[str, list[str]]:
+    """Return what the last run of this page shows by default, as parameters for a link that lasts; forget it otherwise."""
+    last_title, shown = st.session_state.get(_SHOWN, ("", {}))
+    st.session_state[_SHOWN] = (title, {})
+    return dict(shown) if last_title == title else {}
+
+
+def note_shown(key: str, texts: Iterable[str]) -> None:
+    """Note what a widget shows, because its default changes with the data, and the link to copy must not."""
+    st.session_state.setdefault(_SHOWN, ("", {}))[1][key] = list(texts)
 
 
 def carried(keys: Iterable[str]) -> dict[str, list[str]]:

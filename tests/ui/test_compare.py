@@ -82,6 +82,14 @@ def test_only_the_open_tab_is_drawn(trends: Callable[..., AppTest]) -> None:
     assert lines(trends(more="volume", compare="products")) == []
 
 
+def test_the_link_to_copy_names_the_products_that_are_compared_by_default(trends: Callable[..., AppTest]) -> None:
+    app = trends(compare="products")
+    app.session_state["share"] = True
+    app.run()
+    link = next(item.value for item in app.code if "compare=products" in item.value)
+    assert parse_qs(urlsplit(link).query)["compare_product"] == app.multiselect(key="compare_product").value
+
+
 def test_another_kind_takes_the_place_of_the_first(trends: Callable[..., AppTest]) -> None:
     app = trends()
     app.radio(key="compare").set_value("codes").run()

@@ -5,6 +5,7 @@ import shutil
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from urllib.parse import parse_qs, urlsplit
 
 import pytest
 from streamlit.testing.v1 import AppTest
@@ -68,6 +69,9 @@ def test_reports_are_listed_opened_and_compared(open_page: Callable[..., AppTest
     products, codes = (item.value for item in app.dataframe[-2:])
     assert list(products.columns[:3]) == ["Business product", *codes.columns[1:3]]
     assert (codes["Difference"] == codes.iloc[:, 2] - codes.iloc[:, 1]).all()
+    unknown = open_page("reports", loaded, view="compare", compare_to="nothing")
+    assert any("No report nothing was published here" in item.value for item in unknown.warning)
+    assert not any("of the tasks failed in" in item.value for item in unknown.text)
 
 
 def test_two_reports_of_one_period_are_compared_row_by_row(
@@ -85,6 +89,23 @@ def test_two_reports_of_one_period_are_compared_row_by_row(
     assert app.selectbox(key="compare_from").value == key
     unknown = open_page("reports", loaded, view="compare", compare_from="nothing")
     assert any("No report nothing was published here" in item.value for item in unknown.warning)
+
+
+def test_the_link_to_copy_names_the_reports_that_are_shown_by_default(
+    open_page: Callable[..., AppTest], loaded: Path, folder: Path
+) -> None:
+    day = datetime.now(UTC).date() - timedelta(days=10)
+    before = make(loaded, folder, f"{day - timedelta(days=13)}..{day - timedelta(days=7)}")
+    newest = make(loaded, folder, f"{day - timedelta(days=6)}..{day}")
+    app = open_page("reports", loaded, view="compare")
+    app.session_state["share"] = True
+    app.run()
+    link = next(item.value for item in app.code if "view=compare" in item.value)
+    parameters = parse_qs(urlsplit(link).query)
+    assert (parameters["compare_from"], parameters["compare_to"]) == ([before], [newest])
+    make(loaded, folder, f"{day + timedelta(days=1)}..{day + timedelta(days=7)}")
+    opened = open_page("reports", loaded, **{key: values[0] for key, values in parameters.items()})
+    assert (opened.selectbox(key="compare_from").value, opened.selectbox(key="compare_to").value) == (before, newest)
 
 
 def test_a_report_whose_place_a_later_one_took_is_marked(

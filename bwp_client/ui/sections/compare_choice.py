@@ -195,6 +195,7 @@ def _draw_several(
         f"{label} ({FEWEST} to {MOST})", options, key=key, max_selections=MOST,
         on_change=lambda: page_address.write({key: st.session_state[key]}), **of_widget,
     )  # fmt: skip
+    page_address.note_shown(key, chosen)
     return list(chosen)
 
 

@@ -125,7 +125,7 @@ def draw_published_reports(uri: str, names: Callable[[str], str] = str) -> None:
         with opened:
             for unknown in unknown_options("report", list(by_key)):
                 st.warning(f"No report {plain(unknown[:_MAX_KEY_LENGTH])} was published here. The link asks for it.")
-            chosen = draw_option(st.selectbox, "Report", list(by_key), key="report")
+            chosen = draw_option(st.selectbox, "Report", list(by_key), key="report", is_lasting=False)
             if not unknown_options("report", list(by_key)):
                 draw_report(uri, by_key[chosen])
         with compared:
@@ -203,17 +203,20 @@ def draw_report_comparison(uri: str, reports: list[Manifest], names: Callable[[s
     """
     by_key = {report.key: report for report in sorted(reports, key=_by_period, reverse=True)}
     keys = list(by_key)
-    for unknown in (*unknown_options("compare_from", keys), *unknown_options("compare_to", keys)):
+    strange = [*unknown_options("compare_from", keys), *unknown_options("compare_to", keys)]
+    for unknown in strange:
         st.warning(f"No report {plain(unknown[:_MAX_KEY_LENGTH])} was published here. The link asks for it.")
     before_newest = keys[min(1, len(keys) - 1)]
     left, right = st.columns(2)
-    of_widget: dict[str, Any] = {"format_func": lambda key: _label(by_key[key])}
+    of_widget: dict[str, Any] = {"format_func": lambda key: _label(by_key[key]), "is_lasting": False}
     first = draw_option(
         left.selectbox, "From", [before_newest, *(key for key in keys if key != before_newest)], key="compare_from",
         **of_widget,
     )  # fmt: skip
     second = draw_option(right.selectbox, "To", keys, key="compare_to", **of_widget)
     a, b = by_key[first], by_key[second]
+    if strange:
+        return
     if first == second:
         st.caption("Choose two different reports.")
     elif a.spec.task_kind != b.spec.task_kind:
