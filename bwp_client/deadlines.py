@@ -11,6 +11,7 @@ regions, so this rule is never applied: a computed deadline is never later than 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta
@@ -174,6 +175,11 @@ def hold_ends_at(submitted_at: datetime | None, holding_period_days: int | None)
     if submitted_at is None or holding_period_days is None:
         return None
     return submitted_at + timedelta(days=holding_period_days)
+
+
+def longest_hold(deadline: Deadline, now: datetime) -> int:
+    """Return the longest holding period in days that fits before the deadline for a task submitted now; negative if none."""
+    return math.ceil((deadline.ends_at - now) / timedelta(days=1)) - 1
 
 
 def judge_hold(

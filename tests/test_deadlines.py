@@ -18,6 +18,7 @@ from bwp_client.deadlines import (
     hold_ends_at,
     judge_hold,
     last_day,
+    longest_hold,
 )
 
 ZONES = (
@@ -208,6 +209,17 @@ def test_a_holding_period_that_cannot_meet_the_deadline_is_flagged(days_held: in
     submitted = noon("2026-03-01")
     deadline = known(received_at="2026-03-01", submitted_at="2026-03-01")
     assert judge_hold(deadline, submitted_at=submitted, holding_period_days=days_held, now=noon(now)) is hold
+
+
+@given(hours=st.integers(1, 60 * 24))
+def test_the_longest_holding_period_is_the_last_that_fits(hours: int) -> None:
+    deadline = known(received_at="2026-03-01", submitted_at="2026-03-01")
+    now = deadline.ends_at - timedelta(hours=hours)
+    longest = longest_hold(deadline, now)
+    fits, misses = (
+        judge_hold(deadline, submitted_at=now, holding_period_days=days, now=now) for days in (longest, longest + 1)
+    )
+    assert (longest >= 0, fits, misses is Hold.FITS) == (True, Hold.FITS, False)
 
 
 @given(MOMENTS, st.integers(0, 180), st.sampled_from(Rule), st.sampled_from(ZONES))

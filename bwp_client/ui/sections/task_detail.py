@@ -9,7 +9,7 @@ from typing import Any, Final
 import pandas as pd
 import streamlit as st
 
-from bwp_client.deadlines import Deadline, DeadlineCalendar, Hold, judge_hold
+from bwp_client.deadlines import Deadline, DeadlineCalendar, Hold, judge_hold, longest_hold
 from bwp_client.metrics.guidance import GuidanceTable
 from bwp_client.metrics.wording import day
 from bwp_client.tasks import dossier
@@ -28,7 +28,7 @@ from bwp_client.warehouse.snapshot import NOT_LOOKED_UP, Snapshot
 _HOLD_WARNINGS: Final = {
     Hold.MISSES: "Its holding period of {days} days ends after the deadline, so this task could never be in time.",
     Hold.TOO_LONG_NOW: "Don't resubmit with the same {days}-day holding period: it would end after the deadline. "
-    "Use a shorter one.",
+    "Choose {longest} days, the longest that still fits.",
 }
 
 
@@ -94,7 +94,9 @@ def _draw_state(page: PageContext, history: TaskHistory) -> None:
         deadline, submitted_at=history.submitted_at, holding_period_days=history.holding_period_days, now=now
     )
     if hold:
-        st.warning(_HOLD_WARNINGS[hold].format(days=history.holding_period_days), icon="⚠️")
+        st.warning(
+            _HOLD_WARNINGS[hold].format(days=history.holding_period_days, longest=longest_hold(deadline, now)), icon="⚠️"
+        )
 
 
 def _draw_deadline(deadline: Deadline, timezone: str) -> None:
