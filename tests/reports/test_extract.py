@@ -16,6 +16,7 @@ from bwp_client.load import load
 from bwp_client.metrics import Filters, run_metric
 from bwp_client.metrics.completeness import last_heard
 from bwp_client.metrics.export import to_rows
+from bwp_client.metrics.worklist import by_deadline
 from bwp_client.sources import open_source
 from bwp_client.warehouse import Warehouse
 from bwp_client.warehouse.snapshot import Snapshot
@@ -113,6 +114,8 @@ def test_a_report_knows_of_the_requests_what_the_warehouse_knows(
         if name == "open_failures":
             assert not frame.empty
             frame = frame[frame["state"] == "open"]
+        if "task_id" in frame.columns:  # the files have the order of earlier versions
+            frame = by_deadline(frame.reset_index(drop=True), "task_id")
         assert to_rows(pd.read_parquet(tables / f"{name}.parquet")) == to_rows(frame), name
     heard = last_heard(snapshot)
     if year.business_products:
