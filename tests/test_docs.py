@@ -199,3 +199,10 @@ def test_the_hidden_streamlit_option_still_exists_and_is_off() -> None:
 def test_no_deprecated_streamlit_width_argument_is_left() -> None:
     for path in [*ROOT.glob("pages/*.py"), *ROOT.glob("bwp_client/ui/**/*.py")]:
         assert "use_container_width" not in path.read_text(encoding="utf-8"), path
+
+
+def test_the_event_that_the_docs_show_is_stored(tmp_path: Path) -> None:
+    text = (ROOT / "docs" / "loading.md").read_text(encoding="utf-8")
+    (tmp_path / "event.json").write_text(re.findall(r"```json\n(.*?)```", text, re.DOTALL)[0], encoding="utf-8")
+    result = load(Warehouse(str(tmp_path / "w")), open_source(str(tmp_path / "event.json")))
+    assert (result.read, result.stored) == (1, 1)
