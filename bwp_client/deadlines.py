@@ -17,15 +17,12 @@ from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta
 from enum import StrEnum
 from functools import lru_cache
-from typing import Final
 from zoneinfo import ZoneInfo
 
 from dateutil.relativedelta import relativedelta
 
 _GDPR_MONTHS, _GDPR_EXTENDED_MONTHS = 1, 3
 _CCPA_DAYS, _CCPA_EXTENDED_DAYS = 45, 90
-SOON_DAYS: Final = 7
-"""The most days left of a deadline that is near, on pages and in alerts: from today to the same weekday of the next week."""
 
 
 class Rule(StrEnum):

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Final
 
-from bwp_client.deadlines import SOON_DAYS
+SOON_DAYS: Final = 7
+"""The most days left of a deadline that is near, on pages and in alerts: from today to the same weekday of the next week."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,8 +8,8 @@ from typing import Final
 import pyarrow as pa
 import streamlit as st
 
-from bwp_client.deadlines import SOON_DAYS
 from bwp_client.events import EARLIEST_EVENT
+from bwp_client.monitoring.thresholds import SOON_DAYS
 from bwp_client.ui.components import ROW_HEIGHT, draw_heading, draw_table
 from bwp_client.ui.data import to_arrow
 from bwp_client.ui.drill_down import Opening, open_task_page

@@ -13,11 +13,12 @@ import pyarrow as pa
 import streamlit as st
 from cachetools import LRUCache, cached
 
-from bwp_client.deadlines import SOON_DAYS, DeadlineCalendar
+from bwp_client.deadlines import DeadlineCalendar
 from bwp_client.events import EARLIEST_EVENT
 from bwp_client.metrics import Filters, MetricName, run_metric
 from bwp_client.metrics.guidance import GuidanceTable
 from bwp_client.metrics.queries import count_failures_by_state
+from bwp_client.monitoring.thresholds import SOON_DAYS
 from bwp_client.ui.components import DAY_FORMAT
 from bwp_client.ui.data import CACHE_KEYS, ProductNames, to_arrow
 from bwp_client.ui.page import PageContext
