@@ -77,12 +77,13 @@ class Jobs:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._jobs: dict[str, _Job] = {}
-        self._folder = Path(mkdtemp(prefix="bwp-jobs-"))
+        self._folder: Path | None = None
         self._started = 0
 
     def remove_files(self) -> None:
         """Remove the files of all jobs. A running job is not stopped, but its result is lost."""
-        shutil.rmtree(self._folder, ignore_errors=True)
+        if self._folder is not None:
+            shutil.rmtree(self._folder, ignore_errors=True)
 
     def start(
         self,
@@ -113,15 +114,18 @@ class Jobs:
             if job is not None and job.process.poll() is None:
                 raise UsageError("It is running already; wait until it has finished.")
             self._started += 1
+            if self._folder is None:
+                self._folder = Path(mkdtemp(prefix="bwp-jobs-"))
+            folder = self._folder
             if file is not None:
-                entered = self._folder / f"entered-on-a-page-{self._started}.csv"
+                entered = folder / f"entered-on-a-page-{self._started}.csv"
                 entered.write_text(file, encoding="utf-8")
                 arguments = (str(entered), *arguments)
             command = [
                 *(low_priority() if in_background else []), sys.executable, "-m", "bwp_client", kind,
                 *_option_arguments(options or {}), "--json", "--", *arguments,
             ]  # fmt: skip
-            out, log = (self._folder / f"{kind}-{self._started}.{suffix}" for suffix in ("out", "log"))
+            out, log = (folder / f"{kind}-{self._started}.{suffix}" for suffix in ("out", "log"))
             self._jobs[kind] = _Job(_start(command, out, log, environment or {}), out, log)
 
     def state(self, kind: str) -> JobState | None:

@@ -88,3 +88,17 @@ def test_an_error_about_an_entry_names_no_folder_of_the_server(tmp_path: Path) -
 
 def test_a_kind_never_started_has_no_state() -> None:
     assert Jobs().state("enrich") is None
+
+
+def test_a_folder_is_made_with_the_first_job_only(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An app whose server is killed leaves its folder behind; most servers never start a job."""
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    jobs = Jobs()
+    assert jobs.state("load") is None
+    jobs.remove_files()
+    assert list(tmp_path.iterdir()) == []
+    jobs.start("load", str(tmp_path / "nowhere"), environment={"BWP_WAREHOUSE": str(tmp_path / "w")})
+    assert [folder.name.startswith("bwp-jobs-") for folder in tmp_path.iterdir()] == [True]
+    wait_for_job("load", jobs)
+    jobs.remove_files()
+    assert list(tmp_path.iterdir()) == []
