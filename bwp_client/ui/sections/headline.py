@@ -1,4 +1,4 @@
-"""The head of the overview: the state in sentences, and four figures."""
+"""The headline of the overview, the sentences of the trends page, and the four figures of the failure rates page."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The section "What to do today": open failures by days left, and the first tasks to act on."""
+"""The tiles of the overview with the open failures by due state, and its list of the first tasks to act on."""
 
 from __future__ import annotations
 
