@@ -82,8 +82,13 @@ def draw_sidebar(snapshot: Snapshot, names: ProductNames, *, min_n: int) -> tupl
         is_known = not unknown
         narrowing = _draw_narrowing(snapshot, names, unknown)
         is_known = is_known and all(st.session_state.get(key) for key, field in _FIELDS.items() if narrowing[field])
-        bucket = _draw_option(st.selectbox, "Group by", buckets, unknown, key="by")
+        bucket = draw_option(st.selectbox, "Group by", buckets, key="by")
     warnings = [f"{text} The link asks for it; nothing else is shown in its place." for text in unknown]
+    warnings += [
+        f"Time can't be grouped by {_shown(text)}. Choose one of {', '.join(buckets)}. The link asks for it; "
+        f"the page is grouped by “{bucket}” instead."
+        for text in unknown_options("by", buckets)
+    ]
     if not is_known:
         return None, warnings
     if not isinstance(start, date) or not isinstance(end, date) or end < start:

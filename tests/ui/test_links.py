@@ -95,9 +95,12 @@ def test_what_the_data_do_not_know_is_named_and_nothing_wider_is_shown(
     assert not app.exception
     (text,) = unknown(app)
     assert named in text.replace("\\", "")
-    if "by" in query:
+    if "by" in query:  # the grouping selects no tasks, so the page is drawn, and the warning says how
         assert outcomes(app) == (5, 60)
+        assert "“auto” instead" in text
+        assert "nothing else" not in text
         return
+    assert "nothing else is shown" in text
     assert not app.metric
     assert not app.get("plotly_chart")
     assert not app.dataframe
@@ -258,6 +261,16 @@ def test_a_day_at_the_ends_of_the_calendar_is_named(query: dict[str, str], home:
     assert not app.exception
     (value,) = query.values()
     assert [text for text in unknown(app) if ESCAPE.sub(r"\1", text).startswith(f"“{value}”")]
+
+
+def test_a_switch_with_an_unknown_value_is_named_and_nothing_wider_is_shown(home: Path, open_page: OpenPage) -> None:
+    day = f"{NOW.date() - timedelta(days=2)}"
+    app = open_page("tasks", home, in_period="yes", **{"from": day, "to": day})
+    (text,) = unknown(app)
+    assert "yes" in text
+    assert not app.dataframe
+    for value in ("true", "TRUE"):
+        assert open_page("tasks", home, in_period=value, **{"from": day, "to": day}).toggle(key="in_period").value
 
 
 @pytest.mark.parametrize("page", ["overview", "trends"])

@@ -56,7 +56,13 @@ def read_narrowing(page: PageContext) -> Narrowing:
     data = page.filters_of_all_data
     filters = page.filters.with_(from_time=EARLIEST_EVENT, to_time=max(data.to_time, this_quarter_hour()))
     texts, unknown = {}, []
-    if page_address.values(IN_PERIOD) == ["true"]:
+    is_in_period = _is_true(page_address.values(IN_PERIOD))
+    if is_in_period is None:
+        unknown.append(
+            f"“{_shown(page_address.values(IN_PERIOD)[-1])}” is no value of {IN_PERIOD}: write true or false. "
+            "The link asks for it."
+        )
+    if is_in_period:
         from_time, to_time = whole_days(page.filters.from_time, page.last_day, chosen_zone())
         filters = filters.with_(from_time=from_time, to_time=to_time)
     if found := page_address.values(ON):
@@ -98,7 +104,7 @@ def draw_period_switch(page: PageContext) -> None:
     def write() -> None:
         page_address.write({IN_PERIOD: ["true"] if st.session_state[IN_PERIOD] else []})
 
-    page_address.follow(IN_PERIOD, lambda found: found == ["true"])
+    page_address.follow(IN_PERIOD, lambda found: bool(_is_true(found)))
     chosen_days = days(page.filters.from_time, page.last_day)
     st.toggle(f"Only those that failed from {chosen_days}{of_zone}", key=IN_PERIOD, on_change=write)
 
@@ -108,6 +114,11 @@ def _days(text: str) -> tuple[date, date] | None:
     first, *others = map(day_of, text.split(DAYS_BETWEEN, 2))
     last = others[0] if others else first
     return (first, last) if first and last and len(others) <= 1 and first <= last else None
+
+
+def _is_true(found: list[str]) -> bool | None:
+    """Return what the newest of the values of a switch says, in any case; None for a text that is no value of it."""
+    return {"true": True, "false": False}.get(found[-1].casefold()) if found else False
 
 
 def _shown(text: str) -> str:
