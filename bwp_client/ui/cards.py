@@ -21,6 +21,7 @@ CARDS_AT_FIRST: Final = 20
 """The number of cards of a table; a button adds as many more."""
 SHORT: Final = 28
 """The most characters of a value, with its label, that shares a line with others."""
+NO_BREAK: Final = "\u00a0"
 TIME_MARK: Final = "HH:mm"
 """Part of a column's format that shows the time of day too."""
 
@@ -60,21 +61,25 @@ def draw_cards(
                     f"**{plain(heading)}**", key=f"{key}_open_{index}", type="tertiary", icon=":material/chevron_right:",
                     on_click=opening.open_item, args=(opening.items[index],),
                 )  # fmt: skip
-            st.markdown("  \n".join(map(plain, _lines(values))))
+            st.markdown("  \n".join(_lines(values)))
     if len(rows) > count:
         more = min(CARDS_AT_FIRST, len(rows) - count)
         st.button(f"Show {more:,} more of {len(rows) - count:,}", key=f"{key}_more", on_click=_show_more, args=(key,))
 
 
 def _lines(values: list[str]) -> list[str]:
-    """Return the values of a card in lines: short neighbours share one."""
+    """Return the values of a card as lines of Markdown: short neighbours share one, and a line breaks between them only."""
     lines: list[list[str]] = []
     for value in values:
         if lines and len(value) <= SHORT and len(lines[-1][-1]) <= SHORT:
             lines[-1].append(value)
         else:
             lines.append([value])
-    return [" · ".join(line) for line in lines]
+    return [f"{NO_BREAK}· ".join(map(_unbroken if len(line) > 1 else plain, line)) for line in lines]
+
+
+def _unbroken(value: str) -> str:
+    return plain(value).replace(" ", NO_BREAK)
 
 
 def _show_more(key: str) -> None:

@@ -57,7 +57,7 @@ def test_rows_are_cards_that_fit_the_screen(
     wait_for_lookups(page)
     card = page.locator(f".st-key-{key}_card_0")
     card.wait_for(timeout=WAIT_MS)
-    text = card.inner_text()
+    text = card.inner_text().replace("\u00a0", " ")
     assert [label for label in labels if label not in text] == []
     assert page.locator("[data-testid=stDataFrame]").count() == 0
     assert not page.evaluate(OVERFLOWS)

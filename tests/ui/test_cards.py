@@ -80,7 +80,7 @@ def table() -> None:
 
 
 def texts(app: AppTest) -> list[str]:
-    return [element.value for element in app.markdown]
+    return [element.value.replace(cards.NO_BREAK, " ") for element in app.markdown]
 
 
 def test_a_card_has_the_name_of_its_row_and_the_other_values_with_their_labels() -> None:
@@ -89,6 +89,13 @@ def test_a_card_has_the_name_of_its_row_and_the_other_values_with_their_labels()
     assert app.button[0].label == r"**CODE\_0 \*x\***"
     assert texts(app)[:2] == [r"Days left\: 0", "Days left\\: 1 · note\\: \\<b\\>bold\\<\\/b\\> \\[a\\]\\(b\\)"]
     assert "secret" not in " ".join(texts(app))
+
+
+def test_a_line_of_a_card_breaks_between_values_only() -> None:
+    app = AppTest.from_function(table).run()
+    assert "Days\u00a0left" in app.markdown[1].value
+    assert "Days left" in app.markdown[0].value
+    assert "\u00a0· " in app.markdown[1].value
 
 
 def test_further_cards_come_on_demand() -> None:
