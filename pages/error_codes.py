@@ -5,6 +5,7 @@ import streamlit as st
 from bwp_client.charts import code_bars, codes_over_time
 from bwp_client.charts.codes import describe_codes
 from bwp_client.metrics import MetricName
+from bwp_client.metrics.wording import counted
 from bwp_client.ui import page_address
 from bwp_client.ui.components import code_palette, draw_chart, draw_open_tab, theme
 from bwp_client.ui.drill_down import ERROR_CODE, filters_of_code, filters_of_period_and_code
@@ -32,7 +33,7 @@ draw_chart(
     page,
     "Failed tasks by error code",
     lambda: code_bars(codes, theme(), palette),
-    notes=f"A task with two codes counts under each. n {coverage['failed']:,} failed tasks.",
+    notes=f"A task with two codes counts under each. n {counted(coverage['failed'], 'failed task')}.",
     alt=lambda: describe_codes(codes),
     data=lambda: codes,
     key="codes",
@@ -43,7 +44,7 @@ draw_chart(
     page,
     f"Failed tasks by error code and {page.bucket}",
     lambda: codes_over_time(over_time, theme(), palette, page.bucket),
-    notes=f"A task with two codes counts under each. n {coverage['failed']:,} failed tasks.",
+    notes=f"A task with two codes counts under each. n {counted(coverage['failed'], 'failed task')}.",
     alt=lambda: (
         f"Failed tasks by error code over {over_time['period_start'].nunique()} periods. {describe_codes(codes)}"
     ),

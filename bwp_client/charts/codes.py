@@ -104,7 +104,7 @@ def code_bars(frame: pd.DataFrame, theme: Theme, colors: Mapping[str, str]) -> g
         constraintext="none",
         cliponaxis=False,
         customdata=codes[::-1],
-        hovertemplate="%{y}: %{x:,} failed tasks<extra></extra>",
+        hovertemplate="%{y}: %{x:,} failed<extra></extra>",
     )
     longest = max(tasks, default=1)
     chart.update_layout(

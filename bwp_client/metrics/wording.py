@@ -67,6 +67,11 @@ def duration(seconds: float) -> str:
     return f"{seconds:.0f} s"
 
 
+def counted(number: int, noun: str) -> str:
+    """Return a number with its noun, `1 failed task`, `1,204 failed tasks`; the noun is given in the singular."""
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
+
+
 def period_length(period: timedelta) -> str:
     """Return the length of a chosen period in whole units, `4 weeks`, `10 days`, `6 hours`; `day` for one day."""
     hours = round(period.total_seconds() / _HOUR_SECONDS)

@@ -134,6 +134,11 @@ def draw_rows(rows: pd.DataFrame | pa.Table, *, key: str, opening: Opening | Non
         st.dataframe(rows, key=key, on_select=on_select, selection_mode="single-row", **of_widget)
 
 
+def how_to_open(item: str, verb: str = "open") -> str:
+    """Return a sentence on how the visitor opens a row of a table, or its card: `Tick a row to open the task.`"""
+    return f"{'Tap the name on a card' if is_narrow() else 'Tick a row'} to {verb} {item}."
+
+
 def _frame(rows: pd.DataFrame | pa.Table) -> pd.DataFrame:
     frame = rows.to_pandas() if isinstance(rows, pa.Table) else rows
     return frame if frame.index.name is None else frame.reset_index()

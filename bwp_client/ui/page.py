@@ -23,7 +23,7 @@ from bwp_client.errors import BwpError
 from bwp_client.metrics import Bucket, Filters, MetricName
 from bwp_client.metrics.filters import whole_days
 from bwp_client.metrics.guidance import GuidanceTable, read_guidance
-from bwp_client.metrics.wording import days, minute, short_day
+from bwp_client.metrics.wording import counted, days, minute, short_day
 from bwp_client.settings import Settings
 from bwp_client.ui import data, page_address
 from bwp_client.ui.data import ProductNames, current_snapshot, product_names_of, to_arrow, version_key
@@ -260,7 +260,7 @@ def _freshness(snapshot: Snapshot) -> str:
         f"Data to {short_day(newest)} {newest:%H:%M} UTC" if newest else "No privacy events yet",
     ]
     if waiting := snapshot.events_not_yet_counted:
-        parts.append(f"{waiting:,} events not yet counted")
+        parts.append(f"{counted(waiting, 'event')} not yet counted")
     return " · ".join(parts)
 
 

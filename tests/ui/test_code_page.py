@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 from streamlit.testing.v1 import AppTest
+from support.pages import numbers_of_states
 from support.two_products import HARBOR, LUMA, make_shop
 
 OpenPage = Callable[..., AppTest]
@@ -66,12 +67,11 @@ def test_an_unknown_code_is_named(shop: Path, open_page: OpenPage) -> None:
 
 def test_the_tasks_of_the_code_are_those_of_the_worklist(shop: Path, open_page: OpenPage) -> None:
     app = open_page("error_codes", shop, error_code="RISEN")
-    (link,) = [item.proto for item in app.get("page_link") if "open, of which" in item.proto.label]
+    (link,) = [item.proto for item in app.get("page_link") if "of them overdue" in item.proto.label]
     assert "with_code=RISEN" in link.query_string
     opened = open_page("tasks", shop, with_code="RISEN")
-    figures = {item.label: int(item.value.replace(",", "")) for item in opened.metric}
-    count = figures["Overdue"] + figures["Within 7 days"] + figures["Later"]
-    assert link.label == f"{count:,} open, of which {figures['Overdue']:,} are overdue"
+    figures = numbers_of_states(opened)
+    assert link.label == f"{figures['Open']} open, {figures['Overdue']} of them overdue"
 
 
 def test_names_are_written_as_they_are_in_tables(

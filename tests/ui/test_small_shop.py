@@ -1,7 +1,8 @@
 """A shop with twelve failures in a year: its pages show single failed tasks where no rate can be shown."""
 
+import re
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -13,7 +14,7 @@ from bwp_client.load import load
 from bwp_client.sources import open_source
 from bwp_client.warehouse import Warehouse
 
-from .test_pages import figures, words
+from .test_pages import figures, helps, words
 
 OpenPage = Callable[..., AppTest]
 PRODUCTS = ["bp-2f1c8f1e-0000-4000-8000-00000000000a", "bp-2f1c8f1e-0000-4000-8000-00000000000b"]
@@ -70,3 +71,30 @@ def test_a_year_of_which_no_month_has_a_rate_says_so(small: Path, open_page: Ope
     app = open_page("failure_rates", small, **{"from": "2025-05-01", "to": "2026-05-01"})
     assert dots(app) == 12
     assert "Failure rate by month: too few finished tasks." in words(app)
+
+
+def test_the_weeks_of_a_code_are_weeks_in_a_row_those_without_failures_too(small: Path, open_page: OpenPage) -> None:
+    app = open_page("overview", small, **{"from": "2025-05-01", "to": "2026-05-01"})
+    (rows,) = [item.value for item in app.dataframe if "weeks" in item.value]
+    weeks = {row["code"]: list(row["weeks"]) for row in rows.to_dict("records")}
+    # The newest whole week begins on 20 April; LEGAL_HOLD came last on 29 March, NOT_FOUND on 24 February.
+    assert weeks["LEGAL_HOLD"] == [0, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0, 0]
+    assert weeks["NOT_FOUND"] == [0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0]
+
+
+def test_a_single_task_is_worded_as_one(small: Path, open_page: OpenPage, tmp_path: Path) -> None:
+    events = [envelope("t-1", outcome="FAILED", time=datetime.now(UTC) - timedelta(days=1))]
+    load(Warehouse(str(tmp_path / "w")), open_source(str(write(tmp_path / "events.json", events))))
+    looked = [looked_up("t-1", errors=["LEGAL_HOLD", "NOT_FOUND"], message="Held.")]
+    store_lookups(Warehouse(str(tmp_path / "w")), looked, finished_at=datetime.now(UTC))
+    pages = [
+        open_page("overview", tmp_path / "w"),
+        open_page("tasks", tmp_path / "w"),
+        open_page("error_codes", tmp_path / "w", more="together"),
+        open_page("error_codes", tmp_path / "w", error_code="LEGAL_HOLD"),
+        open_page("trends", tmp_path / "w"),
+    ]
+    text = "\n".join(words(app) + "\n".join(helps(app)) for app in pages)
+    assert re.findall(r"\b1 (?:failed |open |finished |overdue )?(?:tasks|events|of 1 tasks)\b", text) == []
+    assert "Do today: 1 task is still in time" in text
+    assert "The newest task of all data has this message" in text

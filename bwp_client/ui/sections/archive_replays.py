@@ -8,7 +8,7 @@ from typing import Any, Final
 import pandas as pd
 import streamlit as st
 
-from bwp_client.metrics.wording import minute
+from bwp_client.metrics.wording import counted, minute
 from bwp_client.settings import Settings
 from bwp_client.sources import Scheme, SourceAddress
 from bwp_client.ui.components import count_column, draw_table, time_column
@@ -117,8 +117,9 @@ def _draw_result(state: JobState | None) -> None:
         return
     result = state.result
     st.caption(
-        f"Done: {result['received']:,} messages received, {result['stored']:,} events stored, "
-        f"{result['duplicate']:,} duplicate, {result['quarantined']:,} quarantined, {result['foreign']:,} foreign messages."
+        f"Done: {counted(result['received'], 'message')} received, {counted(result['stored'], 'event')} stored, "
+        f"{result['duplicate']:,} duplicate, {result['quarantined']:,} quarantined, "
+        f"{counted(result['foreign'], 'foreign message')}."
     )
     for line in result.get("attention", []):
         st.warning(plain(line))

@@ -9,7 +9,7 @@ from bwp_client.events import EARLIEST_EVENT
 from bwp_client.metrics import Bucket, MetricName
 from bwp_client.metrics.code_history import change_sentences, days_of_newest_rise, example_messages, source_of_rise
 from bwp_client.metrics.wording import day, percent
-from bwp_client.ui.components import ROW_HEIGHT, count_column, draw_heading, draw_table
+from bwp_client.ui.components import ROW_HEIGHT, count_column, draw_heading, draw_table, how_to_open
 from bwp_client.ui.data import to_arrow
 from bwp_client.ui.drill_down import WITH_CODE, Opening, open_code, open_task_page
 from bwp_client.ui.filters import all_codes
@@ -88,11 +88,11 @@ def _draw_history(page: PageContext) -> None:
 
 
 def _draw_open_tasks(page: PageContext, code: str) -> None:
-    draw_heading("Open tasks", notes="The nearest deadlines that can still be met. Tick a row to open the task.")
+    draw_heading("Open tasks", notes=f"The nearest deadlines that can still be met. {how_to_open('the task')}")
     until = max(page.filters_of_all_data.to_time, this_quarter_hour())
     failures = read_failures(page, page.filters.with_(from_time=EARLIEST_EVENT, to_time=until))
     st.page_link(
-        TASKS_PAGE, label=f"{failures.count('open'):,} open, of which {failures.count('overdue'):,} are overdue",
+        TASKS_PAGE, label=f"{failures.count('open'):,} open, {failures.count('overdue'):,} of them overdue",
         query_params=parameters_with({WITH_CODE: [code]}), icon=":material/checklist:",
     )  # fmt: skip
     first = failures.recent[(failures.recent["state"] == "open") & (failures.recent["days_left"] >= 0)].head(MAX_TASKS)
@@ -156,6 +156,5 @@ def _draw_messages(page: PageContext, code: str) -> None:
         return
     for message in messages:
         st.code(readable(message.text), language=None, wrap_lines=True)
-        st.caption(
-            f"{message.tasks:,} of the newest {looked_at:,} tasks of all data have this message (IDs and numbers left out)."
-        )
+        newest = "The newest task" if looked_at == 1 else f"{message.tasks:,} of the newest {looked_at:,} tasks"
+        st.caption(f"{newest} of all data {'has' if message.tasks == 1 else 'have'} this message (IDs and numbers left out).")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import UTC, datetime, time, timedelta
 from typing import Final
 
 import streamlit as st
@@ -15,6 +15,7 @@ from bwp_client.ui.markdown import plain
 from bwp_client.ui.page import PageContext
 
 _DAY: Final = timedelta(days=1)
+_WEEK: Final = timedelta(weeks=1)
 
 
 def draw_missing_data(page: PageContext) -> None:
@@ -65,6 +66,15 @@ def uncompared_products(page: PageContext) -> frozenset[str]:
     return page.cached(
         "products not compared", lambda: products_not_compared(_selected(page, page.filters), page.filters)
     )
+
+
+def whole_weeks(page: PageContext, count: int) -> list[datetime]:
+    """Return the beginnings of the newest weeks, at most `count`, that end with the period or before and lack no data."""
+    data = _selected(page, page.filters)
+    end = min(page.filters.to_time, data.run_finished_at, data.limits.reaches_to or page.filters.to_time)
+    monday = datetime.combine(end.date() - timedelta(days=end.weekday()), time(), UTC)
+    weeks = [monday - number * _WEEK for number in range(count, 0, -1)]
+    return [start for start in weeks if data.extent_of_all(start, start + _WEEK).is_whole]
 
 
 def _selected(page: PageContext, filters: Filters) -> SelectedData:

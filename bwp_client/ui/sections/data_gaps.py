@@ -6,7 +6,7 @@ import pandas as pd
 import streamlit as st
 
 from bwp_client.metrics.completeness import Gap, gaps, last_heard, twins
-from bwp_client.metrics.wording import days
+from bwp_client.metrics.wording import counted, days
 from bwp_client.ui.components import count_column, draw_table, time_column
 from bwp_client.ui.data import cached
 from bwp_client.ui.markdown import plain
@@ -84,8 +84,9 @@ def _product_rows(page: PageContext, products: pd.DataFrame) -> pd.DataFrame:
 
 
 def _draw_twins(page: PageContext, duplicates: pd.DataFrame) -> None:
+    events = f"{counted(len(duplicates), 'event')} {'has' if len(duplicates) == 1 else 'have'}"
     st.caption(
-        f"{len(duplicates):,} events have the content of another event under a different ID. All are stored. Rates count "
+        f"{events} the content of another event under a different ID. All are stored. Rates count "
         "each task once, so they don't change."
     )
     draw_table(

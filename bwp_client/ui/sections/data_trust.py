@@ -7,7 +7,7 @@ import streamlit as st
 
 from bwp_client.metrics import MetricName
 from bwp_client.metrics.extent_wording import missing_data, sentence
-from bwp_client.metrics.wording import day, minute, percent
+from bwp_client.metrics.wording import counted, day, minute, percent
 from bwp_client.ui.page import PageContext, parameters_with, time_since
 from bwp_client.ui.sections.data_extent import extent_of
 from bwp_client.ui.sections.unrated import unrated_products
@@ -50,7 +50,7 @@ def _freshness(page: PageContext) -> tuple[bool, str]:
     if snapshot.limits.in_the_future:
         return False, f"{text} {snapshot.limits.in_the_future}"
     if waiting := snapshot.events_not_yet_counted:
-        return False, f"{text} {waiting:,} events are not counted yet."
+        return False, f"{text} {counted(waiting, 'event')} {'is' if waiting == 1 else 'are'} not counted yet."
     if (finished_at - newest) / pd.Timedelta(hours=1) > page.settings.report.max_stale_hours:
         return False, f"{text} That load brought no newer event: is the archive complete?"
     return True, text
@@ -64,6 +64,8 @@ def _gaps(page: PageContext) -> tuple[bool, str]:
         return True, "No day of this period is missing."
     first_day = day(gaps.iloc[0]["first_day"])
     days = int(gaps["days"].sum())
+    if days == 1:
+        return False, f"{first_day} has no event, though events were expected."
     return False, f"{days:,} days of this period have no event, though events were expected; the first is {first_day}."
 
 

@@ -8,10 +8,11 @@ import pandas as pd
 import streamlit as st
 
 from bwp_client.metrics import Bucket, MetricName
-from bwp_client.ui.components import DAY_FORMAT, ROW_HEIGHT, count_column, draw_heading, draw_table, time_column
+from bwp_client.metrics.wording import counted
+from bwp_client.ui.components import DAY_FORMAT, ROW_HEIGHT, count_column, draw_heading, draw_table, how_to_open, time_column
 from bwp_client.ui.drill_down import Opening, open_code
 from bwp_client.ui.page import PageContext
-from bwp_client.ui.sections.data_extent import not_compared
+from bwp_client.ui.sections.data_extent import not_compared, whole_weeks
 from bwp_client.ui.sections.stood_out import MIN_NEW, WATCHED_STATES, state_in_words
 
 MAX_TOP_CODES = 3
@@ -20,7 +21,7 @@ SPARK_WEEKS = 12
 
 def draw_top_codes(page: PageContext) -> None:
     """Draw the codes to watch, then the most frequent ones, with state, tasks, the weeks before and next action."""
-    draw_heading("Why", MetricName.ERROR_CODES, notes="Tick a row to open the code.")
+    draw_heading("Why", MetricName.ERROR_CODES, notes=how_to_open("the code"))
     codes = page.cached_table("top codes", lambda: _top_codes(page))
     if not codes.num_rows:
         st.text("No task of this kind failed in this period.")
@@ -67,11 +68,13 @@ def _top_codes(page: PageContext) -> pd.DataFrame:
     is_watched = codes["state"].isin(WATCHED_STATES) & (codes["tasks"] >= MIN_NEW)
     codes = codes.assign(is_watched=is_watched).sort_values("is_watched", ascending=False, kind="stable")
     codes = codes.head(MAX_TOP_CODES)
+    starts = whole_weeks(page, SPARK_WEEKS)  # a week that is not over would look like a fall
     since = page.filters.to_time - (SPARK_WEEKS + 1) * timedelta(weeks=1)
-    over_time = page.metric(MetricName.ERROR_CODES_OVER_TIME, page.filters.with_(from_time=since), Bucket.WEEK)
-    over_time = over_time[~over_time["partial"].astype(bool)]  # a week that is not over would look like a fall
+    over_time = page.metric(
+        MetricName.ERROR_CODES_OVER_TIME, page.filters.with_(from_time=min([since, *starts])), Bucket.WEEK
+    )
     by_week = over_time.pivot_table(index="code", columns="period_start", values="tasks", aggfunc="sum", fill_value=0)
-    by_week = by_week.reindex(codes["code"], fill_value=0).iloc[:, -SPARK_WEEKS:]
+    by_week = by_week.reindex(index=codes["code"], columns=pd.DatetimeIndex(starts), fill_value=0)
     weeks = pd.Series([list(map(int, row)) for row in by_week.to_numpy()], index=codes.index, dtype=object)
     return codes[["code", "state", "tasks", "share"]].assign(
         state=_states(page, codes), share=codes["share"] * 100, weeks=weeks, action=codes["action"]
@@ -92,17 +95,17 @@ def draw_every_code(page: PageContext) -> None:
         return codes[columns].assign(state=states, share=codes["share"] * 100)
 
     rows = page.cached_table("every code", shown)
-    draw_heading("Every code", MetricName.ERROR_CODES, notes="Tick a row to open the code.")
+    draw_heading("Every code", MetricName.ERROR_CODES, notes=how_to_open("the code"))
     draw_table(
         rows,
         hide_index=True,
         column_config={
             "code": st.column_config.TextColumn("Error code", width=190),
-            "state": st.column_config.TextColumn("State", width=150),
-            "class": "Class",
+            "state": st.column_config.TextColumn("State", width=105),
+            "class": st.column_config.TextColumn("Class", width=185),
             "tasks": st.column_config.NumberColumn("Tasks", format="localized", width=60),
-            "tasks_before": count_column("Period before"),
-            "share": st.column_config.NumberColumn("Share", format="%.1f %%"),
+            "tasks_before": st.column_config.NumberColumn("Period before", format="localized", width=90),
+            "share": st.column_config.NumberColumn("Share", format="%.1f %%", width=70),
             "first_seen": time_column("First seen", time_format=DAY_FORMAT),
             "last_seen": time_column("Last seen", time_format=DAY_FORMAT),
         },
@@ -133,7 +136,8 @@ def draw_code_sets(page: PageContext) -> None:
     """Draw the sets of several codes that failed tasks have at once."""
     several = page.cached("sets of several codes", lambda: _compared(page, MetricName.CODE_SETS).query("codes > 1"))
     failed = page.metric_row(MetricName.COVERAGE)["failed"]
-    notes = f"{int(several['tasks'].sum()):,} of {failed:,} failed tasks have more than one code."
+    of_several = int(several["tasks"].sum())
+    notes = f"{of_several:,} of {counted(failed, 'failed task')} {'has' if of_several == 1 else 'have'} more than one code."
     draw_heading("Codes that come together", MetricName.CODE_SETS, notes=notes)
     if several.empty:
         st.caption("No failed task of this period has more than one code.")

@@ -14,7 +14,7 @@ from bwp_client.charts.rate_descriptions import describe_outcomes, describe_rate
 from bwp_client.metrics import Bucket, MetricName
 from bwp_client.metrics.attribution import change_search_period
 from bwp_client.metrics.baseline import baseline_of, outside
-from bwp_client.metrics.wording import baseline_name, rate_legend, rate_with_interval, short_day
+from bwp_client.metrics.wording import baseline_name, counted, rate_legend, rate_with_interval, short_day
 from bwp_client.ui.components import (
     DAY_FORMAT,
     MINUTE_FORMAT,
@@ -58,7 +58,7 @@ def draw_rate_over_time(
         lambda: rate_over_time(
             rates, theme(), baseline=baseline.rate if baseline else None, outside=marks, baseline_name=name or ""
         ),
-        notes=f"{legend} n {int(rates['n'].sum()):,} finished tasks.",
+        notes=f"{legend} n {counted(int(rates['n'].sum()), 'finished task')}.",
         alt=lambda: describe_rates(rates, page.bucket),
         data=lambda: rates,
         key=key,
@@ -121,7 +121,7 @@ def draw_outcomes_over_time(page: PageContext, rates: pd.DataFrame) -> None:
         page,
         f"Failed and completed tasks by {page.bucket}",
         lambda: outcomes_over_time(rates, theme(), page.bucket),
-        notes=f"Lighter: partial {page.bucket}. n {int(rates['n'].sum()):,} finished tasks.",
+        notes=f"Lighter: partial {page.bucket}. n {counted(int(rates['n'].sum()), 'finished task')}.",
         alt=lambda: describe_outcomes(rates, page.bucket),
         data=lambda: rates,
         key="outcomes",

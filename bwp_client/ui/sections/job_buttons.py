@@ -9,7 +9,7 @@ import streamlit as st
 
 from bwp_client.errors import UsageError
 from bwp_client.metrics.queries import count_completed_not_looked_up
-from bwp_client.metrics.wording import duration
+from bwp_client.metrics.wording import counted, duration
 from bwp_client.settings import SAMPLE_SOURCE, Settings
 from bwp_client.ui.data import cached
 from bwp_client.ui.jobs import JobState, JobStatus, Options, is_running, jobs
@@ -72,7 +72,7 @@ def draw_look_up_completed(page: PageContext) -> None:
     if tasks and not page.settings.is_sample:
         rate = page.settings.api.requests_per_second
         st.caption(
-            f"{tasks:,} tasks, which takes about {duration(tasks / rate)} at {rate:g} requests a second "
+            f"{counted(tasks, 'task')}, which takes about {duration(tasks / rate)} at {rate:g} requests a second "
             "(BWP_API__REQUESTS_PER_SECOND)."
         )
 
@@ -142,7 +142,7 @@ def draw_job_state(
 
 def _load_result(result: dict[str, Any]) -> str:
     return (
-        f"Done: {result.get('read', 0):,} records read, {result.get('stored', 0):,} stored, "
+        f"Done: {counted(result.get('read', 0), 'record')} read, {result.get('stored', 0):,} stored, "
         f"{result.get('duplicate', 0):,} duplicate, {result.get('ignored', 0):,} ignored, "
         f"{result.get('quarantined', 0):,} quarantined."
     )
@@ -150,6 +150,6 @@ def _load_result(result: dict[str, Any]) -> str:
 
 def _lookup_result(result: dict[str, Any]) -> str:
     return (
-        f"Done: {result.get('asked', 0):,} tasks asked about, {result.get('found', 0):,} found, "
+        f"Done: {counted(result.get('asked', 0), 'task')} asked about, {result.get('found', 0):,} found, "
         f"{result.get('denied', 0):,} denied, {result.get('failed', 0):,} failed."
     )

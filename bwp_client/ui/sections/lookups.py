@@ -6,7 +6,7 @@ import pandas as pd
 import streamlit as st
 
 from bwp_client.metrics import MetricName
-from bwp_client.metrics.wording import percent
+from bwp_client.metrics.wording import counted, percent
 from bwp_client.ui.components import count_column, draw_heading, draw_table, time_column
 from bwp_client.ui.data import cached, to_arrow
 from bwp_client.ui.markdown import plain
@@ -125,8 +125,8 @@ def _run_rows(runs: list[LookupRun]) -> pd.DataFrame:
 def lookup_run_text(run: LookupRun) -> str:
     """Return a sentence with the run's tasks and API calls, their pace, and the number of throttled calls."""
     pace = "" if run.calls_per_second is None else f", {run.calls_per_second:,.1f} a second"
-    left = f" {run.not_asked:,} tasks were not asked about." if run.not_asked else ""
+    left = f" {counted(run.not_asked, 'task')} {'was' if run.not_asked == 1 else 'were'} not asked about." if run.not_asked else ""
     return (
-        f"Newest run: {run.asked:,} tasks asked about with {run.api_calls:,} requests{pace}; asked to slow down "
-        f"{run.throttled:,} times ({percent(run.throttled_share)} of requests).{left}"
+        f"Newest run: {counted(run.asked, 'task')} asked about with {counted(run.api_calls, 'request')}{pace}; asked to slow "
+        f"down {counted(run.throttled, 'time')} ({percent(run.throttled_share)} of requests).{left}"
     )

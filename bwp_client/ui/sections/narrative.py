@@ -13,7 +13,7 @@ from bwp_client.metrics import Filters, MetricName, attribution
 from bwp_client.metrics.comparison import verdict
 from bwp_client.metrics.headline import headline, rate_sentence
 from bwp_client.metrics.queries import rated_products
-from bwp_client.metrics.wording import day, days, percent, period_length
+from bwp_client.metrics.wording import counted, day, days, percent, period_length
 from bwp_client.ui.page import PageContext
 from bwp_client.ui.sections.data_extent import not_compared
 from bwp_client.ui.sections.stood_out import (
@@ -74,7 +74,7 @@ def watched_codes_sentence(page: PageContext) -> str | None:
         return None
     before = period_length(page.filters.to_time - page.filters.from_time)
     sentences = [
-        f"{row['code']} is {_watched(state_in_words(page, row))}: {row['tasks']:,} tasks, {_count(row['tasks_before'])} in "
+        f"{row['code']} is {_watched(state_in_words(page, row))}: {counted(row['tasks'], 'task')}, {_count(row['tasks_before'])} in "
         f"the {before} before. First seen {day(row['first_seen'])}, last {day(row['last_seen'])}."
         for row in rows[:MAX_CODES]
     ]

@@ -9,7 +9,8 @@ import pandas as pd
 import streamlit as st
 
 from bwp_client.metrics.queries import UNKNOWN_TASK, known_tasks
-from bwp_client.ui.components import draw_table, time_column
+from bwp_client.metrics.wording import counted
+from bwp_client.ui.components import draw_table, how_to_open, time_column
 from bwp_client.ui.data import CACHE_KEYS
 from bwp_client.ui.drill_down import Opening
 from bwp_client.ui.jobs import is_running, jobs
@@ -37,7 +38,9 @@ def draw_pasted_tasks(page: PageContext) -> None:
     tasks = tasks.assign(product=[page.names(product) for product in tasks["business_product_id"].fillna("")])
     _draw_tasks(tasks)
     unknown = tasks.loc[tasks["known"] == UNKNOWN_TASK, "task_id"].tolist()
-    st.caption(f"n {len(tasks):,} tasks, {len(unknown):,} of them unknown here. Tick a row to see its timeline.")
+    st.caption(
+        f"n {counted(len(tasks), 'task')}, {len(unknown):,} of them unknown here. {how_to_open('its timeline', 'see')}"
+    )
     with st.container(horizontal=True, vertical_alignment="bottom"):
         if unknown:
             _draw_add_to_requests(page, unknown)

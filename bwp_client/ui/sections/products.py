@@ -9,7 +9,7 @@ from bwp_client.charts import rates_by_product
 from bwp_client.charts.rate_descriptions import describe_products
 from bwp_client.metrics import MetricName
 from bwp_client.metrics.comparison import verdict
-from bwp_client.metrics.wording import TOO_FEW_TO_RATE, interval
+from bwp_client.metrics.wording import TOO_FEW_TO_RATE, counted, interval
 from bwp_client.ui.components import draw_chart, draw_heading, draw_table, theme
 from bwp_client.ui.page import PageContext
 from bwp_client.ui.sections.data_extent import uncompared_products
@@ -78,7 +78,7 @@ def draw_weekly_rates(page: PageContext) -> None:
         "Failure rate by business product and week",
         lambda: rates_by_product(weekly, page.names, theme()),
         notes=f"This period and the one before. Hollow: partial week. A week with fewer than {page.settings.min_n} "
-        f"finished tasks is not rated. n {n:,} finished tasks.",
+        f"finished tasks is not rated. n {counted(n, 'finished task')}.",
         alt=lambda: describe_products(weekly, page.names, "week"),
         data=lambda: pd.concat(weekly, names=["business_product_id"]).reset_index(level=0),
         key="products_by_week",

@@ -10,6 +10,7 @@ from typing import Any
 import streamlit as st
 
 from bwp_client.metrics.queries import has_failed, list_products
+from bwp_client.metrics.wording import counted
 from bwp_client.ui.jobs import is_running, jobs
 from bwp_client.ui.page import PageContext
 from bwp_client.ui.sections.job_buttons import draw_job_state, start_job
@@ -70,7 +71,7 @@ def draw_import_state() -> None:
     """Draw the state of the newest job that stores requests."""
     draw_job_state(
         jobs().state("import"),
-        lambda result: f"Saved: {result.get('stored', 0):,} requests.",
+        lambda result: f"Saved: {counted(result.get('stored', 0), 'request')}.",
         running="Saving",
         failed="Not saved.",
     )

@@ -9,7 +9,7 @@ from bwp_client.charts import rate_over_time
 from bwp_client.charts.rate_descriptions import describe_rates
 from bwp_client.metrics import Bucket, MetricName
 from bwp_client.metrics.catalog import KNOWN_SHARE
-from bwp_client.metrics.wording import duration, percent, rate_legend
+from bwp_client.metrics.wording import counted, duration, percent, rate_legend
 from bwp_client.ui.components import draw_chart, draw_heading, theme
 from bwp_client.ui.page import PageContext
 from bwp_client.ui.sections.job_buttons import draw_look_up_completed
@@ -31,7 +31,7 @@ def draw_submission_rate(page: PageContext) -> None:
         lambda: rate_over_time(known, theme()),
         notes="Of the tasks submitted in a week, whenever they ended. More requests don't change this rate. "
         f"{legend} Partial: until {settles} after the week. "
-        f"n {int(known['n'].sum()):,} looked-up tasks.",
+        f"n {counted(int(known['n'].sum()), 'looked-up task')}.",
         alt=lambda: describe_rates(known, "week"),
         data=lambda: known,
         key="submission_rate",

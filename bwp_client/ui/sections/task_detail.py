@@ -11,7 +11,7 @@ import streamlit as st
 
 from bwp_client.deadlines import Deadline, DeadlineCalendar, Hold, judge_hold, longest_hold
 from bwp_client.metrics.guidance import GuidanceTable
-from bwp_client.metrics.wording import day
+from bwp_client.metrics.wording import counted, day
 from bwp_client.tasks import dossier
 from bwp_client.tasks.history import REBUILT_NOTE, TaskHistory, read_task_history, rebuild_envelope
 from bwp_client.ui import page_address
@@ -26,9 +26,9 @@ from bwp_client.ui.viewer_zone import chosen_zone
 from bwp_client.warehouse.snapshot import NOT_LOOKED_UP, Snapshot
 
 _HOLD_WARNINGS: Final = {
-    Hold.MISSES: "Its holding period of {days} days ends after the deadline, so this task could never be in time.",
+    Hold.MISSES: "Its holding period of {period} ends after the deadline, so this task could never be in time.",
     Hold.TOO_LONG_NOW: "Don't resubmit with the same {days}-day holding period: it would end after the deadline. "
-    "Choose {longest} days, the longest that still fits.",
+    "Choose {longest}, the longest that still fits.",
 }
 
 
@@ -40,7 +40,7 @@ def draw_task(page: PageContext, task_id: str) -> None:
         snapshot=page.snapshot, task_id=task_id, calendar=page.settings.deadlines, guidance=page.guidance
     )
     if history is None:
-        st.warning("We have never heard of this task. Check the ID, or load newer events.")
+        st.warning("We have never heard of this task.")
         st.text(task_id)
         st.text(
             "Check the ID. If it is right, the task has not ended yet, or its events were never loaded. "
@@ -95,8 +95,11 @@ def _draw_state(page: PageContext, history: TaskHistory) -> None:
     )
     if hold:
         st.warning(
-            _HOLD_WARNINGS[hold].format(days=history.holding_period_days, longest=longest_hold(deadline, now)), icon="⚠️"
-        )
+            _HOLD_WARNINGS[hold].format(
+                days=history.holding_period_days, period=counted(history.holding_period_days or 0, "day"),
+                longest=counted(longest_hold(deadline, now), "day"),
+            ), icon="⚠️",
+        )  # fmt: skip
 
 
 def _draw_deadline(deadline: Deadline, timezone: str) -> None:

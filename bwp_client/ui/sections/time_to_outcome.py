@@ -11,7 +11,7 @@ import streamlit as st
 
 from bwp_client.charts import time_to_outcome
 from bwp_client.metrics import Bucket, MetricName
-from bwp_client.metrics.wording import duration
+from bwp_client.metrics.wording import counted, duration
 from bwp_client.ui.components import draw_chart, draw_heading, theme
 from bwp_client.ui.page import PageContext
 from bwp_client.ui.sections.job_buttons import draw_look_up_completed
@@ -30,7 +30,7 @@ def draw_time_to_outcome(page: PageContext) -> None:
                 page,
                 f"{title}, by {bucket}",
                 partial(time_to_outcome, frame, theme(), outcome=outcome),
-                notes=f"{quantiles}. From submission; n {rows[0]['tasks']:,} looked-up tasks.",
+                notes=f"{quantiles}. From submission; n {counted(int(rows[0]['tasks']), 'looked-up task')}.",
                 alt=partial("{}.".format, quantiles),
                 data=lambda: frame,
                 key=f"time_to_{outcome.lower()}",

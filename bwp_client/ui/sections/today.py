@@ -10,7 +10,7 @@ import streamlit as st
 
 from bwp_client.events import EARLIEST_EVENT
 from bwp_client.monitoring.thresholds import SOON_DAYS
-from bwp_client.ui.components import ROW_HEIGHT, draw_heading, draw_table
+from bwp_client.ui.components import ROW_HEIGHT, draw_heading, draw_table, how_to_open
 from bwp_client.ui.data import to_arrow
 from bwp_client.ui.drill_down import Opening, open_task_page
 from bwp_client.ui.page import TASKS_PAGE, PageContext, parameters_with
@@ -18,8 +18,8 @@ from bwp_client.ui.sections.worklist_rows import COLUMNS, label_of, read_failure
 
 FIRST_TASKS = 5
 _NOTES: Final = (
-    "Nearest deadline first, on one day by business product; without the overdue tasks. Tick a row to open "
-    "the task. If you can't make it, tell the shopper before the deadline: then you get more time."
+    "Nearest deadline first, on one day by business product; without the overdue tasks. "
+    "If you can't make it, tell the shopper before the deadline: then you get more time."
 )
 _TILES = {"overdue": "red", "next 7 days": "orange", "later": "green"}
 """The colour of each due state."""
@@ -63,16 +63,29 @@ def draw_first_tasks(page: PageContext) -> None:
     """Draw the first open failures whose deadline can still be met."""
     failures = _open_failures(page)
     in_time = failures.count - failures.due["overdue"]
-    title = f"Do today: the first {failures.rows.num_rows} of {in_time:,} still in time" if in_time else "Do today"
-    draw_heading(title, notes=_NOTES)
+    draw_heading(_title(failures.rows.num_rows, in_time), notes=f"{_NOTES} {how_to_open('the task')}")
     if not failures.count:
         st.text("No failed task is open.")
     elif failures.rows.num_rows:
         _draw_first_tasks(failures)
     else:
-        st.text(
-            f"No open task can still be in time. Tell the shoppers of the {failures.due['overdue']:,} overdue ones."
-        )
+        overdue = failures.due["overdue"]
+        whose = "shopper of the overdue one" if overdue == 1 else f"shoppers of the {overdue:,} overdue ones"
+        st.text(f"No open task can still be in time. Tell the {whose}.")
+
+
+def _title(shown: int, in_time: int) -> str:
+    """Return the heading of the first tasks.
+
+    Args:
+        shown: The number of tasks below the heading.
+        in_time: The number of open tasks whose deadline can still be met.
+    """
+    if not in_time:
+        return "Do today"
+    if shown < in_time:
+        return f"Do today: the first {shown} of {in_time:,} still in time"
+    return "Do today: 1 task is still in time" if in_time == 1 else f"Do today: {in_time:,} tasks are still in time"
 
 
 def _draw_first_tasks(failures: _OpenFailures) -> None:
@@ -96,7 +109,7 @@ def open_failures_sentence(page: PageContext) -> str:
     due, due_today = failures.due, failures.due_today
     return (
         f"Still to do: {due_today:,} due today, {due['next 7 days'] - due_today:,} in the {SOON_DAYS} days after, "
-        f"{due['later']:,} later. {due['overdue']:,} are already overdue."
+        f"{due['later']:,} later. {due['overdue']:,} {'is' if due['overdue'] == 1 else 'are'} already overdue."
     )
 
 

@@ -19,7 +19,7 @@ from bwp_client.charts.rate_descriptions import describe_outcomes, describe_rate
 from bwp_client.charts.trends import WEEKDAYS, describe_changes, describe_contributions, describe_hours
 from bwp_client.metrics import Bucket, MetricName
 from bwp_client.metrics.comparison import NOT_COMPARED, verdict
-from bwp_client.metrics.wording import days, interval, percent, points, rate_legend, rate_with_interval
+from bwp_client.metrics.wording import counted, days, interval, percent, points, rate_legend, rate_with_interval
 from bwp_client.ui.components import (
     DAY_FORMAT,
     code_palette,
@@ -93,7 +93,7 @@ def draw_contributions(page: PageContext) -> None:
         "What changed, by business product",
         lambda: contributions(frame, page.names, theme()),
         notes=f"The rate {'rose' if change > 0 else 'fell'} by {abs(change):.2f} points: {change - mix:+z.2f} because "
-        f"products fail more or less often, {mix:+z.2f} because the volume of products shifted. n {n:,} finished tasks, "
+        f"products fail more or less often, {mix:+z.2f} because the volume of products shifted. n {counted(n, 'finished task')}, "
         f"{before:,} before.",
         alt=lambda: describe_contributions(frame, page.names),
         data=lambda: frame,
@@ -156,7 +156,7 @@ def draw_change_points(
         f"{title} by {bucket}, all data, with its changes",
         lambda: rate_with_changes(rates, changes, theme()),
         notes=f"{legend} Dark line: the usual level. Dashed: days on which the level changed ({found}). "
-        f"n {int(rates['n'].sum()):,} finished tasks.",
+        f"n {counted(int(rates['n'].sum()), 'finished task')}.",
         alt=lambda: f"{describe_rates(rates, bucket)} {describe_changes(changes)}",
         data=lambda: rates,
         key="trend_rate",
@@ -223,7 +223,7 @@ def draw_volume(page: PageContext) -> None:
         f"Failed and completed tasks by {bucket}, all data",
         lambda: outcomes_over_time(rates, theme(), bucket),
         notes=f"Lighter: partial {bucket}. More failures with an unchanged rate mean more requests. "
-        f"n {int(rates['n'].sum()):,} finished tasks.",
+        f"n {counted(int(rates['n'].sum()), 'finished task')}.",
         alt=lambda: describe_outcomes(rates, bucket),
         data=lambda: rates,
         key="trend_outcomes",
@@ -241,7 +241,7 @@ def draw_codes_by_week(page: PageContext) -> None:
         page,
         "Failed tasks by error code and week, all data",
         lambda: codes_over_time(codes, theme(), code_palette(page), Bucket.WEEK),
-        notes=f"A task with two codes counts under each. n {failed:,} failed tasks, products that are not rated included.",
+        notes=f"A task with two codes counts under each. n {counted(failed, 'failed task')}, products that are not rated included.",
         alt=lambda: "Failed tasks by error code and week over all data.",
         data=lambda: codes,
         key="trend_codes",
@@ -257,7 +257,7 @@ def draw_hours(page: PageContext) -> None:
             page,
             "Failure rate by weekday and hour",
             lambda: weekday_hour(frame, theme()),
-            notes=f"Hours in UTC. Empty: fewer than {page.settings.min_n} finished tasks. n {n:,} finished tasks.",
+            notes=f"Hours in UTC. Empty: fewer than {page.settings.min_n} finished tasks. n {counted(n, 'finished task')}.",
             alt=lambda: describe_hours(frame),
             data=lambda: frame,
             key="weekday_hour",

@@ -9,8 +9,9 @@ import pandas as pd
 import streamlit as st
 
 from bwp_client.metrics import MetricName
+from bwp_client.metrics.wording import counted
 from bwp_client.ui.address_fields import draw_option, draw_text, unknown_options
-from bwp_client.ui.components import DAY_FORMAT, ROW_HEIGHT, draw_rows, time_column
+from bwp_client.ui.components import DAY_FORMAT, ROW_HEIGHT, draw_rows, how_to_open, time_column
 from bwp_client.ui.drill_down import Opening
 from bwp_client.ui.markdown import plain
 from bwp_client.ui.page import PageContext
@@ -128,13 +129,13 @@ def _draw_caption(
     if count > MAX_ROWS:
         number = f"The first {MAX_ROWS:,} of {count:,} tasks; the downloads hold all"
     else:
-        number = f"n {count:,} tasks"
+        number = f"n {counted(count, 'task')}"
     of_day = f"on one day by business product, then by time of {'receipt' if is_waiting else 'failure'}"
     order = _OVERDUE_CAPTION if state == "overdue" else f"Nearest deadline first, {of_day}; those overdue come last."
     name = "waiting-requests" if is_waiting else "failed-tasks"
     with st.container(horizontal=True, horizontal_alignment="right"):
         st.caption(
-            f"{number}. {order} Tick a row to see its timeline. Deadlines are days of {page.settings.timezone}; {page.as_of}."
+            f"{number}. {order} {how_to_open('its timeline', 'see')} Deadlines are days of {page.settings.timezone}; {page.as_of}."
         )
         draw_download_menu(tasks, "worklist", name=name, count=count)
         st.download_button(
