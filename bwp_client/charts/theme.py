@@ -30,6 +30,8 @@ _MAX_LABEL_LENGTH = 40
 _MAX_NAMED_PERIODS = 14
 _MAX_TICKS = 7
 """The most days that a phone shows beside each other; Plotly would turn more of them upright."""
+_STANDOFF_PIXELS: Final = 8
+"""Between the x axis and its labels: the first of them may begin below the label of zero, on a phone above all."""
 _ROW_PIXELS, _NAME_PIXELS = 48, 20
 """The height of a horizontal bar with its name above it, and the distance of the two middles."""
 _TOP_PIXELS_OF_LEGEND, _BOTTOM_PIXELS = 42, 52
@@ -233,6 +235,7 @@ def empty_figure(theme: Theme, *, y_title: str, height: int = 320, legend: bool 
             height=height,
             margin={"l": 8, "r": 8, "t": 30 if legend else 8, "b": 8},
             showlegend=legend,
+            xaxis={"ticklabelstandoff": _STANDOFF_PIXELS},
             yaxis={"title": {"text": y_title}},
         )
     )

@@ -135,7 +135,7 @@ def draw_rows(rows: pd.DataFrame | pa.Table, *, key: str, opening: Opening | Non
 
 
 def how_to_open(item: str, verb: str = "open") -> str:
-    """Return a sentence on how the visitor opens a row of a table, or its card: `Tick a row to open the task.`"""
+    """Return a sentence on how the visitor opens a row of a table, or its card, such as `Tick a row to open the task`."""
     return f"{'Tap the name on a card' if is_narrow() else 'Tick a row'} to {verb} {item}."
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page
-from support.browser import IDLE, PAGES, PHONE_WIDTH, TABLE, WAIT_MS, open_page, wait_until_drawn
+from support.browser import IDLE, PAGES, PHONE_WIDTH, TABLE, WAIT_MS, a_task, open_page, wait_until_drawn
 
 pytestmark = pytest.mark.browser
 RULES = {"runOnly": {"type": "tag", "values": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa"]}}
@@ -24,15 +24,6 @@ FOCUSED = """() => {
 def violations(page: Page) -> list[str]:
     found = Axe().run(page, options=RULES).response["violations"]
     return [f"{item['id']}: {node['html'][:160]} {node['target']}" for item in found for node in item["nodes"]]
-
-
-def a_task(page: Page, address: str) -> str:
-    """Return the ID of a sample task, from the download of the worklist."""
-    page.goto(f"{address}/tasks")
-    page.get_by_role("button", name="Task IDs").wait_for(timeout=WAIT_MS)
-    with page.expect_download() as download:
-        page.get_by_role("button", name="Task IDs").click()
-    return download.value.path().read_text().splitlines()[0]
 
 
 @pytest.mark.parametrize("name", [*PAGES, "glossary", "error_codes?error_code=ORDERS_NOT_CLOSED", "one task"])

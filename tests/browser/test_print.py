@@ -4,7 +4,7 @@ import re
 
 import pytest
 from playwright.sync_api import Browser
-from support.browser import PAGES, open_page, wait_for_lookups, wait_until_drawn
+from support.browser import IDLE, PAGES, WAIT_MS, a_task, open_page, wait_for_lookups, wait_until_drawn
 from support.waiting import wait_until
 
 pytestmark = pytest.mark.browser
@@ -36,4 +36,22 @@ def test_a_printed_page_fits_the_paper(browser: Browser, address: str, name: str
     assert inverts.startswith("invert") == (scheme == "dark")
     if name in ABOUT_A_PERIOD:
         assert page.get_by_text(PERIOD).first.is_visible()
+    page.context.close()
+
+
+def test_no_number_and_no_heading_stands_alone_on_paper(browser: Browser, address: str) -> None:
+    page, _ = open_page(browser, f"{address}/tasks")
+    wait_until_drawn(page, "tasks")
+    wait_for_lookups(page)
+    page.emulate_media(media="print")
+    states = page.locator("[data-testid=stMain] [data-testid=stRadioOption]")
+    numbers = page.locator("[data-testid=stMain] [data-testid=stRadioCaption]")
+    assert [item.is_visible() for item in states.all()] == [item.is_visible() for item in numbers.all()]
+    page.emulate_media(media="screen")
+    page.goto(f"{address}/tasks?task={a_task(page, address)}")
+    page.get_by_role("heading", name="Your record of this request").wait_for(timeout=WAIT_MS)
+    page.wait_for_selector(IDLE, timeout=WAIT_MS)
+    page.emulate_media(media="print")
+    shown = [heading.inner_text() for heading in page.locator(".stMain h3").all() if heading.is_visible()]
+    assert shown == ["Why it failed", "Timeline"]  # the other sections are folded up, or forms
     page.context.close()

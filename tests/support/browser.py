@@ -159,3 +159,12 @@ def click_mark(page: Page, chart: str, mark: str, index: int = 0) -> None:
     wait_until(hovers, lambda: f"no hover label of {chart} {mark}")
     page.mouse.down()
     page.mouse.up()
+
+
+def a_task(page: Page, address: str) -> str:
+    """Return the ID of a sample task, from the download of the worklist."""
+    page.goto(f"{address}/tasks")
+    page.get_by_role("button", name="Task IDs").wait_for(timeout=WAIT_MS)
+    with page.expect_download() as download:
+        page.get_by_role("button", name="Task IDs").click()
+    return download.value.path().read_text().splitlines()[0]

@@ -157,4 +157,6 @@ def _draw_messages(page: PageContext, code: str) -> None:
     for message in messages:
         st.code(readable(message.text), language=None, wrap_lines=True)
         newest = "The newest task" if looked_at == 1 else f"{message.tasks:,} of the newest {looked_at:,} tasks"
-        st.caption(f"{newest} of all data {'has' if message.tasks == 1 else 'have'} this message (IDs and numbers left out).")
+        st.caption(
+            f"{newest} of all data {'has' if message.tasks == 1 else 'have'} this message (IDs and numbers left out)."
+        )

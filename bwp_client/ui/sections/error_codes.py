@@ -9,7 +9,14 @@ import streamlit as st
 
 from bwp_client.metrics import Bucket, MetricName
 from bwp_client.metrics.wording import counted
-from bwp_client.ui.components import DAY_FORMAT, ROW_HEIGHT, count_column, draw_heading, draw_table, how_to_open, time_column
+from bwp_client.ui.components import (
+    DAY_FORMAT,
+    ROW_HEIGHT,
+    draw_heading,
+    draw_table,
+    how_to_open,
+    time_column,
+)
 from bwp_client.ui.drill_down import Opening, open_code
 from bwp_client.ui.page import PageContext
 from bwp_client.ui.sections.data_extent import not_compared, whole_weeks
@@ -137,7 +144,9 @@ def draw_code_sets(page: PageContext) -> None:
     several = page.cached("sets of several codes", lambda: _compared(page, MetricName.CODE_SETS).query("codes > 1"))
     failed = page.metric_row(MetricName.COVERAGE)["failed"]
     of_several = int(several["tasks"].sum())
-    notes = f"{of_several:,} of {counted(failed, 'failed task')} {'has' if of_several == 1 else 'have'} more than one code."
+    notes = (
+        f"{of_several:,} of {counted(failed, 'failed task')} {'has' if of_several == 1 else 'have'} more than one code."
+    )
     draw_heading("Codes that come together", MetricName.CODE_SETS, notes=notes)
     if several.empty:
         st.caption("No failed task of this period has more than one code.")

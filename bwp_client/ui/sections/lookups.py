@@ -125,7 +125,11 @@ def _run_rows(runs: list[LookupRun]) -> pd.DataFrame:
 def lookup_run_text(run: LookupRun) -> str:
     """Return a sentence with the run's tasks and API calls, their pace, and the number of throttled calls."""
     pace = "" if run.calls_per_second is None else f", {run.calls_per_second:,.1f} a second"
-    left = f" {counted(run.not_asked, 'task')} {'was' if run.not_asked == 1 else 'were'} not asked about." if run.not_asked else ""
+    left = (
+        f" {counted(run.not_asked, 'task')} {'was' if run.not_asked == 1 else 'were'} not asked about."
+        if run.not_asked
+        else ""
+    )
     return (
         f"Newest run: {counted(run.asked, 'task')} asked about with {counted(run.api_calls, 'request')}{pace}; asked to slow "
         f"down {counted(run.throttled, 'time')} ({percent(run.throttled_share)} of requests).{left}"

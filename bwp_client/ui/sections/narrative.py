@@ -74,8 +74,9 @@ def watched_codes_sentence(page: PageContext) -> str | None:
         return None
     before = period_length(page.filters.to_time - page.filters.from_time)
     sentences = [
-        f"{row['code']} is {_watched(state_in_words(page, row))}: {counted(row['tasks'], 'task')}, {_count(row['tasks_before'])} in "
-        f"the {before} before. First seen {day(row['first_seen'])}, last {day(row['last_seen'])}."
+        f"{row['code']} is {_watched(state_in_words(page, row))}: {counted(row['tasks'], 'task')}, "
+        f"{_count(row['tasks_before'])} in the {before} before. "
+        f"First seen {day(row['first_seen'])}, last {day(row['last_seen'])}."
         for row in rows[:MAX_CODES]
     ]
     if len(rows) > MAX_CODES:

@@ -51,11 +51,16 @@ def draw_task(page: PageContext, task_id: str) -> None:
     _draw_state(page, history)
     _draw_reasons(history)
     _draw_timeline(history)
-    _draw_downloads(page, history)
-    _draw_events(history)
-    _draw_lookups(page, history)
-    st.subheader("Your record of this request", anchor=False)
-    draw_request_form(page, history.task_id, history.request)
+    with st.container(key="dossier"):
+        _draw_downloads(page, history)
+    # Sections of what is folded up are not printed, by the keys of their containers (browser/print.css).
+    with st.container(key="folded_events" if history.events else None):
+        _draw_events(history)
+    with st.container(key="folded_lookups" if history.lookups else None):
+        _draw_lookups(page, history)
+    with st.container(key="request"):
+        st.subheader("Your record of this request", anchor=False)
+        draw_request_form(page, history.task_id, history.request)
 
 
 def open_task(task_id: str) -> None:

@@ -93,8 +93,8 @@ def draw_contributions(page: PageContext) -> None:
         "What changed, by business product",
         lambda: contributions(frame, page.names, theme()),
         notes=f"The rate {'rose' if change > 0 else 'fell'} by {abs(change):.2f} points: {change - mix:+z.2f} because "
-        f"products fail more or less often, {mix:+z.2f} because the volume of products shifted. n {counted(n, 'finished task')}, "
-        f"{before:,} before.",
+        f"products fail more or less often, {mix:+z.2f} because the volume of products shifted. "
+        f"n {counted(n, 'finished task')}, {before:,} before.",
         alt=lambda: describe_contributions(frame, page.names),
         data=lambda: frame,
         key="contributions",
@@ -241,7 +241,8 @@ def draw_codes_by_week(page: PageContext) -> None:
         page,
         "Failed tasks by error code and week, all data",
         lambda: codes_over_time(codes, theme(), code_palette(page), Bucket.WEEK),
-        notes=f"A task with two codes counts under each. n {counted(failed, 'failed task')}, products that are not rated included.",
+        notes=f"A task with two codes counts under each. n {counted(failed, 'failed task')}, "
+        "products that are not rated included.",
         alt=lambda: "Failed tasks by error code and week over all data.",
         data=lambda: codes,
         key="trend_codes",

@@ -135,7 +135,8 @@ def _draw_caption(
     name = "waiting-requests" if is_waiting else "failed-tasks"
     with st.container(horizontal=True, horizontal_alignment="right"):
         st.caption(
-            f"{number}. {order} {how_to_open('its timeline', 'see')} Deadlines are days of {page.settings.timezone}; {page.as_of}."
+            f"{number}. {order} {how_to_open('its timeline', 'see')} "
+            f"Deadlines are days of {page.settings.timezone}; {page.as_of}."
         )
         draw_download_menu(tasks, "worklist", name=name, count=count)
         st.download_button(
