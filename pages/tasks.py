@@ -19,8 +19,10 @@ if task_id:
 data_extent.draw_warnings(page)
 worklist.draw_worklist(page)
 data_extent.draw_small_limits(page)
-with st.expander("Paste task IDs to see and look up"):
-    pasted_tasks.draw_pasted_tasks(page)
+pasting = st.expander("Paste task IDs to see and look up", key="pasting", on_change="rerun")
+if pasting.open or st.session_state.get("pasted"):
+    with pasting:
+        pasted_tasks.draw_pasted_tasks(page)
 instructions = st.expander("Import the shop's list of requests", key="import_instructions", on_change="rerun")
 if instructions.open:
     instructions.text(

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 from streamlit.testing.v1 import AppTest
+from streamlit.testing.v1.element_tree import TextArea
 from support.events import PRODUCT, envelope, write
 from support.lookups import looked_up, store_lookups
 from support.pages import numbers_of_states
@@ -204,9 +205,14 @@ def test_an_address_in_the_note_is_refused_on_the_page(home: Path, open_page: Op
     assert metrics(app)["State"] == "Open"
 
 
+def open_pasting(app: AppTest) -> TextArea:
+    app.session_state["pasting"] = True
+    return app.run().text_area[0]
+
+
 def test_pasted_tasks_are_listed_and_unknown_ones_become_requests(home: Path, open_page: OpenPage) -> None:
     app = open_page("tasks", home)
-    app.text_area[0].set_value("fail-1, done-3\nnobody-knows").run()
+    open_pasting(app).set_value("fail-1, done-3\nnobody-knows").run()
     assert not app.exception
     pasted = app.dataframe[1].value
     assert pasted[["task_id", "known"]].values.tolist() == [
@@ -221,10 +227,18 @@ def test_pasted_tasks_are_listed_and_unknown_ones_become_requests(home: Path, op
     assert rows(Warehouse(str(home)), TableName.REQUESTS, "business_product_id") == [(PRODUCT,)]
 
 
+def test_pasted_tasks_stay_when_their_field_is_closed(home: Path, open_page: OpenPage) -> None:
+    app = open_page("tasks", home)
+    assert not app.text_area
+    open_pasting(app).set_value("fail-1").run()
+    app.session_state["pasting"] = False
+    assert [field.value for field in app.run().text_area] == ["fail-1"]
+
+
 def test_of_pasted_tasks_only_known_ones_are_looked_up(home: Path, open_page: OpenPage) -> None:
     """Others end the lookup, and the list of processes, which everybody on the machine can read, is no place for them."""
     app = open_page("tasks", home)
-    app.text_area[0].set_value("someone@shopper.invalid").run()
+    open_pasting(app).set_value("someone@shopper.invalid").run()
     assert app.button(key="look_up_pasted").disabled
     app.text_area[0].set_value("someone@shopper.invalid, fail-2").run()
     app.button(key="look_up_pasted").click().run()
