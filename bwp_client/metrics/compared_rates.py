@@ -12,7 +12,7 @@ import pandas as pd
 from bwp_client.metrics.comparison import NOT_COMPARED, difference_of, verdict, wilson
 from bwp_client.metrics.extent import SelectedData
 from bwp_client.metrics.filters import Bucket, Filters
-from bwp_client.metrics.wording import day, percent, rate_with_interval
+from bwp_client.metrics.wording import day, days, percent, rate_with_interval
 
 _WEEK = timedelta(weeks=1)
 _COMPARED_WITH = {
@@ -100,8 +100,8 @@ def overlap(first: Filters, second: Filters) -> str | None:
     if start >= end:
         return None
     first_day, last_day = day(start), day(end - timedelta(days=1))
-    days = f"day {first_day}" if first_day == last_day else f"days from {first_day} to {last_day}"
-    return f"the periods have the {days} in common"
+    shared = f"day {first_day}" if first_day == last_day else f"days from {first_day} to {last_day}"
+    return f"the periods have the {shared} in common"
 
 
 def compared(first: ComparedRate, other: ComparedRate) -> dict[str, Any]:
@@ -153,7 +153,7 @@ def comparison_rows(rates: Sequence[ComparedRate]) -> pd.DataFrame:
         rows.append(
             {
                 "name": item.name,
-                "days": f"{day(item.filters.from_time)} to {day(item.filters.to_time - timedelta(days=1))}",
+                "days": days(item.filters.from_time, item.filters.to_time - timedelta(days=1)),
                 "failed": int(item.whole["failed"]),
                 "n": int(item.whole["n"]),
                 "rate": rate_with_interval(item.whole),

@@ -19,7 +19,7 @@ COOKIE: Final = "bwp_screen"
 NARROW: Final = "narrow"
 CARDS_AT_FIRST: Final = 20
 """The number of cards of a table; a button adds as many more."""
-SHORT: Final = 28
+SHORT: Final = 32
 """The most characters of a value, with its label, that shares a line with others."""
 NO_BREAK: Final = "\u00a0"
 TIME_MARK: Final = "HH:mm"
@@ -68,14 +68,10 @@ def draw_cards(
 
 
 def _lines(values: list[str]) -> list[str]:
-    """Return the values of a card as lines of Markdown: short neighbours share one, and a line breaks between them only."""
-    lines: list[list[str]] = []
-    for value in values:
-        if lines and len(value) <= SHORT and len(lines[-1][-1]) <= SHORT:
-            lines[-1].append(value)
-        else:
-            lines.append([value])
-    return [f"{NO_BREAK}· ".join(map(_unbroken if len(line) > 1 else plain, line)) for line in lines]
+    """Return the values of a card as lines of Markdown: the short ones as one that breaks between them, then the others."""
+    short = [value for value in values if len(value) <= SHORT]
+    others = [plain(value) for value in values if len(value) > SHORT]
+    return [f"{NO_BREAK}· ".join(map(_unbroken, short)), *others] if short else others
 
 
 def _unbroken(value: str) -> str:

@@ -11,6 +11,8 @@ from support.lookups import looked_up, store_lookups
 
 from bwp_client.load import load
 from bwp_client.sources import open_source
+from bwp_client.ui import components
+from bwp_client.ui.sections import products
 from bwp_client.warehouse import Warehouse
 
 from .test_pages import words
@@ -55,3 +57,15 @@ def test_the_products_beyond_the_columns_are_summed_up(large: Path, open_page: O
     app = open_page("error_codes", large, more="products")
     tables = [item.value for item in app.dataframe if "(5 other products)" in item.value]
     assert len(tables) == 1
+
+
+def test_a_phone_names_the_products_that_have_a_code(
+    large: Path, open_page: OpenPage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for module in (components, products):
+        monkeypatch.setattr(module, "is_narrow", lambda: True, raising=False)
+    app = open_page("error_codes", large, more="products")
+    assert not app.exception
+    cards_of_codes = [text for text in words(app).split("\n") if "bp\\-000000" in text]
+    assert len(cards_of_codes) == 20
+    assert all(text.count("bp\\-000000") == 1 for text in cards_of_codes)  # each code came at one product

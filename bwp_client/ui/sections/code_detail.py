@@ -140,7 +140,7 @@ def _draw_codes_together(page: PageContext) -> None:
     draw_table(
         page.cached_table("sets of code", lambda: sets[["code_set", "tasks"]]),
         hide_index=True, key="codes_together", alt="Sets of error codes with this code, with their failed tasks",
-        column_config={"code_set": st.column_config.TextColumn("Error codes of one task", width="large"),
+        column_config={"code_set": st.column_config.TextColumn("Error codes of one task", width=800),
                        "tasks": count_column("Failed tasks")},
     )  # fmt: skip
 

@@ -10,13 +10,17 @@ from bwp_client.charts.rate_descriptions import describe_products
 from bwp_client.metrics import MetricName
 from bwp_client.metrics.comparison import verdict
 from bwp_client.metrics.wording import TOO_FEW_TO_RATE, counted, interval
-from bwp_client.ui.components import draw_chart, draw_heading, draw_table, theme
+from bwp_client.ui.cards import is_narrow
+from bwp_client.ui.components import draw_chart, draw_heading, draw_rows, draw_table, theme
 from bwp_client.ui.page import PageContext
 from bwp_client.ui.sections.data_extent import uncompared_products
 from bwp_client.ui.sections.stood_out import rates_by_week, verdicts_in_words
 from bwp_client.ui.sections.unrated import draw_unrated
+from bwp_client.ui.sharing import draw_download_menu
 
 MAX_PRODUCTS = 20
+MAX_NAMED = 5
+"""The most products that the card of an error code names."""
 MAX_ROWS = 500
 """The most products in the table of products, those with most failed tasks."""
 
@@ -86,11 +90,30 @@ def draw_weekly_rates(page: PageContext) -> None:
 
 
 def draw_codes_by_product(page: PageContext) -> None:
-    """Draw the failed tasks of each error code at each product."""
+    """Draw the failed tasks of each error code at each product; on a narrow screen, at those with most of them."""
     draw_heading("Failed tasks by error code and business product", MetricName.CODES_BY_PRODUCT)
     rows = page.cached_table("codes by product", lambda: _code_rows(page))
-    if rows.num_rows:
-        draw_table(rows, key="codes_by_product", alt="Failed tasks by error code and business product")
+    if not rows.num_rows:
+        return
+    shown = page.cached_table("products of codes", lambda: _most_frequent(_code_rows(page))) if is_narrow() else rows
+    draw_rows(shown, key="codes_by_product", opening=None, alt="Failed tasks by error code and business product")
+    draw_download_menu(rows.to_pandas, "codes_by_product")
+
+
+def _most_frequent(counts: pd.DataFrame) -> pd.DataFrame:
+    """Return the products with most failed tasks of each error code, as text.
+
+    Args:
+        counts: Failed tasks (int) with error codes as index and products as columns.
+    """
+
+    def named(row: pd.Series[int]) -> str:
+        found = row[row > 0].sort_values(ascending=False, kind="stable")
+        more = len(found) - MAX_NAMED
+        texts = [f"{product} {tasks:,}" for product, tasks in found.head(MAX_NAMED).items()]
+        return ", ".join(texts) + (f" and {more:,} more" if more > 0 else "")
+
+    return pd.DataFrame({"Failed tasks": counts.sum(axis=1), "Business products": counts.apply(named, axis=1)})
 
 
 def _code_rows(page: PageContext) -> pd.DataFrame:

@@ -106,7 +106,7 @@ def draw_contributions(page: PageContext) -> None:
         height="content",
         hide_index=True,
         column_config={
-            "code_set": st.column_config.TextColumn("Error codes of one task", width="large"),
+            "code_set": st.column_config.TextColumn("Error codes of one task", width=540),
             "failed": count_column("Failed tasks"),
             "previous_failed": count_column("Period before"),
             "contribution": st.column_config.NumberColumn("Change in points", format="%+.2f"),
