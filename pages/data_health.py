@@ -1,5 +1,7 @@
 """The data health page: missing data, loads and lookups, and the next steps."""
 
+import streamlit as st
+
 from bwp_client.ui.components import draw_heading, draw_open_tab
 from bwp_client.ui.page import open_page
 from bwp_client.ui.sections import (
@@ -20,7 +22,8 @@ draw_heading(
 )
 data_extent.draw_missing_data(page)
 data_trust.draw_trust_lines(page)
-job_buttons.draw_load_and_look_up(page.settings)
+with st.container(key="jobs"):  # not printed
+    job_buttons.draw_load_and_look_up(page.settings)
 sections = {
     "missing": ("Missing data", data_gaps.draw_data_gaps),
     "reasons": ("Reasons known", lookups.draw_lookups),

@@ -9,6 +9,7 @@ from bwp_client.ui.viewer_zone import draw_zone_switch
 page = open_page("Reports")
 if not draw_zone_switch(page.settings):
     st.stop()
-st.subheader("New report", anchor=False)
-draw_report_form(page.settings)
-draw_published_reports(page.settings.reports_uri, page.names)
+with st.container(key="new_report"):  # not printed
+    st.subheader("New report", anchor=False)
+    draw_report_form(page.settings)
+draw_published_reports(page.settings.reports_uri, page.names, is_below_form=True)

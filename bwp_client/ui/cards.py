@@ -22,6 +22,8 @@ CARDS_AT_FIRST: Final = 20
 SHORT: Final = 32
 """The most characters of a value, with its label, that shares a line with others."""
 NO_BREAK: Final = "\u00a0"
+NO_VALUE: Final = "–"
+"""The placeholder that says nothing of an empty value."""
 TIME_MARK: Final = "HH:mm"
 """Part of a column's format that shows the time of day too."""
 
@@ -32,7 +34,13 @@ def is_narrow() -> bool:
 
 
 def draw_cards(
-    rows: pd.DataFrame, columns: Mapping[str, Any], *, key: str, opening: Opening | None, placeholder: str
+    rows: pd.DataFrame,
+    columns: Mapping[str, Any],
+    *,
+    key: str,
+    opening: Opening | None,
+    placeholder: str,
+    name_column: str | None = None,
 ) -> None:
     """Draw a card for each of the first rows, and a button that draws more of them.
 
@@ -41,17 +49,19 @@ def draw_cards(
         columns: The configuration of columns, as `st.dataframe` takes it; a column with None is left out.
         key: The key of the table that the cards replace.
         opening: What a card opens.
-        placeholder: The text of an empty value; such values are left out of a card but for its title.
+        placeholder: The text of an empty value; a dash is left out of a card but for its title.
+        name_column: The column that becomes the title; by default, the first that holds neither numbers nor times.
     """
     count = st.session_state.setdefault(f"{key}_cards", CARDS_AT_FIRST)
     shown = [name for name in rows.columns if columns.get(name, name) is not None]
-    title = next((name for name in shown if not _is_figure(rows[name])), shown[0])
+    title = name_column or next((name for name in shown if not _is_figure(rows[name])), shown[0])
+    without = "" if placeholder == NO_VALUE else placeholder
     for index, row in enumerate(rows.head(count).to_dict("records")):
         heading = cell_text(row[title], columns.get(title)) or placeholder
         values = [
             f"{_label(name, columns.get(name))}: {text}"
             for name in shown
-            if name != title and (text := cell_text(row[name], columns.get(name)))
+            if name != title and (text := cell_text(row[name], columns.get(name)) or without)
         ]
         with st.container(border=True, gap="xsmall", key=f"{key}_card_{index}"):
             if opening is None or index >= len(opening.items):

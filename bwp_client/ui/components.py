@@ -15,7 +15,7 @@ from bwp_client.charts import Theme, code_colors
 from bwp_client.charts.frozen_figure import FrozenFigure
 from bwp_client.metrics import METRICS, MetricName
 from bwp_client.ui.address_fields import draw_tabs
-from bwp_client.ui.cards import draw_cards, is_narrow
+from bwp_client.ui.cards import NO_VALUE, draw_cards, is_narrow
 from bwp_client.ui.drill_down import FiltersOfMark, Opening, open_mark, open_ticked
 from bwp_client.ui.filters import all_codes
 from bwp_client.ui.markdown import plain
@@ -100,6 +100,7 @@ def draw_table(
     key: str,
     opening: Opening | None = None,
     percentages: Collection[str] = (),
+    name_column: str | None = None,
     **of_widget: Any,
 ) -> None:
     """Draw a table with a menu that downloads its rows.
@@ -109,24 +110,33 @@ def draw_table(
         key: The table's key, which is the file's name too.
         opening: What a ticked row opens.
         percentages: The columns in per cent, which the files hold as shares of 1, as all others of the product do.
+        name_column: The column that names a row; by default, the first that holds neither numbers nor times.
         of_widget: Further arguments of `st.dataframe`.
     """
-    draw_rows(rows, key=key, opening=opening, **of_widget)
+    draw_rows(rows, key=key, opening=opening, name_column=name_column, **of_widget)
     draw_download_menu(lambda: _rows_of_files(rows, percentages), key)
 
 
-def draw_rows(rows: pd.DataFrame | pa.Table, *, key: str, opening: Opening | None, **of_widget: Any) -> None:
+def draw_rows(
+    rows: pd.DataFrame | pa.Table,
+    *,
+    key: str,
+    opening: Opening | None,
+    name_column: str | None = None,
+    **of_widget: Any,
+) -> None:
     """Draw a table without a menu; on a narrow screen, a card for each row.
 
     Args:
         rows: The rows.
         key: The table's key.
         opening: What a ticked row opens.
+        name_column: As for `draw_table`.
         of_widget: Further arguments of `st.dataframe`.
     """
     if is_narrow():
-        columns, placeholder = of_widget.get("column_config") or {}, of_widget.get("placeholder", "–")
-        draw_cards(_frame(rows), columns, key=key, opening=opening, placeholder=placeholder)
+        columns, placeholder = of_widget.get("column_config") or {}, of_widget.get("placeholder", NO_VALUE)
+        draw_cards(_frame(rows), columns, key=key, opening=opening, placeholder=placeholder, name_column=name_column)
     elif opening is None:
         st.dataframe(rows, key=key, **of_widget)
     else:

@@ -12,10 +12,13 @@ from bwp_client.ui.sharing import end_page
 from bwp_client.workarounds import page_slots
 
 REPORTS: Final = "reports"
+GLOSSARY: Final = "glossary"
 
 
 def draw_without_data(chosen: StreamlitPage, settings: Settings) -> None:
-    """Draw the published reports on their page, which needs no data."""
+    """Draw the published reports, or the glossary, on their page: they need no data."""
+    if chosen.url_path == GLOSSARY:
+        chosen.run()
     if chosen.url_path == REPORTS:
         from bwp_client.ui.sections.reports import draw_published_reports
 

@@ -82,3 +82,18 @@ def test_a_wide_screen_has_tables(browser: Browser, address: str) -> None:
     page.locator(".st-key-overview_codes [data-testid=stDataFrame]").wait_for(timeout=WAIT_MS)
     assert page.locator(".st-key-overview_codes_card_0").count() == 0
     page.context.close()
+
+
+CUT = """() => [...document.querySelectorAll('.stMain [data-testid=stMetric] *')]
+    .filter(part => getComputedStyle(part).textOverflow === 'ellipsis' && part.scrollWidth > part.clientWidth)
+    .map(part => part.innerText)"""
+
+
+@pytest.mark.parametrize("width", [PHONE_WIDTH, 1360])
+def test_no_figure_of_a_code_is_cut(browser: Browser, address: str, width: int) -> None:
+    page, _ = open_page(browser, f"{address}/error_codes?error_code=ORDERS_NOT_CLOSED", width=width)
+    page.get_by_role("heading", name="Messages").wait_for(timeout=WAIT_MS)
+    wait_for_lookups(page)
+    assert page.locator("[data-testid=stMetricValue]").count() == 3
+    assert page.evaluate(CUT) == []
+    page.context.close()

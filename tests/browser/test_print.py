@@ -10,6 +10,7 @@ from support.waiting import wait_until
 pytestmark = pytest.mark.browser
 PAPER_PX = 703  # the width of A4 without the margins
 CLICKED = "[data-testid=stSidebar], [data-testid=stHeader], .stMain [data-testid=stPopover], .stMain [role=tablist]"
+OF_FORMS = ("New report", "Load events from", "Ask Buy with Prime for the reasons of failed tasks")
 ABOUT_A_PERIOD = {"", "failure_rates", "error_codes", "trends"}
 PERIOD = re.compile(r"^\d+ .*to \d+ \w{3} \d{4} · Data to ")
 RIGHT_EDGES = """() => [...document.querySelectorAll('h1, h2, h3, p, .main-svg, [data-testid=stDataFrameResizable]')]
@@ -32,6 +33,7 @@ def test_a_printed_page_fits_the_paper(browser: Browser, address: str, name: str
 
     wait_until(lambda: not too_wide(), lambda: f"beyond the paper: {too_wide()}")  # the page is laid out anew
     assert [part.inner_text() for part in page.locator(CLICKED).all() if part.is_visible()] == []
+    assert [text for text in OF_FORMS if any(part.is_visible() for part in page.get_by_text(text).all())] == []
     inverts = page.evaluate("getComputedStyle(document.querySelector('[data-testid=stApp]')).filter")
     assert inverts.startswith("invert") == (scheme == "dark")
     if name in ABOUT_A_PERIOD:

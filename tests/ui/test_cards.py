@@ -113,3 +113,34 @@ def test_a_card_opens_its_row() -> None:
     app = AppTest.from_function(table).run()
     app.button[3].click().run()
     assert app.session_state["opened"] == "item-3"
+
+
+def changes() -> None:
+    from datetime import date
+
+    import pandas as pd
+
+    from bwp_client.ui.components import draw_table
+
+    rows = pd.DataFrame({"Changed on": [date(2026, 11, 4)], "Direction": ["higher"]})
+    draw_table(rows, key="t", name_column="Changed on")
+
+
+def test_a_day_can_be_the_name_of_a_card() -> None:
+    app = AppTest.from_function(changes).run()
+    assert not app.exception
+    assert texts(app) == ["**4 Nov 2026**", "Direction\\: higher"]
+
+
+def never() -> None:
+    import pandas as pd
+
+    from bwp_client.ui.components import draw_table
+
+    rows = pd.DataFrame({"Product": ["A"], "Last completed": [None]})
+    draw_table(rows, key="t", placeholder="never")
+
+
+def test_an_empty_value_is_shown_where_the_table_has_a_word_for_it() -> None:
+    app = AppTest.from_function(never).run()
+    assert texts(app) == ["**A**", "Last completed\\: never"]

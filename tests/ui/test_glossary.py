@@ -18,6 +18,12 @@ def test_the_page_shows_every_word_and_every_metric(loaded: Path, open_page: Cal
     assert all(f"**{metric.title}.** {metric.meaning}" in figures for metric in METRICS.values())
 
 
+def test_the_glossary_needs_no_data(tmp_path: Path, open_page: Callable[..., AppTest]) -> None:
+    app = open_page("glossary", tmp_path / "nothing")
+    assert not app.exception
+    assert [item.value for item in app.title] == ["No events yet", "Glossary"]
+
+
 def test_the_words_of_states_are_in_the_glossary() -> None:
     words = {word.strip().casefold() for entry in WORDS for word in entry.split(",")}
     states = {

@@ -47,6 +47,13 @@ def test_without_reports_it_says_so(open_page: Callable[..., AppTest], loaded: P
     assert "No reports yet" in captions(app)
 
 
+def test_without_data_no_form_is_said_to_be_above(
+    open_page: Callable[..., AppTest], tmp_path: Path, folder: Path
+) -> None:
+    app = open_page("reports", tmp_path / "nothing")
+    assert captions(app) == "No reports yet."
+
+
 def test_the_form_names_the_days_of_the_period(open_page: Callable[..., AppTest], loaded: Path, folder: Path) -> None:
     app = open_page("reports", loaded)
     assert "Last week is " in captions(app).replace("\\", "")

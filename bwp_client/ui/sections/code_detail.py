@@ -62,9 +62,9 @@ def _draw_state(page: PageContext, code: str) -> None:
         row = known | {"tasks": 0, "share": 0.0, "tasks_before": None, "state": "not in this period"}
     guidance, state = page.guidance.for_code(code), state_in_words(page, row)
     with st.container(horizontal=True):
-        st.metric("Failed tasks", f"{row['tasks']:,}", border=True, width=150)
-        st.metric("Share of failed tasks", percent(row["share"], 0), border=True, width=150)
-        st.metric("State", state[:1].upper() + state[1:] or "–", border=True, width=190)
+        st.metric("Failed tasks", f"{row['tasks']:,}", border=True, width="content")
+        st.metric("Share of failed tasks", percent(row["share"], 0), border=True, width="content")
+        st.metric("State", state[:1].upper() + state[1:] or "–", border=True, width="content")
     st.text(
         f"First seen {day(row['first_seen'])}, last {day(row['last_seen'])}. {guidance.code_class}. {guidance.action}"
     )

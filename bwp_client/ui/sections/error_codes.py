@@ -107,8 +107,8 @@ def draw_every_code(page: PageContext) -> None:
         rows,
         hide_index=True,
         column_config={
-            "code": st.column_config.TextColumn("Error code", width=215),
-            "state": st.column_config.TextColumn("State", width=95),
+            "code": st.column_config.TextColumn("Error code", width=190),
+            "state": st.column_config.TextColumn("State", width=125),
             "class": st.column_config.TextColumn("Class", width=160),
             "tasks": st.column_config.NumberColumn("Tasks", format="localized", width=60),
             "tasks_before": st.column_config.NumberColumn("Period before", format="localized", width=88),

@@ -104,12 +104,13 @@ def _open_report(key: str) -> None:
     page_address.choose({"report": [key], "view": []})
 
 
-def draw_published_reports(uri: str, names: Callable[[str], str] = str) -> None:
+def draw_published_reports(uri: str, names: Callable[[str], str] = str, *, is_below_form: bool = False) -> None:
     """Draw the published reports, the chosen report, and a comparison of two. It needs no data of the warehouse.
 
     Args:
         uri: The address of the reports.
         names: Returns a product's name; by default its ID.
+        is_below_form: Whether the form that makes a report is drawn above.
     """
     st.subheader("Published reports", anchor=False)
     try:
@@ -117,7 +118,7 @@ def draw_published_reports(uri: str, names: Callable[[str], str] = str) -> None:
         for problem in published.problems:
             st.warning(plain(problem))
         if not published.readable:
-            st.caption("No reports yet. Create one above.")
+            st.caption("No reports yet. Create one above." if is_below_form else "No reports yet.")
             return
         draw_report_list(published.readable)
         by_key = {report.key: report for report in published.readable}

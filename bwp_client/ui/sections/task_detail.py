@@ -80,17 +80,17 @@ def _draw_state(page: PageContext, history: TaskHistory) -> None:
     calendar, now = page.settings.deadlines, datetime.now(UTC)
     regions = sorted({event["region"] for event in history.events if event["region"]})
     st.text(" · ".join([_product(page, history), history.task_kind.lower(), *regions]))
-    state, left, last = st.columns(3)
-    state.metric("State", history.state.capitalize(), border=True)
+    figures = st.container(horizontal=True)
+    figures.metric("State", history.state.capitalize(), border=True)
     deadline = history.deadline
     if deadline is None:
-        left.metric("Days left", "–", border=True)
-        last.metric("Deadline", "unknown", border=True)
+        figures.metric("Days left", "–", border=True)
+        figures.metric("Deadline", "unknown", border=True)
         return
     days_left = calendar.days_left(deadline, now)
     is_over = history.state in {"completed", "recovered", "closed"}
-    left.metric("Days left", "–" if is_over else f"{days_left:,}", border=True)
-    with last:
+    figures.metric("Days left", "–" if is_over else f"{days_left:,}", border=True)
+    with figures:
         _draw_deadline(deadline, page.settings.timezone)
     if is_over:
         return

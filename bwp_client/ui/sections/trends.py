@@ -38,6 +38,8 @@ from bwp_client.ui.sections.failure_timeline import draw_failures, is_unrated
 from bwp_client.ui.sections.time_to_outcome import draw_time_to_outcome
 
 MAX_CODE_SETS = 12
+_LEAST_POINTS = 0.005
+"""Smaller changes are shown as zero, which would else have a minus."""
 
 
 def draw_comparison(page: PageContext) -> None:
@@ -121,7 +123,8 @@ def _largest_contributions(contributors: pd.DataFrame) -> pd.DataFrame:
     rows = contributors[contributors["part"] == "code_set"]
     order = rows["contribution"].abs().sort_values(ascending=False).index
     rows = rows.reindex(order).head(MAX_CODE_SETS)[["code_set", "failed", "previous_failed", "contribution"]]
-    return rows.assign(contribution=rows["contribution"] * 100)
+    points = rows["contribution"] * 100
+    return rows.assign(contribution=points.mask(points.abs() < _LEAST_POINTS, 0.0))
 
 
 def rates_over_all_data(page: PageContext) -> tuple[Bucket, pd.DataFrame]:
@@ -172,6 +175,7 @@ def draw_change_points(
             **{name: count_column(name) for name in ("n before", "n after")},
         },
         key="changes",
+        name_column="Changed on",
         alt="Days on which the failure rate changed, with the rates before and after",
     )
 
