@@ -130,7 +130,7 @@ def cell_text(value: Any, column: Any) -> str:
         return minute(value) if zone == "UTC" and not is_named else f"{day(value)} {value:%H:%M}"
     if isinstance(value, date):
         return day(value)
-    if isinstance(value, float) and not shape:
+    if isinstance(value, float) and "%" not in shape:
         return f"{value:,.0f}" if value.is_integer() else f"{value:,.2f}"
     if isinstance(value, (int, float)) and not isinstance(value, bool):
         return shape % value if "%" in shape else f"{value:,}"

@@ -97,3 +97,15 @@ def test_no_figure_of_a_code_is_cut(browser: Browser, address: str, width: int) 
     assert page.locator("[data-testid=stMetricValue]").count() == 3
     assert page.evaluate(CUT) == []
     page.context.close()
+
+
+def test_two_figures_stand_beside_each_other(browser: Browser, address: str) -> None:
+    page, _ = open_page(browser, f"{address}/failure_rates", width=PHONE_WIDTH)
+    wait_until_drawn(page, "failure_rates")
+    wait_for_lookups(page)
+    first, second = (page.locator(".stMain [data-testid=stMetric]").nth(index).bounding_box() for index in (0, 1))
+    assert first
+    assert second
+    assert first["y"] == second["y"]
+    assert second["x"] + second["width"] <= PHONE_WIDTH
+    page.context.close()

@@ -17,6 +17,7 @@ from bwp_client.ui import cards, components
     [
         (1234, st.column_config.NumberColumn("n", format="localized"), "1,234"),
         (1234, None, "1,234"),
+        (1234.0, st.column_config.NumberColumn("n", format="localized"), "1,234"),
         (1234.0, "n", "1,234"),
         (0.125, None, "0.12"),
         (38.4, st.column_config.NumberColumn("Share", format="%.0f %%"), "38 %"),

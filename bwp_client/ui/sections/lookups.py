@@ -99,6 +99,7 @@ def _draw_lookup_runs(page: PageContext) -> None:
             "A second": st.column_config.NumberColumn(format="%.1f"),
         },
         placeholder="–",
+        name_column="Finished",
         key="lookup_runs",
         alt="Runs that asked Buy with Prime, with their requests a second and how often they were throttled",
     )

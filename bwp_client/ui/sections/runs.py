@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable
-from typing import Any, Final, TypeVar
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import pandas as pd
 import streamlit as st
@@ -15,6 +15,9 @@ from bwp_client.ui.data import cached, to_arrow
 from bwp_client.ui.page import PageContext, time_since
 from bwp_client.warehouse import Run, list_runs
 from bwp_client.warehouse.lookup_runs import LookupRun
+
+if TYPE_CHECKING:
+    from streamlit.elements.lib.column_types import ColumnConfig
 
 R = TypeVar("R", Run, LookupRun)
 
@@ -34,13 +37,13 @@ def draw_runs(page: PageContext) -> None:
         to_arrow(pd.DataFrame([_row(run) for run in runs])),  # not cached, because the ages change
         hide_index=True,
         column_config={
-            "finished": time_column("Finished", width=125), "age": st.column_config.TextColumn("Age", width=85),
-            "run": st.column_config.TextColumn("Run", width=50), "source": st.column_config.TextColumn("Source", width=130),
-            "read": count_column("Read or asked"), "stored": count_column("Stored or found"),
-            "duplicate": count_column("Duplicate"), "ignored": count_column("Ignored"),
-            "quarantined": count_column("Quarantined"),
-            "seconds": st.column_config.NumberColumn("Seconds", format="%.1f", width=65),
-            "state": st.column_config.TextColumn("State", width=70),
+            "finished": time_column("Finished", width=125), "age": st.column_config.TextColumn("Age", width=78),
+            "run": st.column_config.TextColumn("Run", width=50), "source": st.column_config.TextColumn("Source", width=105),
+            "read": _count("Read or asked", 92), "stored": _count("Stored or found", 95),
+            "duplicate": _count("Duplicate", 70), "ignored": _count("Ignored", 60),
+            "quarantined": _count("Quarantined", 82),
+            "seconds": st.column_config.NumberColumn("Seconds", format="%.1f", width=60),
+            "state": st.column_config.TextColumn("State", width=65),
         },
         placeholder="–",
         key="runs",
@@ -53,6 +56,10 @@ def draw_runs(page: PageContext) -> None:
             rows, hide_index=True, key="detail", column_config={"Records": count_column("Records")},
             alt="Duplicates by cause, ignored events by type, quarantined records by reason",
         )  # fmt: skip
+
+
+def _count(label: str, width: int) -> ColumnConfig:
+    return st.column_config.NumberColumn(label, format="localized", width=width)
 
 
 def newest_first(runs: Iterable[R]) -> list[R]:
