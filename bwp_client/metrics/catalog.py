@@ -190,11 +190,11 @@ METRICS: dict[MetricName, MetricSpec] = {
     MetricName.OPEN_FAILURES: MetricSpec(
         "Open failures",
         "Failed tasks that are neither closed nor replaced by a completed task, by the last day that the law allows.",
-        "Tasks that failed in the period. Open: neither closed nor replaced by a completed task. Recovered: replaced "
-        "by one that completed. Closed: settled in another way. Days left: to the last day that the law allows, 0 on "
-        "that day, negative when it is over. It is exact when counted from the shop's receipt; counted from the "
-        "submission or the failure it is an upper bound, since the clock started earlier. Weekends and holidays at "
-        "the end never add a day here, and no extension is taken.",
+        "Tasks that failed in the period; on the overview and the tasks page, those of all time. Open: neither closed "
+        "nor replaced by a completed task. Recovered: replaced by one that completed. Closed: settled in another way. "
+        "Days left: to the last day that the law allows, 0 on that day, negative when it is over. It is exact when "
+        "counted from the shop's receipt; counted from the submission or the failure it is an upper bound, since the "
+        "clock started earlier. Weekends and holidays at the end never add a day here, and no extension is taken.",
         "open_failures.sql",
         worklist.open_failures,
     ),

@@ -15,7 +15,7 @@ import pandas as pd
 from bwp_client.events import TaskKind
 from bwp_client.metrics.attribution import Cause
 from bwp_client.metrics.comparison import verdict
-from bwp_client.metrics.wording import percent, short_day
+from bwp_client.metrics.wording import counted, percent, short_day
 
 _NOUNS = {TaskKind.DELETION: "deletions", TaskKind.RETRIEVAL: "retrievals"}
 _DAY = timedelta(days=1)
@@ -38,12 +38,27 @@ class StoodOut:
     code: str | None
 
 
+@dataclass(frozen=True, slots=True)
+class NewCode:
+    """An error code that was never seen before the period.
+
+    Attributes:
+        first_seen: The first failure with it.
+        last_seen: The last failure with it.
+        tasks: The number of failed tasks with it.
+    """
+
+    first_seen: datetime
+    last_seen: datetime
+    tasks: int
+
+
 def headline(
     row: Mapping[Any, Any],
     kind: TaskKind,
     stood_out: StoodOut | None,
     cause: Cause | None,
-    new_codes: Mapping[str, datetime],
+    new_codes: Mapping[str, NewCode],
     name_of: Callable[[str], str],
     *,
     unrated: int = 0,
@@ -57,7 +72,7 @@ def headline(
         kind: The kind of the tasks.
         stood_out: The product that stood out in the period, if one did.
         cause: The cause of the change from the period before, from `attribution.find_cause`.
-        new_codes: When each error code was first seen that was never seen before the period, most tasks first.
+        new_codes: The codes that were never seen before the period, most tasks first.
         name_of: Returns a product's name.
         unrated: The number of failed tasks of products that have no rate.
         not_compared: The reason why nothing is compared with the period before.
@@ -72,9 +87,9 @@ def headline(
     known |= set() if cause is None else {cause.code_set}
     fresh = [code for code in new_codes if code not in known]
     if len(fresh) == 1:
-        parts.append(f"{fresh[0]} is new since {short_day(new_codes[fresh[0]])}.")
+        parts.append(_fresh(fresh[0], new_codes[fresh[0]]))
     elif fresh:
-        dated = (f"{code} (since {short_day(new_codes[code])})" for code in fresh)
+        dated = (f"{code} (since {short_day(new_codes[code].first_seen)})" for code in fresh)
         parts.append(f"{' and '.join(dated)} are new.")
     return " ".join(part for part in parts if part)
 
@@ -101,6 +116,12 @@ def rate_sentence(
     if change in {"higher", "lower"}:
         return f"{text}, {'up' if change == 'higher' else 'down'} from {percent(row['previous_rate'])}."
     return f"{text}, about as before ({percent(row['previous_rate'])})." if change == "no clear change" else f"{text}."
+
+
+def _fresh(code: str, new: NewCode) -> str:
+    first, last = short_day(new.first_seen), short_day(new.last_seen)
+    until = "" if first == last else f", the last on {last}"
+    return f"{code} is new since {first}: {counted(new.tasks, 'task')}{until}."
 
 
 def _worst(stood_out: StoodOut, name_of: Callable[[str], str]) -> str:

@@ -57,6 +57,11 @@ def open_code(code: str) -> None:
     st.session_state[GO_TO] = (ERROR_CODES_PAGE, {ERROR_CODE: [code]} if code else {})
 
 
+def open_product(product: str) -> None:
+    """Open the worklist with the tasks of a business product; call it in a callback."""
+    open_tasks(product=product)
+
+
 def open_task_page(task_id: str) -> None:
     """Open the tasks page with a task; call it in a callback."""
     st.session_state[GO_TO] = (TASKS_PAGE, {"task": [task_id]})

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import pytest
 from playwright.sync_api import Browser, Page
-from support.browser import IDLE, WAIT_MS, open_page, wait_until_drawn
+from support.browser import IDLE, WAIT_MS, open_page, wait_for_lookups, wait_until_drawn
 
 pytestmark = pytest.mark.browser
 MOST_STOPS = 14
@@ -61,6 +61,23 @@ def test_a_slash_goes_to_the_search_of_the_tasks(browser: Browser, address: str,
     page.keyboard.type("a/b?jk")
     assert page.locator(SEARCH).input_value() == "a/b?jk"
     assert outside == []
+    page.context.close()
+
+
+@pytest.mark.parametrize("key", ["Enter", "Escape"])
+def test_after_a_search_the_keys_move_in_the_list(browser: Browser, address: str, key: str) -> None:
+    page, _ = open_page(browser, f"{address}/tasks")
+    wait_until_drawn(page, "tasks")
+    wait_for_lookups(page)
+    page.keyboard.press("/")
+    wait_for_focus(page, SEARCH)
+    page.keyboard.type("closed orders")
+    page.keyboard.press(key)
+    page.wait_for_function("document.activeElement === document.body", timeout=WAIT_MS)
+    page.wait_for_url("**q=closed*orders*", timeout=WAIT_MS)
+    page.wait_for_selector(IDLE, timeout=WAIT_MS)
+    moves_to(page, "j", "0")
+    assert page.locator(SEARCH).input_value() == "closed orders"
     page.context.close()
 
 

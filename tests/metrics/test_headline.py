@@ -7,7 +7,7 @@ import pytest
 
 from bwp_client.events import TaskKind
 from bwp_client.metrics.attribution import Cause
-from bwp_client.metrics.headline import StoodOut, headline
+from bwp_client.metrics.headline import NewCode, StoodOut, headline
 
 LUMA = {"bp-1": "Luma"}.__getitem__
 NAN = float("nan")
@@ -26,6 +26,8 @@ def row(rate: float, before: float, difference: tuple[float, float], n: int = 10
     }  # fmt: skip
 
 
+NEW = NewCode(at(19), at(30), 26)
+FRESH = "LEGAL_HOLD is new since 19 Nov: 26 tasks, the last on 30 Nov."
 RISE, SAME = row(0.06, 0.037, (0.01, 0.04)), row(0.04, 0.039, (-0.01, 0.01))
 NONE, FEW = ({"n": n, "failed": failed, "rate": NAN} for n, failed in ((0, 0), (12, 3)))
 UP = "6.0 % of deletions failed, up from 3.7 %."
@@ -34,7 +36,7 @@ CASES: list[tuple[dict[str, Any], StoodOut | None, Cause | None, list[str], str]
     (row(0.037, 0.06, (-0.04, -0.01)), None, None, [], "3.7 % of deletions failed, down from 6.0 %."),
     (SAME, None, None, [], "4.0 % of deletions failed, about as before (3.9 %)."),
     (RISE, StoodOut("bp-1", at(5), at(15), "ORDERS_NOT_CLOSED"), None, ["LEGAL_HOLD"],
-     f"{UP} Worst: Luma, 5–14 Nov, mostly ORDERS_NOT_CLOSED. Over since 15 Nov. LEGAL_HOLD is new since 19 Nov."),
+     f"{UP} Worst: Luma, 5–14 Nov, mostly ORDERS_NOT_CLOSED. Over since 15 Nov. {FRESH}"),
     (RISE, StoodOut("bp-1", at(5), None, "NEW_CODE"), None, ["NEW_CODE"],
      f"{UP} Worst: Luma since 5 Nov, mostly NEW_CODE. It is still going on."),
     (RISE, StoodOut("bp-1", at(5), at(6), None), None, [],
@@ -53,7 +55,7 @@ CASES: list[tuple[dict[str, Any], StoodOut | None, Cause | None, list[str], str]
 def test_what_is_said(
     figures: dict[str, Any], stood_out: StoodOut | None, cause: Cause | None, new: list[str], said: str
 ) -> None:
-    assert headline(figures, TaskKind.DELETION, stood_out, cause, dict.fromkeys(new, at(19)), LUMA) == said
+    assert headline(figures, TaskKind.DELETION, stood_out, cause, dict.fromkeys(new, NEW), LUMA) == said
 
 
 def test_failures_without_a_rate_and_a_period_before_without_data_are_named() -> None:

@@ -36,6 +36,8 @@ def test_a_code_and_a_task_open_on_their_pages(monkeypatch: pytest.MonkeyPatch) 
     assert state.pop(drill_down.GO_TO) == (drill_down.ERROR_CODES_PAGE, {"error_code": ["b"]})
     drill_down.open_task_page("b")
     assert state.pop(drill_down.GO_TO) == (drill_down.TASKS_PAGE, {"task": ["b"]})
+    drill_down.open_product("b")
+    assert state.pop(drill_down.GO_TO) == (drill_down.TASKS_PAGE, {"of_product": ["b"]})
 
 
 TIMES: list[Any] = [

@@ -53,6 +53,10 @@
   function onKey(event) {
     const { key, target } = event;
     if (!event.isTrusted || event.isComposing || event.ctrlKey || event.metaKey || event.altKey) return;
+    if (target.matches(SEARCH) && (key === "Escape" || key === "Enter")) {
+      setTimeout(() => target.blur()); // the search has the text by then, and j goes to its first row
+      return;
+    }
     if (target.closest(TYPING) || target.closest(MENU)) return;
     const grid = target.closest(GRID) && target.closest("canvas") ? target.closest(GRID) : null;
     if (key === "Tab" && grid) {

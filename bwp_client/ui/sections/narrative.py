@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Hashable
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any, Final
 
 import pandas as pd
 
 from bwp_client.metrics import Filters, MetricName, attribution
 from bwp_client.metrics.comparison import verdict
-from bwp_client.metrics.headline import headline, rate_sentence
+from bwp_client.metrics.headline import NewCode, headline, rate_sentence
 from bwp_client.metrics.queries import rated_products
 from bwp_client.metrics.wording import counted, day, days, percent, period_length
 from bwp_client.ui.page import PageContext
@@ -95,7 +95,7 @@ def _count(tasks: int) -> str:
 def episode_sentence(page: PageContext) -> str | None:
     """Return sentences on the product that stood out, its days and most frequent code; None when no product stood out."""
     found = episode_of(page)
-    if found is None:
+    if found is None or stood_out(page) is None:
         return None
     episode, start, end = found
     product = episode.business_product_id
@@ -115,11 +115,16 @@ def episode_sentence(page: PageContext) -> str | None:
     return f"{sentences} Since {day(end)}: {after['failed']:,} of {after['n']:,}{rated}."
 
 
-def new_codes(page: PageContext) -> dict[str, datetime]:
-    """Return when each code was first seen that is new in the period and that at least `MIN_NEW` tasks have."""
+def new_codes(page: PageContext) -> dict[str, NewCode]:
+    """Return the first codes that are new in the period and that at least `MIN_NEW` tasks have."""
     codes = page.metric(MetricName.ERROR_CODES)
     new = codes[(codes["state"] == "new") & (codes["tasks"] >= MIN_NEW)].head(MAX_CODES)
-    return {str(code): first.to_pydatetime() for code, first in zip(new["code"], new["first_seen"], strict=True)}
+    return {
+        str(row["code"]): NewCode(
+            row["first_seen"].to_pydatetime(), row["last_seen"].to_pydatetime(), int(row["tasks"])
+        )
+        for row in new.to_dict("records")
+    }
 
 
 def _main_code(page: PageContext, filters: Filters, failed: int) -> str:

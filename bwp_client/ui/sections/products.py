@@ -12,6 +12,7 @@ from bwp_client.metrics.comparison import verdict
 from bwp_client.metrics.wording import TOO_FEW_TO_RATE, counted, interval
 from bwp_client.ui.cards import is_narrow
 from bwp_client.ui.components import draw_chart, draw_heading, draw_rows, draw_table, theme
+from bwp_client.ui.drill_down import Opening, open_product
 from bwp_client.ui.page import PageContext
 from bwp_client.ui.sections.data_extent import uncompared_products
 from bwp_client.ui.sections.stood_out import rates_by_week, verdicts_in_words
@@ -32,6 +33,7 @@ def draw_products(page: PageContext) -> None:
     code = st.column_config.TextColumn("Most frequent code", width=215)
     draw_table(
         page.cached_table("products shown", lambda: _product_rows(page)), hide_index=True, key="products",
+        opening=Opening(page.metric(MetricName.COMPARISON_BY_PRODUCT)["business_product_id"].tolist(), open_product),
         percentages=["Failure rate", "Period before"],
         placeholder="–",
         column_config={"Finished": finished, "Failure rate": rate, "Period before": rate, "Most frequent code": code},

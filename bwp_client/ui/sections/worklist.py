@@ -93,6 +93,8 @@ def draw_worklist(page: PageContext) -> None:
         _draw_caption(page, listed.count, state, tasks, is_waiting=is_waiting)
     elif is_waiting and not text:
         st.info("No request waits: every task that the shop lists has an event, or is closed.")
+    elif text:
+        st.info(f"No task of this state has “{plain(text)}”. Change the search, or choose another state.")
     else:
         st.info("No task of this kind is in the list. Choose another state, or “Show all”.")
 
@@ -129,7 +131,7 @@ def _draw_caption(
     if count > MAX_ROWS:
         number = f"The first {MAX_ROWS:,} of {count:,} tasks; the downloads hold all"
     else:
-        number = f"n {counted(count, 'task')}"
+        number = counted(count, "task")
     of_day = f"on one day by business product, then by time of {'receipt' if is_waiting else 'failure'}"
     order = _OVERDUE_CAPTION if state == "overdue" else f"Nearest deadline first, {of_day}; those overdue come last."
     name = "waiting-requests" if is_waiting else "failed-tasks"

@@ -158,13 +158,14 @@ def in_state(failures: pd.DataFrame, state: str) -> pd.DataFrame:
 
 
 def matching(tasks: pd.DataFrame, text: str) -> pd.DataFrame:
-    """Return the tasks whose ID, business product, error code or action contains a text, ignoring case."""
-    if not text or tasks.empty:
-        return tasks
-    matches = pd.Series(data=False, index=tasks.index)
-    for name in _SEARCHED_COLUMNS:
-        if name in tasks.columns:
-            matches |= tasks[name].astype(str).str.contains(text, case=False, regex=False)
+    """Return the tasks of which each word of a text is in ID, business product, error code or action, ignoring case."""
+    matches = pd.Series(data=True, index=tasks.index)
+    columns = [tasks[name].astype(str) for name in _SEARCHED_COLUMNS if name in tasks.columns]
+    for word in text.split():
+        has_word = pd.Series(data=False, index=tasks.index)
+        for column in columns:
+            has_word |= column.str.contains(word, case=False, regex=False)
+        matches &= has_word
     return tasks[matches]
 
 
