@@ -10,7 +10,7 @@ from typing import Any
 import pandas as pd
 
 from bwp_client.metrics.filters import Filters
-from bwp_client.metrics.wording import day
+from bwp_client.metrics.wording import counted, day
 
 MAX_TASKS = 300
 """The most tasks of a timeline, the newest; more would be a carpet of dots."""
@@ -69,7 +69,9 @@ def timeline_sentence(timeline: FailureTimeline, counts: Mapping[Any, Any], unra
         unrated: The number of failed tasks of products that no rate includes.
     """
     failed, finished = int(counts["failed"]) + unrated, int(counts["n"])
-    of_finished = f" of {finished:,} finished tasks" if finished and not unrated else f" task{'s' * (failed != 1)}"
+    of_finished = (
+        f" of {counted(finished, 'finished task')}" if finished and not unrated else f" task{'s' * (failed != 1)}"
+    )
     start = f"{failed:,} failed{of_finished} {_since(timeline.filters)}"
     if timeline.tasks.empty:
         return f"{start}."

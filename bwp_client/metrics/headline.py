@@ -17,7 +17,7 @@ from bwp_client.metrics.attribution import Cause
 from bwp_client.metrics.comparison import verdict
 from bwp_client.metrics.wording import counted, percent, short_day
 
-_NOUNS = {TaskKind.DELETION: "deletions", TaskKind.RETRIEVAL: "retrievals"}
+_NOUNS = {TaskKind.DELETION: "deletion", TaskKind.RETRIEVAL: "retrieval"}
 _DAY = timedelta(days=1)
 
 
@@ -106,10 +106,10 @@ def rate_sentence(
     noun = _NOUNS[kind]
     failed = f"failed with {' or '.join(codes)}" if codes else "failed"
     if not row["n"]:
-        return f"{unrated:,} {noun} {failed}, without a rate." if unrated else f"No {noun} finished."
+        return f"{counted(unrated, noun)} {failed}, without a rate." if unrated else f"No {noun}s finished."
     if pd.isna(row["rate"]):
-        return f"{row['failed']:,} of {row['n']:,} {noun} {failed}."
-    text = f"{percent(row['rate'])} of {noun} {failed}"
+        return f"{row['failed']:,} of {counted(row['n'], noun)} {failed}."
+    text = f"{percent(row['rate'])} of {noun}s {failed}"
     if not_compared:
         return f"{text}. Not compared with the period before: {not_compared}."
     change = verdict(row)

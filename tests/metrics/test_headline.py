@@ -64,3 +64,10 @@ def test_failures_without_a_rate_and_a_period_before_without_data_are_named() ->
     assert headline(RISE, TaskKind.DELETION, None, None, {}, LUMA, not_compared="it was purged") == (
         "6.0 % of deletions failed. Not compared with the period before: it was purged."
     )
+
+
+def test_a_single_task_is_worded_as_one() -> None:
+    single = {"n": 1, "failed": 1, "rate": NAN}
+    assert headline(single, TaskKind.DELETION, None, None, {}, LUMA) == "1 of 1 deletion failed."
+    unrated = headline(NONE, TaskKind.DELETION, None, None, {}, LUMA, unrated=1)
+    assert unrated == "1 deletion failed, without a rate."

@@ -144,7 +144,7 @@ def test_one_failed_task_without_a_completed_one_is_named_not_rated(
     assert not app.exception
     assert "100" not in words(app).replace("100 MB", "")
     if page == "overview":
-        assert "1 deletions failed" in words(app).replace("\\", "")
+        assert "1 deletion failed" in words(app).replace("\\", "")
         assert "No failure rate for" in words(app)
     if page == "failure_rates":
         assert [item.value for item in app.metric if item.label == "Failed tasks"] == ["1"]

@@ -73,9 +73,8 @@ def _reasons(page: PageContext) -> tuple[bool, str]:
     row = page.metric_row(MetricName.COVERAGE)
     if not row["failed"]:
         return True, "No failed task, so no reason to look up."
-    text = (
-        f"The reason is known for {row['found']:,} of {row['failed']:,} failed tasks ({percent(row['coverage'], 0)})."
-    )
+    known = f"{row['found']:,} of {counted(row['failed'], 'failed task')} ({percent(row['coverage'], 0)})"
+    text = f"The reason is known for {known}."
     return bool(row["coverage"] >= page.settings.report.min_lookup_coverage), text
 
 

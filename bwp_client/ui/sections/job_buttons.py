@@ -66,15 +66,18 @@ def offered_sources(settings: Settings) -> list[str] | None:
 
 def draw_look_up_completed(page: PageContext) -> None:
     """Draw the button that looks up completed tasks, and the expected time of the lookups; at most once on a page."""
-    if st.button("Look up completed tasks too", disabled=is_running(jobs().state("enrich")), key="look_up_completed"):
-        start_job("enrich", options={"completed": True}, settings=page.settings)
-    tasks = cached(page.snapshot, "completed not looked up", lambda: count_completed_not_looked_up(page.snapshot))
-    if tasks and not page.settings.is_sample:
-        rate = page.settings.api.requests_per_second
-        st.caption(
-            f"{counted(tasks, 'task')}, which takes about {duration(tasks / rate)} at {rate:g} requests a second "
-            "(BWP_API__REQUESTS_PER_SECOND)."
-        )
+    with st.container(key="jobs_of_completed"):  # not printed
+        if st.button(
+            "Look up completed tasks too", disabled=is_running(jobs().state("enrich")), key="look_up_completed"
+        ):
+            start_job("enrich", options={"completed": True}, settings=page.settings)
+        tasks = cached(page.snapshot, "completed not looked up", lambda: count_completed_not_looked_up(page.snapshot))
+        if tasks and not page.settings.is_sample:
+            rate = page.settings.api.requests_per_second
+            st.caption(
+                f"{counted(tasks, 'task')}, which takes about {duration(tasks / rate)} at {rate:g} requests a second "
+                "(BWP_API__REQUESTS_PER_SECOND)."
+            )
 
 
 def start_job(
