@@ -280,7 +280,9 @@ def test_a_deadline_is_near_with_at_most_seven_days_left_on_every_page_and_in_al
         "Overdue :red[**1**]", "Within 7 days :orange[**3**]", "Later :green[**1**]",
     ]  # fmt: skip
     app = open_page("tasks", tmp_path / "w", due="next 7 days")  # as links of earlier releases have it
-    assert app.dataframe[0].value["days_left"].tolist() == [0, 6, 7]
+    listed = app.dataframe[0].value
+    assert listed["days_left"].tolist() == [0, 6, 7]
+    assert [action.startswith("Tell the shopper today. ") for action in listed["action"]] == [True, False, False]
     assert metrics(app)["Within 7 days"] == "3"
     assert "Within 7 days" in app.radio(key="due").options
     alert = run_json(tmp_path, "check", "--json", "--warehouse", tmp_path / "w", allowed=(1,), BWP_DEADLINE_RULE="CCPA")

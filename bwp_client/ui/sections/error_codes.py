@@ -42,7 +42,7 @@ def draw_top_codes(page: PageContext) -> None:
             "tasks": st.column_config.NumberColumn("Tasks", width=60),
             "share": st.column_config.NumberColumn("Share", format="%.0f %%", width=55),
             "weeks": st.column_config.LineChartColumn(f"Last {SPARK_WEEKS} weeks", y_min=0, width=105),
-            "action": st.column_config.TextColumn("Next action", width=360),
+            "action": st.column_config.TextColumn("Next action", width=330),
         },
         placeholder="–",
         row_height=ROW_HEIGHT,

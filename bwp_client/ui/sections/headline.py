@@ -36,7 +36,7 @@ def draw_headline(page: PageContext, comparison: dict[Hashable, Any]) -> None:
     if menu.open:
         days = f"{day(page.filters.from_time)} to {day(page.last_day)}"
         menu.code(
-            f"{text}\n{today.open_failures_sentence(page)}\n({days}, {page.as_of})", language=None, wrap_lines=True
+            f"{text} ({days}, {page.as_of})\n{today.open_failures_sentence(page)}", language=None, wrap_lines=True
         )
 
 

@@ -14,7 +14,7 @@ from bwp_client.ui.components import ROW_HEIGHT, draw_heading, draw_table, how_t
 from bwp_client.ui.data import to_arrow
 from bwp_client.ui.drill_down import Opening, open_task_page
 from bwp_client.ui.page import TASKS_PAGE, PageContext, parameters_with
-from bwp_client.ui.sections.worklist_rows import COLUMNS, label_of, read_failures, this_quarter_hour
+from bwp_client.ui.sections.worklist_rows import COLUMNS, label_of, read_failures, this_quarter_hour, with_last_act
 
 FIRST_TASKS = 5
 _NOTES: Final = (
@@ -63,7 +63,9 @@ def draw_first_tasks(page: PageContext) -> None:
     """Draw the first open failures whose deadline can still be met."""
     failures = _open_failures(page)
     in_time = failures.count - failures.due["overdue"]
-    draw_heading(_title(failures.rows.num_rows, in_time), notes=f"{_NOTES} {how_to_open('the task')}")
+    draw_heading(
+        _title(failures.rows.num_rows, failures.due_today, in_time), notes=f"{_NOTES} {how_to_open('the task')}"
+    )
     if not failures.count:
         st.text("No failed task is open.")
     elif failures.rows.num_rows:
@@ -74,15 +76,18 @@ def draw_first_tasks(page: PageContext) -> None:
         st.text(f"No open task can still be in time. Tell the {whose}.")
 
 
-def _title(shown: int, in_time: int) -> str:
+def _title(shown: int, due_today: int, in_time: int) -> str:
     """Return the heading of the first tasks.
 
     Args:
         shown: The number of tasks below the heading.
+        due_today: The number of open tasks whose deadline is today.
         in_time: The number of open tasks whose deadline can still be met.
     """
     if not in_time:
         return "Do today"
+    if shown < due_today:
+        return f"Do today: the first {shown} of {due_today:,} due today"
     if shown < in_time:
         return f"Do today: the first {shown} of {in_time:,} still in time"
     return "Do today: 1 task is still in time" if in_time == 1 else f"Do today: {in_time:,} tasks are still in time"
@@ -123,7 +128,7 @@ def _find_open_failures(page: PageContext) -> _OpenFailures:
     ever = page.filters_of_all_data
     failures = read_failures(page, ever.with_(from_time=EARLIEST_EVENT, to_time=max(ever.to_time, this_quarter_hour())))
     is_open = failures.recent[failures.recent["state"] == "open"]
-    first = is_open[is_open["days_left"] >= 0].head(FIRST_TASKS)
+    first = with_last_act(is_open[is_open["days_left"] >= 0].head(FIRST_TASKS))
     rows = to_arrow(first[["days_left", "code", "product", "deadline", "action", "task_id"]])
     due = {state: failures.count(state) for state in _TILES}
     return _OpenFailures(due, int((is_open["days_left"] == 0).sum()), rows, first["task_id"].tolist())

@@ -38,7 +38,7 @@ COLUMNS: Final = {
     "task_id": st.column_config.TextColumn("Task ID", width=262),
     "product": st.column_config.TextColumn("Business product", width=110),
     "code": st.column_config.TextColumn("Error code", width=190),
-    "action": st.column_config.TextColumn("Next action", width=160),
+    "action": st.column_config.TextColumn("Next action", width=205),
     "age_days": st.column_config.NumberColumn("Age in days", width=80),
     "hold": st.column_config.TextColumn("Holding period", width=170),
     "lookup_state": st.column_config.TextColumn("Lookup", width=80),
@@ -169,6 +169,13 @@ def matching(tasks: pd.DataFrame, text: str) -> pd.DataFrame:
     return tasks[matches]
 
 
+def with_last_act(tasks: pd.DataFrame) -> pd.DataFrame:
+    """Return tasks of which those that are open and due today have a further act: only today can they get more time."""
+    is_last = (tasks["state"] == "open") & (tasks["days_left"] == 0)
+    action = tasks["action"].astype(object)
+    return tasks.assign(action=action.mask(is_last, "Tell the shopper today. " + action))
+
+
 @dataclass(frozen=True, slots=True)
 class ShownTasks:
     """The rows that the worklist shows.
@@ -193,6 +200,8 @@ def shown_tasks(tasks: pd.DataFrame, *, is_waiting: bool, count: int | None = No
         count: The number of all tasks, if the older ones are not among them.
     """
     first = tasks.head(MAX_ROWS)
+    if not is_waiting:
+        first = with_last_act(first)
     bound = ["" if pd.isna(exact) else "exact" if exact else "estimated" for exact in first["exact"]]
     columns = _WAITING_COLUMNS if is_waiting else _FAILURE_COLUMNS
     rows = to_arrow(first.assign(bound=bound)[list(columns)])
