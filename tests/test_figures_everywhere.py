@@ -15,6 +15,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 from support.histories import History, make_up, store
 from support.oracle import Oracle, difference
+from support.pages import numbers_of_states
 from support.reports import report_json, run_json
 
 from bwp_client import Snapshot
@@ -258,7 +259,7 @@ def test_deadlines_and_states_of_failed_tasks(
             for row in variables["still_open"].itertuples()} == {
         task: row for task, row in home.oracle.failures(*days, home.today).items() if task in with_code
     }  # fmt: skip
-    counts = {item.label: item.value for item in app.metric}
+    counts = numbers_of_states(app)
     states = [state for state, *_ in wanted.values()]
     assert counts["Overdue"] == str(sum(left < 0 for _, left, _ in still_open.values()))
     assert counts["Recovered"] == str(states.count("recovered"))
