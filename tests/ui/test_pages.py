@@ -278,7 +278,7 @@ def test_the_pages_say_what_can_be_trusted(tmp_path: Path, open_page: OpenPage) 
     assert "⚠ The data of the selected tasks begin" in words(open_page("overview", warehouse))
     app = open_page("data_health", warehouse)
     assert not app.exception
-    assert "⚠ The reason is known for 0 of 1 failed tasks (0 %)." in words(app)
+    assert "⚠ The reason is known for 0 of 1 failed task (0 %)." in words(app)
     assert "✓ Every product with failures here has a failure rate." in words(app)
 
 

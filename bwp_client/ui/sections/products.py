@@ -28,9 +28,9 @@ MAX_ROWS = 500
 
 def draw_products(page: PageContext) -> None:
     """Draw each product with its rate, the comparison with the period before, and its most frequent code."""
-    rate = st.column_config.NumberColumn(format="%.1f %%")
-    finished = st.column_config.NumberColumn(help="Failed and completed tasks", format="localized", width=75)
-    code = st.column_config.TextColumn("Most frequent code", width=215)
+    rate = st.column_config.NumberColumn(format="%.1f %%", width=82)
+    finished = st.column_config.NumberColumn(help="Failed and completed tasks", format="localized", width=62)
+    code = st.column_config.TextColumn("Most frequent code", width=205)
     draw_table(
         page.cached_table("products shown", lambda: _product_rows(page)), hide_index=True, key="products",
         opening=Opening(page.metric(MetricName.COMPARISON_BY_PRODUCT)["business_product_id"].tolist(), open_product),
