@@ -25,7 +25,7 @@ def test_from_the_overview_over_a_code_to_one_task_and_back(browser: Browser, ad
     page, outside = open_page(browser, address)
     choose_row(page, "overview_codes")
     page.wait_for_url("**/error_codes?error_code=**", timeout=WAIT_MS)
-    page.get_by_role("link", name=re.compile("open, of which")).click()
+    page.get_by_role("link", name=re.compile("of them overdue")).click()
     page.wait_for_selector("h1:has-text('Tasks')", timeout=WAIT_MS)
     page.wait_for_url("**/tasks?with_code=**", timeout=WAIT_MS)
     choose_row(page, "worklist")
