@@ -53,6 +53,7 @@ def figures(page: Page) -> list[str]:
     page.wait_for_selector("h1:has-text('Failure rates')", timeout=WAIT_MS)
     page.wait_for_selector(CHART, timeout=WAIT_MS)
     page.wait_for_selector(IDLE, timeout=WAIT_MS)
+    page.wait_for_selector(FIGURES, timeout=WAIT_MS)
     return page.locator(FIGURES).all_inner_texts()
 
 

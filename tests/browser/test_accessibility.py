@@ -82,7 +82,7 @@ def test_the_pages_are_reached_and_filtered_by_keyboard_alone(browser: Browser, 
     page.keyboard.press("Enter")
     page.wait_for_selector("h1:has-text('Tasks')", timeout=WAIT_MS)
     page.wait_for_selector(TABLE, timeout=WAIT_MS)
-    tab_to(page, "open")
+    tab_to(page, "Open")
     page.keyboard.press("ArrowRight")
     page.wait_for_url("**due=overdue**", timeout=WAIT_MS)
     page.context.close()
