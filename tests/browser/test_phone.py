@@ -87,6 +87,7 @@ def test_a_wide_screen_has_tables(browser: Browser, address: str) -> None:
 CUT = """() => [...document.querySelectorAll('.stMain [data-testid=stMetric] *')]
     .filter(part => getComputedStyle(part).textOverflow === 'ellipsis' && part.scrollWidth > part.clientWidth)
     .map(part => part.innerText)"""
+HAS_FIGURES = "count => document.querySelectorAll('[data-testid=stMetricValue]').length === count"
 
 
 @pytest.mark.parametrize("width", [PHONE_WIDTH, 1360])
@@ -94,7 +95,7 @@ def test_no_figure_of_a_code_is_cut(browser: Browser, address: str, width: int) 
     page, _ = open_page(browser, f"{address}/error_codes?error_code=ORDERS_NOT_CLOSED", width=width)
     page.get_by_role("heading", name="Messages").wait_for(timeout=WAIT_MS)
     wait_for_lookups(page)
-    assert page.locator("[data-testid=stMetricValue]").count() == 3
+    page.wait_for_function(HAS_FIGURES, arg=3, timeout=WAIT_MS)
     assert page.evaluate(CUT) == []
     page.context.close()
 
