@@ -64,7 +64,7 @@ def test_the_worklist_has_the_nearest_deadline_first_and_counts_by_days_left(hom
     assert listed["days_left"].iloc[0] >= 0 > listed["days_left"].iloc[-1]
     counts = metrics(app)
     assert (counts["Overdue"], counts["Within 7 days"], counts["Later"]) == ("2", "1", "3")
-    assert "6 tasks. " in words(app)
+    assert "\n6 tasks. " in words(app)
 
 
 def test_without_waiting_requests_the_list_says_so(home: Path, open_page: OpenPage) -> None:
@@ -149,7 +149,7 @@ def test_a_link_to_a_task_opens_it_and_back_leads_to_the_list(home: Path, open_p
     assert metrics(app)["State"] == "Open"
     next(button for button in app.button if button.label == "Back to the list").click().run()
     assert not app.exception
-    assert "6 tasks. " in words(app)
+    assert "\n6 tasks. " in words(app)
 
 
 def test_one_task_shows_its_reasons_timeline_and_rebuilt_events(home: Path, open_page: OpenPage) -> None:

@@ -170,7 +170,7 @@ def matching(tasks: pd.DataFrame, text: str) -> pd.DataFrame:
 
 
 def with_last_act(tasks: pd.DataFrame) -> pd.DataFrame:
-    """Return tasks of which those that are open and due today have a further act: only today can they get more time."""
+    """Return tasks; the action of those open and due today begins with the act that is in time today for the last day."""
     is_last = (tasks["state"] == "open") & (tasks["days_left"] == 0)
     action = tasks["action"].astype(object)
     return tasks.assign(action=action.mask(is_last, "Tell the shopper today. " + action))
