@@ -20,7 +20,7 @@ from bwp_client.ui.sections import (
 page = open_page("Failure rates", is_about_period=True)
 data_extent.draw_missing_data(page)
 comparison = page.metric_row(MetricName.PERIOD_COMPARISON)
-headline.draw_figures(page, comparison)
+headline.draw_key_figures(page, comparison)
 rates = page.metric(MetricName.FAILURE_RATE)
 if rates.empty:
     unrated.draw_nothing_rated(page)

@@ -172,7 +172,7 @@ def problem_in(text: str) -> tuple[AwsProblem | None, str]:
             return _problem_of_code(code, text), code
     if elements:
         return AwsProblem.FAULT, elements[0]
-    return next(((problem, "") for said, problem in _WORDS_IN_TEXT.items() if said in text), (None, ""))
+    return next(((problem, "") for words, problem in _WORDS_IN_TEXT.items() if words in text), (None, ""))
 
 
 def unknown_region_in(text: str) -> str | None:

@@ -88,7 +88,7 @@ def _top(frames: Mapping[str, pd.DataFrame]) -> float:
 
 
 def _add_interval(chart: go.Figure, frame: pd.DataFrame, color: str) -> None:
-    red, green, blue = (int(color[place : place + 2], 16) for place in (1, 3, 5))
+    red, green, blue = (int(color[start : start + 2], 16) for start in (1, 3, 5))
     chart.add_scatter(
         **interval_outline(frame), mode="lines", line={"width": 0}, fill="toself",
         fillcolor=f"rgba({red},{green},{blue},0.14)", hoverinfo="skip", showlegend=False, name="95 % interval",

@@ -252,14 +252,14 @@ def _add_counts(chart: go.Figure, unrated: pd.DataFrame, shown: pd.Series[pd.Tim
 
 def _without_touching(texts: list[str], starts: list[datetime], sides: list[str], span: timedelta) -> list[str]:
     """Return the texts that are written at times, empty where they would touch the one before on a phone."""
-    kept, free_from = [], datetime.min.replace(tzinfo=UTC)
+    labels, free_from = [], datetime.min.replace(tzinfo=UTC)
     for text, start, side in zip(texts, starts, sides, strict=True):
         half = span * (len(text) + 1) * CHARACTER_PIXELS / NARROWEST_PIXELS / 2
         middle = start + {"": 0, " right": 1, " left": -1}[side] * half
         fits = middle - half >= free_from
         free_from = middle + half if fits else free_from
-        kept.append(text if fits else "")
-    return kept
+        labels.append(text if fits else "")
+    return labels
 
 
 def _opacity(frame: pd.DataFrame) -> list[float]:

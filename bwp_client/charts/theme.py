@@ -122,8 +122,8 @@ def labels(texts: Sequence[str]) -> list[str]:
     Where the beginnings of long texts are alike, the labels have their ends too; equal texts are numbered.
     """
     found = [_label(text) for text in texts]
-    alike = Counter(found)
-    ends = [_with_end(text) if alike[short] > 1 else short for text, short in zip(texts, found, strict=True)]
+    uses = Counter(found)
+    ends = [_with_end(text) if uses[short] > 1 else short for text, short in zip(texts, found, strict=True)]
     numbers: Counter[str] = Counter()
     result = []
     for end in ends:

@@ -95,7 +95,7 @@ def _evaluate(
 ) -> "Evaluation":
     """Evaluate the rules; send a notice if a rule fires, or of an error before it is raised."""
     from bwp_client.metrics.filter_values import require_known_values
-    from bwp_client.monitoring.alerts import check_notice, evaluate_rules, failure_notice
+    from bwp_client.monitoring.alerts import check_failure_notice, check_notice, evaluate_rules
     from bwp_client.redaction import without_users
     from bwp_client.warehouse import Warehouse
     from bwp_client.warehouse.product_names import product_names
@@ -111,7 +111,7 @@ def _evaluate(
         message = (
             without_users(str(error)) if isinstance(error, BwpError) else f"A fault of ours ({type(error).__name__})."
         )
-        outbox.send(failure_notice(filters, message))
+        outbox.send(check_failure_notice(filters, message))
         raise
     if found.fired:
         outbox.send(check_notice(filters, found))
@@ -119,7 +119,7 @@ def _evaluate(
 
 
 def _print_alerts(found: "Evaluation", *, as_json: bool) -> None:
-    from bwp_client.monitoring.notify import one_line
+    from bwp_client.redaction import one_line
 
     for text in found.notes:
         note(text, as_json=as_json)

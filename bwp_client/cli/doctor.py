@@ -104,6 +104,6 @@ def _inspect_path(address: "SourceAddress", leave_out: list[str]) -> "Iterator[F
 
 def _inspect_api(settings: "Settings", warehouse: "Warehouse") -> "Iterator[Finding]":
     from bwp_client.doctor.api import inspect_api
-    from bwp_client.enrich.work_queue import known_tasks
+    from bwp_client.enrich.work_queue import newest_tasks
 
-    yield from inspect_api(settings.api, known_tasks(warehouse))
+    yield from inspect_api(settings.api, newest_tasks(warehouse))

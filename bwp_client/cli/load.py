@@ -111,13 +111,13 @@ def _open(
 
 def _prepare_workers(address: "SourceAddress") -> None:
     """Start the worker processes of a possibly large load while this process is still importing."""
-    from bwp_client.load.workers import is_large, prepare
+    from bwp_client.load.workers import is_large, start_worker_server
     from bwp_client.sources import FileSource, Scheme
 
     if address.scheme is Scheme.S3:
-        prepare("boto3.session", "obstore.auth.boto3", "obstore.store")
+        start_worker_server("boto3.session", "obstore.auth.boto3", "obstore.store")
     elif address.scheme is Scheme.PATH and is_large(FileSource(address.text).objects()):
-        prepare()
+        start_worker_server()
 
 
 def load_text(state: "LoadProgress") -> str:

@@ -91,12 +91,12 @@ class Publisher:
     @contextmanager
     def _failure_announced(self, spec: ReportSpec) -> Iterator[None]:
         """Send a notice of an error in the block."""
-        from bwp_client.reports.notify import failure_notice
+        from bwp_client.reports.notify import report_failure_notice
 
         try:
             yield
         except Exception as error:
-            self.outbox.send(failure_notice(spec, _message(error), type(error).__name__), spec.key)
+            self.outbox.send(report_failure_notice(spec, _message(error), type(error).__name__), spec.key)
             raise
 
     def _make(self, spec: ReportSpec, warehouse: Warehouse, guidance: GuidanceTable) -> PublishResult:
@@ -180,7 +180,7 @@ def _lines(spec: ReportSpec, result: PublishResult) -> list[str]:
         return [
             f"Needs attention: {result.key} ({spec.period}, UTC) was not published; earlier reports are untouched.",
             *(f"  {reason}" for reason in result.reasons),
-            *([] if result.is_place_taken else ["--force publishes it with these reasons on page one."]),
+            *([] if result.is_address_taken else ["--force publishes it with these reasons on page one."]),
         ]
     return [
         f"{result.key} ({spec.period}, UTC): {result.state}.",

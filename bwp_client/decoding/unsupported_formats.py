@@ -49,7 +49,7 @@ def unsupported_format(head: bytes) -> str | None:
         return "an ORC file"
     for code_bytes, name in ((4, "text in UTF-32"), (2, "text in UTF-16")):
         columns = [head[index::code_bytes] for index in range(code_bytes)]
-        if _is_in_wide_codes(columns) or _is_in_wide_codes(columns[::-1]):
+        if _is_utf_16_or_32(columns) or _is_utf_16_or_32(columns[::-1]):
             return name
     return "compressed as snappy without framing" if _is_raw_snappy(head) else None
 
@@ -63,7 +63,7 @@ def _is_text(data: bytes) -> bool:
     return bool(text) and not _CONTROLS.search(text)
 
 
-def _is_in_wide_codes(columns: list[bytes]) -> bool:
+def _is_utf_16_or_32(columns: list[bytes]) -> bool:
     """Return whether the first bytes of all codes are JSON text, perhaps after white space, and all others are zero."""
     letters, *others = columns
     if len(others[-1]) <= 2 or any(map(any, others)):

@@ -25,7 +25,7 @@ from bwp_client.sources.eventbridge.fix_commands import (
 from bwp_client.sources.eventbridge.replays import ARCHIVE_DELAY, OVERLAP
 from bwp_client.sources.eventbridge.rule_checks import archive_checks
 from bwp_client.time_ranges import window_options
-from bwp_client.warehouse.replays import Replay, holes, read_ahead, watermark
+from bwp_client.warehouse.replays import Replay, holes, replay_past_now, watermark
 
 __all__ = ["RETENTION_SECONDS", "VISIBILITY_SECONDS", "inspect_archive"]
 
@@ -177,12 +177,12 @@ def _window(archive: Archive, known: list[Replay], now: datetime) -> Iterator[Fi
     """Yield the window that the next load reads, and each period that no load has read or will read by itself."""
     latest = (now - ARCHIVE_DELAY).replace(second=0, microsecond=0)
     read_to, expired_before = watermark(known, now), archive.expired_before(now)
-    if read_to is None and (ahead := read_ahead(known, now)):
+    if read_to is None and (past_now := replay_past_now(known, now)):
         yield Finding(
-            f"the only window that was read ends on {ahead.window_to:{_MINUTE}} UTC, which is later than now: this "
+            f"the only window that was read ends on {past_now.window_to:{_MINUTE}} UTC, which is later than now: this "
             "machine's clock was ahead, or is behind",
             f"check the clock, then read that window again: bwp load archive://{archive.name} "
-            f"--from {ahead.window_from:%Y-%m-%dT%H:%MZ}",
+            f"--from {past_now.window_from:%Y-%m-%dT%H:%MZ}",
         )
     elif read_to is None:
         earliest = max(archive.created_at, expired_before or archive.created_at)

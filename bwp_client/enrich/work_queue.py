@@ -270,7 +270,7 @@ class WorkQueue:
         return [product for product in products if api.credential_for(product) is not None][:_MAX_PRODUCTS]
 
 
-def known_tasks(warehouse: Warehouse) -> list[TaskRef]:
+def newest_tasks(warehouse: Warehouse) -> list[TaskRef]:
     """Return one task of each business product with events: the newest failed task if there is one.
 
     Raises:

@@ -154,8 +154,8 @@ def _ready_setup(
         if isinstance(error, SettingsError) or not doubtful:
             raise
         described = describe_archive(clients, name)  # where the archive is missing, nothing is known of rule and queue
-        place = described.rule_arn("").partition(":rule/")[0]
-        doubtful = [replay for replay in doubtful if not replay.bus or replay.rule.startswith(f"{place}:")]
+        bus = described.rule_arn("").partition(":rule/")[0]
+        doubtful = [replay for replay in doubtful if not replay.bus or replay.rule.startswith(f"{bus}:")]
         if not doubtful:
             raise
         for replay in doubtful:

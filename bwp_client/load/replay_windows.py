@@ -9,7 +9,7 @@ from bwp_client.errors import UsageError
 from bwp_client.sources.eventbridge.archive import Archive, Setup
 from bwp_client.sources.eventbridge.descriptions import created_at
 from bwp_client.sources.eventbridge.replays import ARCHIVE_DELAY, NAME_PREFIX, OVERLAP, ReplayWindow
-from bwp_client.warehouse.replays import Replay, ReplayState, read_ahead, watermark
+from bwp_client.warehouse.replays import Replay, ReplayState, replay_past_now, watermark
 
 _MINUTE = timedelta(minutes=1)
 _COUNTS = ("", "NotVisible", "Delayed")
@@ -36,12 +36,12 @@ def next_window(
     newest_end = _floor(now - ARCHIVE_DELAY)
     read_to = watermark(known, now)
     wanted = start or (read_to and read_to - OVERLAP)
-    if wanted is None and (ahead := read_ahead(known, now)):
+    if wanted is None and (past_now := replay_past_now(known, now)):
         raise UsageError(
             f"Nothing was started. The only window of archive {archive.name} that was read ends on "
-            f"{ahead.window_to:%Y-%m-%d %H:%M} UTC, which is later than now: this machine's clock was ahead, or is behind. "
-            f"Check it, then read that window again: bwp load archive://{archive.name} "
-            f"--from {ahead.window_from:%Y-%m-%dT%H:%MZ}."
+            f"{past_now.window_to:%Y-%m-%d %H:%M} UTC, which is later than now: this machine's clock was ahead, or is "
+            f"behind. Check it, then read that window again: bwp load archive://{archive.name} "
+            f"--from {past_now.window_from:%Y-%m-%dT%H:%MZ}."
         )
     if wanted is None:
         raise UsageError(

@@ -38,7 +38,7 @@ Staged = tuple[StagedBatch | Unreadable, Callable[[], None]]
 """A result of staging, and a function to call when its files are no longer needed."""
 
 
-def prepare(*modules: str) -> None:
+def start_worker_server(*modules: str) -> None:
     """Start the process that workers are forked from, so that it imports while this one does; harmless when repeated.
 
     Args:
@@ -98,7 +98,7 @@ def is_large(items: Iterable[SourceObject]) -> bool:
 
 
 def _from_workers(items: Iterator[SourceObject], job: StagingJob) -> Iterator[Staged]:
-    prepare()
+    start_worker_server()
     tasks: Any = _CONTEXT.Queue()
     results: Any = _CONTEXT.Queue()
     slots = _CONTEXT.BoundedSemaphore(MAX_WAITING_BATCHES)

@@ -40,8 +40,8 @@ def with_covered_comparison(frame: pd.DataFrame, context: MetricContext) -> pd.D
         is_cut = frame["business_product_id"].isin(products_not_compared(context.data, context.filters))
     else:
         is_cut = pd.Series(is_period_before_cut(context.data, context.filters), index=frame.index)
-    kept = {name: frame[name].astype("float64").mask(is_cut) for name in _OF_PERIOD_BEFORE}
-    return frame.assign(**kept)
+    masked = {name: frame[name].astype("float64").mask(is_cut) for name in _OF_PERIOD_BEFORE}
+    return frame.assign(**masked)
 
 
 def with_covered_effects(frame: pd.DataFrame, context: MetricContext) -> pd.DataFrame:

@@ -9,7 +9,7 @@ import pandas as pd
 
 from bwp_client.metrics import Filters, MetricName, run_metric
 from bwp_client.metrics.filters import whole_days
-from bwp_client.metrics.sql_templates import render
+from bwp_client.metrics.sql_templates import render_sql
 from bwp_client.warehouse.snapshot import Snapshot
 
 
@@ -48,7 +48,7 @@ def last_heard(snapshot: Snapshot) -> pd.DataFrame:
         `business_product_id`, `task_kind` (str), `failed`, `completed` (int64), `last_failed_at`, `last_completed_at`
         (datetime64[us, UTC]); the product with most tasks first, empty when nothing was loaded.
     """
-    return snapshot.frame(render("queries/last_heard.sql"))
+    return snapshot.frame(render_sql("queries/last_heard.sql"))
 
 
 def twins(snapshot: Snapshot) -> pd.DataFrame:
@@ -60,4 +60,4 @@ def twins(snapshot: Snapshot) -> pd.DataFrame:
         `task_id`, `event_type` (str), `occurred_at` (datetime64[us, UTC]), `events`, `sources` (int64): the number of equal
         events, and of the files or messages that hold them; the newest first, empty without twins.
     """
-    return snapshot.frame(render("queries/twins.sql"))
+    return snapshot.frame(render_sql("queries/twins.sql"))

@@ -14,7 +14,7 @@ from typing import Self
 
 from bwp_client.events import EARLIEST_EVENT, Outcome
 from bwp_client.metrics.filters import Filters
-from bwp_client.metrics.sql_templates import bound, filter_parameters, render
+from bwp_client.metrics.sql_templates import bound, filter_parameters, render_sql
 from bwp_client.warehouse.data_limits import USUAL_EVENTS, DataLimits
 from bwp_client.warehouse.snapshot import Snapshot
 
@@ -119,7 +119,7 @@ class SelectedData:
     @classmethod
     def of(cls, snapshot: Snapshot, filters: Filters) -> Self:
         """Return the data that filters select; the period and the error codes of the filters don't matter."""
-        sql = render("queries/outcome_spans.sql")
+        sql = render_sql("queries/outcome_spans.sql")
         spans: dict[str, dict[Outcome, OutcomeSpan]] = {}
         for product, outcome, tasks, first_at, newest_at in snapshot.rows(sql, bound(sql, filter_parameters(filters))):
             if newest_at is not None:

@@ -10,7 +10,7 @@ import pandas as pd
 from bwp_client.events import TaskKind
 from bwp_client.ids import normal_id
 from bwp_client.metrics.filters import Filters
-from bwp_client.metrics.sql_templates import bound, filter_parameters, render
+from bwp_client.metrics.sql_templates import bound, filter_parameters, render_sql
 from bwp_client.warehouse.snapshot import Snapshot
 
 UNKNOWN_TASK = "unknown here"
@@ -108,10 +108,10 @@ def known_tasks(snapshot: Snapshot, task_ids: Sequence[str]) -> pd.DataFrame:
 
 
 def _frame(snapshot: Snapshot, name: str, values: dict[str, Any]) -> pd.DataFrame:
-    sql = render(f"queries/{name}.sql")
+    sql = render_sql(f"queries/{name}.sql")
     return snapshot.frame(sql, bound(sql, values))
 
 
 def _column(snapshot: Snapshot, name: str, values: dict[str, Any]) -> list[Any]:
-    sql = render(f"queries/{name}.sql")
+    sql = render_sql(f"queries/{name}.sql")
     return [row[0] for row in snapshot.rows(sql, bound(sql, values))]

@@ -14,7 +14,7 @@ from bwp_client.metrics.context import MetricContext
 from bwp_client.metrics.extent import SelectedData
 from bwp_client.metrics.filters import Bucket, Filters
 from bwp_client.metrics.guidance import GuidanceTable, built_in_guidance
-from bwp_client.metrics.sql_templates import SummaryTables, bound, filter_parameters, render
+from bwp_client.metrics.sql_templates import SummaryTables, bound, filter_parameters, render_sql
 from bwp_client.warehouse.snapshot import Snapshot
 
 MIN_N = 20
@@ -55,7 +55,7 @@ def run_metric(
         spec = METRICS[MetricName(name)]
     except ValueError:
         raise UsageError(f"There is no metric {name!r}. Metrics: {', '.join(MetricName)}.") from None
-    sql = render(spec.sql, bucket, SummaryTables.smallest(filters, bucket))
+    sql = render_sql(spec.sql, bucket, SummaryTables.smallest(filters, bucket))
     data = SelectedData.of(snapshot, filters)
     values = filter_parameters(filters) | {
         "min_n": min_n,

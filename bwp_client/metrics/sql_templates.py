@@ -44,7 +44,7 @@ class SummaryTables:
 
 
 @lru_cache(maxsize=1000)
-def render(template: str, bucket: Bucket = Bucket.DAY, summaries: SummaryTables = SummaryTables()) -> str:
+def render_sql(template: str, bucket: Bucket = Bucket.DAY, summaries: SummaryTables = SummaryTables()) -> str:
     """Return the SQL of a template.
 
     Args:

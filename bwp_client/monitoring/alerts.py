@@ -250,7 +250,7 @@ def check_notice(filters: Filters, evaluation: Evaluation) -> Notice:
     )
 
 
-def failure_notice(filters: Filters, message: str) -> Notice:
+def check_failure_notice(filters: Filters, message: str) -> Notice:
     """Return the notice that the rules could not be evaluated."""
     return Notice("Check: could not be made", (message,), topics=(f"{_question(filters)} failed",))
 

@@ -14,6 +14,7 @@ from typing import Any, Final
 
 from bwp_client.errors import SettingsError
 from bwp_client.monitoring.exchange import Exchange
+from bwp_client.redaction import one_line
 
 _MARK_ROUNDS: Final = 200_000
 _MARK_BYTES: Final = 8
@@ -47,11 +48,6 @@ class Notice:
     def short_text(self) -> str:
         """The text for a destination that refuses the whole text as too long: the link, or the start of the first line."""
         return self.link or "".join(self.lines[:1])[:_SHORT_LENGTH]
-
-
-def one_line(text: str) -> str:
-    """Return a text in a single line; an error code or a name may hold line breaks."""
-    return " ".join(text.splitlines())
 
 
 class Destination:

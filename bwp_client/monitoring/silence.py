@@ -8,7 +8,7 @@ from typing import Self
 
 from bwp_client.metrics import Filters
 from bwp_client.metrics.extent import OutcomeSpan
-from bwp_client.metrics.sql_templates import bound, filter_parameters, render
+from bwp_client.metrics.sql_templates import bound, filter_parameters, render_sql
 from bwp_client.warehouse.snapshot import Snapshot
 
 RETIRED_AFTER = timedelta(days=90)
@@ -38,7 +38,7 @@ class Silence:
             hours: The shortest silence of a product that is named. It must also be one in which `USUAL_EVENTS` of the
                 product would usually have come.
         """
-        sql = render("queries/newest_events.sql")
+        sql = render_sql("queries/newest_events.sql")
         values = filter_parameters(filters) | {"as_of": snapshot.run.finished_at}
         rows = snapshot.rows(sql, bound(sql, values))
         heard = {row[0]: OutcomeSpan(*row[1:]) for row in rows}

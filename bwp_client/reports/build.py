@@ -22,7 +22,7 @@ from bwp_client.reports.context import ReportContext
 from bwp_client.reports.extract import extract_rows, gather_facts, run_as_of
 from bwp_client.reports.gate import refusal_reasons
 from bwp_client.reports.manifest import DESCRIPTION, MANIFEST, SIGNATURE, FileEntry, Manifest
-from bwp_client.reports.render import render
+from bwp_client.reports.render import render_report
 from bwp_client.reports.signing import fingerprint
 from bwp_client.reports.spec import ReportSpec, WarehouseFacts
 from bwp_client.warehouse import Warehouse
@@ -125,7 +125,9 @@ def compose(
         (tables / f"{name}.csv").write_text(to_csv(frame), encoding="utf-8", newline="")
         pq.write_table(as_arrow(frame), tables / f"{name}.parquet", compression="zstd")
     figures = draw_figures(context, content)
-    (folder / PAGE).write_text(render(spec, facts, content, figures, code, reasons), encoding="utf-8", newline="")
+    (folder / PAGE).write_text(
+        render_report(spec, facts, content, figures, code, reasons), encoding="utf-8", newline=""
+    )
     return context, content, figures
 
 

@@ -29,7 +29,7 @@ from bwp_client.reports.spec import ReportSpec
 from bwp_client.reports.store import ReportStore
 from bwp_client.warehouse import TableName, Warehouse
 
-PLACE_TAKEN: Final = "another report has this place"
+ADDRESS_TAKEN: Final = "another report has this address"
 _WAREHOUSE: Final = "warehouse"
 _LABELS: Final = {
     _WAREHOUSE: "warehouse",
@@ -132,7 +132,7 @@ def is_of_warehouse(manifest: Manifest, identity: Mapping[str, str]) -> bool:
     return manifest.identity.get(_WAREHOUSE, identity[_WAREHOUSE]) == identity[_WAREHOUSE]
 
 
-def why_place_is_taken(
+def why_address_is_taken(
     found: Manifest, spec: ReportSpec, identity: Mapping[str, str], *, is_exact_time: bool
 ) -> str | None:
     """Return the reason why a published report is no answer to a question of the same key; None if it is an answer.
@@ -159,8 +159,8 @@ def why_place_is_taken(
     if not differences:
         return None
     return (
-        f"{PLACE_TAKEN}: {found.key} was published, but {'; '.join(differences)}. It is unchanged. Publish to another folder "
-        "(--out), or as of another day."
+        f"{ADDRESS_TAKEN}: {found.key} was published, but {'; '.join(differences)}. It is unchanged. Publish to another "
+        "folder (--out), or as of another day."
     )
 
 

@@ -17,7 +17,7 @@ from uuid import uuid4
 
 from bwp_client.monitoring.notify import Notice
 from bwp_client.reports.store import ReportStore
-from bwp_client.warehouse.temp_folders import is_running, this_machine
+from bwp_client.warehouse.temp_folders import is_process_running, this_machine
 
 NOTICES_FOLDER: Final = "notices"
 _ONCE: Final = "once-"
@@ -210,7 +210,7 @@ def is_busy(owner: dict[str, Any], since: datetime, longest: timedelta) -> bool:
     """
     here = this_process()
     if owner["machine"] == here["machine"] and not (
-        owner["process"] != here["process"] and is_running(owner["process"])
+        owner["process"] != here["process"] and is_process_running(owner["process"])
     ):
         return False
     return datetime.now(UTC) - since < longest

@@ -24,7 +24,7 @@ def result_notice(spec: ReportSpec, result: PublishResult) -> Notice:
     )
 
 
-def failure_notice(spec: ReportSpec, message: str, kind: str) -> Notice:
+def report_failure_notice(spec: ReportSpec, message: str, kind: str) -> Notice:
     """Return the notice of a report that could not be made, which is sent once a day for each kind of error."""
     return Notice(
         f"{_title(spec)}: could not be made", (message,), topics=(_trouble(spec),), once=f"{spec.key} failed: {kind}"
@@ -33,7 +33,7 @@ def failure_notice(spec: ReportSpec, message: str, kind: str) -> Notice:
 
 def _refused_once(spec: ReportSpec, result: PublishResult) -> str:
     """Return what makes refusals the same notice: their day and the kinds of their reasons, whose figures may differ."""
-    kinds = [reason if result.is_place_taken else reason.partition(":")[0] for reason in result.reasons]
+    kinds = [reason if result.is_address_taken else reason.partition(":")[0] for reason in result.reasons]
     return f"{spec.key} refused: {'; '.join(kinds)}"
 
 

@@ -9,8 +9,8 @@ from bwp_client.metrics.wording import duration
 from bwp_client.reports.period import Period
 from bwp_client.time_ranges import whole_days
 
-_MOST_AHEAD = timedelta(hours=14)
-"""The time by which the first time zone is ahead of UTC."""
+_LARGEST_UTC_OFFSET = timedelta(hours=14)
+"""The offset of the time zone in which a day begins first (Pacific/Kiritimati)."""
 
 
 def describe_period(text: str, as_of: datetime, timezone: str) -> str | None:
@@ -29,7 +29,7 @@ def describe_period(text: str, as_of: datetime, timezone: str) -> str | None:
         return None
     unit = name.removeprefix("last-")
     left = running.to_time - as_of
-    ends = f"; the {unit} up to now ends in {_length(left)}" if left <= _MOST_AHEAD else ""
+    ends = f"; the {unit} up to now ends in {_length(left)}" if left <= _LARGEST_UTC_OFFSET else ""
     sentences = [f"{name} is {running.previous()} (UTC){ends}."]
     local_day = as_of.astimezone(ZoneInfo(timezone)).date()
     local = Period.running(name, local_day)

@@ -18,12 +18,12 @@ from bwp_client.reports.attempts import AttemptState, log_attempt
 from bwp_client.reports.build import PAGE, Draft, OnProgress, build
 from bwp_client.reports.chromium import BrowserChoice
 from bwp_client.reports.earlier_reports import (
-    PLACE_TAKEN,
+    ADDRESS_TAKEN,
     Publications,
     find_publications,
     identity_of,
     is_final,
-    why_place_is_taken,
+    why_address_is_taken,
 )
 from bwp_client.reports.extract import run_as_of
 from bwp_client.reports.manifest import MANIFEST, Manifest
@@ -54,14 +54,14 @@ class PublishResult:
     notice: str = ""
     """`not delivered` if the report's notice could not be delivered; else empty."""
     replaces: str = ""
-    """The manifest of the earlier report whose place this one takes; else empty."""
+    """The manifest of the earlier report which this one replaces; else empty."""
     damaged: list[str] = field(default_factory=list)
     """The manifests of reports of the same period that can't be read."""
 
     @property
-    def is_place_taken(self) -> bool:
-        """True if another report has the place of this one; force does not change that."""
-        return any(reason.startswith(PLACE_TAKEN) for reason in self.reasons)
+    def is_address_taken(self) -> bool:
+        """True if another report has the address of this one; force does not change that."""
+        return any(reason.startswith(ADDRESS_TAKEN) for reason in self.reasons)
 
     def as_json(self) -> dict[str, Any]:
         """Return the JSON object that `report` prints."""
@@ -115,8 +115,8 @@ def make_report(
         run = run_as_of(warehouse, spec.as_of)
         identity = identity_of(warehouse, product_names, guidance)
         found = find_publications(store, spec)
-        place = _Place(store, spec, identity, found, is_exact_time=is_exact_time)
-        result = place.answer(run.run_id) or place.publish(make, before_publication, force=force)
+        address = _ReportAddress(store, spec, identity, found, is_exact_time=is_exact_time)
+        result = address.answer(run.run_id) or address.publish(make, before_publication, force=force)
         result.damaged = [f"{store.uri}/{key}/{MANIFEST}" for key in found.damaged]
         attempt.key, attempt.state = result.key, result.state
         attempt.reasons, attempt.link = result.reasons, result.link
@@ -124,8 +124,8 @@ def make_report(
 
 
 @dataclass(frozen=True, slots=True)
-class _Place:
-    """The place of a report in a store: its key, and the reports of the same question that are there."""
+class _ReportAddress:
+    """The address of a report in a store: its key, and the reports of the same question that are there."""
 
     store: ReportStore
     spec: ReportSpec
@@ -153,7 +153,7 @@ class _Place:
         *,
         force: bool,
     ) -> PublishResult:
-        """Make the report and publish it; refuse it for the gate's reasons, or if another report has its place."""
+        """Make the report and publish it; refuse it for the gate's reasons, or if another report has its address."""
         today = self.found.of_day(self.spec.as_of_day)
         with _temporary_folder() as folder:
             draft = make(self._next_edition(), self._less_full(), folder)
@@ -168,7 +168,7 @@ class _Place:
             return result
 
     def _published_before(self, found: Manifest) -> PublishResult:
-        reason = why_place_is_taken(found, self.spec, self.identity, is_exact_time=self.is_exact_time)
+        reason = why_address_is_taken(found, self.spec, self.identity, is_exact_time=self.is_exact_time)
         if reason:
             return PublishResult(found.key, AttemptState.REFUSED, reasons=[reason])
         return self._result(found, AttemptState.ALREADY_PUBLISHED)
@@ -180,7 +180,7 @@ class _Place:
     def _less_full(self) -> str:
         """Return the key of the newest earlier report, if it is not final; otherwise an empty text."""
         earlier = [item for item in self.found.readable if item.spec.as_of < self.spec.as_of]
-        if not earlier or why_place_is_taken(earlier[-1], self.spec, self.identity, is_exact_time=False):
+        if not earlier or why_address_is_taken(earlier[-1], self.spec, self.identity, is_exact_time=False):
             return ""  # its question or its warehouse is another
         return "" if is_final(self.store, earlier[-1]) else earlier[-1].key
 

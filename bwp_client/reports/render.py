@@ -33,7 +33,7 @@ TITLE = "Data deletion failures"
 RETRIEVAL_TITLE = "Data retrieval failures"
 
 
-def render(
+def render_report(
     spec: ReportSpec,
     facts: WarehouseFacts,
     content: Content,

@@ -39,7 +39,7 @@ from bwp_client.ui.filters import (
 from bwp_client.ui.first_run import draw_no_data, draw_sample_banner
 from bwp_client.ui.job_progress import draw_job_progress
 from bwp_client.ui.markdown import readable
-from bwp_client.ui.sharing import begin_page, draw_share_menu
+from bwp_client.ui.sharing import draw_share_menu, forget_tables
 from bwp_client.ui.viewer_zone import ZONE
 from bwp_client.warehouse.snapshot import Snapshot
 
@@ -206,7 +206,7 @@ def open_page(
         st.error("Open the app at its main address.")
         st.stop()
     name_tab(title)
-    begin_page()
+    forget_tables()
     shown = page_address.begin_page(title)
     st.title(title, anchor=False)
     for text in warnings:

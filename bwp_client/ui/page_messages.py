@@ -51,9 +51,9 @@ def _of_sign_in_page(state: ClientState) -> ClientState:
 
     It has no other widgets and no fragments: with values of another type, each message would log an error.
     """
-    kept = ClientState(
+    changed = ClientState(
         query_string=state.query_string, page_script_hash=state.page_script_hash, page_name=state.page_name
     )
     clicked = [item for item in state.widget_states.widgets if item.WhichOneof("value") == "trigger_value"]
-    kept.widget_states.widgets.extend(clicked)
-    return kept
+    changed.widget_states.widgets.extend(clicked)
+    return changed

@@ -25,7 +25,7 @@ _EXCEL: Final = "application/vnd.openxmlformats-officedocument.spreadsheetml.she
 _PARQUET: Final = "application/vnd.apache.parquet"
 
 
-def begin_page() -> None:
+def forget_tables() -> None:
     """Forget the tables of the page that was drawn before."""
     st.session_state[_TABLES] = {}
     st.session_state[_IS_DRAWN] = Event()

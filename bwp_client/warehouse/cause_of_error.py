@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from bwp_client.warehouse.store import Warehouse
 
 
-def cause_of(error: Exception, warehouse: Warehouse, versions: Mapping[str, int]) -> WarehouseError | None:
+def damage_behind(error: Exception, warehouse: Warehouse, versions: Mapping[str, int]) -> WarehouseError | None:
     """Return our error for the cause of an error; None if neither data files nor the temporary folder caused it.
 
     The data files are read whole, first those of tables that the error names.

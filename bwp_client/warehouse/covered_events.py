@@ -44,7 +44,7 @@ class CoveredEvents:
 
     def are(self, events: DeltaTable, files: Sequence[DataFile]) -> bool:
         """Return whether these are the events of an opened version, which has the given data files."""
-        return self.version == events.version() and self.digest in (None, digest_of(files))
+        return self.version == events.version() and self.digest in (None, digest_of_files(files))
 
 
 def covered_events(outcomes: DeltaTable) -> CoveredEvents | None:
@@ -64,7 +64,7 @@ def follow_older_rules(warehouse: Warehouse, outcomes: DeltaTable, covered: Cove
         return bool(connection.execute(has_other_ids(TableName.OUTCOMES, stored)).fetchall())
 
 
-def digest_of(files: Sequence[DataFile]) -> int:
+def digest_of_files(files: Sequence[DataFile]) -> int:
     """Return a number that identifies data files by their names."""
     names = "\n".join(sorted(item.path for item in files))
     return int.from_bytes(hashlib.sha256(names.encode()).digest()[:7])
@@ -72,7 +72,7 @@ def digest_of(files: Sequence[DataFile]) -> int:
 
 def coverage_transactions(files: Sequence[DataFile]) -> dict[str, int]:
     """Return the app transactions that record the covered data files and the rules, for `Warehouse.commit`."""
-    return {_FILES: digest_of(files), _RULES: _NORMAL_IDS}
+    return {_FILES: digest_of_files(files), _RULES: _NORMAL_IDS}
 
 
 def is_behind(warehouse: Warehouse) -> bool:

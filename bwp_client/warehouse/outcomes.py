@@ -19,7 +19,7 @@ from bwp_client.warehouse.covered_events import (
     CoveredEvents,
     coverage_transactions,
     covered_events,
-    digest_of,
+    digest_of_files,
     follow_older_rules,
 )
 from bwp_client.warehouse.data_files import DataFile
@@ -241,7 +241,7 @@ class _Refresh:
             files = self._warehouse.data_files(self._warehouse.handle(TableName.EVENTS, covered.version))
         except SourceNotFoundError:
             return None
-        return {item.path for item in files} if covered.digest in (None, digest_of(files)) else None
+        return {item.path for item in files} if covered.digest in (None, digest_of_files(files)) else None
 
     def _stream(self, sql: str) -> Any:
         return self._connection.sql(f"from ({sql})").to_arrow_reader(ROWS_PER_BATCH)

@@ -43,8 +43,8 @@ def distinct_names(names: Mapping[str, str], products: Iterable[str] = ()) -> di
     """
     shown = {product: name_of(product, names) for product in (*names, *products)}
     seen = Counter(map(_look, shown.values()))
-    alike = {product: name for product, name in shown.items() if seen[_look(name)] > 1}
-    return {**names, **{product: _with_id(names.get(product, ""), product) for product in alike}}
+    ambiguous = {product: name for product, name in shown.items() if seen[_look(name)] > 1}
+    return {**names, **{product: _with_id(names.get(product, ""), product) for product in ambiguous}}
 
 
 def _with_id(name: str, product: str) -> str:

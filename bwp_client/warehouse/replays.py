@@ -163,10 +163,10 @@ def watermark(replays: list[Replay], now: datetime | None = None) -> datetime | 
     return max((end for end in complete if now is None or end <= now), default=None)
 
 
-def read_ahead(replays: list[Replay], now: datetime) -> Replay | None:
+def replay_past_now(replays: list[Replay], now: datetime) -> Replay | None:
     """Return the complete replay whose window ends last after now; None without such a replay."""
-    ahead = [replay for replay in replays if replay.state is ReplayState.COMPLETE and replay.window_to > now]
-    return max(ahead, key=lambda replay: replay.window_to, default=None)
+    past_now = [replay for replay in replays if replay.state is ReplayState.COMPLETE and replay.window_to > now]
+    return max(past_now, key=lambda replay: replay.window_to, default=None)
 
 
 def holes(replays: Iterable[Replay]) -> list[tuple[datetime, datetime]]:

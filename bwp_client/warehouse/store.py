@@ -23,7 +23,7 @@ from bwp_client.errors import (
     TransientRemoteError,
     WarehouseError,
 )
-from bwp_client.warehouse.cause_of_error import cause_of
+from bwp_client.warehouse.cause_of_error import damage_behind
 from bwp_client.warehouse.damage import damaged_log, names_damaged_log, refuse_foreign
 from bwp_client.warehouse.data_files import DataFile, list_data_files, local_paths, superseded
 from bwp_client.warehouse.delta_writer import create_table, write_rows
@@ -205,7 +205,7 @@ class Warehouse:
         except CommitFailedError:
             raise
         except (duckdb.Error, DeltaError, OSError) as error:
-            if cause := cause_of(error, self, versions or {}):
+            if cause := damage_behind(error, self, versions or {}):
                 raise cause from error
             raise
 

@@ -34,7 +34,7 @@ def remove_abandoned_folders(parent: Path, prefix: str) -> None:
 
 def _is_abandoned(folder: Path, process_id: int, rest: list[str]) -> bool:
     if len(rest) < 2 or rest[0] == _process_space():  # older versions wrote the process ID alone
-        return not is_running(process_id)
+        return not is_process_running(process_id)
     with suppress(OSError):  # its owner has removed it
         return time.time() - folder.stat().st_mtime > _FOREIGN_SECONDS
     return False
@@ -53,7 +53,7 @@ def this_machine() -> str:
     return hashlib.sha256(platform.node().encode()).hexdigest()[:8]
 
 
-def is_running(process_id: int) -> bool:
+def is_process_running(process_id: int) -> bool:
     """Return whether a process is running, as far as this user can see."""
     try:
         os.kill(process_id, 0)

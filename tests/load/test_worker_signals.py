@@ -10,7 +10,7 @@ SCRIPT = """
 import signal
 from bwp_client.load import workers
 
-workers.prepare("interrupted_import")
+workers.start_worker_server("interrupted_import")
 worker = workers._CONTEXT.Process(target=signal.raise_signal, args=(signal.SIGINT,))
 worker.start()
 worker.join()

@@ -8,11 +8,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bwp_client.metrics.filters import Filters
-from bwp_client.metrics.sql_templates import bound, filter_parameters, render
+from bwp_client.metrics.sql_templates import bound, filter_parameters, render_sql
 
 NOW = datetime(2026, 3, 2, tzinfo=UTC)
 FILTERS = Filters(NOW, NOW + timedelta(days=7))
-SQL = render("contributors.sql")
+SQL = render_sql("contributors.sql")
 COUNT = st.integers(0, 400)
 PRODUCTS = st.dictionaries(st.sampled_from("abcdefgh"), st.tuples(COUNT, COUNT, COUNT, COUNT), min_size=1)
 

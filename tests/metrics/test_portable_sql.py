@@ -9,7 +9,7 @@ import sqlglot
 from sqlglot import ErrorLevel, exp
 
 from bwp_client.metrics import METRICS
-from bwp_client.metrics.sql_templates import render
+from bwp_client.metrics.sql_templates import render_sql
 
 REFUSED = (
     exp.Qualify,
@@ -31,7 +31,7 @@ over_templates = pytest.mark.parametrize("template", [*(spec.sql for spec in MET
 
 
 def without_comments(template: str) -> str:
-    return re.sub(r"--[^\n]*", "", render(template))
+    return re.sub(r"--[^\n]*", "", render_sql(template))
 
 
 @over_templates

@@ -149,7 +149,7 @@ def taken(folder: Path, *options: str, **env: str) -> str:
     before = bytes_of(folder / "reports")
     done = report(folder, *options, **env)
     assert done.exit_code == 1, done.output
-    assert "another report has this place: " in done.stderr
+    assert "another report has this address: " in done.stderr
     assert "--force publishes it" not in done.stderr
     after = bytes_of(folder / "reports")
     assert {name: text for name, text in after.items() if not name.startswith("log/")} == {

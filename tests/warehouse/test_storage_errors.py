@@ -25,7 +25,7 @@ from bwp_client.errors import (
 from bwp_client.load import load
 from bwp_client.sources import open_source
 from bwp_client.warehouse import TableName, Warehouse
-from bwp_client.warehouse.cause_of_error import cause_of
+from bwp_client.warehouse.cause_of_error import damage_behind
 from bwp_client.warehouse.maintenance import maintain
 from bwp_client.warehouse.purge import purge
 from bwp_client.warehouse.snapshot import Snapshot
@@ -192,7 +192,7 @@ def test_a_file_in_place_of_a_table(warehouse: Warehouse) -> None:
 
 def test_a_temporary_folder_that_is_full(warehouse: Warehouse) -> None:
     error = duckdb.IOException('IO Error: Could not write file "/tmp/bwp/spill.tmp": No space left on device')
-    found = cause_of(error, warehouse, {})
+    found = damage_behind(error, warehouse, {})
     assert found is not None
     assert str(found).startswith("The temporary folder can't be written: No space left on device.")
 

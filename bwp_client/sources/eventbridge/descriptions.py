@@ -134,11 +134,11 @@ def _refuse_wrong_clock(response: Mapping[str, Any], call: str) -> None:
     """
     try:
         theirs = parsedate_to_datetime(response["ResponseMetadata"]["HTTPHeaders"]["date"])
-        ahead = datetime.now(UTC) - theirs
+        lead = datetime.now(UTC) - theirs
     except (KeyError, ValueError, TypeError):
         return  # no date, or a date without a zone
-    if abs(ahead) > _MOST_CLOCK_DIFFERENCE:
-        difference = f"{abs(ahead) // timedelta(minutes=1):,} minutes {'ahead of' if ahead > timedelta() else 'behind'}"
+    if abs(lead) > _MOST_CLOCK_DIFFERENCE:
+        difference = f"{abs(lead) // timedelta(minutes=1):,} minutes {'ahead of' if lead > timedelta() else 'behind'}"
         hint = (
             f"this machine's clock is {difference} AWS's",
             "Switch on time synchronisation (NTP), then start the command again.",

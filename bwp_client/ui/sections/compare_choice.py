@@ -27,7 +27,7 @@ from bwp_client.ui.filters import all_codes
 from bwp_client.ui.markdown import plain
 from bwp_client.ui.page import PageContext
 from bwp_client.ui.page_address import FIRST_YEAR, LAST_YEAR, day_of
-from bwp_client.ui.sections.data_extent import extent_of
+from bwp_client.ui.sections.data_extent import extent_of_page
 from bwp_client.warehouse.snapshot import NOT_LOOKED_UP, UNCODED
 
 COMPARE: Final = "compare"
@@ -154,7 +154,7 @@ def _why_not_compared(page: PageContext, other: Filters) -> str | None:
     """Return the reason why this period is not compared with another."""
     if reason := overlap(page.filters, other):
         return reason
-    extent = extent_of(page, other)
+    extent = extent_of_page(page, other)
     is_before = other.to_time == page.filters.from_time  # then it ends where this one begins, and lacks no end
     if extent.begins_at is None and extent.ends_at is not None and (extent.has_none or not is_before):
         return f"the data end on {moment(extent.ends_at)} UTC"

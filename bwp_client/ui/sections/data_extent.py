@@ -26,7 +26,7 @@ def draw_missing_data(page: PageContext) -> None:
 
 def draw_warnings(page: PageContext) -> None:
     """Draw a warning for data that are missing in the chosen period."""
-    extent = extent_of(page)
+    extent = extent_of_page(page)
     if not _is_minor(extent, page.filters):
         for text in map(sentence, missing_data(extent)):
             st.warning(text, icon="⚠️")
@@ -34,7 +34,7 @@ def draw_warnings(page: PageContext) -> None:
 
 def draw_small_limits(page: PageContext) -> None:
     """Draw captions for a period that is still running or lacks less than a day at an end, and for single products."""
-    extent = extent_of(page)
+    extent = extent_of_page(page)
     if _is_minor(extent, page.filters):
         for text in map(sentence, missing_data(extent)):
             st.caption(text)
@@ -50,7 +50,7 @@ def _is_minor(extent: Extent, filters: Filters) -> bool:
     return before < _DAY and after < _DAY
 
 
-def extent_of(page: PageContext, filters: Filters | None = None) -> Extent:
+def extent_of_page(page: PageContext, filters: Filters | None = None) -> Extent:
     """Return how far the data cover the period of the filters; by default those of the page."""
     chosen = filters or page.filters
     return page.cached(("extent", chosen), lambda: _selected(page, chosen).extent(chosen.from_time, chosen.to_time))
@@ -58,7 +58,7 @@ def extent_of(page: PageContext, filters: Filters | None = None) -> Extent:
 
 def not_compared(page: PageContext, filters: Filters | None = None) -> str | None:
     """Return a clause with the reason why nothing is compared with the period before; None if it is compared."""
-    return why_not_compared(extent_of(page, (filters or page.filters).period_before()))
+    return why_not_compared(extent_of_page(page, (filters or page.filters).period_before()))
 
 
 def uncompared_products(page: PageContext) -> frozenset[str]:

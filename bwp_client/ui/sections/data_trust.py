@@ -9,7 +9,7 @@ from bwp_client.metrics import MetricName
 from bwp_client.metrics.extent_wording import missing_data, sentence
 from bwp_client.metrics.wording import counted, day, minute, percent
 from bwp_client.ui.page import PageContext, parameters_with, time_since
-from bwp_client.ui.sections.data_extent import extent_of
+from bwp_client.ui.sections.data_extent import extent_of_page
 from bwp_client.ui.sections.unrated import unrated_products
 
 HEALTH_PAGE = "../../pages/data_health.py"
@@ -57,7 +57,7 @@ def _freshness(page: PageContext) -> tuple[bool, str]:
 
 
 def _gaps(page: PageContext) -> tuple[bool, str]:
-    gaps, extent = page.metric(MetricName.GAPS), extent_of(page)
+    gaps, extent = page.metric(MetricName.GAPS), extent_of_page(page)
     if gaps.empty and extent.begins_at is not None:
         return False, " ".join(map(sentence, missing_data(extent)))
     if gaps.empty:

@@ -66,7 +66,7 @@ def draw_sentences(page: PageContext, comparison: dict[Hashable, Any]) -> None:
         st.text("\n".join(filter(None, sentences)))
 
 
-def draw_figures(page: PageContext, comparison: dict[Hashable, Any]) -> None:
+def draw_key_figures(page: PageContext, comparison: dict[Hashable, Any]) -> None:
     """Draw failure rate, failed tasks, completed tasks and known reasons; arguments as for `draw_sentences`."""
     row, unrated = comparison, unrated_failures(page)
     with st.container(horizontal=True):
