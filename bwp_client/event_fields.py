@@ -122,7 +122,10 @@ def texts(field: Field) -> Any:
 
 
 def detail(field: Field) -> Any:
-    """Return the fields of `detail`, also from JSON text; all absent if it is missing or null, else `UNUSABLE`."""
+    """Return the fields of `detail`, which may be an object or the JSON text of one.
+
+    Missing or null gives fields that are all absent; anything else gives `UNUSABLE`.
+    """
     value: Any = None if field is UNSET else field
     layers = 0
     while value is not None and not isinstance(value, DetailFields):

@@ -126,9 +126,9 @@ class Refused(Exception):  # noqa: N818 - a result, not a fault
 def decode_record(record: bytes | memoryview) -> Envelope:
     """Decode an envelope or the body of a webhook.
 
-    The event type is looked at first: of an event that is not charted, nothing else decides. Of a charted event, only what
-    the figures need decides: ID or idempotency key, time and resources, and that `detail`, if any, is an object. Any other
-    field of another type is text if it is a number, and else empty.
+    An event of a type that is not charted is accepted whatever its other fields hold. A charted event must have what the
+    figures need: an ID or idempotency key, a time and resources, and `detail`, if any, must be an object. In all other
+    fields a number becomes its text, and any value that is neither a text nor a number becomes empty.
 
     Raises:
         Refused: The record is not JSON, or is neither an envelope nor the body of a webhook.

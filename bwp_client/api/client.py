@@ -149,7 +149,8 @@ class BuyWithPrimeClient:
         Args:
             task: The task.
             attempt: The number of this attempt at the task, over all runs; the pause before the next attempt grows with it.
-            is_own: Whether an event names the task's business product; else its denial says nothing about the product.
+            is_own: Whether an event says that the task belongs to the product. If the product is only tried, a denial
+                does not count against it.
 
         Raises:
             TransientRemoteError: Too many calls in a row were throttled or failed, or the server asked for a longer pause

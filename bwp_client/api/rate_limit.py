@@ -21,7 +21,7 @@ _PROBE_PER_SECOND: Final = 0.002
 _RECOVER_SECONDS: Final = 2.0
 _WINDOW_SECONDS: Final = 2.0
 _CATCH_UP_SECONDS: Final = 0.5
-"""The lost time, after a pause or on a busy machine, for which calls may be made up at once."""
+"""When calls fell behind on a busy machine, at most the calls of this much time are sent at once to catch up."""
 _INITIAL_IN_FLIGHT: Final = 2
 
 

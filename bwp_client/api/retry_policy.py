@@ -111,7 +111,7 @@ class CircuitBreaker:
             now: Seconds on the monotonic clock.
 
         Raises:
-            TransientRemoteError: No call has.
+            TransientRemoteError: No call of the run has made a connection in that time.
         """
         self._has_connected = self._has_connected or not classification.is_unreachable
         if self._has_connected:

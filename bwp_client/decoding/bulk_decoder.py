@@ -1,7 +1,7 @@
-"""Decodes many records in one call, by the same decoder that reads single records exactly.
+"""Decodes many records in one call with msgspec, and less strictly than `records` decodes a single one.
 
-Nearly any JSON object is accepted: whether its fields make an event is decided later, for all events of a batch at once (see
-`columnar`).
+Nearly any JSON object is accepted: `columnar` decides later, for all events of a batch at once, whether the fields make an
+event.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Turns many events into Arrow columns at once, and checks and splits them there.
 
 Only events beyond doubt are taken (one resource of the documented form, a plain UTC time, IDs of allowed length). All others
-are left to the exact decoder, whose verdicts these must equal; a test compares the two on the same records.
+go to the exact decoder. Of an event that is taken here, the exact decoder makes the same row; a test compares the two.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ _MAY_BE_PERSONAL = (
 _IMPERSONAL = r"^[0-9A-Za-z._:/ -]*$"
 _UUID_SHAPE = b"00000000-0000-0000-0000-000000000000"
 _PRODUCT_SHAPE = b"0p-" + _UUID_SHAPE
-"""The shape of `bp-` and a UUID: b is a digit too."""
+"""The shape of `bp-` and a UUID. `b` is a hexadecimal digit, and each of these is written as 0."""
 _DIGITS_AS_ZERO = bytes.maketrans(string.hexdigits.encode(), b"0" * len(string.hexdigits))
 _TEXTS_AT_ONCE = 4096
 """So few that their copy fits in memory that is in use already: fresh pages take longer than the comparison."""

@@ -22,7 +22,7 @@ from bwp_client.decoding.byte_reader import ByteReader, CutShortError
 _SNAPPY_MAGIC = b"\xff\x06\0\0sNaPpY"
 _ZIP_MAGIC = b"PK\x03\x04"
 _EMPTY_ZIP_MAGIC = b"PK\x05\x06"
-"""Begins the last part of every zip archive, which is the only one of an empty archive."""
+"""Begins the last part of every zip archive; an empty archive has no other part."""
 _ZIP_END_BYTES = 22
 """The size of that part without the archive's comment."""
 _PARQUET_MAGIC = b"PAR1"

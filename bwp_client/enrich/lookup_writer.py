@@ -21,10 +21,11 @@ _MAX_REASONS: Final = 20
 
 @dataclass(frozen=True, slots=True)
 class EnrichResult:
-    """The result of a run, in tasks: asked = found + pending + not_found + denied + failed; the others are `not_asked`.
+    """The result of a run, in tasks: asked = found + pending + not_found + denied + failed.
 
-    Tasks that were named and are not known are in `unknown` alone. `skipped` counts, by business product, the denied tasks
-    that were not asked about, because the product had denied its tasks in a row.
+    Queued tasks without an answer count as `not_asked`. IDs that the user named and no event knows are in `unknown`, and in
+    no count. `skipped` counts, by business product, the tasks among the denied about which the API was not asked: their
+    product had denied several tasks in a row.
     """
 
     asked: int = 0

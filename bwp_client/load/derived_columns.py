@@ -27,8 +27,9 @@ def with_derived_columns(
     """Return the rows with the columns that staged files have, repeating columns as dictionaries of texts.
 
     IDs get their normal form (`bwp_client.ids`). Added are `source_uri`, `source_offset`, `task_kind`, `outcome`,
-    `occurred_month`, `context` and `row_in_record`. The context is the part of an event's fingerprint that many events have
-    in common, hashed only once: the first 128 bits of the SHA-256 of the shared texts, as hexadecimal digits.
+    `occurred_month`, `context` and `row_in_record`. `context` is the first 128 bits of the SHA-256 of the texts of
+    `SHARED_COLUMNS`, as hexadecimal digits. It is computed once for each combination of texts, and is a part of each event's
+    fingerprint.
 
     Args:
         rows: The columns that come from the event itself.

@@ -1,4 +1,4 @@
-"""Checks that the products, error codes and regions of filters occur in the data: a typing error is no empty result."""
+"""Checks that the products, error codes and regions of filters occur in the data, so that a misspelt one is named."""
 
 from __future__ import annotations
 

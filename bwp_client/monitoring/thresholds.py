@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Final
 
 SOON_DAYS: Final = 7
-"""The most days left of a deadline that is near, on pages and in alerts: from today to the same weekday of the next week."""
+"""A deadline is near, on pages and in alerts, if at most so many days are left: it falls within a week from today."""
 
 
 @dataclass(frozen=True, slots=True)

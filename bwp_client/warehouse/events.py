@@ -61,7 +61,8 @@ def append_events(
         connection: The DuckDB connection that computes the rows.
         staged: Arrow files with the columns of a staged event row (see `load.derived_columns`).
         load_id: Written to each row.
-        several_tasks: True if some record has several rows; records are then counted instead of rows.
+        several_tasks: True if some record names several tasks, so that it has several rows. All counts are of records, and
+            the rows of one record then count once.
         read_before: True if some of the objects may have been read before; their duplicates are then counted as `reread`.
 
     Raises:
