@@ -1,4 +1,4 @@
-"""The fields of an event as its record holds them: undecoded, and each decoded by itself.
+"""The raw fields of an event's record, and functions that decode one field each.
 
 A field that is not needed can then hold anything without an effect on the others.
 """

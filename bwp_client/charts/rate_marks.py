@@ -1,4 +1,4 @@
-"""The marks of failure rates over time: lines that break where nothing is rated, the area of the interval, and markers."""
+"""The marks that charts of failure rates share: lines that break where nothing is rated, intervals, and markers."""
 
 from __future__ import annotations
 

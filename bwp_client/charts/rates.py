@@ -1,4 +1,4 @@
-"""Charts of failure rates and of outcomes over time."""
+"""Charts over time, with their tooltips: failure rates, in one line or one for each product, and outcomes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`check`."""
+"""The command `check`: its options, which thresholds they set, and what it prints."""
 
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated

@@ -1,4 +1,4 @@
-"""`doctor`."""
+"""The command `doctor`: which parts of the set-up are inspected, and how the findings are printed."""
 
 from collections.abc import Iterator
 from datetime import UTC, datetime

@@ -1,4 +1,4 @@
-"""`enrich`."""
+"""The command `enrich`: its options, its progress, and the sentence that it prints."""
 
 from typing import TYPE_CHECKING, Annotated
 

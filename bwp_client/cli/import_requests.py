@@ -1,4 +1,4 @@
-"""`import`."""
+"""The command `import`: its options, and the sentence that it prints."""
 
 from pathlib import Path
 from typing import Annotated

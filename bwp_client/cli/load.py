@@ -1,4 +1,4 @@
-"""`load`."""
+"""The command `load`: its options, its progress, and the sentences that it prints."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated

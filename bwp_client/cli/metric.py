@@ -1,4 +1,4 @@
-"""`metric`."""
+"""The command `metric`: its options, and the formats in which a metric is printed."""
 
 from datetime import UTC, datetime
 from typing import Annotated, Any

@@ -1,7 +1,7 @@
 """Every format but gzip and zstd: framed snappy, Hadoop's snappy, zip, and Parquet that Firehose converted from JSON.
 
-Zip and Parquet have their directory at the end, so such an object is copied to a temporary file first, and nothing of an
-object that was cut can be read.
+Zip and Parquet have their directory at the end, so such an object is copied to a temporary file first. One that was cut
+can't be read at all, not even its beginning.
 """
 
 from __future__ import annotations

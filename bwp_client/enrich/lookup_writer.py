@@ -21,7 +21,7 @@ _MAX_REASONS: Final = 20
 
 @dataclass(frozen=True, slots=True)
 class EnrichResult:
-    """The result of a run, in tasks: asked = found + pending + not_found + denied + failed.
+    """The result of a run, in tasks but for `api_calls`: asked = found + pending + not_found + denied + failed.
 
     Queued tasks without an answer count as `not_asked`. IDs that the user named and no event knows are in `unknown`, and in
     no count. `skipped` counts, by business product, the tasks among the denied about which the API was not asked: their

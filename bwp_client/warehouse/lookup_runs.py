@@ -22,7 +22,7 @@ class LookupRun:
         not_asked: Tasks in the queue that the run did not look up.
         api_calls: Calls of the API.
         throttled: Calls of the API that were throttled.
-        tokens: Access tokens requested.
+        tokens: Requests for an access token.
     """
 
     started_at: datetime

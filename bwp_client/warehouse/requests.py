@@ -1,4 +1,4 @@
-"""The requests table: the shop's own requests, one row per task; a later import overrides the columns that it has."""
+"""The requests table: the shop's own requests, one row per task. A later import replaces the columns of its file only."""
 
 from __future__ import annotations
 

@@ -243,7 +243,10 @@ def _move_back(arn: str, queue: dict[str, str], url: str) -> str:
 
 
 def _short_retention(dead: DeadLetterQueue, attributes: dict[str, str], queue: dict[str, str]) -> Iterator[Check]:
-    """Yield that a dead-letter queue loses messages: the age of a message is counted from when it was first sent."""
+    """Yield a check if messages may be lost in a dead-letter queue, because it keeps them for less time than the queue.
+
+    The age of a message counts from when it was first sent.
+    """
     retention, least = (int(described.get("MessageRetentionPeriod", "0")) for described in (attributes, queue))
     is_filled = dead_letter_arn(queue) == dead.arn and max_receive_count(queue) < _FEW_RECEIPTS
     if retention < least:
