@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import os
+import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from tempfile import NamedTemporaryFile
 from urllib.parse import unquote
@@ -17,6 +18,9 @@ from bwp_client.warehouse.system_errors import SystemReason, system_reason
 
 MAX_CACHE_BYTES = 4 * 1024**3
 FETCH_THREADS = 8
+_PARTIAL = ".fetch-"
+_UNFINISHED_SECONDS = 3600
+"""The age at which a partly fetched copy counts as left by a killed process; a younger one may be in use."""
 
 
 def cache_folder() -> Path:
@@ -55,10 +59,10 @@ def _cache_errors() -> Iterator[None]:
 def _local_copies(address: str, files: Sequence[tuple[str, int]]) -> list[str]:
     folder_of_copies(address).mkdir(parents=True, exist_ok=True)
     wanted = [(path, _copy_of(address, path)) for path, _ in files]
-    missing = [(path, target) for path, target in wanted if not target.exists()]
     for _, target in wanted:
-        if target.exists():
+        with suppress(FileNotFoundError):
             os.utime(target)
+    missing = [(path, target) for path, target in wanted if not target.exists()]
     if missing:
         _make_room(sum(size for _, size in files), keep={target for _, target in wanted})
         with ThreadPoolExecutor(FETCH_THREADS) as pool:
@@ -68,7 +72,7 @@ def _local_copies(address: str, files: Sequence[tuple[str, int]]) -> list[str]:
 
 def _fetch(uri: str, target: Path) -> None:
     bucket, key = split_s3(uri)
-    with NamedTemporaryFile(dir=target.parent, prefix=".fetch-", delete=False) as partial:
+    with NamedTemporaryFile(dir=target.parent, prefix=_PARTIAL, delete=False) as partial:
         try:
             with s3_errors(uri):
                 download(bucket, key, partial)
@@ -97,11 +101,18 @@ def _make_room(coming_bytes: int, *, keep: set[Path]) -> None:
 
 
 def forget_copies(address: str, *, keep: Sequence[str]) -> None:
-    """Delete the copies of a table's files, except those of the paths to keep."""
+    """Delete the copies of a table's files, except those of the paths to keep and those that are being fetched."""
     wanted = {_copy_of(address, path) for path in keep}
     for copy in folder_of_copies(address).glob("*"):
-        if copy not in wanted:
+        if copy not in wanted and not _is_being_fetched(copy):
             copy.unlink(missing_ok=True)
+
+
+def _is_being_fetched(copy: Path) -> bool:
+    """Return whether a file may be the unfinished copy of another process; False if it is gone."""
+    with suppress(FileNotFoundError):
+        return copy.name.startswith(_PARTIAL) and time.time() - copy.stat().st_mtime < _UNFINISHED_SECONDS
+    return False
 
 
 def folder_of_copies(address: str) -> Path:
