@@ -13,7 +13,7 @@ import pandas as pd
 from bwp_client.metrics.attribution import MOST
 from bwp_client.metrics.filters import Filters
 from bwp_client.metrics.queries import errors_of_code
-from bwp_client.metrics.wording import day, percent
+from bwp_client.metrics.wording import day, days, percent
 from bwp_client.warehouse.snapshot import Snapshot
 
 MAX_MESSAGES = 3
@@ -64,10 +64,18 @@ def change_sentences(changes: pd.DataFrame) -> list[str]:
     """
     newest = changes.sort_values("changed_at", ascending=False).head(MAX_CHANGES)
     return [
-        f"{'Up' if row['direction'] == 'up' else 'Down'} on {day(row['changed_at'])}: from {percent(row['before_rate'])} to "
+        f"{'Up' if row['direction'] == 'up' else 'Down'} {_when(row)}: from {percent(row['before_rate'])} to "
         f"{percent(row['after_rate'])} of all finished tasks."
         for row in newest.to_dict("records")
     ]
+
+
+def _when(change: Mapping[Any, Any]) -> str:
+    """Return the likeliest day of a change, and the days between which it lies: other sentences may name another of these."""
+    on = f"on {day(change['changed_at'])}"
+    if change["earliest"] == change["latest"]:
+        return on
+    return f"{on} (between {days(change['earliest'], change['latest']).replace(' to ', ' and ')})"
 
 
 def days_of_newest_rise(changes: pd.DataFrame, filters: Filters) -> Filters | None:

@@ -21,7 +21,9 @@ FILTERS = Filters(from_time=datetime(2026, 1, 1, tzinfo=UTC), to_time=datetime(2
 
 def changes(*rows: tuple[str, str, str, float, float]) -> pd.DataFrame:
     frame = pd.DataFrame(rows, columns=["changed_at", "after_to", "direction", "before_rate", "after_rate"])
-    return frame.assign(**{name: pd.to_datetime(frame[name], utc=True) for name in ("changed_at", "after_to")})
+    frame = frame.assign(earliest=frame["changed_at"], latest=frame["changed_at"])
+    times = ("changed_at", "earliest", "latest", "after_to")
+    return frame.assign(**{name: pd.to_datetime(frame[name], utc=True) for name in times})
 
 
 UP = ("2026-03-01", "2026-04-01", "up", 0.01, 0.05)
@@ -34,6 +36,15 @@ def test_the_newest_change_comes_first() -> None:
         "Up on 1 Mar 2026: from 1.0 % to 5.0 % of all finished tasks.",
     ]
     assert change_sentences(changes()) == []
+
+
+def test_the_days_between_which_a_change_lies_are_named() -> None:
+    change = changes(DOWN).assign(
+        earliest=pd.Timestamp("2026-03-30", tz="UTC"), latest=pd.Timestamp("2026-04-02", tz="UTC")
+    )
+    assert change_sentences(change) == [
+        "Down on 1 Apr 2026 (between 30 Mar and 2 Apr 2026): from 5.0 % to 2.0 % of all finished tasks."
+    ]
 
 
 def test_the_days_of_a_rise_end_at_the_next_change() -> None:

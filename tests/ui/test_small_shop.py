@@ -62,6 +62,18 @@ def test_they_are_shown_too_where_no_task_ended_in_the_period(page: str, small: 
     assert dots(app) == 12
 
 
+@pytest.mark.parametrize("query", [{}, {"error_code": "LEGAL_HOLD"}, {"more": "together"}, {"more": "compare"}])
+@pytest.mark.parametrize("page", ["overview", "failure_rates", "error_codes", "trends", "tasks", "data_health"])
+def test_no_figure_of_a_period_without_tasks_is_shown_as_nan(
+    page: str, query: dict[str, str], small: Path, open_page: OpenPage
+) -> None:
+    day = f"{(NOW - timedelta(days=2)).date()}"
+    app = open_page(page, small, **{"from": day, "to": day}, **query)
+    assert not app.exception
+    shown = words(app) + "".join(f"\n{item.value} {item.delta}" for item in app.metric)
+    assert re.findall(r"\b(?:nan|NaN|NaT|inf)\b", shown) == []
+
+
 def test_a_code_that_the_sidebar_chooses_narrows_them(small: Path, open_page: OpenPage) -> None:
     app = open_page("failure_rates", small, code="LEGAL_HOLD")
     assert dots(app) == 4

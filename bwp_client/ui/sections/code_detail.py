@@ -63,7 +63,8 @@ def _draw_state(page: PageContext, code: str) -> None:
     guidance, state = page.guidance.for_code(code), state_in_words(page, row)
     with st.container(horizontal=True):
         st.metric("Failed tasks", f"{row['tasks']:,}", border=True, width="content")
-        st.metric("Share of failed tasks", percent(row["share"], 0), border=True, width="content")
+        share = percent(row["share"], 0) if pd.notna(row["share"]) else "–"  # nothing failed in the period
+        st.metric("Share of failed tasks", share, border=True, width="content")
         st.metric("State", state[:1].upper() + state[1:] or "–", border=True, width="content")
     st.text(
         f"First seen {day(row['first_seen'])}, last {day(row['last_seen'])}. {guidance.code_class}. {guidance.action}"
