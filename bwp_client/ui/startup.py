@@ -20,6 +20,7 @@ from starlette.responses import JSONResponse
 
 from bwp_client.errors import BwpError
 from bwp_client.settings import SAMPLE_SOURCE, SAMPLE_WAREHOUSE, Settings
+from bwp_client.ui.first_page import draw_first_page
 from bwp_client.ui.jobs import is_running, jobs
 from bwp_client.ui.login import is_configured
 from bwp_client.ui.login_claims import needed_token
@@ -129,11 +130,12 @@ def _has_sample() -> bool:
 
 
 async def _warm_up() -> None:
-    """Import the libraries and read the snapshot that the first visitor needs, while the browser fetches the page's frame."""
+    """Do what the first visitor would wait for: import the libraries, read the snapshot, and draw the overview."""
     gc.disable()  # a search for garbage finds none in modules, but takes longer with each of them
     try:
         await asyncio.to_thread(_import_libraries_of_data)
         await asyncio.gather(asyncio.to_thread(_import_other_libraries), asyncio.to_thread(_read_snapshot))
+        await draw_first_page()
         gc.freeze()  # what is imported is not searched after every run either
     finally:
         gc.enable()

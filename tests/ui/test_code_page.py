@@ -35,7 +35,7 @@ def test_a_code_that_rose_names_the_day_and_the_product(shop: Path, open_page: O
     app = open_page("error_codes", shop, error_code="RISEN")
     assert not app.exception
     assert app.header[0].value == "RISEN"
-    assert "Up on 2 Nov 2026: from 3.3 % to 11.7 % of all finished tasks." in texts(app)
+    assert "Up on 2 Nov 2026 (between 1 and 2 Nov 2026): from 3.3 % to 11.7 % of all finished tasks." in texts(app)
     assert "The newest rise began on 2 Nov 2026. It came from Luma alone." in texts(app)
     figures = {item.label: item.value for item in app.metric}
     assert figures["Failed tasks"] == f"{7 * 2 + 21 * 7}"
