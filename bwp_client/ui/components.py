@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
@@ -20,19 +20,18 @@ from bwp_client.ui.drill_down import FiltersOfMark, Opening, open_mark, open_tic
 from bwp_client.ui.filters import all_codes
 from bwp_client.ui.markdown import plain
 from bwp_client.ui.page import PageContext
-from bwp_client.ui.sharing import draw_download_menu
+from bwp_client.ui.sharing import draw_download_menu, file_name
 
 if TYPE_CHECKING:
     from zoneinfo import ZoneInfo
 
     from streamlit.elements.lib.column_types import ColumnConfig
 
-_CHART_BUTTONS: Final = {
-    "modeBarButtons": [["toImage"]], "displaylogo": False, "toImageButtonOptions": {"format": "png", "scale": 2},
-}  # fmt: skip
-"""The only button that Plotly draws over a chart, while the pointer is there: it downloads the chart as a picture."""
 ROW_HEIGHT = 66
 """Row height in pixels, for three lines of text; in rows of 64 pixels or more, Streamlit breaks long texts into lines."""
+_CODE_WIDTHS: Final = (190, 330)
+"""The narrowest and the widest column of error codes, in pixels."""
+_CHARACTER_WIDTH, _CELL_PADDING = 8, 16
 DAY_FORMAT = "D MMM YYYY"
 MINUTE_FORMAT = "D MMM YYYY HH:mm"
 SECOND_FORMAT = "D MMM YYYY HH:mm:ss"
@@ -84,14 +83,21 @@ def draw_chart(
     """
     draw_heading(title, notes=notes if on_click is None else f"{notes} Click a mark to see its tasks.")
     chart, words = page.cached((theme(), key), lambda: (FrozenFigure(figure()), alt()))
+    config = _chart_buttons(title)
     if on_click is None:
-        st.plotly_chart(chart, theme=None, key=key, alt=words, config=_CHART_BUTTONS)
+        st.plotly_chart(chart, theme=None, key=key, alt=words, config=config)
     else:
         st.plotly_chart(
-            chart, theme=None, key=key, alt=words, config=_CHART_BUTTONS, selection_mode="points",
+            chart, theme=None, key=key, alt=words, config=config, selection_mode="points",
             on_select=partial(open_mark, key, on_click),
         )  # fmt: skip
     draw_download_menu(data, key)
+
+
+def _chart_buttons(title: str) -> dict[str, Any]:
+    """Return the only button that Plotly draws over a chart while the pointer is there: it downloads a picture."""
+    picture = {"format": "png", "scale": 2, "filename": file_name(title)}
+    return {"modeBarButtons": [["toImage"]], "displaylogo": False, "toImageButtonOptions": picture}
 
 
 def draw_table(
@@ -185,6 +191,13 @@ def draw_open_tab(
 def count_column(label: str) -> ColumnConfig:
     """Return the configuration of a column of whole numbers, with thousands set apart."""
     return st.column_config.NumberColumn(label, format="localized")
+
+
+def code_column(codes: Iterable[str]) -> ColumnConfig:
+    """Return the configuration of a column of error codes, wide enough for the longest one unless it is very long."""
+    narrowest, widest = _CODE_WIDTHS
+    needed = max(map(len, codes), default=0) * _CHARACTER_WIDTH + _CELL_PADDING
+    return st.column_config.TextColumn("Error code", width=min(max(needed, narrowest), widest))
 
 
 def time_column(

@@ -56,7 +56,7 @@ def draw_share_menu(title: str, link: Callable[[], str], about: Callable[[], Map
             is_drawn: Event = st.session_state[_IS_DRAWN]
             st.download_button(
                 "Data of this page (Excel)", lambda: _workbook(about(), tables, is_drawn),
-                f"{_file_name(title)}.xlsx", _EXCEL,
+                f"{file_name(title)}.xlsx", _EXCEL,
                 on_click="ignore", key="page_excel", icon=":material/download:",
                 help="A sheet for each chart and table that is shown.",
             )  # fmt: skip
@@ -83,7 +83,7 @@ def draw_download_menu(
     menu = st.popover("Download", icon=":material/download:", type="tertiary", key=f"{key}_download", on_change="rerun")
     if menu.open:
         with menu:
-            file = _file_name(name or key)
+            file = file_name(name or key)
             _draw_file("CSV", lambda: to_csv(rows()), f"{file}.csv", "text/csv", f"{key}_csv")
             if count is None or count <= MAX_ROWS:
                 _draw_file("Excel", lambda: to_excel({_sheet(key): rows()}), f"{file}.xlsx", _EXCEL, f"{key}_excel")
@@ -107,5 +107,6 @@ def _sheet(key: str) -> str:
     return key.replace("_", " ").capitalize()
 
 
-def _file_name(name: str) -> str:
+def file_name(name: str) -> str:
+    """Return a title or key as the name of a file, without its ending."""
     return name.lower().replace("_", "-").replace(" ", "-")

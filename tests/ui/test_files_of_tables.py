@@ -1,6 +1,7 @@
 """A table's files hold shares of 1 and whole lists, whatever the screen shows."""
 
 import io
+import json
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -65,3 +66,9 @@ def test_the_workbook_of_a_page_waits_until_the_page_is_drawn() -> None:
 
 def test_a_page_that_was_drawn_says_so(loaded: Path, open_page: Callable[..., AppTest]) -> None:
     assert open_page("overview", loaded).session_state["page_is_drawn"].is_set()
+
+
+def test_the_picture_of_a_chart_has_the_name_of_what_it_shows(loaded: Path, open_page: Callable[..., AppTest]) -> None:
+    app = open_page("overview", loaded)
+    (chart,) = app.get("plotly_chart")
+    assert json.loads(chart.proto.config)["toImageButtonOptions"]["filename"] == "failure-rate-by-day"

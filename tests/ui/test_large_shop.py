@@ -69,3 +69,10 @@ def test_a_phone_names_the_products_that_have_a_code(
     cards_of_codes = [text for text in words(app).split("\n") if "bp\\-000000" in text]
     assert len(cards_of_codes) == 20
     assert all(text.count("bp\\-000000") == 1 for text in cards_of_codes)  # each code came at one product
+
+
+@pytest.mark.parametrize(
+    ("codes", "width"), [([], 190), (["A" * 10], 190), (["A" * 10, "B" * 31], 264), (["A" * 200], 330)]
+)
+def test_the_column_of_codes_is_wide_enough_for_the_longest(codes: list[str], width: int) -> None:
+    assert components.code_column(codes)["width"] == width

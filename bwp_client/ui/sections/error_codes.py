@@ -12,6 +12,7 @@ from bwp_client.metrics.wording import counted
 from bwp_client.ui.components import (
     DAY_FORMAT,
     ROW_HEIGHT,
+    code_column,
     draw_heading,
     draw_table,
     how_to_open,
@@ -37,7 +38,7 @@ def draw_top_codes(page: PageContext) -> None:
         codes,
         hide_index=True,
         column_config={
-            "code": st.column_config.TextColumn("Error code", width=190),
+            "code": code_column(codes["code"].to_pylist()),
             "state": st.column_config.TextColumn("State", width=85),
             "tasks": st.column_config.NumberColumn("Tasks", width=60),
             "share": st.column_config.NumberColumn("Share", format="%.0f %%", width=55),
@@ -107,7 +108,7 @@ def draw_every_code(page: PageContext) -> None:
         rows,
         hide_index=True,
         column_config={
-            "code": st.column_config.TextColumn("Error code", width=190),
+            "code": code_column(codes["code"]),
             "state": st.column_config.TextColumn("State", width=125),
             "class": st.column_config.TextColumn("Class", width=160),
             "tasks": st.column_config.NumberColumn("Tasks", format="localized", width=60),
