@@ -69,6 +69,6 @@ def test_a_page_that_was_drawn_says_so(loaded: Path, open_page: Callable[..., Ap
 
 
 def test_the_picture_of_a_chart_has_the_name_of_what_it_shows(loaded: Path, open_page: Callable[..., AppTest]) -> None:
-    app = open_page("overview", loaded)
+    app = open_page("overview", loaded, by="day")
     (chart,) = app.get("plotly_chart")
     assert json.loads(chart.proto.config)["toImageButtonOptions"]["filename"] == "failure-rate-by-day"
