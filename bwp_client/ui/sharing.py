@@ -5,6 +5,7 @@ A menu draws its buttons when it is opened, and a file is made when its button i
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from threading import Event
 from typing import Final
@@ -109,4 +110,4 @@ def _sheet(key: str) -> str:
 
 def file_name(name: str) -> str:
     """Return a title or key as the name of a file, without its ending."""
-    return name.lower().replace("_", "-").replace(" ", "-")
+    return re.sub(r"[\W_]+", "-", name.lower()).strip("-")

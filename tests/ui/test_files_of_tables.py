@@ -69,6 +69,11 @@ def test_a_page_that_was_drawn_says_so(loaded: Path, open_page: Callable[..., Ap
 
 
 def test_the_picture_of_a_chart_has_the_name_of_what_it_shows(loaded: Path, open_page: Callable[..., AppTest]) -> None:
-    app = open_page("overview", loaded, by="day")
+    app = open_page("overview", loaded)
     (chart,) = app.get("plotly_chart")
-    assert json.loads(chart.proto.config)["toImageButtonOptions"]["filename"] == "failure-rate-by-day"
+    assert json.loads(chart.proto.config)["toImageButtonOptions"]["filename"] == "failure-rate-by-week"
+
+
+def test_the_name_of_a_file_has_letters_and_digits_only() -> None:
+    assert sharing.file_name("Failed tasks by error code, all data") == "failed-tasks-by-error-code-all-data"
+    assert sharing.file_name("codes_by_week") == "codes-by-week"
