@@ -31,7 +31,9 @@ def import_command(
         found = read_requests(file, zone=settings.deadlines.zone, now=datetime.now(UTC))
         target = Warehouse(warehouse_uri(warehouse, settings))
         with lost_tables_reported(target, as_json=as_json):
-            counts = import_requests(target, found.rows, found.columns, source=file.name, lines=found.lines)
+            counts = import_requests(
+                target, found.rows, found.columns, source=file.name, lines=found.lines, is_worklist=found.is_worklist
+            )
             if as_json:
                 print_json(counts.as_json())
             else:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import csv
 import io
 import re
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -36,6 +36,8 @@ _SEPARATOR_LINE: Final = re.compile(r'"?sep=(\\t|[^\w\s"]|\t)"?[ \t;,]*(?:\r\n|\
 _TEXT_FORMULA: Final = re.compile(r'^\s*="((?:[^"]|"")*)"\s*$')
 """A cell by which a spreadsheet keeps a text from becoming a number."""
 _COLUMNS_BY_LETTERS: Final[dict[str, str]] = {name.replace("_", ""): name for name in COLUMNS}
+_OF_EVENTS: Final = ("task_kind", "business_product_id")
+"""The columns of a request that a worklist takes from events."""
 _HARMLESS_NAME: Final = re.compile(r"[\w ]{1,40}")
 
 
@@ -54,6 +56,11 @@ class RequestFile:
     columns: tuple[str, ...]
     lines: dict[str, int]
     skipped: tuple[str, ...] = ()
+
+    @property
+    def is_worklist(self) -> bool:
+        """True if the file is a downloaded worklist."""
+        return bool(self.skipped)
 
 
 class _LineError(Exception):
@@ -77,6 +84,9 @@ def read_requests(path: Path, *, zone: ZoneInfo, now: datetime) -> RequestFile:
     records = _records(_text(path))
     names = _header(records)
     skipped = tuple(name for name in names if name and name not in COLUMNS)
+    if skipped:  # what a worklist says about the task itself comes from events, which know it better
+        skipped += tuple(name for name in names if name in _OF_EVENTS)
+    given = tuple(name for name in names if name in COLUMNS and name not in skipped)
     problems: list[tuple[int, str]] = []
     columns: dict[str, list[Any]] = {name: [] for name in COLUMNS}
     lines: dict[str, int] = {}
@@ -84,7 +94,7 @@ def read_requests(path: Path, *, zone: ZoneInfo, now: datetime) -> RequestFile:
         if not any(cell.strip() for cell in record):
             continue
         try:
-            row = _row(names, record, lines, zone, now)
+            row = _row(names, given, record, lines, zone, now)
         except _LineError as error:
             problems.append((line, str(error)))
             continue
@@ -102,7 +112,6 @@ def read_requests(path: Path, *, zone: ZoneInfo, now: datetime) -> RequestFile:
         raise UsageError(
             "The file holds no requests. Nothing was imported: put one request on each line below the header."
         )
-    given = tuple(name for name in names if name in COLUMNS)
     return RequestFile(pa.table(columns, schema=SCHEMA), given, lines, skipped)
 
 
@@ -184,12 +193,19 @@ def _column_of(cell: str) -> str:
     return _COLUMNS_BY_LETTERS.get(letters, cell.strip().lower().replace(" ", "_"))
 
 
-def _row(names: list[str], record: list[str], lines: dict[str, int], zone: ZoneInfo, now: datetime) -> dict[str, Any]:
+def _row(
+    names: list[str],
+    given: Collection[str],
+    record: list[str],
+    lines: dict[str, int],
+    zone: ZoneInfo,
+    now: datetime,
+) -> dict[str, Any]:
     if len(record) > len(names) or any(cell.strip() for cell, name in zip(record, names, strict=False) if not name):
         raise _LineError("it has more cells than the header")
     row: dict[str, Any] = {}
     for name, cell in zip(names, record, strict=False):
-        if name in COLUMNS:
+        if name in given:
             row[name] = _cell(name, cell.strip(), zone, now)
     if not row.get("task_id"):
         raise _LineError("task_id is empty")

@@ -92,6 +92,7 @@ def import_requests(
     *,
     source: str,
     lines: Mapping[str, int] | None = None,
+    is_worklist: bool = False,
     clock: Callable[[], datetime] = lambda: datetime.now(UTC),
 ) -> ImportCounts:
     """Store requests in one commit, and publish them.
@@ -104,6 +105,9 @@ def import_requests(
         given: The columns to store; the others stay as they are.
         source: The name of the run's source.
         lines: The line of each task in the imported file, for messages.
+        is_worklist: True if the rows are those of a downloaded worklist. Others may have changed requests since then, so an
+            empty cell of it clears nothing, a row without any entry is not stored, and a receipt that the worklist shows
+            because the task replaced another one stays that of the other task.
         clock: Returns the time now, in UTC.
 
     Raises:
@@ -114,7 +118,7 @@ def import_requests(
     started_at = clock()
     warehouse.create()
     with closing(connect()) as connection:
-        merge = _Merge(warehouse, connection, rows, given, lines or {})
+        merge = _Merge(warehouse, connection, rows, given, lines or {}, is_worklist=is_worklist)
         version = warehouse.commit(TableName.REQUESTS, merge.rows_for, app_id=APP_ID, replace=lambda: WHOLE_TABLE)
         contradicting, contradiction = warehouse.retry_superseded(merge.contradictions_of_events)
     unchanged = rows.num_rows - merge.stored
@@ -143,8 +147,11 @@ class _Merge:
         rows: pa.Table,
         given: tuple[str, ...],
         lines: Mapping[str, int],
+        *,
+        is_worklist: bool,
     ) -> None:
         connection.register("incoming", rows)
+        self._is_worklist = is_worklist
         self.stored = self.without_event = 0
         self._lines = lines
         self._warehouse = warehouse
@@ -156,15 +163,26 @@ class _Merge:
         stored = self._warehouse.scan(TableName.REQUESTS, handle)
         self._refuse_mixture(stored)
         others = [name for name in _SCHEMA.names if name != "task_id"]
-        columns = ", ".join(f"{'i' if name in self._given else 's'}.{name}" for name in others)
+        columns = ", ".join(f"{self._value_of(name)} as {name}" for name in others)
         differs = " or ".join(f"(m.{name} is distinct from s.{name})" for name in others)
         self._connection.execute(
             f"""
             create or replace temp table stored as select * from {stored};
             create or replace temp table merged as
+            with recursive inherited as (
+                select replaced_by as task_id, received_at from stored where replaced_by is not null
+                union
+                select s.replaced_by, i.received_at from inherited i join stored s on s.task_id = i.task_id
+                where s.replaced_by is not null
+            )
             select i.task_id, {columns} from incoming i left join stored s on s.task_id = i.task_id;
             """
         )
+        if self._is_worklist:
+            has_no_entry = " and ".join(f"{name} is null" for name in others)
+            self._connection.execute(
+                f"delete from merged where {has_no_entry} and task_id not in (select task_id from stored)"
+            )
         self._refuse_contradictions()
         (self.without_event,) = single_row(
             self._connection,
@@ -187,6 +205,17 @@ class _Merge:
             select {named} from stored where task_id not in (select task_id from merged)
             """
         ).to_arrow_reader(ROWS_PER_BATCH)
+
+    def _value_of(self, name: str) -> str:
+        """Return the SQL of a column's value after the import, of the incoming row `i` and the stored row `s`."""
+        if name not in self._given:
+            return f"s.{name}"
+        if not self._is_worklist:
+            return f"i.{name}"
+        if name != "received_at":
+            return f"coalesce(i.{name}, s.{name})"
+        of_earlier_task = "(i.task_id, i.received_at) in (select (task_id, received_at) from inherited)"
+        return f"coalesce(case when not {of_earlier_task} then i.received_at end, s.received_at)"
 
     def contradictions_of_events(self) -> tuple[int, str]:
         """Return the number of requests that name another kind or product than their events do, and the first in words."""

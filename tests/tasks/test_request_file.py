@@ -47,7 +47,9 @@ def stored(warehouse: Warehouse) -> dict[str, tuple[object, ...]]:
 
 def take_in(warehouse: Warehouse, folder: Path, text: str) -> None:
     found = read(folder, text)
-    import_requests(warehouse, found.rows, found.columns, source="requests.csv", lines=found.lines)
+    import_requests(
+        warehouse, found.rows, found.columns, source="requests.csv", lines=found.lines, is_worklist=found.is_worklist
+    )
 
 
 # Reading
@@ -310,6 +312,52 @@ def test_a_downloaded_worklist_is_imported_with_what_was_filled_in(tmp_path: Pat
     others = {task: row for task, row in stored(warehouse).items() if task in before and task != changed}
     assert stored(warehouse)[changed] == (received, "t-9", closed, note)
     assert others == {task: row for task, row in before.items() if task != changed}
+
+
+def worklist_of(warehouse: Warehouse) -> str:
+    filters = Filters(datetime(2026, 1, 1, tzinfo=UTC), NOW)
+    return to_csv(
+        run_metric(Snapshot.newest(warehouse), MetricName.OPEN_FAILURES, filters, calendar=DeadlineCalendar())
+    )
+
+
+def test_a_worklist_clears_nothing_that_came_after_its_download(tmp_path: Path) -> None:
+    warehouse = Warehouse(str(tmp_path / "w"))
+    write(tmp_path / "a.json", [envelope(task, outcome="FAILED") for task in ("t-1", "t-2")])
+    load(warehouse, open_source(str(tmp_path / "a.json")))
+    downloaded = worklist_of(warehouse)
+    take_in(warehouse, tmp_path, "task_id,received_at,closed_at,note\nt-1,2026-04-01,2026-04-20,paid\n")
+    before = stored(warehouse)
+    take_in(warehouse, tmp_path, downloaded)
+    assert stored(warehouse) == before  # and t-2, of which nothing was filled in, is no request
+    take_in(warehouse, tmp_path, "task_id,closed_at,note\nt-1,,paid\n")  # a list of one's own clears
+    assert stored(warehouse)["t-1"] != before["t-1"]
+
+
+def test_a_receipt_that_a_task_has_of_the_one_it_replaced_does_not_become_its_own(tmp_path: Path) -> None:
+    warehouse = Warehouse(str(tmp_path / "w"))
+    write(tmp_path / "a.json", [envelope(task, outcome="FAILED") for task in ("t-1", "t-2", "t-3")])
+    load(warehouse, open_source(str(tmp_path / "a.json")))
+    take_in(warehouse, tmp_path, "task_id,received_at,replaced_by\nt-1,2026-04-01,t-2\nt-2,,t-3\n")
+    downloaded = worklist_of(warehouse)
+    assert "2026-03-31T22:00:00+00:00" in downloaded  # t-3 is shown with the receipt of t-1
+    take_in(warehouse, tmp_path, downloaded)
+    assert "t-3" not in stored(warehouse)
+    rows = [*csv.DictReader(io.StringIO(downloaded))]
+    (last,) = (row for row in rows if row["task_id"] == "t-3")
+    last["received_at"] = "2026-04-09"  # the same task with a receipt of its own
+    text = io.StringIO()
+    writer = csv.DictWriter(text, list(rows[0]))
+    writer.writeheader()
+    writer.writerows(rows)
+    take_in(warehouse, tmp_path, text.getvalue())
+    assert datetime(2026, 4, 8, 22, tzinfo=UTC) in stored(warehouse)["t-3"]
+
+
+def test_a_worklist_takes_kind_and_product_from_the_events(tmp_path: Path) -> None:
+    found = read(tmp_path, "task_id,state,task_kind,business_product_id,closed_at\nt-1,open,x y,shop 1,2026-04-02\n")
+    assert found.columns == ("task_id", "closed_at")
+    assert found.skipped == ("state", "task_kind", "business_product_id")
 
 
 def test_columns_of_the_worklist_are_named_and_any_other_is_refused(tmp_path: Path) -> None:
