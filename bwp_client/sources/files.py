@@ -13,7 +13,7 @@ from bwp_client.addresses import path_of_uri
 from bwp_client.errors import ObjectNotFoundError, SourceNotFoundError, UsageError
 from bwp_client.sources.base import SourceObject
 from bwp_client.sources.off_limits import SYSTEM_FOLDERS, is_stream, why_refused
-from bwp_client.sources.own_output import is_delta_table, report_folders
+from bwp_client.sources.own_output import is_delta_table, is_log, is_log_entry, report_folders
 
 _SHOWN_CHARACTERS = 200
 _STANDARD_INPUT = "-"
@@ -35,7 +35,7 @@ class FileSource:
 
         Raises:
             SourceNotFoundError: The path does not exist.
-            UsageError: The path can't be read, is never read as events, or is one of `leave_out` or in a Delta table.
+            UsageError: The path can't be read, is never read as events, is in `leave_out` or a Delta table, or is our log.
         """
         self.left_out: list[str] = []
         """The Delta tables and reports that the last listing left out, for messages."""
@@ -48,7 +48,7 @@ class FileSource:
             self._leave_out = {_id_of(Path(address)) for address in leave_out if not address.startswith("s3://")} - {
                 None
             }
-            is_output = exists and (_id_of(self._root) in self._leave_out or _is_in_delta_table(self._root))
+            is_output = exists and (_id_of(self._root) in self._leave_out or _is_table_or_log(self._root))
         except (
             OSError,
             RuntimeError,
@@ -206,9 +206,10 @@ def _normal_path(path: str) -> Path:
     return Path(os.path.realpath(absolute)) if ".." in absolute.parts else absolute
 
 
-def _is_in_delta_table(path: Path) -> bool:
+def _is_table_or_log(path: Path) -> bool:
+    """Return whether a path is in a Delta table, or is a log beside published reports or one of its entries."""
     real = Path(os.path.realpath(path))
-    return any(map(is_delta_table, (real, *real.parents)))
+    return is_log_entry(str(real)) or is_log(real) or any(map(is_delta_table, (real, *real.parents)))
 
 
 def _is_refused(link: Path) -> bool:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, BinaryIO, Self, cast
 from bwp_client.aws import AwsProblem, list_objects, object_store, s3_client, s3_errors, split_s3
 from bwp_client.errors import TransientRemoteError, UsageError
 from bwp_client.sources.base import SourceObject
+from bwp_client.sources.own_output import is_log_entry
 
 if TYPE_CHECKING:
     from botocore.response import StreamingBody
@@ -46,7 +47,7 @@ class S3Source:
         # A source may be within a warehouse: only what is below the source is left out.
         self._leave_out = tuple(key for bucket, key in others if bucket == self._bucket and not below.startswith(key))
         self.left_out: list[str] = []
-        """The Delta tables that the last listing left out, for messages."""
+        """The Delta tables and logs of reports that the last listing left out, for messages."""
 
     @property
     def label(self) -> str:
@@ -65,7 +66,7 @@ class S3Source:
                 yield SourceObject(f"s3://{self._bucket}/{item['Key']}", item["ETag"].strip('"'), item["Size"])
 
     def listed(self, client: S3Client | None = None) -> Iterator[ObjectTypeDef]:
-        """Yield the objects as S3 describes them, without empty "folder" markers, `leave_out`, and other Delta tables.
+        """Yield the objects as S3 describes them, without empty "folder" markers, `leave_out`, other Delta tables and logs.
 
         Raises:
             botocore.exceptions.ClientError: S3 refused or failed.
@@ -81,8 +82,14 @@ class S3Source:
             if _DELTA_LOG in key and (found := _table_of(key)) not in (None, table):
                 table = found
                 self.left_out.append(f"s3://{self._bucket}/{table}")
-            if table is None or not key.startswith(table):
-                yield item
+            if table is not None and key.startswith(table):
+                continue
+            if is_log_entry(key):
+                log = f"s3://{self._bucket}/{key.rpartition('/')[0]}/"
+                if log not in self.left_out[-1:]:
+                    self.left_out.append(log)
+                continue
+            yield item
 
     def open(self, item: SourceObject) -> BinaryIO:
         """Open the listed version of an object.

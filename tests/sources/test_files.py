@@ -13,6 +13,10 @@ from support.tables import command, command_json, reasons, rows
 
 from bwp_client.errors import UsageError
 from bwp_client.load import load
+from bwp_client.monitoring.notify import Notice
+from bwp_client.reports.attempts import log_attempt
+from bwp_client.reports.notice_log import NoticeLog, NoticeState, StoredNotice
+from bwp_client.reports.store import open_store
 from bwp_client.sources import FileSource, off_limits, open_source
 from bwp_client.warehouse import TableName, Warehouse
 
@@ -248,6 +252,47 @@ def test_other_tables_and_reports_are_left_out_and_named(here: Path) -> None:
     assert "Read 2 records of 1 objects" in done.stderr
     assert f"Left out, since they hold no events: {here}/in/" in done.stderr
     assert tasks("new") == ["in-1", "in-2"]
+
+
+def write_logs(folder: str) -> None:
+    """Store a notice that is sent once and another one, each with a try, the second with an end; log an attempt."""
+    store = open_store(folder)
+    log = NoticeLog(store)
+    for once in ("x", ""):
+        stored = StoredNotice(Notice("No events", ("s3cr3t line",), once=once), "check")
+        log.add(stored)
+        log.end_try(stored, log.claim(stored) or 0, [], "refused")
+    log.end(stored, NoticeState.GIVEN_UP)
+    with log_attempt(store, "k"):
+        pass
+
+
+@pytest.mark.parametrize("source", ["in", ".", "in/published"])
+def test_the_logs_beside_reports_are_left_out_and_named(source: str, here: Path) -> None:
+    write_logs("in/published")
+    opened = FileSource(source)
+    uris = [item.uri for item in opened.objects()]
+    assert not [uri for uri in uris if "/published/" in uri]
+    folders = {f"{here}/in/published/{name} (reports)" for name in ("log", "notices")}
+    assert set(opened.left_out) == folders
+
+
+@pytest.mark.parametrize("name", ["notices", "log"])
+def test_a_log_beside_reports_is_no_source_itself(name: str, here: Path) -> None:
+    write_logs("in/published")
+    entry = next((here / "in" / "published" / name).iterdir())
+    for source in (entry.parent, entry):
+        done = command("load", str(source), "--warehouse", "w", cwd=here)
+        assert done.returncode == 2, done.stderr
+        assert "holds tables or reports, and no events" in done.stderr
+    assert not (here / "w").exists()
+
+
+@pytest.mark.parametrize("name", ["notices", "log"])
+def test_a_folder_of_events_with_the_name_of_a_log_is_read(name: str, here: Path) -> None:
+    write(here / "in" / name / "20261103T101112Z-b.json", [envelope("b")])
+    assert f"in/{name}/20261103T101112Z-b.json" in listed(".")
+    assert len(listed(f"in/{name}")) == 1
 
 
 def test_a_manifest_that_is_not_ours_is_no_report(here: Path) -> None:

@@ -247,6 +247,25 @@ def test_a_source_on_s3_does_not_contain_the_warehouse_or_the_reports(scripted_s
     assert "4 objects below s3://both/" in done.stdout
 
 
+LOG_ENTRIES = [
+    "published/log/20261103T101112.123Z-0123456789ab.json",
+    "published/notices/20261103T101112Z-0123456789ab.json",
+    "published/notices/20261103T101112Z-0123456789ab.end.json",
+    "published/notices/once-0123456789ab.json",
+    "published/notices/once-0123456789ab.try-12.json",
+]
+
+
+@pytest.mark.parametrize("prefix", ["", "published", "published/", "published/notices/"])
+def test_the_logs_beside_reports_on_s3_are_left_out_and_named(server: type[Answers], prefix: str) -> None:
+    others = ["in/a.json", "published/notices/a-0123456789ab.json", "published/xnotices/once-0123456789ab.json"]
+    server.sizes = dict.fromkeys([*LOG_ENTRIES, *others], 7)
+    source = open_source(f"s3://bucket/{prefix}")
+    assert [item.uri for item in source.objects()] == [f"s3://bucket/{key}" for key in others if key.startswith(prefix)]
+    logs = [f"s3://bucket/published/{name}/" for name in ("log", "notices")]
+    assert source.left_out == [log for log in logs if log.startswith(f"s3://bucket/{prefix}")]
+
+
 def test_what_one_names_within_a_warehouse_on_s3_is_read(scripted_s3: ScriptedS3, tmp_path: Path) -> None:
     scripted_s3.put("both", "wh/incoming/a.json", text_of([envelope("t-1")]))
     done = command_json("load", "s3://both/wh/incoming/", "--warehouse", "s3://both/wh", "--json", cwd=tmp_path)
