@@ -50,6 +50,13 @@ def absolute_address(value: str) -> str:
     return value
 
 
+def _not_empty(value: str) -> str:
+    if not value.strip():
+        raise ValueError("it is empty; write an address, or remove the setting for its default")
+    return value
+
+
+Address = Annotated[str, AfterValidator(_not_empty)]
 WebAddress = Annotated[str, AfterValidator(absolute_address)]
 
 
@@ -124,7 +131,7 @@ class ReportSettings(BaseModel):
 
     max_stale_hours: float = Field(default=48.0, ge=0, le=1e9, allow_inf_nan=False)
     min_lookup_coverage: float = Field(default=0.9, ge=0, le=1, allow_inf_nan=False)
-    out: str | None = None
+    out: Address | None = None
     browser: str | None = None
     signing_key: SecretStr | None = None
     public_key: str | None = None
@@ -137,9 +144,9 @@ class Settings(BaseSettings):
         env_prefix="BWP_", env_nested_delimiter="__", env_file=".env", env_file_encoding="utf-8", extra="ignore"
     )
 
-    source: str | None = None
+    source: Address | None = None
     sources: list[str] = Field(default_factory=list)
-    warehouse: str | None = None
+    warehouse: Address | None = None
     s3_request_payer: Literal["requester"] | None = None
     api: ApiSettings = Field(default_factory=ApiSettings)
     archive: ArchiveSettings = Field(default_factory=ArchiveSettings)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from bwp_client.cli.console import errors_as_exit_codes, print_json
-from bwp_client.cli.options import JsonOption, WarehouseOption, our_output, warehouse_uri
+from bwp_client.cli.options import JsonOption, WarehouseOption, not_empty, our_output, warehouse_uri
 from bwp_client.errors import ExitCode, UsageError
 
 if TYPE_CHECKING:
@@ -23,7 +23,8 @@ def doctor_command(
     source: Annotated[
         str | None,
         typer.Argument(
-            help="What to inspect: api, archive://NAME, s3://bucket/prefix or a path. The default is $BWP_SOURCE."
+            callback=not_empty,
+            help="What to inspect: api, archive://NAME, s3://bucket/prefix or a path. The default is $BWP_SOURCE.",
         ),
     ] = None,
     warehouse: WarehouseOption = None,

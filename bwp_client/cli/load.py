@@ -7,7 +7,15 @@ import typer
 
 from bwp_client.cli.console import Progress, errors_as_exit_codes, note, print_json
 from bwp_client.cli.lost_tables import lost_tables_reported
-from bwp_client.cli.options import FromOption, JsonOption, ToOption, WarehouseOption, our_output, warehouse_uri
+from bwp_client.cli.options import (
+    FromOption,
+    JsonOption,
+    ToOption,
+    WarehouseOption,
+    not_empty,
+    our_output,
+    warehouse_uri,
+)
 from bwp_client.errors import ExitCode, MixedDataError, UsageError
 
 if TYPE_CHECKING:
@@ -25,7 +33,8 @@ def load_command(
     source: Annotated[
         str | None,
         typer.Argument(
-            help="What to load: a path, s3://bucket/prefix, archive://NAME or sample://. The default is $BWP_SOURCE."
+            callback=not_empty,
+            help="What to load: a path, s3://bucket/prefix, archive://NAME or sample://. The default is $BWP_SOURCE.",
         ),
     ] = None,
     from_: FromOption = None,

@@ -26,11 +26,27 @@ def no_nan(value: float | None) -> float | None:
     return value
 
 
+def not_empty(value: str | None) -> str | None:
+    """Refuse an empty value, as an unset variable of a script gives it; a callback of options and arguments.
+
+    Without the refusal, the command would read or write the default place, which the user did not mean.
+
+    Raises:
+        BadParameter: The value is empty or blank.
+    """
+    if value is not None and not value.strip():
+        raise typer.BadParameter(
+            "It is empty. Nothing was read or written. Write a value, or leave it out for the default."
+        )
+    return value
+
+
 WarehouseOption = Annotated[
     str | None,
     typer.Option(
         "--warehouse",
         metavar="URI",
+        callback=not_empty,
         help="The folder or s3:// prefix of the warehouse. The default is $BWP_WAREHOUSE, else ./warehouse.",
     ),
 ]
@@ -67,6 +83,7 @@ NotifyOption = Annotated[
     typer.Option(
         "--notify",
         metavar="URL",
+        callback=not_empty,
         help="Send notices to this address, in the form of Apprise; several are separated by commas. The default is "
         "$BWP_NOTIFY_URL.",
     ),

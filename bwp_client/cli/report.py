@@ -14,6 +14,7 @@ from bwp_client.cli.options import (
     RegionOption,
     TaskKindOption,
     WarehouseOption,
+    not_empty,
     notice_destinations,
     selection,
     warehouse_uri,
@@ -32,6 +33,7 @@ OutOption = Annotated[
     typer.Option(
         "--out",
         metavar="URI",
+        callback=not_empty,
         help="The folder or s3:// prefix of published reports. The default is $BWP_REPORT__OUT, else ./reports.",
     ),
 ]
@@ -137,7 +139,8 @@ def rebuild_command(
         str, typer.Argument(help="The manifest.json of a report, its folder, or its ZIP file; may be on s3://.")
     ],
     out: Annotated[
-        str | None, typer.Option(metavar="DIR", help="Write the rebuilt files to this new or empty folder.")
+        str | None,
+        typer.Option(metavar="DIR", callback=not_empty, help="Write the rebuilt files to this new or empty folder."),
     ] = None,
     verify: Annotated[
         bool,
@@ -148,6 +151,7 @@ def rebuild_command(
         typer.Option(
             "--public-key",
             metavar="FILE",
+            callback=not_empty,
             help="The public key that verifies the signature. The default is $BWP_REPORT__PUBLIC_KEY.",
         ),
     ] = None,
