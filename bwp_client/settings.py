@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from contextlib import suppress
 from functools import lru_cache
 from ipaddress import ip_address
 from pathlib import Path
@@ -14,6 +15,8 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from pydantic import AfterValidator, BaseModel, Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import (
     BaseSettings,
+    DotEnvSettingsSource,
+    EnvSettingsSource,
     NoDecode,
     PydanticBaseSettingsSource,
     SettingsConfigDict,
@@ -32,6 +35,17 @@ DEFAULT_REPORTS = "./reports"
 SAMPLE_REPORTS = "./reports-sample"
 ANY_PRODUCT = "*"
 _GROUPS = {"api", "archive", "auth", "report"}
+_CREDENTIALS_FORM = '{"*": {"client_id": "…", "client_secret": "…"}}'
+_DEADLINE_RULE_FORM = '{"*": "GDPR"}'
+_JSON_FORMS = {
+    **{f"BWP_{group.upper()}": "{…}" for group in sorted(_GROUPS)},
+    "BWP_API__CREDENTIALS": _CREDENTIALS_FORM,
+    "BWP_AUTH__ALLOW_DOMAINS": '["example.com"]',
+    "BWP_AUTH__ALLOW_EMAILS": '["name@example.com"]',
+    "BWP_PRODUCT_NAMES": '{"business product ID": "name"}',
+    "BWP_SOURCES": '["s3://bucket/prefix"]',
+}
+"""The form of each setting that is read as JSON."""
 
 
 def absolute_address(value: str) -> str:
@@ -60,6 +74,18 @@ Address = Annotated[str, AfterValidator(_not_empty)]
 WebAddress = Annotated[str, AfterValidator(absolute_address)]
 
 
+def _parsed(text: str, form: str) -> Any:
+    """Return the value of a JSON text. Its error names the form and, unlike that of `json`, keeps no copy of the text.
+
+    Raises:
+        ValueError: The text is not JSON.
+    """
+    try:
+        return json.loads(text)
+    except ValueError:
+        raise ValueError(f"not JSON; write {form}") from None
+
+
 class ApiCredential(BaseModel):
     """One Buy with Prime API credential."""
 
@@ -81,7 +107,7 @@ class ApiSettings(BaseModel):
     @field_validator("credentials", mode="before")
     @classmethod
     def _from_json(cls, value: Any) -> Any:
-        return json.loads(value) if isinstance(value, str) else value
+        return _parsed(value, _CREDENTIALS_FORM) if isinstance(value, str) else value
 
     @field_validator("credentials")
     @classmethod
@@ -162,7 +188,9 @@ class Settings(BaseSettings):
     @field_validator("deadline_rule", mode="before")
     @classmethod
     def _rule_or_map(cls, value: Any) -> Any:
-        return json.loads(value) if isinstance(value, str) and value.lstrip().startswith("{") else value
+        return (
+            _parsed(value, _DEADLINE_RULE_FORM) if isinstance(value, str) and value.lstrip().startswith("{") else value
+        )
 
     @field_validator("deadline_rule", "product_names")
     @classmethod
@@ -240,6 +268,11 @@ class Settings(BaseSettings):
                 "in .env or in .streamlit/secrets.toml and start again."
             ) from None
         except (ValueError, OSError) as error:
+            if wrong := _not_json():
+                raise SettingsError(
+                    f"A setting is wrong: {'; '.join(wrong)}. Nothing was read or written. Mend it in the environment or in "
+                    ".env and start again."
+                ) from None
             # Only the type of the cause is named, because its text may quote a value, which may be a secret.
             raise SettingsError(
                 f"The settings could not be read ({type(error).__name__}): one of the BWP_ variables, .env or "
@@ -256,6 +289,25 @@ def _state_of_sources() -> object:
     names = sorted(name for name in os.environ if name.upper().startswith("BWP_"))
     changed = [path.stat().st_mtime_ns if path.is_file() else 0 for path in (Path(".env"), SECRETS_FILE)]
     return Path.cwd(), *((name, os.environ[name]) for name in names), *changed
+
+
+def _variables() -> list[tuple[str, str | None]]:
+    """Return the names, in upper case, and the values of all variables of the environment and of `.env`."""
+    sources = (EnvSettingsSource(Settings), DotEnvSettingsSource(Settings))
+    return [(name.upper(), value) for source in sources for name, value in source.env_vars.items()]
+
+
+def _not_json() -> list[str]:
+    """Return, without its value, each variable that must be JSON and is not, and the form to write."""
+    wrong = []
+    with suppress(ValueError, OSError):  # .env can't be read
+        for name, value in _variables():
+            if name in _JSON_FORMS:
+                try:
+                    json.loads(value or "")
+                except ValueError:
+                    wrong.append(f"{name}: not JSON; write {_JSON_FORMS[name]}")
+    return list(dict.fromkeys(wrong))
 
 
 class _TableError(ValueError):

@@ -76,6 +76,44 @@ def test_a_wrong_file_is_reported_without_its_values(secrets: Path, text: str) -
     assert "s3cr3t" not in str(raised.value)
 
 
+@pytest.mark.parametrize(
+    ("name", "form"),
+    [
+        ("BWP_PRODUCT_NAMES", '{"business product ID": "name"}'),
+        ("BWP_SOURCES", '["s3://bucket/prefix"]'),
+        ("BWP_API__CREDENTIALS", '{"*": {"client_id": "…", "client_secret": "…"}}'),
+        ("BWP_AUTH__ALLOW_EMAILS", '["name@example.com"]'),
+        ("BWP_AUTH__ALLOW_DOMAINS", '["example.com"]'),
+        ("BWP_DEADLINE_RULE", '{"*": "GDPR"}'),
+        ("BWP_API", "{…}"),
+    ],
+)
+@pytest.mark.parametrize("place", ["environment", ".env"])
+def test_a_value_that_is_not_json_is_named_with_its_form_and_not_shown(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, form: str, place: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    if place == ".env":
+        Path(".env").write_text(f"{name}='{{s3cr3t'\n")
+    else:
+        monkeypatch.setenv(name, "{s3cr3t")
+    with pytest.raises(SettingsError) as raised:
+        Settings.load()
+    text = str(raised.value)
+    assert f"{name}: " in text
+    assert f"not JSON; write {form}" in text
+    assert "Nothing was read or written. Mend it in the environment" in text
+    assert "s3cr3t" not in text
+    assert raised.value.__cause__ is None
+
+
+def test_credentials_of_the_secrets_file_that_are_not_json_are_named_with_their_form(secrets: Path) -> None:
+    secrets.write_text("[bwp]\nAPI__CREDENTIALS = 's3cr3t'\n")
+    with pytest.raises(SettingsError, match=r"BWP_API__CREDENTIALS: .*not JSON; write .*client_secret") as raised:
+        Settings.load()
+    assert "s3cr3t" not in str(raised.value)
+
+
 @pytest.mark.parametrize("zone", ["Mars/Olympus", "europe/Berlin2", "UTC+2", " ", "", "../../etc/passwd"])
 def test_a_time_zone_that_is_none_is_a_wrong_setting(monkeypatch: pytest.MonkeyPatch, zone: str) -> None:
     monkeypatch.setenv("BWP_TIMEZONE", zone)
