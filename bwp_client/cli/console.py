@@ -79,7 +79,7 @@ class Progress:
 
 @contextmanager
 def errors_as_exit_codes(*, as_json: bool) -> Iterator[None]:
-    """Turn an error in the block into a message and an exit code.
+    """Turn an error in the block into a message and an exit code, and note misspelt settings before it.
 
     Raises:
         SystemExit: With the error's exit code, or 4 for a fault of ours.
@@ -88,7 +88,10 @@ def errors_as_exit_codes(*, as_json: bool) -> Iterator[None]:
 
     try:
         with stop_signals_as_interrupt():
-            yield
+            try:
+                yield
+            finally:
+                _note_misspelt_settings(as_json=as_json)
     except Exit:
         raise
     except BwpError as error:
@@ -116,6 +119,18 @@ def errors_as_exit_codes(*, as_json: bool) -> Iterator[None]:
             # The traceback without the text of the error, which may quote data.
             note("".join(traceback.format_tb(error.__traceback__)).rstrip())
         raise SystemExit(int(ExitCode.INTERNAL)) from error
+
+
+def _note_misspelt_settings(*, as_json: bool) -> None:
+    """Write a line for each variable that is probably a misspelt setting.
+
+    A command that needs no settings, such as `sandbox`, does not import them for it.
+    """
+    if "bwp_client.settings" in sys.modules:
+        from bwp_client.settings import misspelt_settings
+
+        for sentence in misspelt_settings():
+            note(sentence, as_json=as_json)
 
 
 def print_error(message: str, *, as_json: bool) -> None:
