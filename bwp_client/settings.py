@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import re
-from collections.abc import Iterator
 from contextlib import suppress
 from functools import lru_cache
 from ipaddress import ip_address
@@ -36,13 +34,11 @@ DEFAULT_WAREHOUSE = "./warehouse"
 DEFAULT_REPORTS = "./reports"
 SAMPLE_REPORTS = "./reports-sample"
 ANY_PRODUCT = "*"
-_GROUPS = {"api", "archive", "auth", "report"}
-_SIMILARITY = 0.75
-"""The least similarity, by `difflib`, of a misspelt variable to the setting that was meant."""
+GROUPS = {"api", "archive", "auth", "report"}
 _CREDENTIALS_FORM = '{"*": {"client_id": "…", "client_secret": "…"}}'
 _DEADLINE_RULE_FORM = '{"*": "GDPR"}'
 _JSON_FORMS = {
-    **{f"BWP_{group.upper()}": "{…}" for group in sorted(_GROUPS)},
+    **{f"BWP_{group.upper()}": "{…}" for group in sorted(GROUPS)},
     "BWP_API__CREDENTIALS": _CREDENTIALS_FORM,
     "BWP_AUTH__ALLOW_DOMAINS": '["example.com"]',
     "BWP_AUTH__ALLOW_EMAILS": '["name@example.com"]',
@@ -295,46 +291,17 @@ def _state_of_sources() -> object:
     return Path.cwd(), *((name, os.environ[name]) for name in names), *changed
 
 
-def _variables() -> list[tuple[str, str | None]]:
+def variables() -> list[tuple[str, str | None]]:
     """Return the names, in upper case, and the values of all variables of the environment and of `.env`."""
     sources = (EnvSettingsSource(Settings), DotEnvSettingsSource(Settings))
     return [(name.upper(), value) for source in sources for name, value in source.env_vars.items()]
-
-
-def misspelt_settings() -> list[str]:
-    """Return a sentence for each variable of the environment or of `.env` that is no setting but resembles one.
-
-    Other variables that begin with `BWP_` may belong to another program and are not named.
-    """
-    from difflib import get_close_matches
-
-    known = set(_names(Settings))
-    exact = known | {f"BWP_{group.upper()}" for group in _GROUPS}
-    sentences = []
-    with suppress(ValueError, OSError):  # .env can't be read, which `Settings.load` says
-        for name in sorted({name for name, _ in _variables() if re.fullmatch(r"BWP_\w+", name, re.ASCII)} - exact):
-            if any(name.startswith(f"{setting}__") for setting in known):
-                continue  # a key of a table, such as a business product of the credentials
-            tails = [setting.removeprefix("BWP_") for setting in sorted(known)]
-            if similar := get_close_matches(name.removeprefix("BWP_"), tails, n=1, cutoff=_SIMILARITY):
-                sentences.append(f"{name} is not a setting; did you mean BWP_{similar[0]}?")
-    return sentences
-
-
-def _names(model: type[BaseModel], prefix: str = "BWP_") -> Iterator[str]:
-    """Yield the variable of each setting."""
-    for name, field in model.model_fields.items():
-        if isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel):
-            yield from _names(field.annotation, f"{prefix}{name.upper()}__")
-        else:
-            yield f"{prefix}{name.upper()}"
 
 
 def _not_json() -> list[str]:
     """Return, without its value, each variable that must be JSON and is not, and the form to write."""
     wrong = []
     with suppress(ValueError, OSError):  # .env can't be read
-        for name, value in _variables():
+        for name, value in variables():
             if name in _JSON_FORMS:
                 try:
                     json.loads(value or "")
@@ -374,7 +341,7 @@ def _nested(table: Any) -> dict[str, Any]:
             if not isinstance(target, dict):
                 raise _TableError
         # Below `credentials` and `product_names` the keys are data, not names of settings.
-        if isinstance(value, dict) and leaf in _GROUPS:
+        if isinstance(value, dict) and leaf in GROUPS:
             group = target.setdefault(leaf, {})
             if not isinstance(group, dict):
                 raise _TableError

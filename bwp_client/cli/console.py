@@ -127,7 +127,7 @@ def _note_misspelt_settings(*, as_json: bool) -> None:
     A command that needs no settings, such as `sandbox`, does not import them for it.
     """
     if "bwp_client.settings" in sys.modules:
-        from bwp_client.settings import misspelt_settings
+        from bwp_client.cli.misspelt_settings import misspelt_settings
 
         for sentence in misspelt_settings():
             note(sentence, as_json=as_json)
