@@ -4,8 +4,8 @@ Each run of full, rated weeks of a product is compared with the product's other 
 run has up to `MAX_WEEKS` weeks and up to half of the product's weeks. Consecutive weeks are tested as one run; tested singly,
 each bad week would raise the baseline of the next and hide both. The run with the smallest p-value is the episode, if that
 value is below 5 % divided by the number of runs of all products (Bonferroni). Neighbouring weeks that failed far more often
-than the remaining weeks are added to the episode. An episode is over only if the failure rate after it,
-the newest days included, is far lower.
+than the remaining weeks are added to the episode. An episode is over only if the failure rate after it, the newest days
+included, is far lower, and no longer far above that of the weeks before.
 """
 
 from __future__ import annotations
@@ -21,6 +21,8 @@ FALSE_ALARM = 0.05
 MIN_FAILED = 5
 """A run with fewer failures is no episode, however unlikely it is."""
 MAX_WEEKS = 6
+HIGH_RATIO = 1.5
+"""A rate that is lower than this many times the usual rate is not high, however certain it is."""
 _WEEK = timedelta(weeks=1)
 
 
@@ -33,7 +35,9 @@ class Episode:
         from_time: The beginning of the first week.
         to_time: The end of the last week.
         usual_rate: The failure rate of the product's other weeks.
-        is_over: True if the failure rate after the episode is clearly lower.
+        is_over: True if the failure rate after the episode is clearly lower, and does not stay high.
+        stays_high: True if the failure rate after the episode is clearly higher than before it, and at least 1.5 times as
+            high, though it may be lower than in the episode.
     """
 
     business_product_id: str
@@ -41,6 +45,7 @@ class Episode:
     to_time: datetime
     usual_rate: float
     is_over: bool
+    stays_high: bool
 
 
 def find_episode(weekly: Mapping[str, pd.DataFrame]) -> Episode | None:
@@ -67,14 +72,26 @@ def find_episode(weekly: Mapping[str, pd.DataFrame]) -> Episode | None:
 
 def _episode(product: str, weeks: pd.DataFrame, first: int, last: int, frame: pd.DataFrame) -> Episode:
     run, others = frame.loc[first:last], frame.drop(index=range(first, last + 1))
-    to_time = _start_of(frame, last) + _WEEK
+    from_time, to_time = _start_of(frame, first), _start_of(frame, last) + _WEEK
+    before, after = frame[frame["period_start"] < from_time], weeks[weeks["period_start"] >= to_time]
+    stays_high = _is_high(after, before)
     return Episode(
         business_product_id=product,
-        from_time=_start_of(frame, first),
+        from_time=from_time,
         to_time=to_time,
         usual_rate=int(others["failed"].sum()) / int(others["n"].sum()),
-        is_over=_p_value(run, weeks[weeks["period_start"] >= to_time]) < FALSE_ALARM,
+        is_over=not stays_high and _p_value(run, after) < FALSE_ALARM,
+        stays_high=stays_high,
     )
+
+
+def _is_high(weeks: pd.DataFrame, usual: pd.DataFrame) -> bool:
+    """Return whether weeks failed clearly more often than the usual ones, and at least `HIGH_RATIO` times as often."""
+    (failed, n), (usual_failed, usual_n) = (
+        (int(frame["failed"].sum()), int(frame["n"].sum())) for frame in (weeks, usual)
+    )
+    is_higher = failed * usual_n >= HIGH_RATIO * usual_failed * n
+    return is_higher and _p_value(weeks, usual) < FALSE_ALARM
 
 
 def _extended(frame: pd.DataFrame, first: int, last: int) -> tuple[int, int]:

@@ -70,6 +70,25 @@ def test_an_episode_without_a_clear_end_is_not_called_over() -> None:
 
 
 @pytest.mark.parametrize(
+    ("failed", "n", "is_over"),
+    [
+        (21, 175, False),  # lower than 36 of 175, and four times the usual rate
+        (5, 175, True),
+        (7, 175, True),  # 4.0 % beside 2.9 %: chance
+        (390, 10_000, True),  # clearly higher than usual, and less than 1.5 times as high
+    ],
+)
+def test_a_rise_that_eases_is_over_when_the_rate_is_about_the_usual_one_again(
+    failed: int, n: int, is_over: bool
+) -> None:
+    episode = find_episode({"bad": weeks([*[(5, 175)] * 12, (36, 175), (failed, n)], partial_last=True)})
+    assert episode is not None
+    assert (episode.from_time, episode.to_time) == (START + timedelta(weeks=12), START + timedelta(weeks=13))
+    assert episode.is_over is is_over
+    assert episode.stays_high is not is_over
+
+
+@pytest.mark.parametrize(
     "counts",
     [
         [],

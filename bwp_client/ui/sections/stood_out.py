@@ -127,6 +127,8 @@ def _first_and_end(page: PageContext, episode: Episode) -> tuple[datetime, datet
     )
     near = [time for time in ups if abs(time - episode.from_time) <= _WEEK and time < episode.to_time]
     start = near[-1] if near else episode.from_time
+    if episode.stays_high:  # a change downwards that leaves the rate high is no end
+        return start, None
     near = [time for time in downs if abs(time - episode.to_time) <= _WEEK and time > start]
     end = near[-1] if near else episode.to_time if episode.is_over else to_time
     return start, end if end < to_time else None
