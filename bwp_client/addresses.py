@@ -1,4 +1,4 @@
-"""Addresses of folders and of S3 prefixes as users write them; an address that nothing of ours can be at is refused.
+"""Addresses of folders and of S3 prefixes as users write them; one that we can neither read nor write is refused.
 
 Without the refusal, a mistyped scheme would become the name of a local folder, and tables or reports would be written there.
 """

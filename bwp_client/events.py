@@ -126,8 +126,8 @@ class Refused(Exception):  # noqa: N818 - a result, not a fault
 def decode_record(record: bytes | memoryview) -> Envelope:
     """Decode an envelope or the body of a webhook.
 
-    An event of a type that is not charted is accepted whatever its other fields hold. A charted event must have what the
-    figures need: an ID or idempotency key, a time and resources, and `detail`, if any, must be an object. In all other
+    An event of a type that is not charted is accepted whatever its other fields hold. A charted event must have an ID or
+    idempotency key, a time and resources; its `detail`, if any, must be an object or the JSON text of one. In all other
     fields a number becomes its text, and any value that is neither a text nor a number becomes empty.
 
     Raises:

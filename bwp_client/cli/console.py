@@ -124,7 +124,7 @@ def errors_as_exit_codes(*, as_json: bool) -> Iterator[None]:
 def _note_misspelt_settings(*, as_json: bool) -> None:
     """Write a line for each variable that is probably a misspelt setting.
 
-    A command that needs no settings, such as `sandbox`, does not import them for it.
+    Where the command has not imported the settings, as `sample`, nothing is looked for: the import would slow it down.
     """
     if "bwp_client.settings" in sys.modules:
         from bwp_client.cli.misspelt_settings import misspelt_settings

@@ -21,11 +21,12 @@ _MAX_REASONS: Final = 20
 
 @dataclass(frozen=True, slots=True)
 class EnrichResult:
-    """The result of a run, in tasks but for `api_calls`: asked = found + pending + not_found + denied + failed.
+    """The result of a run. All counts but `api_calls` are of tasks.
 
-    Queued tasks without an answer count as `not_asked`. IDs that the user named and no event knows are in `unknown`, and in
-    no count. `skipped` counts, by business product, the tasks among the denied about which the API was not asked: their
-    product had denied several tasks in a row.
+    `asked` is the number of tasks with a result: found + pending + not_found + denied + failed. Some of the denied tasks were
+    never sent to the API, because their product had denied several in a row; `skipped` counts these by business product.
+    Queued tasks without a result count as `not_asked`. IDs that the user named and no event knows are in `unknown`, and in
+    no count.
     """
 
     asked: int = 0

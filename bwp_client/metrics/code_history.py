@@ -71,7 +71,10 @@ def change_sentences(changes: pd.DataFrame) -> list[str]:
 
 
 def _when(change: Mapping[Any, Any]) -> str:
-    """Return the likeliest day of a change, and the days between which it lies: other sentences may name another of these."""
+    """Return the likeliest day of a change, with the first and the last possible day unless all are the same.
+
+    Other sentences may name another of the possible days.
+    """
     on = f"on {day(change['changed_at'])}"
     if change["earliest"] == change["latest"]:
         return on

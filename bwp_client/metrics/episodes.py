@@ -5,7 +5,7 @@ run has up to `MAX_WEEKS` weeks and up to half of the product's weeks. Consecuti
 each bad week would raise the baseline of the next and hide both. The run with the smallest p-value is the episode, if that
 value is below 5 % divided by the number of runs of all products (Bonferroni). Neighbouring weeks that failed far more often
 than the remaining weeks are added to the episode. An episode is over only if the failure rate after it, the newest days
-included, is far lower, and no longer far above that of the weeks before.
+included, is clearly lower than in it, and not both clearly higher than before it and at least 1.5 times as high.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ MIN_FAILED = 5
 """A run with fewer failures is no episode, however unlikely it is."""
 MAX_WEEKS = 6
 HIGH_RATIO = 1.5
-"""A rate that is lower than this many times the usual rate is not high, however certain it is."""
+"""A rate counts as high from this many times the rate before the episode on, even if a smaller difference is certain."""
 _WEEK = timedelta(weeks=1)
 
 
@@ -85,13 +85,13 @@ def _episode(product: str, weeks: pd.DataFrame, first: int, last: int, frame: pd
     )
 
 
-def _is_high(weeks: pd.DataFrame, usual: pd.DataFrame) -> bool:
-    """Return whether weeks failed clearly more often than the usual ones, and at least `HIGH_RATIO` times as often."""
-    (failed, n), (usual_failed, usual_n) = (
-        (int(frame["failed"].sum()), int(frame["n"].sum())) for frame in (weeks, usual)
+def _is_high(weeks: pd.DataFrame, before: pd.DataFrame) -> bool:
+    """Return whether weeks failed clearly more often than those before, and at least `HIGH_RATIO` times as often."""
+    (failed, n), (failed_before, n_before) = (
+        (int(frame["failed"].sum()), int(frame["n"].sum())) for frame in (weeks, before)
     )
-    is_higher = failed * usual_n >= HIGH_RATIO * usual_failed * n
-    return is_higher and _p_value(weeks, usual) < FALSE_ALARM
+    is_higher = failed * n_before >= HIGH_RATIO * failed_before * n
+    return is_higher and _p_value(weeks, before) < FALSE_ALARM
 
 
 def _extended(frame: pd.DataFrame, first: int, last: int) -> tuple[int, int]:

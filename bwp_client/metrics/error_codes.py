@@ -1,4 +1,4 @@
-"""Adds the guidance to a frame of error codes, and takes back the states that the data begin too late for."""
+"""Adds the guidance to a frame of error codes; where data before the period are missing, a code is ongoing."""
 
 from __future__ import annotations
 

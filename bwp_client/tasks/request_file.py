@@ -37,7 +37,7 @@ _TEXT_FORMULA: Final = re.compile(r'^\s*="((?:[^"]|"")*)"\s*$')
 """A cell by which a spreadsheet keeps a text from becoming a number."""
 _COLUMNS_BY_LETTERS: Final[dict[str, str]] = {name.replace("_", ""): name for name in COLUMNS}
 _OF_EVENTS: Final = ("task_kind", "business_product_id")
-"""The columns of a request that a worklist takes from events."""
+"""The columns of a worklist that the product has filled in itself, from events, lookups and earlier requests."""
 _HARMLESS_NAME: Final = re.compile(r"[\w ]{1,40}")
 
 
@@ -84,7 +84,7 @@ def read_requests(path: Path, *, zone: ZoneInfo, now: datetime) -> RequestFile:
     records = _records(_text(path))
     names = _header(records)
     skipped = tuple(name for name in names if name and name not in COLUMNS)
-    if skipped:  # what a worklist says about the task itself comes from events, which know it better
+    if skipped:  # a downloaded worklist
         skipped += tuple(name for name in names if name in _OF_EVENTS)
     given = tuple(name for name in names if name in COLUMNS and name not in skipped)
     problems: list[tuple[int, str]] = []

@@ -30,9 +30,9 @@ class _Nobody(SessionClient):
 
 
 async def draw_first_page() -> None:
-    """Draw the overview as a browser without cookies gets it, unless a visitor is there, whose page does the same.
+    """Draw the overview as a browser without cookies would get it; with a login, the page that asks to sign in.
 
-    With a login, the page is the one that asks to sign in.
+    Nothing is drawn while a visitor is connected, because the visitor's page fills the same caches.
     """
     runtime = Runtime.instance()
     if runtime.state is not RuntimeState.NO_SESSIONS_CONNECTED:
@@ -46,6 +46,6 @@ async def draw_first_page() -> None:
         async with asyncio.timeout(_MOST_SECONDS):
             await nobody.has_page.wait()
     except TimeoutError:
-        pass  # the page goes on, and the server is ready all the same
+        pass  # the page is given up, and the server is ready without it
     finally:
         runtime.close_session(session)

@@ -106,8 +106,8 @@ def import_requests(
         source: The name of the run's source.
         lines: The line of each task in the imported file, for messages.
         is_worklist: True if the rows are those of a downloaded worklist. Others may have changed requests since then, so an
-            empty cell of it clears nothing, a row without any entry is not stored, and a receipt that the worklist shows
-            because the task replaced another one stays that of the other task.
+            empty cell of it clears nothing, and a row without any entry is not stored. If task B replaced task A, the
+            worklist shows A's time of receipt for B; it is not stored as B's own.
         clock: Returns the time now, in UTC.
 
     Raises:
