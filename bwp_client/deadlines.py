@@ -25,7 +25,7 @@ _GDPR_MONTHS, _GDPR_EXTENDED_MONTHS = 1, 3
 _CCPA_DAYS, _CCPA_EXTENDED_DAYS = 45, 90
 
 
-class Rule(StrEnum):
+class DeadlineRule(StrEnum):
     """The law that sets the period."""
 
     GDPR = "GDPR"
@@ -66,7 +66,7 @@ class Deadline:
         extended_last_day: The last day if the law's extension is used.
     """
 
-    rule: Rule
+    rule: DeadlineRule
     basis: Basis
     counted_from: datetime
     last_day: date
@@ -80,13 +80,13 @@ class Deadline:
 
 
 @lru_cache(maxsize=20_000)
-def last_day(rule: Rule, received_on: date, *, extended: bool = False) -> date:
+def last_day(rule: DeadlineRule, received_on: date, *, extended: bool = False) -> date:
     """Return the last day that is in time for a request received on a day, both in the shop's zone."""
-    if rule is Rule.GDPR:
+    if rule is DeadlineRule.GDPR:
         # The same date of the later month, or the last day of a month that is too short for it.
         last: date = received_on + relativedelta(months=_GDPR_EXTENDED_MONTHS if extended else _GDPR_MONTHS)
         return last
-    assert rule is Rule.CCPA, rule
+    assert rule is DeadlineRule.CCPA, rule
     return received_on + timedelta(days=_CCPA_EXTENDED_DAYS if extended else _CCPA_DAYS)
 
 
@@ -100,26 +100,26 @@ class DeadlineCalendar:
         rules: The law by business product ID.
     """
 
-    rule: Rule = Rule.GDPR
+    rule: DeadlineRule = DeadlineRule.GDPR
     zone: ZoneInfo = field(default_factory=lambda: ZoneInfo("UTC"))
-    rules: Mapping[str, Rule] = field(default_factory=dict)
+    rules: Mapping[str, DeadlineRule] = field(default_factory=dict)
 
     @classmethod
     def of(cls, rule: str | Mapping[str, str], timezone: str) -> DeadlineCalendar:
         """Return the calendar of the settings `DEADLINE_RULE` (a map may name `*`, all other products) and `TIMEZONE`."""
         if isinstance(rule, str):
-            return cls(Rule(rule), ZoneInfo(timezone))
-        named = {product: Rule(law) for product, law in rule.items() if product != "*"}
-        return cls(Rule(rule.get("*", Rule.GDPR)), ZoneInfo(timezone), named)
+            return cls(DeadlineRule(rule), ZoneInfo(timezone))
+        named = {product: DeadlineRule(law) for product, law in rule.items() if product != "*"}
+        return cls(DeadlineRule(rule.get("*", DeadlineRule.GDPR)), ZoneInfo(timezone), named)
 
-    def rule_for(self, business_product_id: str | None) -> Rule:
+    def rule_for(self, business_product_id: str | None) -> DeadlineRule:
         """Return the law that applies to the requests of a business product."""
         return self.rules.get(business_product_id or "", self.rule)
 
     @property
     def longest_days(self) -> int:
         """The age in days from which a failed task is overdue under every law of this calendar, without extensions."""
-        longest = {Rule.GDPR: 31, Rule.CCPA: _CCPA_DAYS}
+        longest = {DeadlineRule.GDPR: 31, DeadlineRule.CCPA: _CCPA_DAYS}
         # One day is added because the day of receipt is not counted, and one for the hours between midnights of two zones.
         return max(longest[rule] for rule in {self.rule, *self.rules.values()}) + 2
 

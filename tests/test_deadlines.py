@@ -12,8 +12,8 @@ from bwp_client.deadlines import (
     Basis,
     Deadline,
     DeadlineCalendar,
+    DeadlineRule,
     Hold,
-    Rule,
     end_of_day,
     hold_ends_at,
     judge_hold,
@@ -59,7 +59,7 @@ PUBLISHED_GDPR = [
 
 @pytest.mark.parametrize(("received", "last"), PUBLISHED_GDPR)
 def test_the_published_examples_of_one_month(received: str, last: str) -> None:
-    assert last_day(Rule.GDPR, day(received)) == day(last)
+    assert last_day(DeadlineRule.GDPR, day(received)) == day(last)
 
 
 # 1 January + 45 days: 30 left in January, then 15 of February.
@@ -73,32 +73,32 @@ def test_the_published_examples_of_one_month(received: str, last: str) -> None:
     ],
 )
 def test_the_45_and_90_days_counted_by_hand(received: str, last: str, extended: str) -> None:
-    assert last_day(Rule.CCPA, day(received)) == day(last)
-    assert last_day(Rule.CCPA, day(received), extended=True) == day(extended)
+    assert last_day(DeadlineRule.CCPA, day(received)) == day(last)
+    assert last_day(DeadlineRule.CCPA, day(received), extended=True) == day(extended)
 
 
 def test_two_further_months_are_counted_from_receipt() -> None:
-    assert last_day(Rule.GDPR, day("2026-01-31"), extended=True) == day("2026-04-30")
-    assert last_day(Rule.GDPR, day("2025-11-30"), extended=True) == day("2026-02-28")
+    assert last_day(DeadlineRule.GDPR, day("2026-01-31"), extended=True) == day("2026-04-30")
+    assert last_day(DeadlineRule.GDPR, day("2025-11-30"), extended=True) == day("2026-02-28")
 
 
 @given(DAYS)
 def test_months_are_counted_as_pandas_counts_them(received: date) -> None:
     for months, extended in ((1, False), (3, True)):
         counted = (pd.Timestamp(received) + pd.DateOffset(months=months)).date()
-        assert last_day(Rule.GDPR, received, extended=extended) == counted
+        assert last_day(DeadlineRule.GDPR, received, extended=extended) == counted
 
 
 @given(DAYS)
 def test_a_month_ends_on_the_same_date_or_on_the_last_of_a_shorter_month(received: date) -> None:
-    last = last_day(Rule.GDPR, received)
+    last = last_day(DeadlineRule.GDPR, received)
     assert (last.year * 12 + last.month) - (received.year * 12 + received.month) == 1
     assert last.day == received.day or (last.day < received.day and (last + timedelta(days=1)).day == 1)
     assert 28 <= (last - received).days <= 31
 
 
-@given(DAYS, st.sampled_from(Rule))
-def test_a_later_request_never_has_an_earlier_deadline(received: date, rule: Rule) -> None:
+@given(DAYS, st.sampled_from(DeadlineRule))
+def test_a_later_request_never_has_an_earlier_deadline(received: date, rule: DeadlineRule) -> None:
     for extended in (False, True):
         assert last_day(rule, received, extended=extended) <= last_day(
             rule, received + timedelta(days=1), extended=extended
@@ -115,8 +115,8 @@ def test_a_day_ends_where_the_next_one_begins_in_every_zone(ended: date, name: s
     assert moment.astimezone(zone).date() == ended + timedelta(days=1)
 
 
-@given(MOMENTS, st.sampled_from(ZONES), st.sampled_from(Rule))
-def test_the_deadline_depends_on_the_shops_day_alone(received: datetime, name: str, rule: Rule) -> None:
+@given(MOMENTS, st.sampled_from(ZONES), st.sampled_from(DeadlineRule))
+def test_the_deadline_depends_on_the_shops_day_alone(received: datetime, name: str, rule: DeadlineRule) -> None:
     shop = DeadlineCalendar(rule, ZoneInfo(name))
     deadline = shop.deadline(PRODUCT, received_at=received)
     assert deadline is not None
@@ -136,9 +136,9 @@ def test_the_same_moment_is_another_day_in_another_zone() -> None:
 
 
 def test_a_leap_day_is_counted_like_any_other_day() -> None:
-    assert last_day(Rule.GDPR, day("2028-02-29")) == day("2028-03-29")
-    assert last_day(Rule.GDPR, day("2028-01-29")) == day("2028-02-29")
-    assert last_day(Rule.GDPR, day("2027-01-29")) == day("2027-02-28")
+    assert last_day(DeadlineRule.GDPR, day("2028-02-29")) == day("2028-03-29")
+    assert last_day(DeadlineRule.GDPR, day("2028-01-29")) == day("2028-02-29")
+    assert last_day(DeadlineRule.GDPR, day("2027-01-29")) == day("2027-02-28")
 
 
 # The basis
@@ -185,9 +185,13 @@ def test_knowing_more_never_gives_a_later_deadline(
 
 def test_each_product_can_have_its_own_rule() -> None:
     shop = DeadlineCalendar.of({PRODUCT: "CCPA", "*": "GDPR"}, "UTC")
-    assert (shop.rule_for(PRODUCT), shop.rule_for("bp-2"), shop.rule_for(None)) == (Rule.CCPA, Rule.GDPR, Rule.GDPR)
-    assert DeadlineCalendar.of({PRODUCT: "CCPA"}, "UTC").rule_for("bp-2") is Rule.GDPR
-    assert DeadlineCalendar.of("CCPA", "UTC").rule_for(PRODUCT) is Rule.CCPA
+    assert (shop.rule_for(PRODUCT), shop.rule_for("bp-2"), shop.rule_for(None)) == (
+        DeadlineRule.CCPA,
+        DeadlineRule.GDPR,
+        DeadlineRule.GDPR,
+    )
+    assert DeadlineCalendar.of({PRODUCT: "CCPA"}, "UTC").rule_for("bp-2") is DeadlineRule.GDPR
+    assert DeadlineCalendar.of("CCPA", "UTC").rule_for(PRODUCT) is DeadlineRule.CCPA
 
 
 # The holding period
@@ -222,9 +226,9 @@ def test_the_longest_holding_period_is_the_last_that_fits(hours: int) -> None:
     assert (longest >= 0, fits, misses is Hold.FITS) == (True, Hold.FITS, False)
 
 
-@given(MOMENTS, st.integers(0, 180), st.sampled_from(Rule), st.sampled_from(ZONES))
+@given(MOMENTS, st.integers(0, 180), st.sampled_from(DeadlineRule), st.sampled_from(ZONES))
 def test_a_hold_is_flagged_exactly_when_it_is_over_after_the_last_day(
-    submitted: datetime, days_held: int, rule: Rule, name: str
+    submitted: datetime, days_held: int, rule: DeadlineRule, name: str
 ) -> None:
     deadline = DeadlineCalendar(rule, ZoneInfo(name)).deadline(PRODUCT, submitted_at=submitted)
     assert deadline is not None
@@ -241,12 +245,12 @@ def test_a_hold_is_flagged_exactly_when_it_is_over_after_the_last_day(
         timezones=st.just(UTC),
         max_value=noon("2040-01-01").replace(tzinfo=None),
     ),
-    rule=st.sampled_from(Rule),
+    rule=st.sampled_from(DeadlineRule),
     zone=st.sampled_from(["UTC", "Pacific/Kiritimati", "Etc/GMT+12", "Europe/Berlin"]),
     now_zone_hours=st.integers(0, 23),
 )
 def test_a_failure_older_than_the_longest_period_is_overdue(
-    moment: datetime, rule: Rule, zone: str, now_zone_hours: int
+    moment: datetime, rule: DeadlineRule, zone: str, now_zone_hours: int
 ) -> None:
     counted = DeadlineCalendar(rule, ZoneInfo(zone))
     deadline = counted.deadline(None, failed_at=moment)

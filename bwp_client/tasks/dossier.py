@@ -9,7 +9,7 @@ from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined, Template
 
-from bwp_client.deadlines import Basis, Deadline, Rule
+from bwp_client.deadlines import Basis, Deadline, DeadlineRule
 from bwp_client.tasks.history import REBUILT_NOTE, TaskHistory, rebuild_envelope
 
 PROVES = (
@@ -25,9 +25,9 @@ DOES_NOT_PROVE = (
     "What the law demands in this case: the deadline is counted by the general rule, without extension or suspension.",
 )
 _RULE_TEXT = {
-    Rule.GDPR: "GDPR, Art. 12(3): one month from receipt, by the calendar (Regulation (EEC, Euratom) No 1182/71, Art. 3), "
-    "to the end of the last day; two further months if extended.",
-    Rule.CCPA: "CCPA, 11 CCR § 7021(b): 45 calendar days after receipt, to the end of the last day; 90 if extended.",
+    DeadlineRule.GDPR: "GDPR, Art. 12(3): one month from receipt, by the calendar (Regulation (EEC, Euratom) No 1182/71, "
+    "Art. 3), to the end of the last day; two further months if extended.",
+    DeadlineRule.CCPA: "CCPA, 11 CCR § 7021(b): 45 calendar days after receipt, to the end of the last day; 90 if extended.",
 }
 _BASIS_TEXT = {
     Basis.RECEIVED: "Counted from the receipt that the shop entered, so it is exact.",

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from support.events import PRODUCT, envelope, write
 from support.lookups import looked_up, store_lookups
 
-from bwp_client.deadlines import DeadlineCalendar, Rule, hold_ends_at, judge_hold
+from bwp_client.deadlines import DeadlineCalendar, DeadlineRule, hold_ends_at, judge_hold
 from bwp_client.events import TaskKind
 from bwp_client.load import load
 from bwp_client.metrics import Bucket, Filters, run_metric, worklist
@@ -176,7 +176,7 @@ def test_a_hold_longer_than_the_deadline_is_flagged(ask: Ask) -> None:
 def test_the_rule_and_the_zone_are_the_products_and_the_shops(ask: Ask) -> None:
     frame = ask(
         "open_failures", [event("t", "2026-05-01"), event("u", "2026-05-01", product="bp-other")],
-        calendar=DeadlineCalendar(rules={PRODUCT: Rule.CCPA}),
+        calendar=DeadlineCalendar(rules={PRODUCT: DeadlineRule.CCPA}),
     )  # fmt: skip
     assert dict(zip(frame["task_id"], zip(frame["rule"], frame["deadline"], strict=True), strict=True)) == {
         "t": ("CCPA", date(2026, 6, 15)), "u": ("GDPR", date(2026, 6, 1)),
